@@ -1,0 +1,292 @@
+//! The graph and its edits. Raw petgraph calls stay in this file.
+//!
+//! A node owns the names and types of its output tensors (its slots); an edge carries the producer's slot and the consumer's.
+//! So a value with three consumers is stored once, and a graph output has a home.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use petgraph::Direction;
+use petgraph::stable_graph::{NodeIndex, StableDiGraph};
+use petgraph::visit::EdgeRef;
+
+use super::tensor::{Tensor, TensorType};
+use crate::ops::Op;
+
+pub(crate) type NodeId = NodeIndex<u32>;
+
+/// One output tensor of one node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Source {
+    pub(crate) node: NodeId,
+    pub(crate) slot: usize,
+}
+
+/// Name and type of an output tensor.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Value {
+    pub(crate) name: String,
+    pub(crate) ty: TensorType,
+}
+
+/// What a node is: fed by the caller, known, or computed.
+#[derive(Clone, Debug)]
+pub(crate) enum Content {
+    Input,
+    Constant(Tensor),
+    Op(Op),
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Node {
+    /// The ONNX node's name, or its first output's where the file gives none.
+    pub(crate) name: String,
+    pub(crate) content: Content,
+    pub(crate) outputs: Vec<Value>,
+    /// `op_type`s that a fusion has merged into this node, in execution order; empty for a node as imported.
+    pub(crate) chain: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Edge {
+    from_slot: usize,
+    to_slot: usize,
+}
+
+/// A result of the graph under its ONNX name.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct GraphOutput {
+    pub(crate) name: String,
+    pub(crate) source: Source,
+}
+
+/// A network: operators, the values that flow between them, inputs and outputs in ONNX's order.
+#[derive(Clone, Debug, Default)]
+pub struct Graph {
+    pub(crate) name: String,
+    pub(crate) opset: i64,
+    net: StableDiGraph<Node, Edge, u32>,
+    inputs: Vec<NodeId>,
+    outputs: Vec<GraphOutput>,
+}
+
+impl Graph {
+    pub(crate) fn new(name: &str, opset: i64) -> Self {
+        Graph { name: name.to_owned(), opset, ..Graph::default() }
+    }
+
+    pub(crate) fn add_input(&mut self, name: &str, ty: TensorType) -> Source {
+        let source = self.add(name, Content::Input, vec![Value { name: name.to_owned(), ty }]);
+        self.inputs.push(source.node);
+        source
+    }
+
+    pub(crate) fn add_constant(&mut self, name: &str, value: Tensor) -> Source {
+        let ty = value.ty();
+        self.add(name, Content::Constant(value), vec![Value { name: name.to_owned(), ty }])
+    }
+
+    /// Adds an operator fed by `inputs`, one entry per ONNX input slot; `None` is an optional input left out.
+    pub(crate) fn add_op(&mut self, name: &str, op: Op, inputs: &[Option<Source>], outputs: Vec<Value>) -> Source {
+        let source = self.add(name, Content::Op(op), outputs);
+        for (slot, input) in inputs.iter().enumerate() {
+            if let Some(input) = input {
+                self.connect(*input, source.node, slot);
+            }
+        }
+        source
+    }
+
+    fn add(&mut self, name: &str, content: Content, outputs: Vec<Value>) -> Source {
+        let node = self.net.add_node(Node { name: name.to_owned(), content, outputs, chain: Vec::new() });
+        Source { node, slot: 0 }
+    }
+
+    fn connect(&mut self, source: Source, to: NodeId, to_slot: usize) {
+        self.net.add_edge(source.node, to, Edge { from_slot: source.slot, to_slot });
+    }
+
+    pub(crate) fn add_output(&mut self, name: &str, source: Source) {
+        self.outputs.push(GraphOutput { name: name.to_owned(), source });
+    }
+
+    pub(crate) fn inputs(&self) -> &[NodeId] {
+        &self.inputs
+    }
+
+    pub(crate) fn outputs(&self) -> &[GraphOutput] {
+        &self.outputs
+    }
+
+    /// Every node in execution order; of the nodes that are ready, the one added first comes first. Nodes on a cycle are missing.
+    pub(crate) fn ids(&self) -> Vec<NodeId> {
+        let mut waiting: BTreeMap<NodeId, usize> = BTreeMap::new();
+        let mut ready = BTreeSet::new();
+        for id in self.net.node_indices() {
+            match self.net.edges_directed(id, Direction::Incoming).count() {
+                0 => _ = ready.insert(id),
+                n => _ = waiting.insert(id, n),
+            }
+        }
+        let mut order = Vec::with_capacity(self.net.node_count());
+        while let Some(id) = ready.pop_first() {
+            order.push(id);
+            for edge in self.net.edges_directed(id, Direction::Outgoing) {
+                let Some(left) = waiting.get_mut(&edge.target()) else { continue };
+                *left -= 1;
+                if *left == 0 {
+                    waiting.remove(&edge.target());
+                    ready.insert(edge.target());
+                }
+            }
+        }
+        order
+    }
+
+    pub(crate) fn node_count(&self) -> usize {
+        self.net.node_count()
+    }
+
+    pub(crate) fn contains(&self, id: NodeId) -> bool {
+        self.net.contains_node(id)
+    }
+
+    pub(crate) fn node(&self, id: NodeId) -> &Node {
+        &self.net[id]
+    }
+
+    pub(crate) fn node_mut(&mut self, id: NodeId) -> &mut Node {
+        &mut self.net[id]
+    }
+
+    pub(crate) fn op(&self, id: NodeId) -> Option<&Op> {
+        match &self.net.node_weight(id)?.content {
+            Content::Op(op) => Some(op),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn value(&self, source: Source) -> &Value {
+        &self.net[source.node].outputs[source.slot]
+    }
+
+    pub(crate) fn ty(&self, source: Source) -> &TensorType {
+        &self.value(source).ty
+    }
+
+    /// The tensor at `source`, where it is a constant.
+    pub(crate) fn constant(&self, source: Source) -> Option<&Tensor> {
+        match &self.net[source.node].content {
+            Content::Constant(tensor) => Some(tensor),
+            _ => None,
+        }
+    }
+
+    /// What feeds input slot `slot` of `id`.
+    pub(crate) fn input(&self, id: NodeId, slot: usize) -> Option<Source> {
+        self.net
+            .edges_directed(id, Direction::Incoming)
+            .find(|edge| edge.weight().to_slot == slot)
+            .map(|edge| Source { node: edge.source(), slot: edge.weight().from_slot })
+    }
+
+    /// What feeds each input slot of `id`, up to the last slot in use.
+    pub(crate) fn node_inputs(&self, id: NodeId) -> Vec<Option<Source>> {
+        let mut inputs = Vec::new();
+        for edge in self.net.edges_directed(id, Direction::Incoming) {
+            let slot = edge.weight().to_slot;
+            if inputs.len() <= slot {
+                inputs.resize(slot + 1, None);
+            }
+            inputs[slot] = Some(Source { node: edge.source(), slot: edge.weight().from_slot });
+        }
+        inputs
+    }
+
+    /// The constant that feeds input slot `slot` of `id`.
+    pub(crate) fn constant_input(&self, id: NodeId, slot: usize) -> Option<&Tensor> {
+        self.constant(self.input(id, slot)?)
+    }
+
+    /// The operator nodes (and their input slots) that read `source`, in the order in which they were added.
+    pub(crate) fn consumers(&self, source: Source) -> Vec<(NodeId, usize)> {
+        let mut consumers: Vec<_> = self
+            .net
+            .edges_directed(source.node, Direction::Outgoing)
+            .filter(|edge| edge.weight().from_slot == source.slot)
+            .map(|edge| (edge.target(), edge.weight().to_slot))
+            .collect();
+        consumers.sort();
+        consumers
+    }
+
+    pub(crate) fn is_output(&self, source: Source) -> bool {
+        self.outputs.iter().any(|output| output.source == source)
+    }
+
+    /// The one node that reads `id`'s only output, if nothing else does and it is no graph output.
+    pub(crate) fn sole_consumer(&self, id: NodeId) -> Option<NodeId> {
+        let source = Source { node: id, slot: 0 };
+        match self.consumers(source).as_slice() {
+            [(consumer, _)] if !self.is_output(source) => Some(*consumer),
+            _ => None,
+        }
+    }
+
+    /// Feeds input slot `slot` of `id` from `source` instead of what fed it.
+    pub(crate) fn set_input(&mut self, id: NodeId, slot: usize, source: Option<Source>) {
+        self.net.retain_edges(|net, edge| {
+            net.edge_endpoints(edge).map(|(_, to)| to) != Some(id) || net[edge].to_slot != slot
+        });
+        if let Some(source) = source {
+            self.connect(source, id, slot);
+        }
+    }
+
+    /// Lets everything that reads `old` read `new`, graph outputs included.
+    pub(crate) fn replace_uses(&mut self, old: Source, new: Source) {
+        for (consumer, slot) in self.consumers(old) {
+            self.set_input(consumer, slot, Some(new));
+        }
+        for output in &mut self.outputs {
+            if output.source == old {
+                output.source = new;
+            }
+        }
+    }
+
+    /// Takes `id` out of the graph: what read its first output reads its first input.
+    pub(crate) fn bypass(&mut self, id: NodeId) {
+        if let Some(input) = self.input(id, 0) {
+            self.replace_uses(Source { node: id, slot: 0 }, input);
+            self.net.remove_node(id);
+        }
+    }
+
+    /// Merges `consumer`, the sole reader of `producer`, into `producer`, which takes over its output and its place in the chain.
+    pub(crate) fn absorb(&mut self, producer: NodeId, consumer: NodeId) {
+        let absorbed = self.net[consumer].clone();
+        let label = self.label(consumer);
+        let chain = if self.net[producer].chain.is_empty() { vec![self.label(producer)] } else { self.net[producer].chain.clone() };
+        self.replace_uses(Source { node: consumer, slot: 0 }, Source { node: producer, slot: 0 });
+        self.net.remove_node(consumer);
+        let node = &mut self.net[producer];
+        node.outputs = absorbed.outputs;
+        node.chain = chain;
+        node.chain.push(label);
+    }
+
+    /// The ONNX `op_type`s that the node stands for, joined by ` + `.
+    pub(crate) fn label(&self, id: NodeId) -> String {
+        let node = &self.net[id];
+        match &node.content {
+            Content::Op(op) if node.chain.is_empty() => op.name().to_owned(),
+            Content::Op(_) => node.chain.join(" + "),
+            Content::Input => "Input".to_owned(),
+            Content::Constant(_) => "Constant".to_owned(),
+        }
+    }
+
+    pub(crate) fn remove(&mut self, id: NodeId) {
+        self.net.remove_node(id);
+    }
+}

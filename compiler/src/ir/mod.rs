@@ -1,0 +1,15 @@
+//! The graph that the passes rewrite: ONNX meaning (NCHW, ONNX's attribute names), no layout, no memory.
+//!
+//! Invariant: nothing in this folder names an operator; its drivers (`infer`, `evaluate`, `verify`) ask the operators.
+
+pub(crate) mod evaluate;
+pub(crate) mod graph;
+pub(crate) mod infer;
+pub(crate) mod tensor;
+pub(crate) mod text;
+pub(crate) mod verify;
+
+pub use graph::Graph;
+pub(crate) use graph::{Content, GraphOutput, Node, NodeId, Source, Value};
+pub use tensor::{DType, Shape, Tensor, TensorType};
+pub(crate) use tensor::Data;

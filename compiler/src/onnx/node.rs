@@ -1,0 +1,110 @@
+//! One node as an operator's `parse` sees it: typed attributes, the opset, the inputs' types and known values.
+
+use std::collections::BTreeMap;
+
+use crate::ir::{Tensor, TensorType};
+use crate::ops::OpError;
+
+/// The value of an attribute, by ONNX's kinds; kinds that no operator reads carry only their name.
+#[derive(Clone, Debug)]
+pub(crate) enum Attribute {
+    Int(i64),
+    Ints(Vec<i64>),
+    Float(f32),
+    Floats(Vec<f32>),
+    String(String),
+    Tensor(Tensor),
+    Other(&'static str),
+}
+
+/// An input: its type, and its value where it is known when compiling.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Operand<'a> {
+    pub(crate) ty: &'a TensorType,
+    pub(crate) value: Option<&'a Tensor>,
+}
+
+/// One node of the file.
+pub(crate) struct NodeView<'a> {
+    pub(crate) op_type: &'a str,
+    /// Version of the `ai.onnx` operator set that the model imports.
+    pub(crate) opset: i64,
+    pub(crate) attributes: &'a BTreeMap<String, Attribute>,
+    /// One entry an input slot; `None` is an optional input left out.
+    pub(crate) inputs: Vec<Option<Operand<'a>>>,
+    /// How many output slots the node names (an empty name counts while a later one is named).
+    pub(crate) outputs: usize,
+}
+
+impl<'a> NodeView<'a> {
+    /// The input at `slot`, where it is there.
+    pub(crate) fn input(&self, slot: usize) -> Option<Operand<'a>> {
+        self.inputs.get(slot).copied().flatten()
+    }
+
+    /// The type of the input at `slot`, which the operator cannot do without.
+    pub(crate) fn input_type(&self, slot: usize) -> Result<&'a TensorType, OpError> {
+        self.input(slot).map(|operand| operand.ty).ok_or_else(|| OpError::new(format!("input {slot} is missing")))
+    }
+
+    /// The value of the input at `slot`, if it is there; an error where it is there and not known when compiling.
+    pub(crate) fn known_input(&self, slot: usize, name: &str) -> Result<Option<&'a Tensor>, OpError> {
+        let Some(operand) = self.input(slot) else { return Ok(None) };
+        operand.value.map(Some).ok_or_else(|| {
+            OpError::unsupported(format!("input `{name}` is computed at run time"))
+                .supported(format!("`{name}` as a constant"))
+                .help("fix the input sizes when exporting, or simplify the model: `python -m onnxsim model.onnx simple.onnx`")
+        })
+    }
+
+    /// The integers of the input at `slot`, if it is there.
+    pub(crate) fn known_ints(&self, slot: usize, name: &str) -> Result<Option<Vec<i64>>, OpError> {
+        let Some(tensor) = self.known_input(slot, name)? else { return Ok(None) };
+        let ints = tensor.to_i64s();
+        ints.map(Some).ok_or_else(|| OpError::new(format!("input `{name}` holds {}, not integers", tensor.dtype())))
+    }
+
+    pub(crate) fn int(&self, name: &str) -> Result<Option<i64>, OpError> {
+        match self.attributes.get(name) {
+            None => Ok(None),
+            Some(Attribute::Int(value)) => Ok(Some(*value)),
+            Some(_) => Err(wrong_kind(name, "an integer")),
+        }
+    }
+
+    pub(crate) fn ints(&self, name: &str) -> Result<Option<&'a [i64]>, OpError> {
+        match self.attributes.get(name) {
+            None => Ok(None),
+            Some(Attribute::Ints(values)) => Ok(Some(values)),
+            Some(_) => Err(wrong_kind(name, "a list of integers")),
+        }
+    }
+
+    pub(crate) fn float(&self, name: &str) -> Result<Option<f32>, OpError> {
+        match self.attributes.get(name) {
+            None => Ok(None),
+            Some(Attribute::Float(value)) => Ok(Some(*value)),
+            Some(_) => Err(wrong_kind(name, "a float")),
+        }
+    }
+
+    pub(crate) fn string(&self, name: &str) -> Result<Option<&'a str>, OpError> {
+        match self.attributes.get(name) {
+            None => Ok(None),
+            Some(Attribute::String(value)) => Ok(Some(value)),
+            Some(_) => Err(wrong_kind(name, "a string")),
+        }
+    }
+
+    pub(crate) fn tensor(&self, name: &str) -> Result<Option<&'a Tensor>, OpError> {
+        match self.attributes.get(name) {
+            None => Ok(None),
+            Some(Attribute::Tensor(value)) => Ok(Some(value)),
+            Some(_) => Err(wrong_kind(name, "a tensor")),
+        }
+    }
+}
+
+fn wrong_kind(name: &str, wanted: &str) -> OpError {
+    OpError::new(format!("attribute `{name}` is not {wanted}"))
+}

@@ -1,0 +1,132 @@
+//! `Conv`: 1-D or 2-D convolution with any kernel, stride, pads, `auto_pad`, dilation and group.
+//!
+//! Fusion adds inputs and an epilogue: `activation(Conv(X, W) + B + residual)`.
+
+use peleec_runtime::Activation;
+
+use super::window::{Window, hw, with_spatial};
+use super::{OpError, Operator, unary};
+use crate::ir::{Shape, Tensor, TensorType};
+use crate::lower::Lowering;
+use crate::onnx::node::NodeView;
+
+/// Inputs: `X` [N,C,H,W], `W` [M,C/group,kH,kW], optional `B` [M], optional residual of the output's shape.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Conv {
+    pub(crate) window: Window,
+    pub(crate) group: usize,
+    pub(crate) activation: Activation,
+}
+
+impl Conv {
+    pub(crate) const BIAS: usize = 2;
+    pub(crate) const RESIDUAL: usize = 3;
+}
+
+impl Operator for Conv {
+    fn parse(node: &NodeView<'_>) -> Result<Self, OpError> {
+        let (x, w) = (node.input_type(0)?, node.input_type(1)?);
+        let kernel = w.shape.get(2..).ok_or_else(|| OpError::new(format!("`W` is {w}")).supported("[M,C/group,kH,kW]"))?;
+        let group = node.int("group")?.unwrap_or(1);
+        let group = usize::try_from(group).ok().filter(|&g| g >= 1);
+        let group = group.ok_or_else(|| OpError::new("attribute `group` is below 1"))?;
+        let window = Window::parse(node, Some(kernel), &x.shape)?;
+        Ok(Conv { window: Window { ceil_mode: false, ..window }, group, activation: Activation::Identity })
+    }
+
+    fn infer(&self, inputs: &[Option<&TensorType>]) -> Result<Vec<TensorType>, OpError> {
+        let (x, w) = two_inputs(inputs)?;
+        let kernel: &[usize] = if x.shape.rank() == 3 { &self.window.kernel[1..] } else { &self.window.kernel };
+        let fits = w.shape.rank() == x.shape.rank()
+            && x.shape[1] == w.shape[1] * self.group
+            && w.shape[0].is_multiple_of(self.group)
+            && w.shape[2..] == *kernel;
+        if !fits {
+            return Err(OpError::new(format!("`X` {x} does not go with `W` {w} at group {}", self.group)));
+        }
+        let output = with_spatial(&x.shape, x.shape[0], w.shape[0], self.window.output(&x.shape)?);
+        if let Some(Some(bias)) = inputs.get(Conv::BIAS)
+            && bias.shape[..] != [w.shape[0]]
+        {
+            return Err(OpError::new(format!("`B` is {bias} where `W` has {} output channels", w.shape[0])));
+        }
+        if let Some(Some(residual)) = inputs.get(Conv::RESIDUAL)
+            && residual.shape != output
+        {
+            return Err(OpError::new(format!("the residual is {residual} where the output is {output}")));
+        }
+        Ok(vec![TensorType::f32(output)])
+    }
+
+    fn evaluate(&self, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>, OpError> {
+        let output = output_shape(self, inputs)?;
+        let (x, w) = (floats(inputs, 0)?, floats(inputs, 1)?);
+        let bias = inputs.get(Conv::BIAS).copied().flatten().and_then(Tensor::as_f32);
+        let residual = inputs.get(Conv::RESIDUAL).copied().flatten().and_then(Tensor::as_f32);
+        let [oh, ow] = hw(&output);
+        let mut values = Vec::with_capacity(output.elements());
+        for n in 0..output[0] {
+            for m in 0..output[1] {
+                for y in 0..oh {
+                    for at in 0..ow {
+                        let start = bias.map_or(0.0, |bias| bias[m]);
+                        let sum = self.sum(start, (x, &inputs[0]), (w, &inputs[1]), [n, m, y, at]);
+                        let sum = sum + residual.map_or(0.0, |residual| residual[values.len()]);
+                        values.push(unary::activate(self.activation, sum));
+                    }
+                }
+            }
+        }
+        Tensor::f32(output, values).map(|tensor| vec![tensor]).ok_or_else(|| OpError::new("output has another length"))
+    }
+
+    fn macs(&self, inputs: &[Option<&TensorType>]) -> u64 {
+        let (Ok((_, w)), Ok(outputs)) = (two_inputs(inputs), self.infer(inputs)) else { return 0 };
+        outputs[0].shape.elements() as u64 * w.shape[1..].iter().product::<usize>() as u64
+    }
+
+    fn lower(&self, ctx: &mut Lowering<'_>) -> Result<(), OpError> {
+        ctx.conv(self)
+    }
+}
+
+impl Conv {
+    /// One output: the products of the window in the order (ky, kx, ci), which is the numeric contract of class `plain`.
+    fn sum(&self, start: f32, x: (&[f32], &Option<&Tensor>), w: (&[f32], &Option<&Tensor>), [n, m, y, at]: [usize; 4]) -> f32 {
+        let (Some(xs), Some(ws)) = (x.1.map(Tensor::shape), w.1.map(Tensor::shape)) else { return start };
+        let ([h, width], channels) = (hw(xs), ws[1]);
+        let first = m / (ws[0] / self.group) * channels;
+        let [kh, kw] = self.window.kernel;
+        let mut sum = start;
+        for (ky, iy) in self.window.taps(0, y, h) {
+            for (kx, ix) in self.window.taps(1, at, width) {
+                for ci in 0..channels {
+                    let value = x.0[((n * xs[1] + first + ci) * h + iy) * width + ix];
+                    sum += value * w.0[((m * channels + ci) * kh + ky) * kw + kx];
+                }
+            }
+        }
+        sum
+    }
+}
+
+fn two_inputs<'a>(inputs: &[Option<&'a TensorType>]) -> Result<(&'a TensorType, &'a TensorType), OpError> {
+    match inputs {
+        [Some(x), Some(w), ..] => Ok((x, w)),
+        _ => Err(OpError::new("needs the inputs `X` and `W`")),
+    }
+}
+
+/// The elements of input `slot`, which must be `f32`.
+pub(crate) fn floats<'a>(inputs: &[Option<&'a Tensor>], slot: usize) -> Result<&'a [f32], OpError> {
+    let tensor = inputs.get(slot).copied().flatten().ok_or_else(|| OpError::new(format!("input {slot} is missing")))?;
+    tensor.as_f32().ok_or_else(|| OpError::unsupported(format!("input {slot} is {}", tensor.dtype())).supported("f32"))
+}
+
+/// The shape of the first output that `op` infers for these inputs.
+pub(crate) fn output_shape(op: &impl Operator, inputs: &[Option<&Tensor>]) -> Result<Shape, OpError> {
+    let types: Vec<_> = inputs.iter().map(|input| input.map(Tensor::ty)).collect();
+    let types: Vec<_> = types.iter().map(Option::as_ref).collect();
+    let inferred = op.infer(&types)?;
+    inferred.into_iter().next().map(|ty| ty.shape).ok_or_else(|| OpError::new("has no output"))
+}

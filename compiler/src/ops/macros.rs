@@ -1,0 +1,82 @@
+//! The macro that makes the `Op` enum and its dispatch from the one list.
+
+macro_rules! operators {
+    ($($module:ident::$op:ident: $($name:literal)+;)+) => {
+        $(pub(crate) mod $module;)+
+        $(pub(crate) use $module::$op;)+
+
+        /// One operator of the graph.
+        #[derive(Clone, PartialEq)]
+        pub(crate) enum Op {
+            $($op($op),)+
+        }
+
+        impl std::fmt::Debug for Op {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                match self {
+                    $(Op::$op(op) => op.fmt(f),)+
+                }
+            }
+        }
+
+        /// Every ONNX `op_type` that is supported, with the doc text of the file that holds it.
+        pub(crate) const OPERATORS: &[(&str, &str)] = &[
+            $($(($name, include_str!(concat!(stringify!($module), ".rs"))),)+)+
+        ];
+
+        impl Op {
+            /// Reads a node, or `None` where its `op_type` is in no file of this folder.
+            pub(crate) fn parse(node: &NodeView<'_>) -> Option<Result<Op, OpError>> {
+                Some(match node.op_type {
+                    $($($name)|+ => $op::parse(node).map(Op::$op),)+
+                    _ => return None,
+                })
+            }
+
+            /// The name of the operator's struct, for people.
+            pub(crate) fn name(&self) -> &'static str {
+                match self {
+                    $(Op::$op(_) => stringify!($op),)+
+                }
+            }
+
+            pub(crate) fn data_inputs(&self) -> usize {
+                match self {
+                    $(Op::$op(op) => op.data_inputs(),)+
+                }
+            }
+
+            pub(crate) fn infer(&self, inputs: &[Option<&TensorType>]) -> Result<Vec<TensorType>, OpError> {
+                match self {
+                    $(Op::$op(op) => op.infer(inputs),)+
+                }
+            }
+
+            pub(crate) fn evaluate(&self, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>, OpError> {
+                match self {
+                    $(Op::$op(op) => op.evaluate(inputs),)+
+                }
+            }
+
+            pub(crate) fn value(&self, inputs: &[Option<&TensorType>]) -> Option<Tensor> {
+                match self {
+                    $(Op::$op(op) => op.value(inputs),)+
+                }
+            }
+
+            pub(crate) fn macs(&self, inputs: &[Option<&TensorType>]) -> u64 {
+                match self {
+                    $(Op::$op(op) => op.macs(inputs),)+
+                }
+            }
+
+            pub(crate) fn lower(&self, ctx: &mut Lowering<'_>) -> Result<(), OpError> {
+                match self {
+                    $(Op::$op(op) => op.lower(ctx),)+
+                }
+            }
+        }
+    };
+}
+
+pub(crate) use operators;

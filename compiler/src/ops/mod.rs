@@ -1,0 +1,59 @@
+//! The operators: one trait, one list, a family with one shape rule a file.
+//!
+//! To add an operator:
+//! 1. write its file (or a row in a family's file) with `parse`, `infer`, `evaluate` and `lower`;
+//! 2. add its line to the list below;
+//! 3. if no kernel of `peleec-runtime` computes it, add one there and its row in `lower/kernel.rs`;
+//! 4. add a case to `codegen-tests/cases/` and review the new snapshot.
+//!
+//! Invariant: an operator sees its own attributes and its inputs' types and values, never the graph or another node.
+//! A match over operators stands nowhere else.
+
+mod error;
+pub(crate) mod window;
+mod macros;
+
+pub(crate) use error::OpError;
+
+use crate::ir::{Tensor, TensorType};
+use crate::lower::Lowering;
+use crate::onnx::node::NodeView;
+
+/// What the drivers ask of an operator.
+pub(crate) trait Operator: Sized {
+    /// Reads the node's attributes and those inputs that must be known when compiling (shapes, axes, bounds).
+    fn parse(node: &NodeView<'_>) -> Result<Self, OpError>;
+
+    /// How many leading inputs are data; the rest was read by `parse` and is no longer an input of the node.
+    fn data_inputs(&self) -> usize {
+        usize::MAX
+    }
+
+    /// The types of the outputs.
+    fn infer(&self, inputs: &[Option<&TensorType>]) -> Result<Vec<TensorType>, OpError>;
+
+    /// The outputs' values: naive, NCHW, the meaning that everything else is compared with.
+    fn evaluate(&self, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>, OpError>;
+
+    /// The output, where it follows from the inputs' types alone.
+    fn value(&self, _inputs: &[Option<&TensorType>]) -> Option<Tensor> {
+        None
+    }
+
+    /// Multiply-accumulates of one inference.
+    fn macs(&self, _inputs: &[Option<&TensorType>]) -> u64 {
+        0
+    }
+
+    /// Emits the steps that compute the outputs; the default is for operators that must fold.
+    fn lower(&self, _ctx: &mut Lowering<'_>) -> Result<(), OpError> {
+        Err(OpError::unsupported("has an input that is not known when compiling")
+            .supported("this operator where all its inputs are constants")
+            .help("simplify the model first: `python -m onnxsim model.onnx simple.onnx`"))
+    }
+}
+
+macros::operators! {
+    conv::Conv: "Conv";
+    unary::Unary: "Relu" "LeakyRelu" "Clip" "Sigmoid";
+}

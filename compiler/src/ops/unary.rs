@@ -1,0 +1,67 @@
+//! `Relu`, `LeakyRelu`, `Clip` and `Sigmoid`: element-wise, the output has the input's type.
+
+use peleec_runtime::Activation;
+
+use super::conv::floats;
+use super::{OpError, Operator};
+use crate::ir::{Tensor, TensorType};
+use crate::lower::Lowering;
+use crate::onnx::node::NodeView;
+
+/// One input; `Clip`'s bounds are read when the node is parsed.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Unary {
+    pub(crate) activation: Activation,
+}
+
+impl Operator for Unary {
+    fn parse(node: &NodeView<'_>) -> Result<Self, OpError> {
+        let activation = match node.op_type {
+            "Relu" => Activation::Relu,
+            "LeakyRelu" => Activation::LeakyRelu(node.float("alpha")?.unwrap_or(0.01)),
+            "Clip" => Activation::Clip(bound(node, 1, "min", f32::MIN)?, bound(node, 2, "max", f32::MAX)?),
+            _ => Activation::Sigmoid,
+        };
+        Ok(Unary { activation })
+    }
+
+    fn data_inputs(&self) -> usize {
+        1
+    }
+
+    fn infer(&self, inputs: &[Option<&TensorType>]) -> Result<Vec<TensorType>, OpError> {
+        match inputs {
+            [Some(ty)] => Ok(vec![(*ty).clone()]),
+            _ => Err(OpError::new("needs one input")),
+        }
+    }
+
+    fn evaluate(&self, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>, OpError> {
+        let values: Vec<_> = floats(inputs, 0)?.iter().map(|&x| activate(self.activation, x)).collect();
+        let shape = inputs[0].map(|tensor| tensor.shape().clone()).unwrap_or_default();
+        Tensor::f32(shape, values).map(|tensor| vec![tensor]).ok_or_else(|| OpError::new("output has another length"))
+    }
+}
+
+/// The naive meaning of an activation.
+pub(crate) fn activate(activation: Activation, x: f32) -> f32 {
+    match activation {
+        Activation::Identity => x,
+        Activation::Relu if x < 0.0 => 0.0,
+        Activation::LeakyRelu(alpha) if x < 0.0 => alpha * x,
+        Activation::Relu | Activation::LeakyRelu(_) => x,
+        Activation::Clip(low, _) if x < low => low,
+        Activation::Clip(_, high) if x > high => high,
+        Activation::Clip(..) => x,
+        Activation::Sigmoid => 1.0 / (1.0 + (-x).exp()),
+    }
+}
+
+/// `Clip`'s bound: an attribute up to opset 10, an input since.
+fn bound(node: &NodeView<'_>, slot: usize, name: &str, open: f32) -> Result<f32, OpError> {
+    let known = match node.known_input(slot, name)? {
+        Some(tensor) => tensor.as_f32().and_then(|values| values.first().copied()),
+        None => node.float(name)?,
+    };
+    Ok(known.unwrap_or(open).clamp(f32::MIN, f32::MAX))
+}

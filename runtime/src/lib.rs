@@ -1,0 +1,16 @@
+//! Kernels.
+#![no_std]
+/// What a kernel does to each result before it stores it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Activation {
+    /// Nothing.
+    Identity,
+    /// Negative values become zero; NaN passes.
+    Relu,
+    /// Negative values are multiplied by the slope.
+    LeakyRelu(f32),
+    /// Limits to `[low, high]`.
+    Clip(f32, f32),
+    /// `1 / (1 + exp(-x))`.
+    Sigmoid,
+}

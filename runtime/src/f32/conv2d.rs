@@ -39,6 +39,12 @@ pub struct Conv2d<const T: usize, const N: usize> {
 }
 
 impl<const T: usize, const N: usize> Conv2d<T, N> {
+    /// The same convolution under another register tile; its weights are packed for that one.
+    pub const fn retiled<const P: usize, const M: usize>(&self) -> Conv2d<P, M> {
+        let Conv2d { input, output, residual, kernel, strides, dilations, pads, group, depth, filters, band, activation } = *self;
+        Conv2d { input, output, residual, kernel, strides, dilations, pads, group, depth, filters, band, activation }
+    }
+
     /// The operands' lengths, or none where the geometry contradicts itself.
     pub const fn extent(&self) -> Option<Extent> {
         let Pixels { height, width, channels, .. } = self.output;

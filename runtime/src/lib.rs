@@ -28,7 +28,7 @@ pub use f32::pool::{Pool2d, PoolKind};
 pub use f32::softmax::Softmax;
 pub use layer::{Layer, Within};
 pub use model::{LengthError, Model, TensorInfo, checksum};
-pub use views::{Arena, Extent, MAX_RANK, Pixels, Weights, read, read_write, read2_write, write};
+pub use views::{Arena, Extent, MAX_RANK, Pixels, Weights, part, read, read_write, read2_write, write};
 
 /// Version of the form of generated code that this crate serves; a generated module asserts that it was made for it.
 pub const FORMAT_VERSION: u32 = 1;

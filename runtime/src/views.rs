@@ -146,6 +146,13 @@ pub const fn read2_write<
     unsafe { (&*base.add(X).cast(), &*base.add(R).cast(), &mut *base.add(Y).cast()) }
 }
 
+/// `LEN` values of an input from `AT` on.
+pub const fn part<const AT: usize, const LEN: usize, const N: usize>(input: &[f32; N]) -> &[f32; LEN] {
+    const { assert!(AT <= N && LEN <= N - AT, "a part leaves its input") };
+    // SAFETY: the part lies inside the input by the assertion above.
+    unsafe { &*input.as_ptr().add(AT).cast() }
+}
+
 /// A model's weights: bytes in flash, aligned to 64, little-endian.
 #[repr(C, align(64))]
 pub struct Weights<const B: usize>(pub [u8; B]);

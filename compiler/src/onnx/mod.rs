@@ -4,3 +4,6 @@
 //! names without leave.
 
 pub(crate) mod node;
+pub(crate) mod prescan;
+pub(crate) mod tensor;
+pub(crate) mod wire;

@@ -3,6 +3,7 @@
 //! Invariant: the only code that sees protobuf types; never panics on any bytes, trusts no length, opens no path that the model
 //! names without leave.
 
+pub(crate) mod external;
 pub(crate) mod node;
 pub(crate) mod prescan;
 pub(crate) mod tensor;

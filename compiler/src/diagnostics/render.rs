@@ -86,8 +86,7 @@ fn describe_node(node: &NodeRef) -> String {
 
 fn describe_inputs(inputs: &[InputRef]) -> String {
     const SHOWN: usize = 6;
-    let mut parts: Vec<_> =
-        inputs.iter().take(SHOWN).map(|input| clean(&format!("{} {}", input.name, input.description))).collect();
+    let mut parts: Vec<_> = inputs.iter().take(SHOWN).map(|input| clean(&format!("{} {}", input.name, input.description))).collect();
     if inputs.len() > SHOWN {
         parts.push(format!("and {} more", inputs.len() - SHOWN));
     }
@@ -123,8 +122,7 @@ mod tests {
 
     #[test]
     fn two_errors_read_like_rustc() {
-        let symbolic =
-            Diagnostic::unsupported("PL0204", "input `images` has a symbolic dimension `height`").help("--input-dim height=304");
+        let symbolic = Diagnostic::unsupported("PL0204", "input `images` has a symbolic dimension `height`").help("--input-dim height=304");
         let expected = "\
 error[PL0301]: operator `Resize` (mode=cubic) is not supported
   node:   /fpn/up2/Resize   (#212 of 348, opset ai.onnx 18)

@@ -64,5 +64,9 @@ macros::operators! {
     concat::Concat: "Concat";
     constant::Constant: "Constant" "ConstantOfShape";
     conv::Conv: "Conv";
+    gather::Gather: "Gather";
+    identity::Identity: "Identity" "Dropout";
+    matmul::MatMul: "MatMul" "Gemm";
+    pad::Pad: "Pad";
     unary::Unary: "Relu" "LeakyRelu" "Clip" "Sigmoid";
 }

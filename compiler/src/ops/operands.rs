@@ -74,11 +74,12 @@ pub(crate) fn axis(found: i64, rank: usize) -> Result<usize, OpError> {
     })
 }
 
-/// `found` as ascending indices below `rank`; an axis must not be named twice.
-pub(crate) fn axes(found: &[i64], rank: usize) -> Result<Vec<usize>, OpError> {
-    let mut axes = found.iter().map(|&a| axis(a, rank)).collect::<Result<Vec<_>, _>>()?;
-    axes.sort_unstable();
-    match axes.windows(2).find(|pair| pair[0] == pair[1]) {
+/// `found` as indices below `rank`, in the order given; an axis must not be named twice.
+pub(crate) fn distinct_axes(found: &[i64], rank: usize) -> Result<Vec<usize>, OpError> {
+    let axes = found.iter().map(|&a| axis(a, rank)).collect::<Result<Vec<_>, _>>()?;
+    let mut sorted = axes.clone();
+    sorted.sort_unstable();
+    match sorted.windows(2).find(|pair| pair[0] == pair[1]) {
         Some(pair) => Err(OpError::new(format!("`axes` {found:?} names axis {} twice", pair[0]))),
         None => Ok(axes),
     }
@@ -108,8 +109,8 @@ mod tests {
         for (found, rank) in [(4, 4), (-5, 4), (0, 0), (i64::MIN, 4), (i64::MAX, 4)] {
             assert!(axis(found, rank).is_err(), "{found} of {rank}");
         }
-        assert_eq!(axes(&[-1, 0], 3), Ok(vec![0, 2]));
-        assert_eq!(axes(&[-1, 2], 3).unwrap_err().to_string(), "`axes` [-1, 2] names axis 2 twice");
+        assert_eq!(distinct_axes(&[-1, 0], 3), Ok(vec![2, 0]));
+        assert_eq!(distinct_axes(&[-1, 2], 3).unwrap_err().to_string(), "`axes` [-1, 2] names axis 2 twice");
     }
 
     #[test]

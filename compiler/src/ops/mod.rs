@@ -9,9 +9,13 @@
 //! Invariant: an operator sees its own attributes and its inputs' types and values, never the graph or another node.
 //! A match over operators stands nowhere else.
 
+pub(crate) mod broadcast;
+#[cfg(test)]
+pub(crate) mod case;
 mod error;
-pub(crate) mod window;
 mod macros;
+pub(crate) mod operands;
+pub(crate) mod window;
 
 pub(crate) use error::OpError;
 
@@ -54,6 +58,15 @@ pub(crate) trait Operator: Sized {
 }
 
 macros::operators! {
+    batch_normalization::BatchNormalization: "BatchNormalization";
+    binary::Binary: "Add" "Sub" "Mul" "Div";
+    cast::Cast: "Cast";
+    concat::Concat: "Concat";
+    constant::Constant: "Constant" "ConstantOfShape";
     conv::Conv: "Conv";
+    gather::Gather: "Gather";
+    identity::Identity: "Identity" "Dropout";
+    matmul::MatMul: "MatMul" "Gemm";
+    pad::Pad: "Pad";
     unary::Unary: "Relu" "LeakyRelu" "Clip" "Sigmoid";
 }

@@ -1,8 +1,6 @@
 //! A geometry as the Rust expression that builds it, and its type.
 
-use peleec_runtime::{
-    Activation, Binary, BinaryKind, Conv2d, DepthwiseConv2d, Map, MatMul, Pad, Pixels, Pool2d, PoolKind, Softmax,
-};
+use peleec_runtime::{Activation, Binary, BinaryKind, Conv2d, DepthwiseConv2d, Map, MatMul, Pad, Pixels, Pool2d, PoolKind, Softmax};
 use proc_macro2::{Literal, TokenStream};
 use quote::quote;
 

@@ -1,7 +1,7 @@
 //! One function a layer: its geometry as a `const`, its regions, its call.
 
 use proc_macro2::{Ident, TokenStream};
-use quote::{format_ident, quote};
+use quote::quote;
 
 use super::geometry::{geometry_type, geometry_value, int};
 use crate::lower::bind::{Geometry, Layer, Memory, Region};
@@ -46,7 +46,7 @@ fn layer_inputs(layer: &Layer) -> impl Iterator<Item = usize> {
     x.into_iter().chain(r)
 }
 
-/// Operands that lie apart.
+/// Operands that lie apart: those in the arena are bound by one call, the others stand where they are used.
 fn apart(layer: &Layer, inputs: &[Input]) -> TokenStream {
     let Layer { geometry, x, r, y, .. } = layer;
     let residual = matches!(geometry, Geometry::Conv2d(..)) && r.is_some();
@@ -55,14 +55,15 @@ fn apart(layer: &Layer, inputs: &[Input]) -> TokenStream {
     let r_len = r.as_ref().map(|r| int(r.len)).into_iter();
     let value = geometry_value(geometry);
     let (new, run) = if residual { (quote!(with_residual), quote!(run_residual)) } else { (quote!(new), quote!(run)) };
-    let regions = regions(layer, inputs);
+    let regions = regions(layer);
+    let operands = [(quote!(from), Some(x)), (quote!(with), r.as_ref())];
+    let operands = operands.into_iter().filter_map(|(name, region)| Some(operand(region?, name, inputs)));
     let weights = takes_weights(geometry).then(|| weights(layer)).into_iter();
-    let second = r.is_some().then(|| quote!(r)).into_iter();
     quote! {
         type This = peleec_runtime::Layer<#kind, #x_len, #w_len, #y_len #(, #r_len)*>;
         const LAYER: This = This::#new(#value);
         #regions
-        LAYER.#run(x, #(#second,)* #(#weights,)* y);
+        LAYER.#run(#(#operands,)* #(#weights,)* to);
     }
 }
 
@@ -94,30 +95,25 @@ fn weights(layer: &Layer) -> TokenStream {
     quote!(WEIGHTS.f32s::<#at, #len>())
 }
 
-/// Statements that bind `x`, `y` and, where there is one, `r`.
-fn regions(layer: &Layer, inputs: &[Input]) -> TokenStream {
+/// A statement that binds the operands in the arena: `from`, `with` and `to`.
+fn regions(layer: &Layer) -> TokenStream {
     let Layer { x, r, y, .. } = layer;
-    let operands = [(format_ident!("x"), Some(x)), (format_ident!("r"), r.as_ref())];
-    let operands: Vec<_> = operands.iter().filter_map(|(ident, region)| region.map(|region| (ident, region))).collect();
-    let outside = operands.iter().filter(|(_, region)| region.memory != Memory::Arena).map(|(ident, region)| {
-        let value = outside(region, inputs);
-        quote!(let #ident = #value;)
-    });
-    let inside: Vec<_> = operands.iter().filter(|(_, region)| region.memory == Memory::Arena).collect();
-    let idents = inside.iter().map(|(ident, _)| ident);
-    let bounds = inside.iter().flat_map(|(_, region)| [region.at, region.len]).chain([y.at, y.len]).map(int);
-    let arena = match inside.len() {
-        0 => quote!(let y = peleec_runtime::write::<#(#bounds),*, _>(&mut self.arena);),
-        1 => quote!(let (#(#idents,)* y) = peleec_runtime::read_write::<#(#bounds),*, _>(&mut self.arena);),
-        _ => quote!(let (#(#idents,)* y) = peleec_runtime::read2_write::<#(#bounds),*, _>(&mut self.arena);),
-    };
-    quote!(#(#outside)* #arena)
+    let operands = [(quote!(from), Some(x)), (quote!(with), r.as_ref())];
+    let inside = operands.iter().filter_map(|(name, region)| Some((name, region.filter(|region| region.memory == Memory::Arena)?)));
+    let (names, regions): (Vec<_>, Vec<_>) = inside.unzip();
+    let bounds = regions.iter().flat_map(|region| [region.at, region.len]).chain([y.at, y.len]).map(int);
+    match names.len() {
+        0 => quote!(let to = peleec_runtime::write::<#(#bounds),*, _>(&mut self.arena);),
+        1 => quote!(let (#(#names,)* to) = peleec_runtime::read_write::<#(#bounds),*, _>(&mut self.arena);),
+        _ => quote!(let (#(#names,)* to) = peleec_runtime::read2_write::<#(#bounds),*, _>(&mut self.arena);),
+    }
 }
 
-/// An operand that lies in an input or in the weights.
-fn outside(region: &Region, inputs: &[Input]) -> TokenStream {
+/// An operand of the call: `name` where it lies in the arena.
+fn operand(region: &Region, name: TokenStream, inputs: &[Input]) -> TokenStream {
     let (at, len) = (int(region.at), int(region.len));
     match region.memory {
+        Memory::Arena => name,
         Memory::Input(index) if region.at == 0 && region.len == inputs[index].len => {
             let ident = &inputs[index].ident;
             quote!(#ident)
@@ -126,7 +122,7 @@ fn outside(region: &Region, inputs: &[Input]) -> TokenStream {
             let ident = &inputs[index].ident;
             quote!(peleec_runtime::part::<#at, #len, _>(#ident))
         }
-        _ => {
+        Memory::Weights => {
             let at = int(4 * region.at);
             quote!(WEIGHTS.f32s::<#at, #len>())
         }

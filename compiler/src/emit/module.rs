@@ -32,11 +32,8 @@ pub(crate) struct ModuleSource<'a> {
 /// The text of `NAME.rs`.
 pub(crate) fn module(source: &ModuleSource<'_>) -> Result<String, syn::Error> {
     let mut names = Names::default();
-    let inputs: Vec<Input> = source
-        .inputs
-        .iter()
-        .map(|(name, shape)| Input { ident: ident(&names.unique(name)), len: shape.elements() })
-        .collect();
+    let inputs: Vec<Input> =
+        source.inputs.iter().map(|(name, shape)| Input { ident: ident(&names.unique(name)), len: shape.elements() }).collect();
     let mut names = Names::default();
     let methods: Vec<Ident> = source.layers.iter().map(|layer| ident(&names.unique(&layer.name))).collect();
     let tokens = [constants(source), model(source, &inputs, &methods), outputs(source), erased(source, &inputs)];
@@ -75,10 +72,12 @@ fn constants(source: &ModuleSource<'_>) -> TokenStream {
         #(#requirement)*
         const _: () = assert!(peleec_runtime::FORMAT_VERSION == 1, "this module needs a peleec-runtime of format version 1");
         #[doc = " Bytes of RAM that a [`Model`] owns: activations and outputs, not the inputs."]
+        #[allow(dead_code, reason = "for the firmware to use")]
         pub const ARENA_BYTES: usize = #arena;
         #[doc = " Bytes of [`WEIGHTS`]."]
         pub const WEIGHT_BYTES: usize = #weights;
         #[doc = " Multiply-accumulates of one run."]
+        #[allow(dead_code, reason = "for the firmware to use")]
         pub const MACS: u64 = #macs;
         #[doc = " The packed weights, in flash."]
         #(#section)*
@@ -158,6 +157,7 @@ fn outputs(source: &ModuleSource<'_>) -> TokenStream {
     });
     quote! {
         #[doc = " The results of one run, in the model's memory."]
+        #[allow(dead_code, reason = "for the firmware to use")]
         pub struct Outputs<'m> { #(#fields),* }
     }
 }

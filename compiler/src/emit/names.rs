@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 /// Names that a generated item must not take.
-const TAKEN: &[&str] = &["new", "run", "run_slices", "step", "default", "arena", "self", "super", "crate"];
+const TAKEN: &[&str] = &["new", "run", "run_slices", "step", "default", "arena", "from", "with", "to", "self", "super", "crate"];
 
 /// Hands out identifiers, each once.
 #[derive(Default)]

@@ -234,9 +234,7 @@ impl Graph {
 
     /// Feeds input slot `slot` of `id` from `source` instead of what fed it.
     pub(crate) fn set_input(&mut self, id: NodeId, slot: usize, source: Option<Source>) {
-        self.net.retain_edges(|net, edge| {
-            net.edge_endpoints(edge).map(|(_, to)| to) != Some(id) || net[edge].to_slot != slot
-        });
+        self.net.retain_edges(|net, edge| net.edge_endpoints(edge).map(|(_, to)| to) != Some(id) || net[edge].to_slot != slot);
         if let Some(source) = source {
             self.connect(source, id, slot);
         }
@@ -288,5 +286,14 @@ impl Graph {
 
     pub(crate) fn remove(&mut self, id: NodeId) {
         self.net.remove_node(id);
+    }
+
+    /// Elements of all `f32` constants that an operator reads.
+    pub(crate) fn parameters(&self) -> u64 {
+        let floats = self.net.node_weights().filter_map(|node| match &node.content {
+            Content::Constant(tensor) => tensor.as_f32(),
+            _ => None,
+        });
+        floats.map(|values| values.len() as u64).sum()
     }
 }

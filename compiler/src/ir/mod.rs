@@ -11,5 +11,5 @@ pub(crate) mod verify;
 
 pub use graph::Graph;
 pub(crate) use graph::{Content, GraphOutput, Node, NodeId, Source, Value};
-pub use tensor::{DType, Shape, Tensor, TensorType};
 pub(crate) use tensor::Data;
+pub use tensor::{DType, Shape, Tensor, TensorType};

@@ -195,15 +195,7 @@ impl ConvMaps {
 
 fn pool(window: &Window, kind: PoolKind, input: Pixels, output: Pixels) -> Pool2d {
     let Window { kernel, strides, dilations, pads, .. } = window;
-    Pool2d {
-        input,
-        output,
-        kind,
-        kernel: words(*kernel),
-        strides: words(*strides),
-        dilations: words(*dilations),
-        pads: words(*pads),
-    }
+    Pool2d { input, output, kind, kernel: words(*kernel), strides: words(*strides), dilations: words(*dilations), pads: words(*pads) }
 }
 
 pub(super) fn words<const N: usize>(values: [usize; N]) -> [u32; N] {
@@ -214,13 +206,34 @@ pub(super) fn words<const N: usize>(values: [usize; N]) -> [u32; N] {
 macro_rules! with_tile {
     ($geometry:expr, $tile:expr, |$conv:ident| $body:expr) => {
         match ($tile.pixels, $tile.channels) {
-            (2, 4) => { let $conv = $geometry.retiled::<2, 4>(); $body }
-            (2, 8) => { let $conv = $geometry.retiled::<2, 8>(); $body }
-            (4, 4) => { let $conv = $geometry.retiled::<4, 4>(); $body }
-            (4, 8) => { let $conv = $geometry.retiled::<4, 8>(); $body }
-            (4, 16) => { let $conv = $geometry.retiled::<4, 16>(); $body }
-            (8, 32) => { let $conv = $geometry.retiled::<8, 32>(); $body }
-            _ => { let $conv = *$geometry; $body }
+            (2, 4) => {
+                let $conv = $geometry.retiled::<2, 4>();
+                $body
+            }
+            (2, 8) => {
+                let $conv = $geometry.retiled::<2, 8>();
+                $body
+            }
+            (4, 4) => {
+                let $conv = $geometry.retiled::<4, 4>();
+                $body
+            }
+            (4, 8) => {
+                let $conv = $geometry.retiled::<4, 8>();
+                $body
+            }
+            (4, 16) => {
+                let $conv = $geometry.retiled::<4, 16>();
+                $body
+            }
+            (8, 32) => {
+                let $conv = $geometry.retiled::<8, 32>();
+                $body
+            }
+            _ => {
+                let $conv = *$geometry;
+                $body
+            }
         }
     };
 }
@@ -238,6 +251,21 @@ impl Geometry {
             Geometry::Softmax(geometry) => geometry.extent(),
             Geometry::MatMul(geometry) => geometry.extent(),
         }
+    }
+
+    /// The name of the runtime's kernel, with its register tile.
+    pub(crate) fn kernel_name(&self) -> String {
+        let name = match self {
+            Geometry::Conv2d(_, tile) => return format!("conv2d {}x{}", tile.pixels, tile.channels),
+            Geometry::DepthwiseConv2d(_) => "depthwise_conv2d",
+            Geometry::Pool2d(_) => "pool2d",
+            Geometry::Map(_) => "map",
+            Geometry::Binary(_) => "binary",
+            Geometry::Pad(_) => "pad",
+            Geometry::Softmax(_) => "softmax",
+            Geometry::MatMul(_) => "matmul",
+        };
+        name.to_owned()
     }
 
     /// Runs the kernel.

@@ -10,13 +10,33 @@ use crate::target::Tile;
 /// What computes a step.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Kernel {
-    Conv2d { window: Window, group: usize, activation: Activation, tile: Tile },
-    DepthwiseConv2d { window: Window, activation: Activation },
-    Pool2d { window: Window, kind: PoolKind },
-    Map { activation: Activation },
-    Binary { kind: BinaryKind },
-    Pad { begins: Vec<usize>, value: f32 },
-    Softmax { axis: usize },
+    Conv2d {
+        window: Window,
+        group: usize,
+        activation: Activation,
+        tile: Tile,
+    },
+    DepthwiseConv2d {
+        window: Window,
+        activation: Activation,
+    },
+    Pool2d {
+        window: Window,
+        kind: PoolKind,
+    },
+    Map {
+        activation: Activation,
+    },
+    Binary {
+        kind: BinaryKind,
+    },
+    Pad {
+        begins: Vec<usize>,
+        value: f32,
+    },
+    Softmax {
+        axis: usize,
+    },
     MatMul,
     /// Copies elements where the planner could not do without.
     Move,

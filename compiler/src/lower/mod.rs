@@ -5,12 +5,13 @@
 pub(crate) mod bind;
 pub(crate) mod kernel;
 mod pack;
-mod strided;
 mod step;
+mod strided;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use crate::diagnostics::{Diagnostic, Problems};
 use crate::ir::{Content, DType, Graph, NodeId, Shape, Source, Tensor};
 use crate::ops::OpError;
 use crate::plan::problem::{Access, PlanStep, Relation, Role, TensorId};
@@ -38,6 +39,22 @@ pub(crate) fn lower(graph: &Graph, target: Target) -> Result<Steps, Vec<(NodeId,
         }
     }
     if refused.is_empty() { Ok(lowerer.steps) } else { Err(refused) }
+}
+
+/// What a user is told of operators that have no kernel.
+pub(crate) fn problems(graph: &Graph, refused: Vec<(NodeId, OpError)>) -> Problems {
+    let diagnostic = |(id, error): (NodeId, OpError)| {
+        let title = format!("operator `{}` of node `{}` {}", graph.label(id), graph.node(id).name, error.found);
+        let diagnostic = Diagnostic::unsupported("PL0304", title);
+        Diagnostic { supported: error.supported, help: error.help, ..diagnostic }
+    };
+    Problems(refused.into_iter().map(diagnostic).collect())
+}
+
+/// What a user is told of a view that no kernel can walk.
+pub(crate) fn unplaceable(error: OpError) -> Problems {
+    let diagnostic = Diagnostic::unsupported("PL0305", format!("a step {}", error.found));
+    Diagnostic { supported: error.supported, help: error.help, ..diagnostic }.into()
 }
 
 struct Lowerer<'a> {
@@ -151,9 +168,9 @@ impl<'a> Lowering<'a> {
 
     /// The constant `f32`s at input `slot`, which the operator cannot do without.
     pub(crate) fn weights(&self, slot: usize, name: &str) -> Result<&'a [f32], OpError> {
-        self.constant(slot).and_then(Tensor::as_f32).ok_or_else(|| {
-            OpError::unsupported(format!("`{name}` is computed at run time")).supported(format!("`{name}` as a constant"))
-        })
+        self.constant(slot)
+            .and_then(Tensor::as_f32)
+            .ok_or_else(|| OpError::unsupported(format!("`{name}` is computed at run time")).supported(format!("`{name}` as a constant")))
     }
 
     /// The tensor at input `slot`; a constant becomes one that lies in the weights.
@@ -168,12 +185,32 @@ impl<'a> Lowering<'a> {
         }
     }
 
-    /// The tensor at input `slot` under another shape of the same elements.
-    pub(crate) fn reshaped(&mut self, slot: usize, shape: Shape) -> Result<TensorId, OpError> {
-        let from = self.tensor(slot)?;
-        let to = self.steps.add_tensor(&format!("{}_input_{slot}", self.name), shape, Role::Intermediate);
-        self.steps.push_move(self.name, &self.label, from, to, Relation::Reshape);
-        Ok(to)
+    /// How many input slots there are.
+    pub(crate) fn slots(&self) -> usize {
+        self.operands.len()
+    }
+
+    /// All of the tensor at input `slot`.
+    pub(crate) fn input(&mut self, slot: usize) -> Result<Access, OpError> {
+        let tensor = self.tensor(slot)?;
+        Ok(self.whole(tensor))
+    }
+
+    /// `tensor` with its axes in the order of `perm`.
+    pub(crate) fn permuted(&mut self, tensor: TensorId, perm: Vec<usize>) -> TensorId {
+        let shape = Shape(perm.iter().map(|&axis| self.shape_of(tensor)[axis]).collect());
+        let name = self.steps.problem.tensors[tensor].name.clone();
+        let to = self.steps.add_tensor(&name, shape, Role::Intermediate);
+        self.steps.push_move(self.name, &self.label, tensor, to, Relation::Permute(perm));
+        to
+    }
+
+    /// `tensor` under another shape of the same elements.
+    pub(crate) fn viewed(&mut self, tensor: TensorId, shape: Shape) -> TensorId {
+        let name = self.steps.problem.tensors[tensor].name.clone();
+        let to = self.steps.add_tensor(&name, shape, Role::Intermediate);
+        self.steps.push_move(self.name, &self.label, tensor, to, Relation::Reshape);
+        to
     }
 
     /// The shape of a tensor.
@@ -217,6 +254,13 @@ impl<'a> Lowering<'a> {
     /// Adds weights for the steps that follow.
     pub(crate) fn add_weights(&mut self, values: Vec<f32>) -> Range<usize> {
         self.steps.add_weights(values)
+    }
+
+    /// Emits the one step that computes the whole output, without weights.
+    pub(crate) fn step(&mut self, kernel: Kernel, reads: Vec<Access>) {
+        let output = self.output();
+        let write = self.whole(output);
+        self.push(kernel, reads, write, None, 0);
     }
 
     /// Emits a step. `macs` are its multiply-accumulates.

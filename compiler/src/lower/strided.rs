@@ -46,7 +46,9 @@ impl<const N: usize> Common<N> {
         axes[..movable].sort_by_key(|&axis| std::cmp::Reverse(strides[N - 1][axis]));
         let mut common = Common { dims: Vec::new(), strides: [const { Vec::new() }; N] };
         for axis in axes {
-            let joins = axis < fixed && common.dims.last().is_some() && (0..N).all(|i| common.strides[i].last() == Some(&(dims[axis] * strides[i][axis])));
+            let joins = axis < fixed
+                && common.dims.last().is_some()
+                && (0..N).all(|i| common.strides[i].last() == Some(&(dims[axis] * strides[i][axis])));
             match common.dims.last_mut() {
                 Some(last) if joins => *last *= dims[axis],
                 _ => common.dims.push(dims[axis]),

@@ -173,7 +173,9 @@ impl Hosts<'_> {
 
     fn accesses(&self, id: TensorId) -> impl Iterator<Item = (usize, &Access)> {
         let steps = self.touching[id].iter().map(|&index| (index, &self.problem.steps[index]));
-        steps.flat_map(move |(index, step)| step.reads.iter().chain([&step.write]).map(move |access| (index, access))).filter(move |(_, access)| access.tensor == id)
+        steps
+            .flat_map(move |(index, step)| step.reads.iter().chain([&step.write]).map(move |access| (index, access)))
+            .filter(move |(_, access)| access.tensor == id)
     }
 
     /// The moves that read all of `id`.

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::host::Hosting;
-use super::problem::Problem;
 use super::place::{lifetimes, live_bound};
+use super::problem::Problem;
 
 /// The steps that remain after hosting, in the order in which they run.
 pub(crate) fn order(problem: &Problem, hosting: &Hosting) -> Vec<usize> {

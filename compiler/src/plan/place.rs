@@ -54,7 +54,14 @@ pub(crate) fn live_bound(lifetimes: &[Lifetime]) -> usize {
         change[life.last + 1] -= life.size as isize;
     }
     let mut live = 0;
-    change.iter().map(|change| { live += change; live }).max().unwrap_or(0) as usize
+    change
+        .iter()
+        .map(|change| {
+            live += change;
+            live
+        })
+        .max()
+        .unwrap_or(0) as usize
 }
 
 /// An offset for every buffer, and the size of the arena. Greedy under several keys, the best kept.
@@ -81,7 +88,8 @@ fn greedy(lifetimes: &[Lifetime], turns: &[usize]) -> (Vec<usize>, usize) {
     let mut size = 0;
     for &turn in turns {
         let life = &lifetimes[turn];
-        let mut taken: Vec<_> = placed.iter().filter(|&&other| lifetimes[other].meets(life)).map(|&other| (offsets[other], lifetimes[other].size)).collect();
+        let mut taken: Vec<_> =
+            placed.iter().filter(|&&other| lifetimes[other].meets(life)).map(|&other| (offsets[other], lifetimes[other].size)).collect();
         taken.sort_unstable();
         let mut at = 0;
         for (offset, len) in taken {

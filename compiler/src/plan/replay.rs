@@ -44,7 +44,11 @@ fn complete(problem: &Problem, plan: &Plan, arena: &[u32]) -> Result<(), String>
         let (Role::Output(_), Some(at)) = (tensor.role, plan.offset(problem, id)) else { continue };
         let whole = problem.whole(id);
         if let Some(index) = find(&plan.layouts[id], &whole, at, |index| arena.get(index) != Some(&tag(id))) {
-            return Err(format!("output `{}` is not complete: element {index} of the arena {}", tensor.name, holds(problem, arena.get(index))));
+            return Err(format!(
+                "output `{}` is not complete: element {index} of the arena {}",
+                tensor.name,
+                holds(problem, arena.get(index))
+            ));
         }
     }
     Ok(())

@@ -24,8 +24,22 @@ impl Activation {
         match self {
             Activation::Identity => x,
             Activation::Relu => relu(x),
-            Activation::LeakyRelu(slope) => if x < 0.0 { slope * x } else { x },
-            Activation::Clip(low, high) => if x < low { low } else if x > high { high } else { x },
+            Activation::LeakyRelu(slope) => {
+                if x < 0.0 {
+                    slope * x
+                } else {
+                    x
+                }
+            }
+            Activation::Clip(low, high) => {
+                if x < low {
+                    low
+                } else if x > high {
+                    high
+                } else {
+                    x
+                }
+            }
             Activation::Sigmoid => 1.0 / (1.0 + exp(-x)),
         }
     }

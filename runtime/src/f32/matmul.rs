@@ -35,9 +35,8 @@ impl MatMul {
     #[inline(never)]
     pub(crate) unsafe fn run(&self, x: *const f32, r: *const f32, y: *mut f32) {
         let [b0, b1, m, n, k] = self.dims.map(|dim| dim as usize);
-        let at = |strides: &[u32; 4], index: [usize; 4]| -> usize {
-            index.iter().zip(strides).map(|(i, stride)| *i * *stride as usize).sum()
-        };
+        let at =
+            |strides: &[u32; 4], index: [usize; 4]| -> usize { index.iter().zip(strides).map(|(i, stride)| *i * *stride as usize).sum() };
         for p in 0..b0 {
             for q in 0..b1 {
                 for row in 0..m {

@@ -141,7 +141,13 @@ impl Pool2d {
                     let values: [f32; N] = *x.add(step).cast();
                     for n in 0..N {
                         acc[n] = match self.kind {
-                            PoolKind::Max => if values[n] > acc[n] { values[n] } else { acc[n] },
+                            PoolKind::Max => {
+                                if values[n] > acc[n] {
+                                    values[n]
+                                } else {
+                                    acc[n]
+                                }
+                            }
                             _ => acc[n] + values[n],
                         };
                     }

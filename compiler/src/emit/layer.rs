@@ -101,7 +101,7 @@ fn regions(layer: &Layer) -> TokenStream {
     let operands = [(quote!(from), Some(x)), (quote!(with), r.as_ref())];
     let inside = operands.iter().filter_map(|(name, region)| Some((name, region.filter(|region| region.memory == Memory::Arena)?)));
     let (names, regions): (Vec<_>, Vec<_>) = inside.unzip();
-    let bounds = regions.iter().flat_map(|region| [region.at, region.len]).chain([y.at, y.len]).map(int);
+    let bounds = regions.iter().flat_map(|region: &&Region| [region.at, region.len]).chain([y.at, y.len]).map(int);
     match names.len() {
         0 => quote!(let to = peleec_runtime::write::<#(#bounds),*, _>(&mut self.arena);),
         1 => quote!(let (#(#names,)* to) = peleec_runtime::read_write::<#(#bounds),*, _>(&mut self.arena);),

@@ -5,3 +5,4 @@ pub(crate) mod ir;
 pub(crate) mod lower;
 pub(crate) mod onnx;
 pub(crate) mod ops;
+pub mod zoo;

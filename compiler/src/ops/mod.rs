@@ -68,5 +68,10 @@ macros::operators! {
     identity::Identity: "Identity" "Dropout";
     matmul::MatMul: "MatMul" "Gemm";
     pad::Pad: "Pad";
+    pool::Pool: "MaxPool" "AveragePool" "GlobalMaxPool" "GlobalAveragePool";
+    reshape::Reshape: "Reshape" "Flatten" "Squeeze" "Unsqueeze";
+    shape::ShapeOf: "Shape";
+    softmax::Softmax: "Softmax";
+    transpose::Transpose: "Transpose";
     unary::Unary: "Relu" "LeakyRelu" "Clip" "Sigmoid";
 }

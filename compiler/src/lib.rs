@@ -4,3 +4,4 @@ pub(crate) mod ir;
 pub(crate) mod lower;
 pub(crate) mod onnx;
 pub(crate) mod ops;
+pub(crate) mod passes;

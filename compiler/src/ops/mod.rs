@@ -28,6 +28,11 @@ pub(crate) trait Operator: Sized {
     /// Reads the node's attributes and those inputs that must be known when compiling (shapes, axes, bounds).
     fn parse(node: &NodeView<'_>) -> Result<Self, OpError>;
 
+    /// The ONNX `op_type` that it stands for, where that is not the name of its struct.
+    fn op_type(&self) -> Option<&'static str> {
+        None
+    }
+
     /// How many leading inputs are data; the rest was read by `parse` and is no longer an input of the node.
     fn data_inputs(&self) -> usize {
         usize::MAX

@@ -42,6 +42,10 @@ impl Operator for Pool {
         Ok(Pool { kind, window })
     }
 
+    fn op_type(&self) -> Option<&'static str> {
+        Some(if self.kind == PoolKind::Max { "MaxPool" } else { "AveragePool" })
+    }
+
     fn data_inputs(&self) -> usize {
         1
     }

@@ -25,6 +25,10 @@ impl Operator for ShapeOf {
         Ok(ShapeOf { start, end: end.max(start) })
     }
 
+    fn op_type(&self) -> Option<&'static str> {
+        Some("Shape")
+    }
+
     fn data_inputs(&self) -> usize {
         1
     }

@@ -5,4 +5,5 @@ pub(crate) mod ir;
 pub(crate) mod lower;
 pub(crate) mod onnx;
 pub(crate) mod ops;
+pub(crate) mod passes;
 pub mod zoo;

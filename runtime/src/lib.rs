@@ -14,3 +14,16 @@ pub enum Activation {
     /// `1 / (1 + exp(-x))`.
     Sigmoid,
 }
+
+/// An element-wise operation on two operands.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum BinaryKind {
+    /// `a + b`.
+    Add,
+    /// `a - b`.
+    Sub,
+    /// `a * b`.
+    Mul,
+    /// `a / b`.
+    Div,
+}

@@ -2,6 +2,8 @@
 //!
 //! Invariant: nothing in this folder names an operator; its drivers (`infer`, `evaluate`, `verify`) ask the operators.
 
+#[cfg(test)]
+pub(crate) mod build;
 pub(crate) mod evaluate;
 pub(crate) mod graph;
 pub(crate) mod infer;
@@ -11,5 +13,5 @@ pub(crate) mod verify;
 
 pub use graph::Graph;
 pub(crate) use graph::{Content, GraphOutput, Node, NodeId, Source, Value};
-pub use tensor::{DType, Shape, Tensor, TensorType};
 pub(crate) use tensor::Data;
+pub use tensor::{DType, Shape, Tensor, TensorType};

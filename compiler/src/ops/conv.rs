@@ -4,9 +4,10 @@
 
 use peleec_runtime::Activation;
 
+use super::operands::{evaluated, float_type, floats, output, output_shape, product};
 use super::window::{Window, hw, with_spatial};
 use super::{OpError, Operator, unary};
-use crate::ir::{Shape, Tensor, TensorType};
+use crate::ir::{DType, Tensor, TensorType};
 use crate::lower::Lowering;
 use crate::onnx::node::NodeView;
 
@@ -26,6 +27,9 @@ impl Conv {
 impl Operator for Conv {
     fn parse(node: &NodeView<'_>) -> Result<Self, OpError> {
         let (x, w) = (node.input_type(0)?, node.input_type(1)?);
+        if node.inputs.len() > Conv::RESIDUAL {
+            return Err(OpError::new(format!("`Conv` has {} inputs", node.inputs.len())).supported("2 or 3"));
+        }
         let kernel = w.shape.get(2..).ok_or_else(|| OpError::new(format!("`W` is {w}")).supported("[M,C/group,kH,kW]"))?;
         let group = node.int("group")?.unwrap_or(1);
         let group = usize::try_from(group).ok().filter(|&g| g >= 1);
@@ -35,38 +39,38 @@ impl Operator for Conv {
     }
 
     fn infer(&self, inputs: &[Option<&TensorType>]) -> Result<Vec<TensorType>, OpError> {
-        let (x, w) = two_inputs(inputs)?;
+        let (x, w) = x_and_w(inputs)?;
         let kernel: &[usize] = if x.shape.rank() == 3 { &self.window.kernel[1..] } else { &self.window.kernel };
         let fits = w.shape.rank() == x.shape.rank()
-            && x.shape[1] == w.shape[1] * self.group
+            && w.shape[1].checked_mul(self.group) == Some(x.shape[1])
             && w.shape[0].is_multiple_of(self.group)
             && w.shape[2..] == *kernel;
         if !fits {
             return Err(OpError::new(format!("`X` {x} does not go with `W` {w} at group {}", self.group)));
         }
-        let output = with_spatial(&x.shape, x.shape[0], w.shape[0], self.window.output(&x.shape)?);
+        let shape = with_spatial(&x.shape, x.shape[0], w.shape[0], self.window.output(&x.shape)?);
         if let Some(Some(bias)) = inputs.get(Conv::BIAS)
-            && bias.shape[..] != [w.shape[0]]
+            && **bias != TensorType::f32([w.shape[0]])
         {
             return Err(OpError::new(format!("`B` is {bias} where `W` has {} output channels", w.shape[0])));
         }
         if let Some(Some(residual)) = inputs.get(Conv::RESIDUAL)
-            && residual.shape != output
+            && **residual != TensorType::f32(shape.clone())
         {
-            return Err(OpError::new(format!("the residual is {residual} where the output is {output}")));
+            return Err(OpError::new(format!("the residual is {residual} where the output is {shape}")));
         }
-        Ok(vec![TensorType::f32(output)])
+        output(DType::F32, shape)
     }
 
     fn evaluate(&self, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>, OpError> {
-        let output = output_shape(self, inputs)?;
+        let shape = output_shape(self, inputs)?;
         let (x, w) = (floats(inputs, 0)?, floats(inputs, 1)?);
         let bias = inputs.get(Conv::BIAS).copied().flatten().and_then(Tensor::as_f32);
         let residual = inputs.get(Conv::RESIDUAL).copied().flatten().and_then(Tensor::as_f32);
-        let [oh, ow] = hw(&output);
-        let mut values = Vec::with_capacity(output.elements());
-        for n in 0..output[0] {
-            for m in 0..output[1] {
+        let [oh, ow] = hw(&shape);
+        let mut values = Vec::with_capacity(shape.elements());
+        for n in 0..shape[0] {
+            for m in 0..shape[1] {
                 for y in 0..oh {
                     for at in 0..ow {
                         let start = bias.map_or(0.0, |bias| bias[m]);
@@ -77,12 +81,12 @@ impl Operator for Conv {
                 }
             }
         }
-        Tensor::f32(output, values).map(|tensor| vec![tensor]).ok_or_else(|| OpError::new("output has another length"))
+        evaluated(Tensor::f32(shape, values))
     }
 
     fn macs(&self, inputs: &[Option<&TensorType>]) -> u64 {
-        let (Ok((_, w)), Ok(outputs)) = (two_inputs(inputs), self.infer(inputs)) else { return 0 };
-        outputs[0].shape.elements() as u64 * w.shape[1..].iter().product::<usize>() as u64
+        let (Ok((_, w)), Ok(outputs)) = (x_and_w(inputs), self.infer(inputs)) else { return 0 };
+        outputs[0].shape.elements().saturating_mul(product(&w.shape[1..])) as u64
     }
 
     fn lower(&self, ctx: &mut Lowering<'_>) -> Result<(), OpError> {
@@ -110,23 +114,6 @@ impl Conv {
     }
 }
 
-fn two_inputs<'a>(inputs: &[Option<&'a TensorType>]) -> Result<(&'a TensorType, &'a TensorType), OpError> {
-    match inputs {
-        [Some(x), Some(w), ..] => Ok((x, w)),
-        _ => Err(OpError::new("needs the inputs `X` and `W`")),
-    }
-}
-
-/// The elements of input `slot`, which must be `f32`.
-pub(crate) fn floats<'a>(inputs: &[Option<&'a Tensor>], slot: usize) -> Result<&'a [f32], OpError> {
-    let tensor = inputs.get(slot).copied().flatten().ok_or_else(|| OpError::new(format!("input {slot} is missing")))?;
-    tensor.as_f32().ok_or_else(|| OpError::unsupported(format!("input {slot} is {}", tensor.dtype())).supported("f32"))
-}
-
-/// The shape of the first output that `op` infers for these inputs.
-pub(crate) fn output_shape(op: &impl Operator, inputs: &[Option<&Tensor>]) -> Result<Shape, OpError> {
-    let types: Vec<_> = inputs.iter().map(|input| input.map(Tensor::ty)).collect();
-    let types: Vec<_> = types.iter().map(Option::as_ref).collect();
-    let inferred = op.infer(&types)?;
-    inferred.into_iter().next().map(|ty| ty.shape).ok_or_else(|| OpError::new("has no output"))
+fn x_and_w<'a>(inputs: &[Option<&'a TensorType>]) -> Result<(&'a TensorType, &'a TensorType), OpError> {
+    Ok((float_type(inputs, 0)?, float_type(inputs, 1)?))
 }

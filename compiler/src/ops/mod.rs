@@ -9,9 +9,13 @@
 //! Invariant: an operator sees its own attributes and its inputs' types and values, never the graph or another node.
 //! A match over operators stands nowhere else.
 
+pub(crate) mod broadcast;
+#[cfg(test)]
+pub(crate) mod case;
 mod error;
-pub(crate) mod window;
 mod macros;
+pub(crate) mod operands;
+pub(crate) mod window;
 
 pub(crate) use error::OpError;
 
@@ -23,6 +27,11 @@ use crate::onnx::node::NodeView;
 pub(crate) trait Operator: Sized {
     /// Reads the node's attributes and those inputs that must be known when compiling (shapes, axes, bounds).
     fn parse(node: &NodeView<'_>) -> Result<Self, OpError>;
+
+    /// The ONNX `op_type` that it stands for, where that is not the name of its struct.
+    fn op_type(&self) -> Option<&'static str> {
+        None
+    }
 
     /// How many leading inputs are data; the rest was read by `parse` and is no longer an input of the node.
     fn data_inputs(&self) -> usize {
@@ -54,6 +63,20 @@ pub(crate) trait Operator: Sized {
 }
 
 macros::operators! {
+    batch_normalization::BatchNormalization: "BatchNormalization";
+    binary::Binary: "Add" "Sub" "Mul" "Div";
+    cast::Cast: "Cast";
+    concat::Concat: "Concat";
+    constant::Constant: "Constant" "ConstantOfShape";
     conv::Conv: "Conv";
+    gather::Gather: "Gather";
+    identity::Identity: "Identity" "Dropout";
+    matmul::MatMul: "MatMul" "Gemm";
+    pad::Pad: "Pad";
+    pool::Pool: "MaxPool" "AveragePool" "GlobalMaxPool" "GlobalAveragePool";
+    reshape::Reshape: "Reshape" "Flatten" "Squeeze" "Unsqueeze";
+    shape::ShapeOf: "Shape";
+    softmax::Softmax: "Softmax";
+    transpose::Transpose: "Transpose";
     unary::Unary: "Relu" "LeakyRelu" "Clip" "Sigmoid";
 }

@@ -2,7 +2,7 @@
 
 use peleec_runtime::Activation;
 
-use super::conv::floats;
+use super::operands::{evaluated, float_type, floats, output_shape};
 use super::{OpError, Operator};
 use crate::ir::{Tensor, TensorType};
 use crate::lower::Lowering;
@@ -25,21 +25,27 @@ impl Operator for Unary {
         Ok(Unary { activation })
     }
 
+    fn op_type(&self) -> Option<&'static str> {
+        Some(match self.activation {
+            Activation::Identity => "Identity",
+            Activation::Relu => "Relu",
+            Activation::LeakyRelu(_) => "LeakyRelu",
+            Activation::Clip(..) => "Clip",
+            Activation::Sigmoid => "Sigmoid",
+        })
+    }
+
     fn data_inputs(&self) -> usize {
         1
     }
 
     fn infer(&self, inputs: &[Option<&TensorType>]) -> Result<Vec<TensorType>, OpError> {
-        match inputs {
-            [Some(ty)] => Ok(vec![(*ty).clone()]),
-            _ => Err(OpError::new("needs one input")),
-        }
+        Ok(vec![float_type(inputs, 0)?.clone()])
     }
 
     fn evaluate(&self, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>, OpError> {
         let values: Vec<_> = floats(inputs, 0)?.iter().map(|&x| activate(self.activation, x)).collect();
-        let shape = inputs[0].map(|tensor| tensor.shape().clone()).unwrap_or_default();
-        Tensor::f32(shape, values).map(|tensor| vec![tensor]).ok_or_else(|| OpError::new("output has another length"))
+        evaluated(Tensor::f32(output_shape(self, inputs)?, values))
     }
 }
 

@@ -39,17 +39,29 @@ impl Window {
             "VALID" => window.pads = [0; 4],
             "SAME_UPPER" => window.pad_same(input, false),
             "SAME_LOWER" => window.pad_same(input, true),
-            other => return Err(OpError::new(format!("attribute `auto_pad` is `{other}`")).supported("NOTSET, VALID, SAME_UPPER, SAME_LOWER")),
+            other => {
+                return Err(OpError::new(format!("attribute `auto_pad` is `{other}`")).supported("NOTSET, VALID, SAME_UPPER, SAME_LOWER"));
+            }
         }
         window.output(input)?;
         Ok(window)
+    }
+
+    /// The window that covers the whole map.
+    pub(crate) fn whole(input: &Shape) -> Result<Self, OpError> {
+        spatial_rank(input)?;
+        let kernel = hw(input);
+        if kernel.contains(&0) {
+            return Err(OpError::new(format!("the map {input} is empty")));
+        }
+        Ok(Window { kernel, strides: [1, 1], dilations: [1, 1], pads: [0; 4], ceil_mode: false })
     }
 
     /// Pads such that the output is the input divided by the stride, rounded up.
     fn pad_same(&mut self, input: &Shape, lower: bool) {
         for (axis, extent) in hw(input).into_iter().enumerate() {
             let out = extent.div_ceil(self.strides[axis]);
-            let total = ((out - 1) * self.strides[axis] + self.reach(axis)).saturating_sub(extent);
+            let total = (out.saturating_sub(1) * self.strides[axis] + self.reach(axis)).saturating_sub(extent);
             let (small, large) = (total / 2, total - total / 2);
             (self.pads[axis], self.pads[axis + 2]) = if lower { (large, small) } else { (small, large) };
         }

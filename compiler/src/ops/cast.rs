@@ -1,0 +1,127 @@
+//! `Cast`: between floats, 32- and 64-bit integers and booleans; half and double floats are held as `f32`.
+
+use std::sync::Arc;
+
+use super::operands::{evaluated, output, tensor, typed};
+use super::{OpError, Operator};
+use crate::ir::{DType, Data, Tensor, TensorType};
+use crate::onnx::node::NodeView;
+
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Cast {
+    pub(crate) to: DType,
+}
+
+impl Operator for Cast {
+    fn parse(node: &NodeView<'_>) -> Result<Self, OpError> {
+        // The numbers are `TensorProto.DataType`'s.
+        let to = match node.int("to")? {
+            Some(1 | 10 | 11 | 16) => DType::F32,
+            Some(6) => DType::I32,
+            Some(7) => DType::I64,
+            Some(9) => DType::Bool,
+            Some(other) => {
+                let supported = "FLOAT, FLOAT16, DOUBLE, BFLOAT16, INT32, INT64, BOOL";
+                return Err(OpError::unsupported(format!("attribute `to` is data type {other}")).supported(supported));
+            }
+            None => return Err(OpError::new("attribute `to` is missing")),
+        };
+        Ok(Cast { to })
+    }
+
+    fn data_inputs(&self) -> usize {
+        1
+    }
+
+    fn infer(&self, inputs: &[Option<&TensorType>]) -> Result<Vec<TensorType>, OpError> {
+        output(self.to, typed(inputs, 0)?.shape.clone())
+    }
+
+    fn evaluate(&self, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>, OpError> {
+        let input = tensor(inputs, 0)?;
+        let data = match self.to {
+            DType::F32 => Data::F32(to_f32(input.data())),
+            DType::I32 => Data::I32(to_i32(input.data())),
+            DType::I64 => Data::I64(to_i64(input.data())),
+            DType::Bool => Data::Bool(to_bool(input.data())),
+        };
+        evaluated(Tensor::new(input.shape().clone(), data))
+    }
+}
+
+fn to_f32(data: &Data) -> Arc<[f32]> {
+    match data {
+        Data::F32(v) => v.clone(),
+        Data::I32(v) => v.iter().map(|&x| x as f32).collect(),
+        Data::I64(v) => v.iter().map(|&x| x as f32).collect(),
+        Data::Bool(v) => v.iter().map(|&x| f32::from(u8::from(x))).collect(),
+    }
+}
+
+/// Floats are cut towards zero and saturate, NaN becomes zero; wider integers lose their high bits.
+fn to_i32(data: &Data) -> Arc<[i32]> {
+    match data {
+        Data::F32(v) => v.iter().map(|&x| x as i32).collect(),
+        Data::I32(v) => v.clone(),
+        Data::I64(v) => v.iter().map(|&x| x as i32).collect(),
+        Data::Bool(v) => v.iter().map(|&x| x.into()).collect(),
+    }
+}
+
+fn to_i64(data: &Data) -> Arc<[i64]> {
+    match data {
+        Data::F32(v) => v.iter().map(|&x| x as i64).collect(),
+        Data::I32(v) => v.iter().map(|&x| x.into()).collect(),
+        Data::I64(v) => v.clone(),
+        Data::Bool(v) => v.iter().map(|&x| x.into()).collect(),
+    }
+}
+
+fn to_bool(data: &Data) -> Arc<[bool]> {
+    match data {
+        Data::F32(v) => v.iter().map(|&x| x != 0.0).collect(),
+        Data::I32(v) => v.iter().map(|&x| x != 0).collect(),
+        Data::I64(v) => v.iter().map(|&x| x != 0).collect(),
+        Data::Bool(v) => v.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::ir::{Data, Shape, Tensor};
+    use crate::ops::case::Case;
+
+    fn cast(data: Data, to: i64) -> Data {
+        let input = Tensor::new(Shape(vec![2]), data).unwrap();
+        Case::new("Cast", 13).known(input).int("to", to).evaluate().unwrap().data().clone()
+    }
+
+    #[test]
+    fn every_pair() {
+        let forms = [
+            (1, Data::F32([0.0, 1.0].into())),
+            (6, Data::I32([0, 1].into())),
+            (7, Data::I64([0, 1].into())),
+            (9, Data::Bool([false, true].into())),
+        ];
+        for (_, from) in &forms {
+            for (code, to) in &forms {
+                assert!(cast(from.clone(), *code) == *to, "to {code}");
+            }
+        }
+    }
+
+    #[test]
+    fn floats_are_cut_towards_zero() {
+        assert!(cast(Data::F32([-1.9, 1e30].into()), 7) == Data::I64([-1, i64::MAX].into()));
+        assert!(cast(Data::F32([f32::NAN, 0.5].into()), 6) == Data::I32([0, 0].into()));
+        assert!(cast(Data::F32([0.5, -0.0].into()), 9) == Data::Bool([true, false].into()));
+        assert!(cast(Data::F32([0.1, 2.0].into()), 10) == Data::F32([0.1, 2.0].into()));
+    }
+
+    #[test]
+    fn refusals() {
+        assert!(Case::new("Cast", 13).input(&[1]).int("to", 8).refusal().starts_with("attribute `to` is data type 8 (supported:"));
+        assert_eq!(Case::new("Cast", 13).input(&[1]).refusal(), "attribute `to` is missing");
+    }
+}

@@ -1,0 +1,60 @@
+//! `Identity`, and `Dropout` at inference: the output is the input.
+
+use super::operands::{tensor, typed};
+use super::{OpError, Operator};
+use crate::ir::{Data, Tensor, TensorType};
+use crate::onnx::node::NodeView;
+
+/// One input; `Dropout`'s mask is not computed.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Identity;
+
+impl Operator for Identity {
+    fn parse(node: &NodeView<'_>) -> Result<Self, OpError> {
+        if node.op_type == "Dropout"
+            && let Some(training) = node.known_input(2, "training_mode")?
+            && !matches!(training.data(), Data::Bool(flags) if !flags.contains(&true))
+        {
+            let refusal = OpError::unsupported("input `training_mode` is true").supported("false");
+            return Err(refusal.help("export the model in inference mode"));
+        }
+        Ok(Identity)
+    }
+
+    fn data_inputs(&self) -> usize {
+        1
+    }
+
+    fn infer(&self, inputs: &[Option<&TensorType>]) -> Result<Vec<TensorType>, OpError> {
+        Ok(vec![typed(inputs, 0)?.clone()])
+    }
+
+    fn evaluate(&self, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>, OpError> {
+        Ok(vec![tensor(inputs, 0)?.clone()])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::ir::{Data, Shape, Tensor};
+    use crate::ops::case::{Case, floats};
+
+    fn training(flag: bool) -> Case {
+        let flag = Tensor::new(Shape(vec![]), Data::Bool([flag].into())).unwrap();
+        Case::new("Dropout", 13).floats(&[2], &[1.0, 2.0]).floats(&[], &[0.5]).known(flag)
+    }
+
+    #[test]
+    fn passes_its_input_on() {
+        assert_eq!(Case::new("Identity", 13).i64s(&[1, 2]).evaluate(), Ok(Tensor::i64s([1, 2])));
+        let old = Case::new("Dropout", 7).with("ratio", crate::onnx::node::Attribute::Float(0.5)).floats(&[1], &[3.0]);
+        assert_eq!(old.values(), [3.0]);
+        assert_eq!(training(false).evaluate(), Ok(floats(&[2], &[1.0, 2.0])));
+    }
+
+    #[test]
+    fn training_is_refused() {
+        assert_eq!(training(true).refusal(), "input `training_mode` is true (supported: false)");
+        assert!(Case::new("Identity", 13).refusal().contains("missing"));
+    }
+}

@@ -1,0 +1,211 @@
+//! `MatMul` and `Gemm`: products of matrices; `MatMul` takes vectors and batches as well, `Gemm` an addend.
+//!
+//! One output is `beta * C` (or zero) plus the products over k in ascending order, which is the numeric contract of class `plain`.
+//! Where `alpha` is not one, the products are summed from zero, the sum is multiplied by `alpha`, and `beta * C` is added last.
+
+use super::broadcast::{broadcast, source_index};
+use super::operands::{evaluated, float_type, floats, output, output_shape, product, tensor};
+use super::{OpError, Operator};
+use crate::ir::{DType, Shape, Tensor, TensorType};
+use crate::onnx::node::NodeView;
+
+/// Inputs: `A` [..,M,K], `B` [..,K,N], optional `C` that broadcasts to [M,N].
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct MatMul {
+    pub(crate) alpha: f32,
+    pub(crate) beta: f32,
+    /// `A` is [K,M]; for matrices only, as `trans_b` and `C` are.
+    pub(crate) trans_a: bool,
+    pub(crate) trans_b: bool,
+}
+
+/// The extents of one product.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Extents {
+    /// Leading extents of the output.
+    pub(crate) batch: Shape,
+    pub(crate) m: usize,
+    pub(crate) k: usize,
+    pub(crate) n: usize,
+}
+
+impl MatMul {
+    pub(crate) const ADDEND: usize = 2;
+}
+
+impl Operator for MatMul {
+    fn parse(node: &NodeView<'_>) -> Result<Self, OpError> {
+        let (a, b) = (node.input_type(0)?, node.input_type(1)?);
+        if node.op_type == "MatMul" {
+            return match node.inputs.len() {
+                2 => Ok(MatMul { alpha: 1.0, beta: 1.0, trans_a: false, trans_b: false }),
+                n => Err(OpError::new(format!("`MatMul` has {n} inputs")).supported("2")),
+            };
+        }
+        if a.shape.rank() != 2 || b.shape.rank() != 2 {
+            return Err(OpError::new(format!("the inputs of `Gemm` are {a} and {b}")).supported("2 dimensions each"));
+        }
+        Ok(MatMul {
+            alpha: node.float("alpha")?.unwrap_or(1.0),
+            beta: node.float("beta")?.unwrap_or(1.0),
+            trans_a: node.int("transA")?.unwrap_or(0) != 0,
+            trans_b: node.int("transB")?.unwrap_or(0) != 0,
+        })
+    }
+
+    fn data_inputs(&self) -> usize {
+        3
+    }
+
+    fn infer(&self, inputs: &[Option<&TensorType>]) -> Result<Vec<TensorType>, OpError> {
+        let (a, b) = (float_type(inputs, 0)?, float_type(inputs, 1)?);
+        let extents = self.extents(&a.shape, &b.shape)?;
+        let mut shape = extents.batch.0.clone();
+        shape.extend((a.shape.rank() > 1).then_some(extents.m));
+        shape.extend((b.shape.rank() > 1).then_some(extents.n));
+        if inputs.get(Self::ADDEND).is_some_and(Option::is_some) {
+            let c = float_type(inputs, Self::ADDEND)?;
+            let matrices = a.shape.rank() == 2 && b.shape.rank() == 2;
+            if !matrices || broadcast(&c.shape, &shape).ok().as_deref() != Some(&shape[..]) {
+                return Err(OpError::new(format!("`C` is {c} where the product is {}", Shape(shape))));
+            }
+        }
+        output(DType::F32, shape)
+    }
+
+    fn evaluate(&self, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>, OpError> {
+        let shape = output_shape(self, inputs)?;
+        let (a, b) = (floats(inputs, 0)?, floats(inputs, 1)?);
+        let c = inputs.get(Self::ADDEND).copied().flatten();
+        let addend = |i: usize| {
+            let element = c.and_then(|c| Some(c.as_f32()?[source_index(i, &shape, c.shape())]));
+            element.map_or(0.0, |c| self.beta * c)
+        };
+        let (a_shape, b_shape) = (tensor(inputs, 0)?.shape(), tensor(inputs, 1)?.shape());
+        let Extents { batch, m, k, n } = self.extents(a_shape, b_shape)?;
+        let (a_batch, b_batch) = (leading(a_shape), leading(b_shape));
+        let mut values = Vec::with_capacity(shape.elements());
+        for at in 0..product(&batch) {
+            let a = &a[source_index(at, &batch, a_batch) * m * k..][..m * k];
+            let b = &b[source_index(at, &batch, b_batch) * k * n..][..k * n];
+            for i in 0..m * n {
+                values.push(self.element(addend(values.len()), (a, b), [i / n, i % n], [m, k, n]));
+            }
+        }
+        evaluated(Tensor::f32(shape, values))
+    }
+
+    fn macs(&self, inputs: &[Option<&TensorType>]) -> u64 {
+        let (Ok(a), Ok(b)) = (float_type(inputs, 0), float_type(inputs, 1)) else { return 0 };
+        let Ok(Extents { batch, m, k, n }) = self.extents(&a.shape, &b.shape) else { return 0 };
+        product(&[product(&batch), m, k, n]) as u64
+    }
+}
+
+impl MatMul {
+    /// How `a` and `b` multiply; a vector counts as a row on the left and as a column on the right.
+    pub(crate) fn extents(&self, a: &Shape, b: &Shape) -> Result<Extents, OpError> {
+        let refusal = || OpError::new(format!("shapes {a} and {b} do not multiply"));
+        let (m, k) = match a[..] {
+            [] => return Err(refusal()),
+            [k] => (1, k),
+            [.., k, m] if self.trans_a => (m, k),
+            [.., m, k] => (m, k),
+        };
+        let (rows, n) = match b[..] {
+            [] => return Err(refusal()),
+            [k] => (k, 1),
+            [.., n, k] if self.trans_b => (k, n),
+            [.., k, n] => (k, n),
+        };
+        if k != rows {
+            return Err(refusal());
+        }
+        Ok(Extents { batch: broadcast(leading(a), leading(b))?, m, k, n })
+    }
+
+    fn element(&self, addend: f32, (a, b): (&[f32], &[f32]), [row, column]: [usize; 2], [m, k, n]: [usize; 3]) -> f32 {
+        let scaled = self.alpha != 1.0;
+        let mut sum = if scaled { 0.0 } else { addend };
+        for i in 0..k {
+            let left = if self.trans_a { a[i * m + row] } else { a[row * k + i] };
+            let right = if self.trans_b { b[column * k + i] } else { b[i * n + column] };
+            sum += left * right;
+        }
+        if scaled { self.alpha * sum + addend } else { sum }
+    }
+}
+
+/// The extents in front of the matrix.
+fn leading(shape: &Shape) -> &[usize] {
+    &shape[..shape.rank().saturating_sub(2)]
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::onnx::node::Attribute;
+    use crate::ops::case::Case;
+
+    const A: [f32; 6] = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0];
+
+    fn shape(a: &[usize], b: &[usize]) -> Result<Vec<usize>, String> {
+        Case::new("MatMul", 13).input(a).input(b).shape().map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn shapes_of_mat_mul() {
+        let cases: [(&[usize], &[usize], &[usize]); 6] = [
+            (&[2, 3], &[3, 4], &[2, 4]),
+            (&[3], &[3], &[]),
+            (&[3], &[5, 3, 4], &[5, 4]),
+            (&[5, 2, 3], &[3], &[5, 2]),
+            (&[7, 1, 2, 3], &[5, 3, 4], &[7, 5, 2, 4]),
+            (&[2, 0], &[0, 4], &[2, 4]),
+        ];
+        for (a, b, output) in cases {
+            assert_eq!(shape(a, b), Ok(output.to_vec()), "{a:?} {b:?}");
+        }
+        assert_eq!(shape(&[2, 3], &[4, 3]).unwrap_err(), "shapes [2,3] and [4,3] do not multiply");
+        assert!(shape(&[], &[3]).unwrap_err().contains("do not multiply"));
+        assert!(shape(&[2, 2, 3], &[3, 3, 4]).unwrap_err().contains("do not broadcast"));
+    }
+
+    #[test]
+    fn products() {
+        let case = |a: &[usize], b: &[usize]| Case::new("MatMul", 13).floats(a, &A).floats(b, &A).values();
+        assert_eq!(case(&[2, 3], &[3, 2]), [22.0, 28.0, 49.0, 64.0]);
+        assert_eq!(case(&[6], &[6]), [91.0]);
+        assert_eq!(case(&[2, 1, 3], &[2, 3, 1]), [14.0, 77.0]);
+        let row = Case::new("MatMul", 13).floats(&[3], &A[..3]).floats(&[3, 2], &A);
+        assert_eq!(row.values(), [22.0, 28.0]);
+        let column = Case::new("MatMul", 13).floats(&[2, 3], &A).floats(&[3], &A[..3]);
+        assert_eq!(column.values(), [14.0, 32.0]);
+        assert_eq!(Case::new("MatMul", 13).floats(&[2, 0], &[]).floats(&[0, 1], &[]).values(), [0.0, 0.0]);
+    }
+
+    #[test]
+    fn gemm() {
+        let plain = || Case::new("Gemm", 13).floats(&[2, 3], &A).floats(&[3, 2], &A);
+        assert_eq!(plain().values(), [22.0, 28.0, 49.0, 64.0]);
+        assert_eq!(plain().floats(&[2], &[1.0, 2.0]).values(), [23.0, 30.0, 50.0, 66.0]);
+        let scaled = plain().floats(&[2, 1], &[1.0, 2.0]).with("alpha", Attribute::Float(0.5)).with("beta", Attribute::Float(2.0));
+        assert_eq!(scaled.values(), [13.0, 16.0, 28.5, 36.0]);
+        let transposed = Case::new("Gemm", 9).int("transA", 1).int("transB", 1).floats(&[3, 2], &A).floats(&[2, 3], &A);
+        assert_eq!(transposed.values(), [22.0, 49.0, 28.0, 64.0]);
+    }
+
+    #[test]
+    fn refusals() {
+        assert!(Case::new("Gemm", 13).input(&[1, 2, 3]).input(&[3, 4]).refusal().contains("2 dimensions each"));
+        let wide = Case::new("Gemm", 13).input(&[2, 3]).input(&[3, 4]).input(&[2, 2, 4]);
+        assert_eq!(wide.refusal(), "`C` is f32[2,2,4] where the product is [2,4]");
+        assert!(Case::new("MatMul", 13).input(&[2, 3]).input(&[3, 4]).input(&[4]).refusal().contains("3 inputs"));
+    }
+
+    #[test]
+    fn macs_count_the_products() {
+        let op = Case::new("Gemm", 13).input(&[1, 704]).input(&[704, 1000]).parse().unwrap();
+        let (a, b) = (crate::ir::TensorType::f32([1, 704]), crate::ir::TensorType::f32([704, 1000]));
+        assert_eq!(op.macs(&[Some(&a), Some(&b)]), 704_000);
+    }
+}

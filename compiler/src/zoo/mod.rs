@@ -23,7 +23,7 @@ pub const NETWORKS: &[(&str, &str)] = &[
 pub struct ZooOptions {
     /// Factor on the channel counts of stem, dense layers and head, above 0 up to 4; they are rounded to multiples of 4.
     pub width: f32,
-    /// Height and width of the picture: a multiple of 4 from 16 to 2048. `None`: the size in the network's name.
+    /// Height and width of the picture: a multiple of 4 from 32 to 2048. `None`: the size in the network's name.
     pub input_size: Option<usize>,
     /// Number of classes, the detector's background included: 2 to 65536. `None`: the network's usual number.
     pub classes: Option<usize>,
@@ -89,8 +89,8 @@ impl Config {
         let size = options.input_size.unwrap_or(size);
         let classes = options.classes.unwrap_or(classes);
         let wrong = |option, found, supported| Err(ZooError::Option { option, found, supported });
-        if !(16..=2048).contains(&size) || !size.is_multiple_of(4) {
-            return wrong("input size", size.to_string(), "multiples of 4 from 16 to 2048");
+        if !(32..=2048).contains(&size) || !size.is_multiple_of(4) {
+            return wrong("input size", size.to_string(), "multiples of 4 from 32 to 2048");
         }
         if !(2..=65_536).contains(&classes) {
             return wrong("number of classes", classes.to_string(), "2 to 65536");
@@ -110,9 +110,67 @@ fn names() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ir::{Graph, NodeId, Source};
+    use crate::onnx::{ImportOptions, import};
+    use crate::ops::Op;
 
     fn tiny() -> ZooOptions {
         ZooOptions { width: 0.25, input_size: Some(32), classes: Some(5), seed: 5 }
+    }
+
+    fn imported(name: &str, options: &ZooOptions) -> Graph {
+        let (graph, diagnostics) = import(build(name, options).unwrap().into(), &ImportOptions::default(), None).unwrap();
+        assert_eq!((graph.verify(), diagnostics.len()), (Vec::new(), 0));
+        graph
+    }
+
+    /// Convolutions, multiply-accumulates, parameters.
+    fn counts(graph: &Graph) -> (usize, u64, usize) {
+        let ids = graph.ids();
+        let ops: Vec<_> = ids.iter().filter_map(|&id| graph.op(id).map(|op| (id, op))).collect();
+        let macs = |&(id, op): &(NodeId, &Op)| {
+            let inputs = graph.node_inputs(id);
+            let types: Vec<_> = inputs.iter().map(|source| source.map(|s| graph.ty(s))).collect();
+            op.macs(&types)
+        };
+        let parameters = ids.iter().filter_map(|&id| graph.constant(Source { node: id, slot: 0 })).map(|value| value.shape().elements());
+        (ops.iter().filter(|(_, op)| op.name() == "Conv").count(), ops.iter().map(macs).sum(), parameters.sum())
+    }
+
+    fn output_shapes(graph: &Graph) -> Vec<Vec<usize>> {
+        graph.outputs().iter().map(|output| graph.ty(output.source).shape.to_vec()).collect()
+    }
+
+    #[test]
+    fn the_detector_has_the_papers_size() {
+        let graph = imported("pelee-304", &ZooOptions::default());
+        assert_eq!(counts(&graph), (151, 1_204_968_960, 5_417_188));
+        assert_eq!(output_shapes(&graph), [[1, 5142, 4], [1, 5142, 21]]);
+    }
+
+    #[test]
+    fn the_classifier_has_the_papers_size() {
+        let graph = imported("peleenet-224", &ZooOptions::default());
+        assert_eq!(counts(&graph), (113, 507_757_568, 2_797_384));
+        assert_eq!(output_shapes(&graph), [[1, 1000]]);
+    }
+
+    #[test]
+    fn small_pictures_have_fewer_maps() {
+        let shapes = |size| output_shapes(&imported("pelee-304", &ZooOptions { input_size: Some(size), ..tiny() }))[0][1];
+        assert_eq!(shapes(160), 6 * (2 * 100 + 25 + 9 + 1));
+        assert_eq!(shapes(32), 6 * (2 * 4 + 1 + 1));
+    }
+
+    #[test]
+    fn a_narrow_network_gives_probabilities() {
+        let graph = imported("pelee-304", &tiny());
+        let outputs = graph.evaluate(&[seeded_input(&[1, 3, 32, 32], 1)]).unwrap();
+        let conf = outputs[1].as_f32().unwrap();
+        assert!(conf.chunks(5).all(|row| (row.iter().sum::<f32>() - 1.0).abs() < 1e-5));
+        let loc = outputs[0].as_f32().unwrap();
+        let size = (loc.iter().map(|x| x * x).sum::<f32>() / loc.len() as f32).sqrt();
+        assert!((0.1..10.0).contains(&size), "{size}");
     }
 
     #[test]
@@ -125,7 +183,7 @@ mod tests {
     #[test]
     fn wrong_options_are_named() {
         let error = |options| build("pelee-304", &options).unwrap_err().to_string();
-        assert_eq!(error(ZooOptions { input_size: Some(301), ..tiny() }), "input size is 301 (supported: multiples of 4 from 16 to 2048)");
+        assert_eq!(error(ZooOptions { input_size: Some(301), ..tiny() }), "input size is 301 (supported: multiples of 4 from 32 to 2048)");
         assert_eq!(error(ZooOptions { width: f32::NAN, ..tiny() }), "width is NaN (supported: above 0 up to 4)");
         assert_eq!(error(ZooOptions { classes: Some(1), ..tiny() }), "number of classes is 1 (supported: 2 to 65536)");
         let unknown = build("pelee", &tiny()).unwrap_err().to_string();

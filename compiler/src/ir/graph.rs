@@ -234,7 +234,11 @@ impl Graph {
 
     /// Feeds input slot `slot` of `id` from `source` instead of what fed it.
     pub(crate) fn set_input(&mut self, id: NodeId, slot: usize, source: Option<Source>) {
-        self.net.retain_edges(|net, edge| net.edge_endpoints(edge).map(|(_, to)| to) != Some(id) || net[edge].to_slot != slot);
+        let old: Vec<_> =
+            self.net.edges_directed(id, Direction::Incoming).filter(|edge| edge.weight().to_slot == slot).map(|edge| edge.id()).collect();
+        for edge in old {
+            self.net.remove_edge(edge);
+        }
         if let Some(source) = source {
             self.connect(source, id, slot);
         }
@@ -262,15 +266,37 @@ impl Graph {
 
     /// Merges `consumer`, the sole reader of `producer`, into `producer`, which takes over its output and its place in the chain.
     pub(crate) fn absorb(&mut self, producer: NodeId, consumer: NodeId) {
-        let absorbed = self.net[consumer].clone();
-        let label = self.label(consumer);
-        let chain = if self.net[producer].chain.is_empty() { vec![self.label(producer)] } else { self.net[producer].chain.clone() };
+        let mut chain = self.chain(producer);
+        chain.extend(self.chain(consumer));
+        let outputs = std::mem::take(&mut self.net[consumer].outputs);
         self.replace_uses(Source { node: consumer, slot: 0 }, Source { node: producer, slot: 0 });
         self.net.remove_node(consumer);
-        let node = &mut self.net[producer];
-        node.outputs = absorbed.outputs;
-        node.chain = chain;
-        node.chain.push(label);
+        self.net[producer].outputs = outputs;
+        self.net[producer].chain = chain;
+    }
+
+    /// Merges `producer`, which only `consumer`'s first input reads, into `consumer`, which reads what it read and takes over its place in the chain.
+    pub(crate) fn prepend(&mut self, producer: NodeId, consumer: NodeId) {
+        let mut chain = self.chain(producer);
+        chain.extend(self.chain(consumer));
+        let input = self.input(producer, 0);
+        self.net.remove_node(producer);
+        self.set_input(consumer, 0, input);
+        self.net[consumer].chain = chain;
+    }
+
+    /// Makes `id` a constant, which reads nothing.
+    pub(crate) fn fold(&mut self, id: NodeId, value: Tensor) {
+        for slot in 0..self.node_inputs(id).len() {
+            self.set_input(id, slot, None);
+        }
+        self.net[id].content = Content::Constant(value);
+        self.net[id].chain.clear();
+    }
+
+    fn chain(&self, id: NodeId) -> Vec<String> {
+        let node = &self.net[id];
+        if node.chain.is_empty() { vec![self.label(id)] } else { node.chain.clone() }
     }
 
     /// The ONNX `op_type`s that the node stands for, joined by ` + `.

@@ -29,6 +29,15 @@ impl Operator for Binary {
         Ok(Binary { kind })
     }
 
+    fn op_type(&self) -> Option<&'static str> {
+        Some(match self.kind {
+            BinaryKind::Add => "Add",
+            BinaryKind::Sub => "Sub",
+            BinaryKind::Mul => "Mul",
+            BinaryKind::Div => "Div",
+        })
+    }
+
     fn data_inputs(&self) -> usize {
         2
     }

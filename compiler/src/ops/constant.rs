@@ -5,8 +5,8 @@ use super::{OpError, Operator};
 use crate::ir::{Data, Shape, Tensor, TensorType};
 use crate::onnx::node::{Attribute, NodeView};
 
-/// The most elements that `ConstantOfShape` may ask for: 64 MiB of `f32`.
-const MOST_ELEMENTS: usize = 1 << 24;
+/// The most elements that `ConstantOfShape` may ask for.
+const MOST_ELEMENTS: usize = 1 << 20;
 
 /// No inputs: `ConstantOfShape`'s shape is read when the node is parsed.
 #[derive(Clone, Debug, PartialEq)]

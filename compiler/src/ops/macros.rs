@@ -33,10 +33,10 @@ macro_rules! operators {
                 })
             }
 
-            /// The name of the operator's struct, for people.
+            /// An ONNX `op_type` that says what the operator does, for people.
             pub(crate) fn name(&self) -> &'static str {
                 match self {
-                    $(Op::$op(_) => stringify!($op),)+
+                    $(Op::$op(op) => op.op_type().unwrap_or(stringify!($op)),)+
                 }
             }
 

@@ -28,6 +28,11 @@ pub(crate) trait Operator: Sized {
     /// Reads the node's attributes and those inputs that must be known when compiling (shapes, axes, bounds).
     fn parse(node: &NodeView<'_>) -> Result<Self, OpError>;
 
+    /// The ONNX `op_type` that it stands for, where that is not the name of its struct.
+    fn op_type(&self) -> Option<&'static str> {
+        None
+    }
+
     /// How many leading inputs are data; the rest was read by `parse` and is no longer an input of the node.
     fn data_inputs(&self) -> usize {
         usize::MAX
@@ -68,5 +73,10 @@ macros::operators! {
     identity::Identity: "Identity" "Dropout";
     matmul::MatMul: "MatMul" "Gemm";
     pad::Pad: "Pad";
+    pool::Pool: "MaxPool" "AveragePool" "GlobalMaxPool" "GlobalAveragePool";
+    reshape::Reshape: "Reshape" "Flatten" "Squeeze" "Unsqueeze";
+    shape::ShapeOf: "Shape";
+    softmax::Softmax: "Softmax";
+    transpose::Transpose: "Transpose";
     unary::Unary: "Relu" "LeakyRelu" "Clip" "Sigmoid";
 }

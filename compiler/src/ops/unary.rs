@@ -26,6 +26,16 @@ impl Operator for Unary {
         Ok(Unary { activation })
     }
 
+    fn op_type(&self) -> Option<&'static str> {
+        Some(match self.activation {
+            Activation::Identity => "Identity",
+            Activation::Relu => "Relu",
+            Activation::LeakyRelu(_) => "LeakyRelu",
+            Activation::Clip(..) => "Clip",
+            Activation::Sigmoid => "Sigmoid",
+        })
+    }
+
     fn data_inputs(&self) -> usize {
         1
     }

@@ -47,6 +47,16 @@ impl Window {
         Ok(window)
     }
 
+    /// The window that covers the whole map.
+    pub(crate) fn whole(input: &Shape) -> Result<Self, OpError> {
+        spatial_rank(input)?;
+        let kernel = hw(input);
+        if kernel.contains(&0) {
+            return Err(OpError::new(format!("the map {input} is empty")));
+        }
+        Ok(Window { kernel, strides: [1, 1], dilations: [1, 1], pads: [0; 4], ceil_mode: false })
+    }
+
     /// Pads such that the output is the input divided by the stride, rounded up.
     fn pad_same(&mut self, input: &Shape, lower: bool) {
         for (axis, extent) in hw(input).into_iter().enumerate() {

@@ -1,0 +1,51 @@
+//! Builds small graphs in tests; every type is inferred.
+
+use super::{Graph, Shape, Source, Tensor, TensorType, Value};
+use crate::ops::Op;
+
+/// A graph under construction.
+pub(crate) struct Build {
+    pub(crate) graph: Graph,
+}
+
+impl Build {
+    pub(crate) fn new() -> Self {
+        Build { graph: Graph::new("test", 13) }
+    }
+
+    pub(crate) fn input(&mut self, name: &str, shape: &[usize]) -> Source {
+        self.graph.add_input(name, TensorType::f32(shape.to_vec()))
+    }
+
+    pub(crate) fn constant(&mut self, name: &str, shape: &[usize], values: &[f32]) -> Source {
+        self.graph.add_constant(name, Tensor::f32(shape.to_vec(), values.to_vec()).expect("the values fill the shape"))
+    }
+
+    /// A constant of values between -1 and 1 that follow from its shape.
+    pub(crate) fn seeded(&mut self, name: &str, shape: &[usize]) -> Source {
+        self.graph.add_constant(name, seeded(&Shape(shape.to_vec()), shape.len() as u32))
+    }
+
+    pub(crate) fn op(&mut self, name: &str, op: Op, inputs: &[Source]) -> Source {
+        let types: Vec<_> = inputs.iter().map(|&source| Some(self.graph.ty(source))).collect();
+        let ty = op.infer(&types).expect("the operator takes these inputs").remove(0);
+        let inputs: Vec<_> = inputs.iter().copied().map(Some).collect();
+        self.graph.add_op(name, op, &inputs, vec![Value { name: name.to_owned(), ty }])
+    }
+
+    pub(crate) fn output(&mut self, source: Source) {
+        let name = self.graph.value(source).name.clone();
+        self.graph.add_output(&name, source);
+    }
+}
+
+/// Values between -1 and 1 without a pattern.
+pub(crate) fn seeded(shape: &Shape, seed: u32) -> Tensor {
+    let mut state = seed.wrapping_mul(0x9e37_79b9) | 1;
+    Tensor::from_fn(shape, |_| {
+        state ^= state << 13;
+        state ^= state >> 17;
+        state ^= state << 5;
+        state as f32 / u32::MAX as f32 * 2.0 - 1.0
+    })
+}

@@ -1,0 +1,186 @@
+//! `MaxPool`, `AveragePool`, `GlobalMaxPool` and `GlobalAveragePool`: 1-D or 2-D with any kernel, stride, pads, dilation and `ceil_mode`.
+//!
+//! An average sums its taps in the order (ky, kx), then divides by their number. A maximum starts from its first tap and moves on a
+//! greater one, so a NaN wins only as the first tap. Padding never wins; a window that lies in padding alone is refused.
+
+use super::operands::{evaluated, float_type, floats, output, output_shape, product};
+use super::window::{Window, hw, with_spatial};
+use super::{OpError, Operator};
+use crate::ir::{DType, Tensor, TensorType};
+use crate::onnx::node::NodeView;
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum PoolKind {
+    Max,
+    /// The divisor is the number of cells inside the map, or inside the map and its pads; never beyond those.
+    Average {
+        count_include_pad: bool,
+    },
+}
+
+/// One input, [N,C,W] or [N,C,H,W].
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Pool {
+    pub(crate) kind: PoolKind,
+    pub(crate) window: Window,
+}
+
+impl Operator for Pool {
+    fn parse(node: &NodeView<'_>) -> Result<Self, OpError> {
+        let input = &node.input_type(0)?.shape;
+        if node.outputs > 1 {
+            return Err(OpError::unsupported("output `Indices` is asked for").supported("1 output"));
+        }
+        if node.int("storage_order")?.unwrap_or(0) != 0 {
+            return Err(OpError::unsupported("attribute `storage_order` is 1").supported("0"));
+        }
+        let kind = match node.op_type {
+            "MaxPool" | "GlobalMaxPool" => PoolKind::Max,
+            _ => PoolKind::Average { count_include_pad: node.int("count_include_pad")?.unwrap_or(0) != 0 },
+        };
+        let window = if node.op_type.starts_with("Global") { Window::whole(input)? } else { Window::parse(node, None, input)? };
+        Ok(Pool { kind, window })
+    }
+
+    fn op_type(&self) -> Option<&'static str> {
+        Some(if self.kind == PoolKind::Max { "MaxPool" } else { "AveragePool" })
+    }
+
+    fn data_inputs(&self) -> usize {
+        1
+    }
+
+    fn infer(&self, inputs: &[Option<&TensorType>]) -> Result<Vec<TensorType>, OpError> {
+        let x = float_type(inputs, 0)?;
+        let spatial = self.window.output(&x.shape)?;
+        if !(0..2).all(|axis| self.reaches_cells(axis, hw(&x.shape)[axis], spatial[axis])) {
+            let found = format!("a window of kernel {:?} and pads {:?} on {x} lies in padding alone", self.window.kernel, self.window.pads);
+            return Err(OpError::unsupported(found).supported("pads smaller than the kernel"));
+        }
+        output(DType::F32, with_spatial(&x.shape, x.shape[0], x.shape[1], spatial))
+    }
+
+    fn evaluate(&self, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>, OpError> {
+        let shape = output_shape(self, inputs)?;
+        let like = inputs[0].map(|tensor| tensor.shape().clone()).unwrap_or_default();
+        let (x, [h, w], [oh, ow]) = (floats(inputs, 0)?, hw(&like), hw(&shape));
+        let mut values = Vec::with_capacity(shape.elements());
+        for plane in 0..product(&shape[..2]) {
+            let map = &x[plane * h * w..][..h * w];
+            for y in 0..oh {
+                values.extend((0..ow).map(|at| self.one(map, [h, w], [y, at])));
+            }
+        }
+        evaluated(Tensor::f32(shape, values))
+    }
+}
+
+impl Pool {
+    /// Whether each of the `n` windows on `axis` has a tap inside the map.
+    fn reaches_cells(&self, axis: usize, extent: usize, n: usize) -> bool {
+        let (stride, dilation, pad) = (self.window.strides[axis], self.window.dilations[axis], self.window.pads[axis]);
+        // A window that starts before the map has its first inner tap at the first multiple of the dilation that reaches it.
+        let early = (0..n.min(pad.div_ceil(stride))).all(|at| {
+            let before = pad - at * stride;
+            let first = before.div_ceil(dilation);
+            first < self.window.kernel[axis] && first * dilation - before < extent
+        });
+        early && n.checked_sub(1).is_none_or(|last| last * stride < extent + pad)
+    }
+
+    fn one(&self, map: &[f32], [h, w]: [usize; 2], [y, x]: [usize; 2]) -> f32 {
+        let rows = self.window.taps(0, y, h);
+        let taps = rows.flat_map(|(_, iy)| self.window.taps(1, x, w).map(move |(_, ix)| map[iy * w + ix]));
+        match self.kind {
+            PoolKind::Max => taps.reduce(|max, v| if v > max { v } else { max }).unwrap_or(f32::MIN),
+            PoolKind::Average { count_include_pad } => {
+                let sum = taps.fold(0.0, |sum, v| sum + v);
+                sum / (self.count(0, y, h, count_include_pad) * self.count(1, x, w, count_include_pad)) as f32
+            }
+        }
+    }
+
+    /// How many rows (axis 0) or columns (axis 1) of the window at `at` are counted by an average.
+    pub(crate) fn count(&self, axis: usize, at: usize, extent: usize, include_pad: bool) -> usize {
+        if !include_pad {
+            return self.window.taps(axis, at, extent).count();
+        }
+        let padded = extent + self.window.pads[axis] + self.window.pads[axis + 2];
+        let start = at * self.window.strides[axis];
+        padded.saturating_sub(start).div_ceil(self.window.dilations[axis]).min(self.window.kernel[axis])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::ops::case::Case;
+
+    const NINE: [f32; 9] = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0];
+
+    fn nine(op_type: &'static str, kernel: &[i64], stride: i64) -> Case {
+        Case::new(op_type, 19).ints("kernel_shape", kernel).ints("strides", &[stride, stride]).floats(&[1, 1, 3, 3], &NINE)
+    }
+
+    #[test]
+    fn shapes() {
+        let map =
+            |extent: usize| Case::new("MaxPool", 12).ints("kernel_shape", &[2, 2]).ints("strides", &[2, 2]).input(&[1, 1, extent, extent]);
+        assert_eq!(map(19).shape(), Ok(vec![1, 1, 9, 9]));
+        assert_eq!(map(19).int("ceil_mode", 1).shape(), Ok(vec![1, 1, 10, 10]));
+        assert_eq!(map(19).string("auto_pad", "SAME_UPPER").shape(), Ok(vec![1, 1, 10, 10]));
+        assert_eq!(map(19).ints("dilations", &[3, 3]).shape(), Ok(vec![1, 1, 8, 8]));
+        // The last window would start in the trailing pad.
+        assert_eq!(map(3).ints("pads", &[1, 1, 1, 1]).int("ceil_mode", 1).shape(), Ok(vec![1, 1, 2, 2]));
+        assert_eq!(Case::new("GlobalAveragePool", 1).input(&[2, 3, 7, 5]).shape(), Ok(vec![2, 3, 1, 1]));
+        assert_eq!(Case::new("MaxPool", 12).ints("kernel_shape", &[3]).input(&[1, 2, 9]).shape(), Ok(vec![1, 2, 7]));
+    }
+
+    #[test]
+    fn maxima() {
+        assert_eq!(nine("MaxPool", &[2, 2], 1).values(), [5.0, 6.0, 8.0, 9.0]);
+        assert_eq!(nine("MaxPool", &[2, 2], 2).int("ceil_mode", 1).values(), [5.0, 6.0, 8.0, 9.0]);
+        assert_eq!(nine("MaxPool", &[2, 2], 1).ints("dilations", &[2, 2]).values(), [9.0]);
+        let negative = Case::new("MaxPool", 12).ints("kernel_shape", &[3]).ints("pads", &[1, 1]).floats(&[1, 1, 2], &[-5.0, -7.0]);
+        assert_eq!(negative.values(), [-5.0, -5.0]);
+        assert_eq!(nine("GlobalMaxPool", &[], 1).values(), [9.0]);
+    }
+
+    #[test]
+    fn a_nan_wins_only_as_the_first_tap() {
+        let row = |values: [f32; 2]| Case::new("MaxPool", 12).ints("kernel_shape", &[2]).floats(&[1, 1, 2], &values).values();
+        assert_eq!(row([1.0, f32::NAN]), [1.0]);
+        assert!(row([f32::NAN, 1.0])[0].is_nan());
+    }
+
+    #[test]
+    fn averages_of_cut_off_windows() {
+        // Columns: {1,2}, {3}; the last window is cut off, not padded.
+        assert_eq!(nine("AveragePool", &[2, 2], 2).int("ceil_mode", 1).values(), [3.0, 4.5, 7.5, 9.0]);
+        let padded = || nine("AveragePool", &[2, 2], 2).ints("pads", &[1, 1, 0, 0]);
+        assert_eq!(padded().values(), [1.0, 2.5, 5.5, 7.0]);
+        assert_eq!(padded().int("count_include_pad", 1).values(), [0.25, 1.25, 2.75, 7.0]);
+        // Padded extent 5: windows at 0 and 3, of which the last holds one cell and one pad, and is cut off there.
+        let row = |include| {
+            let case = Case::new("AveragePool", 19).ints("kernel_shape", &[3]).ints("strides", &[3]).ints("pads", &[1, 1]);
+            case.int("ceil_mode", 1).int("count_include_pad", include).floats(&[1, 1, 3], &[1.0, 2.0, 3.0]).values()
+        };
+        assert_eq!((row(0), row(1)), (vec![1.5, 3.0], vec![1.0, 1.5]));
+        assert_eq!(nine("GlobalAveragePool", &[], 1).values(), [5.0]);
+    }
+
+    #[test]
+    fn refusals() {
+        let mut indices = nine("MaxPool", &[2, 2], 1);
+        indices.outputs = 2;
+        assert_eq!(indices.refusal(), "output `Indices` is asked for (supported: 1 output)");
+        assert!(nine("MaxPool", &[2, 2], 1).int("storage_order", 1).refusal().contains("storage_order"));
+        assert!(nine("MaxPool", &[2, 2], 1).ints("pads", &[2, 0, 0, 0]).refusal().contains("padding alone"));
+        assert!(nine("MaxPool", &[2, 2], 1).ints("pads", &[0, 0, 0, 2]).refusal().contains("padding alone"));
+        assert!(nine("MaxPool", &[2, 2], 1).ints("dilations", &[9, 9]).ints("pads", &[8, 8, 8, 8]).refusal().contains("padding alone"));
+        assert!(nine("MaxPool", &[4, 4], 1).refusal().contains("does not fit"));
+        assert!(nine("MaxPool", &[0, 1], 1).refusal().contains("`kernel_shape` is [0, 1]"));
+        assert!(Case::new("MaxPool", 12).input(&[1, 1, 3, 3]).refusal().contains("`kernel_shape` is missing"));
+        assert!(Case::new("GlobalAveragePool", 1).input(&[1, 1, 0, 3]).refusal().contains("is empty"));
+        assert!(Case::new("GlobalAveragePool", 1).input(&[1, 1]).refusal().contains("2 dimensions"));
+    }
+}

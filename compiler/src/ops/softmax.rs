@@ -1,0 +1,96 @@
+//! `Softmax`: along one axis, or before opset 13 over all axes from `axis` on; the maximum is subtracted first.
+
+use super::operands::{axis, evaluated, float_type, floats, output_shape, product};
+use super::{OpError, Operator};
+use crate::ir::{Tensor, TensorType};
+use crate::onnx::node::NodeView;
+
+/// One input.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Softmax {
+    pub(crate) axis: usize,
+    /// All axes from `axis` on form one, as ONNX had it before opset 13.
+    pub(crate) flatten: bool,
+}
+
+impl Operator for Softmax {
+    fn parse(node: &NodeView<'_>) -> Result<Self, OpError> {
+        let flatten = node.opset < 13;
+        let found = node.int("axis")?.unwrap_or(if flatten { 1 } else { -1 });
+        Ok(Softmax { axis: axis(found, node.input_type(0)?.shape.rank())?, flatten })
+    }
+
+    fn data_inputs(&self) -> usize {
+        1
+    }
+
+    fn infer(&self, inputs: &[Option<&TensorType>]) -> Result<Vec<TensorType>, OpError> {
+        let x = float_type(inputs, 0)?;
+        if self.axis >= x.shape.rank() {
+            return Err(OpError::new(format!("the input is {x}, which has no axis {}", self.axis)));
+        }
+        Ok(vec![x.clone()])
+    }
+
+    fn evaluate(&self, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>, OpError> {
+        let shape = output_shape(self, inputs)?;
+        let mut values = floats(inputs, 0)?.to_vec();
+        let (len, step) = self.run(&shape);
+        for start in (0..values.len()).filter(|i| i / step % len == 0) {
+            let run = || (start..).step_by(step).take(len);
+            let max = run().map(|i| values[i]).fold(f32::NEG_INFINITY, f32::max);
+            run().for_each(|i| values[i] = (values[i] - max).exp());
+            let sum: f32 = run().map(|i| values[i]).sum();
+            run().for_each(|i| values[i] /= sum);
+        }
+        evaluated(Tensor::f32(shape, values))
+    }
+}
+
+impl Softmax {
+    /// How many elements are normalised together, and how far apart they stand in a tensor of this shape.
+    pub(crate) fn run(&self, shape: &[usize]) -> (usize, usize) {
+        if self.flatten { (product(&shape[self.axis..]), 1) } else { (shape[self.axis], product(&shape[self.axis + 1..])) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::ops::case::Case;
+
+    // Softmax of (0, ln 3) is (1/4, 3/4).
+    const LN_3: f32 = 1.098_612_3;
+
+    fn rounded(case: &Case) -> Vec<f32> {
+        case.values().iter().map(|v| (v * 1000.0).round() / 1000.0).collect()
+    }
+
+    #[test]
+    fn along_an_axis() {
+        let case = |axis| Case::new("Softmax", 13).int("axis", axis).floats(&[2, 2], &[0.0, LN_3, LN_3, 0.0]);
+        assert_eq!(rounded(&case(-1)), [0.25, 0.75, 0.75, 0.25]);
+        assert_eq!(rounded(&case(0)), [0.25, 0.75, 0.75, 0.25]);
+        let large = Case::new("Softmax", 13).floats(&[1, 2], &[1000.0, 1000.0 + LN_3]);
+        assert_eq!(rounded(&large), [0.25, 0.75]);
+        assert_eq!(Case::new("Softmax", 13).floats(&[0, 2], &[]).values(), []);
+    }
+
+    #[test]
+    fn before_opset_13_the_axes_are_flattened() {
+        let case = |opset| Case::new("Softmax", opset).int("axis", 1).floats(&[1, 2, 2], &[0.0, LN_3, 0.0, LN_3]);
+        assert_eq!(rounded(&case(11)), [0.125, 0.375, 0.125, 0.375]);
+        assert_eq!(rounded(&case(13)), [0.5, 0.5, 0.5, 0.5]);
+        let default = Case::new("Softmax", 7).floats(&[2, 1, 2], &[0.0, LN_3, LN_3, 0.0]);
+        assert_eq!(rounded(&default), [0.25, 0.75, 0.75, 0.25]);
+    }
+
+    #[test]
+    fn refusals() {
+        assert_eq!(
+            Case::new("Softmax", 13).int("axis", 2).input(&[1, 2]).refusal(),
+            "axis 2 is not one of 2 dimensions (supported: -2 to 1)"
+        );
+        assert!(Case::new("Softmax", 13).input(&[]).refusal().contains("0 dimensions"));
+        assert!(Case::new("Softmax", 13).i64s(&[1]).refusal().contains("i64"));
+    }
+}

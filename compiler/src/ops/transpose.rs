@@ -1,0 +1,77 @@
+//! `Transpose`: any permutation of the axes, any element type.
+
+use super::operands::{output, output_shape, tensor, typed};
+use super::{OpError, Operator};
+use crate::ir::tensor::{ravel, unravel};
+use crate::ir::{Tensor, TensorType};
+use crate::onnx::node::NodeView;
+
+/// One input; axis `i` of the output is axis `perm[i]` of the input.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Transpose {
+    pub(crate) perm: Vec<usize>,
+}
+
+impl Operator for Transpose {
+    fn parse(node: &NodeView<'_>) -> Result<Self, OpError> {
+        let rank = node.input_type(0)?.shape.rank();
+        let Some(found) = node.ints("perm")? else { return Ok(Transpose { perm: (0..rank).rev().collect() }) };
+        let mut is_named = vec![false; rank];
+        for &axis in found {
+            if let Some(named) = usize::try_from(axis).ok().and_then(|axis| is_named.get_mut(axis)) {
+                *named = true;
+            }
+        }
+        if found.len() != rank || is_named.contains(&false) {
+            return Err(
+                OpError::new(format!("attribute `perm` is {found:?}")).supported(format!("the axes from 0 to below {rank}, once each"))
+            );
+        }
+        Ok(Transpose { perm: found.iter().map(|&axis| axis as usize).collect() })
+    }
+
+    fn data_inputs(&self) -> usize {
+        1
+    }
+
+    fn infer(&self, inputs: &[Option<&TensorType>]) -> Result<Vec<TensorType>, OpError> {
+        let input = typed(inputs, 0)?;
+        if input.shape.rank() != self.perm.len() {
+            return Err(OpError::new(format!("the input is {input} where `perm` is {:?}", self.perm)));
+        }
+        output(input.dtype, self.perm.iter().map(|&axis| input.shape[axis]).collect::<Vec<_>>())
+    }
+
+    fn evaluate(&self, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>, OpError> {
+        let shape = output_shape(self, inputs)?;
+        let input = tensor(inputs, 0)?;
+        let strides = input.shape().strides();
+        let permuted: Vec<_> = self.perm.iter().map(|&axis| strides[axis]).collect();
+        Ok(vec![input.gathered(&shape, |i| ravel(&unravel(i, &shape), &permuted))])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::ir::Tensor;
+    use crate::ops::case::{Case, floats};
+
+    fn matrix() -> Case {
+        Case::new("Transpose", 13).floats(&[2, 3], &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0])
+    }
+
+    #[test]
+    fn permutes() {
+        assert_eq!(matrix().evaluate(), Ok(floats(&[3, 2], &[1.0, 4.0, 2.0, 5.0, 3.0, 6.0])));
+        assert_eq!(matrix().ints("perm", &[0, 1]).values(), [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+        assert_eq!(Case::new("Transpose", 13).ints("perm", &[0, 2, 3, 1]).input(&[1, 8, 3, 5]).shape(), Ok(vec![1, 3, 5, 8]));
+        assert_eq!(Case::new("Transpose", 13).i64s(&[1, 2]).evaluate(), Ok(Tensor::i64s([1, 2])));
+    }
+
+    #[test]
+    fn only_permutations() {
+        for perm in [&[0, 0][..], &[0], &[1, 2], &[0, -1], &[0, 1, 0]] {
+            assert!(matrix().ints("perm", perm).refusal().contains("`perm` is"), "{perm:?}");
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! Turns a batch normalization that no convolution absorbs into a depthwise 1x1 convolution. Its weights are computed in f64 and rounded once.
+
+use peleec_runtime::Activation;
+
+use super::channels::{PerChannel, of_batch_normalization, set_parameter};
+use crate::ir::{Content, Graph, NodeId, Shape, Tensor};
+use crate::ops::window::Window;
+use crate::ops::{BatchNormalization, Conv, Op};
+
+pub(crate) fn fold_batch_normalization(graph: &mut Graph) -> usize {
+    let mut folded = 0;
+    for id in graph.ids() {
+        let Some(per_channel) = of_batch_normalization(graph, id) else { continue };
+        let Some(rank) = graph.input(id, 0).map(|x| graph.ty(x).shape.rank()) else { continue };
+        let is_finite = per_channel.scale.iter().chain(&per_channel.shift).all(|&v| (v as f32).is_finite());
+        if !(3..=4).contains(&rank) || per_channel.scale.is_empty() || !is_finite {
+            continue;
+        }
+        become_depthwise(graph, id, &per_channel, rank);
+        folded += 1;
+    }
+    folded
+}
+
+fn become_depthwise(graph: &mut Graph, id: NodeId, PerChannel { scale, shift }: &PerChannel, rank: usize) {
+    let channels = scale.len();
+    let label = graph.label(id);
+    let mut kernel = vec![1; rank];
+    kernel[0] = channels;
+    set_parameter(graph, id, 1, "W", Tensor::from_fn(&Shape(kernel), |c| scale[c] as f32));
+    set_parameter(graph, id, Conv::BIAS, "B", Tensor::from_fn(&Shape(vec![channels]), |c| shift[c] as f32));
+    graph.set_input(id, BatchNormalization::MEAN, None);
+    graph.set_input(id, BatchNormalization::VARIANCE, None);
+    let window = Window { kernel: [1, 1], strides: [1, 1], dilations: [1, 1], pads: [0; 4], ceil_mode: false };
+    let node = graph.node_mut(id);
+    node.content = Content::Op(Op::Conv(Conv { window, group: channels, activation: Activation::Identity }));
+    node.chain = vec![label];
+}
+
+#[cfg(test)]
+mod tests {
+    use super::fold_batch_normalization;
+    use crate::ir::build::Build;
+    use crate::ops::{BatchNormalization, Op};
+    use crate::passes::equivalence::check;
+
+    fn normalized(shape: &[usize], variances: &[f32]) -> Build {
+        let mut build = Build::new();
+        let x = build.input("x", shape);
+        let n = [shape[1]];
+        let [scale, bias, mean] = ["scale", "bias", "mean"].map(|name| build.seeded(name, &n));
+        let variance = build.constant("var", &n, variances);
+        let y = build.op("bn", Op::BatchNormalization(BatchNormalization { epsilon: 1e-5 }), &[x, scale, bias, mean, variance]);
+        build.output(y);
+        build
+    }
+
+    #[test]
+    fn maps_of_one_and_two_dimensions() {
+        for shape in [&[2, 3, 4, 4][..], &[2, 3, 4]] {
+            let (folded, after, lines) = check(normalized(shape, &[0.5, 1.0, 2.0]), fold_batch_normalization);
+            assert_eq!((folded, lines), (1, vec!["%bn = Conv(%x, %bn/W, %bn/B)".to_owned()]));
+            assert_eq!(after.label(after.outputs()[0].source.node), "BatchNormalization");
+        }
+    }
+
+    #[test]
+    fn vectors_and_impossible_variances_stay() {
+        assert_eq!(check(normalized(&[2, 3], &[0.5, 1.0, 2.0]), fold_batch_normalization).0, 0);
+        assert_eq!(check(normalized(&[1, 1, 2, 2], &[f32::INFINITY]), fold_batch_normalization).0, 1);
+        let mut build = normalized(&[1, 1, 2, 2], &[-1.0]);
+        assert_eq!(fold_batch_normalization(&mut build.graph), 0);
+    }
+
+    #[test]
+    fn parameters_from_run_time_stay() {
+        let mut build = Build::new();
+        let x = build.input("x", &[1, 1, 2, 2]);
+        let parameter = build.input("parameter", &[1]);
+        let one = build.constant("one", &[1], &[1.0]);
+        let y = build.op("bn", Op::BatchNormalization(BatchNormalization { epsilon: 1e-5 }), &[x, parameter, one, one, one]);
+        build.output(y);
+        assert_eq!(check(build, fold_batch_normalization).0, 0);
+    }
+}

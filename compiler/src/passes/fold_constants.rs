@@ -1,0 +1,138 @@
+//! Computes now what depends on constants alone, and the shapes of tensors. Bit-exact as far as naive evaluation is.
+//!
+//! Large results, and work that would take long, are left to the firmware.
+
+use crate::ir::{DType, Graph, NodeId, Source, Tensor, TensorType};
+use crate::ops::Op;
+
+/// The largest constant that folding makes, in bytes.
+const MOST_BYTES: usize = 64 << 20;
+
+/// Elements and products that one run of the pass computes at most.
+const MOST_WORK: u64 = 1 << 28;
+
+pub(crate) fn fold_constants(graph: &mut Graph) -> usize {
+    let (mut folded, mut work) = (0, 0u64);
+    for id in graph.ids() {
+        let Some(cost) = cost(graph, id) else { continue };
+        if work.saturating_add(cost) > MOST_WORK {
+            continue;
+        }
+        let Some(value) = known(graph, id) else { continue };
+        work += cost;
+        graph.fold(id, value);
+        folded += 1;
+    }
+    folded
+}
+
+/// What evaluating `id` takes, where it may be folded at all.
+fn cost(graph: &Graph, id: NodeId) -> Option<u64> {
+    let op = graph.op(id)?;
+    let [output] = graph.node(id).outputs.as_slice() else { return None };
+    let elements = output.ty.shape.elements();
+    if elements.saturating_mul(bytes(output.ty.dtype)) > MOST_BYTES {
+        return None;
+    }
+    // A pool visits its whole kernel for each element, and a kernel can be far larger than the map.
+    let visits = match op {
+        Op::Pool(pool) => elements.saturating_mul(pool.window.kernel[0]).saturating_mul(pool.window.kernel[1]),
+        _ => elements,
+    };
+    Some(op.macs(&types(graph, id)).max(visits as u64))
+}
+
+fn known(graph: &Graph, id: NodeId) -> Option<Tensor> {
+    let op = graph.op(id)?;
+    if let Some(value) = op.value(&types(graph, id)) {
+        return Some(value);
+    }
+    let mut values = Vec::new();
+    for input in graph.node_inputs(id) {
+        values.push(match input {
+            Some(source) => Some(graph.constant(source)?),
+            None => None,
+        });
+    }
+    op.evaluate(&values).ok()?.pop().filter(|value| value.ty() == *graph.ty(Source { node: id, slot: 0 }))
+}
+
+fn types(graph: &Graph, id: NodeId) -> Vec<Option<&TensorType>> {
+    graph.node_inputs(id).into_iter().map(|source| source.map(|s| graph.ty(s))).collect()
+}
+
+fn bytes(dtype: DType) -> usize {
+    match dtype {
+        DType::F32 | DType::I32 => 4,
+        DType::I64 => 8,
+        DType::Bool => 1,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use peleec_runtime::BinaryKind;
+
+    use super::fold_constants;
+    use crate::ir::Tensor;
+    use crate::ir::build::Build;
+    use crate::ops::window::Window;
+    use crate::ops::{Binary, Concat, Constant, Gather, Op, Pool, ShapeOf, pool::PoolKind};
+    use crate::passes::equivalence::check;
+
+    /// `Concat(Gather(Shape(x), 0), -1)`, as exporters write the target of a reshape.
+    #[test]
+    fn a_computed_shape_is_folded() {
+        let mut build = Build::new();
+        let x = build.input("x", &[2, 3, 4, 4]);
+        let shape = build.op("shape", Op::ShapeOf(ShapeOf { start: 0, end: 4 }), &[x]);
+        let index = build.op("index", Op::Constant(Constant { value: Tensor::i64s([0]) }), &[]);
+        let batch = build.op("batch", Op::Gather(Gather { axis: 0 }), &[shape, index]);
+        let rest = build.op("rest", Op::Constant(Constant { value: Tensor::i64s([-1]) }), &[]);
+        let target = build.op("target", Op::Concat(Concat { axis: 0 }), &[batch, rest]);
+        build.output(target);
+        let (folded, after, lines) = check(build, fold_constants);
+        assert_eq!((folded, lines.len()), (5, 0));
+        assert_eq!(after.constant(after.outputs()[0].source), Some(&Tensor::i64s([2, -1])));
+    }
+
+    #[test]
+    fn what_depends_on_an_input_stays() {
+        let mut build = Build::new();
+        let x = build.input("x", &[2]);
+        let c = build.constant("c", &[2], &[1.0, 2.0]);
+        let y = build.op("y", Op::Binary(Binary { kind: BinaryKind::Add }), &[x, c]);
+        build.output(y);
+        assert_eq!(check(build, fold_constants).0, 0);
+    }
+
+    #[test]
+    fn large_results_and_long_work_stay() {
+        let mut build = Build::new();
+        let column = build.constant("column", &[1 << 13, 1], &[0.0; 1 << 13]);
+        let row = build.constant("row", &[1, 1 << 12], &[0.0; 1 << 12]);
+        build.op("large", Op::Binary(Binary { kind: BinaryKind::Add }), &[column, row]);
+        let cells = build.constant("cells", &[1, 1, 2, 2], &[0.0; 4]);
+        let window =
+            Window { kernel: [1 << 16, 1 << 16], strides: [1 << 16, 1 << 16], dilations: [1, 1], pads: [0xffff; 4], ceil_mode: false };
+        build.op("long", Op::Pool(Pool { kind: PoolKind::Max, window }), &[cells]);
+        assert_eq!(fold_constants(&mut build.graph), 0);
+    }
+
+    #[test]
+    fn a_value_with_two_consumers_is_folded_once_and_a_refusal_stays() {
+        let mut build = Build::new();
+        let two = build.constant("two", &[1], &[2.0]);
+        let four = build.op("four", Op::Binary(Binary { kind: BinaryKind::Mul }), &[two, two]);
+        let eight = build.op("eight", Op::Binary(Binary { kind: BinaryKind::Mul }), &[four, two]);
+        let sixteen = build.op("sixteen", Op::Binary(Binary { kind: BinaryKind::Mul }), &[four, four]);
+        build.output(eight);
+        build.output(sixteen);
+        let (zero, seven) = (build.graph.add_constant("zero", Tensor::i64s([0])), build.graph.add_constant("seven", Tensor::i64s([7])));
+        build.op("impossible", Op::Binary(Binary { kind: BinaryKind::Div }), &[seven, zero]);
+        let mut after = build.graph.clone();
+        assert_eq!(fold_constants(&mut after), 3);
+        assert_eq!(after.constant(sixteen).and_then(Tensor::as_f32), Some(&[16.0][..]));
+        assert_eq!(fold_constants(&mut after), 0);
+    }
+}

@@ -1,0 +1,193 @@
+//! Lets a convolution or pool pad by itself what a `Pad` padded in front of it; only where the result is the same.
+//!
+//! - `Conv`: pads of zero. Bit-exact for finite weights.
+//! - `AveragePool`: pads of zero that its divisor counts. Bit-exact.
+//! - `MaxPool`: pads that never win: of the lowest float, or not above zero in front of a map without negative values, as an
+//!   activation leaves it. Every window keeps a cell of the map. Bit-exact for maps without NaN, but for the sign of zero.
+
+use peleec_runtime::Activation;
+
+use crate::ir::{Content, Graph, NodeId, Source};
+use crate::ops::pool::PoolKind;
+use crate::ops::window::Window;
+use crate::ops::{Op, Pad, Pool};
+
+pub(crate) fn fuse_pad_into_window(graph: &mut Graph) -> usize {
+    let mut fused = 0;
+    for id in graph.ids() {
+        let Some((consumer, op)) = padding_itself(graph, id) else { continue };
+        graph.prepend(id, consumer);
+        graph.node_mut(consumer).content = Content::Op(op);
+        fused += 1;
+    }
+    fused
+}
+
+/// The sole reader of the `Pad` `id`, and the operator that does both.
+fn padding_itself(graph: &Graph, id: NodeId) -> Option<(NodeId, Op)> {
+    let Op::Pad(pad) = graph.op(id)? else { return None };
+    let (consumer, input) = (graph.sole_consumer(id)?, graph.input(id, 0)?);
+    if graph.input(consumer, 0) != Some(Source { node: id, slot: 0 }) {
+        return None;
+    }
+    let op = match graph.op(consumer)? {
+        Op::Conv(conv) if pad.value == 0.0 => {
+            let mut conv = conv.clone();
+            conv.window = widened(&conv.window, pad)?;
+            Op::Conv(conv)
+        }
+        Op::Pool(pool) => {
+            let kind = padded_kind(graph, pool, pad, input)?;
+            Op::Pool(Pool { kind, window: widened(&pool.window, pad)? })
+        }
+        _ => return None,
+    };
+    // With `ceil_mode` the two can differ in their last window, and a window may come to lie in padding alone.
+    let mut inputs = graph.node_inputs(consumer);
+    inputs[0] = Some(input);
+    let types: Vec<_> = inputs.iter().map(|source| source.map(|s| graph.ty(s))).collect();
+    let output = graph.ty(Source { node: consumer, slot: 0 });
+    (op.infer(&types).ok()? == [output.clone()]).then_some((consumer, op))
+}
+
+/// `window` with the pads of `pad` added to its own, if those lie on the spatial axes alone.
+fn widened(window: &Window, pad: &Pad) -> Option<Window> {
+    let added = match pad.pads[..] {
+        [0, 0, left, 0, 0, right] => [0, left, 0, right],
+        [0, 0, top, left, 0, 0, bottom, right] => [top, left, bottom, right],
+        _ => return None,
+    };
+    let mut window = window.clone();
+    for (own, more) in window.pads.iter_mut().zip(added) {
+        *own = own.checked_add(more)?;
+    }
+    Some(window)
+}
+
+/// The kind of the pool that pads by itself.
+fn padded_kind(graph: &Graph, pool: &Pool, pad: &Pad, input: Source) -> Option<PoolKind> {
+    match pool.kind {
+        PoolKind::Max => {
+            let never_wins = pad.value <= f32::MIN || (pad.value <= 0.0 && is_non_negative(graph, input));
+            never_wins.then_some(PoolKind::Max)
+        }
+        // The padded cells were cells to the pool, so they count; its own pads must then count as well, or not be there.
+        PoolKind::Average { count_include_pad } => {
+            let exact = pad.value == 0.0 && (count_include_pad || pool.window.pads == [0; 4]);
+            exact.then_some(PoolKind::Average { count_include_pad: true })
+        }
+    }
+}
+
+fn is_non_negative(graph: &Graph, source: Source) -> bool {
+    let activation = match graph.op(source.node) {
+        Some(Op::Conv(conv)) => conv.activation,
+        Some(Op::Unary(unary)) => unary.activation,
+        _ => return false,
+    };
+    match activation {
+        Activation::Relu | Activation::Sigmoid => true,
+        Activation::Clip(low, _) => low >= 0.0,
+        Activation::Identity | Activation::LeakyRelu(_) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use peleec_runtime::Activation;
+
+    use super::fuse_pad_into_window;
+    use crate::ir::build::Build;
+    use crate::ops::pool::PoolKind;
+    use crate::ops::window::Window;
+    use crate::ops::{Op, Pad, Pool, Unary};
+    use crate::passes::equivalence::{check, conv, square};
+
+    const COUNTED: PoolKind = PoolKind::Average { count_include_pad: true };
+    const INSIDE: PoolKind = PoolKind::Average { count_include_pad: false };
+
+    /// Pads of 1 at the top and left, `bottom` and `right` at the other ends.
+    fn spatial(bottom: usize, right: usize, value: f32) -> Op {
+        Op::Pad(Pad { pads: vec![0, 0, 1, 1, 0, 0, bottom, right], value })
+    }
+
+    /// `Pool(Pad(x))`, of an activated map if asked.
+    fn pooled(activation: Option<Activation>, pad: Op, kind: PoolKind, window: Window) -> Build {
+        let mut build = Build::new();
+        let mut x = build.input("x", &[1, 2, 5, 5]);
+        if let Some(activation) = activation {
+            x = build.op("map", Op::Unary(Unary { activation }), &[x]);
+        }
+        let y = build.op("pad", pad, &[x]);
+        let y = build.op("pool", Op::Pool(Pool { kind, window }), &[y]);
+        build.output(y);
+        build
+    }
+
+    fn rewrites(build: Build) -> usize {
+        check(build, fuse_pad_into_window).0
+    }
+
+    #[test]
+    fn into_a_convolution() {
+        let mut build = Build::new();
+        let x = build.input("x", &[1, 2, 5, 5]);
+        let y = build.op("pad", spatial(0, 2, 0.0), &[x]);
+        let y = conv(&mut build, "conv", y, 3, 3);
+        build.output(y);
+        let (fused, after, lines) = check(build, fuse_pad_into_window);
+        assert_eq!((fused, lines), (1, vec!["%conv = Conv(%x, %conv.w, %conv.b)".to_owned()]));
+        assert!(after.to_string().contains("pads: [1, 1, 0, 2]"));
+        assert_eq!(after.label(after.outputs()[0].source.node), "Pad + Conv");
+    }
+
+    #[test]
+    fn into_an_average_that_counts_pads() {
+        let two = Window { strides: [2, 2], ..square(2) };
+        let (fused, after, _) = check(pooled(None, spatial(0, 0, 0.0), INSIDE, two.clone()), fuse_pad_into_window);
+        assert_eq!(fused, 1);
+        assert!(after.to_string().contains("count_include_pad: true"));
+        let own = Window { pads: [1; 4], ..square(3) };
+        assert_eq!(rewrites(pooled(None, spatial(1, 1, 0.0), COUNTED, own.clone())), 1);
+        assert_eq!(rewrites(pooled(None, spatial(1, 1, 0.0), INSIDE, own)), 0);
+        assert_eq!(rewrites(pooled(None, spatial(0, 0, 1.0), INSIDE, two)), 0);
+    }
+
+    /// The padded map has 7 columns, so a fourth window starts at 6, in the trailing pad: the pool that pads by itself leaves it out.
+    #[test]
+    fn not_into_a_pool_whose_last_window_would_be_lost() {
+        let two = Window { strides: [2, 2], ceil_mode: true, ..square(2) };
+        assert_eq!(rewrites(pooled(None, spatial(1, 1, 0.0), INSIDE, two.clone())), 0);
+        assert_eq!(rewrites(pooled(None, spatial(0, 0, 0.0), INSIDE, two)), 1);
+    }
+
+    #[test]
+    fn into_a_maximum_over_which_the_pad_never_wins() {
+        let three = || square(3);
+        for (activation, value, expected) in [
+            (None, f32::NEG_INFINITY, 1),
+            (None, f32::MIN, 1),
+            (None, 0.0, 0),
+            (Some(Activation::Relu), 0.0, 1),
+            (Some(Activation::Relu), 1.0, 0),
+            (Some(Activation::Clip(0.0, 6.0)), 0.0, 1),
+            (Some(Activation::Clip(-1.0, 6.0)), 0.0, 0),
+            (Some(Activation::LeakyRelu(0.1)), 0.0, 0),
+        ] {
+            let build = pooled(activation, spatial(1, 1, value), PoolKind::Max, three());
+            assert_eq!(rewrites(build), expected, "{activation:?} padded with {value}");
+        }
+        // A window of one cell in the pad is a maximum of nothing.
+        assert_eq!(rewrites(pooled(Some(Activation::Relu), spatial(1, 1, 0.0), PoolKind::Max, square(1))), 0);
+    }
+
+    #[test]
+    fn channel_pads_and_other_readers_stay() {
+        let channels = Op::Pad(Pad { pads: vec![0, 1, 0, 0, 0, 0, 0, 0], value: 0.0 });
+        assert_eq!(rewrites(pooled(None, channels, INSIDE, square(2))), 0);
+        let mut build = pooled(None, spatial(0, 0, 0.0), INSIDE, square(2));
+        let pad = build.graph.ids().into_iter().find(|&id| build.graph.node(id).name == "pad").unwrap();
+        build.output(crate::ir::Source { node: pad, slot: 0 });
+        assert_eq!(rewrites(build), 0);
+    }
+}

@@ -1,0 +1,137 @@
+//! The rewrites between import and lowering: one table, a file a pass, each a function from a graph to its number of rewrites.
+//!
+//! Invariant: a pass leaves a valid graph with the same inputs, outputs and meaning; `verify` runs after each in debug builds.
+
+mod channels;
+mod eliminate_dead_code;
+mod eliminate_identity;
+#[cfg(test)]
+mod equivalence;
+mod fold_batch_normalization;
+mod fold_constants;
+mod fuse_activation;
+mod fuse_batch_normalization;
+mod fuse_matmul_bias;
+mod fuse_pad_into_window;
+mod fuse_residual;
+mod fuse_scale;
+mod merge_reshapes;
+
+use crate::ir::Graph;
+
+/// Rewrites what it can and says how often; a second call in a row rewrites nothing.
+pub(crate) type Pass = fn(&mut Graph) -> usize;
+
+/// Dead readers keep a value from having a sole consumer, so they go first. Constants must be known before a fusion asks for them.
+/// `fold_batch_normalization` would take what a convolution can absorb, so both fusions into convolutions come before it.
+/// A residual is added before the activation, so `fuse_residual` precedes `fuse_activation`.
+pub(crate) const PASSES: &[(&str, Pass)] = &[
+    ("eliminate_dead_code", eliminate_dead_code::eliminate_dead_code),
+    ("fold_constants", fold_constants::fold_constants),
+    ("eliminate_identity", eliminate_identity::eliminate_identity),
+    ("merge_reshapes", merge_reshapes::merge_reshapes),
+    ("fuse_batch_normalization", fuse_batch_normalization::fuse_batch_normalization),
+    ("fuse_scale", fuse_scale::fuse_scale),
+    ("fold_batch_normalization", fold_batch_normalization::fold_batch_normalization),
+    ("fuse_residual", fuse_residual::fuse_residual),
+    ("fuse_activation", fuse_activation::fuse_activation),
+    ("fuse_pad_into_window", fuse_pad_into_window::fuse_pad_into_window),
+    ("fuse_matmul_bias", fuse_matmul_bias::fuse_matmul_bias),
+];
+
+/// Networks need some ten restarts; the bound is for graphs that were made to need one a node.
+const MOST_RESTARTS: usize = 100;
+
+/// Runs the table until no pass finds anything, each pass only on a graph in which the earlier ones find nothing more.
+///
+/// `after` sees the graph after a pass's first run and after each later run that changed it.
+pub(crate) fn run(graph: &mut Graph, mut after: impl FnMut(&'static str, &Graph)) -> Vec<(&'static str, usize)> {
+    let mut totals: Vec<_> = PASSES.iter().map(|&(name, _)| (name, 0)).collect();
+    let (mut next, mut n_seen, mut n_restarts) = (0, 0, 0);
+    while let Some(&(name, pass)) = PASSES.get(next) {
+        let rewrites = pass(graph);
+        if cfg!(debug_assertions) {
+            let faults = graph.verify();
+            assert!(faults.is_empty(), "pass `{name}` leaves an invalid graph: {faults:?}");
+        }
+        if rewrites > 0 || next == n_seen {
+            after(name, graph);
+        }
+        totals[next].1 += rewrites;
+        n_seen = n_seen.max(next + 1);
+        let again = rewrites > 0 && n_restarts < MOST_RESTARTS;
+        n_restarts += usize::from(again);
+        next = if again { 0 } else { next + 1 };
+    }
+    totals
+}
+
+#[cfg(test)]
+mod tests {
+    use peleec_runtime::{Activation, BinaryKind};
+
+    use super::equivalence::{assert_same_meaning, conv, outline};
+    use super::run;
+    use crate::ir::build::Build;
+    use crate::ops::{BatchNormalization, Binary, Identity, Op, Unary};
+
+    fn parameters(build: &mut Build, name: &str) -> [crate::ir::Source; 4] {
+        let variance = build.constant(&format!("{name}.var"), &[4], &[0.5, 1.0, 1.5, 2.0]);
+        let [scale, bias, mean] = ["scale", "bias", "mean"].map(|part| build.seeded(&format!("{name}.{part}"), &[4]));
+        [scale, bias, mean, variance]
+    }
+
+    /// A residual block as a Caffe converter writes it: BatchNormalization, Mul and Add after each convolution, then Add and Relu.
+    #[test]
+    fn a_residual_block_becomes_two_convolutions() {
+        let mut build = Build::new();
+        let x = build.input("x", &[1, 4, 3, 3]);
+        let mut tails = Vec::new();
+        for name in ["a", "b"] {
+            let y = conv(&mut build, name, x, 4, 1);
+            let [scale, bias, mean, variance] = parameters(&mut build, name);
+            let y = build.op(
+                &format!("{name}.bn"),
+                Op::BatchNormalization(BatchNormalization { epsilon: 1e-5 }),
+                &[y, scale, bias, mean, variance],
+            );
+            let factor = build.seeded(&format!("{name}.factor"), &[1, 4, 1, 1]);
+            let y = build.op(&format!("{name}.mul"), Op::Binary(Binary { kind: BinaryKind::Mul }), &[y, factor]);
+            let y = build.op(&format!("{name}.dropout"), Op::Identity(Identity), &[y]);
+            let y = build.op(&format!("{name}.add"), Op::Binary(Binary { kind: BinaryKind::Add }), &[y, factor]);
+            tails.push(y);
+        }
+        let sum = build.op("sum", Op::Binary(Binary { kind: BinaryKind::Add }), &tails);
+        let relu = build.op("relu", Op::Unary(Unary { activation: Activation::Relu }), &[sum]);
+        build.output(relu);
+        let (before, mut after) = (build.graph.clone(), build.graph);
+        let mut seen = Vec::new();
+        let totals = run(&mut after, |name, _| seen.push(name));
+        assert_eq!(outline(&after), ["%a.add = Conv(%x, %a/W, %a/B)", "%relu = Conv(%x, %b/W, %b/B, %a.add)"]);
+        let last = *after.ids().last().unwrap();
+        assert_eq!(after.label(last), "Conv + BatchNormalization + Mul + Add + Add + Relu");
+        assert_same_meaning(&before, &after);
+        let total = |wanted| totals.iter().find(|(name, _)| *name == wanted).unwrap().1;
+        assert_eq!((total("fuse_batch_normalization"), total("fuse_scale"), total("fuse_residual")), (2, 4, 1));
+        assert!(super::PASSES.iter().all(|(name, _)| seen.contains(name)));
+    }
+
+    #[test]
+    fn alternating_scales_and_normalizations_all_go() {
+        let mut build = Build::new();
+        let x = build.input("x", &[1, 4, 2, 2]);
+        let mut y = conv(&mut build, "conv", x, 4, 1);
+        for i in 0..5 {
+            let factor = build.seeded(&format!("factor{i}"), &[4, 1, 1]);
+            y = build.op(&format!("mul{i}"), Op::Binary(Binary { kind: BinaryKind::Mul }), &[y, factor]);
+            let [scale, bias, mean, variance] = parameters(&mut build, &format!("bn{i}"));
+            let normalize = Op::BatchNormalization(BatchNormalization { epsilon: 1e-5 });
+            y = build.op(&format!("bn{i}"), normalize, &[y, scale, bias, mean, variance]);
+        }
+        build.output(y);
+        let (before, mut after) = (build.graph.clone(), build.graph);
+        run(&mut after, |_, _| {});
+        assert_eq!(outline(&after), ["%bn4 = Conv(%x, %conv/W, %conv/B)"]);
+        assert_same_meaning(&before, &after);
+    }
+}

@@ -38,6 +38,7 @@ pub use emit::files::File;
 pub use error::Error;
 pub use ir::{DType, Graph, Shape, Tensor, TensorType};
 pub use model_file::ModelFile;
+pub use onnx::{read_tensor, write_tensor};
 pub use ops::OpError;
 pub use options::{FLAGS, Flag, OptionError, Options};
 use report::PassReport;

@@ -5,7 +5,7 @@ use peleec_runtime::{Activation, BinaryKind, PoolKind};
 use super::{Lowering, pack};
 use crate::ops::window::{Window, hw};
 use crate::ops::{Conv, OpError};
-use crate::target::Tile;
+use crate::target::{Target, Tile};
 
 /// What computes a step.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,6 +43,13 @@ pub(crate) enum Kernel {
 }
 
 impl Kernel {
+    /// A product with constant weights `[filters, depth]` over rows of channels, and the weights packed for it.
+    pub(crate) fn linear(weights: &[f32], bias: Option<&[f32]>, [filters, depth]: [usize; 2], target: Target) -> (Self, Vec<f32>) {
+        let tile = target.tile();
+        let packed = pack::conv2d(weights, bias, [filters, depth, 1, 1], 1, tile);
+        (Kernel::Conv2d { window: Window::pointwise(), group: 1, activation: Activation::Identity, tile }, packed)
+    }
+
     /// Whether input and output may be interleaved channel slices of one host.
     pub(crate) fn interleaves(&self) -> bool {
         matches!(self, Kernel::Conv2d { .. } | Kernel::DepthwiseConv2d { .. } | Kernel::Pool2d { .. })

@@ -185,6 +185,11 @@ impl<'a> Lowering<'a> {
         }
     }
 
+    /// A tensor of known values, in the weights.
+    pub(crate) fn known(&mut self, tensor: Tensor) -> Result<TensorId, OpError> {
+        self.steps.constant(self.name, &tensor)
+    }
+
     /// How many input slots there are.
     pub(crate) fn slots(&self) -> usize {
         self.operands.len()

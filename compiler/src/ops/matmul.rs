@@ -4,10 +4,15 @@
 //! Where `alpha` is not one, the products are summed from zero, the sum is multiplied by `alpha`, and `beta * C` is added last.
 
 use super::broadcast::{broadcast, source_index};
+use peleec_runtime::BinaryKind;
+
 use super::operands::{evaluated, float_type, floats, output, output_shape, product, tensor};
 use super::{OpError, Operator};
 use crate::ir::{DType, Shape, Tensor, TensorType};
+use crate::lower::Lowering;
+use crate::lower::kernel::Kernel;
 use crate::onnx::node::NodeView;
+use crate::plan::problem::{Access, TensorId};
 
 /// Inputs: `A` [..,M,K], `B` [..,K,N], optional `C` that broadcasts to [M,N].
 #[derive(Clone, Debug, PartialEq)]
@@ -100,9 +105,91 @@ impl Operator for MatMul {
         let Ok(Extents { batch, m, k, n }) = self.extents(&a.shape, &b.shape) else { return 0 };
         product(&[product(&batch), m, k, n]) as u64
     }
+
+    /// With a constant matrix on the right, a 1x1 convolution over rows; else a product of two run-time tensors.
+    fn lower(&self, ctx: &mut Lowering<'_>) -> Result<(), OpError> {
+        match ctx.constant(1) {
+            Some(b) if b.shape().rank() == 2 => self.lower_weights(ctx, b),
+            _ => self.lower_tensors(ctx),
+        }
+    }
 }
 
 impl MatMul {
+    /// `A` as rows of channels times weights; the addend is the bias where it is one value a column.
+    fn lower_weights(&self, ctx: &mut Lowering<'_>, b: &Tensor) -> Result<(), OpError> {
+        let weights = ctx.weights(1, "B")?;
+        let (rows, columns) = (b.shape()[0], b.shape()[1]);
+        let (k, n) = if self.trans_b { (columns, rows) } else { (rows, columns) };
+        let at = |filter: usize, ci: usize| if self.trans_b { filter * k + ci } else { ci * n + filter };
+        let by_filter: Vec<f32> = (0..n * k).map(|i| self.alpha * weights[at(i / k, i % k)]).collect();
+        let bias = ctx.constant(Self::ADDEND).filter(|c| c.shape().elements() == *c.shape().last().unwrap_or(&1));
+        let bias = bias.and_then(Tensor::as_f32).map(|c| (0..n).map(|i| self.beta * c[i % c.len()]).collect::<Vec<_>>());
+        let x = self.rows(ctx, 0, k)?;
+        let m = ctx.shape_of(x)[0];
+        let y = ctx.output_as(Shape(vec![m, n]));
+        let (kernel, packed) = Kernel::linear(&by_filter, bias.as_deref(), [n, k], ctx.target());
+        let range = ctx.add_weights(packed);
+        let channels = |access: Access| Access { channel: Some(1), ..access };
+        ctx.push(kernel, vec![channels(ctx.whole(x))], channels(ctx.whole(y)), Some(range), (m * n * k) as u64);
+        if bias.is_some() {
+            ctx.finish(y);
+            return Ok(());
+        }
+        self.finish_with_addend(ctx, y)
+    }
+
+    /// Both operands with two batch dimensions in front.
+    fn lower_tensors(&self, ctx: &mut Lowering<'_>) -> Result<(), OpError> {
+        let (a, b) = (ctx.tensor(0)?, ctx.tensor(1)?);
+        let turned = |ctx: &mut Lowering<'_>, tensor, turn: bool| if turn { ctx.permuted(tensor, vec![1, 0]) } else { tensor };
+        let (a, b) = (turned(ctx, a, self.trans_a), turned(ctx, b, self.trans_b));
+        let (a_shape, b_shape) = (ctx.shape_of(a).clone(), ctx.shape_of(b).clone());
+        let plain = MatMul { trans_a: false, trans_b: false, ..self.clone() };
+        let Extents { batch, m, k, n } = plain.extents(&a_shape, &b_shape)?;
+        if batch.rank() > 2 || self.alpha != 1.0 {
+            let found = format!("multiplies {a_shape} by {b_shape} at alpha {}", self.alpha);
+            return Err(OpError::unsupported(found).supported("two batch dimensions and alpha 1"));
+        }
+        let front = |shape: &[usize]| {
+            let lead = &shape[..shape.len().saturating_sub(2)];
+            [vec![1; 2 - lead.len()], lead.to_vec()].concat()
+        };
+        let four = |lead: Vec<usize>, rows: usize, columns: usize| Shape([lead, vec![rows, columns]].concat());
+        let x = ctx.viewed(a, four(front(&a_shape), m, k));
+        let r = ctx.viewed(b, four(front(&b_shape), k, n));
+        let y = ctx.output_as(four([vec![1; 2 - batch.rank()], batch.0.clone()].concat(), m, n));
+        let macs = (product(&batch) * m * n * k) as u64;
+        ctx.push(Kernel::MatMul, vec![ctx.whole(x), ctx.whole(r)], ctx.whole(y), None, macs);
+        self.finish_with_addend(ctx, y)
+    }
+
+    /// The left operand as `[rows, k]`.
+    fn rows(&self, ctx: &mut Lowering<'_>, slot: usize, k: usize) -> Result<TensorId, OpError> {
+        let a = ctx.tensor(slot)?;
+        let a = if self.trans_a { ctx.permuted(a, vec![1, 0]) } else { a };
+        let rows = ctx.shape_of(a).elements() / k;
+        Ok(if ctx.shape_of(a)[..] == [rows, k] { a } else { ctx.viewed(a, Shape(vec![rows, k])) })
+    }
+
+    /// Moves the product to the output, adding `C` by a step of its own where there is one.
+    fn finish_with_addend(&self, ctx: &mut Lowering<'_>, product: TensorId) -> Result<(), OpError> {
+        if !ctx.has(Self::ADDEND) {
+            ctx.finish(product);
+            return Ok(());
+        }
+        if self.beta != 1.0 && ctx.constant(Self::ADDEND).is_none() {
+            return Err(OpError::unsupported(format!("adds a computed `C` at beta {}", self.beta)).supported("beta 1"));
+        }
+        let c = match ctx.constant(Self::ADDEND).and_then(|c| Some((c.shape(), c.as_f32()?))) {
+            Some((shape, values)) => ctx.known(Tensor::from_fn(shape, |i| self.beta * values[i]))?,
+            None => ctx.tensor(Self::ADDEND)?,
+        };
+        let product = ctx.viewed(product, ctx.shape());
+        ctx.step(Kernel::Binary { kind: BinaryKind::Add }, vec![ctx.whole(product), ctx.whole(c)]);
+        Ok(())
+    }
+
     /// How `a` and `b` multiply; a vector counts as a row on the left and as a column on the right.
     pub(crate) fn extents(&self, a: &Shape, b: &Shape) -> Result<Extents, OpError> {
         let refusal = || OpError::new(format!("shapes {a} and {b} do not multiply"));

@@ -7,6 +7,8 @@ use super::operands::{evaluated, float_type, floats, output, output_shape, produ
 use super::window::{Window, hw, with_spatial};
 use super::{OpError, Operator};
 use crate::ir::{DType, Tensor, TensorType};
+use crate::lower::Lowering;
+use crate::lower::kernel::Kernel;
 use crate::onnx::node::NodeView;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -16,6 +18,16 @@ pub(crate) enum PoolKind {
     Average {
         count_include_pad: bool,
     },
+}
+
+impl PoolKind {
+    fn lowered(self) -> peleec_runtime::PoolKind {
+        match self {
+            PoolKind::Max => peleec_runtime::PoolKind::Max,
+            PoolKind::Average { count_include_pad: false } => peleec_runtime::PoolKind::AverageInside,
+            PoolKind::Average { count_include_pad: true } => peleec_runtime::PoolKind::AveragePadded,
+        }
+    }
 }
 
 /// One input, [N,C,W] or [N,C,H,W].
@@ -72,6 +84,17 @@ impl Operator for Pool {
             }
         }
         evaluated(Tensor::f32(shape, values))
+    }
+
+    /// A step an image.
+    fn lower(&self, ctx: &mut Lowering<'_>) -> Result<(), OpError> {
+        let (x, y, batch) = (ctx.tensor(0)?, ctx.output(), ctx.shape()[0]);
+        ctx.images(batch);
+        for n in 0..batch {
+            let kernel = Kernel::Pool2d { window: self.window.clone(), kind: self.kind.lowered() };
+            ctx.push(kernel, vec![ctx.image(x, n)], ctx.image(y, n), None, 0);
+        }
+        Ok(())
     }
 }
 

@@ -2,7 +2,9 @@
 
 use super::operands::{axis, evaluated, float_type, floats, output_shape, product};
 use super::{OpError, Operator};
-use crate::ir::{Tensor, TensorType};
+use crate::ir::{Shape, Tensor, TensorType};
+use crate::lower::Lowering;
+use crate::lower::kernel::Kernel;
 use crate::onnx::node::NodeView;
 
 /// One input.
@@ -44,6 +46,21 @@ impl Operator for Softmax {
             run().for_each(|i| values[i] /= sum);
         }
         evaluated(Tensor::f32(shape, values))
+    }
+
+    fn lower(&self, ctx: &mut Lowering<'_>) -> Result<(), OpError> {
+        let shape = ctx.shape();
+        if !self.flatten || self.axis + 1 == shape.rank() {
+            let read = ctx.input(0)?;
+            ctx.step(Kernel::Softmax { axis: self.axis }, vec![read]);
+            return Ok(());
+        }
+        let flat = Shape(vec![product(&shape[..self.axis]), product(&shape[self.axis..])]);
+        let input = ctx.tensor(0)?;
+        let (x, y) = (ctx.viewed(input, flat.clone()), ctx.output_as(flat));
+        ctx.push(Kernel::Softmax { axis: 1 }, vec![ctx.whole(x)], ctx.whole(y), None, 0);
+        ctx.finish(y);
+        Ok(())
     }
 }
 

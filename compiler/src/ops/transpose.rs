@@ -4,7 +4,9 @@ use super::operands::{output, output_shape, tensor, typed};
 use super::{OpError, Operator};
 use crate::ir::tensor::{ravel, unravel};
 use crate::ir::{Tensor, TensorType};
+use crate::lower::Lowering;
 use crate::onnx::node::NodeView;
+use crate::plan::problem::Relation;
 
 /// One input; axis `i` of the output is axis `perm[i]` of the input.
 #[derive(Clone, Debug, PartialEq)]
@@ -48,6 +50,13 @@ impl Operator for Transpose {
         let strides = input.shape().strides();
         let permuted: Vec<_> = self.perm.iter().map(|&axis| strides[axis]).collect();
         Ok(vec![input.gathered(&shape, |i| ravel(&unravel(i, &shape), &permuted))])
+    }
+
+    fn lower(&self, ctx: &mut Lowering<'_>) -> Result<(), OpError> {
+        let (read, output) = (ctx.input(0)?, ctx.output());
+        let write = ctx.whole(output);
+        ctx.push_move(read, write, Relation::Permute(self.perm.clone()));
+        Ok(())
     }
 }
 

@@ -18,6 +18,11 @@ pub(crate) struct Window {
 }
 
 impl Window {
+    /// One tap, without stride or padding.
+    pub(crate) fn pointwise() -> Self {
+        Window { kernel: [1, 1], strides: [1, 1], dilations: [1, 1], pads: [0; 4], ceil_mode: false }
+    }
+
     /// Reads the window's attributes; `kernel` is the weights' extent where `kernel_shape` is left out, `input` the type's shape.
     pub(crate) fn parse(node: &NodeView<'_>, kernel: Option<&[usize]>, input: &Shape) -> Result<Self, OpError> {
         let spatial = spatial_rank(input)?;

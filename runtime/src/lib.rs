@@ -2,8 +2,8 @@
 //!
 //! Everything is `no_std`, allocates nothing and, built with optimisation, has no panic path. A generated module holds one
 //! [`Layer`] a step. `Layer::new` runs when rustc compiles the module: it asserts that every view stays inside its operand, so
-//! [`Layer::run`] needs no check. Regions of the arena come from [`read`], [`write`](write()), [`read_write`] and [`read2_write`],
-//! weights from [`Weights::f32s`]: an overlap, an overrun or a misalignment is an error of rustc.
+//! [`Layer::run`] needs no check. Regions of the arena come from [`Arena::read`], [`Arena::write`], [`Arena::read_write`] and
+//! [`Arena::read2_write`], weights from [`Weights::f32s`]: an overlap, an overrun or a misalignment is an error of rustc.
 //!
 //! Results are the same bits on every machine of a numeric class. The kernels here are of class `plain`: every product is
 //! rounded before it is added, and sums run over (ky, kx, ci) in that order.
@@ -28,7 +28,7 @@ pub use f32::pool::{Pool2d, PoolKind};
 pub use f32::softmax::Softmax;
 pub use layer::{Layer, Within};
 pub use model::{LengthError, Model, TensorInfo, checksum};
-pub use views::{Arena, Extent, MAX_RANK, Pixels, Weights, part, read, read_write, read2_write, write};
+pub use views::{Arena, Extent, MAX_RANK, Pixels, Region, Weights, part};
 
 /// Version of the form of generated code that this crate serves; a generated module asserts that it was made for it.
 pub const FORMAT_VERSION: u32 = 1;

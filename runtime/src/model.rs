@@ -52,6 +52,31 @@ pub trait Model {
     fn run_slices(&mut self, inputs: &[&[f32]], outputs: &mut [&mut [f32]]) -> Result<(), LengthError>;
 }
 
+/// Implements [`Model`] for a generated module's `Model`, whose `run` takes one array an input and gives one field an output.
+#[macro_export]
+macro_rules! impl_model {
+    (
+        $model:ty,
+        inputs { $($input:ident: $input_name:literal $input_shape:tt [$input_len:literal];)* }
+        outputs { $($output:ident: $output_name:literal $output_shape:tt [$output_len:literal];)* }
+    ) => {
+        impl $crate::Model for $model {
+            const INPUTS: &'static [$crate::TensorInfo] = &[$($crate::TensorInfo { name: $input_name, shape: &$input_shape },)*];
+            const OUTPUTS: &'static [$crate::TensorInfo] = &[$($crate::TensorInfo { name: $output_name, shape: &$output_shape },)*];
+
+            fn run_slices(&mut self, inputs: &[&[f32]], outputs: &mut [&mut [f32]]) -> Result<(), $crate::LengthError> {
+                let [$($input),*] = inputs else { return Err($crate::LengthError) };
+                $(let $input = <&[f32; $input_len]>::try_from(*$input).map_err(|_| $crate::LengthError)?;)*
+                let [$($output),*] = outputs else { return Err($crate::LengthError) };
+                $(let $output = <&mut [f32; $output_len]>::try_from(&mut **$output).map_err(|_| $crate::LengthError)?;)*
+                let results = self.run($($input),*);
+                $(*$output = *results.$output;)*
+                Ok(())
+            }
+        }
+    };
+}
+
 /// Folds the bits of `values` into `seed` (FNV-1a over 32-bit words): equal on every machine that computes the same bits.
 pub fn checksum(seed: u32, values: &[f32]) -> u32 {
     values.iter().fold(seed ^ 0x811c_9dc5, |hash, value| (hash ^ value.to_bits()).wrapping_mul(0x0100_0193))

@@ -97,53 +97,56 @@ impl<const N: usize> Default for Arena<N> {
     }
 }
 
-/// `XL` values of the arena from `X` on.
-pub const fn read<const X: usize, const XL: usize, const N: usize>(arena: &Arena<N>) -> &[f32; XL] {
-    const { assert!(X <= N && XL <= N - X, "a region leaves the arena") };
-    // SAFETY: the region lies inside the arena by the assertion above.
-    unsafe { &*arena.0.as_ptr().add(X).cast() }
-}
+/// `LEN` elements of the arena from element `AT` on. The type is the place: it has no data.
+#[derive(Clone, Copy, Debug)]
+pub struct Region<const AT: usize, const LEN: usize>;
 
-/// `YL` values of the arena from `Y` on, to write.
-pub const fn write<const Y: usize, const YL: usize, const N: usize>(arena: &mut Arena<N>) -> &mut [f32; YL] {
-    const { assert!(Y <= N && YL <= N - Y, "a region leaves the arena") };
-    // SAFETY: the region lies inside the arena by the assertion above.
-    unsafe { &mut *arena.0.as_mut_ptr().add(Y).cast() }
-}
+impl<const N: usize> Arena<N> {
+    /// The values of a region.
+    pub const fn read<const X: usize, const XL: usize>(&self, _: Region<X, XL>) -> &[f32; XL] {
+        const { assert!(X <= N && XL <= N - X, "a region leaves the arena") };
+        // SAFETY: the region lies inside the arena by the assertion above.
+        unsafe { &*self.0.as_ptr().add(X).cast() }
+    }
 
-/// `XL` values from `X` on to read and `YL` values from `Y` on to write.
-pub const fn read_write<const X: usize, const XL: usize, const Y: usize, const YL: usize, const N: usize>(
-    arena: &mut Arena<N>,
-) -> (&[f32; XL], &mut [f32; YL]) {
-    const {
-        assert!(X <= N && XL <= N - X && Y <= N && YL <= N - Y, "a region leaves the arena");
-        assert!(X + XL <= Y || Y + YL <= X, "regions overlap");
-    };
-    let base = arena.0.as_mut_ptr();
-    // SAFETY: both regions lie inside the arena and apart from each other by the assertions above.
-    unsafe { (&*base.add(X).cast(), &mut *base.add(Y).cast()) }
-}
+    /// A region to write.
+    pub const fn write<const Y: usize, const YL: usize>(&mut self, _: Region<Y, YL>) -> &mut [f32; YL] {
+        const { assert!(Y <= N && YL <= N - Y, "a region leaves the arena") };
+        // SAFETY: the region lies inside the arena by the assertion above.
+        unsafe { &mut *self.0.as_mut_ptr().add(Y).cast() }
+    }
 
-/// `XL` values from `X` on and `RL` values from `R` on to read, and `YL` values from `Y` on to write. The two that are read may overlap.
-#[allow(clippy::type_complexity, reason = "three arrays of proven length are what the function is for")]
-pub const fn read2_write<
-    const X: usize,
-    const XL: usize,
-    const R: usize,
-    const RL: usize,
-    const Y: usize,
-    const YL: usize,
-    const N: usize,
->(
-    arena: &mut Arena<N>,
-) -> (&[f32; XL], &[f32; RL], &mut [f32; YL]) {
-    const {
-        assert!(X <= N && XL <= N - X && R <= N && RL <= N - R && Y <= N && YL <= N - Y, "a region leaves the arena");
-        assert!((X + XL <= Y || Y + YL <= X) && (R + RL <= Y || Y + YL <= R), "regions overlap");
-    };
-    let base = arena.0.as_mut_ptr();
-    // SAFETY: the regions lie inside the arena, and the written one apart from both others, by the assertions above.
-    unsafe { (&*base.add(X).cast(), &*base.add(R).cast(), &mut *base.add(Y).cast()) }
+    /// A region to read and one to write, which must lie apart.
+    pub const fn read_write<const X: usize, const XL: usize, const Y: usize, const YL: usize>(
+        &mut self,
+        _: Region<X, XL>,
+        _: Region<Y, YL>,
+    ) -> (&[f32; XL], &mut [f32; YL]) {
+        const {
+            assert!(X <= N && XL <= N - X && Y <= N && YL <= N - Y, "a region leaves the arena");
+            assert!(X + XL <= Y || Y + YL <= X, "regions overlap");
+        };
+        let base = self.0.as_mut_ptr();
+        // SAFETY: both regions lie inside the arena and apart from each other by the assertions above.
+        unsafe { (&*base.add(X).cast(), &mut *base.add(Y).cast()) }
+    }
+
+    /// Two regions to read, which may overlap, and one to write, which must lie apart from both.
+    #[allow(clippy::type_complexity, reason = "three arrays of proven length are what the function is for")]
+    pub const fn read2_write<const X: usize, const XL: usize, const R: usize, const RL: usize, const Y: usize, const YL: usize>(
+        &mut self,
+        _: Region<X, XL>,
+        _: Region<R, RL>,
+        _: Region<Y, YL>,
+    ) -> (&[f32; XL], &[f32; RL], &mut [f32; YL]) {
+        const {
+            assert!(X <= N && XL <= N - X && R <= N && RL <= N - R && Y <= N && YL <= N - Y, "a region leaves the arena");
+            assert!((X + XL <= Y || Y + YL <= X) && (R + RL <= Y || Y + YL <= R), "regions overlap");
+        };
+        let base = self.0.as_mut_ptr();
+        // SAFETY: the regions lie inside the arena, and the written one apart from both others, by the assertions above.
+        unsafe { (&*base.add(X).cast(), &*base.add(R).cast(), &mut *base.add(Y).cast()) }
+    }
 }
 
 /// `LEN` values of an input from `AT` on.

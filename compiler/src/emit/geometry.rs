@@ -23,7 +23,7 @@ pub(super) fn geometry_type(geometry: &Geometry) -> TokenStream {
     }
 }
 
-/// The expression that builds the geometry.
+/// The expression that builds the geometry, whose type goes by the name `Kernel`.
 pub(super) fn geometry_value(geometry: &Geometry) -> TokenStream {
     match geometry {
         Geometry::Conv2d(conv, _) => conv2d(conv),
@@ -32,7 +32,7 @@ pub(super) fn geometry_value(geometry: &Geometry) -> TokenStream {
         Geometry::Map(Map { dims, input, output, activation }) => {
             let [dims, input, output] = [dims, input, output].map(|list| words(list));
             let activation = activation_value(*activation);
-            quote!(peleec_runtime::Map { dims: #dims, input: #input, output: #output, activation: #activation })
+            quote!(Kernel { dims: #dims, input: #input, output: #output, activation: #activation })
         }
         Geometry::Binary(Binary { dims, left, right, output, kind }) => {
             let [dims, left, right, output] = [dims, left, right, output].map(|list| words(list));
@@ -43,24 +43,24 @@ pub(super) fn geometry_value(geometry: &Geometry) -> TokenStream {
                 BinaryKind::Div => quote!(Div),
             };
             quote! {
-                peleec_runtime::Binary { dims: #dims, left: #left, right: #right, output: #output, kind: peleec_runtime::BinaryKind::#kind }
+                Kernel { dims: #dims, left: #left, right: #right, output: #output, kind: peleec_runtime::BinaryKind::#kind }
             }
         }
         Geometry::Pad(Pad { dims, inner, begin, input, output, value }) => {
             let [dims, inner, begin, input, output] = [dims, inner, begin, input, output].map(|list| words(list));
             let value = float(*value);
             quote! {
-                peleec_runtime::Pad { dims: #dims, inner: #inner, begin: #begin, input: #input, output: #output, value: #value }
+                Kernel { dims: #dims, inner: #inner, begin: #begin, input: #input, output: #output, value: #value }
             }
         }
         Geometry::Softmax(Softmax { dims, input, output }) => {
             let [dims, input, output] = [dims, input, output].map(|list| words(list));
-            quote!(peleec_runtime::Softmax { dims: #dims, input: #input, output: #output })
+            quote!(Kernel { dims: #dims, input: #input, output: #output })
         }
         Geometry::MatMul(MatMul { dims, left, right, output }) => {
             let dims = words(dims);
             let [left, right, output] = [left, right, output].map(|list| words(list));
-            quote!(peleec_runtime::MatMul { dims: #dims, left: #left, right: #right, output: #output })
+            quote!(Kernel { dims: #dims, left: #left, right: #right, output: #output })
         }
     }
 }
@@ -76,7 +76,7 @@ fn conv2d(conv: &Conv2d<1, 1>) -> TokenStream {
     let [group, depth, filters, band] = [group, depth, filters, band].map(|&value| word(value));
     let activation = activation_value(*activation);
     quote! {
-        peleec_runtime::Conv2d {
+        Kernel {
             input: #input,
             output: #output,
             residual: #residual,
@@ -99,7 +99,7 @@ fn depthwise(conv: &DepthwiseConv2d) -> TokenStream {
     let [kernel, strides, dilations, pads] = [kernel, strides, dilations, pads].map(|list| words(list));
     let activation = activation_value(*activation);
     quote! {
-        peleec_runtime::DepthwiseConv2d {
+        Kernel {
             input: #input,
             output: #output,
             kernel: #kernel,
@@ -122,7 +122,7 @@ fn pool2d(pool: &Pool2d) -> TokenStream {
     let [kernel, strides, dilations] = [kernel, strides, dilations].map(|list| words(list));
     let pads = words(pads);
     quote! {
-        peleec_runtime::Pool2d {
+        Kernel {
             input: #input,
             output: #output,
             kind: peleec_runtime::PoolKind::#kind,

@@ -60,7 +60,8 @@ fn apart(layer: &Layer, inputs: &[Input]) -> TokenStream {
     let operands = operands.into_iter().filter_map(|(name, region)| Some(operand(region?, name, inputs)));
     let weights = takes_weights(geometry).then(|| weights(layer)).into_iter();
     quote! {
-        type This = peleec_runtime::Layer<#kind, #x_len, #w_len, #y_len #(, #r_len)*>;
+        type Kernel = #kind;
+        type This = peleec_runtime::Layer<Kernel, #x_len, #w_len, #y_len #(, #r_len)*>;
         const LAYER: This = This::#new(#value);
         #regions
         LAYER.#run(#(#operands,)* #(#weights,)* to);
@@ -77,9 +78,12 @@ fn within(layer: &Layer) -> TokenStream {
     let weights = weights(layer);
     let [x_at, y_at, start, len, w_len] = [x.at - start, y.at - start, start, len, layer.w.len()].map(int);
     quote! {
-        type This = peleec_runtime::Within<#kind, #len, #w_len>;
-        const LAYER: This = This::new(#value, #x_at, #y_at);
-        LAYER.run(#weights, peleec_runtime::write::<#start, #len, _>(&mut self.arena));
+        type Kernel = #kind;
+        type This = peleec_runtime::Within<Kernel, #len, #w_len>;
+        const KERNEL: Kernel = #value;
+        const LAYER: This = This::new(KERNEL, #x_at, #y_at);
+        const HOST: peleec_runtime::Region<#start, #len> = peleec_runtime::Region;
+        LAYER.run(#weights, self.arena.write(HOST));
     }
 }
 
@@ -95,18 +99,27 @@ fn weights(layer: &Layer) -> TokenStream {
     quote!(WEIGHTS.f32s::<#at, #len>())
 }
 
-/// A statement that binds the operands in the arena: `from`, `with` and `to`.
+/// Statements that bind the operands in the arena: `from`, `with` and `to`.
 fn regions(layer: &Layer) -> TokenStream {
     let Layer { x, r, y, .. } = layer;
-    let operands = [(quote!(from), Some(x)), (quote!(with), r.as_ref())];
-    let inside = operands.iter().filter_map(|(name, region)| Some((name, region.filter(|region| region.memory == Memory::Arena)?)));
-    let (names, regions): (Vec<_>, Vec<_>) = inside.unzip();
-    let bounds = regions.iter().flat_map(|region: &&Region| [region.at, region.len]).chain([y.at, y.len]).map(int);
-    match names.len() {
-        0 => quote!(let to = peleec_runtime::write::<#(#bounds),*, _>(&mut self.arena);),
-        1 => quote!(let (#(#names,)* to) = peleec_runtime::read_write::<#(#bounds),*, _>(&mut self.arena);),
-        _ => quote!(let (#(#names,)* to) = peleec_runtime::read2_write::<#(#bounds),*, _>(&mut self.arena);),
+    let operands = [(quote!(from), quote!(FROM), Some(x)), (quote!(with), quote!(WITH), r.as_ref())];
+    let inside =
+        operands.into_iter().filter_map(|(name, place, region)| Some((name, place, region.filter(|r| r.memory == Memory::Arena)?)));
+    let mut names = Vec::new();
+    let mut places = Vec::new();
+    let mut consts = Vec::new();
+    for (name, place, region) in inside.chain([(quote!(to), quote!(TO), y)]) {
+        let (at, len) = (int(region.at), int(region.len));
+        consts.push(quote!(const #place: peleec_runtime::Region<#at, #len> = peleec_runtime::Region;));
+        names.push(name);
+        places.push(place);
     }
+    let bind = match names.len() {
+        1 => quote!(let to = self.arena.write(TO);),
+        2 => quote!(let (#(#names),*) = self.arena.read_write(#(#places),*);),
+        _ => quote!(let (#(#names),*) = self.arena.read2_write(#(#places),*);),
+    };
+    quote!(#(#consts)* #bind)
 }
 
 /// An operand of the call: `name` where it lies in the arena.

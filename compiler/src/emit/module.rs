@@ -79,9 +79,11 @@ fn constants(source: &ModuleSource<'_>) -> TokenStream {
         #[doc = " Multiply-accumulates of one run."]
         #[allow(dead_code, reason = "for the firmware to use")]
         pub const MACS: u64 = #macs;
+        type Flash = peleec_runtime::Weights<WEIGHT_BYTES>;
+        const FILE: &[u8; WEIGHT_BYTES] = include_bytes!(#file);
         #[doc = " The packed weights, in flash."]
         #(#section)*
-        pub static WEIGHTS: peleec_runtime::Weights<WEIGHT_BYTES> = peleec_runtime::Weights(*include_bytes!(#file));
+        pub static WEIGHTS: Flash = peleec_runtime::Weights(*FILE);
     }
 }
 
@@ -95,8 +97,11 @@ fn model(source: &ModuleSource<'_>, inputs: &[Input], methods: &[Ident]) -> Toke
     let layers = source.layers.iter().zip(methods).map(|(layer, name)| method(layer, name, &layer_doc(layer), inputs));
     let fields = output_idents(source).into_iter().zip(source.outputs).map(|(ident, (_, shape, at))| {
         let (at, len) = (int(*at), int(shape.elements()));
-        quote!(#ident: peleec_runtime::read::<#at, #len, _>(&self.arena))
+        let place = format_ident!("{}", ident.to_string().to_uppercase());
+        let region = quote!(const #place: peleec_runtime::Region<#at, #len> = peleec_runtime::Region;);
+        (region, quote!(#ident: self.arena.read(#place)))
     });
+    let (places, fields): (Vec<_>, Vec<_>) = fields.unzip();
     let doc = format!(" The network `{}` and the memory that it works in. Place it in a `static`.", identifier(source.name));
     let run_doc = format!(" Runs once. {}", inputs_doc(source));
     quote! {
@@ -113,6 +118,7 @@ fn model(source: &ModuleSource<'_>, inputs: &[Input], methods: &[Ident]) -> Toke
 
             #[doc = #run_doc]
             pub fn run(&mut self, #(#arguments),*) -> Outputs<'_> {
+                #(#places)*
                 #(#calls)*
                 Outputs { #(#fields),* }
             }
@@ -164,31 +170,18 @@ fn outputs(source: &ModuleSource<'_>) -> TokenStream {
 
 /// The model behind `peleec_runtime::Model`.
 fn erased(source: &ModuleSource<'_>, inputs: &[Input]) -> TokenStream {
-    let info = |name: &str, shape: &Shape| {
-        let dims = shape.iter().map(|&dim| int(dim));
-        quote!(peleec_runtime::TensorInfo { name: #name, shape: &[#(#dims),*] })
+    let row = |ident: &Ident, name: &str, shape: &Shape| {
+        let (dims, len) = (shape.iter().map(|&dim| int(dim)), int(shape.elements()));
+        quote!(#ident: #name [#(#dims),*] [#len];)
     };
-    let input_infos = source.inputs.iter().map(|(name, shape)| info(name, shape));
-    let output_infos = source.outputs.iter().map(|(name, shape, _)| info(name, shape));
-    let arguments: Vec<_> = inputs.iter().map(|input| &input.ident).collect();
-    let lens = inputs.iter().map(|input| int(input.len));
-    let results: Vec<_> = (0..source.outputs.len()).map(|index| format_ident!("output_{index}")).collect();
-    let result_lens = source.outputs.iter().map(|(_, shape, _)| int(shape.elements()));
+    let inputs = inputs.iter().zip(source.inputs).map(|(input, (name, shape))| row(&input.ident, name, shape));
     let fields = output_idents(source);
+    let outputs = fields.iter().zip(source.outputs).map(|(ident, (name, shape, _))| row(ident, name, shape));
     quote! {
-        impl peleec_runtime::Model for Model {
-            const INPUTS: &'static [peleec_runtime::TensorInfo] = &[#(#input_infos),*];
-            const OUTPUTS: &'static [peleec_runtime::TensorInfo] = &[#(#output_infos),*];
-
-            fn run_slices(&mut self, inputs: &[&[f32]], outputs: &mut [&mut [f32]]) -> Result<(), peleec_runtime::LengthError> {
-                let [#(#arguments),*] = inputs else { return Err(peleec_runtime::LengthError) };
-                #(let #arguments = <&[f32; #lens]>::try_from(*#arguments).map_err(|_| peleec_runtime::LengthError)?;)*
-                let [#(#results),*] = outputs else { return Err(peleec_runtime::LengthError) };
-                #(let #results = <&mut [f32; #result_lens]>::try_from(&mut **#results).map_err(|_| peleec_runtime::LengthError)?;)*
-                let results = self.run(#(#arguments),*);
-                #(*#results = *results.#fields;)*
-                Ok(())
-            }
+        peleec_runtime::impl_model! {
+            Model,
+            inputs { #(#inputs)* }
+            outputs { #(#outputs)* }
         }
     }
 }

@@ -3,4 +3,24 @@
 //! Invariant: the only code that sees protobuf types; never panics on any bytes, trusts no length, opens no path that the model
 //! names without leave.
 
+mod alternatives;
+mod attributes;
+mod constants;
+mod external;
+pub(crate) mod import;
+mod inputs;
 pub(crate) mod node;
+mod nodes;
+mod open;
+mod order;
+mod prescan;
+pub(crate) mod tensor;
+mod wire;
+pub(crate) mod write;
+
+pub use import::ImportOptions;
+pub(crate) use import::import;
+pub use tensor::{TensorError, read_tensor, write_tensor};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,181 @@
+//! What peleec tells a user about a model: a code, the node it is about, what was found, what would do, a way out.
+//!
+//! Codes: `PL01xx` the file and its wire, `PL02xx` the graph and its shapes, `PL03xx` operators and attributes.
+//! A model is binary, so a diagnostic points at a node and its tensors, not at a line.
+
+pub(crate) mod render;
+
+use std::fmt;
+
+use serde::Serialize;
+
+/// How bad it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// Nothing can be generated.
+    Error,
+    /// Something is generated, and perhaps not what was meant.
+    Warning,
+    /// A decision that peleec took by itself.
+    Note,
+}
+
+/// Whose fault it is; decides the exit code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// The file cannot be read, or breaks ONNX's own rules.
+    Invalid,
+    /// The model is valid, but asks for something that peleec lacks or may not do.
+    Unsupported,
+    /// Advice: no error.
+    Advice,
+}
+
+/// The node that a diagnostic is about.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct NodeRef {
+    /// Name in the file, or the first output's where the node has none.
+    pub name: String,
+    /// Position in the file, from 1.
+    pub index: usize,
+    /// Number of nodes in the file.
+    pub total: usize,
+    /// ONNX operator.
+    pub op_type: String,
+    /// Operator set, `ai.onnx` for the default one.
+    pub domain: String,
+    /// Version of the default operator set that the model imports.
+    pub opset: i64,
+}
+
+/// An input of that node: its tensor's name, and its type and value as far as they are known.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct InputRef {
+    /// Name of the tensor in the file.
+    pub name: String,
+    /// Such as `f32[1,128,19,19]` or `i64[4] = [1,1,2,2]`.
+    pub description: String,
+}
+
+/// One thing that a user should know about a model.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Diagnostic {
+    /// Stable name of this sort of problem, such as `PL0301`.
+    pub code: &'static str,
+    /// How bad it is.
+    pub severity: Severity,
+    /// Whose fault it is.
+    pub kind: Kind,
+    /// One line, lower case, no full stop, ONNX names in backticks.
+    pub title: String,
+    /// The node, where it is about one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub node: Option<NodeRef>,
+    /// The inputs of the node.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub inputs: Vec<InputRef>,
+    /// What stands in the file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub found: Option<String>,
+    /// What would be accepted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub supported: Option<String>,
+    /// One concrete thing to do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub help: Option<String>,
+}
+
+impl Diagnostic {
+    /// An error: the file breaks ONNX's rules.
+    pub(crate) fn invalid(code: &'static str, title: impl Into<String>) -> Self {
+        Diagnostic::new(code, Severity::Error, Kind::Invalid, title.into())
+    }
+
+    /// An error: the model is valid, but peleec cannot or may not compile it.
+    pub(crate) fn unsupported(code: &'static str, title: impl Into<String>) -> Self {
+        Diagnostic::new(code, Severity::Error, Kind::Unsupported, title.into())
+    }
+
+    /// Perhaps not what was meant.
+    pub(crate) fn warning(code: &'static str, title: impl Into<String>) -> Self {
+        Diagnostic::new(code, Severity::Warning, Kind::Advice, title.into())
+    }
+
+    /// A decision that peleec took by itself.
+    pub(crate) fn note(code: &'static str, title: impl Into<String>) -> Self {
+        Diagnostic::new(code, Severity::Note, Kind::Advice, title.into())
+    }
+
+    fn new(code: &'static str, severity: Severity, kind: Kind, title: String) -> Self {
+        Diagnostic { code, severity, kind, title, node: None, inputs: Vec::new(), found: None, supported: None, help: None }
+    }
+
+    pub(crate) fn found(mut self, found: impl Into<String>) -> Self {
+        self.found = Some(found.into());
+        self
+    }
+
+    pub(crate) fn supported(mut self, supported: impl Into<String>) -> Self {
+        self.supported = Some(supported.into());
+        self
+    }
+
+    pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    pub(crate) fn at(mut self, node: NodeRef, inputs: Vec<InputRef>) -> Self {
+        self.node = Some(node);
+        self.inputs = inputs;
+        self
+    }
+}
+
+/// Everything that keeps a model from being compiled, with the warnings and notes beside it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Problems(pub Vec<Diagnostic>);
+
+impl Problems {
+    /// The exit code of the command line: 3 where the file is unreadable or invalid, else 4 (valid, but unsupported).
+    pub fn exit_code(&self) -> u8 {
+        if self.0.iter().any(|diagnostic| diagnostic.kind == Kind::Invalid) { 3 } else { 4 }
+    }
+}
+
+impl From<Diagnostic> for Problems {
+    fn from(diagnostic: Diagnostic) -> Self {
+        Problems(vec![diagnostic])
+    }
+}
+
+impl fmt::Display for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&render::render(&self.0, &render::plain))
+    }
+}
+
+impl std::error::Error for Problems {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_invalid_model_outranks_an_unsupported_one() {
+        let unsupported = Diagnostic::unsupported("PL0301", "operator `Resize` is not supported");
+        assert_eq!(Problems::from(unsupported.clone()).exit_code(), 4);
+        assert_eq!(Problems(vec![unsupported, Diagnostic::invalid("PL0203", "the nodes form a cycle")]).exit_code(), 3);
+    }
+
+    #[test]
+    fn json_leaves_out_what_is_unknown() {
+        let json = serde_json::to_value(Diagnostic::note("PL0209", "dimension `batch` is set to 1")).unwrap();
+        assert_eq!(
+            json,
+            serde_json::json!({"code": "PL0209", "severity": "note", "kind": "advice", "title": "dimension `batch` is set to 1"})
+        );
+    }
+}

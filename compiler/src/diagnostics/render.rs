@@ -1,0 +1,147 @@
+//! Diagnostics as text for people, one block each and a closing line that counts them.
+//!
+//! Colour is the caller's: every coloured part goes through a function that the binary supplies. Names come from the model file,
+//! so control characters are escaped before anything reaches a terminal.
+
+use super::{Diagnostic, InputRef, NodeRef, Severity};
+
+/// What a piece of text is, for whoever colours it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// `error[PL0301]` and its like.
+    Heading(Severity),
+    /// The text behind the heading.
+    Title,
+    /// `node:`, `help:` and their like.
+    Label,
+}
+
+/// Colours nothing.
+pub fn plain(_: Part, text: &str) -> String {
+    text.to_owned()
+}
+
+/// All diagnostics and the closing line; ends without a line break.
+pub fn render(diagnostics: &[Diagnostic], paint: &dyn Fn(Part, &str) -> String) -> String {
+    let mut text: String = diagnostics.iter().map(|diagnostic| block(diagnostic, paint)).collect();
+    text.push_str(&summary(diagnostics));
+    text
+}
+
+/// One diagnostic, each of its lines ended by a line break.
+pub fn block(diagnostic: &Diagnostic, paint: &dyn Fn(Part, &str) -> String) -> String {
+    let heading = format!("{}[{}]", word(diagnostic.severity), diagnostic.code);
+    let title = paint(Part::Title, &clean(&diagnostic.title));
+    let mut text = format!("{}: {title}\n", paint(Part::Heading(diagnostic.severity), &heading));
+    let mut line = |label: &str, rest: String| {
+        let pad = " ".repeat("inputs: ".len() - label.len() - 1);
+        text.push_str(&format!("  {}{pad}{rest}\n", paint(Part::Label, &format!("{label}:"))));
+    };
+    if let Some(node) = &diagnostic.node {
+        line("node", describe_node(node));
+    }
+    if !diagnostic.inputs.is_empty() {
+        line("inputs", describe_inputs(&diagnostic.inputs));
+    }
+    match (&diagnostic.found, &diagnostic.supported) {
+        (Some(found), Some(supported)) => {
+            line("found", format!("{}    {} {}", clean(found), paint(Part::Label, "supported:"), clean(supported)));
+        }
+        (Some(found), None) => line("found", clean(found)),
+        (None, Some(supported)) => line("takes", clean(supported)),
+        (None, None) => {}
+    }
+    if let Some(help) = &diagnostic.help {
+        line("help", clean(help));
+    }
+    text
+}
+
+/// `2 errors, 1 note; ...`, or nothing where there is nothing.
+fn summary(diagnostics: &[Diagnostic]) -> String {
+    let counts: Vec<_> = [Severity::Error, Severity::Warning, Severity::Note]
+        .into_iter()
+        .map(|severity| (severity, diagnostics.iter().filter(|diagnostic| diagnostic.severity == severity).count()))
+        .filter(|&(_, count)| count > 0)
+        .map(|(severity, count)| format!("{count} {}{}", word(severity), if count == 1 { "" } else { "s" }))
+        .collect();
+    match diagnostics.iter().find(|diagnostic| diagnostic.severity == Severity::Error) {
+        Some(first) => format!("{}; `peleec check --format json` for all details; `peleec explain {}`", counts.join(", "), first.code),
+        None => counts.join(", "),
+    }
+}
+
+fn word(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Error => "error",
+        Severity::Warning => "warning",
+        Severity::Note => "note",
+    }
+}
+
+fn describe_node(node: &NodeRef) -> String {
+    let NodeRef { name, index, total, op_type: _, domain, opset } = node;
+    format!("{}   (#{index} of {total}, opset {} {opset})", clean(name), clean(domain))
+}
+
+fn describe_inputs(inputs: &[InputRef]) -> String {
+    const SHOWN: usize = 6;
+    let mut parts: Vec<_> = inputs.iter().take(SHOWN).map(|input| clean(&format!("{} {}", input.name, input.description))).collect();
+    if inputs.len() > SHOWN {
+        parts.push(format!("and {} more", inputs.len() - SHOWN));
+    }
+    parts.join("   ")
+}
+
+/// The text with control characters escaped, so that a name in a model cannot steer a terminal.
+fn clean(text: &str) -> String {
+    let escape = |c: char| c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    text.chars().map(|c| if escape(c) { c.escape_default().to_string() } else { c.to_string() }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn resize() -> Diagnostic {
+        let node = NodeRef {
+            name: "/fpn/up2/Resize".to_owned(),
+            index: 212,
+            total: 348,
+            op_type: "Resize".to_owned(),
+            domain: "ai.onnx".to_owned(),
+            opset: 18,
+        };
+        let input = |name: &str, description: &str| InputRef { name: name.to_owned(), description: description.to_owned() };
+        Diagnostic::unsupported("PL0301", "operator `Resize` (mode=cubic) is not supported")
+            .at(node, vec![input("X", "f32[1,128,19,19]"), input("scales", "f32[4] = [1,1,2,2]")])
+            .found("mode=cubic")
+            .supported("nearest, linear")
+            .help("re-export with mode='nearest'")
+    }
+
+    #[test]
+    fn two_errors_read_like_rustc() {
+        let symbolic = Diagnostic::unsupported("PL0204", "input `images` has a symbolic dimension `height`").help("--input-dim height=304");
+        let expected = "\
+error[PL0301]: operator `Resize` (mode=cubic) is not supported
+  node:   /fpn/up2/Resize   (#212 of 348, opset ai.onnx 18)
+  inputs: X f32[1,128,19,19]   scales f32[4] = [1,1,2,2]
+  found:  mode=cubic    supported: nearest, linear
+  help:   re-export with mode='nearest'
+error[PL0204]: input `images` has a symbolic dimension `height`
+  help:   --input-dim height=304
+2 errors; `peleec check --format json` for all details; `peleec explain PL0301`";
+        assert_eq!(render(&[resize(), symbolic], &plain), expected);
+    }
+
+    #[test]
+    fn colour_surrounds_parts_and_escapes_stay_escaped() {
+        let paint = |part: Part, text: &str| match part {
+            Part::Heading(_) => format!("<{text}>"),
+            _ => text.to_owned(),
+        };
+        let hostile = Diagnostic::warning("PL0208", "no input has a dimension `\u{1b}[2J\n`");
+        assert_eq!(block(&hostile, &paint), "<warning[PL0208]>: no input has a dimension `\\u{1b}[2J\\n`\n");
+    }
+}

@@ -1,0 +1,78 @@
+//! Stored tensors as values of the graph: wherever the file keeps them, checked for their size and for NaN.
+
+use std::path::Path;
+
+use super::external::{self, ExternalError};
+use super::tensor::{self, TensorError};
+use super::wire::TensorProto;
+use crate::diagnostics::Diagnostic;
+use crate::ir::{DType, Tensor, TensorType};
+
+/// Most bytes that all known values of a graph may have together.
+pub(crate) const MAX_CONSTANT_BYTES: usize = 1 << 30;
+
+/// Where elements may come from besides the model file.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct External<'a> {
+    pub(crate) folder: Option<&'a Path>,
+    pub(crate) allowed: bool,
+}
+
+/// Reads `proto`; `what` names it for people, such as "initializer `w`".
+pub(crate) fn read(proto: &TensorProto, what: &str, external: External<'_>) -> Result<Tensor, Diagnostic> {
+    let (element, ty) = tensor::header(proto).map_err(|error| refused(what, &error))?;
+    let is_external = proto.data_location == Some(1) || !proto.external_data.is_empty();
+    let bytes = if is_external {
+        let needed = ty.shape.elements().saturating_mul(element.bytes);
+        let bytes = external::read(&proto.external_data, external.folder, external.allowed, needed);
+        Some(bytes.map_err(|error| not_followed(what, &error))?)
+    } else {
+        None
+    };
+    let value = tensor::decode(proto, bytes.as_deref()).map_err(|error| refused(what, &error))?;
+    check_finite(&value, what)?;
+    Ok(value)
+}
+
+/// Refuses NaN anywhere, and infinity except in a single element: `Clip` may be open to one side.
+pub(crate) fn check_finite(value: &Tensor, what: &str) -> Result<(), Diagnostic> {
+    let Some(values) = value.as_f32() else { return Ok(()) };
+    let bad = |x: &f32| x.is_nan() || (x.is_infinite() && values.len() > 1);
+    match values.iter().position(bad) {
+        None => Ok(()),
+        Some(at) => {
+            let found = format!("{} at element {at} of {}", values.get(at).copied().unwrap_or(f32::NAN), value.ty());
+            let help = "did training diverge, or does a value not fit a 32-bit float?";
+            Err(Diagnostic::invalid("PL0109", format!("{what} holds a value that is not finite")).found(found).help(help))
+        }
+    }
+}
+
+/// Bytes of a value of this type in memory.
+pub(crate) fn bytes_of(ty: &TensorType) -> usize {
+    let size = match ty.dtype {
+        DType::F32 | DType::I32 => 4,
+        DType::I64 => 8,
+        DType::Bool => 1,
+    };
+    ty.shape.elements().saturating_mul(size)
+}
+
+fn refused(what: &str, error: &TensorError) -> Diagnostic {
+    match error {
+        TensorError::DType(_) => Diagnostic::unsupported("PL0107", format!("{what} cannot be taken: {error}"))
+            .supported("float, float16, bfloat16, double, int8 to int64, uint8 to uint32, bool"),
+        error if error.is_unsupported() => Diagnostic::unsupported("PL0102", format!("{what} cannot be taken: {error}")),
+        error => Diagnostic::invalid("PL0106", format!("{what} cannot be read: {error}")),
+    }
+}
+
+fn not_followed(what: &str, error: &ExternalError) -> Diagnostic {
+    let title = format!("{what} cannot be read: {error}");
+    let kind = if error.is_unsupported() { Diagnostic::unsupported } else { Diagnostic::invalid };
+    let diagnostic = kind("PL0108", title);
+    match error.help() {
+        Some(help) => diagnostic.help(help),
+        None => diagnostic,
+    }
+}

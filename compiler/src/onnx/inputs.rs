@@ -1,0 +1,131 @@
+//! The graph's inputs: their types, with every symbolic extent pinned or reported.
+
+use std::collections::BTreeSet;
+
+use super::import::{Entry, Importer, name_of};
+use super::tensor::{Element, MAX_DIM, MAX_ELEMENTS, code, element};
+use super::wire::{Dimension, TensorShapeProto, ValueInfoProto};
+use crate::diagnostics::Diagnostic;
+use crate::ir::{DType, Shape, TensorType};
+
+const MAX_RANK: usize = 16;
+
+impl<'a> Importer<'a> {
+    /// Defines every graph input that is not an initializer (files of the oldest format list initializers as inputs too).
+    pub(crate) fn inputs(&mut self) {
+        let file = self.file;
+        let constants: BTreeSet<&str> = self.entries.keys().copied().collect();
+        let mut asked = BTreeSet::new();
+        for input in file.input.iter().filter(|input| !constants.contains(name_of(input))) {
+            let name = name_of(input);
+            if name.is_empty() || self.entries.contains_key(name) {
+                self.report(Diagnostic::invalid("PL0201", format!("graph input `{name}` is given twice, or has no name")));
+                continue;
+            }
+            let entry = match self.input_type(input, &mut asked) {
+                Ok(ty) => {
+                    let source = self.graph.add_input(name, ty.clone());
+                    Some(Entry { ty, value: None, source: Some(source) })
+                }
+                Err(diagnostic) => {
+                    self.report(diagnostic);
+                    None
+                }
+            };
+            self.entries.insert(name, entry);
+        }
+        self.unused_dims(&asked);
+    }
+
+    /// The type of an input; `asked` collects the names of its symbolic extents.
+    fn input_type(&mut self, input: &'a ValueInfoProto, asked: &mut BTreeSet<String>) -> Result<TensorType, Diagnostic> {
+        let name = name_of(input);
+        let unsupported = |what: &str| Diagnostic::unsupported("PL0205", format!("graph input `{name}` {what}"));
+        let declared = input.r#type.as_ref().and_then(|ty| ty.tensor_type.as_ref()).ok_or_else(|| unsupported("is not a tensor"))?;
+        let element = element(declared.elem_type).map_err(|error| unsupported(&format!("cannot be taken: {error}")))?;
+        let dtype = self.input_dtype(name, element)?;
+        let shape = declared
+            .shape
+            .as_ref()
+            .ok_or_else(|| unsupported("has no shape").help("re-export with fixed input sizes, such as [1,3,304,304]"))?;
+        let shape = self.input_shape(name, shape, asked)?;
+        match shape.checked_elements() {
+            Some(count) if count <= MAX_ELEMENTS => Ok(TensorType { dtype, shape }),
+            _ => Err(Diagnostic::unsupported("PL0206", format!("graph input `{name}` is too large: {shape}"))
+                .supported(format!("{MAX_ELEMENTS} elements"))),
+        }
+    }
+
+    fn input_dtype(&mut self, name: &str, element: Element) -> Result<DType, Diagnostic> {
+        let exact = super::tensor::element(Some(code(element.dtype))) == Ok(element);
+        if !exact && element.dtype != DType::F32 {
+            let title = format!("graph input `{name}` has the element type {}", element.name);
+            return Err(Diagnostic::unsupported("PL0205", title).supported("float, int32, int64, bool"));
+        }
+        if !exact {
+            let title = format!("input `{name}` is {} in the file and f32 in the compiled model", element.name);
+            self.report(Diagnostic::warning("PL0210", title));
+        }
+        Ok(element.dtype)
+    }
+
+    /// Explicit extents as they are; named ones by `--input-dim`; a first one (the batch) is otherwise 1.
+    fn input_shape(&mut self, name: &str, shape: &TensorShapeProto, asked: &mut BTreeSet<String>) -> Result<Shape, Diagnostic> {
+        let (mut dims, mut missing) = (Vec::new(), Vec::new());
+        if shape.dim.len() > MAX_RANK {
+            let title = format!("graph input `{name}` has {} dimensions", shape.dim.len());
+            return Err(Diagnostic::unsupported("PL0205", title).supported(format!("up to {MAX_RANK}")));
+        }
+        for (axis, dim) in shape.dim.iter().enumerate() {
+            if let Some(extent) = dim.dim_value.filter(|&extent| extent > 0) {
+                dims.push(checked_extent(extent, name)?);
+                continue;
+            }
+            let symbol = symbol(dim, name, axis);
+            asked.insert(symbol.clone());
+            match self.options.input_dims.get(&symbol) {
+                Some(&extent) => dims.push(checked_extent(i64::try_from(extent).unwrap_or(i64::MAX), name)?),
+                None if axis == 0 => {
+                    dims.push(1);
+                    let note = Diagnostic::note("PL0209", format!("dimension `{symbol}` of input `{name}` is set to 1"));
+                    self.report(note.help(format!("--input-dim {symbol}=N for another size")));
+                }
+                None => missing.push(symbol),
+            }
+        }
+        if missing.is_empty() { Ok(Shape(dims)) } else { Err(symbolic(name, &missing)) }
+    }
+
+    /// Warns of extents that were given and that no input asks for: probably a misspelt name.
+    fn unused_dims(&mut self, asked: &BTreeSet<String>) {
+        let options = self.options;
+        for name in options.input_dims.keys().filter(|name| !asked.contains(*name)) {
+            let names: Vec<_> = asked.iter().map(|name| format!("`{name}`")).collect();
+            let found = if names.is_empty() { "no symbolic dimension at all".to_owned() } else { names.join(", ") };
+            self.report(Diagnostic::warning("PL0208", format!("no input has a symbolic dimension `{name}`")).found(found));
+        }
+    }
+}
+
+/// What people call the extent: its name in the file, or the input's name and the axis.
+fn symbol(dim: &Dimension, input: &str, axis: usize) -> String {
+    match dim.dim_param.as_deref() {
+        Some(name) if !name.is_empty() => name.to_owned(),
+        _ => format!("{input}.{axis}"),
+    }
+}
+
+fn checked_extent(extent: i64, input: &str) -> Result<usize, Diagnostic> {
+    usize::try_from(extent).ok().filter(|_| (1..=MAX_DIM).contains(&extent)).ok_or_else(|| {
+        let title = format!("graph input `{input}` has an extent of {extent}");
+        Diagnostic::unsupported("PL0204", title).supported(format!("1 to {MAX_DIM}"))
+    })
+}
+
+fn symbolic(input: &str, missing: &[String]) -> Diagnostic {
+    let names: Vec<_> = missing.iter().map(|name| format!("`{name}`")).collect();
+    let flags: BTreeSet<_> = missing.iter().map(|name| format!("--input-dim {name}=N")).collect();
+    let dimensions = if missing.len() == 1 { "a symbolic dimension" } else { "symbolic dimensions" };
+    let title = format!("input `{input}` has {dimensions} {}", names.join(", "));
+    Diagnostic::unsupported("PL0204", title).help(flags.into_iter().collect::<Vec<_>>().join(" "))
+}

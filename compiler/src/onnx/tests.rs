@@ -1,0 +1,284 @@
+//! Good, broken and hostile files, built with the writer, through the whole import.
+
+use std::time::{Duration, Instant};
+
+use prost::bytes::Bytes;
+
+use super::node::Attribute;
+use super::wire::{AttributeProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, kind};
+use super::write::{Dim, ModelWriter};
+use super::{ImportOptions, import};
+use crate::diagnostics::{Diagnostic, Problems, Severity};
+use crate::ir::{DType, Graph, Tensor, TensorType};
+
+fn read(bytes: impl Into<Bytes>) -> Result<(Graph, Vec<Diagnostic>), Problems> {
+    import(bytes.into(), &ImportOptions::default(), None)
+}
+
+fn codes(result: &Result<(Graph, Vec<Diagnostic>), Problems>) -> Vec<&'static str> {
+    let diagnostics = match result {
+        Ok((_, diagnostics)) => diagnostics,
+        Err(problems) => &problems.0,
+    };
+    diagnostics.iter().map(|diagnostic| diagnostic.code).collect()
+}
+
+/// `x` -> Conv -> Relu -> `y`, with a named batch.
+fn conv_relu() -> ModelWriter {
+    let mut model = ModelWriter::new("small", 17);
+    model
+        .input_dims("x", DType::F32, &[Dim::Named("batch"), Dim::Fixed(2), Dim::Fixed(4), Dim::Fixed(4)])
+        .initializer("w", &Tensor::f32([3, 2, 3, 3], vec![0.5; 54]).unwrap())
+        .initializer("b", &Tensor::f32([3], vec![0.0, 1.0, -1.0]).unwrap())
+        .node("Conv", "/conv", &["x", "w", "b"], &["c"], &[("pads", Attribute::Ints(vec![1; 4]))])
+        .node("Relu", "/relu", &["c"], &["y"], &[])
+        .output("y", &TensorType::f32([1, 3, 4, 4]));
+    model
+}
+
+#[test]
+fn a_good_model_becomes_a_valid_graph_with_a_note_on_its_batch() {
+    let (graph, diagnostics) = read(conv_relu().finish()).unwrap();
+    assert_eq!(graph.verify(), Vec::<String>::new());
+    assert_eq!(graph.outputs()[0].name, "y");
+    assert_eq!(*graph.ty(graph.outputs()[0].source), TensorType::f32([1, 3, 4, 4]));
+    assert_eq!(diagnostics.len(), 1);
+    assert_eq!((diagnostics[0].code, diagnostics[0].severity), ("PL0209", Severity::Note));
+    let output = graph.evaluate(&[Tensor::f32([1, 2, 4, 4], vec![1.0; 32]).unwrap()]).unwrap();
+    assert_eq!(output[0].as_f32().unwrap()[5], 9.0);
+}
+
+#[test]
+fn a_batch_is_set_by_name() {
+    let options = ImportOptions { input_dims: [("batch".to_owned(), 3)].into(), ..ImportOptions::default() };
+    let (graph, diagnostics) = import(conv_relu().finish().into(), &options, None).unwrap();
+    assert_eq!((graph.ty(graph.outputs()[0].source).shape[0], diagnostics.len()), (3, 0));
+    let misspelt = ImportOptions { input_dims: [("bach".to_owned(), 3)].into(), ..ImportOptions::default() };
+    assert_eq!(codes(&import(conv_relu().finish().into(), &misspelt, None)), ["PL0209", "PL0208"]);
+}
+
+#[test]
+fn other_symbolic_extents_are_errors_that_name_the_flags() {
+    let mut model = ModelWriter::new("g", 17);
+    let dims = [Dim::Unknown, Dim::Fixed(3), Dim::Named("height"), Dim::Unknown];
+    model.input_dims("x", DType::F32, &dims).node("Relu", "r", &["x"], &["y"], &[]).output("y", &TensorType::f32([1]));
+    let problems = read(model.finish()).unwrap_err();
+    let error = &problems.0[1];
+    assert_eq!((error.code, problems.exit_code()), ("PL0204", 4));
+    assert_eq!(error.title, "input `x` has symbolic dimensions `height`, `x.3`");
+    assert_eq!(error.help.as_deref(), Some("--input-dim height=N --input-dim x.3=N"));
+    let pins = [("height".to_owned(), 5), ("x.3".to_owned(), 7)].into();
+    let options = ImportOptions { input_dims: pins, ..ImportOptions::default() };
+    let (graph, _) = import(model.finish().into(), &options, None).unwrap();
+    assert_eq!(graph.ty(graph.outputs()[0].source).shape[..], [1, 3, 5, 7]);
+}
+
+#[test]
+fn a_file_out_of_order_is_sorted() {
+    let mut model = conv_relu();
+    model.graph.node.reverse();
+    assert!(read(model.finish()).is_ok());
+}
+
+#[test]
+fn initializers_listed_as_inputs_are_constants() {
+    let mut model = conv_relu();
+    model.input("w", &TensorType::f32([3, 2, 3, 3]));
+    assert_eq!(read(model.finish()).unwrap().0.inputs().len(), 1);
+}
+
+#[test]
+fn every_unsupported_operator_is_listed_and_what_follows_is_not() {
+    let mut model = conv_relu();
+    model
+        .node("Frobnicate", "/a", &["c"], &["a"], &[])
+        .node("QuantizeLinear", "/b", &["a"], &["b2"], &[])
+        .node("Relu", "/after", &["b2"], &["z"], &[])
+        .output("z", &TensorType::f32([1]));
+    let problems = read(model.finish()).unwrap_err();
+    let errors: Vec<_> = problems.0.iter().filter(|diagnostic| diagnostic.severity == Severity::Error).collect();
+    assert_eq!(errors.iter().map(|error| error.code).collect::<Vec<_>>(), ["PL0301", "PL0301"]);
+    let node = errors[1].node.as_ref().unwrap();
+    assert_eq!((node.name.as_str(), node.index, node.total, node.opset), ("/b", 4, 5, 17));
+    assert_eq!(errors[0].inputs[0].description, "f32[1,3,4,4]");
+    assert!(errors[0].help.as_deref().unwrap().contains("['x'], ['c']"), "{:?}", errors[0].help);
+    assert!(errors[1].help.as_deref().unwrap().contains("int8"));
+    assert_eq!(problems.exit_code(), 4);
+}
+
+#[test]
+fn control_flow_and_other_domains_are_refused_unseen() {
+    let mut model = conv_relu();
+    model.node("If", "/if", &["c"], &["a"], &[("then_branch", Attribute::Other("graph"))]).node("FusedConv", "/f", &["c"], &["f"], &[]);
+    model.graph.node[3].domain = Some("com.microsoft".to_owned());
+    assert_eq!(codes(&read(model.finish())), ["PL0209", "PL0301", "PL0302"]);
+}
+
+#[test]
+fn names_are_defined_once_and_before_use() {
+    let mut model = conv_relu();
+    model.node("Relu", "/again", &["c"], &["y"], &[]).node("Relu", "/lost", &["nowhere"], &["l"], &[]);
+    let result = read(model.finish());
+    assert_eq!(codes(&result), ["PL0209", "PL0201", "PL0202"]);
+    assert_eq!(result.unwrap_err().exit_code(), 3);
+    let mut model = conv_relu();
+    model.initializer("w", &Tensor::f32([1], vec![0.0]).unwrap());
+    model.graph.output.push(model.graph.output[0].clone());
+    assert_eq!(codes(&read(model.finish())), ["PL0201", "PL0209", "PL0201"]);
+}
+
+#[test]
+fn a_cycle_is_named_once() {
+    let mut model = conv_relu();
+    model.node("Relu", "/p", &["q"], &["p"], &[]).node("Relu", "/q", &["p"], &["q"], &[]).node("Nope", "/n", &["q"], &["n"], &[]);
+    let problems = read(model.finish()).unwrap_err();
+    assert_eq!(problems.0[1].title, "nodes read each other in a cycle: `/p`, `/q`");
+    assert_eq!(problems.0[2].code, "PL0301");
+}
+
+#[test]
+fn missing_outputs_and_weights_are_errors() {
+    let mut model = conv_relu();
+    model.graph.initializer.remove(1);
+    model.output("gone", &TensorType::f32([1]));
+    assert_eq!(codes(&read(model.finish())), ["PL0209", "PL0202", "PL0207"]);
+    let mut model = conv_relu();
+    model.graph.output.clear();
+    assert_eq!(codes(&read(model.finish())), ["PL0209", "PL0207"]);
+}
+
+#[test]
+fn weights_of_another_length_kind_or_value_are_errors() {
+    let damaged = |damage: &dyn Fn(&mut GraphProto)| {
+        let mut model = conv_relu();
+        damage(&mut model.graph);
+        codes(&read(model.finish()))[0]
+    };
+    assert_eq!(damaged(&|graph| graph.initializer[0].raw_data = Some(vec![0; 7].into())), "PL0106");
+    assert_eq!(damaged(&|graph| graph.initializer[0].data_type = Some(8)), "PL0107");
+    assert_eq!(damaged(&|graph| graph.initializer[0].dims = vec![1 << 40, 1 << 40]), "PL0106");
+    assert_eq!(damaged(&|graph| graph.initializer[1].raw_data = Some([0xff; 12].to_vec().into())), "PL0109");
+    assert_eq!(damaged(&|graph| graph.initializer[0].data_location = Some(1)), "PL0108");
+}
+
+#[test]
+fn attributes_are_checked_before_the_operator_reads_them() {
+    let damaged = |damage: &dyn Fn(&mut Vec<AttributeProto>)| {
+        let mut model = conv_relu();
+        damage(&mut model.graph.node[0].attribute);
+        read(model.finish()).unwrap_err().0.remove(1)
+    };
+    assert_eq!(damaged(&|list| list.push(list[0].clone())).title, "attribute `pads` is given twice");
+    assert_eq!(damaged(&|list| list[0].kind = Some(kind::TENSOR)).title, "attribute `pads` is a tensor without a value");
+    assert_eq!(damaged(&|list| list[0].kind = Some(kind::INT)).code, "PL0303");
+    assert_eq!(damaged(&|list| list[0].ints = vec![-1; 4]).found.as_deref(), Some("attribute `pads` is [-1, -1, -1, -1]"));
+}
+
+#[test]
+fn operator_sets_are_bounded_and_unambiguous() {
+    let mut model = conv_relu();
+    for (versions, exit) in [(vec![6], 4), (vec![29], 4), (vec![], 3), (vec![13, 17], 3)] {
+        let import = |version| OperatorSetIdProto { domain: None, version: Some(version) };
+        model.opsets = versions.into_iter().map(import).collect();
+        let problems = read(model.finish()).unwrap_err();
+        assert_eq!((problems.0[0].code, problems.exit_code()), ("PL0104", exit));
+    }
+    model.opsets = vec![
+        OperatorSetIdProto { domain: Some("ai.onnx".to_owned()), version: Some(7) },
+        OperatorSetIdProto { domain: Some("com.microsoft".to_owned()), version: Some(1) },
+    ];
+    assert!(read(model.finish()).is_ok());
+}
+
+#[test]
+fn files_that_are_no_model_are_named() {
+    let title = |bytes: &[u8]| read(bytes.to_vec()).unwrap_err().0.remove(0).title;
+    assert_eq!(title(b""), "the file is empty");
+    assert_eq!(title(b"<!DOCTYPE html><html>Not found</html>"), "the file is text, not an ONNX model");
+    assert_eq!(title(b"version https://git-lfs.github.com/spec/v1\n"), "the file is a Git LFS pointer, not the model itself");
+    assert_eq!(title(b"PK\x03\x04data.pkl"), "the file is a zip archive, perhaps a PyTorch checkpoint");
+    assert_eq!(title(&[0x08, 0x08]), "the file holds no graph");
+    let model = conv_relu().finish();
+    assert!(title(&model[..model.len() / 2]).starts_with("the file ends early"));
+}
+
+#[test]
+fn bombs_are_refused_quickly() {
+    let start = Instant::now();
+    let framed = |field: u8, content: Vec<u8>| {
+        let mut file = vec![field];
+        prost::encode_length_delimiter(content.len(), &mut file).unwrap();
+        file.extend(content);
+        file
+    };
+    assert_eq!(codes(&read(framed(0x3a, [0x0a, 0].repeat(5 << 20)))), ["PL0102"]);
+    assert_eq!(codes(&read(framed(0x3a, [0x2a, 0].repeat(5 << 20)))), ["PL0102"]);
+    assert_eq!(codes(&read([0x3a, 0].repeat(5 << 20))), ["PL0102"]);
+    assert_eq!(codes(&read(vec![0x0b; 300_000])), ["PL0101"]);
+    assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
+}
+
+#[test]
+fn subgraphs_nested_ten_thousand_deep_are_not_entered() {
+    let mut nested = Vec::new();
+    for _ in 0..10_000 {
+        // AttributeProto.g holds GraphProto.node holds NodeProto.attribute.
+        for field in [0x32u8, 0x0a, 0x2a] {
+            let mut outer = vec![field];
+            prost::encode_length_delimiter(nested.len(), &mut outer).unwrap();
+            outer.extend(&nested);
+            nested = outer;
+        }
+    }
+    let mut file = conv_relu().finish();
+    file.push(0x3a);
+    prost::encode_length_delimiter(nested.len(), &mut file).unwrap();
+    file.extend(nested);
+    assert!(read(file).is_err());
+}
+
+#[test]
+fn small_constants_of_huge_rank_or_size_stay_cheap() {
+    let mut model = ModelWriter::new("g", 17);
+    model.input("x", &TensorType::f32([1 << 14, 1 << 14])).input("z", &TensorType::f32([1 << 20, 1 << 20]));
+    model.node("Relu", "r", &["x"], &["y"], &[]).output("y", &TensorType::f32([1]));
+    assert_eq!(codes(&read(model.finish())), ["PL0206"]);
+}
+
+#[test]
+fn damaged_files_give_an_answer_and_never_a_panic() {
+    let model = conv_relu().finish();
+    let mut state = 0x9e37_79b9_7f4a_7c15u64;
+    let mut random = |below: usize| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as usize % below
+    };
+    let start = Instant::now();
+    for _ in 0..4000 {
+        let mut file = model.clone();
+        for _ in 0..1 + random(4) {
+            let at = random(file.len());
+            match random(4) {
+                0 => file[at] = random(256) as u8,
+                1 => file[at] ^= 1 << random(8),
+                2 => file.truncate(at.max(1)),
+                _ => file.insert(at, random(256) as u8),
+            }
+        }
+        if let Ok((graph, _)) = read(file) {
+            assert_eq!(graph.verify(), Vec::<String>::new());
+        }
+    }
+    assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
+}
+
+#[test]
+fn nodes_may_lack_everything() {
+    let mut model = conv_relu();
+    model.graph.node.push(NodeProto::default());
+    assert_eq!(codes(&read(model.finish())), ["PL0209", "PL0301"]);
+    assert_eq!(
+        codes(&read(prost::Message::encode_to_vec(&ModelProto { graph: Some(GraphProto::default()), ..ModelProto::default() }))),
+        ["PL0104"]
+    );
+}

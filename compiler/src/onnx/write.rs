@@ -1,0 +1,137 @@
+//! Writes ONNX files from plain calls: the networks of `zoo`, and models for tests.
+
+use prost::Message;
+
+use super::node::Attribute;
+use super::tensor::{code, encode};
+use super::wire::{
+    AttributeProto, Dimension, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorShapeProto, TensorTypeProto, TypeProto,
+    ValueInfoProto, kind,
+};
+use crate::ir::{DType, Tensor, TensorType};
+
+/// The version of the file format that is written; it goes with operator sets up to 18.
+const IR_VERSION: i64 = 8;
+
+/// An extent in a declared shape.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Dim<'a> {
+    Fixed(usize),
+    Named(&'a str),
+    Unknown,
+}
+
+/// A model under construction. Nothing is checked: tests write broken files too.
+#[derive(Clone, Debug)]
+pub(crate) struct ModelWriter {
+    pub(crate) opsets: Vec<OperatorSetIdProto>,
+    pub(crate) graph: GraphProto,
+}
+
+impl ModelWriter {
+    /// An empty graph that imports version `opset` of the default operator set.
+    pub(crate) fn new(graph_name: &str, opset: i64) -> Self {
+        let opsets = vec![OperatorSetIdProto { domain: Some(String::new()), version: Some(opset) }];
+        ModelWriter { opsets, graph: GraphProto { name: Some(graph_name.to_owned()), ..GraphProto::default() } }
+    }
+
+    pub(crate) fn input(&mut self, name: &str, ty: &TensorType) -> &mut Self {
+        self.graph.input.push(value_info(name, ty.dtype, &fixed(ty)));
+        self
+    }
+
+    /// An input whose extents may be symbolic.
+    pub(crate) fn input_dims(&mut self, name: &str, dtype: DType, dims: &[Dim<'_>]) -> &mut Self {
+        self.graph.input.push(value_info(name, dtype, dims));
+        self
+    }
+
+    pub(crate) fn output(&mut self, name: &str, ty: &TensorType) -> &mut Self {
+        self.graph.output.push(value_info(name, ty.dtype, &fixed(ty)));
+        self
+    }
+
+    pub(crate) fn initializer(&mut self, name: &str, value: &Tensor) -> &mut Self {
+        self.graph.initializer.push(encode(name, value));
+        self
+    }
+
+    /// Adds a node; an empty input name is an optional input left out.
+    pub(crate) fn node(
+        &mut self,
+        op_type: &str,
+        name: &str,
+        inputs: &[&str],
+        outputs: &[&str],
+        attributes: &[(&str, Attribute)],
+    ) -> &mut Self {
+        let owned = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
+        self.graph.node.push(NodeProto {
+            input: owned(inputs),
+            output: owned(outputs),
+            name: Some(name.to_owned()),
+            op_type: Some(op_type.to_owned()),
+            attribute: attributes.iter().map(|(name, value)| attribute(name, value)).collect(),
+            domain: None,
+        });
+        self
+    }
+
+    /// The bytes of the file.
+    pub(crate) fn finish(&self) -> Vec<u8> {
+        let model = ModelProto {
+            ir_version: Some(IR_VERSION),
+            producer_name: Some("peleec".to_owned()),
+            graph: Some(self.graph.clone()),
+            opset_import: self.opsets.clone(),
+        };
+        model.encode_to_vec()
+    }
+}
+
+fn fixed(ty: &TensorType) -> Vec<Dim<'static>> {
+    ty.shape.iter().map(|&dim| Dim::Fixed(dim)).collect()
+}
+
+fn value_info(name: &str, dtype: DType, dims: &[Dim<'_>]) -> ValueInfoProto {
+    let dimension = |dim: &Dim<'_>| match *dim {
+        Dim::Fixed(extent) => Dimension { dim_value: Some(extent as i64), dim_param: None },
+        Dim::Named(name) => Dimension { dim_value: None, dim_param: Some(name.to_owned()) },
+        Dim::Unknown => Dimension::default(),
+    };
+    let shape = TensorShapeProto { dim: dims.iter().map(dimension).collect() };
+    let tensor_type = TensorTypeProto { elem_type: Some(code(dtype)), shape: Some(shape) };
+    ValueInfoProto { name: Some(name.to_owned()), r#type: Some(TypeProto { tensor_type: Some(tensor_type) }) }
+}
+
+fn attribute(name: &str, value: &Attribute) -> AttributeProto {
+    let mut proto = AttributeProto { name: Some(name.to_owned()), ..AttributeProto::default() };
+    let kind = match value {
+        Attribute::Int(value) => {
+            proto.i = Some(*value);
+            kind::INT
+        }
+        Attribute::Ints(values) => {
+            proto.ints = values.clone();
+            kind::INTS
+        }
+        Attribute::Float(value) => {
+            proto.f = Some(*value);
+            kind::FLOAT
+        }
+        Attribute::Floats(values) => {
+            proto.floats = values.clone();
+            kind::FLOATS
+        }
+        Attribute::String(value) => {
+            proto.s = Some(value.clone().into());
+            kind::STRING
+        }
+        Attribute::Tensor(value) => {
+            proto.t = Some(Box::new(encode("", value)));
+            kind::TENSOR
+        }
+        Attribute::Other(_) => kind::GRAPH,
+    };
+    AttributeProto { kind: Some(kind), ..proto }
+}

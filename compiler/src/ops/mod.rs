@@ -79,6 +79,7 @@ macros::operators! {
     matmul::MatMul: "MatMul" "Gemm";
     pad::Pad: "Pad";
     pool::Pool: "MaxPool" "AveragePool" "GlobalMaxPool" "GlobalAveragePool";
+    reduce_mean::ReduceMean: "ReduceMean";
     reshape::Reshape: "Reshape" "Flatten" "Squeeze" "Unsqueeze";
     shape::ShapeOf: "Shape";
     softmax::Softmax: "Softmax";

@@ -40,14 +40,20 @@ pub use ir::{DType, Graph, Shape, Tensor, TensorType};
 pub use model_file::ModelFile;
 pub use ops::OpError;
 pub use options::{FLAGS, Flag, OptionError, Options};
+use report::PassReport;
 pub use report::Report;
 pub use target::{Target, UnknownTarget};
 
 /// Compiles a model: bytes, graph, steps, plan, layers.
 pub fn compile(model: &ModelFile, options: &Options) -> Result<Compilation, Error> {
+    compile_observed(model, options, |_, _| {})
+}
+
+/// As [`compile`]; `after` sees the graph after each pass, by the pass's name.
+pub fn compile_observed(model: &ModelFile, options: &Options, after: impl FnMut(&'static str, &Graph)) -> Result<Compilation, Error> {
     let imported = import(model, options)?;
     let mut graph = imported.graph;
-    let passes = passes::run(&mut graph, |_, _| {});
+    let rewrites = passes::run(&mut graph, after);
     let steps = lower::lower(&graph, options.target).map_err(|refused| lower::problems(&graph, refused))?;
     let plan = plan::plan(&steps.problem);
     debug_assert_eq!(plan::replay(&steps.problem, &plan), Ok(()), "the plan is wrong");
@@ -58,7 +64,7 @@ pub fn compile(model: &ModelFile, options: &Options) -> Result<Compilation, Erro
         options: options.clone(),
         nodes: imported.nodes,
         notes: imported.notes,
-        passes: passes.into_iter().map(|(name, rewrites)| report::PassReport { name: name.to_owned(), rewrites }).collect(),
+        passes: rewrites.into_iter().map(|(name, rewrites)| PassReport { name: name.to_owned(), rewrites }).collect(),
         graph,
         steps,
         plan,

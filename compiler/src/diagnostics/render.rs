@@ -34,7 +34,7 @@ pub fn block(diagnostic: &Diagnostic, paint: &dyn Fn(Part, &str) -> String) -> S
     let title = paint(Part::Title, &clean(&diagnostic.title));
     let mut text = format!("{}: {title}\n", paint(Part::Heading(diagnostic.severity), &heading));
     let mut line = |label: &str, rest: String| {
-        let pad = " ".repeat("inputs: ".len() - label.len() - 1);
+        let pad = " ".repeat("inputs:".len().saturating_sub(label.len()).max(1));
         text.push_str(&format!("  {}{pad}{rest}\n", paint(Part::Label, &format!("{label}:"))));
     };
     if let Some(node) = &diagnostic.node {
@@ -48,7 +48,7 @@ pub fn block(diagnostic: &Diagnostic, paint: &dyn Fn(Part, &str) -> String) -> S
             line("found", format!("{}    {} {}", clean(found), paint(Part::Label, "supported:"), clean(supported)));
         }
         (Some(found), None) => line("found", clean(found)),
-        (None, Some(supported)) => line("takes", clean(supported)),
+        (None, Some(supported)) => line("supported", clean(supported)),
         (None, None) => {}
     }
     if let Some(help) = &diagnostic.help {

@@ -7,7 +7,7 @@ use prost::bytes::Bytes;
 use super::node::Attribute;
 use super::wire::{AttributeProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, kind};
 use super::write::{Dim, ModelWriter};
-use super::{ImportOptions, import};
+use super::{ImportOptions, import, read_tensor};
 use crate::diagnostics::{Diagnostic, Problems, Severity};
 use crate::ir::{DType, Graph, Tensor, TensorType};
 
@@ -281,4 +281,36 @@ fn nodes_may_lack_everything() {
         codes(&read(prost::Message::encode_to_vec(&ModelProto { graph: Some(GraphProto::default()), ..ModelProto::default() }))),
         ["PL0104"]
     );
+}
+
+/// Folders with a `model.onnx` and vectors, below the repository's `models/`.
+fn stored_models() -> Vec<std::path::PathBuf> {
+    let models = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../models");
+    let mut folders: Vec<_> = std::fs::read_dir(models).unwrap().map(|entry| entry.unwrap().path()).collect();
+    folders.retain(|folder| folder.join("model.onnx").is_file());
+    folders.sort();
+    folders
+}
+
+#[test]
+fn every_stored_flavour_imports_and_evaluates_to_its_vectors() {
+    let folders = stored_models();
+    assert!(!folders.is_empty());
+    for folder in folders {
+        let model = std::fs::read(folder.join("model.onnx")).unwrap();
+        if folder.ends_with("peleenet-dynamic-batch-20") || folder.ends_with("peleenet-dynamo-20") {
+            continue;
+        }
+        let (graph, _) = read(model).unwrap_or_else(|problems| panic!("{}:\n{problems}", folder.display()));
+        assert_eq!(graph.verify(), Vec::<String>::new(), "{}", folder.display());
+        let vector = |name: &str| read_tensor(std::fs::read(folder.join("test_data_set_0").join(name)).unwrap()).unwrap().1;
+        let inputs: Vec<_> = (0..graph.inputs().len()).map(|index| vector(&format!("input_{index}.pb"))).collect();
+        for (index, output) in graph.evaluate(&inputs).unwrap().iter().enumerate() {
+            let expected = vector(&format!("output_{index}.pb"));
+            assert_eq!(output.ty(), expected.ty(), "{}", folder.display());
+            let pairs = output.as_f32().unwrap().iter().zip(expected.as_f32().unwrap());
+            let worst = pairs.map(|(a, b)| (a - b).abs() - 2e-4 * b.abs()).fold(0.0, f32::max);
+            assert!(worst <= 2e-4, "{}: output {index} is off by {worst}", folder.display());
+        }
+    }
 }

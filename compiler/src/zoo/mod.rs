@@ -1,0 +1,192 @@
+//! Networks that peleec writes itself, as ONNX files with seeded weights, which are then imported like any other file.
+//!
+//! For trying peleec without a trained model, and for tests and benchmarks of the true layer shapes. Bytes depend on the options
+//! alone: the same on every machine.
+
+mod layers;
+mod pelee;
+mod peleenet;
+mod weights;
+
+use thiserror::Error;
+
+use crate::ir::Tensor;
+
+/// The names that [`build`] takes, each with a line for people.
+pub const NETWORKS: &[(&str, &str)] = &[
+    ("pelee-304", "Pelee, the SSD detector: picture 304x304, 20 classes and background; 1.2 GMAC, 5.4 M parameters"),
+    ("peleenet-224", "PeleeNet, the classifier: picture 224x224, 1000 classes; 0.5 GMAC, 2.8 M parameters"),
+];
+
+/// What may vary in a network of the zoo.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ZooOptions {
+    /// Factor on the channel counts of stem, dense layers and head, above 0 up to 4; they are rounded to multiples of 4.
+    pub width: f32,
+    /// Height and width of the picture: a multiple of 4 from 32 to 2048. `None`: the size in the network's name.
+    pub input_size: Option<usize>,
+    /// Number of classes, the detector's background included: 2 to 65536. `None`: the network's usual number.
+    pub classes: Option<usize>,
+    /// Seed of the weights.
+    pub seed: u64,
+}
+
+impl Default for ZooOptions {
+    fn default() -> Self {
+        ZooOptions { width: 1.0, input_size: None, classes: None, seed: 0 }
+    }
+}
+
+/// Why a network of the zoo cannot be built.
+#[derive(Clone, Debug, PartialEq, Error)]
+pub enum ZooError {
+    /// No network has this name.
+    #[error("the zoo has no network `{0}` (it has {names})", names = names())]
+    Name(String),
+    /// An option is out of its range.
+    #[error("{option} is {found} (supported: {supported})")]
+    Option {
+        /// Which option.
+        option: &'static str,
+        /// Its value.
+        found: String,
+        /// Its range.
+        supported: &'static str,
+    },
+}
+
+/// Writes the network `name` as the bytes of an ONNX file, opset 17, BatchNormalization folded into the convolutions.
+///
+/// Outputs: `pelee-304` has `loc` [1, priors, 4] and `conf` [1, priors, classes] (softmax); `peleenet-224` has `logits` [1, classes].
+pub fn build(name: &str, options: &ZooOptions) -> Result<Vec<u8>, ZooError> {
+    match name {
+        "pelee-304" => Ok(pelee::write(&Config::new(options, 304, 21)?)),
+        "peleenet-224" => Ok(peleenet::write(&Config::new(options, 224, 1000)?)),
+        other => Err(ZooError::Name(other.to_owned())),
+    }
+}
+
+/// A tensor that looks like a preprocessed picture: mean 0, variance 1, every value between -3 and 3.
+pub fn seeded_input(shape: &[usize], seed: u64) -> Tensor {
+    weights::seeded(&shape.to_vec().into(), seed, "input", 1.0)
+}
+
+/// Checked options, with the channel counts that follow.
+#[derive(Clone, Debug, PartialEq)]
+struct Config {
+    size: usize,
+    classes: usize,
+    stem: usize,
+    /// Channels that a dense layer adds, half of them a way.
+    growth: usize,
+    /// Channels of the detector's extra maps and prediction blocks.
+    head: usize,
+    seed: u64,
+}
+
+impl Config {
+    fn new(options: &ZooOptions, size: usize, classes: usize) -> Result<Self, ZooError> {
+        let size = options.input_size.unwrap_or(size);
+        let classes = options.classes.unwrap_or(classes);
+        let wrong = |option, found, supported| Err(ZooError::Option { option, found, supported });
+        if !(32..=2048).contains(&size) || !size.is_multiple_of(4) {
+            return wrong("input size", size.to_string(), "multiples of 4 from 32 to 2048");
+        }
+        if !(2..=65_536).contains(&classes) {
+            return wrong("number of classes", classes.to_string(), "2 to 65536");
+        }
+        if !(options.width > 0.0 && options.width <= 4.0) {
+            return wrong("width", options.width.to_string(), "above 0 up to 4");
+        }
+        let scaled = |channels: f32| ((channels * options.width / 4.0).round() as usize * 4).max(4);
+        Ok(Config { size, classes, stem: scaled(32.0), growth: scaled(32.0), head: scaled(256.0), seed: options.seed })
+    }
+}
+
+fn names() -> String {
+    NETWORKS.iter().map(|(name, _)| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ir::{Graph, NodeId, Source};
+    use crate::onnx::{ImportOptions, import};
+    use crate::ops::Op;
+
+    fn tiny() -> ZooOptions {
+        ZooOptions { width: 0.25, input_size: Some(32), classes: Some(5), seed: 5 }
+    }
+
+    fn imported(name: &str, options: &ZooOptions) -> Graph {
+        let (graph, diagnostics) = import(build(name, options).unwrap().into(), &ImportOptions::default(), None).unwrap();
+        assert_eq!((graph.verify(), diagnostics.len()), (Vec::new(), 0));
+        graph
+    }
+
+    /// Convolutions, multiply-accumulates, parameters.
+    fn counts(graph: &Graph) -> (usize, u64, usize) {
+        let ids = graph.ids();
+        let ops: Vec<_> = ids.iter().filter_map(|&id| graph.op(id).map(|op| (id, op))).collect();
+        let macs = |&(id, op): &(NodeId, &Op)| {
+            let inputs = graph.node_inputs(id);
+            let types: Vec<_> = inputs.iter().map(|source| source.map(|s| graph.ty(s))).collect();
+            op.macs(&types)
+        };
+        let parameters = ids.iter().filter_map(|&id| graph.constant(Source { node: id, slot: 0 })).map(|value| value.shape().elements());
+        (ops.iter().filter(|(_, op)| op.name() == "Conv").count(), ops.iter().map(macs).sum(), parameters.sum())
+    }
+
+    fn output_shapes(graph: &Graph) -> Vec<Vec<usize>> {
+        graph.outputs().iter().map(|output| graph.ty(output.source).shape.to_vec()).collect()
+    }
+
+    #[test]
+    fn the_detector_has_the_papers_size() {
+        let graph = imported("pelee-304", &ZooOptions::default());
+        assert_eq!(counts(&graph), (151, 1_204_968_960, 5_417_188));
+        assert_eq!(output_shapes(&graph), [[1, 5142, 4], [1, 5142, 21]]);
+    }
+
+    #[test]
+    fn the_classifier_has_the_papers_size() {
+        let graph = imported("peleenet-224", &ZooOptions::default());
+        assert_eq!(counts(&graph), (113, 507_757_568, 2_797_384));
+        assert_eq!(output_shapes(&graph), [[1, 1000]]);
+    }
+
+    #[test]
+    fn small_pictures_have_fewer_maps() {
+        let shapes = |size| output_shapes(&imported("pelee-304", &ZooOptions { input_size: Some(size), ..tiny() }))[0][1];
+        assert_eq!(shapes(160), 6 * (2 * 100 + 25 + 9 + 1));
+        assert_eq!(shapes(32), 6 * (2 * 4 + 1 + 1));
+    }
+
+    #[test]
+    fn a_narrow_network_gives_probabilities() {
+        let graph = imported("pelee-304", &tiny());
+        let outputs = graph.evaluate(&[seeded_input(&[1, 3, 32, 32], 1)]).unwrap();
+        let conf = outputs[1].as_f32().unwrap();
+        assert!(conf.chunks(5).all(|row| (row.iter().sum::<f32>() - 1.0).abs() < 1e-5));
+        let loc = outputs[0].as_f32().unwrap();
+        let size = (loc.iter().map(|x| x * x).sum::<f32>() / loc.len() as f32).sqrt();
+        assert!((0.1..10.0).contains(&size), "{size}");
+    }
+
+    #[test]
+    fn bytes_depend_on_the_options_alone() {
+        let bytes = build("pelee-304", &tiny()).unwrap();
+        assert_eq!(bytes, build("pelee-304", &tiny()).unwrap());
+        assert_ne!(bytes, build("pelee-304", &ZooOptions { seed: 6, ..tiny() }).unwrap());
+    }
+
+    #[test]
+    fn wrong_options_are_named() {
+        let error = |options| build("pelee-304", &options).unwrap_err().to_string();
+        assert_eq!(error(ZooOptions { input_size: Some(301), ..tiny() }), "input size is 301 (supported: multiples of 4 from 32 to 2048)");
+        assert_eq!(error(ZooOptions { width: f32::NAN, ..tiny() }), "width is NaN (supported: above 0 up to 4)");
+        assert_eq!(error(ZooOptions { classes: Some(1), ..tiny() }), "number of classes is 1 (supported: 2 to 65536)");
+        let unknown = build("pelee", &tiny()).unwrap_err().to_string();
+        assert_eq!(unknown, "the zoo has no network `pelee` (it has `pelee-304`, `peleenet-224`)");
+    }
+}

@@ -275,7 +275,7 @@ impl Graph {
         self.net[producer].chain = chain;
     }
 
-    /// Merges `producer`, which only `consumer`'s first input reads, into `consumer`, which reads what it read and takes over its place in the chain.
+    /// Merges `producer`, which only `consumer`'s first input reads, into `consumer`, which reads what it read and heads its chain.
     pub(crate) fn prepend(&mut self, producer: NodeId, consumer: NodeId) {
         let mut chain = self.chain(producer);
         chain.extend(self.chain(consumer));

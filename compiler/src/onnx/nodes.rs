@@ -153,7 +153,7 @@ impl<'a> Importer<'a> {
             if let Some(values) = op.value(&types).map(|value| vec![value]).filter(|values| has_type(values)) {
                 return Ok(Some((values, made)));
             }
-            let cost = op.macs(&types).saturating_add(elements(&mut types.iter().flatten().copied())).saturating_add(made);
+            let cost = op.work(&types).saturating_add(elements(&mut types.iter().flatten().copied())).saturating_add(made);
             let known = inputs.iter().all(|operand| operand.is_none_or(|operand| operand.value.is_some()));
             if known && made <= FOLD_ELEMENTS as u64 && cost <= self.fold_budget {
                 let values: Vec<_> = inputs.iter().map(|operand| operand.and_then(|operand| operand.value)).collect();

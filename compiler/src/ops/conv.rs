@@ -117,3 +117,46 @@ impl Conv {
 fn x_and_w<'a>(inputs: &[Option<&'a TensorType>]) -> Result<(&'a TensorType, &'a TensorType), OpError> {
     Ok((float_type(inputs, 0)?, float_type(inputs, 1)?))
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::ops::case::Case;
+
+    fn ones(opset: i64) -> Case {
+        let x: Vec<f32> = (1..=9u8).map(f32::from).collect();
+        Case::new("Conv", opset).floats(&[1, 1, 3, 3], &x).floats(&[1, 1, 2, 2], &[1.0; 4])
+    }
+
+    #[test]
+    fn windows() {
+        assert_eq!(ones(11).values(), [12.0, 16.0, 24.0, 28.0]);
+        assert_eq!(ones(11).ints("strides", &[2, 2]).ints("pads", &[1, 1, 0, 0]).values(), [1.0, 5.0, 11.0, 28.0]);
+        assert_eq!(ones(11).ints("dilations", &[2, 2]).values(), [20.0]);
+        assert_eq!(ones(11).string("auto_pad", "SAME_UPPER").values(), [12.0, 16.0, 9.0, 24.0, 28.0, 15.0, 15.0, 17.0, 9.0]);
+        assert_eq!(ones(11).string("auto_pad", "SAME_LOWER").shape(), Ok(vec![1, 1, 3, 3]));
+        assert_eq!(ones(11).floats(&[1], &[0.5]).values(), [12.5, 16.5, 24.5, 28.5]);
+    }
+
+    #[test]
+    fn groups_and_one_dimension() {
+        let depthwise = Case::new("Conv", 11).int("group", 2).floats(&[1, 2, 2], &[1.0, 2.0, 3.0, 4.0]).floats(&[2, 1, 1], &[10.0, 100.0]);
+        assert_eq!(depthwise.values(), [10.0, 20.0, 300.0, 400.0]);
+        assert_eq!(Case::new("Conv", 11).input(&[1, 3, 9]).input(&[4, 3, 3]).shape(), Ok(vec![1, 4, 7]));
+        assert!(Case::new("Conv", 11).string("auto_pad", "SAME_UPPER").input(&[1, 1, 0]).input(&[1, 1, 1]).shape().is_ok());
+    }
+
+    #[test]
+    fn refusals() {
+        let case = |group| Case::new("Conv", 11).int("group", group).input(&[1, 4, 5, 5]).input(&[6, 2, 3, 3]);
+        assert_eq!(case(2).shape(), Ok(vec![1, 6, 3, 3]));
+        assert!(case(1).refusal().contains("does not go with"));
+        assert!(case(i64::MAX).refusal().contains("does not go with"));
+        assert!(case(0).refusal().contains("`group`"));
+        assert!(case(2).input(&[5]).refusal().contains("`B` is f32[5]"));
+        assert!(case(2).input(&[6]).input(&[1, 6, 3, 3]).refusal().contains("4 inputs"));
+        assert!(Case::new("Conv", 11).input(&[1, 4, 2, 2]).input(&[6, 4, 3, 3]).refusal().contains("does not fit"));
+        assert!(Case::new("Conv", 11).input(&[1, 4]).input(&[6, 4]).refusal().contains("2 dimensions"));
+        assert!(ones(11).string("auto_pad", "SOME").refusal().contains("`SOME`"));
+        assert!(ones(11).ints("pads", &[-1, 0, 0, 0]).refusal().contains("`pads`"));
+    }
+}

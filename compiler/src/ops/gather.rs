@@ -67,7 +67,7 @@ mod tests {
         assert_eq!(case(0).i64s(&[1, 0, -2]).evaluate(), Ok(floats(&[3, 3], &[4.0, 5.0, 6.0, 1.0, 2.0, 3.0, 1.0, 2.0, 3.0])));
         assert_eq!(case(-1).i64s(&[2, 0]).evaluate(), Ok(floats(&[2, 2], &[3.0, 1.0, 6.0, 4.0])));
         assert_eq!(case(0).i64s(&[]).shape(), Ok(vec![0, 3]));
-        assert_eq!(case(0).i64s(&[]).values(), []);
+        assert!(case(0).i64s(&[]).values().is_empty());
     }
 
     #[test]

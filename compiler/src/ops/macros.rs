@@ -70,6 +70,12 @@ macro_rules! operators {
                 }
             }
 
+            pub(crate) fn work(&self, inputs: &[Option<&TensorType>]) -> u64 {
+                match self {
+                    $(Op::$op(op) => op.work(inputs),)+
+                }
+            }
+
             pub(crate) fn lower(&self, ctx: &mut Lowering<'_>) -> Result<(), OpError> {
                 match self {
                     $(Op::$op(op) => op.lower(ctx),)+

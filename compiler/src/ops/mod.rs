@@ -54,6 +54,11 @@ pub(crate) trait Operator: Sized {
         0
     }
 
+    /// What `evaluate` costs beside visiting each element once; more than `macs` where an operator works without multiplying.
+    fn work(&self, inputs: &[Option<&TensorType>]) -> u64 {
+        self.macs(inputs)
+    }
+
     /// Emits the steps that compute the outputs; the default is for operators that must fold.
     fn lower(&self, _ctx: &mut Lowering<'_>) -> Result<(), OpError> {
         Err(OpError::unsupported("has an input that is not known when compiling")
@@ -74,7 +79,7 @@ macros::operators! {
     matmul::MatMul: "MatMul" "Gemm";
     pad::Pad: "Pad";
     pool::Pool: "MaxPool" "AveragePool" "GlobalMaxPool" "GlobalAveragePool";
-    reduce::ReduceMean: "ReduceMean";
+    reduce_mean::ReduceMean: "ReduceMean";
     reshape::Reshape: "Reshape" "Flatten" "Squeeze" "Unsqueeze";
     shape::ShapeOf: "Shape";
     softmax::Softmax: "Softmax";

@@ -30,7 +30,7 @@ impl PoolKind {
     }
 }
 
-/// One input, [N,C,W] or [N,C,H,W].
+/// One input, [N,C,W] or [N,C,H,W]; `MaxPool`'s `Indices` are not computed.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Pool {
     pub(crate) kind: PoolKind,
@@ -40,9 +40,6 @@ pub(crate) struct Pool {
 impl Operator for Pool {
     fn parse(node: &NodeView<'_>) -> Result<Self, OpError> {
         let input = &node.input_type(0)?.shape;
-        if node.outputs > 1 {
-            return Err(OpError::unsupported("output `Indices` is asked for").supported("1 output"));
-        }
         if node.int("storage_order")?.unwrap_or(0) != 0 {
             return Err(OpError::unsupported("attribute `storage_order` is 1").supported("0"));
         }
@@ -95,6 +92,11 @@ impl Operator for Pool {
             ctx.push(kernel, vec![ctx.image(x, n)], ctx.image(y, n), None, 0);
         }
         Ok(())
+    }
+
+    fn work(&self, inputs: &[Option<&TensorType>]) -> u64 {
+        let elements = self.infer(inputs).map_or(0, |outputs| outputs[0].shape.elements());
+        product(&[elements, self.window.kernel[0], self.window.kernel[1]]) as u64
     }
 }
 
@@ -193,9 +195,6 @@ mod tests {
 
     #[test]
     fn refusals() {
-        let mut indices = nine("MaxPool", &[2, 2], 1);
-        indices.outputs = 2;
-        assert_eq!(indices.refusal(), "output `Indices` is asked for (supported: 1 output)");
         assert!(nine("MaxPool", &[2, 2], 1).int("storage_order", 1).refusal().contains("storage_order"));
         assert!(nine("MaxPool", &[2, 2], 1).ints("pads", &[2, 0, 0, 0]).refusal().contains("padding alone"));
         assert!(nine("MaxPool", &[2, 2], 1).ints("pads", &[0, 0, 0, 2]).refusal().contains("padding alone"));

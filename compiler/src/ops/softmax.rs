@@ -89,7 +89,7 @@ mod tests {
         assert_eq!(rounded(&case(0)), [0.25, 0.75, 0.75, 0.25]);
         let large = Case::new("Softmax", 13).floats(&[1, 2], &[1000.0, 1000.0 + LN_3]);
         assert_eq!(rounded(&large), [0.25, 0.75]);
-        assert_eq!(Case::new("Softmax", 13).floats(&[0, 2], &[]).values(), []);
+        assert!(Case::new("Softmax", 13).floats(&[0, 2], &[]).values().is_empty());
     }
 
     #[test]

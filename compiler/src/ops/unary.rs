@@ -20,7 +20,11 @@ impl Operator for Unary {
         let activation = match node.op_type {
             "Relu" => Activation::Relu,
             "LeakyRelu" => Activation::LeakyRelu(node.float("alpha")?.unwrap_or(0.01)),
-            "Clip" => Activation::Clip(bound(node, 1, "min", f32::MIN)?, bound(node, 2, "max", f32::MAX)?),
+            "Clip" => {
+                // Where the bounds cross, ONNX gives the upper one for every element.
+                let high = bound(node, 2, "max", f32::MAX)?;
+                Activation::Clip(bound(node, 1, "min", f32::MIN)?.min(high), high)
+            }
             _ => Activation::Sigmoid,
         };
         Ok(Unary { activation })
@@ -76,5 +80,44 @@ fn bound(node: &NodeView<'_>, slot: usize, name: &str, open: f32) -> Result<f32,
         Some(tensor) => tensor.as_f32().and_then(|values| values.first().copied()),
         None => node.float(name)?,
     };
-    Ok(known.unwrap_or(open).clamp(f32::MIN, f32::MAX))
+    match known.unwrap_or(open) {
+        value if value.is_nan() => Err(OpError::new(format!("`{name}` is NaN")).supported("a number")),
+        value => Ok(value.clamp(f32::MIN, f32::MAX)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::onnx::node::Attribute;
+    use crate::ops::case::Case;
+
+    const X: [f32; 3] = [-2.0, 0.5, 3.0];
+
+    fn case(op_type: &'static str, opset: i64) -> Case {
+        Case::new(op_type, opset).floats(&[3], &X)
+    }
+
+    #[test]
+    fn each_activation() {
+        assert_eq!(case("Relu", 13).values(), [0.0, 0.5, 3.0]);
+        assert_eq!(case("LeakyRelu", 13).values(), [-0.02, 0.5, 3.0]);
+        assert_eq!(case("LeakyRelu", 13).with("alpha", Attribute::Float(0.5)).values(), [-1.0, 0.5, 3.0]);
+        assert_eq!(Case::new("Sigmoid", 13).floats(&[1], &[0.0]).values(), [0.5]);
+    }
+
+    #[test]
+    fn bounds_of_clip_are_attributes_or_inputs() {
+        let old = case("Clip", 6).with("min", Attribute::Float(-1.0)).with("max", Attribute::Float(1.0));
+        assert_eq!(old.values(), [-1.0, 0.5, 1.0]);
+        assert_eq!(case("Clip", 13).none().floats(&[], &[1.0]).values(), [-2.0, 0.5, 1.0]);
+        assert_eq!(case("Clip", 13).values(), X);
+        assert_eq!(case("Clip", 13).floats(&[], &[2.0]).floats(&[], &[1.0]).values(), [1.0, 1.0, 1.0]);
+    }
+
+    #[test]
+    fn refusals() {
+        assert_eq!(case("Clip", 13).floats(&[], &[f32::NAN]).refusal(), "`min` is NaN (supported: a number)");
+        assert!(case("Clip", 13).input(&[]).refusal().contains("run time"));
+        assert!(Case::new("Relu", 14).i64s(&[1]).refusal().contains("i64"));
+    }
 }

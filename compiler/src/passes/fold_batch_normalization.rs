@@ -1,4 +1,6 @@
-//! Turns a batch normalization that no convolution absorbs into a depthwise 1x1 convolution. Its weights are computed in f64 and rounded once.
+//! Turns a batch normalization that no convolution absorbs into a depthwise 1x1 convolution.
+//!
+//! Its weights are computed in f64 and rounded once.
 
 use peleec_runtime::Activation;
 

@@ -3,7 +3,6 @@
 //! Large results, and work that would take long, are left to the firmware.
 
 use crate::ir::{DType, Graph, NodeId, Source, Tensor, TensorType};
-use crate::ops::Op;
 
 /// The largest constant that folding makes, in bytes.
 const MOST_BYTES: usize = 64 << 20;
@@ -34,12 +33,7 @@ fn cost(graph: &Graph, id: NodeId) -> Option<u64> {
     if elements.saturating_mul(bytes(output.ty.dtype)) > MOST_BYTES {
         return None;
     }
-    // A pool visits its whole kernel for each element, and a kernel can be far larger than the map.
-    let visits = match op {
-        Op::Pool(pool) => elements.saturating_mul(pool.window.kernel[0]).saturating_mul(pool.window.kernel[1]),
-        _ => elements,
-    };
-    Some(op.macs(&types(graph, id)).max(visits as u64))
+    Some(op.work(&types(graph, id)).max(elements as u64))
 }
 
 fn known(graph: &Graph, id: NodeId) -> Option<Tensor> {

@@ -5,7 +5,7 @@ only, so shapes are initializers, which this version of the format wants among t
 """
 
 import numpy as np
-from onnx import TensorProto, checker, helper, numpy_helper
+from onnx import TensorProto, checker, helper
 from torch import nn
 
 from pelee import PeleeNet
@@ -26,7 +26,7 @@ class Writer:
         return output
 
     def constant(self, array):
-        return self.op("Constant", value=numpy_helper.from_array(np.ascontiguousarray(array)))
+        return self.op("Constant", value=typed(array, "value"))
 
     def weight(self, parameter):
         return self.constant(parameter.detach().numpy())
@@ -102,7 +102,7 @@ class Writer:
             x = self.op("Transpose", self.convolution(x, head), perm=[0, 2, 3, 1])
             flat.append(self.op("Flatten", x, axis=1))
         shape = f"shape{len(self.shapes)}"
-        self.shapes.append(numpy_helper.from_array(np.array([0, -1, columns], np.int64), shape))
+        self.shapes.append(typed(np.array([0, -1, columns]), shape))
         return self.op("Reshape", self.op("Concat", *flat, axis=1), shape, output=output)
 
     def classifier(self, model, size):
@@ -123,6 +123,12 @@ class Writer:
 
 def halved(size):
     return tuple((side + 1) // 2 for side in size)
+
+
+def typed(array, name):
+    """A tensor in float_data or int64_data, where these converters put them."""
+    kind = helper.np_dtype_to_tensor_dtype(array.dtype)
+    return helper.make_tensor(name, kind, array.shape, array.ravel())
 
 
 def value(name, shape, kind=TensorProto.FLOAT):

@@ -1,4 +1,4 @@
-"""Compares the definitions with the paper's figures: parameters, multiply-accumulates, convolutions."""
+"""Compares the definitions with the published figures: parameters, multiply-accumulates, convolutions."""
 
 import sys
 
@@ -7,10 +7,10 @@ from torch import nn
 
 from pelee import PELEE, PELEENET, Pelee, PeleeNet
 
-# name, network, parameters in millions (batch norm folded), MACs, convolutions
-PAPER = [
-    ("PeleeNet", PeleeNet, PELEENET, 2.80, 508_000_000, 113),
-    ("Pelee", Pelee, PELEE, 5.43, 1_204_968_960, 151),
+# name, network, its figures: parameters to 10 thousand, MACs to the given unit, convolutions
+FIGURES = [
+    ("PeleeNet", PeleeNet, PELEENET, 2_800_000, 508_000_000, 1_000_000, 113),
+    ("Pelee", Pelee, PELEE, 5_430_000, 1_204_968_960, 1, 151),
 ]
 
 
@@ -31,33 +31,32 @@ def macs(model, size):
 
 
 def parameters(model):
-    """Parameters after batch normalisation went into the convolutions: its scale goes, its shift stays."""
-    scales = sum(m.weight.numel() for m in model.modules() if isinstance(m, nn.BatchNorm2d))
-    return sum(p.numel() for p in model.parameters()) - scales
+    """Learnt numbers, the scales and shifts of batch normalisation among them."""
+    return sum(p.numel() for p in model.parameters())
 
 
 def convolutions(model):
     return sum(isinstance(m, nn.Conv2d) for m in model.modules())
 
 
-def close(ours, paper):
-    """Equal to the digits that the paper gives, or within a hundredth."""
-    return abs(ours - paper) <= 0.01 * paper
+def same(ours, figure, unit):
+    """Equal once rounded to the unit that the figure is given in."""
+    return round(ours / unit) == round(figure / unit)
 
 
 def main():
-    print("| network | input | parameters | paper | MACs | paper | convolutions | paper | |")
+    print("| network | input | parameters | expected | MACs | expected | convolutions | expected | |")
     print("|---|---|---|---|---|---|---|---|---|")
     good = True
-    for name, build, config, millions, operations, convs in PAPER:
+    for name, build, config, params, operations, unit, convs in FIGURES:
         model = build(config)
         ours = parameters(model), macs(model, config.size), convolutions(model)
-        same = close(ours[0], millions * 1e6) and close(ours[1], operations) and ours[2] == convs
-        good &= same
+        row = same(ours[0], params, 10_000) and same(ours[1], operations, unit) and ours[2] == convs
+        good &= row
         size = "x".join(map(str, config.size))
         print(
-            f"| {name} | {size} | {ours[0]:,} | {millions} M | {ours[1]:,} | {operations:,} "
-            f"| {ours[2]} | {convs} | {'ok' if same else 'DIFFERS'} |"
+            f"| {name} | {size} | {ours[0]:,} | {params:,} | {ours[1]:,} | {operations:,} "
+            f"| {ours[2]} | {convs} | {'same' if row else 'DIFFERS'} |"
         )
     return 0 if good else 1
 

@@ -1,13 +1,11 @@
-"""Writes the stored models, one directory each: `export.py` for all, `export.py NAME ...` for some, `export.py --verify` to check.
+"""Writes the stored models, one directory each: `export.py` for all, `export.py NAME ...` for some.
 
 Weights and inputs come from seeds, batch-norm statistics from random pictures, expected outputs from onnxruntime.
 """
 
 import argparse
-import collections
 import io
 import logging
-import sys
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -187,40 +185,10 @@ def compare(name, expected, outputs):
         np.testing.assert_allclose(array, tensor.numpy(), tolerance, tolerance, err_msg=name)
 
 
-def verify(folder):
-    """Checks a stored model and runs its data sets; gives a line for the table."""
-    path = folder / "model.onnx"
-    model = onnx.load(path)
-    onnx.checker.check_model(model, full_check=True)
-    for data in sorted(folder.glob("test_data_set_*")):
-        outputs = vectors.run(str(path), vectors.read_set(data, "input")).values()
-        for array, expected in zip(outputs, vectors.read_set(data, "output"), strict=True):
-            np.testing.assert_allclose(array, expected, 1e-3, 1e-5, err_msg=str(data))
-    return describe(folder, model)
-
-
-def describe(folder, model):
-    """Name, sizes and node types of a stored model."""
-    kinds = collections.Counter(node.op_type for node in model.graph.node)
-    kinds = ", ".join(f"{kind} {count}" for kind, count in kinds.most_common())
-    vectors_size = sum(path.stat().st_size for path in folder.glob("*/*.pb"))
-    opset = model.opset_import[0].version
-    return f"| {folder.name} | {opset} | {(folder / 'model.onnx').stat().st_size} | {vectors_size} | {kinds} |"
-
-
-def verify_all():
-    print("| model | opset | model bytes | vector bytes | nodes |\n|---|---|---|---|---|")
-    for name in EXPORTS:
-        print(verify(HERE / name))
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--verify", action="store_true", help="check what is stored instead of writing it")
     parser.add_argument("names", nargs="*", help="models to write; all without one")
     arguments = parser.parse_args()
-    if arguments.verify:
-        return verify_all()
     warnings.simplefilter("ignore")
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     torch.set_num_threads(1)
@@ -231,4 +199,4 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -3,7 +3,7 @@
 Every convolution is Conv - BatchNorm - ReLU unless its name says otherwise.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import nn
@@ -22,11 +22,6 @@ class Config:
     head: int = 256
     anchors: int = 6
     dropout: float = 0.05
-
-    def widened(self, factor):
-        """The same network with stem, growth and head channels times `factor`, rounded to multiples of 4."""
-        scale = lambda channels: max(4, round(channels * factor / 4) * 4)
-        return replace(self, stem=scale(self.stem), growth=scale(self.growth), head=scale(self.head))
 
 
 PELEENET = Config()

@@ -1,9 +1,87 @@
-//! peleec.
+//! Compiles ONNX graphs of the Pelee family to static, panic-free, `no_std` Rust.
+//!
+//! In a build script:
+//!
+//! ```no_run
+//! fn main() -> Result<(), peleec::Error> {
+//!     peleec::Builder::new().model("models/pelee.onnx").target(peleec::Target::CortexM7).emit()
+//! }
+//! ```
+//!
+//! and in the firmware `mod pelee { include!(concat!(env!("OUT_DIR"), "/pelee.rs")); }`.
+//!
+//! The first place to read is [`compile`]: the stages on one screen. `ARCHITECTURE.md` has a paragraph for each.
 #![allow(dead_code, unused_imports, reason = "under construction")]
-pub(crate) mod diagnostics;
-pub(crate) mod ir;
-pub(crate) mod lower;
-pub(crate) mod onnx;
-pub(crate) mod ops;
-pub(crate) mod passes;
+
+mod builder;
+mod compilation;
+mod diagnostics;
+mod emit;
+mod error;
+mod execute;
+mod ir;
+mod lower;
+mod model_file;
+mod onnx;
+mod ops;
+mod options;
+mod passes;
+mod plan;
+mod report;
+mod target;
 pub mod zoo;
+
+pub use builder::Builder;
+pub use compilation::Compilation;
+pub use diagnostics::{Diagnostic, Problems};
+pub use emit::files::File;
+pub use error::Error;
+pub use ir::{DType, Graph, Shape, Tensor, TensorType};
+pub use model_file::ModelFile;
+pub use ops::OpError;
+pub use options::{FLAGS, Flag, OptionError, Options};
+use report::PassReport;
+pub use report::Report;
+pub use target::{Target, UnknownTarget};
+
+/// Compiles a model: bytes, graph, steps, plan, layers.
+pub fn compile(model: &ModelFile, options: &Options) -> Result<Compilation, Error> {
+    compile_observed(model, options, |_, _| {})
+}
+
+/// As [`compile`]; `after` sees the graph after each pass, by the pass's name.
+pub fn compile_observed(model: &ModelFile, options: &Options, after: impl FnMut(&'static str, &Graph)) -> Result<Compilation, Error> {
+    let imported = import(model, options)?;
+    let mut graph = imported.graph;
+    let rewrites = passes::run(&mut graph, after);
+    let steps = lower::lower(&graph, options.target).map_err(|refused| lower::problems(&graph, refused))?;
+    let plan = plan::plan(&steps.problem);
+    debug_assert_eq!(plan::replay(&steps.problem, &plan), Ok(()), "the plan is wrong");
+    let layers = lower::bind::bind(&steps, &plan).map_err(lower::unplaceable)?;
+    Ok(Compilation {
+        name: options.name.clone().unwrap_or_else(|| emit::names::identifier(model.name())),
+        model_hash: model.hash(),
+        options: options.clone(),
+        nodes: imported.nodes,
+        notes: imported.notes,
+        passes: rewrites.into_iter().map(|(name, rewrites)| PassReport { name: name.to_owned(), rewrites }).collect(),
+        graph,
+        steps,
+        plan,
+        layers,
+    })
+}
+
+/// A graph with what is said of the file.
+struct Imported {
+    graph: Graph,
+    notes: Vec<Diagnostic>,
+    nodes: usize,
+}
+
+fn import(model: &ModelFile, options: &Options) -> Result<Imported, Problems> {
+    let choices = onnx::import::ImportOptions { input_dims: options.input_dims.clone(), allow_external: options.allow_external };
+    let (graph, notes) = onnx::import::import(model.shared(), &choices, model.folder())?;
+    let nodes = graph.ids().into_iter().filter(|&id| graph.op(id).is_some()).count();
+    Ok(Imported { graph, notes, nodes })
+}

@@ -313,4 +313,13 @@ impl Graph {
     pub(crate) fn remove(&mut self, id: NodeId) {
         self.net.remove_node(id);
     }
+
+    /// Elements of all `f32` constants that an operator reads.
+    pub(crate) fn parameters(&self) -> u64 {
+        let floats = self.net.node_weights().filter_map(|node| match &node.content {
+            Content::Constant(tensor) => tensor.as_f32(),
+            _ => None,
+        });
+        floats.map(|values| values.len() as u64).sum()
+    }
 }

@@ -1,9 +1,279 @@
-//! Graph to steps.
+//! Graph and target to steps: which kernel computes what, with weights packed for it.
+//!
+//! Invariant: places nothing. A step names tensors and boxes; the planner decides where they lie, and `bind` fills that in.
+
+pub(crate) mod bind;
+pub(crate) mod kernel;
+mod pack;
+mod step;
+mod strided;
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use crate::diagnostics::{Diagnostic, Problems};
+use crate::ir::{Content, DType, Graph, NodeId, Shape, Source, Tensor};
+use crate::ops::OpError;
+use crate::plan::problem::{Access, PlanStep, Relation, Role, TensorId};
+use crate::target::Target;
+use kernel::Kernel;
+pub(crate) use step::{Step, Steps};
+
+/// Lowers every operator of the graph; the ones that have no kernel are named with the reason.
+pub(crate) fn lower(graph: &Graph, target: Target) -> Result<Steps, Vec<(NodeId, OpError)>> {
+    let mut lowerer = Lowerer { graph, target, steps: Steps::default(), tensors: BTreeMap::new() };
+    let mut refused = Vec::new();
+    for (index, &id) in graph.inputs().iter().enumerate() {
+        let value = graph.value(Source { node: id, slot: 0 });
+        let tensor = lowerer.steps.add_tensor(&value.name, value.ty.shape.clone(), Role::Input(index));
+        lowerer.tensors.insert(Source { node: id, slot: 0 }, tensor);
+    }
+    for id in graph.ids() {
+        if let Err(error) = lowerer.node(id) {
+            refused.push((id, error));
+        }
+    }
+    for (index, output) in graph.outputs().iter().enumerate() {
+        if let Err(error) = lowerer.output(index, &output.name, output.source) {
+            refused.push((output.source.node, error));
+        }
+    }
+    if refused.is_empty() { Ok(lowerer.steps) } else { Err(refused) }
+}
+
+/// What a user is told of operators that have no kernel.
+pub(crate) fn problems(graph: &Graph, refused: Vec<(NodeId, OpError)>) -> Problems {
+    let diagnostic = |(id, error): (NodeId, OpError)| {
+        let title = format!("operator `{}` of node `{}` {}", graph.label(id), graph.node(id).name, error.found);
+        let diagnostic = Diagnostic::unsupported("PL0304", title);
+        Diagnostic { supported: error.supported, help: error.help, ..diagnostic }
+    };
+    Problems(refused.into_iter().map(diagnostic).collect())
+}
+
+/// What a user is told of a view that no kernel can walk.
+pub(crate) fn unplaceable(error: OpError) -> Problems {
+    let diagnostic = Diagnostic::unsupported("PL0305", format!("a step {}", error.found));
+    Diagnostic { supported: error.supported, help: error.help, ..diagnostic }.into()
+}
+
+struct Lowerer<'a> {
+    graph: &'a Graph,
+    target: Target,
+    steps: Steps,
+    tensors: BTreeMap<Source, TensorId>,
+}
+
+impl Lowerer<'_> {
+    fn node(&mut self, id: NodeId) -> Result<(), OpError> {
+        let Content::Op(op) = &self.graph.node(id).content else { return Ok(()) };
+        let mut operands = Vec::new();
+        for source in self.graph.node_inputs(id) {
+            operands.push(match source {
+                None => None,
+                Some(source) => Some(match self.graph.constant(source) {
+                    Some(tensor) => Operand::Constant(tensor),
+                    None => Operand::Tensor(self.tensor(source)?),
+                }),
+            });
+        }
+        let source = Source { node: id, slot: 0 };
+        let value = self.graph.value(source);
+        if value.ty.dtype != DType::F32 {
+            return Err(OpError::unsupported(format!("computes {} at run time", value.ty)).supported("f32"));
+        }
+        let mut ctx = Lowering {
+            name: &self.graph.node(id).name,
+            label: self.graph.label(id),
+            operands,
+            shape: value.ty.shape.clone(),
+            output_name: &value.name,
+            output: None,
+            images: 0,
+            target: self.target,
+            steps: &mut self.steps,
+        };
+        op.lower(&mut ctx)?;
+        if let Some(output) = ctx.output {
+            self.tensors.insert(source, output);
+        }
+        Ok(())
+    }
+
+    fn tensor(&mut self, source: Source) -> Result<TensorId, OpError> {
+        let value = self.graph.value(source);
+        self.tensors.get(&source).copied().ok_or_else(|| OpError::new(format!("`{}` is not computed", value.name)))
+    }
+
+    /// A result is a tensor of its own, moved out of the value that the graph computes; the move is seldom left.
+    fn output(&mut self, index: usize, name: &str, source: Source) -> Result<(), OpError> {
+        let from = match self.graph.constant(source) {
+            Some(tensor) => self.steps.constant(name, tensor)?,
+            None => match self.tensors.get(&source) {
+                Some(&tensor) => tensor,
+                None => return Ok(()),
+            },
+        };
+        let shape = self.steps.problem.tensors[from].shape.clone();
+        let to = self.steps.add_tensor(name, shape, Role::Output(index));
+        self.steps.push_move(&format!("{name}_output"), "Output", from, to, Relation::Same);
+        Ok(())
+    }
+}
+
+/// An input of the operator that is being lowered.
+#[derive(Clone, Copy)]
+pub(crate) enum Operand<'a> {
+    Tensor(TensorId),
+    Constant(&'a Tensor),
+}
 
 /// Where an operator emits its steps.
-pub(crate) struct Lowering<'a>(std::marker::PhantomData<&'a ()>);
-impl Lowering<'_> {
-    pub(crate) fn conv(&mut self, _conv: &crate::ops::Conv) -> Result<(), crate::ops::OpError> {
-        Ok(())
+pub(crate) struct Lowering<'a> {
+    name: &'a str,
+    label: String,
+    operands: Vec<Option<Operand<'a>>>,
+    shape: Shape,
+    output_name: &'a str,
+    output: Option<TensorId>,
+    /// How many images the operator computes by a step each; zero where one step does all.
+    images: usize,
+    target: Target,
+    steps: &'a mut Steps,
+}
+
+impl<'a> Lowering<'a> {
+    /// The machine that the code is for.
+    pub(crate) fn target(&self) -> Target {
+        self.target
+    }
+
+    /// The shape of the operator's output.
+    pub(crate) fn shape(&self) -> Shape {
+        self.shape.clone()
+    }
+
+    /// The constant at input `slot`.
+    pub(crate) fn constant(&self, slot: usize) -> Option<&'a Tensor> {
+        match self.operands.get(slot) {
+            Some(Some(Operand::Constant(tensor))) => Some(tensor),
+            _ => None,
+        }
+    }
+
+    /// Whether input `slot` is there.
+    pub(crate) fn has(&self, slot: usize) -> bool {
+        matches!(self.operands.get(slot), Some(Some(_)))
+    }
+
+    /// The constant `f32`s at input `slot`, which the operator cannot do without.
+    pub(crate) fn weights(&self, slot: usize, name: &str) -> Result<&'a [f32], OpError> {
+        self.constant(slot)
+            .and_then(Tensor::as_f32)
+            .ok_or_else(|| OpError::unsupported(format!("`{name}` is computed at run time")).supported(format!("`{name}` as a constant")))
+    }
+
+    /// The tensor at input `slot`; a constant becomes one that lies in the weights.
+    pub(crate) fn tensor(&mut self, slot: usize) -> Result<TensorId, OpError> {
+        match self.operands.get(slot).copied().flatten() {
+            Some(Operand::Tensor(tensor)) => Ok(tensor),
+            Some(Operand::Constant(tensor)) => {
+                let name = format!("{}_input_{slot}", self.name);
+                self.steps.constant(&name, tensor)
+            }
+            None => Err(OpError::new(format!("input {slot} is missing"))),
+        }
+    }
+
+    /// How many input slots there are.
+    pub(crate) fn slots(&self) -> usize {
+        self.operands.len()
+    }
+
+    /// All of the tensor at input `slot`.
+    pub(crate) fn input(&mut self, slot: usize) -> Result<Access, OpError> {
+        let tensor = self.tensor(slot)?;
+        Ok(self.whole(tensor))
+    }
+
+    /// `tensor` with its axes in the order of `perm`.
+    pub(crate) fn permuted(&mut self, tensor: TensorId, perm: Vec<usize>) -> TensorId {
+        let shape = Shape(perm.iter().map(|&axis| self.shape_of(tensor)[axis]).collect());
+        let name = self.steps.problem.tensors[tensor].name.clone();
+        let to = self.steps.add_tensor(&name, shape, Role::Intermediate);
+        self.steps.push_move(self.name, &self.label, tensor, to, Relation::Permute(perm));
+        to
+    }
+
+    /// `tensor` under another shape of the same elements.
+    pub(crate) fn viewed(&mut self, tensor: TensorId, shape: Shape) -> TensorId {
+        let name = self.steps.problem.tensors[tensor].name.clone();
+        let to = self.steps.add_tensor(&name, shape, Role::Intermediate);
+        self.steps.push_move(self.name, &self.label, tensor, to, Relation::Reshape);
+        to
+    }
+
+    /// The shape of a tensor.
+    pub(crate) fn shape_of(&self, tensor: TensorId) -> &Shape {
+        &self.steps.problem.tensors[tensor].shape
+    }
+
+    /// The operator's output, to be written.
+    pub(crate) fn output(&mut self) -> TensorId {
+        *self.output.get_or_insert_with(|| self.steps.add_tensor(self.output_name, self.shape.clone(), Role::Intermediate))
+    }
+
+    /// The operator's output under another shape of the same elements, to be written before [`finish`](Self::finish).
+    pub(crate) fn output_as(&mut self, shape: Shape) -> TensorId {
+        self.steps.add_tensor(self.output_name, shape, Role::Intermediate)
+    }
+
+    /// Moves `tensor` to the operator's output in row-major order.
+    pub(crate) fn finish(&mut self, tensor: TensorId) {
+        let to = self.output();
+        self.steps.push_move(self.name, &self.label, tensor, to, Relation::Reshape);
+    }
+
+    /// All of `tensor`.
+    pub(crate) fn whole(&self, tensor: TensorId) -> Access {
+        self.steps.problem.whole(tensor)
+    }
+
+    /// Image `n` of `tensor`, whose channels are its second axis.
+    pub(crate) fn image(&self, tensor: TensorId, n: usize) -> Access {
+        let mut access = Access { channel: Some(1), ..self.whole(tensor) };
+        (access.start[0], access.dims[0]) = (n, 1);
+        access
+    }
+
+    /// Says that the operator emits `count` steps, one an image.
+    pub(crate) fn images(&mut self, count: usize) {
+        self.images = if count > 1 { count } else { 0 };
+    }
+
+    /// Adds weights for the steps that follow.
+    pub(crate) fn add_weights(&mut self, values: Vec<f32>) -> Range<usize> {
+        self.steps.add_weights(values)
+    }
+
+    /// Emits the one step that computes the whole output, without weights.
+    pub(crate) fn step(&mut self, kernel: Kernel, reads: Vec<Access>) {
+        let output = self.output();
+        let write = self.whole(output);
+        self.push(kernel, reads, write, None, 0);
+    }
+
+    /// Emits a step. `macs` are its multiply-accumulates.
+    pub(crate) fn push(&mut self, kernel: Kernel, reads: Vec<Access>, write: Access, weights: Option<Range<usize>>, macs: u64) {
+        let image = write.start.first().copied().unwrap_or(0);
+        let name = if self.images > 0 { format!("{}_image_{image}", self.name) } else { self.name.to_owned() };
+        let interleaves = kernel.interleaves();
+        self.steps.problem.steps.push(PlanStep { reads, write, relation: None, interleaves });
+        self.steps.steps.push(Step { name, label: self.label.clone(), kernel, weights, macs });
+    }
+
+    /// Emits a move: `write` receives the elements of `read`, related by `relation`.
+    pub(crate) fn push_move(&mut self, read: Access, write: Access, relation: Relation) {
+        self.steps.push_access(self.name, &self.label, read, write, relation);
     }
 }

@@ -8,6 +8,8 @@ use super::broadcast::{broadcast, source_index};
 use super::operands::{evaluated, output, output_shape, tensor, typed};
 use super::{OpError, Operator};
 use crate::ir::{DType, Data, Shape, Tensor, TensorType};
+use crate::lower::Lowering;
+use crate::lower::kernel::Kernel;
 use crate::onnx::node::NodeView;
 
 /// Inputs: `A` and `B` of one element type.
@@ -63,6 +65,12 @@ impl Operator for Binary {
             _ => return Err(OpError::new("the inputs' element types differ")),
         };
         evaluated(Tensor::new(shape, data))
+    }
+
+    fn lower(&self, ctx: &mut Lowering<'_>) -> Result<(), OpError> {
+        let reads = vec![ctx.input(0)?, ctx.input(1)?];
+        ctx.step(Kernel::Binary { kind: self.kind }, reads);
+        Ok(())
     }
 }
 

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use super::operands::{axis, evaluated, output, output_shape, product, tensor, typed};
 use super::{OpError, Operator};
 use crate::ir::{Data, Tensor, TensorType};
+use crate::lower::Lowering;
 use crate::onnx::node::NodeView;
+use crate::plan::problem::{Access, Relation};
 
 /// Inputs: one or more, equal in all extents but `axis`.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,6 +45,20 @@ impl Operator for Concat {
             Data::Bool(_) => join(&tensors, n_runs, |data| if let Data::Bool(v) = data { Some(v) } else { None }).map(Data::Bool),
         };
         evaluated(data.and_then(|data| Tensor::new(shape, data)))
+    }
+
+    /// Every input moves into its slice of the output; the planner lets the producers write there instead.
+    fn lower(&self, ctx: &mut Lowering<'_>) -> Result<(), OpError> {
+        let output = ctx.output();
+        let mut start = 0;
+        for slot in 0..ctx.slots() {
+            let read = ctx.input(slot)?;
+            let mut write = Access { dims: read.dims.clone(), ..ctx.whole(output) };
+            write.start[self.axis] = start;
+            start += read.dims[self.axis];
+            ctx.push_move(read, write, Relation::Same);
+        }
+        Ok(())
     }
 }
 

@@ -3,7 +3,9 @@
 use super::operands::{tensor, typed};
 use super::{OpError, Operator};
 use crate::ir::{Data, Tensor, TensorType};
+use crate::lower::Lowering;
 use crate::onnx::node::NodeView;
+use crate::plan::problem::Relation;
 
 /// One input; `Dropout`'s mask is not computed.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,6 +33,13 @@ impl Operator for Identity {
 
     fn evaluate(&self, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>, OpError> {
         Ok(vec![tensor(inputs, 0)?.clone()])
+    }
+
+    fn lower(&self, ctx: &mut Lowering<'_>) -> Result<(), OpError> {
+        let (read, output) = (ctx.input(0)?, ctx.output());
+        let write = ctx.whole(output);
+        ctx.push_move(read, write, Relation::Same);
+        Ok(())
     }
 }
 

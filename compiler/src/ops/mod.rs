@@ -17,7 +17,7 @@ mod macros;
 pub(crate) mod operands;
 pub(crate) mod window;
 
-pub(crate) use error::OpError;
+pub use error::OpError;
 
 use crate::ir::{Tensor, TensorType};
 use crate::lower::Lowering;

@@ -4,6 +4,8 @@ use super::operands::{distinct_axes, evaluated, float_type, floats, ints, output
 use super::{OpError, Operator};
 use crate::ir::tensor::{ravel, unravel};
 use crate::ir::{DType, Tensor, TensorType};
+use crate::lower::Lowering;
+use crate::lower::kernel::Kernel;
 use crate::onnx::node::NodeView;
 
 /// One input; the pads, the value and the axes are read when the node is parsed.
@@ -63,6 +65,13 @@ impl Operator for Pad {
             x[ravel(&index, &strides)]
         };
         evaluated(Tensor::f32(shape.clone(), (0..shape.elements()).map(element).collect::<Vec<_>>()))
+    }
+
+    fn lower(&self, ctx: &mut Lowering<'_>) -> Result<(), OpError> {
+        let read = ctx.input(0)?;
+        let begins = self.pads[..read.dims.len()].to_vec();
+        ctx.step(Kernel::Pad { begins, value: self.value }, vec![read]);
+        Ok(())
     }
 }
 

@@ -6,6 +6,7 @@ use super::operands::{evaluated, float_type, floats, output_shape};
 use super::{OpError, Operator};
 use crate::ir::{Tensor, TensorType};
 use crate::lower::Lowering;
+use crate::lower::kernel::Kernel;
 use crate::onnx::node::NodeView;
 
 /// One input; `Clip`'s bounds are read when the node is parsed.
@@ -46,6 +47,12 @@ impl Operator for Unary {
     fn evaluate(&self, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>, OpError> {
         let values: Vec<_> = floats(inputs, 0)?.iter().map(|&x| activate(self.activation, x)).collect();
         evaluated(Tensor::f32(output_shape(self, inputs)?, values))
+    }
+
+    fn lower(&self, ctx: &mut Lowering<'_>) -> Result<(), OpError> {
+        let read = ctx.input(0)?;
+        ctx.step(Kernel::Map { activation: self.activation }, vec![read]);
+        Ok(())
     }
 }
 

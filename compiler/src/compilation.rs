@@ -1,0 +1,159 @@
+//! A finished compilation: its files, its report, and a run of it in this process.
+
+use crate::Error;
+use crate::diagnostics::Diagnostic;
+use crate::emit::files::File;
+use crate::emit::{ModuleSource, module, weight_bytes};
+use crate::execute::execute;
+use crate::ir::{Graph, Shape, Source, Tensor};
+use crate::lower::Steps;
+use crate::lower::bind::{Layer, Memory, Region};
+use crate::options::Options;
+use crate::plan::Plan;
+use crate::plan::problem::Role;
+use crate::report::{BufferReport, InputReport, LayerReport, OutputReport, PassReport, RangeReport, Report};
+
+/// Everything that is known of a compiled model.
+pub struct Compilation {
+    pub(crate) name: String,
+    pub(crate) model_hash: String,
+    pub(crate) options: Options,
+    pub(crate) nodes: usize,
+    pub(crate) notes: Vec<Diagnostic>,
+    pub(crate) passes: Vec<PassReport>,
+    pub(crate) graph: Graph,
+    pub(crate) steps: Steps,
+    pub(crate) plan: Plan,
+    pub(crate) layers: Vec<Layer>,
+}
+
+impl Compilation {
+    /// Name of the module and stem of its files.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What peleec decided by itself, and what may not be as it was meant.
+    pub fn notes(&self) -> &[Diagnostic] {
+        &self.notes
+    }
+
+    /// The graph after all passes.
+    pub fn graph(&self) -> &Graph {
+        &self.graph
+    }
+
+    /// The files of the generated module: `NAME.rs`, `NAME.weights.bin`, `NAME.plan.json`.
+    pub fn files(&self) -> Result<Vec<File>, Error> {
+        let outputs: Vec<_> = self.outputs().into_iter().map(|(name, shape, at)| (name.to_owned(), shape.clone(), at)).collect();
+        let source = ModuleSource {
+            name: &self.name,
+            model_hash: &self.model_hash,
+            target: self.options.target,
+            layers: &self.layers,
+            inputs: &self.inputs(),
+            outputs: &outputs,
+            arena: self.plan.arena,
+            weights: self.steps.weights.len(),
+            weights_section: self.options.weights_section.as_deref(),
+        };
+        let text = module(&source).map_err(|error| Error::Internal(format!("the generated code does not parse: {error}")))?;
+        let mut plan = serde_json::to_string_pretty(&self.report()).map_err(|error| Error::Internal(error.to_string()))?;
+        plan.push('\n');
+        let file = |ending: &str, bytes| File { name: format!("{}.{ending}", self.name), bytes };
+        Ok(vec![
+            file("rs", text.into_bytes()),
+            file("weights.bin", weight_bytes(&self.steps.weights)),
+            file("plan.json", plan.into_bytes()),
+        ])
+    }
+
+    /// Runs the plan in this process with the kernels of the runtime: one tensor an output, the same bits as the generated module.
+    pub fn execute(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>, Error> {
+        let mut slices = Vec::new();
+        for (index, (name, shape)) in self.inputs().into_iter().enumerate() {
+            let values = inputs.get(index).filter(|tensor| *tensor.shape() == shape).and_then(Tensor::as_f32);
+            slices.push(values.ok_or_else(|| Error::Data(format!("input `{name}` is not f32{shape}")))?);
+        }
+        let arena = execute(&self.layers, self.plan.arena, &self.steps.weights, &slices)
+            .map_err(|error| Error::Internal(format!("the plan does not run: {error:?}")))?;
+        let tensor = |(_, shape, at): (&str, &Shape, usize)| Tensor::f32(shape.clone(), &arena[at..at + shape.elements()]);
+        self.outputs()
+            .into_iter()
+            .map(|output| tensor(output).ok_or_else(|| Error::Internal("an output has no place".to_owned())))
+            .collect()
+    }
+
+    /// Name and shape of every input.
+    pub fn inputs(&self) -> Vec<(String, Shape)> {
+        let value = |&node| self.graph.value(Source { node, slot: 0 });
+        self.graph.inputs().iter().map(value).map(|value| (value.name.clone(), value.ty.shape.clone())).collect()
+    }
+
+    /// Name, shape and first element in the arena of every output.
+    pub(crate) fn outputs(&self) -> Vec<(&str, &Shape, usize)> {
+        let tensors = self.steps.problem.tensors.iter().enumerate();
+        let outputs = tensors.filter(|(_, tensor)| matches!(tensor.role, Role::Output(_)));
+        outputs.map(|(id, tensor)| (tensor.name.as_str(), &tensor.shape, self.plan.base(id))).collect()
+    }
+
+    /// The compilation in figures.
+    pub fn report(&self) -> Report {
+        let output =
+            |(name, shape, at): (&str, &Shape, usize)| OutputReport { name: name.to_owned(), shape: shape.0.clone(), offset: 4 * at };
+        Report {
+            schema: 1,
+            name: self.name.clone(),
+            model_sha256: self.model_hash.clone(),
+            opset: self.graph.opset,
+            target: self.options.target.to_string(),
+            numeric: "plain",
+            arena_bytes: 4 * self.plan.arena,
+            live_bound_bytes: 4 * self.plan.bound,
+            weight_bytes: 4 * self.steps.weights.len(),
+            macs: self.layers.iter().map(|layer| layer.macs).sum(),
+            parameters: self.graph.parameters(),
+            nodes: self.nodes,
+            inputs: self.inputs().into_iter().map(|(name, shape)| InputReport { name, shape: shape.0 }).collect(),
+            outputs: self.outputs().into_iter().map(output).collect(),
+            passes: self.passes.clone(),
+            moves_elided: self.plan.moves_elided,
+            buffers: self.buffers(),
+            layers: self.layers.iter().map(layer_report).collect(),
+        }
+    }
+
+    fn buffers(&self) -> Vec<BufferReport> {
+        let buffers = self.plan.buffers.iter().zip(&self.plan.offsets);
+        let report = buffers.map(|(life, &offset)| BufferReport {
+            name: self.steps.problem.tensors[life.root].name.clone(),
+            offset: 4 * offset,
+            bytes: 4 * life.size,
+            first_layer: life.first,
+            last_layer: life.last,
+        });
+        report.collect()
+    }
+}
+
+fn layer_report(layer: &Layer) -> LayerReport {
+    LayerReport {
+        name: layer.name.clone(),
+        op: layer.label.clone(),
+        kernel: layer.geometry.kernel_name(),
+        output: layer.dims.clone(),
+        macs: layer.macs,
+        reads: [Some(&layer.x), layer.r.as_ref()].into_iter().flatten().map(range_report).collect(),
+        writes: range_report(&layer.y),
+        weights: range_report(&Region { memory: Memory::Weights, at: layer.w.start, len: layer.w.len() }),
+    }
+}
+
+fn range_report(region: &Region) -> RangeReport {
+    let memory = match region.memory {
+        Memory::Arena => "arena".to_owned(),
+        Memory::Weights => "weights".to_owned(),
+        Memory::Input(index) => format!("input {index}"),
+    };
+    RangeReport { memory, offset: 4 * region.at, bytes: 4 * region.len }
+}

@@ -1,0 +1,52 @@
+//! Writing the files: all of them or none.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+/// A file to be written: its name and its bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct File {
+    /// Name inside the output folder.
+    pub name: String,
+    /// Contents.
+    pub bytes: Vec<u8>,
+}
+
+/// Writes `files` into `dir`, which is made if need be. Each is written beside its place first and all are renamed at the end; a file
+/// that already has its bytes is left alone, so that a build does not see it as changed.
+pub(crate) fn write(dir: &Path, files: &[File]) -> io::Result<()> {
+    std::fs::create_dir_all(dir)?;
+    let mut ready = Vec::new();
+    for File { name, bytes } in files {
+        let path = dir.join(name);
+        if std::fs::read(&path).is_ok_and(|old| old == *bytes) {
+            continue;
+        }
+        let mut temporary = tempfile::Builder::new().prefix(".peleec-").tempfile_in(dir)?;
+        temporary.write_all(bytes)?;
+        make_readable(temporary.path())?;
+        ready.push((temporary, path));
+    }
+    for (temporary, path) in ready {
+        temporary.persist(path).map_err(|error| error.error)?;
+    }
+    Ok(())
+}
+
+/// Whether `dir` holds exactly these bytes under these names; the first file that differs otherwise.
+pub(crate) fn differing(dir: &Path, files: &[File]) -> Option<PathBuf> {
+    let differs = |file: &&File| std::fs::read(dir.join(&file.name)).ok().as_deref() != Some(&file.bytes[..]);
+    files.iter().find(differs).map(|file| dir.join(&file.name))
+}
+
+/// A temporary file is private to its owner; a generated file is not.
+#[cfg(unix)]
+fn make_readable(path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o644))
+}
+
+#[cfg(not(unix))]
+fn make_readable(_: &Path) -> io::Result<()> {
+    Ok(())
+}

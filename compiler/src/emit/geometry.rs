@@ -1,0 +1,186 @@
+//! A geometry as the Rust expression that builds it, and its type.
+
+use peleec_runtime::{Activation, Binary, BinaryKind, Conv2d, DepthwiseConv2d, Map, MatMul, Pad, Pixels, Pool2d, PoolKind, Softmax};
+use proc_macro2::{Literal, TokenStream};
+use quote::quote;
+
+use crate::lower::bind::Geometry;
+
+/// The geometry's type.
+pub(super) fn geometry_type(geometry: &Geometry) -> TokenStream {
+    match geometry {
+        Geometry::Conv2d(_, tile) => {
+            let (pixels, channels) = (int(tile.pixels), int(tile.channels));
+            quote!(peleec_runtime::Conv2d<#pixels, #channels>)
+        }
+        Geometry::DepthwiseConv2d(_) => quote!(peleec_runtime::DepthwiseConv2d),
+        Geometry::Pool2d(_) => quote!(peleec_runtime::Pool2d),
+        Geometry::Map(_) => quote!(peleec_runtime::Map),
+        Geometry::Binary(_) => quote!(peleec_runtime::Binary),
+        Geometry::Pad(_) => quote!(peleec_runtime::Pad),
+        Geometry::Softmax(_) => quote!(peleec_runtime::Softmax),
+        Geometry::MatMul(_) => quote!(peleec_runtime::MatMul),
+    }
+}
+
+/// The expression that builds the geometry.
+pub(super) fn geometry_value(geometry: &Geometry) -> TokenStream {
+    match geometry {
+        Geometry::Conv2d(conv, _) => conv2d(conv),
+        Geometry::DepthwiseConv2d(conv) => depthwise(conv),
+        Geometry::Pool2d(pool) => pool2d(pool),
+        Geometry::Map(Map { dims, input, output, activation }) => {
+            let [dims, input, output] = [dims, input, output].map(|list| words(list));
+            let activation = activation_value(*activation);
+            quote!(peleec_runtime::Map { dims: #dims, input: #input, output: #output, activation: #activation })
+        }
+        Geometry::Binary(Binary { dims, left, right, output, kind }) => {
+            let [dims, left, right, output] = [dims, left, right, output].map(|list| words(list));
+            let kind = match kind {
+                BinaryKind::Add => quote!(Add),
+                BinaryKind::Sub => quote!(Sub),
+                BinaryKind::Mul => quote!(Mul),
+                BinaryKind::Div => quote!(Div),
+            };
+            quote! {
+                peleec_runtime::Binary { dims: #dims, left: #left, right: #right, output: #output, kind: peleec_runtime::BinaryKind::#kind }
+            }
+        }
+        Geometry::Pad(Pad { dims, inner, begin, input, output, value }) => {
+            let [dims, inner, begin, input, output] = [dims, inner, begin, input, output].map(|list| words(list));
+            let value = float(*value);
+            quote! {
+                peleec_runtime::Pad { dims: #dims, inner: #inner, begin: #begin, input: #input, output: #output, value: #value }
+            }
+        }
+        Geometry::Softmax(Softmax { dims, input, output }) => {
+            let [dims, input, output] = [dims, input, output].map(|list| words(list));
+            quote!(peleec_runtime::Softmax { dims: #dims, input: #input, output: #output })
+        }
+        Geometry::MatMul(MatMul { dims, left, right, output }) => {
+            let dims = words(dims);
+            let [left, right, output] = [left, right, output].map(|list| words(list));
+            quote!(peleec_runtime::MatMul { dims: #dims, left: #left, right: #right, output: #output })
+        }
+    }
+}
+
+fn conv2d(conv: &Conv2d<1, 1>) -> TokenStream {
+    let Conv2d { input, output, residual, kernel, strides, dilations, pads, group, depth, filters, band, activation } = conv;
+    let (input, output) = (pixels(input), pixels(output));
+    let residual = residual.as_ref().map_or(quote!(None), |map| {
+        let map = pixels(map);
+        quote!(Some(#map))
+    });
+    let [kernel, strides, dilations, pads] = [kernel, strides, dilations, pads].map(|list| words(list));
+    let [group, depth, filters, band] = [group, depth, filters, band].map(|&value| word(value));
+    let activation = activation_value(*activation);
+    quote! {
+        peleec_runtime::Conv2d {
+            input: #input,
+            output: #output,
+            residual: #residual,
+            kernel: #kernel,
+            strides: #strides,
+            dilations: #dilations,
+            pads: #pads,
+            group: #group,
+            depth: #depth,
+            filters: #filters,
+            band: #band,
+            activation: #activation,
+        }
+    }
+}
+
+fn depthwise(conv: &DepthwiseConv2d) -> TokenStream {
+    let DepthwiseConv2d { input, output, kernel, strides, dilations, pads, activation } = conv;
+    let (input, output) = (pixels(input), pixels(output));
+    let [kernel, strides, dilations, pads] = [kernel, strides, dilations, pads].map(|list| words(list));
+    let activation = activation_value(*activation);
+    quote! {
+        peleec_runtime::DepthwiseConv2d {
+            input: #input,
+            output: #output,
+            kernel: #kernel,
+            strides: #strides,
+            dilations: #dilations,
+            pads: #pads,
+            activation: #activation,
+        }
+    }
+}
+
+fn pool2d(pool: &Pool2d) -> TokenStream {
+    let Pool2d { input, output, kind, kernel, strides, dilations, pads } = pool;
+    let (input, output) = (pixels(input), pixels(output));
+    let kind = match kind {
+        PoolKind::Max => quote!(Max),
+        PoolKind::AverageInside => quote!(AverageInside),
+        PoolKind::AveragePadded => quote!(AveragePadded),
+    };
+    let [kernel, strides, dilations] = [kernel, strides, dilations].map(|list| words(list));
+    let pads = words(pads);
+    quote! {
+        peleec_runtime::Pool2d {
+            input: #input,
+            output: #output,
+            kind: peleec_runtime::PoolKind::#kind,
+            kernel: #kernel,
+            strides: #strides,
+            dilations: #dilations,
+            pads: #pads,
+        }
+    }
+}
+
+fn pixels(map: &Pixels) -> TokenStream {
+    let Pixels { height, width, channels, row, pixel, channel } = *map;
+    let [height, width, channels, row, pixel, channel] = [height, width, channels, row, pixel, channel].map(word);
+    quote! {
+        peleec_runtime::Pixels { height: #height, width: #width, channels: #channels, row: #row, pixel: #pixel, channel: #channel }
+    }
+}
+
+fn activation_value(activation: Activation) -> TokenStream {
+    match activation {
+        Activation::Identity => quote!(peleec_runtime::Activation::Identity),
+        Activation::Relu => quote!(peleec_runtime::Activation::Relu),
+        Activation::LeakyRelu(slope) => {
+            let slope = float(slope);
+            quote!(peleec_runtime::Activation::LeakyRelu(#slope))
+        }
+        Activation::Clip(low, high) => {
+            let (low, high) = (float(low), float(high));
+            quote!(peleec_runtime::Activation::Clip(#low, #high))
+        }
+        Activation::Sigmoid => quote!(peleec_runtime::Activation::Sigmoid),
+    }
+}
+
+/// A float as an expression of the same bits.
+fn float(value: f32) -> TokenStream {
+    if value.is_finite() && value.is_sign_positive() {
+        let literal = Literal::f32_unsuffixed(value);
+        return quote!(#literal);
+    }
+    if value.is_finite() {
+        let literal = Literal::f32_unsuffixed(-value);
+        return quote!(-#literal);
+    }
+    let bits = Literal::u32_unsuffixed(value.to_bits());
+    quote!(f32::from_bits(#bits))
+}
+
+fn words(list: &[u32]) -> TokenStream {
+    let list = list.iter().map(|&value| word(value));
+    quote!([#(#list),*])
+}
+
+fn word(value: u32) -> Literal {
+    Literal::u32_unsuffixed(value)
+}
+
+pub(super) fn int(value: usize) -> Literal {
+    Literal::usize_unsuffixed(value)
+}

@@ -1,0 +1,130 @@
+//! One function a layer: its geometry as a `const`, its regions, its call.
+
+use proc_macro2::{Ident, TokenStream};
+use quote::quote;
+
+use super::geometry::{geometry_type, geometry_value, int};
+use crate::lower::bind::{Geometry, Layer, Memory, Region};
+
+/// An argument of the generated `run`: identifier and length.
+pub(super) struct Input {
+    pub(super) ident: Ident,
+    pub(super) len: usize,
+}
+
+/// The method `name` that runs the layer.
+pub(super) fn method(layer: &Layer, name: &Ident, doc: &str, inputs: &[Input]) -> TokenStream {
+    let arguments = layer_inputs(layer).map(|index| {
+        let Input { ident, len } = &inputs[index];
+        let len = int(*len);
+        quote!(#ident: &[f32; #len])
+    });
+    let body = if layer.x.overlaps(&layer.y) { within(layer) } else { apart(layer, inputs) };
+    quote! {
+        #[doc = #doc]
+        #[inline(never)]
+        fn #name(&mut self, #(#arguments),*) {
+            #body
+        }
+    }
+}
+
+/// The call of the layer's method.
+pub(super) fn call(layer: &Layer, name: &Ident, inputs: &[Input]) -> TokenStream {
+    let arguments = layer_inputs(layer).map(|index| &inputs[index].ident);
+    quote!(self.#name(#(#arguments),*);)
+}
+
+/// The graph inputs that the layer reads, each once.
+fn layer_inputs(layer: &Layer) -> impl Iterator<Item = usize> {
+    let input = |region: &Region| match region.memory {
+        Memory::Input(index) => Some(index),
+        _ => None,
+    };
+    let x = input(&layer.x);
+    let r = layer.r.as_ref().and_then(input).filter(|&index| Some(index) != x);
+    x.into_iter().chain(r)
+}
+
+/// Operands that lie apart: those in the arena are bound by one call, the others stand where they are used.
+fn apart(layer: &Layer, inputs: &[Input]) -> TokenStream {
+    let Layer { geometry, x, r, y, .. } = layer;
+    let residual = matches!(geometry, Geometry::Conv2d(..)) && r.is_some();
+    let [x_len, w_len, y_len] = [x.len, layer.w.len(), y.len].map(int);
+    let kind = geometry_type(geometry);
+    let r_len = r.as_ref().map(|r| int(r.len)).into_iter();
+    let value = geometry_value(geometry);
+    let (new, run) = if residual { (quote!(with_residual), quote!(run_residual)) } else { (quote!(new), quote!(run)) };
+    let regions = regions(layer);
+    let operands = [(quote!(from), Some(x)), (quote!(with), r.as_ref())];
+    let operands = operands.into_iter().filter_map(|(name, region)| Some(operand(region?, name, inputs)));
+    let weights = takes_weights(geometry).then(|| weights(layer)).into_iter();
+    quote! {
+        type This = peleec_runtime::Layer<#kind, #x_len, #w_len, #y_len #(, #r_len)*>;
+        const LAYER: This = This::#new(#value);
+        #regions
+        LAYER.#run(#(#operands,)* #(#weights,)* to);
+    }
+}
+
+/// Input and output that are interleaved slices of one host.
+fn within(layer: &Layer) -> TokenStream {
+    let Layer { geometry, x, y, .. } = layer;
+    let start = x.at.min(y.at);
+    let len = x.end().max(y.end()) - start;
+    let kind = geometry_type(geometry);
+    let value = geometry_value(geometry);
+    let weights = weights(layer);
+    let [x_at, y_at, start, len, w_len] = [x.at - start, y.at - start, start, len, layer.w.len()].map(int);
+    quote! {
+        type This = peleec_runtime::Within<#kind, #len, #w_len>;
+        const LAYER: This = This::new(#value, #x_at, #y_at);
+        LAYER.run(#weights, peleec_runtime::write::<#start, #len, _>(&mut self.arena));
+    }
+}
+
+fn takes_weights(geometry: &Geometry) -> bool {
+    matches!(geometry, Geometry::Conv2d(..) | Geometry::DepthwiseConv2d(_) | Geometry::Pool2d(_))
+}
+
+fn weights(layer: &Layer) -> TokenStream {
+    if layer.w.is_empty() {
+        return quote!(&[]);
+    }
+    let (at, len) = (int(4 * layer.w.start), int(layer.w.len()));
+    quote!(WEIGHTS.f32s::<#at, #len>())
+}
+
+/// A statement that binds the operands in the arena: `from`, `with` and `to`.
+fn regions(layer: &Layer) -> TokenStream {
+    let Layer { x, r, y, .. } = layer;
+    let operands = [(quote!(from), Some(x)), (quote!(with), r.as_ref())];
+    let inside = operands.iter().filter_map(|(name, region)| Some((name, region.filter(|region| region.memory == Memory::Arena)?)));
+    let (names, regions): (Vec<_>, Vec<_>) = inside.unzip();
+    let bounds = regions.iter().flat_map(|region: &&Region| [region.at, region.len]).chain([y.at, y.len]).map(int);
+    match names.len() {
+        0 => quote!(let to = peleec_runtime::write::<#(#bounds),*, _>(&mut self.arena);),
+        1 => quote!(let (#(#names,)* to) = peleec_runtime::read_write::<#(#bounds),*, _>(&mut self.arena);),
+        _ => quote!(let (#(#names,)* to) = peleec_runtime::read2_write::<#(#bounds),*, _>(&mut self.arena);),
+    }
+}
+
+/// An operand of the call: `name` where it lies in the arena.
+fn operand(region: &Region, name: TokenStream, inputs: &[Input]) -> TokenStream {
+    let (at, len) = (int(region.at), int(region.len));
+    match region.memory {
+        Memory::Arena => name,
+        Memory::Input(index) if region.at == 0 && region.len == inputs[index].len => {
+            let ident = &inputs[index].ident;
+            quote!(#ident)
+        }
+        Memory::Input(index) => {
+            let ident = &inputs[index].ident;
+            quote!(peleec_runtime::part::<#at, #len, _>(#ident))
+        }
+        Memory::Weights => {
+            let at = int(4 * region.at);
+            quote!(WEIGHTS.f32s::<#at, #len>())
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! Layers and a plan to the files of the generated module.
+//!
+//! Invariant: decides nothing; it prints what `lower` and `plan` have decided.
+
+pub(crate) mod files;
+mod geometry;
+mod layer;
+mod module;
+pub(crate) mod names;
+mod weights;
+
+pub(crate) use module::{ModuleSource, module};
+pub(crate) use weights::weight_bytes;

@@ -1,0 +1,299 @@
+//! Steps and a plan to layers: every kernel's geometry with its views filled in, and the region of every operand.
+
+use std::ops::Range;
+
+use peleec_runtime::{
+    Binary, Conv2d, DepthwiseConv2d, Extent, MAX_RANK, Map, MatMul, Operands, Pad, Pixels, Place, Pool2d, PoolKind, RegionError, Softmax,
+    run_checked,
+};
+
+use super::kernel::Kernel;
+use super::step::Steps;
+use super::strided::{self, View};
+use crate::ops::OpError;
+use crate::ops::window::Window;
+use crate::plan::Plan;
+use crate::plan::problem::{Access, PlanStep, Role};
+use crate::target::Tile;
+
+/// A kernel's geometry: exactly the struct that the runtime takes.
+#[derive(Clone, Debug)]
+pub(crate) enum Geometry {
+    /// The tile stands beside the geometry, since it is a const parameter of the runtime's type.
+    Conv2d(Conv2d<1, 1>, Tile),
+    DepthwiseConv2d(DepthwiseConv2d),
+    Pool2d(Pool2d),
+    Map(Map),
+    Binary(Binary),
+    Pad(Pad),
+    Softmax(Softmax),
+    MatMul(MatMul),
+}
+
+/// Where an operand lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Memory {
+    /// The caller's array of this graph input.
+    Input(usize),
+    Arena,
+    Weights,
+}
+
+/// `len` elements of a memory from `at` on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Region {
+    pub(crate) memory: Memory,
+    pub(crate) at: usize,
+    pub(crate) len: usize,
+}
+
+impl Region {
+    /// One past the last element.
+    pub(crate) fn end(&self) -> usize {
+        self.at + self.len
+    }
+
+    /// Whether both lie in the arena and share elements of their extents.
+    pub(crate) fn overlaps(&self, other: &Region) -> bool {
+        self.memory == Memory::Arena && other.memory == Memory::Arena && self.at < other.end() && other.at < self.end()
+    }
+}
+
+/// One kernel call with everything it needs.
+#[derive(Clone, Debug)]
+pub(crate) struct Layer {
+    pub(crate) name: String,
+    pub(crate) label: String,
+    pub(crate) geometry: Geometry,
+    pub(crate) x: Region,
+    pub(crate) r: Option<Region>,
+    /// Elements of the weights.
+    pub(crate) w: Range<usize>,
+    pub(crate) y: Region,
+    /// Extents of what is written, in ONNX's order.
+    pub(crate) dims: Vec<usize>,
+    pub(crate) macs: u64,
+}
+
+/// The layers of a plan, in the order in which they run.
+pub(crate) fn bind(steps: &Steps, plan: &Plan) -> Result<Vec<Layer>, OpError> {
+    plan.order.iter().map(|&index| Binder { steps, plan }.layer(index)).collect()
+}
+
+struct Binder<'a> {
+    steps: &'a Steps,
+    plan: &'a Plan,
+}
+
+impl Binder<'_> {
+    fn layer(&self, index: usize) -> Result<Layer, OpError> {
+        let (step, planned) = (&self.steps.steps[index], &self.steps.problem.steps[index]);
+        let w = step.weights.clone().unwrap_or(0..0);
+        let geometry = self.geometry(&step.kernel, planned)?;
+        let broken = || OpError::new(format!("`{}` has views that contradict each other", step.name));
+        let extent = geometry.extent().filter(|extent| extent.w <= w.len()).ok_or_else(broken)?;
+        let region = |access: &Access, len| self.region(access, len);
+        Ok(Layer {
+            name: step.name.clone(),
+            label: step.label.clone(),
+            x: region(&planned.reads[0], extent.x),
+            r: planned.reads.get(1).map(|access| region(access, extent.r)),
+            w,
+            y: region(&planned.write, extent.y),
+            dims: planned.write.dims.clone(),
+            macs: step.macs,
+            geometry,
+        })
+    }
+
+    fn region(&self, access: &Access, len: usize) -> Region {
+        let layout = &self.plan.layouts[access.tensor];
+        let (memory, base) = match self.steps.problem.tensors[layout.root].role {
+            Role::Input(index) => (Memory::Input(index), 0),
+            Role::Constant(at) => (Memory::Weights, at),
+            Role::Output(_) | Role::Intermediate => (Memory::Arena, self.plan.base(layout.root)),
+        };
+        Region { memory, at: base + layout.origin(access), len }
+    }
+
+    fn view(&self, access: &Access) -> View {
+        View { dims: access.dims.clone(), strides: self.plan.layouts[access.tensor].strides.clone() }
+    }
+
+    fn geometry(&self, kernel: &Kernel, step: &PlanStep) -> Result<Geometry, OpError> {
+        let views: Vec<View> = step.reads.iter().map(|access| self.view(access)).collect();
+        let output = self.view(&step.write);
+        let pixels = |view: &View| strided::pixels(view);
+        Ok(match kernel {
+            Kernel::Conv2d { window, group, activation, tile } => {
+                let maps = ConvMaps { input: pixels(&views[0]), output: pixels(&output), residual: views.get(1).map(pixels) };
+                let [depth, filters] = [maps.input.channels, maps.output.channels].map(|channels| channels / *group as u32);
+                let Window { kernel, strides, dilations, pads, .. } = window;
+                let all_rows = maps.weights_dominate(kernel, *group);
+                let pointwise = *kernel == [1, 1] && *strides == [1, 1] && *pads == [0; 4];
+                let maps = if pointwise && all_rows { maps.flattened() } else { maps };
+                let geometry = Conv2d {
+                    input: maps.input,
+                    output: maps.output,
+                    residual: maps.residual,
+                    kernel: words(*kernel),
+                    strides: words(*strides),
+                    dilations: words(*dilations),
+                    pads: words([pads[0], pads[1]]),
+                    group: *group as u32,
+                    depth,
+                    filters,
+                    // One pass over the weights serves all rows where the weights outweigh the input, else a row stays in the cache.
+                    band: if all_rows { maps.output.height } else { 1 },
+                    activation: *activation,
+                };
+                Geometry::Conv2d(geometry, *tile)
+            }
+            Kernel::DepthwiseConv2d { window, activation } => Geometry::DepthwiseConv2d(DepthwiseConv2d {
+                input: pixels(&views[0]),
+                output: pixels(&output),
+                kernel: words(window.kernel),
+                strides: words(window.strides),
+                dilations: words(window.dilations),
+                pads: words([window.pads[0], window.pads[1]]),
+                activation: *activation,
+            }),
+            Kernel::Pool2d { window, kind } => Geometry::Pool2d(pool(window, *kind, pixels(&views[0]), pixels(&output))),
+            Kernel::Map { activation } => strided::map(&views[0], &output, *activation).map(Geometry::Map)?,
+            Kernel::Move => strided::copy(&views[0], step.relation.as_ref(), &output).map(Geometry::Map)?,
+            Kernel::Binary { kind } => strided::binary(&views[0], &views[1], &output, *kind).map(Geometry::Binary)?,
+            Kernel::Pad { begins, value } => strided::pad(&views[0], &output, begins, *value).map(Geometry::Pad)?,
+            Kernel::Softmax { axis } => strided::softmax(&views[0], &output, *axis).map(Geometry::Softmax)?,
+            Kernel::MatMul => strided::matmul(&views[0], &views[1], &output).map(Geometry::MatMul)?,
+        })
+    }
+}
+
+struct ConvMaps {
+    input: Pixels,
+    output: Pixels,
+    residual: Option<Pixels>,
+}
+
+impl ConvMaps {
+    fn weights_dominate(&self, kernel: &[usize; 2], group: usize) -> bool {
+        let Pixels { height, width, channels, .. } = self.input;
+        let weights = kernel.iter().product::<usize>() * self.output.channels as usize / group;
+        weights > height as usize * width as usize && channels > 0
+    }
+
+    /// All pixels in one row, where a 1x1 convolution sees rows that follow each other without a gap.
+    fn flattened(self) -> Self {
+        let flat = |map: &Pixels| map.row == map.width * map.pixel;
+        if !flat(&self.input) || !flat(&self.output) || !self.residual.as_ref().is_none_or(flat) {
+            return self;
+        }
+        let join = |map: Pixels| Pixels { height: 1, width: map.height * map.width, row: map.height * map.row, ..map };
+        ConvMaps { input: join(self.input), output: join(self.output), residual: self.residual.map(join) }
+    }
+}
+
+fn pool(window: &Window, kind: PoolKind, input: Pixels, output: Pixels) -> Pool2d {
+    let Window { kernel, strides, dilations, pads, .. } = window;
+    Pool2d { input, output, kind, kernel: words(*kernel), strides: words(*strides), dilations: words(*dilations), pads: words(*pads) }
+}
+
+pub(super) fn words<const N: usize>(values: [usize; N]) -> [u32; N] {
+    values.map(|value| u32::try_from(value).unwrap_or(u32::MAX))
+}
+
+/// Runs `$body` with `$conv` as the geometry of the runtime's type for the tile.
+macro_rules! with_tile {
+    ($geometry:expr, $tile:expr, |$conv:ident| $body:expr) => {
+        match ($tile.pixels, $tile.channels) {
+            (2, 4) => {
+                let $conv = $geometry.retiled::<2, 4>();
+                $body
+            }
+            (2, 8) => {
+                let $conv = $geometry.retiled::<2, 8>();
+                $body
+            }
+            (4, 4) => {
+                let $conv = $geometry.retiled::<4, 4>();
+                $body
+            }
+            (4, 8) => {
+                let $conv = $geometry.retiled::<4, 8>();
+                $body
+            }
+            (4, 16) => {
+                let $conv = $geometry.retiled::<4, 16>();
+                $body
+            }
+            (8, 32) => {
+                let $conv = $geometry.retiled::<8, 32>();
+                $body
+            }
+            _ => {
+                let $conv = *$geometry;
+                $body
+            }
+        }
+    };
+}
+
+impl Geometry {
+    /// The operands' lengths, or none where the views contradict each other.
+    pub(crate) fn extent(&self) -> Option<Extent> {
+        match self {
+            Geometry::Conv2d(geometry, tile) => with_tile!(geometry, tile, |conv| conv.extent()),
+            Geometry::DepthwiseConv2d(geometry) => geometry.extent(),
+            Geometry::Pool2d(geometry) => geometry.extent(),
+            Geometry::Map(geometry) => geometry.extent(),
+            Geometry::Binary(geometry) => geometry.extent(),
+            Geometry::Pad(geometry) => geometry.extent(),
+            Geometry::Softmax(geometry) => geometry.extent(),
+            Geometry::MatMul(geometry) => geometry.extent(),
+        }
+    }
+
+    /// The name of the runtime's kernel, with its register tile.
+    pub(crate) fn kernel_name(&self) -> String {
+        let name = match self {
+            Geometry::Conv2d(_, tile) => return format!("conv2d {}x{}", tile.pixels, tile.channels),
+            Geometry::DepthwiseConv2d(_) => "depthwise_conv2d",
+            Geometry::Pool2d(_) => "pool2d",
+            Geometry::Map(_) => "map",
+            Geometry::Binary(_) => "binary",
+            Geometry::Pad(_) => "pad",
+            Geometry::Softmax(_) => "softmax",
+            Geometry::MatMul(_) => "matmul",
+        };
+        name.to_owned()
+    }
+
+    /// Runs the kernel.
+    pub(crate) fn run(&self, operands: Operands<'_>) -> Result<(), RegionError> {
+        match self {
+            Geometry::Conv2d(geometry, tile) => with_tile!(geometry, tile, |conv| run_checked(&conv, operands)),
+            Geometry::DepthwiseConv2d(geometry) => run_checked(geometry, operands),
+            Geometry::Pool2d(geometry) => run_checked(geometry, operands),
+            Geometry::Map(geometry) => run_checked(geometry, operands),
+            Geometry::Binary(geometry) => run_checked(geometry, operands),
+            Geometry::Pad(geometry) => run_checked(geometry, operands),
+            Geometry::Softmax(geometry) => run_checked(geometry, operands),
+            Geometry::MatMul(geometry) => run_checked(geometry, operands),
+        }
+    }
+}
+
+impl Region {
+    /// As an operand of [`Geometry::run`].
+    pub(crate) fn place<'a>(&self, inputs: &[&'a [f32]], weights: &'a [f32]) -> Place<'a> {
+        let outside = |slice: Option<&'a [f32]>| Place::Outside(slice.and_then(|slice| slice.get(self.at..)).unwrap_or(&[]));
+        match self.memory {
+            Memory::Arena => Place::Arena(self.at),
+            Memory::Input(index) => outside(inputs.get(index).copied()),
+            Memory::Weights => outside(Some(weights)),
+        }
+    }
+}
+
+/// The most dimensions of a tensor that is computed at run time.
+pub(crate) const RANK_LIMIT: usize = MAX_RANK;

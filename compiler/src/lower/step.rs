@@ -1,0 +1,65 @@
+//! The steps of a network: the planner's problem, and beside each of its steps the kernel that does it.
+
+use std::ops::Range;
+
+use super::kernel::Kernel;
+use crate::ir::{Shape, Tensor};
+use crate::ops::OpError;
+use crate::plan::problem::{Access, PlanStep, PlanTensor, Problem, Relation, Role, TensorId};
+
+/// Weight ranges begin at multiples of this many elements (64 bytes).
+const ALIGNMENT: usize = 16;
+
+/// The kernel of one step and what is said of it.
+#[derive(Clone, Debug)]
+pub(crate) struct Step {
+    /// The ONNX node's name.
+    pub(crate) name: String,
+    /// The `op_type`s that the step stands for.
+    pub(crate) label: String,
+    pub(crate) kernel: Kernel,
+    /// Range of the weights, in elements.
+    pub(crate) weights: Option<Range<usize>>,
+    /// Multiply-accumulates of one run.
+    pub(crate) macs: u64,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Steps {
+    pub(crate) problem: Problem,
+    /// One entry a step of the problem.
+    pub(crate) steps: Vec<Step>,
+    /// All weights, packed for their kernels.
+    pub(crate) weights: Vec<f32>,
+}
+
+impl Steps {
+    pub(crate) fn add_tensor(&mut self, name: &str, shape: Shape, role: Role) -> TensorId {
+        self.problem.tensors.push(PlanTensor { name: name.to_owned(), shape, role });
+        self.problem.tensors.len() - 1
+    }
+
+    pub(crate) fn add_weights(&mut self, values: Vec<f32>) -> Range<usize> {
+        let at = self.weights.len().next_multiple_of(ALIGNMENT);
+        self.weights.resize(at, 0.0);
+        self.weights.extend(values);
+        at..self.weights.len()
+    }
+
+    /// A tensor that lies in the weights.
+    pub(crate) fn constant(&mut self, name: &str, tensor: &Tensor) -> Result<TensorId, OpError> {
+        let values = tensor.as_f32().ok_or_else(|| OpError::unsupported(format!("`{name}` is {}", tensor.dtype())).supported("f32"))?;
+        let range = self.add_weights(values.to_vec());
+        Ok(self.add_tensor(name, tensor.shape().clone(), Role::Constant(range.start)))
+    }
+
+    pub(crate) fn push_move(&mut self, name: &str, label: &str, from: TensorId, to: TensorId, relation: Relation) {
+        let (read, write) = (self.problem.whole(from), self.problem.whole(to));
+        self.push_access(name, label, read, write, relation);
+    }
+
+    pub(crate) fn push_access(&mut self, name: &str, label: &str, read: Access, write: Access, relation: Relation) {
+        self.problem.steps.push(PlanStep { reads: vec![read], write, relation: Some(relation), interleaves: false });
+        self.steps.push(Step { name: name.to_owned(), label: label.to_owned(), kernel: Kernel::Move, weights: None, macs: 0 });
+    }
+}

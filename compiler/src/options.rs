@@ -1,0 +1,112 @@
+//! What a compilation can be asked for: each option once, with its doc, default, builder method and command-line flag.
+
+use std::collections::BTreeMap;
+
+use crate::target::Target;
+
+/// A command-line flag that sets an option.
+#[derive(Clone, Copy, Debug)]
+pub struct Flag {
+    /// Name without the dashes.
+    pub name: &'static str,
+    /// What its value is called; empty for a flag without one.
+    pub value: &'static str,
+    /// Whether it can be given more than once.
+    pub repeats: bool,
+    /// One line for people.
+    pub help: &'static str,
+}
+
+/// A flag's value that does not serve.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("--{flag} {value}: {why}")]
+pub struct OptionError {
+    /// Name of the flag without the dashes.
+    pub flag: String,
+    /// What was given.
+    pub value: String,
+    /// What would do.
+    pub why: String,
+}
+
+macro_rules! options {
+    ($($(#[doc = $doc:literal])+ $name:ident: $ty:ty, $flag:literal $value:literal $repeats:literal, $set:expr;)+) => {
+        /// What a compilation is asked for.
+        #[derive(Clone, Debug, Default)]
+        pub struct Options {
+            $($(#[doc = $doc])+ pub $name: $ty,)+
+        }
+
+        /// The command line's form of every option.
+        pub const FLAGS: &[Flag] = &[
+            $(Flag { name: $flag, value: $value, repeats: $repeats, help: concat!($($doc),+) },)+
+        ];
+
+        impl Options {
+            /// Sets the option of flag `name` from its text.
+            pub fn set(&mut self, name: &str, value: &str) -> Result<(), OptionError> {
+                let set: fn(&mut Options, &str) -> Result<(), String> = match name {
+                    $($flag => $set,)+
+                    _ => |_, _| Err("no such option".to_owned()),
+                };
+                set(self, value).map_err(|why| OptionError { flag: name.to_owned(), value: value.to_owned(), why })
+            }
+        }
+
+        impl crate::Builder {
+            $(
+                $(#[doc = $doc])+
+                #[must_use]
+                pub fn $name(mut self, value: impl Into<$ty>) -> Self {
+                    self.options.$name = value.into();
+                    self
+                }
+            )+
+        }
+    };
+}
+
+options! {
+    /// Name of the generated files and module; the model's file stem by default.
+    name: Option<String>, "name" "NAME" false, |options, text| {
+        options.name = Some(crate::emit::names::identifier(text));
+        Ok(())
+    };
+    /// Machine that the code is specialised for; portable Rust by default.
+    target: Target, "target" "TARGET" false, |options, text| {
+        options.target = text.parse().map_err(|error: crate::target::UnknownTarget| error.to_string())?;
+        Ok(())
+    };
+    /// Size of a symbolic input dimension.
+    input_dims: BTreeMap<String, usize>, "input-dim" "NAME=SIZE" true, |options, text| {
+        let pair = text.split_once('=').and_then(|(name, size)| Some((name.to_owned(), size.parse().ok().filter(|&size| size > 0)?)));
+        let (name, size) = pair.ok_or("give NAME=SIZE with a size of 1 or more, such as `batch=1`")?;
+        options.input_dims.insert(name, size);
+        Ok(())
+    };
+    /// Section of the weights in the linked image, such as `.peleec.weights`; needs `unsafe` attributes to be allowed.
+    weights_section: Option<String>, "weights-section" "SECTION" false, |options, text| {
+        options.weights_section = Some(text.to_owned());
+        Ok(())
+    };
+    /// Read weights from files that the model names, if they lie in its own folder.
+    allow_external: bool, "allow-external" "" false, |options, _| {
+        options.allow_external = true;
+        Ok(())
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flags_set_their_options() {
+        let mut options = Options::default();
+        options.set("input-dim", "batch=1").unwrap();
+        options.set("target", "cortex-m7").unwrap();
+        assert_eq!((options.input_dims["batch"], options.target), (1, Target::CortexM7));
+        assert!(options.set("input-dim", "batch=0").is_err());
+        assert!(options.set("target", "pdp-11").unwrap_err().to_string().contains("cortex-m0plus"));
+    }
+}

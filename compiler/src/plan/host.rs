@@ -1,0 +1,206 @@
+//! Which tensors live inside others: concat slices, transposes and reshapes that need no copy.
+//!
+//! A tensor is given its layout after its consumers: as a part of a consumer's buffer where the move between them can go,
+//! else as a buffer of its own, of which later views may be parts in turn.
+
+use super::layout::{Layout, backward, common_dims, forward};
+use super::problem::{Access, PlanStep, Problem, Relation, Role, TensorId};
+
+/// A layout for every tensor, and which moves have nothing left to do.
+#[derive(Clone, Debug)]
+pub(crate) struct Hosting {
+    pub(crate) layouts: Vec<Layout>,
+    pub(crate) elided: Vec<bool>,
+}
+
+/// Gives every tensor a layout. A tensor that nothing touches is a buffer of its own.
+pub(crate) fn host(problem: &Problem) -> Hosting {
+    let mut hosts = Hosts {
+        problem,
+        touching: problem.touching(),
+        layouts: vec![None; problem.tensors.len()],
+        elided: vec![false; problem.steps.len()],
+    };
+    for (id, tensor) in problem.tensors.iter().enumerate() {
+        if tensor.role != Role::Intermediate {
+            hosts.layouts[id] = Some(Layout::dense(id, &tensor.shape, None));
+        }
+    }
+    for id in (0..problem.tensors.len()).rev() {
+        match problem.tensors[id].role {
+            Role::Intermediate => hosts.settle(id),
+            Role::Input(_) | Role::Constant(_) => hosts.push_views(id),
+            Role::Output(_) => {}
+        }
+    }
+    let layouts = hosts.layouts.into_iter().enumerate();
+    let layouts = layouts.map(|(id, layout)| layout.unwrap_or_else(|| Layout::dense(id, &problem.tensors[id].shape, None)));
+    Hosting { layouts: layouts.collect(), elided: hosts.elided }
+}
+
+struct Hosts<'a> {
+    problem: &'a Problem,
+    touching: Vec<Vec<usize>>,
+    layouts: Vec<Option<Layout>>,
+    elided: Vec<bool>,
+}
+
+impl Hosts<'_> {
+    /// Finds a place for `id`, whose consumers have theirs or wait for this one.
+    fn settle(&mut self, id: TensorId) {
+        if self.layouts[id].is_some() || self.join_consumer(id) || self.waits_for_source(id) {
+            return;
+        }
+        self.found(id);
+    }
+
+    /// Makes `id` a part of a consumer's buffer.
+    fn join_consumer(&mut self, id: TensorId) -> bool {
+        for step in self.moves_from(id) {
+            let PlanStep { write, .. } = &self.problem.steps[step];
+            let Some(host) = self.layouts[write.tensor].clone() else { continue };
+            if self.join(id, step, &host) {
+                self.push_views(id);
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Makes `id`, which move `step` reads, a part of `host`, the layout of what the move writes.
+    fn join(&mut self, id: TensorId, step: usize, host: &Layout) -> bool {
+        let PlanStep { reads, write, relation, .. } = &self.problem.steps[step];
+        let Some(relation) = relation else { return false };
+        let Some(strides) = backward(relation, &reads[0].dims, &write.dims, &host.strides) else { return false };
+        self.adopt(id, step, Layout { root: host.root, offset: host.origin(write), strides })
+    }
+
+    /// Whether `id` is a view of one tensor that has no place yet; it will get its own from there.
+    fn waits_for_source(&self, id: TensorId) -> bool {
+        let mut writers = self.writers(id);
+        let (Some(step), None) = (writers.next(), writers.next()) else { return false };
+        let PlanStep { reads, relation, .. } = &self.problem.steps[step];
+        relation.is_some() && self.layouts[reads[0].tensor].is_none()
+    }
+
+    /// Gives `id` a buffer of its own: channels innermost if a kernel wants it, unless a view of `id` can only be had otherwise.
+    fn found(&mut self, id: TensorId) {
+        let shape = &self.problem.tensors[id].shape;
+        let innermost = self.accesses(id).find_map(|(_, access)| access.channel);
+        let layout = Layout::dense(id, shape, innermost);
+        for step in self.moves_from(id) {
+            let PlanStep { reads, write, relation, .. } = &self.problem.steps[step];
+            let (None, Some(relation)) = (&self.layouts[write.tensor], relation) else { continue };
+            let waiting = write.tensor;
+            if forward(relation, &reads[0].dims, &write.dims, &layout.strides).is_some() {
+                continue;
+            }
+            self.found(waiting);
+            let host = self.layouts[waiting].clone();
+            if host.is_some_and(|host| self.join(id, step, &host)) {
+                self.push_views(id);
+                return;
+            }
+        }
+        let row_major = Layout::dense(id, shape, None);
+        self.layouts[id] = Some(if self.copies_nest(id, &layout) { layout } else { row_major });
+        self.push_views(id);
+    }
+
+    /// Whether every reshape out of `id` can be copied by one strided copy.
+    fn copies_nest(&self, id: TensorId, layout: &Layout) -> bool {
+        self.moves_from(id).into_iter().all(|step| {
+            let PlanStep { reads, write, relation, .. } = &self.problem.steps[step];
+            !matches!(relation, Some(Relation::Reshape))
+                || common_dims(&reads[0].dims, &write.dims).is_some()
+                || forward(&Relation::Reshape, &reads[0].dims, &write.dims, &layout.strides).is_some()
+        })
+    }
+
+    /// Makes the views of `id` that have no place yet parts of its buffer, and theirs in turn.
+    fn push_views(&mut self, id: TensorId) {
+        for step in self.moves_from(id) {
+            let PlanStep { reads, write, relation, .. } = &self.problem.steps[step];
+            let (Some(layout), None, Some(relation)) = (&self.layouts[id], &self.layouts[write.tensor], relation) else { continue };
+            let whole = write.dims == self.problem.tensors[write.tensor].shape.0;
+            let strides = forward(relation, &reads[0].dims, &write.dims, &layout.strides);
+            let (waiting, root, offset) = (write.tensor, layout.root, layout.offset);
+            let view = strides.filter(|_| whole).map(|strides| Layout { root, offset, strides });
+            if !view.is_some_and(|view| self.adopt(waiting, step, view)) {
+                if self.waits_only_for(waiting, id) {
+                    self.found(waiting);
+                }
+                continue;
+            }
+            self.push_views(waiting);
+        }
+    }
+
+    fn waits_only_for(&self, id: TensorId, source: TensorId) -> bool {
+        self.writers(id).all(|step| self.problem.steps[step].reads.iter().all(|access| access.tensor == source))
+    }
+
+    /// Gives `id` the layout if every step that touches it can live with it; move `step` has then nothing to do.
+    fn adopt(&mut self, id: TensorId, step: usize, layout: Layout) -> bool {
+        let wanted = self.accesses(id).all(|(index, access)| {
+            let reads = self.problem.steps[index].write.tensor != id;
+            !reads || access.channel.is_none_or(|axis| access.dims[axis] == 1 || layout.strides[axis] == 1)
+        });
+        self.elided[step] = true;
+        self.layouts[id] = Some(layout);
+        if wanted && self.touching[id].iter().all(|&index| self.elided[index] || self.writes_apart(index)) {
+            return true;
+        }
+        self.elided[step] = false;
+        self.layouts[id] = None;
+        false
+    }
+
+    /// Whether what step `index` writes is apart from what it reads, as far as both have a place.
+    fn writes_apart(&self, index: usize) -> bool {
+        let PlanStep { reads, write, interleaves, .. } = &self.problem.steps[index];
+        let Some(to) = &self.layouts[write.tensor] else { return true };
+        reads.iter().enumerate().all(|(slot, read)| {
+            let Some(from) = self.layouts[read.tensor].as_ref().filter(|from| from.root == to.root) else { return true };
+            let ((a, a_end), (b, b_end)) = (from.span(read), to.span(write));
+            a_end <= b || b_end <= a || (*interleaves && slot == 0 && interleaved((from, read), (to, write)))
+        })
+    }
+
+    fn writers(&self, id: TensorId) -> impl Iterator<Item = usize> {
+        self.touching[id].iter().copied().filter(move |&step| self.problem.steps[step].write.tensor == id)
+    }
+
+    fn accesses(&self, id: TensorId) -> impl Iterator<Item = (usize, &Access)> {
+        let steps = self.touching[id].iter().map(|&index| (index, &self.problem.steps[index]));
+        steps
+            .flat_map(move |(index, step)| step.reads.iter().chain([&step.write]).map(move |access| (index, access)))
+            .filter(move |(_, access)| access.tensor == id)
+    }
+
+    /// The moves that read all of `id`.
+    fn moves_from(&self, id: TensorId) -> Vec<usize> {
+        let is_move = |step: &PlanStep| step.relation.is_some() && step.reads[0].tensor == id;
+        self.touching[id].iter().copied().filter(|&index| is_move(&self.problem.steps[index])).collect()
+    }
+}
+
+/// Whether two boxes are channel slices of the same pixels and share no channel.
+fn interleaved((a, a_access): (&Layout, &Access), (b, b_access): (&Layout, &Access)) -> bool {
+    let (Some(a_axis), Some(b_axis)) = (a_access.channel, b_access.channel) else { return false };
+    let pitch = |layout: &Layout, access: &Access, channel: usize| {
+        let axes = (0..access.dims.len()).filter(|&axis| axis != channel && access.dims[axis] > 1);
+        axes.map(|axis| layout.strides[axis]).reduce(gcd).unwrap_or(0)
+    };
+    let (pitch, other) = (pitch(a, a_access, a_axis), pitch(b, b_access, b_axis));
+    if pitch == 0 || pitch != other || a.strides[a_axis] != 1 || b.strides[b_axis] != 1 {
+        return false;
+    }
+    let (a_start, b_start) = (a.origin(a_access) % pitch, b.origin(b_access) % pitch);
+    let (a_end, b_end) = (a_start + a_access.dims[a_axis], b_start + b_access.dims[b_axis]);
+    a_end <= pitch && b_end <= pitch && (a_end <= b_start || b_end <= a_start)
+}
+
+fn gcd(a: usize, b: usize) -> usize {
+    if b == 0 { a } else { gcd(b, a % b) }
+}

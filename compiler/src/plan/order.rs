@@ -1,0 +1,67 @@
+//! The order of the steps: ONNX's, or the one that runs a short branch as soon as it can, whichever needs less memory.
+
+use std::collections::BTreeSet;
+
+use super::host::Hosting;
+use super::place::{lifetimes, live_bound};
+use super::problem::Problem;
+
+/// The steps that remain after hosting, in the order in which they run.
+pub(crate) fn order(problem: &Problem, hosting: &Hosting) -> Vec<usize> {
+    let depends = dependencies(problem);
+    let as_given: Vec<usize> = (0..problem.steps.len()).collect();
+    let eager = schedule(&depends, &followers(&depends));
+    let remaining = |order: Vec<usize>| -> Vec<usize> { order.into_iter().filter(|&step| !hosting.elided[step]).collect() };
+    let (as_given, eager) = (remaining(as_given), remaining(eager));
+    let peak = |order: &[usize]| live_bound(&lifetimes(problem, hosting, order));
+    if peak(&eager) < peak(&as_given) { eager } else { as_given }
+}
+
+/// For every step, the steps that make what it reads.
+fn dependencies(problem: &Problem) -> Vec<Vec<usize>> {
+    let mut writers = vec![Vec::new(); problem.tensors.len()];
+    for (index, step) in problem.steps.iter().enumerate() {
+        writers[step.write.tensor].push(index);
+    }
+    problem.steps.iter().map(|step| step.reads.iter().flat_map(|read| writers[read.tensor].iter().copied()).collect()).collect()
+}
+
+/// How many steps need each step, directly or not.
+fn followers(depends: &[Vec<usize>]) -> Vec<usize> {
+    let words = depends.len().div_ceil(64);
+    let mut reached = vec![vec![0u64; words]; depends.len()];
+    for step in (0..depends.len()).rev() {
+        let mut mine = std::mem::take(&mut reached[step]);
+        mine[step / 64] |= 1 << (step % 64);
+        for &before in &depends[step] {
+            for (word, bits) in reached[before].iter_mut().zip(&mine) {
+                *word |= bits;
+            }
+        }
+        reached[step] = mine;
+    }
+    reached.iter().map(|bits| bits.iter().map(|word| word.count_ones() as usize).sum()).collect()
+}
+
+/// Of the steps that are ready, always the one that the fewest others need; ties in the given order.
+fn schedule(depends: &[Vec<usize>], followers: &[usize]) -> Vec<usize> {
+    let mut waiting: Vec<usize> = depends.iter().map(Vec::len).collect();
+    let mut users = vec![Vec::new(); depends.len()];
+    for (step, before) in depends.iter().enumerate() {
+        for &other in before {
+            users[other].push(step);
+        }
+    }
+    let mut ready: BTreeSet<_> = (0..depends.len()).filter(|&step| waiting[step] == 0).map(|step| (followers[step], step)).collect();
+    let mut order = Vec::with_capacity(depends.len());
+    while let Some((_, step)) = ready.pop_first() {
+        order.push(step);
+        for &user in &users[step] {
+            waiting[user] -= 1;
+            if waiting[user] == 0 {
+                ready.insert((followers[user], user));
+            }
+        }
+    }
+    order
+}

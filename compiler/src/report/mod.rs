@@ -1,0 +1,5 @@
+//! What a compilation tells: the schema of `NAME.plan.json`, from which tables and summaries are made.
+
+mod model;
+
+pub use model::{BufferReport, InputReport, LayerReport, OutputReport, PassReport, RangeReport, Report};

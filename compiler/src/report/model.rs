@@ -1,0 +1,120 @@
+//! The schema of the report. Fields are only added within a schema version.
+
+use serde::Serialize;
+
+/// A compilation in figures; every size and offset is in bytes and equals the generated module's.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    /// Version of this schema.
+    pub schema: u32,
+    /// Name of the module.
+    pub name: String,
+    /// SHA-256 of the ONNX file.
+    pub model_sha256: String,
+    /// Version of the operator set that the model imports.
+    pub opset: i64,
+    /// Machine that the code is for.
+    pub target: String,
+    /// Class of floating-point results: all machines of a class compute the same bits.
+    pub numeric: &'static str,
+    /// RAM that a `Model` owns.
+    pub arena_bytes: usize,
+    /// The most bytes alive at one layer: no placement of these buffers needs less.
+    pub live_bound_bytes: usize,
+    /// Flash for weights.
+    pub weight_bytes: usize,
+    /// Multiply-accumulates of one run.
+    pub macs: u64,
+    /// Elements of the weights, biases included, as the model holds them.
+    pub parameters: u64,
+    /// Nodes of the file.
+    pub nodes: usize,
+    /// The arguments of `run`.
+    pub inputs: Vec<InputReport>,
+    /// The fields of `Outputs`.
+    pub outputs: Vec<OutputReport>,
+    /// The graph rewrites, in the order in which they ran.
+    pub passes: Vec<PassReport>,
+    /// Moves (of concats, transposes, reshapes) that needed no code, since their tensors share memory.
+    pub moves_elided: usize,
+    /// The buffers of the arena.
+    pub buffers: Vec<BufferReport>,
+    /// The layers, in the order in which they run.
+    pub layers: Vec<LayerReport>,
+}
+
+/// An input of the model.
+#[derive(Clone, Debug, Serialize)]
+pub struct InputReport {
+    /// The ONNX name.
+    pub name: String,
+    /// Extents in ONNX's order.
+    pub shape: Vec<usize>,
+}
+
+/// An output of the model.
+#[derive(Clone, Debug, Serialize)]
+pub struct OutputReport {
+    /// The ONNX name.
+    pub name: String,
+    /// Extents in ONNX's order.
+    pub shape: Vec<usize>,
+    /// Where it lies in the arena.
+    pub offset: usize,
+}
+
+/// A graph rewrite.
+#[derive(Clone, Debug, Serialize)]
+pub struct PassReport {
+    /// Name of the pass.
+    pub name: String,
+    /// How often it changed the graph.
+    pub rewrites: usize,
+}
+
+/// A buffer of the arena.
+#[derive(Clone, Debug, Serialize)]
+pub struct BufferReport {
+    /// The tensor that it was made for; others may live inside.
+    pub name: String,
+    /// First byte in the arena.
+    pub offset: usize,
+    /// Size.
+    pub bytes: usize,
+    /// Index of the first layer that touches it.
+    pub first_layer: usize,
+    /// Index of the last layer that needs it.
+    pub last_layer: usize,
+}
+
+/// A range of bytes.
+#[derive(Clone, Debug, Serialize)]
+pub struct RangeReport {
+    /// `arena`, `weights`, or `input N`.
+    pub memory: String,
+    /// First byte.
+    pub offset: usize,
+    /// Size.
+    pub bytes: usize,
+}
+
+/// A layer.
+#[derive(Clone, Debug, Serialize)]
+pub struct LayerReport {
+    /// The ONNX node's name.
+    pub name: String,
+    /// The ONNX operators that it stands for.
+    pub op: String,
+    /// The runtime's kernel.
+    pub kernel: String,
+    /// Extents of the output in ONNX's order.
+    pub output: Vec<usize>,
+    /// Multiply-accumulates.
+    pub macs: u64,
+    /// What it reads.
+    pub reads: Vec<RangeReport>,
+    /// What it writes.
+    pub writes: RangeReport,
+    /// Its weights.
+    pub weights: RangeReport,
+}

@@ -1,0 +1,144 @@
+//! The machines that code is specialised for.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// A machine: it decides register tiles and the features that the build must enable.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Target {
+    /// Portable Rust for any machine.
+    #[default]
+    Generic,
+    /// x86-64 with AVX2 and FMA.
+    X86_64V3,
+    /// x86-64 with AVX-512.
+    X86_64V4,
+    /// 64-bit Arm with NEON.
+    Aarch64,
+    /// Cortex-M0 and M0+: no floating-point unit.
+    CortexM0Plus,
+    /// Cortex-M3: no floating-point unit.
+    CortexM3,
+    /// Cortex-M4 with its floating-point unit.
+    CortexM4F,
+    /// Cortex-M7 with its floating-point unit.
+    CortexM7,
+    /// Cortex-M33 with its floating-point unit.
+    CortexM33,
+    /// Cortex-M55 with its floating-point and vector units.
+    CortexM55,
+}
+
+/// A register tile: pixels by output channels that a convolution's inner loop keeps in registers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Tile {
+    pub(crate) pixels: usize,
+    pub(crate) channels: usize,
+}
+
+impl Target {
+    /// Every target, in the order in which they are listed.
+    pub const ALL: [Target; 10] = [
+        Target::Generic,
+        Target::X86_64V3,
+        Target::X86_64V4,
+        Target::Aarch64,
+        Target::CortexM0Plus,
+        Target::CortexM3,
+        Target::CortexM4F,
+        Target::CortexM7,
+        Target::CortexM33,
+        Target::CortexM55,
+    ];
+
+    /// The name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Target::Generic => "generic",
+            Target::X86_64V3 => "x86-64-v3",
+            Target::X86_64V4 => "x86-64-v4",
+            Target::Aarch64 => "aarch64",
+            Target::CortexM0Plus => "cortex-m0plus",
+            Target::CortexM3 => "cortex-m3",
+            Target::CortexM4F => "cortex-m4f",
+            Target::CortexM7 => "cortex-m7",
+            Target::CortexM33 => "cortex-m33",
+            Target::CortexM55 => "cortex-m55",
+        }
+    }
+
+    /// The target of a cargo build that runs a build script: what `CARGO_CFG_TARGET_ARCH` and `CARGO_CFG_TARGET_FEATURE` say.
+    /// On 32-bit Arm they do not tell the core, so that is `generic` until the builder names one.
+    pub fn from_cargo(arch: &str, features: &str) -> Self {
+        let has = |feature: &str| features.split(',').any(|each| each == feature);
+        match arch {
+            "aarch64" if has("neon") => Target::Aarch64,
+            "x86_64" if has("avx512f") => Target::X86_64V4,
+            "x86_64" if has("avx2") && has("fma") => Target::X86_64V3,
+            _ => Target::Generic,
+        }
+    }
+
+    /// The register tile of convolutions.
+    pub(crate) fn tile(self) -> Tile {
+        let (pixels, channels) = match self {
+            Target::Generic => (4, 8),
+            Target::X86_64V3 | Target::Aarch64 => (4, 16),
+            Target::X86_64V4 => (8, 32),
+            Target::CortexM0Plus | Target::CortexM3 => (2, 4),
+            Target::CortexM4F | Target::CortexM7 | Target::CortexM33 => (4, 4),
+            Target::CortexM55 => (2, 8),
+        };
+        Tile { pixels, channels }
+    }
+
+    /// A `cfg` predicate that a build for this target fulfils, and the flag that makes it so.
+    pub(crate) fn requirement(self) -> Option<(&'static str, &'static str)> {
+        match self {
+            Target::Generic => None,
+            Target::X86_64V3 => Some(("all(target_feature = \"avx2\", target_feature = \"fma\")", "-C target-cpu=x86-64-v3")),
+            Target::X86_64V4 => Some(("target_feature = \"avx512f\"", "-C target-cpu=x86-64-v4")),
+            Target::Aarch64 => Some(("all(target_arch = \"aarch64\", target_feature = \"neon\")", "--target aarch64-unknown-none")),
+            Target::CortexM0Plus => Some(("target_arch = \"arm\"", "--target thumbv6m-none-eabi")),
+            Target::CortexM3 => Some(("target_arch = \"arm\"", "--target thumbv7m-none-eabi")),
+            Target::CortexM4F | Target::CortexM7 => {
+                Some(("all(target_arch = \"arm\", target_abi = \"eabihf\")", "--target thumbv7em-none-eabihf"))
+            }
+            Target::CortexM33 | Target::CortexM55 => {
+                Some(("all(target_arch = \"arm\", target_abi = \"eabihf\")", "--target thumbv8m.main-none-eabihf"))
+            }
+        }
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A name that is no target's.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{name}` is not a target; the targets are {all}", name = .0, all = Target::ALL.map(Target::name).join(", "))]
+pub struct UnknownTarget(pub String);
+
+impl FromStr for Target {
+    type Err = UnknownTarget;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        Target::ALL.into_iter().find(|target| target.name() == name).ok_or_else(|| UnknownTarget(name.to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_reads_back() {
+        for target in Target::ALL {
+            assert_eq!(target.name().parse(), Ok(target));
+        }
+        assert!("cortex-m9".parse::<Target>().is_err());
+    }
+}

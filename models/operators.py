@@ -1,0 +1,135 @@
+"""Writes operators/: single-node cases of the ONNX backend tests for the operators that networks of the family use.
+
+Inputs that a compiler must know, such as weights, shapes and axes, become initializers.
+"""
+
+import shutil
+import warnings
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnx import TensorProto, numpy_helper
+from onnx.backend.test.loader import load_node_model_tests
+
+import vectors
+
+HERE = Path(__file__).parent / "operators"
+
+# Each operator with the inputs that become initializers.
+OPERATORS = {
+    "Add": [],
+    "AveragePool": [],
+    "BatchNormalization": [1, 2, 3, 4],
+    "Cast": [0],
+    "Clip": [1, 2],
+    "Concat": [],
+    "Constant": [],
+    "ConstantOfShape": [0],
+    "Conv": [1, 2],
+    "Div": [],
+    "Dropout": [1, 2],
+    "Flatten": [],
+    "Gather": [1],
+    "Gemm": [1, 2],
+    "GlobalAveragePool": [],
+    "Identity": [],
+    "LeakyRelu": [],
+    "MatMul": [],
+    "MaxPool": [],
+    "Mul": [],
+    "Pad": [1, 2, 3],
+    "ReduceMean": [1],
+    "Relu": [],
+    "Reshape": [1],
+    "Shape": [],
+    "Sigmoid": [],
+    "Softmax": [],
+    "Squeeze": [1],
+    "Sub": [],
+    "Transpose": [],
+    "Unsqueeze": [1],
+}
+TYPES = {TensorProto.FLOAT, TensorProto.INT8, TensorProto.UINT8, TensorProto.INT32, TensorProto.INT64}
+CONSTANT_TYPES = TYPES | {TensorProto.FLOAT16, TensorProto.DOUBLE}
+LARGEST = 25_000
+
+
+def wanted(case):
+    """One node of a listed operator, inference, small, two-dimensional pools, plain pads."""
+    graph = case.model.graph
+    if len(graph.node) != 1 or graph.node[0].op_type not in OPERATORS or len(graph.output) != 1:
+        return False
+    if any(word in case.name for word in ("training", "pool_1d", "pool_3d")):
+        return False
+    return plain_mode(graph.node[0]) and plain_types(graph) and plain_arrays(case)
+
+
+def plain_mode(node):
+    """Pad by a constant, or any other operator."""
+    modes = [attribute.s for attribute in node.attribute if attribute.name == "mode"]
+    return node.op_type != "Pad" or all(mode == b"constant" for mode in modes)
+
+
+def plain_types(graph):
+    """Tensors of the types that a compiled network may take and give; constants may be wider."""
+    fixed = constants(graph)
+    inputs = [value for value in graph.input if value.name not in fixed]
+    wide = [value for value in graph.input if value.name in fixed]
+    return kinds(inputs) | kinds(graph.output) <= TYPES and kinds(wide) <= CONSTANT_TYPES
+
+
+def kinds(values):
+    return {value.type.tensor_type.elem_type for value in values}
+
+
+def plain_arrays(case):
+    """At most five axes, no empty tensor, not too large."""
+    tensors = sum(arrays(case), [])
+    if any(tensor.ndim > 5 or tensor.size == 0 for tensor in tensors):
+        return False
+    return case.model.ByteSize() + sum(tensor.nbytes for tensor in tensors) <= LARGEST
+
+
+def arrays(case):
+    """Inputs and expected outputs of a case; some come as messages and some as numbers."""
+    return [[array(value) for value in side] for side in case.data_sets[0]]
+
+
+def array(value):
+    return numpy_helper.to_array(value) if isinstance(value, TensorProto) else np.asarray(value)
+
+
+def constants(graph):
+    """Names of the inputs that become initializers."""
+    node = graph.node[0]
+    return {node.input[index] for index in OPERATORS[node.op_type] if index < len(node.input)}
+
+
+def write(case):
+    """Stores a case with its own expected output."""
+    model, fixed = onnx.ModelProto(), constants(case.model.graph)
+    model.CopyFrom(case.model)
+    graph = model.graph
+    inputs, outputs = arrays(case)
+    tensors = dict(zip([value.name for value in graph.input], inputs, strict=True))
+    graph.initializer.extend(numpy_helper.from_array(tensors[name], name) for name in tensors if name in fixed)
+    kept = [value for value in graph.input if value.name not in fixed]
+    del graph.input[:]
+    graph.input.extend(kept)
+    onnx.checker.check_model(model, full_check=True)
+    tensors = {name: tensor for name, tensor in tensors.items() if name not in fixed}
+    vectors.write_case(HERE / case.name.removeprefix("test_"), model, tensors, {graph.output[0].name: outputs[0]})
+
+
+def main():
+    warnings.simplefilter("ignore")
+    shutil.rmtree(HERE, ignore_errors=True)
+    cases = [case for case in load_node_model_tests() if wanted(case)]
+    for case in cases:
+        write(case)
+    print(f"{len(cases)} cases")
+
+
+if __name__ == "__main__":
+    main()

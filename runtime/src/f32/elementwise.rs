@@ -1,0 +1,153 @@
+//! Element-wise functions of one and of two tensors, over strided views of up to six dimensions; a copy is the identity.
+
+use super::activation::Activation;
+use crate::views::{Extent, MAX_RANK, extent};
+
+/// Geometry of `y = activation(x)`. Unused leading dimensions are one. The input's strides may be in any order: a transpose is a
+/// map with permuted strides; so is a copy into a slice.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Map {
+    /// Extents, outermost first.
+    pub dims: [u32; MAX_RANK],
+    /// Distance in the input for a step along each dimension.
+    pub input: [u32; MAX_RANK],
+    /// Distance in the output for a step along each dimension.
+    pub output: [u32; MAX_RANK],
+    /// The function.
+    pub activation: Activation,
+}
+
+impl Map {
+    /// The operands' lengths, or none where the geometry contradicts itself.
+    pub const fn extent(&self) -> Option<Extent> {
+        match (extent(&self.dims, &self.input), extent(&self.dims, &self.output)) {
+            (Some(x), Some(y)) => Some(Extent { x, r: 0, w: 0, y }),
+            _ => None,
+        }
+    }
+
+    /// Computes every element.
+    ///
+    /// # Safety
+    /// `extent()` is some; `x` is readable and `y` writable for its lengths; no element of the output is an element of the input.
+    #[inline(never)]
+    pub(crate) unsafe fn run(&self, x: *const f32, y: *mut f32) {
+        let last = MAX_RANK - 1;
+        let (x_step, y_step) = (self.input[last] as usize, self.output[last] as usize);
+        let mut index = Odometer::new(&self.dims);
+        loop {
+            let (x, y) = (x.wrapping_add(index.at(&self.input)), y.wrapping_add(index.at(&self.output)));
+            for i in 0..self.dims[last] as usize {
+                // SAFETY: the index lies inside the dimensions, so the offsets lie inside the extents.
+                unsafe { *y.add(i * y_step) = self.activation.apply(*x.add(i * x_step)) };
+            }
+            if !index.advance() {
+                return;
+            }
+        }
+    }
+}
+
+/// The function of a [`Binary`].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum BinaryKind {
+    /// `a + b`.
+    Add,
+    /// `a - b`.
+    Sub,
+    /// `a * b`.
+    Mul,
+    /// `a / b`.
+    Div,
+}
+
+/// Geometry of `y = x op r`. A broadcast dimension of an operand has stride zero. Unused leading dimensions are one.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Binary {
+    /// Extents of the output, outermost first.
+    pub dims: [u32; MAX_RANK],
+    /// Distance in the first operand for a step along each dimension.
+    pub left: [u32; MAX_RANK],
+    /// Distance in the second operand.
+    pub right: [u32; MAX_RANK],
+    /// Distance in the output.
+    pub output: [u32; MAX_RANK],
+    /// The function.
+    pub kind: BinaryKind,
+}
+
+impl Binary {
+    /// The operands' lengths, or none where the geometry contradicts itself.
+    pub const fn extent(&self) -> Option<Extent> {
+        match (extent(&self.dims, &self.left), extent(&self.dims, &self.right), extent(&self.dims, &self.output)) {
+            (Some(x), Some(r), Some(y)) => Some(Extent { x, r, w: 0, y }),
+            _ => None,
+        }
+    }
+
+    /// Computes every element.
+    ///
+    /// # Safety
+    /// `extent()` is some; `x` and `r` are readable and `y` writable for its lengths; no element of the output is an element of an
+    /// operand.
+    #[inline(never)]
+    pub(crate) unsafe fn run(&self, x: *const f32, r: *const f32, y: *mut f32) {
+        let last = MAX_RANK - 1;
+        let steps = [self.left[last] as usize, self.right[last] as usize, self.output[last] as usize];
+        let mut index = Odometer::new(&self.dims);
+        loop {
+            let x = x.wrapping_add(index.at(&self.left));
+            let r = r.wrapping_add(index.at(&self.right));
+            let y = y.wrapping_add(index.at(&self.output));
+            for i in 0..self.dims[last] as usize {
+                // SAFETY: the index lies inside the dimensions, so the offsets lie inside the extents.
+                unsafe {
+                    let (a, b) = (*x.add(i * steps[0]), *r.add(i * steps[1]));
+                    *y.add(i * steps[2]) = match self.kind {
+                        BinaryKind::Add => a + b,
+                        BinaryKind::Sub => a - b,
+                        BinaryKind::Mul => a * b,
+                        BinaryKind::Div => a / b,
+                    };
+                }
+            }
+            if !index.advance() {
+                return;
+            }
+        }
+    }
+}
+
+/// Counts through every index of all dimensions but the last, innermost fastest.
+pub(crate) struct Odometer {
+    dims: [u32; MAX_RANK],
+    index: [u32; MAX_RANK],
+}
+
+impl Odometer {
+    pub(crate) fn new(dims: &[u32; MAX_RANK]) -> Self {
+        Odometer { dims: *dims, index: [0; MAX_RANK] }
+    }
+
+    /// Where the present index lies under `strides`.
+    pub(crate) fn at(&self, strides: &[u32; MAX_RANK]) -> usize {
+        self.index.iter().zip(strides).map(|(i, stride)| *i as usize * *stride as usize).sum()
+    }
+
+    /// The present index.
+    pub(crate) fn index(&self) -> &[u32; MAX_RANK] {
+        &self.index
+    }
+
+    /// Steps on; false after the last index.
+    pub(crate) fn advance(&mut self) -> bool {
+        for (i, dim) in self.index.iter_mut().zip(&self.dims).rev().skip(1) {
+            *i += 1;
+            if *i < *dim {
+                return true;
+            }
+            *i = 0;
+        }
+        false
+    }
+}

@@ -1,0 +1,59 @@
+//! Matrix product of two tensors that are both computed at run time; with constant weights it is a 1x1 convolution.
+
+use crate::views::{Extent, extent};
+
+/// Geometry of `y[b, m, n] = sum over k of x[b, m, k] * r[b, k, n]`, over strided views; a broadcast batch has stride zero.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct MatMul {
+    /// Two batch dimensions, then rows, columns and depth: `[b0, b1, m, n, k]`.
+    pub dims: [u32; 5],
+    /// Distance in the left operand along `[b0, b1, m, k]`.
+    pub left: [u32; 4],
+    /// Distance in the right operand along `[b0, b1, k, n]`.
+    pub right: [u32; 4],
+    /// Distance in the output along `[b0, b1, m, n]`.
+    pub output: [u32; 4],
+}
+
+impl MatMul {
+    /// The operands' lengths, or none where the geometry contradicts itself.
+    pub const fn extent(&self) -> Option<Extent> {
+        let [b0, b1, m, n, k] = self.dims;
+        let left = extent(&[b0, b1, m, k], &self.left);
+        let right = extent(&[b0, b1, k, n], &self.right);
+        match (left, right, extent(&[b0, b1, m, n], &self.output)) {
+            (Some(x), Some(r), Some(y)) => Some(Extent { x, r, w: 0, y }),
+            _ => None,
+        }
+    }
+
+    /// Computes every element; the sum runs over `k` upwards from zero.
+    ///
+    /// # Safety
+    /// `extent()` is some; `x` and `r` are readable and `y` writable for its lengths; no element of the output is an element of an
+    /// operand.
+    #[inline(never)]
+    pub(crate) unsafe fn run(&self, x: *const f32, r: *const f32, y: *mut f32) {
+        let [b0, b1, m, n, k] = self.dims.map(|dim| dim as usize);
+        let at =
+            |strides: &[u32; 4], index: [usize; 4]| -> usize { index.iter().zip(strides).map(|(i, stride)| *i * *stride as usize).sum() };
+        for p in 0..b0 {
+            for q in 0..b1 {
+                for row in 0..m {
+                    for column in 0..n {
+                        let x = x.wrapping_add(at(&self.left, [p, q, row, 0]));
+                        let r = r.wrapping_add(at(&self.right, [p, q, 0, column]));
+                        let mut sum = 0.0;
+                        // SAFETY: the indices lie inside the dimensions, so the offsets lie inside the extents.
+                        unsafe {
+                            for i in 0..k {
+                                sum += *x.add(i * self.left[3] as usize) * *r.add(i * self.right[2] as usize);
+                            }
+                            *y.add(at(&self.output, [p, q, row, column])) = sum;
+                        }
+                    }
+                }
+            }
+        }
+    }
+}

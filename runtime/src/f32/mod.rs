@@ -1,0 +1,17 @@
+//! Kernels over `f32`, class `plain`. An operator family a file; each file has the geometry (plain data that the compiler builds,
+//! prints or runs), what it asks of its operands' lengths, and the leaf.
+//!
+//! A leaf is `unsafe` and takes pointers: its callers have proven, from the geometry's [`Extent`](crate::Extent), that every
+//! index it forms lies inside its operand. It is one machine-code copy for all layers.
+
+#![allow(clippy::needless_range_loop, reason = "loops over lanes are written by index, as the lanes of several arrays go together")]
+
+pub mod activation;
+pub mod conv2d;
+pub mod depthwise;
+pub mod elementwise;
+pub mod exp;
+pub mod matmul;
+pub mod pad;
+pub mod pool;
+pub mod softmax;

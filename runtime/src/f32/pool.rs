@@ -1,0 +1,163 @@
+//! Maximum and average over windows.
+
+use core::ops::Range;
+
+use crate::views::{Extent, Pixels, small, window_fits};
+
+/// What a pool does with the values of a window.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum PoolKind {
+    /// The largest; padding never wins.
+    Max,
+    /// The sum divided by the number of values inside the map.
+    AverageInside,
+    /// The sum divided by the number of positions inside the map and its declared padding.
+    AveragePadded,
+}
+
+/// Geometry of a pool. Sums run over (ky, kx). A window without a value of the map gives minus infinity or a sum of zero.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Pool2d {
+    /// The map that is read.
+    pub input: Pixels,
+    /// The map that is written.
+    pub output: Pixels,
+    /// Maximum or average.
+    pub kind: PoolKind,
+    /// Height and width of the window.
+    pub kernel: [u32; 2],
+    /// Distance between windows, in rows and pixels.
+    pub strides: [u32; 2],
+    /// Distance between taps, in rows and pixels.
+    pub dilations: [u32; 2],
+    /// Padding above, left, below and right.
+    pub pads: [u32; 4],
+}
+
+impl Pool2d {
+    /// The operands' lengths, or none where the geometry contradicts itself.
+    pub const fn extent(&self) -> Option<Extent> {
+        let pads = small(&[self.pads[0], self.pads[1]]) && small(&[self.pads[2], self.pads[3]]);
+        let window = window_fits(&self.output, &self.strides, &self.kernel, &self.dilations);
+        if self.input.channels != self.output.channels || !window || !pads {
+            return None;
+        }
+        match (self.input.extent(), self.output.extent()) {
+            (Some(x), Some(y)) => Some(Extent { x, r: 0, w: 0, y }),
+            _ => None,
+        }
+    }
+
+    /// Computes the output rows `rows`.
+    ///
+    /// # Safety
+    /// `extent()` is some; `x` is readable and `y` writable for its lengths; `rows` lies in the output; no element of the output is
+    /// an element of the input.
+    #[inline(never)]
+    pub(crate) unsafe fn run(&self, rows: Range<usize>, x: *const f32, _: *const f32, _: *const f32, y: *mut f32) {
+        const LANES: usize = 8;
+        let channels = self.output.channels as usize;
+        for oy in rows {
+            for ox in 0..self.output.width as usize {
+                let window = [self.window(0, oy, self.input.height), self.window(1, ox, self.input.width)];
+                let count = self.count([oy, ox], &window);
+                let mut c = 0;
+                // SAFETY: the channels exist.
+                unsafe {
+                    if self.input.channel == 1 && self.output.channel == 1 {
+                        while c + LANES <= channels {
+                            self.pixel::<LANES>([oy, ox, c], &window, count, x, y);
+                            c += LANES;
+                        }
+                    }
+                    while c < channels {
+                        self.pixel::<1>([oy, ox, c], &window, count, x, y);
+                        c += 1;
+                    }
+                }
+            }
+        }
+    }
+
+    /// First and last-but-one tap on the map, and the input position of the first.
+    #[inline(always)]
+    fn window(&self, axis: usize, at: usize, extent: u32) -> [usize; 3] {
+        let (dilation, pad) = (self.dilations[axis] as usize, self.pads[axis] as usize);
+        let origin = at * self.strides[axis] as usize;
+        let (mut begin, mut end) = (0, self.kernel[axis] as usize);
+        while begin < end && origin + begin * dilation < pad {
+            begin += 1;
+        }
+        while end > begin && origin + (end - 1) * dilation >= extent as usize + pad {
+            end -= 1;
+        }
+        [begin, end, (origin + begin * dilation).wrapping_sub(pad)]
+    }
+
+    /// What an average is divided by.
+    #[inline(always)]
+    fn count(&self, at: [usize; 2], window: &[[usize; 3]; 2]) -> f32 {
+        let mut count = 1;
+        for axis in 0..2 {
+            let inside = window[axis][1] - window[axis][0];
+            count *= match self.kind {
+                PoolKind::AveragePadded => self.padded(axis, at[axis]),
+                _ => inside,
+            };
+        }
+        count as f32
+    }
+
+    /// The taps on the map and its declared padding.
+    #[inline(always)]
+    fn padded(&self, axis: usize, at: usize) -> usize {
+        let extent = if axis == 0 { self.input.height } else { self.input.width };
+        let end = (extent + self.pads[axis] + self.pads[axis + 2]) as usize;
+        let origin = at * self.strides[axis] as usize;
+        (0..self.kernel[axis] as usize).filter(|k| origin + k * (self.dilations[axis] as usize) < end).count()
+    }
+
+    /// `N` channels of one pixel; with `N` above one the channels are adjacent.
+    ///
+    /// # Safety
+    /// As [`run`](Self::run); channels `c .. c + N` exist, and the window lies inside the input.
+    #[inline(always)]
+    unsafe fn pixel<const N: usize>(&self, [oy, ox, c]: [usize; 3], window: &[[usize; 3]; 2], count: f32, x: *const f32, y: *mut f32) {
+        let [[row_begin, row_end, iy], [column_begin, column_end, ix]] = *window;
+        let map = &self.input;
+        // SAFETY: the taps lie inside the input, and without one nothing is read.
+        unsafe {
+            let x = x.wrapping_add(iy.wrapping_mul(map.row as usize).wrapping_add(ix.wrapping_mul(map.pixel as usize)));
+            let x = x.wrapping_add(c * map.channel as usize);
+            let empty = row_begin == row_end || column_begin == column_end;
+            let mut acc: [f32; N] = match self.kind {
+                PoolKind::Max if empty => [f32::NEG_INFINITY; N],
+                PoolKind::Max => *x.cast(),
+                _ => [0.0; N],
+            };
+            for ky in 0..row_end - row_begin {
+                for kx in 0..column_end - column_begin {
+                    let step = ky * self.dilations[0] as usize * map.row as usize + kx * self.dilations[1] as usize * map.pixel as usize;
+                    let values: [f32; N] = *x.add(step).cast();
+                    for n in 0..N {
+                        acc[n] = match self.kind {
+                            PoolKind::Max => {
+                                if values[n] > acc[n] {
+                                    values[n]
+                                } else {
+                                    acc[n]
+                                }
+                            }
+                            _ => acc[n] + values[n],
+                        };
+                    }
+                }
+            }
+            let map = &self.output;
+            let y = y.add(oy * map.row as usize + ox * map.pixel as usize + c * map.channel as usize);
+            for n in 0..N {
+                *y.add(n) = if matches!(self.kind, PoolKind::Max) { acc[n] } else { acc[n] / count };
+            }
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! The doors to the kernels: a layer whose operands' lengths were proven when it was built.
+
+use crate::f32::conv2d::Conv2d;
+use crate::f32::depthwise::DepthwiseConv2d;
+use crate::f32::elementwise::{Binary, Map};
+use crate::f32::matmul::MatMul;
+use crate::f32::pad::Pad;
+use crate::f32::pool::Pool2d;
+use crate::f32::softmax::Softmax;
+use crate::views::{Extent, Pixels};
+
+/// A kernel with geometry `G` over an input of `X` values, weights of `W`, an output of `Y` and, where the kernel has one, a second
+/// input of `R`.
+///
+/// `new` is the only way to build one. Used in a `const`, it fails to compile where a view leaves its operand.
+///
+/// ```
+/// use peleec_runtime::{Activation, Layer, Map};
+/// const LAYER: Layer<Map, 4, 0, 4> =
+///     Layer::<Map, 4, 0, 4>::new(Map { dims: [1, 1, 1, 1, 1, 4], input: [0, 0, 0, 0, 0, 1], output: [0, 0, 0, 0, 0, 1], activation: Activation::Relu });
+/// let mut y = [0.0; 4];
+/// LAYER.run(&[-1.0, 2.0, -3.0, 4.0], &mut y);
+/// assert_eq!(y, [0.0, 2.0, 0.0, 4.0]);
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Layer<G, const X: usize, const W: usize, const Y: usize, const R: usize = 0>(G);
+
+/// A kernel with geometry `G` whose input and output are interleaved channel slices of one region of `Z` values, with weights of `W`.
+///
+/// The input begins at element `x` of the region, the output at element `y`. `new` asserts that no element belongs to both.
+#[derive(Clone, Copy, Debug)]
+pub struct Within<G, const Z: usize, const W: usize> {
+    geometry: G,
+    x: usize,
+    y: usize,
+}
+
+const fn admit(extent: Option<Extent>, x: usize, w: usize, y: usize, r: usize) {
+    assert!(extent.is_some(), "the geometry contradicts itself");
+    if let Some(extent) = extent {
+        assert!(extent.x <= x, "the input's view leaves its region");
+        assert!(extent.r <= r, "the second input's view leaves its region");
+        assert!(extent.w <= w, "the weights leave their range");
+        assert!(extent.y <= y, "the output's view leaves its region");
+    }
+}
+
+/// Whether two channel slices of one host share no element: the same pitches, and channels apart within a pixel.
+pub(crate) const fn interleaved(a: usize, a_map: &Pixels, b: usize, b_map: &Pixels) -> bool {
+    let pixel = a_map.pixel as usize;
+    if pixel == 0 || a_map.channel != 1 || b_map.channel != 1 || b_map.pixel as usize != pixel {
+        return false;
+    }
+    if !(a_map.row as usize).is_multiple_of(pixel) || !(b_map.row as usize).is_multiple_of(pixel) {
+        return false;
+    }
+    let (a, b) = (a % pixel, b % pixel);
+    let (a_end, b_end) = (a + a_map.channels as usize, b + b_map.channels as usize);
+    a_end <= pixel && b_end <= pixel && (a_end <= b || b_end <= a)
+}
+
+macro_rules! weighted_layers {
+    ($([$($generics:tt)*] $geometry:ty;)+) => {$(
+        impl<$($generics)* const X: usize, const W: usize, const Y: usize> Layer<$geometry, X, W, Y> {
+            /// Asserts that every view stays inside its operand.
+            pub const fn new(geometry: $geometry) -> Self {
+                admit(geometry.extent(), X, W, Y, 0);
+                Layer(geometry)
+            }
+
+            /// Computes the whole output `y` from `x` and the weights `w`.
+            #[inline(always)]
+            pub fn run(&self, x: &[f32; X], w: &[f32; W], y: &mut [f32; Y]) {
+                let rows = 0..self.0.output.height as usize;
+                // SAFETY: `new` proved the lengths; `y` is exclusive, so it is apart from what is read.
+                unsafe { self.0.run(rows, x.as_ptr(), x.as_ptr(), w.as_ptr(), y.as_mut_ptr()) }
+            }
+        }
+
+        impl<$($generics)* const Z: usize, const W: usize> Within<$geometry, Z, W> {
+            /// Asserts that both views stay inside the region and share no element.
+            pub const fn new(geometry: $geometry, x: usize, y: usize) -> Self {
+                assert!(x <= Z && y <= Z, "a view leaves its region");
+                admit(geometry.extent(), Z - x, W, Z - y, 0);
+                assert!(interleaved(x, &geometry.input, y, &geometry.output), "input and output share elements");
+                Within { geometry, x, y }
+            }
+
+            /// Computes the whole output from the input and the weights `w`, both slices of `z`.
+            #[inline(always)]
+            pub fn run(&self, w: &[f32; W], z: &mut [f32; Z]) {
+                let rows = 0..self.geometry.output.height as usize;
+                let z = z.as_mut_ptr();
+                // SAFETY: `new` proved that both views lie inside the region and share no element.
+                unsafe { self.geometry.run(rows, z.add(self.x), z, w.as_ptr(), z.add(self.y)) }
+            }
+        }
+    )+};
+}
+
+weighted_layers! {
+    [const T: usize, const N: usize,] Conv2d<T, N>;
+    [] DepthwiseConv2d;
+    [] Pool2d;
+}
+
+impl<const T: usize, const N: usize, const X: usize, const W: usize, const Y: usize, const R: usize> Layer<Conv2d<T, N>, X, W, Y, R> {
+    /// As `new`, for a convolution with a residual of `R` values.
+    pub const fn with_residual(geometry: Conv2d<T, N>) -> Self {
+        admit(geometry.extent(), X, W, Y, R);
+        Layer(geometry)
+    }
+
+    /// Computes the whole output `y` from `x`, the residual `r` and the weights `w`.
+    #[inline(always)]
+    pub fn run_residual(&self, x: &[f32; X], r: &[f32; R], w: &[f32; W], y: &mut [f32; Y]) {
+        let rows = 0..self.0.output.height as usize;
+        // SAFETY: `with_residual` proved the lengths; `y` is exclusive, so it is apart from what is read.
+        unsafe { self.0.run(rows, x.as_ptr(), r.as_ptr(), w.as_ptr(), y.as_mut_ptr()) }
+    }
+}
+
+macro_rules! unary_layers {
+    ($($geometry:ty;)+) => {$(
+        impl<const X: usize, const Y: usize> Layer<$geometry, X, 0, Y> {
+            /// Asserts that every view stays inside its operand.
+            pub const fn new(geometry: $geometry) -> Self {
+                admit(geometry.extent(), X, 0, Y, 0);
+                Layer(geometry)
+            }
+
+            /// Computes the whole output `y` from `x`.
+            #[inline(always)]
+            pub fn run(&self, x: &[f32; X], y: &mut [f32; Y]) {
+                // SAFETY: `new` proved the lengths; `y` is exclusive, so it is apart from what is read.
+                unsafe { self.0.run(x.as_ptr(), y.as_mut_ptr()) }
+            }
+        }
+    )+};
+}
+
+unary_layers! {
+    Map;
+    Pad;
+    Softmax;
+}
+
+macro_rules! binary_layers {
+    ($($geometry:ty;)+) => {$(
+        impl<const X: usize, const Y: usize, const R: usize> Layer<$geometry, X, 0, Y, R> {
+            /// Asserts that every view stays inside its operand.
+            pub const fn new(geometry: $geometry) -> Self {
+                admit(geometry.extent(), X, 0, Y, R);
+                Layer(geometry)
+            }
+
+            /// Computes the whole output `y` from `x` and `r`.
+            #[inline(always)]
+            pub fn run(&self, x: &[f32; X], r: &[f32; R], y: &mut [f32; Y]) {
+                // SAFETY: `new` proved the lengths; `y` is exclusive, so it is apart from what is read.
+                unsafe { self.0.run(x.as_ptr(), r.as_ptr(), y.as_mut_ptr()) }
+            }
+        }
+    )+};
+}
+
+binary_layers! {
+    Binary;
+    MatMul;
+}

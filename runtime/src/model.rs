@@ -1,0 +1,58 @@
+//! What every generated model offers to code that does not know it by type.
+
+/// Name and shape of a model's input or output, in ONNX's order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TensorInfo {
+    /// The ONNX name.
+    pub name: &'static str,
+    /// Extents, outermost first.
+    pub shape: &'static [usize],
+}
+
+impl TensorInfo {
+    /// The number of elements.
+    pub const fn len(&self) -> usize {
+        let (mut product, mut axis) = (1, 0);
+        while axis < self.shape.len() {
+            product *= self.shape[axis];
+            axis += 1;
+        }
+        product
+    }
+
+    /// Whether there are no elements.
+    pub const fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// An input or output slice is missing or has another length than the model's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LengthError;
+
+impl core::fmt::Display for LengthError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("an input or output has another length than the model's")
+    }
+}
+
+impl core::error::Error for LengthError {}
+
+/// A compiled network behind one interface.
+pub trait Model {
+    /// The inputs, in the order of `run`'s arguments.
+    const INPUTS: &'static [TensorInfo];
+    /// The outputs, in the order of the fields of `Outputs`.
+    const OUTPUTS: &'static [TensorInfo];
+
+    /// Runs once: reads `inputs` and copies the results to `outputs`, both in the order of the constants above.
+    ///
+    /// # Errors
+    /// [`LengthError`] where a slice is missing or has another length; nothing is computed then.
+    fn run_slices(&mut self, inputs: &[&[f32]], outputs: &mut [&mut [f32]]) -> Result<(), LengthError>;
+}
+
+/// Folds the bits of `values` into `seed` (FNV-1a over 32-bit words): equal on every machine that computes the same bits.
+pub fn checksum(seed: u32, values: &[f32]) -> u32 {
+    values.iter().fold(seed ^ 0x811c_9dc5, |hash, value| (hash ^ value.to_bits()).wrapping_mul(0x0100_0193))
+}

@@ -1,0 +1,28 @@
+//! This crate's own source, for tools that write it out beside generated code so that no registry is needed.
+
+/// Path inside the crate and text of every file that a build of the crate needs.
+pub const FILES: &[(&str, &str)] = &[
+    ("src/checked.rs", include_str!("checked.rs")),
+    ("src/f32/activation.rs", include_str!("f32/activation.rs")),
+    ("src/f32/conv2d.rs", include_str!("f32/conv2d.rs")),
+    ("src/f32/depthwise.rs", include_str!("f32/depthwise.rs")),
+    ("src/f32/elementwise.rs", include_str!("f32/elementwise.rs")),
+    ("src/f32/exp.rs", include_str!("f32/exp.rs")),
+    ("src/f32/matmul.rs", include_str!("f32/matmul.rs")),
+    ("src/f32/mod.rs", include_str!("f32/mod.rs")),
+    ("src/f32/pad.rs", include_str!("f32/pad.rs")),
+    ("src/f32/pool.rs", include_str!("f32/pool.rs")),
+    ("src/f32/softmax.rs", include_str!("f32/softmax.rs")),
+    ("src/layer.rs", include_str!("layer.rs")),
+    ("src/lib.rs", include_str!("lib.rs")),
+    ("src/model.rs", include_str!("model.rs")),
+    ("src/source.rs", include_str!("source.rs")),
+    ("src/views.rs", include_str!("views.rs")),
+];
+
+/// A manifest for a copy of the crate that stands alone.
+pub const MANIFEST: &str = concat!(
+    "[package]\nname = \"peleec-runtime\"\nversion = \"",
+    env!("CARGO_PKG_VERSION"),
+    "\"\nedition = \"2024\"\nlicense = \"MIT OR Apache-2.0\"\n\n[features]\nsource = []\n\n[workspace]\n"
+);

@@ -169,4 +169,13 @@ mod tests {
         assert_eq!(Problems::from(unsupported.clone()).exit_code(), 4);
         assert_eq!(Problems(vec![unsupported, Diagnostic::invalid("PL0203", "the nodes form a cycle")]).exit_code(), 3);
     }
+
+    #[test]
+    fn json_leaves_out_what_is_unknown() {
+        let json = serde_json::to_value(Problems::from(Diagnostic::note("PL0209", "dimension `batch` is set to 1"))).unwrap();
+        let expected = serde_json::json!([{
+            "code": "PL0209", "severity": "note", "kind": "advice", "title": "dimension `batch` is set to 1"
+        }]);
+        assert_eq!(json, expected);
+    }
 }

@@ -1,5 +1,8 @@
 //! A way out for operators that peleec does not take: one concrete thing to do.
 
+/// Graph inputs that a suggested command names at most.
+pub(crate) const MAX_CUT_INPUTS: usize = 4;
+
 /// What to do about a node of `op_type` in `domain`; `cut` is a tensor at which the graph could end instead.
 pub(crate) fn way_out(op_type: &str, domain: &str, inputs: &[&str], cut: Option<&str>) -> String {
     known(op_type, domain).map_or_else(|| cut_command(inputs, cut), str::to_owned)
@@ -35,9 +38,10 @@ fn known(op_type: &str, domain: &str) -> Option<&'static str> {
 
 /// A command that ends the graph before the node, where all names can stand in one as they are.
 fn cut_command(inputs: &[&str], cut: Option<&str>) -> String {
-    let plain = |name: &str| !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "._/:-".contains(c));
+    let plain =
+        |name: &str| !name.is_empty() && name.len() <= 100 && name.chars().all(|c| c.is_ascii_alphanumeric() || "._/:-".contains(c));
     match cut {
-        Some(cut) if plain(cut) && !inputs.is_empty() && inputs.iter().all(|name| plain(name)) => {
+        Some(cut) if plain(cut) && (1..=MAX_CUT_INPUTS).contains(&inputs.len()) && inputs.iter().all(|name| plain(name)) => {
             let inputs = inputs.join("', '");
             format!(
                 "cut the graph before it: python -c \"import onnx.utils as u; u.extract_model('model.onnx', 'cut.onnx', ['{inputs}'], ['{cut}'])\""

@@ -1,6 +1,6 @@
 //! One node of the file after another: parsed, its types inferred, computed at once where that is cheap, or added to the graph.
 
-use super::alternatives::way_out;
+use super::alternatives::{MAX_CUT_INPUTS, way_out};
 use super::import::{Entry, Importer, name_of};
 use super::node::{Attribute, NodeView, Operand};
 use super::tensor::{MAX_DIM, MAX_ELEMENTS};
@@ -97,7 +97,8 @@ impl<'a> Importer<'a> {
         if is_default && OPERATORS.iter().any(|(name, _)| *name == op_type) {
             return Ok(());
         }
-        let inputs: Vec<&str> = self.graph.inputs().iter().map(|&id| self.graph.node(id).name.as_str()).collect();
+        let inputs = self.graph.inputs().iter().take(MAX_CUT_INPUTS + 1).map(|&id| self.graph.node(id).name.as_str());
+        let inputs: Vec<&str> = inputs.collect();
         let cut = node.input.iter().map(String::as_str).find(|name| self.operand(name).is_some_and(|operand| operand.value.is_none()));
         let help = way_out(op_type, domain, &inputs, cut);
         let supported = "the operators that `peleec ops` lists";

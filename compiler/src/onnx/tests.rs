@@ -115,6 +115,30 @@ fn control_flow_and_other_domains_are_refused_unseen() {
 }
 
 #[test]
+fn an_output_that_is_not_computed_may_be_named_but_not_read() {
+    let mut model = conv_relu();
+    model.node("Dropout", "/drop", &["c"], &["d", "mask"], &[]).output("d", &TensorType::f32([1, 3, 4, 4]));
+    assert!(read(model.finish()).is_ok());
+    model.node("Identity", "/read", &["mask"], &["m"], &[]);
+    assert_eq!(codes(&read(model.finish())), ["PL0209", "PL0305"]);
+}
+
+#[test]
+fn a_shape_computed_from_another_shape_is_known_and_one_from_data_is_not() {
+    let mut model = conv_relu();
+    model
+        .node("Shape", "/shape", &["c"], &["s"], &[])
+        .node("Reshape", "/same", &["c", "s"], &["r"], &[])
+        .output("r", &TensorType::f32([1, 3, 4, 4]));
+    let (graph, _) = read(model.finish()).unwrap();
+    assert_eq!(graph.ty(graph.outputs()[1].source).shape[..], [1, 3, 4, 4]);
+    model.input("wanted", &TensorType::new(DType::I64, [2])).node("Reshape", "/run", &["c", "wanted"], &["q"], &[]);
+    let problems = read(model.finish()).unwrap_err();
+    assert_eq!((problems.0[1].code, problems.exit_code()), ("PL0304", 4));
+    assert_eq!(problems.0[1].inputs[1].description, "i64[2]");
+}
+
+#[test]
 fn names_are_defined_once_and_before_use() {
     let mut model = conv_relu();
     model.node("Relu", "/again", &["c"], &["y"], &[]).node("Relu", "/lost", &["nowhere"], &["l"], &[]);
@@ -216,6 +240,18 @@ fn bombs_are_refused_quickly() {
     assert_eq!(codes(&read([0x3a, 0].repeat(5 << 20))), ["PL0102"]);
     assert_eq!(codes(&read(vec![0x0b; 300_000])), ["PL0101"]);
     assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
+}
+
+#[test]
+fn thousands_of_inputs_and_refused_nodes_take_no_time() {
+    let start = Instant::now();
+    let mut model = conv_relu();
+    for index in 0..20_000 {
+        let name = format!("n{index}");
+        model.input(&format!("in{index}"), &TensorType::f32([1])).node("Nope", &name, &["c"], &[&name], &[]);
+    }
+    assert_eq!(codes(&read(model.finish())).len(), 20_001);
+    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
 }
 
 #[test]

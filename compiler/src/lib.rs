@@ -11,7 +11,6 @@
 //! and in the firmware `mod pelee { include!(concat!(env!("OUT_DIR"), "/pelee.rs")); }`.
 //!
 //! The first place to read is [`compile`]: the stages on one screen. `ARCHITECTURE.md` has a paragraph for each.
-#![allow(dead_code, unused_imports, reason = "under construction")]
 
 mod builder;
 mod compilation;
@@ -33,7 +32,7 @@ pub mod zoo;
 
 pub use builder::Builder;
 pub use compilation::Compilation;
-pub use diagnostics::{Diagnostic, Problems};
+pub use diagnostics::{Diagnostic, InputRef, Kind, NodeRef, Problems, Severity, render};
 pub use emit::files::File;
 pub use error::Error;
 pub use ir::{DType, Graph, Shape, Tensor, TensorType};
@@ -73,14 +72,18 @@ pub fn compile_observed(model: &ModelFile, options: &Options, after: impl FnMut(
     })
 }
 
-/// A graph with what is said of the file.
-struct Imported {
-    graph: Graph,
-    notes: Vec<Diagnostic>,
-    nodes: usize,
+/// A graph as imported, with what is said of the file.
+pub struct Imported {
+    /// The graph before any pass.
+    pub graph: Graph,
+    /// Warnings and notes.
+    pub notes: Vec<Diagnostic>,
+    /// How many operators it has.
+    pub nodes: usize,
 }
 
-fn import(model: &ModelFile, options: &Options) -> Result<Imported, Problems> {
+/// Reads a model without compiling it.
+pub fn import(model: &ModelFile, options: &Options) -> Result<Imported, Problems> {
     let choices = onnx::import::ImportOptions { input_dims: options.input_dims.clone(), allow_external: options.allow_external };
     let (graph, notes) = onnx::import::import(model.shared(), &choices, model.folder())?;
     let nodes = graph.ids().into_iter().filter(|&id| graph.op(id).is_some()).count();

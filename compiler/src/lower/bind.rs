@@ -226,8 +226,8 @@ macro_rules! with_tile {
                 let $conv = $geometry.retiled::<4, 16>();
                 $body
             }
-            (8, 32) => {
-                let $conv = $geometry.retiled::<8, 32>();
+            (6, 16) => {
+                let $conv = $geometry.retiled::<6, 16>();
                 $body
             }
             _ => {

@@ -2,7 +2,8 @@ fn main() {
     let path = std::env::args().nth(1).unwrap();
     let model = peleec::ModelFile::read(std::path::Path::new(&path)).unwrap();
     let t = std::time::Instant::now();
-    let c = peleec::compile(&model, &Default::default()).map_err(|e| println!("{e}")).unwrap();
+    let mut o = peleec::Options::default(); if let Some(t) = std::env::args().nth(2) { o.target = t.parse().unwrap(); }
+    let c = peleec::compile(&model, &o).map_err(|e| println!("{e}")).unwrap();
     println!("compile {:?}", t.elapsed());
     let r = c.report();
     println!(

@@ -37,11 +37,10 @@ pub use emit::files::File;
 pub use error::Error;
 pub use ir::{DType, Graph, Shape, Tensor, TensorType};
 pub use model_file::ModelFile;
-pub use onnx::{read_tensor, write_tensor};
+pub use onnx::{TensorError, read_tensor, write_tensor};
 pub use ops::OpError;
 pub use options::{FLAGS, Flag, OptionError, Options};
-use report::PassReport;
-pub use report::Report;
+pub use report::{BufferReport, InputReport, LayerReport, OutputReport, PassReport, RangeReport, Report};
 pub use target::{Target, UnknownTarget};
 
 /// Compiles a model: bytes, graph, steps, plan, layers.
@@ -84,8 +83,8 @@ pub struct Imported {
 
 /// Reads a model without compiling it.
 pub fn import(model: &ModelFile, options: &Options) -> Result<Imported, Problems> {
-    let choices = onnx::import::ImportOptions { input_dims: options.input_dims.clone(), allow_external: options.allow_external };
-    let (graph, notes) = onnx::import::import(model.shared(), &choices, model.folder())?;
+    let choices = onnx::ImportOptions { input_dims: options.input_dims.clone(), allow_external: options.allow_external };
+    let (graph, notes) = onnx::import(model.shared(), &choices, model.folder())?;
     let nodes = graph.ids().into_iter().filter(|&id| graph.op(id).is_some()).count();
     Ok(Imported { graph, notes, nodes })
 }

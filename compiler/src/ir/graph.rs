@@ -256,12 +256,10 @@ impl Graph {
         }
     }
 
-    /// Takes `id` out of the graph: what read its first output reads its first input.
-    pub(crate) fn bypass(&mut self, id: NodeId) {
-        if let Some(input) = self.input(id, 0) {
-            self.replace_uses(Source { node: id, slot: 0 }, input);
-            self.net.remove_node(id);
-        }
+    /// Takes `id` out of the graph: what read its first output reads `source`.
+    pub(crate) fn bypass(&mut self, id: NodeId, source: Source) {
+        self.replace_uses(Source { node: id, slot: 0 }, source);
+        self.net.remove_node(id);
     }
 
     /// Merges `consumer`, the sole reader of `producer`, into `producer`, which takes over its output and its place in the chain.

@@ -1,20 +1,30 @@
-//! Recomputes the types of every value from the inputs and constants, by asking the operators.
+//! The types of an operator's outputs, by asking the operator.
 
-use super::graph::{Content, Graph};
+use super::graph::{Content, Graph, NodeId, Source};
+use super::tensor::TensorType;
 use crate::ops::OpError;
 
 impl Graph {
-    /// Sets every operator's output types; the first operator that refuses is named.
-    pub(crate) fn infer(&mut self) -> Result<(), (String, OpError)> {
-        for id in self.ids() {
-            let Content::Op(op) = &self.node(id).content else { continue };
-            let inputs = self.node_inputs(id);
-            let types: Vec<_> = inputs.iter().map(|source| source.map(|s| self.ty(s))).collect();
-            let inferred = op.infer(&types).map_err(|error| (self.node(id).name.clone(), error))?;
-            for (value, ty) in self.node_mut(id).outputs.iter_mut().zip(inferred) {
-                value.ty = ty;
+    /// The types that node `id` gives its outputs from those of its inputs.
+    pub(crate) fn infer(&self, id: NodeId) -> Result<Vec<TensorType>, OpError> {
+        match &self.node(id).content {
+            Content::Input => Ok(vec![self.ty(Source { node: id, slot: 0 }).clone()]),
+            Content::Constant(tensor) => Ok(vec![tensor.ty()]),
+            Content::Op(op) => {
+                let sources = self.node_inputs(id);
+                let types: Vec<_> = sources.iter().map(|source| source.map(|s| self.ty(s))).collect();
+                op.infer(&types)
             }
         }
-        Ok(())
+    }
+
+    /// Multiply-accumulates of one inference, by ONNX's meaning of every operator.
+    pub fn macs(&self) -> u64 {
+        let macs = |id: NodeId| {
+            let sources = self.node_inputs(id);
+            let types: Vec<_> = sources.iter().map(|source| source.map(|s| self.ty(s))).collect();
+            self.op(id).map_or(0, |op| op.macs(&types))
+        };
+        self.ids().into_iter().map(macs).sum()
     }
 }

@@ -12,6 +12,6 @@ pub(crate) mod text;
 pub(crate) mod verify;
 
 pub use graph::Graph;
-pub(crate) use graph::{Content, GraphOutput, Node, NodeId, Source, Value};
+pub(crate) use graph::{Content, NodeId, Source, Value};
 pub use tensor::{DType, Shape, Tensor, TensorType};
-pub(crate) use tensor::{Data, ravel, unravel};
+pub(crate) use tensor::Data;

@@ -5,7 +5,7 @@
 //! - Every operator accepts the types of its inputs, and the types it infers are the ones its outputs carry.
 //! - Every constant's slot has the constant's type; every input and output names a node that is there.
 
-use super::graph::{Content, Graph, NodeId, Source};
+use super::graph::{Graph, NodeId, Source};
 
 impl Graph {
     /// Every rule that the graph breaks, in words; empty for a valid graph.
@@ -32,27 +32,15 @@ impl Graph {
 
     fn verify_node(&self, id: NodeId, faults: &mut Vec<String>) {
         let node = self.node(id);
+        if let Some(source) = self.node_inputs(id).iter().flatten().find(|source| !self.has(**source)) {
+            faults.push(format!("`{}` reads slot {} of a node without it", node.name, source.slot));
+            return;
+        }
         let carried: Vec<_> = node.outputs.iter().map(|value| value.ty.clone()).collect();
-        match &node.content {
-            Content::Input => {}
-            Content::Constant(tensor) => {
-                if carried != [tensor.ty()] {
-                    faults.push(format!("constant `{}` is {} but carries {carried:?}", node.name, tensor.ty()));
-                }
-            }
-            Content::Op(op) => {
-                let sources = self.node_inputs(id);
-                if let Some(source) = sources.iter().flatten().find(|source| !self.has(**source)) {
-                    faults.push(format!("`{}` reads slot {} of a node without it", node.name, source.slot));
-                    return;
-                }
-                let types: Vec<_> = sources.iter().map(|source| source.map(|s| self.ty(s))).collect();
-                match op.infer(&types) {
-                    Ok(inferred) if inferred[..] == carried[..] => {}
-                    Ok(inferred) => faults.push(format!("`{}` infers {inferred:?} but carries {carried:?}", node.name)),
-                    Err(error) => faults.push(format!("`{}` refuses its inputs: {error}", node.name)),
-                }
-            }
+        match self.infer(id) {
+            Ok(inferred) if inferred[..] == carried[..] => {}
+            Ok(inferred) => faults.push(format!("`{}` infers {inferred:?} but carries {carried:?}", node.name)),
+            Err(error) => faults.push(format!("`{}` refuses its inputs: {error}", node.name)),
         }
     }
 }

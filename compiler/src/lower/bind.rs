@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use peleec_runtime::{
-    Binary, Conv2d, DepthwiseConv2d, Extent, MAX_RANK, Map, MatMul, Operands, Pad, Pixels, Place, Pool2d, PoolKind, RegionError, Softmax,
+    Binary, Conv2d, DepthwiseConv2d, Extent, Map, MatMul, Operands, Pad, Pixels, Place, Pool2d, PoolKind, RegionError, Softmax,
     run_checked,
 };
 
@@ -294,6 +294,3 @@ impl Region {
         }
     }
 }
-
-/// The most dimensions of a tensor that is computed at run time.
-pub(crate) const RANK_LIMIT: usize = MAX_RANK;

@@ -46,8 +46,8 @@ fn value(
             let tensor = proto.t.as_ref().ok_or_else(|| invalid(format!("attribute `{name}` is a tensor without a value")))?;
             Attribute::Tensor(stored(tensor)?)
         }
-        kind::GRAPH => Attribute::Other("graph"),
-        kind::STRINGS => Attribute::Other("strings"),
+        kind::GRAPH => Attribute::Other("a graph"),
+        kind::STRINGS => Attribute::Other("a list of strings"),
         _ => Attribute::Other("of another kind"),
     })
 }
@@ -68,6 +68,6 @@ fn guessed_kind(proto: &AttributeProto) -> i32 {
 fn text(proto: &AttributeProto) -> Attribute {
     match std::str::from_utf8(proto.s.as_deref().unwrap_or_default()) {
         Ok(text) => Attribute::String(text.to_owned()),
-        Err(_) => Attribute::Other("bytes"),
+        Err(_) => Attribute::Other("bytes that are no text"),
     }
 }

@@ -21,11 +21,11 @@ pub(crate) const OPSETS: std::ops::RangeInclusive<i64> = 7..=28;
 
 /// What the user decides about reading a model.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct ImportOptions {
+pub(crate) struct ImportOptions {
     /// Extents for symbolic dimensions, by name. A dimension without a name is called `INPUT.AXIS`.
-    pub input_dims: BTreeMap<String, usize>,
+    pub(crate) input_dims: BTreeMap<String, usize>,
     /// Whether the model may name files beside it that hold its weights.
-    pub allow_external: bool,
+    pub(crate) allow_external: bool,
 }
 
 /// Imports a model file. `model_dir` is the folder it was read from, for external data.

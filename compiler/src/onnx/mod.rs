@@ -7,7 +7,7 @@ mod alternatives;
 mod attributes;
 mod constants;
 mod external;
-pub(crate) mod import;
+mod import;
 mod inputs;
 pub(crate) mod node;
 mod nodes;
@@ -18,9 +18,8 @@ pub(crate) mod tensor;
 mod wire;
 pub(crate) mod write;
 
-pub use import::ImportOptions;
-pub(crate) use import::import;
 pub use tensor::{TensorError, read_tensor, write_tensor};
+pub(crate) use import::{ImportOptions, import};
 
 #[cfg(test)]
 mod tests;

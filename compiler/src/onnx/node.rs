@@ -68,7 +68,7 @@ impl<'a> NodeView<'a> {
         match self.attributes.get(name) {
             None => Ok(None),
             Some(Attribute::Int(value)) => Ok(Some(*value)),
-            Some(_) => Err(wrong_kind(name, "an integer")),
+            Some(other) => Err(wrong_kind(name, "an integer", other)),
         }
     }
 
@@ -76,7 +76,7 @@ impl<'a> NodeView<'a> {
         match self.attributes.get(name) {
             None => Ok(None),
             Some(Attribute::Ints(values)) => Ok(Some(values)),
-            Some(_) => Err(wrong_kind(name, "a list of integers")),
+            Some(other) => Err(wrong_kind(name, "a list of integers", other)),
         }
     }
 
@@ -84,7 +84,7 @@ impl<'a> NodeView<'a> {
         match self.attributes.get(name) {
             None => Ok(None),
             Some(Attribute::Float(value)) => Ok(Some(*value)),
-            Some(_) => Err(wrong_kind(name, "a float")),
+            Some(other) => Err(wrong_kind(name, "a float", other)),
         }
     }
 
@@ -92,7 +92,7 @@ impl<'a> NodeView<'a> {
         match self.attributes.get(name) {
             None => Ok(None),
             Some(Attribute::String(value)) => Ok(Some(value)),
-            Some(_) => Err(wrong_kind(name, "a string")),
+            Some(other) => Err(wrong_kind(name, "a string", other)),
         }
     }
 
@@ -100,11 +100,20 @@ impl<'a> NodeView<'a> {
         match self.attributes.get(name) {
             None => Ok(None),
             Some(Attribute::Tensor(value)) => Ok(Some(value)),
-            Some(_) => Err(wrong_kind(name, "a tensor")),
+            Some(other) => Err(wrong_kind(name, "a tensor", other)),
         }
     }
 }
 
-fn wrong_kind(name: &str, wanted: &str) -> OpError {
-    OpError::new(format!("attribute `{name}` is not {wanted}"))
+fn wrong_kind(name: &str, wanted: &str, found: &Attribute) -> OpError {
+    let found = match found {
+        Attribute::Int(_) => "an integer",
+        Attribute::Ints(_) => "a list of integers",
+        Attribute::Float(_) => "a float",
+        Attribute::Floats(_) => "a list of floats",
+        Attribute::String(_) => "a string",
+        Attribute::Tensor(_) => "a tensor",
+        Attribute::Other(kind) => kind,
+    };
+    OpError::new(format!("attribute `{name}` is {found}")).supported(wanted)
 }

@@ -1,8 +1,8 @@
 //! One node of the file after another: parsed, its types inferred, computed at once where that is cheap, or added to the graph.
 
 use super::alternatives::{MAX_CUT_INPUTS, way_out};
-use super::import::{Entry, Importer, name_of};
-use super::node::{Attribute, NodeView, Operand};
+use super::import::{Entry, Importer};
+use super::node::{NodeView, Operand};
 use super::tensor::{MAX_DIM, MAX_ELEMENTS};
 use super::wire::NodeProto;
 use super::{attributes, constants};

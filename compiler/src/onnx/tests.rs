@@ -5,11 +5,19 @@ use std::time::{Duration, Instant};
 use prost::bytes::Bytes;
 
 use super::node::Attribute;
-use super::wire::{AttributeProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, kind};
-use super::write::{Dim, ModelWriter};
+use super::wire::{AttributeProto, Dimension, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, kind};
+use super::write::ModelWriter;
 use super::{ImportOptions, import, read_tensor};
 use crate::diagnostics::{Diagnostic, Problems, Severity};
 use crate::ir::{DType, Graph, Tensor, TensorType};
+
+fn named(name: &str) -> Dimension {
+    Dimension { dim_value: None, dim_param: Some(name.to_owned()) }
+}
+
+fn extent(value: i64) -> Dimension {
+    Dimension { dim_value: Some(value), dim_param: None }
+}
 
 fn read(bytes: impl Into<Bytes>) -> Result<(Graph, Vec<Diagnostic>), Problems> {
     import(bytes.into(), &ImportOptions::default(), None)
@@ -27,7 +35,7 @@ fn codes(result: &Result<(Graph, Vec<Diagnostic>), Problems>) -> Vec<&'static st
 fn conv_relu() -> ModelWriter {
     let mut model = ModelWriter::new("small", 17);
     model
-        .input_dims("x", DType::F32, &[Dim::Named("batch"), Dim::Fixed(2), Dim::Fixed(4), Dim::Fixed(4)])
+        .input_dims("x", DType::F32, &[named("batch"), extent(2), extent(4), extent(4)])
         .initializer("w", &Tensor::f32([3, 2, 3, 3], vec![0.5; 54]).unwrap())
         .initializer("b", &Tensor::f32([3], vec![0.0, 1.0, -1.0]).unwrap())
         .node("Conv", "/conv", &["x", "w", "b"], &["c"], &[("pads", Attribute::Ints(vec![1; 4]))])
@@ -60,7 +68,7 @@ fn a_batch_is_set_by_name() {
 #[test]
 fn other_symbolic_extents_are_errors_that_name_the_flags() {
     let mut model = ModelWriter::new("g", 17);
-    let dims = [Dim::Unknown, Dim::Fixed(3), Dim::Named("height"), Dim::Unknown];
+    let dims = [Dimension::default(), extent(3), named("height"), Dimension::default()];
     model.input_dims("x", DType::F32, &dims).node("Relu", "r", &["x"], &["y"], &[]).output("y", &TensorType::f32([1]));
     let problems = read(model.finish()).unwrap_err();
     let error = &problems.0[1];
@@ -109,7 +117,7 @@ fn every_unsupported_operator_is_listed_and_what_follows_is_not() {
 #[test]
 fn control_flow_and_other_domains_are_refused_unseen() {
     let mut model = conv_relu();
-    model.node("If", "/if", &["c"], &["a"], &[("then_branch", Attribute::Other("graph"))]).node("FusedConv", "/f", &["c"], &["f"], &[]);
+    model.node("If", "/if", &["c"], &["a"], &[("then_branch", Attribute::Other("a graph"))]).node("FusedConv", "/f", &["c"], &["f"], &[]);
     model.graph.node[3].domain = Some("com.microsoft".to_owned());
     assert_eq!(codes(&read(model.finish())), ["PL0209", "PL0301", "PL0302"]);
 }

@@ -13,14 +13,6 @@ use crate::ir::{DType, Tensor, TensorType};
 /// The version of the file format that is written; it goes with operator sets up to 18.
 const IR_VERSION: i64 = 8;
 
-/// An extent in a declared shape.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Dim<'a> {
-    Fixed(usize),
-    Named(&'a str),
-    Unknown,
-}
-
 /// A model under construction. Nothing is checked: tests write broken files too.
 #[derive(Clone, Debug)]
 pub(crate) struct ModelWriter {
@@ -36,18 +28,19 @@ impl ModelWriter {
     }
 
     pub(crate) fn input(&mut self, name: &str, ty: &TensorType) -> &mut Self {
-        self.graph.input.push(value_info(name, ty.dtype, &fixed(ty)));
+        self.graph.input.push(value_info(name, ty.dtype, fixed(ty)));
         self
     }
 
-    /// An input whose extents may be symbolic.
-    pub(crate) fn input_dims(&mut self, name: &str, dtype: DType, dims: &[Dim<'_>]) -> &mut Self {
-        self.graph.input.push(value_info(name, dtype, dims));
+    /// An input with the given extents, named or unknown ones among them.
+    #[cfg(test)]
+    pub(crate) fn input_dims(&mut self, name: &str, dtype: DType, dims: &[Dimension]) -> &mut Self {
+        self.graph.input.push(value_info(name, dtype, dims.to_vec()));
         self
     }
 
     pub(crate) fn output(&mut self, name: &str, ty: &TensorType) -> &mut Self {
-        self.graph.output.push(value_info(name, ty.dtype, &fixed(ty)));
+        self.graph.output.push(value_info(name, ty.dtype, fixed(ty)));
         self
     }
 
@@ -89,17 +82,12 @@ impl ModelWriter {
     }
 }
 
-fn fixed(ty: &TensorType) -> Vec<Dim<'static>> {
-    ty.shape.iter().map(|&dim| Dim::Fixed(dim)).collect()
+fn fixed(ty: &TensorType) -> Vec<Dimension> {
+    ty.shape.iter().map(|&dim| Dimension { dim_value: Some(dim as i64), dim_param: None }).collect()
 }
 
-fn value_info(name: &str, dtype: DType, dims: &[Dim<'_>]) -> ValueInfoProto {
-    let dimension = |dim: &Dim<'_>| match *dim {
-        Dim::Fixed(extent) => Dimension { dim_value: Some(extent as i64), dim_param: None },
-        Dim::Named(name) => Dimension { dim_value: None, dim_param: Some(name.to_owned()) },
-        Dim::Unknown => Dimension::default(),
-    };
-    let shape = TensorShapeProto { dim: dims.iter().map(dimension).collect() };
+fn value_info(name: &str, dtype: DType, dim: Vec<Dimension>) -> ValueInfoProto {
+    let shape = TensorShapeProto { dim };
     let tensor_type = TensorTypeProto { elem_type: Some(code(dtype)), shape: Some(shape) };
     ValueInfoProto { name: Some(name.to_owned()), r#type: Some(TypeProto { tensor_type: Some(tensor_type) }) }
 }

@@ -2,7 +2,7 @@
 
 use super::operands::output;
 use super::{OpError, Operator};
-use crate::ir::{Data, Shape, Tensor, TensorType};
+use crate::ir::{Shape, Tensor, TensorType};
 use crate::onnx::node::{Attribute, NodeView};
 
 /// The most elements that `ConstantOfShape` may ask for.

@@ -92,8 +92,6 @@ impl ReduceMean {
 
 #[cfg(test)]
 mod tests {
-    use super::ReduceMean;
-    use crate::ir::Shape;
     use crate::ops::case::{Case, floats};
 
     const SIX: [f32; 6] = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0];

@@ -17,8 +17,7 @@ pub(crate) fn eliminate_identity(graph: &mut Graph) -> usize {
         if graph.ty(kept) != graph.ty(output) || (is_input && graph.is_output(output)) {
             continue;
         }
-        graph.replace_uses(output, kept);
-        graph.remove(id);
+        graph.bypass(id, kept);
         removed += 1;
     }
     removed

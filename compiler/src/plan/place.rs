@@ -20,6 +20,11 @@ pub(crate) struct Lifetime {
 }
 
 impl Lifetime {
+    /// Steps from the first to the last.
+    fn length(&self) -> usize {
+        self.last - self.first + 1
+    }
+
     /// Whether two buffers are ever alive together.
     pub(crate) fn meets(&self, other: &Lifetime) -> bool {
         self.first <= other.last && other.first <= self.last
@@ -64,14 +69,16 @@ pub(crate) fn live_bound(lifetimes: &[Lifetime]) -> usize {
         .unwrap_or(0) as usize
 }
 
+/// What a greedy placement sorts by; the largest comes first.
+type Key = fn(&Lifetime) -> (usize, usize);
+
 /// An offset for every buffer, and the size of the arena. Greedy under several keys, the best kept.
 pub(crate) fn place(lifetimes: &[Lifetime]) -> (Vec<usize>, usize) {
-    let length = |life: &Lifetime| life.last - life.first + 1;
-    let keys: [&dyn Fn(&Lifetime) -> (usize, usize); 4] = [
-        &|life| (life.size, length(life)),
-        &|life| (length(life), life.size),
-        &|life| (life.size.saturating_mul(length(life)), life.size),
-        &|life| (usize::MAX - life.first, life.size),
+    let keys: [Key; 4] = [
+        |life| (life.size, life.length()),
+        |life| (life.length(), life.size),
+        |life| (life.size.saturating_mul(life.length()), life.size),
+        |life| (usize::MAX - life.first, life.size),
     ];
     let placements = keys.iter().map(|key| {
         let mut turns: Vec<usize> = (0..lifetimes.len()).collect();

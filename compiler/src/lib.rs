@@ -40,7 +40,7 @@ pub use model_file::ModelFile;
 pub use onnx::{TensorError, read_tensor, write_tensor};
 pub use ops::OpError;
 pub use options::{FLAGS, Flag, OptionError, Options};
-pub use report::{BufferReport, InputReport, LayerReport, OutputReport, PassReport, RangeReport, Report};
+pub use report::{BufferReport, InputReport, LayerReport, OutputReport, PassReport, RangeReport, Report, memory_map};
 pub use target::{Target, UnknownTarget};
 
 /// Compiles a model: bytes, graph, steps, plan, layers.

@@ -13,5 +13,5 @@ pub(crate) mod verify;
 
 pub use graph::Graph;
 pub(crate) use graph::{Content, NodeId, Source, Value};
-pub use tensor::{DType, Shape, Tensor, TensorType};
 pub(crate) use tensor::Data;
+pub use tensor::{DType, Shape, Tensor, TensorType};

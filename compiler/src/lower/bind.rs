@@ -3,8 +3,7 @@
 use std::ops::Range;
 
 use peleec_runtime::{
-    Binary, Conv2d, DepthwiseConv2d, Extent, Map, MatMul, Operands, Pad, Pixels, Place, Pool2d, PoolKind, RegionError, Softmax,
-    run_checked,
+    Binary, Conv2d, DepthwiseConv2d, Extent, Map, MatMul, Operands, Pad, Pixels, Place, Pool2d, PoolKind, RegionError, Softmax, run_checked,
 };
 
 use super::kernel::Kernel;

@@ -18,8 +18,8 @@ pub(crate) mod tensor;
 mod wire;
 pub(crate) mod write;
 
-pub use tensor::{TensorError, read_tensor, write_tensor};
 pub(crate) use import::{ImportOptions, import};
+pub use tensor::{TensorError, read_tensor, write_tensor};
 
 #[cfg(test)]
 mod tests;

@@ -2,7 +2,10 @@ fn main() {
     let path = std::env::args().nth(1).unwrap();
     let model = peleec::ModelFile::read(std::path::Path::new(&path)).unwrap();
     let t = std::time::Instant::now();
-    let mut o = peleec::Options::default(); if let Some(t) = std::env::args().nth(2) { o.target = t.parse().unwrap(); }
+    let mut o = peleec::Options::default();
+    if let Some(t) = std::env::args().nth(2) {
+        o.target = t.parse().unwrap();
+    }
     let c = peleec::compile(&model, &o).map_err(|e| println!("{e}")).unwrap();
     println!("compile {:?}", t.elapsed());
     let r = c.report();
@@ -38,5 +41,6 @@ fn main() {
             .fold(0.0f32, |m, v| if v.is_nan() { f32::INFINITY } else { m.max(v) });
         println!("output {i} {} worst {worst}", o.shape());
     }
+    std::fs::write("/tmp/gen/map.svg", peleec::memory_map(&r)).unwrap();
     c.write(std::path::Path::new("/tmp/gen")).unwrap();
 }

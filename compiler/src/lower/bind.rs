@@ -225,8 +225,8 @@ macro_rules! with_tile {
                 let $conv = $geometry.retiled::<4, 16>();
                 $body
             }
-            (6, 16) => {
-                let $conv = $geometry.retiled::<6, 16>();
+            (10, 16) => {
+                let $conv = $geometry.retiled::<10, 16>();
                 $body
             }
             _ => {

@@ -3,6 +3,7 @@
 use core::ops::Range;
 
 use super::activation::Activation;
+use crate::lanes::{add, multiply_add};
 use crate::views::{Extent, Pixels, small, window_fits};
 
 /// Geometry of a convolution whose register tile is `T` pixels by `N` output channels.
@@ -249,10 +250,7 @@ unsafe fn accumulate<const P: usize, const N: usize, const DENSE: bool>(
         unsafe {
             let weights = *w.add(ci * N).cast::<[f32; N]>();
             for p in 0..P {
-                let value = *pixels[p].add(ci * channel);
-                for n in 0..N {
-                    sums[p][n] += value * weights[n];
-                }
+                multiply_add(&mut sums[p], *pixels[p].add(ci * channel), &weights);
             }
         }
     }
@@ -264,9 +262,16 @@ unsafe fn accumulate<const P: usize, const N: usize, const DENSE: bool>(
 #[inline(always)]
 unsafe fn add_residual<const P: usize, const N: usize>(acc: &mut [[f32; N]; P], r: *const f32, map: &Pixels, valid: usize) {
     for (p, sums) in acc.iter_mut().enumerate() {
-        for (n, sum) in sums.iter_mut().enumerate().take(valid) {
-            // SAFETY: the caller's contract.
-            *sum += unsafe { *r.add(p * map.pixel as usize + n * map.channel as usize) };
+        let r = r.wrapping_add(p * map.pixel as usize);
+        // SAFETY: the caller's contract.
+        unsafe {
+            if valid == N && map.channel == 1 {
+                add(sums, &*r.cast::<[f32; N]>());
+            } else {
+                for (n, sum) in sums.iter_mut().enumerate().take(valid) {
+                    *sum += *r.add(n * map.channel as usize);
+                }
+            }
         }
     }
 }

@@ -16,6 +16,7 @@ pub const FILES: &[(&str, &str)] = &[
     ("src/lanes/avx.rs", include_str!("lanes/avx.rs")),
     ("src/lanes/avx512.rs", include_str!("lanes/avx512.rs")),
     ("src/lanes/mod.rs", include_str!("lanes/mod.rs")),
+    ("src/lanes/neon.rs", include_str!("lanes/neon.rs")),
     ("src/lanes/plain.rs", include_str!("lanes/plain.rs")),
     ("src/layer.rs", include_str!("layer.rs")),
     ("src/lib.rs", include_str!("lib.rs")),

@@ -106,8 +106,8 @@ fn conv2d_gives_the_bits_of_its_definition_under_every_tile() {
     convolutions::<2, 8>();
     convolutions::<4, 4>();
     convolutions::<4, 8>();
-    convolutions::<4, 16>();
-    convolutions::<10, 16>();
+    convolutions::<5, 16>();
+    convolutions::<12, 16>();
 }
 
 #[test]

@@ -13,7 +13,12 @@ mod avx;
 #[cfg(all(target_arch = "x86_64", target_feature = "avx", not(target_feature = "avx512f")))]
 pub(crate) use avx::{add, multiply_add, relu};
 
-#[cfg(not(all(target_arch = "x86_64", target_feature = "avx")))]
+#[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
+mod neon;
+#[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
+pub(crate) use neon::{add, multiply_add, relu};
+
+#[cfg(not(any(all(target_arch = "x86_64", target_feature = "avx"), all(target_arch = "aarch64", target_feature = "neon"))))]
 pub(crate) use plain::{add, multiply_add, relu};
 
 mod plain;

@@ -44,6 +44,24 @@ pub(crate) fn add<const N: usize>(acc: &mut [f32; N], r: &[f32; N]) {
     }
 }
 
+/// The greater of `acc` and `r`, lane by lane; `acc` where neither is, since `max` gives its second operand for NaN and for zeros.
+#[inline(always)]
+pub(crate) fn max<const N: usize>(acc: &mut [f32; N], r: &[f32; N]) {
+    let mut n = 0;
+    // SAFETY: as above.
+    unsafe {
+        while n + LANES <= N {
+            let value = _mm256_max_ps(_mm256_loadu_ps(r.as_ptr().add(n)), _mm256_loadu_ps(acc.as_ptr().add(n)));
+            _mm256_storeu_ps(acc.as_mut_ptr().add(n), value);
+            n += LANES;
+        }
+    }
+    while n < N {
+        acc[n] = if r[n] > acc[n] { r[n] } else { acc[n] };
+        n += 1;
+    }
+}
+
 /// Negative lanes become zero; NaN and -0.0 pass, since `max` gives its second operand for both.
 #[inline(always)]
 pub(crate) fn relu<const N: usize>(acc: &mut [f32; N]) {

@@ -1,4 +1,4 @@
-//! Vectors of the machine that the crate is built for, behind three functions over arrays of lanes.
+//! Vectors of the machine that the crate is built for, behind four functions over arrays of lanes.
 //!
 //! A file an instruction set; `plain` is the twin that serves every machine and gives the same bits. Kernels are written once over
 //! these functions, so that speed does not hang on what the auto-vectoriser makes of a loop.
@@ -6,20 +6,20 @@
 #[cfg(all(target_arch = "x86_64", target_feature = "avx512f"))]
 mod avx512;
 #[cfg(all(target_arch = "x86_64", target_feature = "avx512f"))]
-pub(crate) use avx512::{add, multiply_add, relu};
+pub(crate) use avx512::{add, max, multiply_add, relu};
 
 #[cfg(all(target_arch = "x86_64", target_feature = "avx", not(target_feature = "avx512f")))]
 mod avx;
 #[cfg(all(target_arch = "x86_64", target_feature = "avx", not(target_feature = "avx512f")))]
-pub(crate) use avx::{add, multiply_add, relu};
+pub(crate) use avx::{add, max, multiply_add, relu};
 
 #[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
 mod neon;
 #[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
-pub(crate) use neon::{add, multiply_add, relu};
+pub(crate) use neon::{add, max, multiply_add, relu};
 
 #[cfg(not(any(all(target_arch = "x86_64", target_feature = "avx"), all(target_arch = "aarch64", target_feature = "neon"))))]
-pub(crate) use plain::{add, multiply_add, relu};
+pub(crate) use plain::{add, max, multiply_add, relu};
 
 mod plain;
 
@@ -52,6 +52,9 @@ mod tests {
             same_bits(a, b);
             super::add(&mut a, &other);
             plain::add(&mut b, &other);
+            same_bits(a, b);
+            super::max(&mut a, &values(seed + 2000));
+            plain::max(&mut b, &values(seed + 2000));
             same_bits(a, b);
             super::relu(&mut a);
             plain::relu(&mut b);

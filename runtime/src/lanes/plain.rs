@@ -18,6 +18,15 @@ pub(crate) fn add<const N: usize>(acc: &mut [f32; N], r: &[f32; N]) {
     }
 }
 
+/// The greater of `acc` and `r`, lane by lane; `acc` where neither is.
+#[inline(always)]
+#[cfg_attr(not(test), allow(dead_code, reason = "a machine with vectors of its own uses it in tests only"))]
+pub(crate) fn max<const N: usize>(acc: &mut [f32; N], r: &[f32; N]) {
+    for n in 0..N {
+        acc[n] = if r[n] > acc[n] { r[n] } else { acc[n] };
+    }
+}
+
 /// Negative lanes become zero; NaN and -0.0 pass.
 #[inline(always)]
 #[cfg_attr(not(test), allow(dead_code, reason = "a machine with vectors of its own uses it in tests only"))]

@@ -58,12 +58,17 @@ impl Onnx {
 
     /// An initializer of values between -1 and 1 that follow from its name.
     pub fn weights(&mut self, name: &str, dims: &[usize]) -> String {
+        self.scaled_weights(name, dims, 1.0)
+    }
+
+    /// An initializer of values between `-scale` and `scale` that follow from its name.
+    fn scaled_weights(&mut self, name: &str, dims: &[usize], scale: f32) -> String {
         let mut state = name.bytes().fold(0x811c_9dc5u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)) | 1;
         let mut next = || {
             state ^= state << 13;
             state ^= state >> 17;
             state ^= state << 5;
-            state as f32 / u32::MAX as f32 * 2.0 - 1.0
+            (state as f32 / u32::MAX as f32 * 2.0 - 1.0) * scale
         };
         let values: Vec<f32> = (0..dims.iter().product()).map(|_| next()).collect();
         self.floats(name, dims, &values)
@@ -101,9 +106,10 @@ impl Onnx {
         name.to_owned()
     }
 
-    /// A convolution with seeded weights `[filters, depth, kernel height, kernel width]` and bias.
-    pub fn conv(&mut self, name: &str, x: &str, weights: [usize; 4], attributes: &[(&str, Attr<'_>)]) -> String {
-        let w = self.weights(&format!("{name}.weight"), &weights);
+    /// A convolution with seeded weights `[filters, depth, kernel..]` and bias, whose results are about as large as its input.
+    pub fn conv(&mut self, name: &str, x: &str, weights: &[usize], attributes: &[(&str, Attr<'_>)]) -> String {
+        let fan_in: usize = weights[1..].iter().product();
+        let w = self.scaled_weights(&format!("{name}.weight"), weights, (3.0 / fan_in as f32).sqrt());
         let b = self.weights(&format!("{name}.bias"), &weights[..1]);
         self.op("Conv", name, &[x, &w, &b], attributes)
     }

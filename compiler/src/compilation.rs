@@ -92,8 +92,12 @@ impl Compilation {
 
     /// Name and shape of every input.
     pub fn inputs(&self) -> Vec<(String, Shape)> {
-        let value = |&node| self.graph.value(Source { node, slot: 0 });
-        self.graph.inputs().iter().map(value).map(|value| (value.name.clone(), value.ty.shape.clone())).collect()
+        self.graph.input_shapes()
+    }
+
+    /// Name and shape of every output.
+    pub fn output_shapes(&self) -> Vec<(String, Shape)> {
+        self.outputs().into_iter().map(|(name, shape, _)| (name.to_owned(), shape.clone())).collect()
     }
 
     /// Name, shape and first element in the arena of every output.

@@ -18,6 +18,8 @@ mod diagnostics;
 mod emit;
 mod error;
 mod execute;
+#[cfg(feature = "cli")]
+pub mod harness;
 mod ir;
 mod lower;
 mod model_file;
@@ -33,13 +35,14 @@ pub mod zoo;
 pub use builder::Builder;
 pub use compilation::Compilation;
 pub use diagnostics::{Diagnostic, InputRef, Kind, NodeRef, Problems, Severity, render};
-pub use emit::files::File;
+pub use emit::files::{self, File};
 pub use error::Error;
 pub use ir::{DType, Graph, Shape, Tensor, TensorType};
 pub use model_file::ModelFile;
 pub use onnx::{TensorError, read_tensor, write_tensor};
-pub use ops::OpError;
+pub use ops::{OpError, operators};
 pub use options::{FLAGS, Flag, OptionError, Options};
+pub use passes::pass_names;
 pub use report::{BufferReport, InputReport, LayerReport, OutputReport, PassReport, RangeReport, Report, memory_map};
 pub use target::{Target, UnknownTarget};
 

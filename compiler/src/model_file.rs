@@ -1,5 +1,7 @@
 //! A model as bytes, with the name and the folder that it came from.
 
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use prost::bytes::Bytes;
@@ -24,12 +26,12 @@ impl ModelFile {
     /// Reads a file of at most 256 MiB.
     pub fn read(path: &Path) -> Result<Self, Error> {
         let io = |source| Error::io(path, source);
-        let metadata = std::fs::metadata(path).map_err(io)?;
-        if metadata.is_file() && metadata.len() > MAX_BYTES {
-            let too_large = Diagnostic::unsupported("PL0101", format!("the file has {} bytes", metadata.len()));
-            return Err(Error::Model(too_large.supported("files of at most 256 MiB").into()));
+        let mut bytes = Vec::new();
+        File::open(path).and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes)).map_err(io)?;
+        if bytes.len() as u64 > MAX_BYTES {
+            let too_large = Diagnostic::unsupported("PL0102", "the file is too large").found("more than 256 MiB");
+            return Err(Error::Model(too_large.supported("up to 256 MiB").into()));
         }
-        let bytes = std::fs::read(path).map_err(io)?;
         let name = path.file_stem().map_or_else(|| "model".to_owned(), |stem| stem.to_string_lossy().into_owned());
         Ok(ModelFile { name, bytes: bytes.into(), folder: path.parent().map(Path::to_owned) })
     }
@@ -64,7 +66,7 @@ impl ModelFile {
     }
 
     /// SHA-256 in hexadecimal.
-    pub(crate) fn hash(&self) -> String {
+    pub fn hash(&self) -> String {
         Sha256::digest(&self.bytes).iter().map(|byte| format!("{byte:02x}")).collect()
     }
 }

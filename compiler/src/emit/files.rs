@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 /// A file to be written: its name and its bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct File {
-    /// Name inside the output folder.
+    /// Path inside the output folder, with `/` between its parts.
     pub name: String,
     /// Contents.
     pub bytes: Vec<u8>,
@@ -14,7 +14,7 @@ pub struct File {
 
 /// Writes `files` into `dir`, which is made if need be. Each is written beside its place first and all are renamed at the end; a file
 /// that already has its bytes is left alone, so that a build does not see it as changed.
-pub(crate) fn write(dir: &Path, files: &[File]) -> io::Result<()> {
+pub fn write(dir: &Path, files: &[File]) -> io::Result<()> {
     std::fs::create_dir_all(dir)?;
     let mut ready = Vec::new();
     for File { name, bytes } in files {
@@ -22,7 +22,9 @@ pub(crate) fn write(dir: &Path, files: &[File]) -> io::Result<()> {
         if std::fs::read(&path).is_ok_and(|old| old == *bytes) {
             continue;
         }
-        let mut temporary = tempfile::Builder::new().prefix(".peleec-").tempfile_in(dir)?;
+        let folder = path.parent().unwrap_or(dir);
+        std::fs::create_dir_all(folder)?;
+        let mut temporary = tempfile::Builder::new().prefix(".peleec-").tempfile_in(folder)?;
         temporary.write_all(bytes)?;
         make_readable(temporary.path())?;
         ready.push((temporary, path));
@@ -33,8 +35,15 @@ pub(crate) fn write(dir: &Path, files: &[File]) -> io::Result<()> {
     Ok(())
 }
 
+/// The runtime as a crate of its own in the folder `peleec-runtime`, for builds without a registry.
+pub fn runtime() -> Vec<File> {
+    use peleec_runtime::source::{FILES, MANIFEST};
+    let all = FILES.iter().chain(&[("Cargo.toml", MANIFEST)]);
+    all.map(|(name, text)| File { name: format!("peleec-runtime/{name}"), bytes: text.as_bytes().to_vec() }).collect()
+}
+
 /// Whether `dir` holds exactly these bytes under these names; the first file that differs otherwise.
-pub(crate) fn differing(dir: &Path, files: &[File]) -> Option<PathBuf> {
+pub fn differing(dir: &Path, files: &[File]) -> Option<PathBuf> {
     let differs = |file: &&File| std::fs::read(dir.join(&file.name)).ok().as_deref() != Some(&file.bytes[..]);
     files.iter().find(differs).map(|file| dir.join(&file.name))
 }

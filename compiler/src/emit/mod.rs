@@ -2,7 +2,7 @@
 //!
 //! Invariant: decides nothing; it prints what `lower` and `plan` have decided.
 
-pub(crate) mod files;
+pub mod files;
 mod geometry;
 mod layer;
 mod module;

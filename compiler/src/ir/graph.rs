@@ -9,7 +9,7 @@ use petgraph::Direction;
 use petgraph::stable_graph::{NodeIndex, StableDiGraph};
 use petgraph::visit::EdgeRef;
 
-use super::tensor::{Tensor, TensorType};
+use super::tensor::{Shape, Tensor, TensorType};
 use crate::ops::Op;
 
 pub(crate) type NodeId = NodeIndex<u32>;
@@ -310,6 +310,21 @@ impl Graph {
 
     pub(crate) fn remove(&mut self, id: NodeId) {
         self.net.remove_node(id);
+    }
+
+    /// Name and shape of every input.
+    pub fn input_shapes(&self) -> Vec<(String, Shape)> {
+        let value = |&node: &NodeId| self.value(Source { node, slot: 0 });
+        self.inputs.iter().map(value).map(|value| (value.name.clone(), value.ty.shape.clone())).collect()
+    }
+
+    /// How many nodes there are of each operator, by its ONNX name.
+    pub fn operators(&self) -> BTreeMap<&'static str, usize> {
+        let mut counts = BTreeMap::new();
+        for op in self.ids().into_iter().filter_map(|id| self.op(id)) {
+            *counts.entry(op.name()).or_insert(0) += 1;
+        }
+        counts
     }
 
     /// Elements of all `f32` constants that an operator reads.

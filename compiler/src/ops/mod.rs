@@ -86,3 +86,28 @@ macros::operators! {
     transpose::Transpose: "Transpose";
     unary::Unary: "Relu" "LeakyRelu" "Clip" "Sigmoid";
 }
+
+/// Every supported ONNX operator in alphabetical order, with the first sentence of the file that holds it.
+pub fn operators() -> Vec<(&'static str, String)> {
+    let mut list: Vec<_> = OPERATORS.iter().map(|&(name, file)| (name, first_sentence(file))).collect();
+    list.sort();
+    list
+}
+
+fn first_sentence(file: &str) -> String {
+    let lines: Vec<_> = file.lines().map_while(|line| line.strip_prefix("//! ")).collect();
+    let text = lines.join(" ");
+    text.split_inclusive(". ").next().unwrap_or_default().trim_end().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_operator_has_a_sentence() {
+        let list = operators();
+        assert!(list.iter().all(|(_, sentence)| sentence.len() > 20 && sentence.ends_with(['.', ':'])), "{list:?}");
+        assert!(list.is_sorted());
+    }
+}

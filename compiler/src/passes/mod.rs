@@ -39,6 +39,11 @@ pub(crate) const PASSES: &[(&str, Pass)] = &[
     ("fuse_matmul_bias", fuse_matmul_bias::fuse_matmul_bias),
 ];
 
+/// The passes' names, in the order of the table.
+pub fn pass_names() -> impl Iterator<Item = &'static str> {
+    PASSES.iter().map(|&(name, _)| name)
+}
+
 /// Networks need some ten restarts; the bound is for graphs that were made to need one a node.
 const MOST_RESTARTS: usize = 100;
 

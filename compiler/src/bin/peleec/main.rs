@@ -1,46 +1,70 @@
-fn main() {
-    let path = std::env::args().nth(1).unwrap();
-    let model = peleec::ModelFile::read(std::path::Path::new(&path)).unwrap();
-    let t = std::time::Instant::now();
-    let mut o = peleec::Options::default();
-    if let Some(t) = std::env::args().nth(2) {
-        o.target = t.parse().unwrap();
+//! The command line: reads it, runs one command, and makes an exit code of the outcome.
+//!
+//! 0 all is well, 1 the answer is no, 2 wrong usage, 3 unreadable or invalid, 4 valid but not supported, 70 a fault of peleec.
+
+mod check;
+mod compile;
+mod failure;
+mod inspect;
+mod model;
+mod numbers;
+mod ops;
+mod output;
+mod progress;
+mod verify;
+mod zoo;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::failure::{Answer, Failure};
+use crate::output::{Output, OutputArgs};
+
+/// Compiles ONNX graphs of the Pelee family to static, panic-free, no_std Rust.
+#[derive(Parser)]
+#[command(name = "peleec", version, max_term_width = 120)]
+struct Cli {
+    #[command(flatten)]
+    output: OutputArgs,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Compile(compile::Args),
+    Verify(verify::Args),
+    Check(check::Args),
+    Inspect(inspect::Args),
+    Zoo(zoo::Args),
+    Ops(ops::Args),
+}
+
+fn main() -> ExitCode {
+    std::panic::set_hook(Box::new(|_| eprintln!("{}", failure::internal_error())));
+    let cli = Cli::parse();
+    let output = Output::new(&cli.output);
+    let outcome = std::panic::catch_unwind(|| run(&cli.command, &output));
+    let code = match outcome {
+        Ok(Ok(Answer::Yes)) => 0,
+        Ok(Ok(Answer::No)) => 1,
+        Ok(Err(failure)) => {
+            output.failure(&failure);
+            failure.exit_code()
+        }
+        Err(_) => 70,
+    };
+    ExitCode::from(code)
+}
+
+fn run(command: &Command, output: &Output) -> Result<Answer, Failure> {
+    match command {
+        Command::Compile(args) => compile::run(args, output),
+        Command::Verify(args) => verify::run(args, output),
+        Command::Check(args) => check::run(args, output),
+        Command::Inspect(args) => inspect::run(args, output),
+        Command::Zoo(args) => zoo::run(args, output),
+        Command::Ops(args) => ops::run(args, output),
     }
-    let c = peleec::compile(&model, &o).map_err(|e| println!("{e}")).unwrap();
-    println!("compile {:?}", t.elapsed());
-    let r = c.report();
-    println!(
-        "{} arena {} bound {} layers {} elided {} macs {}",
-        r.name,
-        r.arena_bytes / 1024,
-        r.live_bound_bytes / 1024,
-        r.layers.len(),
-        r.moves_elided,
-        r.macs
-    );
-    let mut kinds = std::collections::BTreeMap::new();
-    for l in &r.layers {
-        *kinds.entry(l.kernel.clone()).or_insert(0) += 1;
-    }
-    println!("{kinds:?}");
-    let dir = std::path::Path::new(&path).parent().unwrap().join("test_data_set_0");
-    let mut ins = vec![];
-    for i in 0..c.inputs().len() {
-        ins.push(peleec::read_tensor(std::fs::read(dir.join(format!("input_{i}.pb"))).unwrap()).unwrap().1);
-    }
-    let t = std::time::Instant::now();
-    let outs = c.execute(&ins).unwrap();
-    println!("execute {:?}", t.elapsed());
-    for (i, o) in outs.iter().enumerate() {
-        let w = peleec::read_tensor(std::fs::read(dir.join(format!("output_{i}.pb"))).unwrap()).unwrap().1;
-        let (a, b) = (o.as_f32().unwrap(), w.as_f32().unwrap());
-        let worst = a
-            .iter()
-            .zip(b)
-            .map(|(a, b)| (a - b).abs() / (2e-4 + 2e-4 * b.abs()))
-            .fold(0.0f32, |m, v| if v.is_nan() { f32::INFINITY } else { m.max(v) });
-        println!("output {i} {} worst {worst}", o.shape());
-    }
-    std::fs::write("/tmp/gen/map.svg", peleec::memory_map(&r)).unwrap();
-    c.write(std::path::Path::new("/tmp/gen")).unwrap();
 }

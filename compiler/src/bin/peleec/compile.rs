@@ -1,0 +1,83 @@
+//! `compile`: a model to the files of a module.
+
+use std::path::{Path, PathBuf};
+
+use clap::builder::PossibleValuesParser;
+use peleec::{File, Report, compile_observed, files, pass_names};
+use serde_json::json;
+
+use crate::failure::{Answer, Failure};
+use crate::model::ModelArgs;
+use crate::numbers::{bytes, dims, macs};
+use crate::output::Output;
+
+/// Compile a model to NAME.rs, NAME.weights.bin and NAME.plan.json
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    model: ModelArgs,
+    /// Folder of the files; all of them are written, or none
+    #[arg(short, long = "output", value_name = "DIR", required_unless_present = "dump_after")]
+    output: Option<PathBuf>,
+    /// Write nothing; fail where DIR does not hold what would be written
+    #[arg(long, requires = "output")]
+    check: bool,
+    /// Write the runtime's source beside the module, in `peleec-runtime/`
+    #[arg(long)]
+    vendor_runtime: bool,
+    /// Print the graph after a pass
+    #[arg(long, value_name = "PASS", value_parser = PossibleValuesParser::new(pass_names()))]
+    dump_after: Option<String>,
+}
+
+pub(crate) fn run(args: &Args, output: &Output) -> Result<Answer, Failure> {
+    let mut dump = None;
+    let observe = |name: &'static str, graph: &peleec::Graph| {
+        if args.dump_after.as_deref() == Some(name) {
+            dump = Some(graph.to_string());
+        }
+    };
+    let compilation = compile_observed(&args.model.load()?, args.model.options(), observe)?;
+    output.advice(compilation.notes(), output.verbose);
+    if let Some(text) = &dump {
+        output.say(text.trim_end());
+    }
+    let mut all = compilation.files()?;
+    if args.vendor_runtime {
+        all.extend(files::runtime());
+    }
+    let differing = match &args.output {
+        Some(dir) if args.check => files::differing(dir, &all),
+        Some(dir) => write(dir, &all).map(|()| None)?,
+        None => None,
+    };
+    let report = compilation.report();
+    match (&differing, &args.output) {
+        (Some(path), _) => output.say(format_args!("{} is not what peleec would write", path.display())),
+        (None, Some(dir)) => output.say(summary(&report, dir)),
+        (None, None) => {}
+    }
+    let names: Vec<_> = all.iter().map(|file| &file.name).collect();
+    let body = json!({ "files": names, "differing": differing, "graph": dump, "notes": compilation.notes(), "report": report });
+    output.document("compile", body);
+    Ok(Answer::from(differing.is_none()))
+}
+
+fn write(dir: &Path, all: &[File]) -> Result<(), peleec::Error> {
+    files::write(dir, all).map_err(|source| peleec::Error::Io { path: dir.display().to_string(), source })
+}
+
+fn summary(report: &Report, dir: &Path) -> String {
+    let inputs: Vec<_> = report.inputs.iter().map(|input| dims(&input.shape)).collect();
+    format!(
+        "{} {} -> {}/  {} layers (from {} nodes)  RAM {} arena  flash {} weights  {}",
+        report.name,
+        inputs.join(" and "),
+        dir.display().to_string().trim_end_matches('/'),
+        report.layers.len(),
+        report.nodes,
+        bytes(report.arena_bytes),
+        bytes(report.weight_bytes),
+        macs(report.macs),
+    )
+}

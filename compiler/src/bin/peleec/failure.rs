@@ -1,0 +1,64 @@
+//! How a command can end.
+
+use std::sync::OnceLock;
+
+use peleec::harness::HarnessError;
+use peleec::{Diagnostic, Error};
+
+/// What a command that worked has to say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// All is as it should be.
+    Yes,
+    /// Something is not.
+    No,
+}
+
+impl From<bool> for Answer {
+    fn from(yes: bool) -> Self {
+        if yes { Answer::Yes } else { Answer::No }
+    }
+}
+
+/// Why a command did not work.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    #[error(transparent)]
+    Compiler(#[from] Error),
+    #[error(transparent)]
+    Harness(#[from] HarnessError),
+    #[error("{0}")]
+    Usage(String),
+}
+
+impl Failure {
+    pub(crate) fn exit_code(&self) -> u8 {
+        match self {
+            Failure::Compiler(error) => error.exit_code(),
+            Failure::Harness(error) => error.exit_code(),
+            Failure::Usage(_) => 2,
+        }
+    }
+
+    /// The problems of the model, where it is they.
+    pub(crate) fn diagnostics(&self) -> Option<&[Diagnostic]> {
+        match self {
+            Failure::Compiler(Error::Model(problems)) => Some(&problems.0),
+            _ => None,
+        }
+    }
+}
+
+/// SHA-256 of the model that is being worked on.
+static MODEL: OnceLock<String> = OnceLock::new();
+
+/// Notes which model to name if peleec fails.
+pub(crate) fn working_on(hash: String) {
+    _ = MODEL.set(hash);
+}
+
+/// What is said when a rule of peleec itself is broken.
+pub(crate) fn internal_error() -> String {
+    let model = MODEL.get().map_or("no model was read".to_owned(), |hash| format!("model sha256 {hash}"));
+    format!("error: internal error, please report it (peleec {}, {model})", env!("CARGO_PKG_VERSION"))
+}

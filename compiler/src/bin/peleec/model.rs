@@ -1,0 +1,125 @@
+//! The model that a command is about: a file or a network of the zoo, and the options of its compilation.
+
+use std::path::{Path, PathBuf};
+
+use clap::error::ErrorKind;
+use clap::{Arg, ArgAction, ArgMatches, Command};
+use peleec::zoo::ZooOptions;
+use peleec::{Error, FLAGS, ModelFile, Options};
+
+use crate::failure::{Failure, working_on};
+
+#[derive(clap::Args)]
+pub(crate) struct ModelArgs {
+    /// ONNX file, or `zoo:NAME` for a network that peleec writes itself
+    model: String,
+    #[command(flatten)]
+    zoo: ZooArgs,
+    #[command(flatten)]
+    compile: CompileArgs,
+}
+
+/// What may vary in a network of the zoo.
+#[derive(clap::Args)]
+#[command(next_help_heading = "Networks of the zoo")]
+pub(crate) struct ZooArgs {
+    /// Factor on the channel counts
+    #[arg(long, value_name = "FACTOR")]
+    width: Option<f32>,
+    /// Height and width of the picture
+    #[arg(long, value_name = "PIXELS")]
+    input_size: Option<usize>,
+    /// Number of classes
+    #[arg(long, value_name = "N")]
+    classes: Option<usize>,
+    /// Seed of the weights, and of inputs that are made up
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+}
+
+impl ZooArgs {
+    pub(crate) fn options(&self) -> ZooOptions {
+        let ZooOptions { width, seed, .. } = ZooOptions::default();
+        let (width, seed) = (self.width.unwrap_or(width), self.seed.unwrap_or(seed));
+        ZooOptions { width, input_size: self.input_size, classes: self.classes, seed }
+    }
+}
+
+impl ModelArgs {
+    /// Reads the model, or writes it where it is of the zoo.
+    pub(crate) fn load(&self) -> Result<ModelFile, Failure> {
+        let model = match self.model.strip_prefix("zoo:") {
+            Some(name) => network(name, &self.zoo)?,
+            None if self.zoo.width.is_some() || self.zoo.input_size.is_some() || self.zoo.classes.is_some() => {
+                return Err(Failure::Usage("--width, --input-size and --classes go with `zoo:NAME` only".to_owned()));
+            }
+            None => ModelFile::read(Path::new(&self.model))?,
+        };
+        working_on(model.hash());
+        Ok(model)
+    }
+
+    pub(crate) fn options(&self) -> &Options {
+        &self.compile.0
+    }
+
+    /// Seed of inputs that are made up.
+    pub(crate) fn seed(&self) -> u64 {
+        self.zoo.options().seed
+    }
+
+    /// The folder of the file.
+    pub(crate) fn folder(&self) -> Option<PathBuf> {
+        let path = Path::new(&self.model);
+        if self.model.starts_with("zoo:") { None } else { Some(path.parent().filter(|parent| *parent != Path::new(""))?.to_owned()) }
+    }
+}
+
+/// A network of the zoo; a name or a figure that does not serve is wrong usage.
+pub(crate) fn network(name: &str, args: &ZooArgs) -> Result<ModelFile, Failure> {
+    ModelFile::zoo(name, &args.options()).map_err(|error| match error {
+        Error::Data(text) => Failure::Usage(text),
+        other => other.into(),
+    })
+}
+
+/// The flags of every option of the library.
+struct CompileArgs(Options);
+
+impl clap::Args for CompileArgs {
+    fn augment_args(command: Command) -> Command {
+        command.next_help_heading("Compilation").args(FLAGS.iter().map(|flag| {
+            let arg = Arg::new(flag.name).long(flag.name).help(flag.help.trim().trim_end_matches('.'));
+            match (flag.value, flag.repeats) {
+                ("", _) => arg.action(ArgAction::SetTrue),
+                (value, false) => arg.action(ArgAction::Set).value_name(value),
+                (value, true) => arg.action(ArgAction::Append).value_name(value),
+            }
+        }))
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        CompileArgs::augment_args(command)
+    }
+}
+
+impl clap::FromArgMatches for CompileArgs {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let mut options = Options::default();
+        for flag in FLAGS {
+            let values: Vec<&str> = match flag.value {
+                "" => matches.get_flag(flag.name).then_some("").into_iter().collect(),
+                _ => matches.get_many::<String>(flag.name).into_iter().flatten().map(String::as_str).collect(),
+            };
+            for value in values {
+                options.set(flag.name, value).map_err(|error| clap::Error::raw(ErrorKind::ValueValidation, format!("{error}\n")))?;
+            }
+        }
+        Ok(CompileArgs(options))
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = CompileArgs::from_arg_matches(matches)?;
+        Ok(())
+    }
+}

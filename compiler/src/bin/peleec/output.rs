@@ -1,0 +1,148 @@
+//! Results on stdout, all else on stderr; as text for people, or as one JSON document.
+
+use std::fmt::Display;
+use std::io::{ErrorKind, Write};
+
+use anstream::ColorChoice;
+use clap::ValueEnum;
+use clap::builder::styling::{AnsiColor, Style};
+use peleec::render::Part;
+use peleec::{Diagnostic, Severity};
+use serde_json::{Value, json};
+
+use crate::failure::{Failure, internal_error};
+
+#[derive(clap::Args)]
+pub(crate) struct OutputArgs {
+    /// Text for people, or one JSON document
+    #[arg(long, global = true, value_enum, default_value_t = Format::Human, hide_possible_values = false)]
+    format: Format,
+    /// Say nothing but errors
+    #[arg(short, long, global = true)]
+    quiet: bool,
+    /// Say more on stderr: notes, times, sizes
+    #[arg(short, long, global = true)]
+    verbose: bool,
+    /// Colours
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto)]
+    color: Color,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Human,
+    Json,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+/// Where a command says what it has to say.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Output {
+    pub(crate) json: bool,
+    pub(crate) quiet: bool,
+    pub(crate) verbose: bool,
+}
+
+impl Output {
+    pub(crate) fn new(args: &OutputArgs) -> Self {
+        let choice = match args.color {
+            Color::Auto => ColorChoice::Auto,
+            Color::Always => ColorChoice::Always,
+            Color::Never => ColorChoice::Never,
+        };
+        choice.write_global();
+        Output { json: args.format == Format::Json, quiet: args.quiet, verbose: args.verbose }
+    }
+
+    /// A result for people.
+    pub(crate) fn say(&self, text: impl Display) {
+        if !self.json && !self.quiet {
+            print(text);
+        }
+    }
+
+    /// The one JSON document of a command.
+    pub(crate) fn document(&self, command: &str, mut body: Value) {
+        if !self.json {
+            return;
+        }
+        let mut document = json!({ "schema": 1, "command": command });
+        if let (Some(document), Some(body)) = (document.as_object_mut(), body.as_object_mut()) {
+            document.append(body);
+        }
+        print(format_args!("{document:#}"));
+    }
+
+    /// Something beside the result that only `-v` asks for.
+    pub(crate) fn detail(&self, text: impl Display) {
+        if self.verbose && !self.quiet {
+            tell(text);
+        }
+    }
+
+    /// Warnings; notes as well where `notes` are wanted.
+    pub(crate) fn advice(&self, diagnostics: &[Diagnostic], notes: bool) {
+        if self.json || self.quiet {
+            return;
+        }
+        for diagnostic in diagnostics.iter().filter(|diagnostic| notes || diagnostic.severity != Severity::Note) {
+            tell(peleec::render::block(diagnostic, &paint).trim_end());
+        }
+    }
+
+    /// Why there is no result.
+    pub(crate) fn failure(&self, failure: &Failure) {
+        let code = failure.exit_code();
+        if self.json {
+            let body = match failure.diagnostics() {
+                Some(diagnostics) => json!({ "exit_code": code, "diagnostics": diagnostics }),
+                None => json!({ "exit_code": code, "error": failure.to_string() }),
+            };
+            print(format_args!("{:#}", with_schema(body)));
+            return;
+        }
+        match failure.diagnostics() {
+            Some(diagnostics) => tell(peleec::render(diagnostics, &paint)),
+            None => tell(format_args!("{} {failure}", paint(Part::Heading(Severity::Error), "error:"))),
+        }
+        if code == 70 {
+            tell(internal_error());
+        }
+    }
+}
+
+fn with_schema(mut body: Value) -> Value {
+    body["schema"] = 1.into();
+    body
+}
+
+/// Writes a line; a reader that has gone away has read enough.
+fn print(text: impl Display) {
+    let mut stream = anstream::stdout().lock();
+    if let Err(error) = writeln!(stream, "{text}").and_then(|()| stream.flush()) {
+        let code = if error.kind() == ErrorKind::BrokenPipe { 0 } else { 3 };
+        std::process::exit(code);
+    }
+}
+
+fn tell(text: impl Display) {
+    _ = writeln!(anstream::stderr().lock(), "{text}");
+}
+
+/// Colours a part of a diagnostic; the stream strips the colours where they are not wanted.
+fn paint(part: Part, text: &str) -> String {
+    let style = match part {
+        Part::Heading(Severity::Error) => AnsiColor::BrightRed.on_default().bold(),
+        Part::Heading(Severity::Warning) => AnsiColor::BrightYellow.on_default().bold(),
+        Part::Heading(Severity::Note) => AnsiColor::BrightCyan.on_default().bold(),
+        Part::Title => Style::new().bold(),
+        Part::Label => AnsiColor::BrightBlue.on_default(),
+    };
+    format!("{style}{text}{style:#}")
+}

@@ -1,0 +1,105 @@
+//! What `verify` found, as a table and as JSON.
+
+use std::path::PathBuf;
+
+use comfy_table::{Table, presets};
+use peleec::Shape;
+use peleec::harness::Difference;
+use serde_json::{Value, json};
+
+use crate::numbers::dims;
+
+/// One output of the model.
+pub(super) struct OutputResult {
+    pub(super) name: String,
+    pub(super) shape: Shape,
+    /// From what is expected; `None` where nothing is.
+    pub(super) difference: Option<Difference>,
+}
+
+/// One data set.
+pub(super) struct SetResult {
+    /// Its folder; empty where there is none.
+    pub(super) data: PathBuf,
+    /// Whether the input was made up.
+    pub(super) seeded: bool,
+    pub(super) outputs: Vec<OutputResult>,
+    /// Over the outputs of the machine.
+    pub(super) checksum: u32,
+    /// Over the outputs of this process.
+    pub(super) process_checksum: u32,
+    /// Output and element where machine and process differ.
+    pub(super) first_difference: Option<(usize, usize)>,
+}
+
+impl SetResult {
+    fn is_equal(&self) -> bool {
+        self.first_difference.is_none() && self.checksum == self.process_checksum
+    }
+
+    pub(super) fn passed(&self) -> bool {
+        self.is_equal() && self.outputs.iter().all(|output| output.difference.is_none_or(|difference| difference.share <= 1.0))
+    }
+
+    pub(super) fn json(&self) -> Value {
+        let output = |output: &OutputResult| {
+            let difference = output.difference;
+            json!({
+                "name": output.name,
+                "shape": output.shape.0,
+                "max_error": difference.map(|difference| difference.max_error),
+                "tolerance_share": difference.map(|difference| difference.share),
+                "element": difference.map(|difference| difference.at),
+            })
+        };
+        json!({
+            "folder": self.data,
+            "seeded_input": self.seeded,
+            "passed": self.passed(),
+            "checksum": format!("{:08x}", self.checksum),
+            "process_checksum": format!("{:08x}", self.process_checksum),
+            "equal_bits": self.is_equal(),
+            "outputs": self.outputs.iter().map(output).collect::<Vec<_>>(),
+        })
+    }
+
+    fn title(&self) -> String {
+        match self.data.file_name() {
+            Some(name) if self.seeded => format!("{}, seeded input", name.to_string_lossy()),
+            Some(name) => name.to_string_lossy().into_owned(),
+            None => "seeded input".to_owned(),
+        }
+    }
+
+    fn verdict(&self) -> String {
+        let checksum = format!("checksum {:08x}", self.checksum);
+        match self.first_difference {
+            Some((output, at)) => {
+                let name = self.outputs.get(output).map_or("?", |output| output.name.as_str());
+                format!("{checksum}, not the {:08x} of this process: `{name}` differs from element {at} on", self.process_checksum)
+            }
+            None => checksum,
+        }
+    }
+}
+
+/// One line an output, one a data set, and the verdict.
+pub(super) fn render(results: &[SetResult], machine: &str) -> String {
+    let mut table = Table::new();
+    table.load_preset(presets::NOTHING).set_header(["data", "output", "shape", "max error", "of tolerance", ""]);
+    for result in results {
+        for output in &result.outputs {
+            let (error, share, word) = match output.difference {
+                Some(Difference { max_error, share, at }) if share > 1.0 => {
+                    (format!("{max_error:.2e}"), format!("{share:.3}"), format!("TOO FAR at element {at}"))
+                }
+                Some(Difference { max_error, share, .. }) => (format!("{max_error:.2e}"), format!("{share:.3}"), "ok".to_owned()),
+                None => ("-".to_owned(), "-".to_owned(), "nothing to compare with".to_owned()),
+            };
+            table.add_row([result.title(), output.name.clone(), dims(&output.shape), error, share, word]);
+        }
+    }
+    let verdicts: Vec<_> = results.iter().map(SetResult::verdict).collect();
+    let word = if results.iter().all(SetResult::passed) { "verified" } else { "FAILED" };
+    format!("{table}\n{word} on {machine}: {}", verdicts.join("; "))
+}

@@ -1,0 +1,68 @@
+//! `zoo`: writes a network of the zoo as an ONNX file, and an input for it.
+
+use std::path::{Path, PathBuf};
+
+use peleec::zoo::{NETWORKS, seeded_input};
+use peleec::{Error, File, Options, files, write_tensor};
+use serde_json::json;
+
+use crate::failure::{Answer, Failure};
+use crate::model::{ZooArgs, network};
+use crate::numbers::{bytes, dims};
+use crate::output::Output;
+
+/// Write a network with seeded weights as an ONNX file; without a name, list the networks
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Which network
+    #[arg(requires = "output")]
+    name: Option<String>,
+    /// The file to write
+    #[arg(short, long = "output", value_name = "FILE", requires = "name")]
+    output: Option<PathBuf>,
+    /// Write DIR/test_data_set_0/input_0.pb with a seeded input as well
+    #[arg(long, value_name = "DIR", requires = "name")]
+    data: Option<PathBuf>,
+    #[command(flatten)]
+    zoo: ZooArgs,
+}
+
+pub(crate) fn run(args: &Args, output: &Output) -> Result<Answer, Failure> {
+    match (&args.name, &args.output) {
+        (Some(name), Some(path)) => write(args, name, path, output),
+        _ => list(output),
+    }
+}
+
+fn list(output: &Output) -> Result<Answer, Failure> {
+    for (name, text) in NETWORKS {
+        output.say(format_args!("{name:<14} {text}"));
+    }
+    let networks: Vec<_> = NETWORKS.iter().map(|(name, text)| json!({ "name": name, "text": text })).collect();
+    output.document("zoo", json!({ "networks": networks }));
+    Ok(Answer::Yes)
+}
+
+fn write(args: &Args, name: &str, path: &Path, output: &Output) -> Result<Answer, Failure> {
+    let model = network(name, &args.zoo)?;
+    if let Some(folder) = &args.data {
+        let graph = peleec::import(&model, &Options::default()).map_err(Error::from)?.graph;
+        for (index, (name, shape)) in graph.input_shapes().into_iter().enumerate() {
+            let tensor = seeded_input(&shape, args.zoo.options().seed);
+            put(&folder.join("test_data_set_0").join(format!("input_{index}.pb")), write_tensor(&name, &tensor))?;
+            output.detail(format_args!("input {name} f32 {}", dims(&shape)));
+        }
+    }
+    put(path, model.bytes().to_vec())?;
+    output.say(format_args!("{name} -> {}  {}", path.display(), bytes(model.bytes().len())));
+    output.document("zoo", json!({ "file": path, "bytes": model.bytes().len(), "sha256": model.hash() }));
+    Ok(Answer::Yes)
+}
+
+fn put(path: &Path, bytes: Vec<u8>) -> Result<(), Failure> {
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
+    let name = name.ok_or_else(|| Failure::Usage(format!("{} names no file", path.display())))?;
+    let dir = path.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("."));
+    let written = files::write(dir, &[File { name, bytes }]);
+    Ok(written.map_err(|source| Error::Io { path: path.display().to_string(), source })?)
+}

@@ -1,0 +1,45 @@
+//! Runs the network once as firmware: files of the host through semihosting, and no panic path, or it would not link.
+#![no_std]
+#![no_main]
+
+mod network;
+mod semihosting;
+mod start;
+
+use peleec_runtime::Model;
+
+unsafe extern "C" {
+    fn peleec_panic_path_is_present() -> !;
+}
+
+/// Defined nowhere: an image from which this can be reached does not link.
+#[panic_handler]
+fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
+    // SAFETY: never linked, so never called.
+    unsafe { peleec_panic_path_is_present() }
+}
+
+/// Called by the start code, once.
+#[unsafe(no_mangle)]
+extern "C" fn firmware() -> ! {
+    // SAFETY: the only thread's only use of the network's memory.
+    let (model, mut inputs, mut outputs) = unsafe { (network::poisoned_model(), network::inputs(), network::outputs()) };
+    for (name, values) in network::INPUT_FILES.iter().zip(&mut inputs) {
+        if !semihosting::read(name, values) {
+            semihosting::exit(2);
+        }
+    }
+    let shared = inputs.each_ref().map(|values| &**values);
+    if model.run_slices(&shared, &mut outputs).is_err() {
+        semihosting::exit(3);
+    }
+    let mut checksum = 0;
+    for (name, values) in network::OUTPUT_FILES.iter().zip(&outputs) {
+        checksum = peleec_runtime::checksum(checksum, values);
+        if !semihosting::write(name, values) {
+            semihosting::exit(4);
+        }
+    }
+    semihosting::print_checksum(checksum);
+    semihosting::exit(0)
+}

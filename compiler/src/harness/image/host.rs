@@ -1,0 +1,40 @@
+//! Runs the network once as a program of an operating system: `input_J.bin` to `output_J.bin` in the current folder.
+
+mod network;
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use peleec_runtime::Model;
+
+fn main() -> ExitCode {
+    // SAFETY: the program has one thread, and this is its only use of the network's memory.
+    let (model, mut inputs, mut outputs) = unsafe { (network::poisoned_model(), network::inputs(), network::outputs()) };
+    for (name, values) in network::INPUT_FILES.iter().zip(&mut inputs) {
+        let Ok(bytes) = std::fs::read(path(name)) else { return ExitCode::from(2) };
+        if bytes.len() != 4 * values.len() {
+            return ExitCode::from(2);
+        }
+        for (value, bytes) in values.iter_mut().zip(bytes.as_chunks().0) {
+            *value = f32::from_le_bytes(*bytes);
+        }
+    }
+    let shared = inputs.each_ref().map(|values| &**values);
+    if model.run_slices(&shared, &mut outputs).is_err() {
+        return ExitCode::from(3);
+    }
+    let mut checksum = 0;
+    for (name, values) in network::OUTPUT_FILES.iter().zip(&outputs) {
+        checksum = peleec_runtime::checksum(checksum, values);
+        let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        if std::fs::write(path(name), bytes).is_err() {
+            return ExitCode::from(4);
+        }
+    }
+    println!("checksum {checksum:08x}");
+    ExitCode::SUCCESS
+}
+
+fn path(name: &core::ffi::CStr) -> &Path {
+    Path::new(name.to_str().unwrap_or("none"))
+}

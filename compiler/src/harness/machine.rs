@@ -1,0 +1,140 @@
+//! Where code for each target runs: this computer, qemu-user, or a board that QEMU models; and what its build needs.
+
+use super::HarnessError;
+use crate::Target;
+
+/// A range of a board's address space.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Memory {
+    /// First address.
+    pub origin: u32,
+    /// Bytes.
+    pub length: u32,
+}
+
+/// A board that qemu-system-arm models.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Board {
+    /// QEMU's name.
+    pub name: &'static str,
+    /// Where the vector table is read and code runs.
+    pub code: Memory,
+    /// Fast memory, with the stack at its end.
+    pub ram: Memory,
+    /// Memory for what fits in neither.
+    pub large: Memory,
+    /// Whether the start code must switch a floating-point unit on.
+    pub has_fpu: bool,
+}
+
+/// How a program is started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Seat {
+    /// As a program of this computer.
+    Host,
+    /// As a Linux program under qemu-user.
+    QemuUser(&'static str),
+    /// As the firmware of a board.
+    Board(Board),
+}
+
+/// A machine that generated code is built for and run on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Machine {
+    /// What the code is specialised for.
+    pub target: Target,
+    /// Rust's name of the platform; `None` for this computer's own.
+    pub triple: Option<&'static str>,
+    /// Flags for rustc.
+    pub flags: &'static [&'static str],
+    /// How the program is started.
+    pub seat: Seat,
+}
+
+const fn mib(origin: u32, mib: u32) -> Memory {
+    Memory { origin, length: mib << 20 }
+}
+
+const AN385: Board = Board {
+    name: "mps2-an385",
+    code: mib(0, 4),
+    ram: mib(0x2000_0000, 4),
+    large: mib(0x2100_0000, 16),
+    has_fpu: false,
+};
+const AN386: Board = Board { name: "mps2-an386", has_fpu: true, ..AN385 };
+const AN500: Board = Board { name: "mps2-an500", large: mib(0x6000_0000, 16), has_fpu: true, ..AN385 };
+const AN505: Board = Board {
+    name: "mps2-an505",
+    code: mib(0x1000_0000, 4),
+    ram: mib(0x3800_0000, 4),
+    large: mib(0x8000_0000, 16),
+    has_fpu: true,
+};
+const AN547: Board = Board {
+    name: "mps3-an547",
+    code: Memory { origin: 0x1000_0000, length: 512 << 10 },
+    ram: mib(0x3100_0000, 2),
+    large: mib(0x7000_0000, 256),
+    has_fpu: true,
+};
+
+/// The machine of a target, or what this computer lacks for it.
+///
+/// ARMv6-M is a subset of ARMv7-M, so code for Cortex-M0+ runs on the board of the Cortex-M3: QEMU's boards of that core have too
+/// little memory for a network.
+pub fn machine(target: Target) -> Result<Machine, HarnessError> {
+    let host = |flags| Machine { target, triple: None, flags, seat: Seat::Host };
+    let board = |triple, flags, board| Machine { target, triple: Some(triple), flags, seat: Seat::Board(board) };
+    Ok(match target {
+        Target::Generic => host(&[]),
+        Target::X86_64V3 if runs_here(target) => host(&["-Ctarget-cpu=x86-64-v3"]),
+        Target::X86_64V4 if runs_here(target) => host(&["-Ctarget-cpu=x86-64-v4"]),
+        Target::X86_64V3 | Target::X86_64V4 => {
+            let what = format!("this computer does not run code for {target}");
+            return Err(HarnessError::Missing { what, remedy: "choose another --target, such as `generic`".to_owned() });
+        }
+        Target::Aarch64 if cfg!(target_arch = "aarch64") => host(&[]),
+        Target::Aarch64 => Machine {
+            target,
+            triple: Some("aarch64-unknown-linux-musl"),
+            flags: &["-Clinker=rust-lld"],
+            seat: Seat::QemuUser("qemu-aarch64"),
+        },
+        Target::CortexM0Plus => board("thumbv6m-none-eabi", &["-Ctarget-cpu=cortex-m0plus"], AN385),
+        Target::CortexM3 => board("thumbv7m-none-eabi", &["-Ctarget-cpu=cortex-m3"], AN385),
+        Target::CortexM4F => board("thumbv7em-none-eabihf", &["-Ctarget-cpu=cortex-m4"], AN386),
+        Target::CortexM7 => board("thumbv7em-none-eabihf", &["-Ctarget-cpu=cortex-m7"], AN500),
+        Target::CortexM33 => board("thumbv8m.main-none-eabihf", &["-Ctarget-cpu=cortex-m33"], AN505),
+        Target::CortexM55 => board("thumbv8m.main-none-eabihf", &["-Ctarget-cpu=cortex-m55"], AN547),
+    })
+}
+
+#[cfg(target_arch = "x86_64")]
+fn runs_here(target: Target) -> bool {
+    let v3 = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") && is_x86_feature_detected!("bmi2");
+    let v4 = is_x86_feature_detected!("avx512f")
+        && is_x86_feature_detected!("avx512bw")
+        && is_x86_feature_detected!("avx512cd")
+        && is_x86_feature_detected!("avx512dq")
+        && is_x86_feature_detected!("avx512vl");
+    v3 && (v4 || target == Target::X86_64V3)
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn runs_here(_: Target) -> bool {
+    false
+}
+
+impl Machine {
+    /// In words, such as `cortex-m7 (qemu mps2-an500)`.
+    pub fn describe(&self) -> String {
+        let seat = match self.seat {
+            Seat::Host => "this computer".to_owned(),
+            Seat::QemuUser(program) => program.to_owned(),
+            Seat::Board(board) if self.target == Target::CortexM0Plus => format!("qemu {}, a Cortex-M3 board", board.name),
+            Seat::Board(board) => format!("qemu {}", board.name),
+        };
+        format!("{} ({seat})", self.target)
+    }
+}

@@ -1,0 +1,190 @@
+//! Writes a cargo project that stands alone: a generated module, the runtime, a program around them, and how to link and run it.
+
+use std::path::{Path, PathBuf};
+
+use super::machine::{Board, Machine, Memory, Seat};
+use super::{HarnessError, build};
+use crate::emit::files;
+use crate::{Compilation, File, Report, Shape};
+
+/// Room for the program's own code and tables beside the weights, and for the stack beside the statics.
+const SPARE: usize = 128 << 10;
+
+/// rustc's optimisation level.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OptLevel {
+    /// 2.
+    Two,
+    /// 3.
+    #[default]
+    Three,
+    /// `s`: small.
+    S,
+    /// `z`: smaller.
+    Z,
+}
+
+impl OptLevel {
+    /// Every level.
+    pub const ALL: [OptLevel; 4] = [OptLevel::Two, OptLevel::Three, OptLevel::S, OptLevel::Z];
+
+    /// As rustc is told.
+    pub fn name(self) -> &'static str {
+        match self {
+            OptLevel::Two => "2",
+            OptLevel::Three => "3",
+            OptLevel::S => "s",
+            OptLevel::Z => "z",
+        }
+    }
+}
+
+/// A project that is written, for a machine.
+#[derive(Clone, Debug)]
+pub struct Project {
+    /// Its folder.
+    pub folder: PathBuf,
+    /// What it is for.
+    pub machine: Machine,
+    /// Name of the package and the program.
+    pub name: String,
+    /// Name and shape of every output.
+    pub outputs: Vec<(String, Shape)>,
+    /// RAM that the network owns, as the compilation says.
+    pub arena_bytes: usize,
+}
+
+impl Project {
+    /// Writes the project into `folder`; a file that already has its bytes is left alone, so a second build of the same is quick.
+    pub fn write(compilation: &Compilation, machine: &Machine, opt_level: OptLevel, folder: &Path) -> Result<Self, HarnessError> {
+        let report = compilation.report();
+        let name = format!("{}-{}", report.name.replace('_', "-"), machine.target);
+        let mut all = program(&report, machine);
+        all.push(text("Cargo.toml", manifest(&name, opt_level)));
+        all.push(text(".cargo/config.toml", configuration(machine, &build::triple(machine)?)));
+        if let Seat::Board(board) = machine.seat {
+            all.push(text("memory.x", memory(&report, &board)?));
+        }
+        let module = compilation.files().map_err(|error| HarnessError::Build(error.to_string()))?;
+        all.extend(module.into_iter().map(|file| File { name: format!("src/generated/{}", file.name), ..file }));
+        all.extend(files::runtime());
+        files::write(folder, &all).map_err(|error| HarnessError::io(folder, error))?;
+        let outputs = report.outputs.into_iter().map(|output| (output.name, Shape(output.shape))).collect();
+        Ok(Project { folder: folder.to_owned(), machine: *machine, name, outputs, arena_bytes: report.arena_bytes })
+    }
+
+    /// Where inputs and outputs of a run lie.
+    pub(crate) fn run_folder(&self) -> PathBuf {
+        self.folder.join("run")
+    }
+}
+
+fn text(name: &str, contents: impl Into<String>) -> File {
+    File { name: name.to_owned(), bytes: contents.into().into_bytes() }
+}
+
+fn program(report: &Report, machine: &Machine) -> Vec<File> {
+    let network = text("src/network.rs", network(report, machine));
+    match machine.seat {
+        Seat::Host | Seat::QemuUser(_) => vec![network, text("src/main.rs", include_str!("image/host.rs"))],
+        Seat::Board(_) => vec![
+            network,
+            text("src/main.rs", include_str!("image/board.rs")),
+            text("src/semihosting.rs", include_str!("image/semihosting.rs")),
+            text("src/start.rs", include_str!("image/start.rs")),
+            text("link.x", include_str!("image/link.x")),
+        ],
+    }
+}
+
+fn manifest(name: &str, opt_level: OptLevel) -> String {
+    let opt_level = match opt_level {
+        OptLevel::Two | OptLevel::Three => opt_level.name().to_owned(),
+        OptLevel::S | OptLevel::Z => format!("\"{}\"", opt_level.name()),
+    };
+    format!(
+        "[package]\nname = \"{name}\"\nversion = \"0.0.0\"\nedition = \"2024\"\npublish = false\n\n\
+         [dependencies]\npeleec-runtime = {{ path = \"peleec-runtime\" }}\n\n\
+         [profile.release]\nopt-level = {opt_level}\npanic = \"abort\"\nlto = true\ncodegen-units = 1\nincremental = false\n\n\
+         [workspace]\nexclude = [\"peleec-runtime\"]\n"
+    )
+}
+
+fn configuration(machine: &Machine, triple: &str) -> String {
+    let mut flags: Vec<_> = machine.flags.to_vec();
+    let mut runner = String::new();
+    match machine.seat {
+        Seat::Host => {}
+        Seat::QemuUser(program) => runner = format!("runner = \"{program}\"\n"),
+        Seat::Board(board) => {
+            flags.extend(["-Clink-arg=-Tlink.x", "-Clink-arg=--nmagic"]);
+            runner = format!("runner = \"qemu-system-arm {} -kernel\"\n", super::run::board_arguments(&board).join(" "));
+        }
+    }
+    format!("[build]\ntarget = \"{triple}\"\n\n[target.{triple:?}]\n{runner}rustflags = {flags:?}\n")
+}
+
+/// The statics that the program runs the network on.
+fn network(report: &Report, machine: &Machine) -> String {
+    let lengths = |shapes: Vec<&Vec<usize>>| shapes.into_iter().map(|shape| shape.iter().product()).collect::<Vec<usize>>();
+    let inputs = lengths(report.inputs.iter().map(|input| &input.shape).collect());
+    let outputs = lengths(report.outputs.iter().map(|output| &output.shape).collect());
+    let has_fpu = matches!(machine.seat, Seat::Board(board) if board.has_fpu);
+    format!(
+        "//! The network, and the memory of its caller.\n\n\
+         use core::ffi::CStr;\n\n\
+         #[path = \"generated/{name}.rs\"]\npub(crate) mod {name};\n\n\
+         /// Whether the board's core has a floating-point unit.\n#[allow(dead_code)]\npub(crate) const HAS_FPU: bool = {has_fpu};\n\n\
+         #[unsafe(no_mangle)]\nstatic mut PELEEC_MODEL: {name}::Model = {name}::Model::new();\n\n\
+         /// The model with every byte of its memory 0xff: not-a-number wherever it reads what it has not written.\n///\n\
+         /// # Safety\n/// Called once, by the only thread.\n\
+         pub(crate) unsafe fn poisoned_model() -> &'static mut {name}::Model {{\n    \
+         let model = &raw mut PELEEC_MODEL;\n    \
+         // SAFETY: a model is an array of f32, to which any bytes are a value.\n    \
+         unsafe {{\n        model.cast::<u8>().write_bytes(0xff, size_of::<{name}::Model>());\n        &mut *model\n    }}\n}}\n\n\
+         {}\n{}",
+        buffers("input", &inputs),
+        buffers("output", &outputs),
+        name = report.name,
+    )
+}
+
+fn buffers(kind: &str, lengths: &[usize]) -> String {
+    let upper = kind.to_uppercase();
+    let each = |form: &dyn Fn(usize, usize) -> String| lengths.iter().enumerate().map(|(i, &len)| form(i, len)).collect::<Vec<_>>();
+    let statics = each(&|i, len| format!("static mut {upper}_{i}: [f32; {len}] = [0.0; {len}];\n")).concat();
+    let names = each(&|i, _| format!("c\"{kind}_{i}.bin\"")).join(", ");
+    let slices = each(&|i, _| format!("&mut *(&raw mut {upper}_{i})")).join(", ");
+    let count = lengths.len();
+    format!(
+        "{statics}pub(crate) const {upper}_FILES: [&CStr; {count}] = [{names}];\n\n\
+         /// # Safety\n/// Called once, by the only thread.\n\
+         pub(crate) unsafe fn {kind}s() -> [&'static mut [f32]; {count}] {{\n    \
+         // SAFETY: the caller has no other reference.\n    unsafe {{ [{slices}] }}\n}}\n"
+    )
+}
+
+/// The board's memories; weights and statics that the small ones cannot hold go to the large one.
+fn memory(report: &Report, board: &Board) -> Result<String, HarnessError> {
+    let elements = |shape: &Vec<usize>| shape.iter().product::<usize>();
+    let caller: usize = report.inputs.iter().map(|input| elements(&input.shape)).sum();
+    let caller = caller + report.outputs.iter().map(|output| elements(&output.shape)).sum::<usize>();
+    let (constants, statics) = (report.weight_bytes, report.arena_bytes + 4 * caller);
+    let fits = |bytes: usize, memory: Memory| bytes + SPARE <= memory.length as usize;
+    let (constants_near, statics_near) = (fits(constants, board.code), fits(statics, board.ram));
+    let far = if constants_near { 0 } else { constants } + if statics_near { 0 } else { statics };
+    if far > 0 && !fits(far, board.large) {
+        let available = board.large.length as usize;
+        return Err(HarnessError::TooLarge { what: "weights and statics", board: board.name, needed: far, available });
+    }
+    let region = |name: &str, memory: Memory| format!("    {name} : ORIGIN = {:#010x}, LENGTH = {:#x}\n", memory.origin, memory.length);
+    Ok(format!(
+        "/* {} */\nMEMORY\n{{\n{}{}{}}}\nREGION_ALIAS(\"CONSTANTS\", {})\nREGION_ALIAS(\"STATICS\", {})\n",
+        board.name,
+        region("CODE", board.code),
+        region("RAM", board.ram),
+        region("LARGE", board.large),
+        if constants_near { "CODE" } else { "LARGE" },
+        if statics_near { "RAM" } else { "LARGE" },
+    ))
+}

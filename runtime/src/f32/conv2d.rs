@@ -130,9 +130,9 @@ struct Run {
 impl<const T: usize, const N: usize> Conv2d<T, N> {
     /// The longest run that begins at `begin` and ends before `limit`, along rows (axis 0) or columns (axis 1).
     #[inline(always)]
-    fn run_from(&self, axis: usize, begin: usize, limit: usize) -> Run {
-        let extent = if axis == 0 { self.input.height } else { self.input.width };
-        let taps = |at| taps_inside(self.kernel[axis], self.strides[axis], self.dilations[axis], self.pads[axis], extent, at);
+    fn run_from<const AXIS: usize>(&self, begin: usize, limit: usize) -> Run {
+        let extent = if AXIS == 0 { self.input.height } else { self.input.width };
+        let taps = |at| taps_inside(self.kernel[AXIS], self.strides[AXIS], self.dilations[AXIS], self.pads[AXIS], extent, at);
         let first = taps(begin);
         let mut end = begin + 1;
         while end < limit && taps(end) == first {
@@ -163,10 +163,10 @@ unsafe fn leaf<const T: usize, const N: usize, const DENSE: bool>(g: &Conv2d<T, 
                 };
                 let mut y = first;
                 while y < last {
-                    let rows = g.run_from(0, y, last);
+                    let rows = g.run_from::<0>(y, last);
                     let mut x = 0;
                     while x < width {
-                        let columns = g.run_from(1, x, width);
+                        let columns = g.run_from::<1>(x, width);
                         // SAFETY: the runs' pixels lie inside the output and their taps inside the input.
                         unsafe { rectangle::<T, N, DENSE>(g, at, block, rows, columns) };
                         x = columns.end;

@@ -5,7 +5,7 @@ use crate::diagnostics::Diagnostic;
 use crate::emit::files::File;
 use crate::emit::{ModuleSource, module, weight_bytes};
 use crate::execute::execute;
-use crate::ir::{Graph, Shape, Source, Tensor};
+use crate::ir::{Graph, Shape, Tensor};
 use crate::lower::Steps;
 use crate::lower::bind::{Layer, Memory, Region};
 use crate::options::Options;

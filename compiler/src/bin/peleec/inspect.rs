@@ -49,7 +49,7 @@ fn overview(report: &Report, operators: &str) -> String {
 
 fn layers(layers: &[LayerReport]) -> Table {
     let mut table = Table::new();
-    table.load_preset(presets::NOTHING).set_header(["#", "layer", "operators", "kernel", "output", "MAC", "weights", "arena"]);
+    table.load_style(presets::NOTHING).set_header(["#", "layer", "operators", "kernel", "output", "MAC", "weights", "arena"]);
     for (index, layer) in layers.iter().enumerate() {
         table.add_row([
             index.to_string(),

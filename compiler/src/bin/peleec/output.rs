@@ -108,7 +108,7 @@ impl Output {
             return;
         }
         match failure.diagnostics() {
-            Some(diagnostics) => tell(peleec::render(diagnostics, &paint)),
+            Some(diagnostics) => tell(peleec::render::render(diagnostics, &paint)),
             None => tell(format_args!("{} {failure}", paint(Part::Heading(Severity::Error), "error:"))),
         }
         if code == 70 {

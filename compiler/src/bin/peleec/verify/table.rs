@@ -86,7 +86,7 @@ impl SetResult {
 /// One line an output, one a data set, and the verdict.
 pub(super) fn render(results: &[SetResult], machine: &str) -> String {
     let mut table = Table::new();
-    table.load_preset(presets::NOTHING).set_header(["data", "output", "shape", "max error", "of tolerance", ""]);
+    table.load_style(presets::NOTHING).set_header(["data", "output", "shape", "max error", "of tolerance", ""]);
     for result in results {
         for output in &result.outputs {
             let (error, share, word) = match output.difference {

@@ -55,22 +55,11 @@ const fn mib(origin: u32, mib: u32) -> Memory {
     Memory { origin, length: mib << 20 }
 }
 
-const AN385: Board = Board {
-    name: "mps2-an385",
-    code: mib(0, 4),
-    ram: mib(0x2000_0000, 4),
-    large: mib(0x2100_0000, 16),
-    has_fpu: false,
-};
+const AN385: Board = Board { name: "mps2-an385", code: mib(0, 4), ram: mib(0x2000_0000, 4), large: mib(0x2100_0000, 16), has_fpu: false };
 const AN386: Board = Board { name: "mps2-an386", has_fpu: true, ..AN385 };
 const AN500: Board = Board { name: "mps2-an500", large: mib(0x6000_0000, 16), has_fpu: true, ..AN385 };
-const AN505: Board = Board {
-    name: "mps2-an505",
-    code: mib(0x1000_0000, 4),
-    ram: mib(0x3800_0000, 4),
-    large: mib(0x8000_0000, 16),
-    has_fpu: true,
-};
+const AN505: Board =
+    Board { name: "mps2-an505", code: mib(0x1000_0000, 4), ram: mib(0x3800_0000, 4), large: mib(0x8000_0000, 16), has_fpu: true };
 const AN547: Board = Board {
     name: "mps3-an547",
     code: Memory { origin: 0x1000_0000, length: 512 << 10 },

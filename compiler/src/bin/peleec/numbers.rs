@@ -33,7 +33,13 @@ fn scaled(mut value: f64, step: f64, units: &[&str]) -> String {
 
 /// Places behind the point that make `wanted` digits in all.
 fn digits(value: f64, wanted: usize) -> usize {
-    let before = if value < 10.0 { 1 } else if value < 100.0 { 2 } else { 3 };
+    let before = if value < 10.0 {
+        1
+    } else if value < 100.0 {
+        2
+    } else {
+        3
+    };
     wanted.saturating_sub(before)
 }
 

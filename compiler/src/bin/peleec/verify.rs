@@ -117,13 +117,7 @@ impl Built {
 }
 
 /// One data set: run, compared with what is expected and with this process.
-fn examine(
-    args: &Args,
-    compilation: &Compilation,
-    built: Option<&Built>,
-    set: &DataSet,
-    output: &Output,
-) -> Result<SetResult, Failure> {
+fn examine(args: &Args, compilation: &Compilation, built: Option<&Built>, set: &DataSet, output: &Output) -> Result<SetResult, Failure> {
     let seeded = || compilation.inputs().iter().map(|(_, shape)| seeded_input(shape, args.model.seed())).collect();
     let inputs: Vec<Tensor> = set.inputs.clone().unwrap_or_else(seeded);
     let here = compilation.execute(&inputs)?;

@@ -35,6 +35,11 @@ pub fn operator_cases() -> Vec<StoredModel> {
     stored(&Path::new(env!("CARGO_MANIFEST_DIR")).join("operators"))
 }
 
+/// onnxruntime's outputs for a network that peleec writes itself, in the order of the graph's outputs.
+pub fn zoo_outputs(name: &str) -> Vec<PathBuf> {
+    numbered(&Path::new(env!("CARGO_MANIFEST_DIR")).join("zoo").join(name).join("test_data_set_0"), "output")
+}
+
 /// The models of the folders in `dir`.
 fn stored(dir: &Path) -> Vec<StoredModel> {
     let models = entries(dir).into_iter().filter(|folder| folder.join("model.onnx").is_file());

@@ -91,3 +91,8 @@ pub fn import(model: &ModelFile, options: &Options) -> Result<Imported, Problems
     let nodes = graph.ids().into_iter().filter(|&id| graph.op(id).is_some()).count();
     Ok(Imported { graph, notes, nodes })
 }
+
+/// A model as its file holds it, one line an entry, before anything is made of it: for comparing decoders and for bug reports.
+pub fn outline(model: &ModelFile) -> Result<String, Problems> {
+    onnx::outline(model.shared())
+}

@@ -13,12 +13,14 @@ pub(crate) mod node;
 mod nodes;
 mod open;
 mod order;
+mod outline;
 mod prescan;
 pub(crate) mod tensor;
 mod wire;
 pub(crate) mod write;
 
 pub(crate) use import::{ImportOptions, import};
+pub(crate) use outline::outline;
 pub use tensor::{TensorError, read_tensor, write_tensor};
 
 #[cfg(test)]

@@ -1,0 +1,22 @@
+use peleec_runtime::{Activation, Conv2d, Layer, Pixels};
+
+type Kernel = Conv2d<1, 4>;
+
+const KERNEL: Kernel = Conv2d {
+    input: Pixels { height: 4, width: 4, channels: 5, row: 20, pixel: 5, channel: 1 },
+    output: Pixels { height: 4, width: 4, channels: 4, row: 20, pixel: 5, channel: 1 },
+    residual: None,
+    kernel: [1, 1],
+    strides: [1, 1],
+    dilations: [1, 1],
+    pads: [0, 0],
+    group: 1,
+    depth: 4,
+    filters: 4,
+    band: 1,
+    activation: Activation::Identity,
+};
+
+fn main() {
+    const _: Layer<Kernel, 80, 20, 80> = Layer::<Kernel, 80, 20, 80>::new(KERNEL);
+}

@@ -1,0 +1,7 @@
+use peleec_runtime::Weights;
+
+static WEIGHTS: Weights<64> = Weights([0; 64]);
+
+fn main() {
+    WEIGHTS.f32s::<2, 4>();
+}

@@ -121,7 +121,8 @@ fn configuration(machine: &Machine, triple: &str) -> String {
             runner = format!("runner = \"qemu-system-arm {} -kernel\"\n", super::run::board_arguments(&board).join(" "));
         }
     }
-    format!("[build]\ntarget = \"{triple}\"\n\n[target.{triple:?}]\n{runner}rustflags = {flags:?}\n")
+    // Not `[target.TRIPLE]`: cargo finds no such table where the triple has a dot.
+    format!("[build]\ntarget = \"{triple}\"\n\n[target.'cfg(all())']\n{runner}rustflags = {flags:?}\n")
 }
 
 /// The statics that the program runs the network on.

@@ -58,11 +58,10 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<Answer, Failure> {
     let passed = results.iter().all(SetResult::passed);
     output.say(table::render(&results, &machine));
     let figures = built.as_ref().and_then(|built| built.figures.as_ref());
-    let body = json!({ "model": compilation.name(), "model_sha256": model.hash(), "machine": machine, "image": figures });
-    let mut body = body;
+    let mut body = json!({ "model": compilation.name(), "model_sha256": model.hash(), "machine": machine, "image": figures });
     body["passed"] = passed.into();
     body["data_sets"] = results.iter().map(SetResult::json).collect();
-    output.document("verify", body);
+    output.document(body);
     Ok(Answer::from(passed))
 }
 

@@ -9,8 +9,8 @@ use crate::ir::{Graph, Shape, Tensor};
 use crate::lower::Steps;
 use crate::lower::bind::{Layer, Memory, Region};
 use crate::options::Options;
-use crate::plan::Plan;
 use crate::plan::problem::Role;
+use crate::plan::{Plan, replay};
 use crate::report::{BufferReport, InputReport, LayerReport, OutputReport, PassReport, RangeReport, Report};
 
 /// Everything that is known of a compiled model.
@@ -82,6 +82,12 @@ impl Compilation {
             .into_iter()
             .map(|output| tensor(output).ok_or_else(|| Error::Internal("an output has no place".to_owned())))
             .collect()
+    }
+
+    /// Replays the plan with every element of the arena tagged by the tensor that it holds: the first read of something else, or
+    /// write over something that is still needed, in words.
+    pub fn replay(&self) -> Result<(), String> {
+        replay(&self.steps.problem, &self.plan)
     }
 
     /// Name and shape of every input.

@@ -11,6 +11,7 @@
 
 mod checked;
 pub mod f32;
+mod lanes;
 mod layer;
 mod model;
 #[cfg(feature = "source")]

@@ -92,9 +92,9 @@ pub fn machine(target: Target) -> Result<Machine, HarnessError> {
         },
         Target::CortexM0Plus => board("thumbv6m-none-eabi", &["-Ctarget-cpu=cortex-m0plus"], AN385),
         Target::CortexM3 => board("thumbv7m-none-eabi", &["-Ctarget-cpu=cortex-m3"], AN385),
-        Target::CortexM4F => board("thumbv7em-none-eabihf", &["-Ctarget-cpu=cortex-m4"], AN386),
+        Target::CortexM4F => board("thumbv7em-none-eabihf", &[], AN386),
         Target::CortexM7 => board("thumbv7em-none-eabihf", &["-Ctarget-cpu=cortex-m7"], AN500),
-        Target::CortexM33 => board("thumbv8m.main-none-eabihf", &["-Ctarget-cpu=cortex-m33"], AN505),
+        Target::CortexM33 => board("thumbv8m.main-none-eabihf", &[], AN505),
         Target::CortexM55 => board("thumbv8m.main-none-eabihf", &["-Ctarget-cpu=cortex-m55"], AN547),
     })
 }

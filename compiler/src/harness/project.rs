@@ -122,7 +122,8 @@ fn configuration(machine: &Machine, triple: &str) -> String {
             runner = format!("runner = \"qemu-system-arm {} -kernel\"\n", super::run::board_arguments(&board).join(" "));
         }
     }
-    // Not `[target.TRIPLE]`: cargo finds no such table where the triple has a dot.
+    // A table named for the platform does not do: cargo does not find one with a dot in its name. In `[build]`, a table of the user's
+    // own configuration would displace these flags; here both count.
     format!("[build]\ntarget = \"{triple}\"\n\n[target.'cfg(all())']\n{runner}rustflags = {flags:?}\n")
 }
 

@@ -142,8 +142,9 @@ impl Binder<'_> {
                     group: *group as u32,
                     depth,
                     filters,
-                    // One pass over the weights serves all rows where the weights outweigh the input, else a row stays in the cache.
-                    band: if all_rows { maps.output.height } else { 1 },
+                    // One pass over the weights serves all rows where the weights outweigh the input. Elsewhere a band as high as the tile
+                    // lets the border columns fill tiles, and stays in the cache.
+                    band: if all_rows { maps.output.height } else { tile.pixels as u32 },
                     activation: *activation,
                 };
                 Geometry::Conv2d(geometry, *tile)
@@ -221,12 +222,12 @@ macro_rules! with_tile {
                 let $conv = $geometry.retiled::<4, 8>();
                 $body
             }
-            (4, 16) => {
-                let $conv = $geometry.retiled::<4, 16>();
+            (5, 16) => {
+                let $conv = $geometry.retiled::<5, 16>();
                 $body
             }
-            (6, 16) => {
-                let $conv = $geometry.retiled::<6, 16>();
+            (12, 16) => {
+                let $conv = $geometry.retiled::<12, 16>();
                 $body
             }
             _ => {

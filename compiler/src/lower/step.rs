@@ -48,7 +48,8 @@ impl Steps {
 
     /// A tensor that lies in the weights.
     pub(crate) fn constant(&mut self, name: &str, tensor: &Tensor) -> Result<TensorId, OpError> {
-        let values = tensor.as_f32().ok_or_else(|| OpError::unsupported(format!("`{name}` is {}", tensor.dtype())).supported("f32"))?;
+        let values =
+            tensor.as_f32().ok_or_else(|| OpError::unsupported(format!("holds `{name}` of type {}", tensor.dtype())).supported("f32"))?;
         let range = self.add_weights(values.to_vec());
         Ok(self.add_tensor(name, tensor.shape().clone(), Role::Constant(range.start)))
     }

@@ -2,6 +2,7 @@
 //!
 //! One output is `beta * C` (or zero) plus the products over k in ascending order, which is the numeric contract of class `plain`.
 //! Where `alpha` is not one, the products are summed from zero, the sum is multiplied by `alpha`, and `beta * C` is added last.
+//! The kernels also add a `C` last that is not one value a column.
 
 use super::broadcast::{broadcast, source_index};
 use peleec_runtime::BinaryKind;

@@ -82,9 +82,9 @@ impl Target {
     /// The register tile of convolutions.
     pub(crate) fn tile(self) -> Tile {
         let (pixels, channels) = match self {
-            Target::Generic => (4, 8),
-            Target::X86_64V3 | Target::Aarch64 => (4, 16),
-            Target::X86_64V4 => (6, 16),
+            Target::Generic | Target::Aarch64 => (4, 8),
+            Target::X86_64V3 => (5, 16),
+            Target::X86_64V4 => (12, 16),
             Target::CortexM0Plus | Target::CortexM3 => (2, 4),
             Target::CortexM4F | Target::CortexM7 | Target::CortexM33 => (4, 4),
             Target::CortexM55 => (2, 8),

@@ -1,6 +1,7 @@
 //! What a kernel does to a result before it stores it.
 
 use super::exp::exp;
+use crate::lanes;
 
 /// An element-wise function of one variable.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -50,8 +51,8 @@ impl Activation {
         match self {
             Activation::Identity => {}
             Activation::Relu => {
-                for x in tile.iter_mut().flatten() {
-                    *x = relu(*x);
+                for lanes in tile {
+                    lanes::relu(lanes);
                 }
             }
             other => other.apply_rare(tile.as_flattened_mut()),

@@ -3,6 +3,7 @@
 use core::ops::Range;
 
 use super::activation::Activation;
+use crate::lanes::{add, multiply_add};
 use crate::views::{Extent, Pixels, small, window_fits};
 
 /// Geometry of a convolution whose register tile is `T` pixels by `N` output channels.
@@ -97,7 +98,7 @@ struct Operands {
 }
 
 /// The taps of a window that lie on the input.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq)]
 struct Taps {
     begin: usize,
     end: usize,
@@ -118,21 +119,34 @@ fn taps_inside(kernel: u32, stride: u32, dilation: u32, pad: u32, extent: u32, a
     Taps { begin, end }
 }
 
+/// A range of output rows or columns that have the same taps on the input.
+#[derive(Clone, Copy)]
+struct Run {
+    begin: usize,
+    end: usize,
+    taps: Taps,
+}
+
+impl<const T: usize, const N: usize> Conv2d<T, N> {
+    /// The longest run that begins at `begin` and ends before `limit`, along rows (axis 0) or columns (axis 1).
+    #[inline(always)]
+    fn run_from<const AXIS: usize>(&self, begin: usize, limit: usize) -> Run {
+        let extent = if AXIS == 0 { self.input.height } else { self.input.width };
+        let taps = |at| taps_inside(self.kernel[AXIS], self.strides[AXIS], self.dilations[AXIS], self.pads[AXIS], extent, at);
+        let first = taps(begin);
+        let mut end = begin + 1;
+        while end < limit && taps(end) == first {
+            end += 1;
+        }
+        Run { begin, end, taps: first }
+    }
+}
+
 /// # Safety
 /// As [`Conv2d::run`]; with `DENSE` the input's channels are adjacent.
 #[inline(never)]
 unsafe fn leaf<const T: usize, const N: usize, const DENSE: bool>(g: &Conv2d<T, N>, rows: Range<usize>, at: Operands) {
     let width = g.output.width as usize;
-    let columns = |ox| taps_inside(g.kernel[1], g.strides[1], g.dilations[1], g.pads[1], g.input.width, ox);
-    let whole = |taps: Taps| taps.end - taps.begin == g.kernel[1] as usize;
-    let mut inner = 0;
-    while inner < width && !whole(columns(inner)) {
-        inner += 1;
-    }
-    let mut outer = width;
-    while outer > inner && !whole(columns(outer - 1)) {
-        outer -= 1;
-    }
     let block_len = N + (g.kernel[0] as usize) * (g.kernel[1] as usize) * (g.depth as usize) * N;
     let mut first = rows.start;
     while first < rows.end {
@@ -147,28 +161,17 @@ unsafe fn leaf<const T: usize, const N: usize, const DENSE: bool>(g: &Conv2d<T, 
                     filter: group * g.filters as usize + filter,
                     valid: N.min(g.filters as usize - filter),
                 };
-                for oy in first..last {
-                    let taps = taps_inside(g.kernel[0], g.strides[0], g.dilations[0], g.pads[0], g.input.height, oy);
-                    let all = Taps { begin: 0, end: g.kernel[1] as usize };
-                    // SAFETY: the taps lie inside the input, the pixels inside the output, the block inside the weights.
-                    unsafe {
-                        for ox in 0..inner {
-                            tile::<1, T, N, DENSE>(g, at, block, [oy, ox], taps, columns(ox));
-                        }
-                        let mut ox = inner;
-                        while ox + T <= outer {
-                            tile::<T, T, N, DENSE>(g, at, block, [oy, ox], taps, all);
-                            ox += T;
-                        }
-                        if ox < outer && outer - inner >= T {
-                            // The last tile starts early: pixels are computed twice, to the same bits.
-                            tile::<T, T, N, DENSE>(g, at, block, [oy, outer - T], taps, all);
-                            ox = outer;
-                        }
-                        for ox in ox..width {
-                            tile::<1, T, N, DENSE>(g, at, block, [oy, ox], taps, columns(ox));
-                        }
+                let mut y = first;
+                while y < last {
+                    let rows = g.run_from::<0>(y, last);
+                    let mut x = 0;
+                    while x < width {
+                        let columns = g.run_from::<1>(x, width);
+                        // SAFETY: the runs' pixels lie inside the output and their taps inside the input.
+                        unsafe { rectangle::<T, N, DENSE>(g, at, block, rows, columns) };
+                        x = columns.end;
                     }
+                    y = rows.end;
                 }
                 w = w.wrapping_add(block_len);
                 filter += N;
@@ -190,69 +193,120 @@ struct Block {
     valid: usize,
 }
 
-/// `P` pixels by `N` channels of one output row.
+/// A rectangle of output pixels that have the same taps, cut into tiles along its rows, along its columns, or pixel after pixel
+/// without regard to lines, whichever fills the tiles best. A last tile that is not full computes pixels twice, to the same bits.
 ///
 /// # Safety
-/// As [`leaf`]; pixels `ox .. ox + P` exist and `taps` lie inside the input for each of them.
+/// As [`leaf`]; the rectangle lies inside the output and the taps inside the input.
 #[inline(always)]
-unsafe fn tile<const P: usize, const T: usize, const N: usize, const DENSE: bool>(
+unsafe fn rectangle<const T: usize, const N: usize, const DENSE: bool>(
     g: &Conv2d<T, N>,
     at: Operands,
     block: Block,
-    [oy, ox]: [usize; 2],
-    rows: Taps,
-    columns: Taps,
+    rows: Run,
+    columns: Run,
 ) {
-    let (depth, pixel) = (g.depth as usize, g.input.pixel as usize);
-    let channel = if DENSE { 1 } else { g.input.channel as usize };
-    let step = g.strides[1] as usize * pixel;
-    // SAFETY: the offsets below are those of taps and pixels inside the maps, and of weights inside the block.
-    unsafe {
-        let mut acc = [*block.w.cast::<[f32; N]>(); P];
-        for ky in rows.begin..rows.end {
-            let iy = oy * g.strides[0] as usize + ky * g.dilations[0] as usize - g.pads[0] as usize;
-            let row = at.x.add(iy * g.input.row as usize + block.channel * channel);
-            for kx in columns.begin..columns.end {
-                let ix = ox * g.strides[1] as usize + kx * g.dilations[1] as usize - g.pads[1] as usize;
-                let x = row.add(ix * pixel);
-                let w = block.w.add(N + (ky * g.kernel[1] as usize + kx) * depth * N);
-                accumulate::<P, N, DENSE>(&mut acc, x, w, [depth, step, channel]);
-            }
+    let taps = [rows.taps, columns.taps];
+    let (height, width) = (rows.end - rows.begin, columns.end - columns.begin);
+    let tiles = |lines: usize, length: usize| if length < T { usize::MAX } else { lines * length.div_ceil(T) };
+    let (across, down, through) = (tiles(height, width), tiles(width, height), (height * width).div_ceil(T));
+    let best = across.min(down);
+    // Pixels in a line are cheaper to address, by about an eighth.
+    if through < best - best / 8 {
+        let mut next = [rows.begin, columns.begin];
+        for _ in 0..through {
+            let pixels = core::array::from_fn(|_| {
+                let pixel = next;
+                next[1] += 1;
+                if next[1] == columns.end {
+                    next = if next[0] + 1 < rows.end { [next[0] + 1, columns.begin] } else { pixel };
+                }
+                pixel
+            });
+            // SAFETY: the pixels lie inside the rectangle.
+            unsafe { tile::<T, N, DENSE>(g, at, block, pixels, taps) };
         }
-        if let Some(map) = &g.residual {
-            let r = at.r.add(oy * map.row as usize + ox * map.pixel as usize + block.filter * map.channel as usize);
-            add_residual(&mut acc, r, map, block.valid);
+        return;
+    }
+    let across = across <= down;
+    let (along, lines) = if across { (columns, rows) } else { (rows, columns) };
+    for line in lines.begin..lines.end {
+        let mut next = along.begin;
+        while next < along.end {
+            let start = next.min(along.end - T);
+            let pixels = core::array::from_fn(|p| if across { [line, start + p] } else { [start + p, line] });
+            // SAFETY: the pixels lie inside the rectangle.
+            unsafe { tile::<T, N, DENSE>(g, at, block, pixels, taps) };
+            next += T;
         }
-        g.activation.apply_tile(&mut acc);
-        let map = &g.output;
-        let y = at.y.add(oy * map.row as usize + ox * map.pixel as usize + block.filter * map.channel as usize);
-        store(&acc, y, map, block.valid);
     }
 }
 
-/// Adds the products of one tap: `depth` channels of `P` pixels, `step` apart.
+/// `T` pixels, given as (row, column), by `N` channels.
 ///
 /// # Safety
-/// `x` is readable at `p * step + ci * channel` for each pixel and channel, `w` for `depth * N` values.
+/// As [`leaf`]; the pixels exist and `taps` lie inside the input for each of them.
 #[inline(always)]
-unsafe fn accumulate<const P: usize, const N: usize, const DENSE: bool>(
-    acc: &mut [[f32; N]; P],
-    x: *const f32,
+unsafe fn tile<const T: usize, const N: usize, const DENSE: bool>(
+    g: &Conv2d<T, N>,
+    at: Operands,
+    block: Block,
+    pixels: [[usize; 2]; T],
+    [rows, columns]: [Taps; 2],
+) {
+    let (depth, map) = (g.depth as usize, &g.input);
+    let channel = if DENSE { 1 } else { map.channel as usize };
+    let steps = [g.strides[0] as usize * map.row as usize, g.strides[1] as usize * map.pixel as usize];
+    let tap_steps = [g.dilations[0] as usize * map.row as usize, g.dilations[1] as usize * map.pixel as usize];
+    let padding = g.pads[0] as usize * map.row as usize + g.pads[1] as usize * map.pixel as usize;
+    let origins = pixels.map(|[y, x]| at.x.wrapping_add(y * steps[0] + x * steps[1] + block.channel * channel).wrapping_sub(padding));
+    // SAFETY: the offsets below are those of taps and pixels inside the maps, and of weights inside the block.
+    unsafe {
+        let mut acc = [*block.w.cast::<[f32; N]>(); T];
+        for ky in rows.begin..rows.end {
+            for kx in columns.begin..columns.end {
+                let x = origins.map(|origin| origin.wrapping_add(ky * tap_steps[0] + kx * tap_steps[1]));
+                let w = block.w.add(N + (ky * g.kernel[1] as usize + kx) * depth * N);
+                accumulate::<T, N, DENSE>(&mut acc, x, w, [depth, channel]);
+            }
+        }
+        if let Some(map) = &g.residual {
+            for (sums, pixel) in acc.iter_mut().zip(pixels) {
+                add_residual(sums, at.r.add(offset(map, pixel, block.filter)), map, block.valid);
+            }
+        }
+        g.activation.apply_tile(&mut acc);
+        for (sums, pixel) in acc.iter().zip(pixels) {
+            store(sums, at.y.add(offset(&g.output, pixel, block.filter)), &g.output, block.valid);
+        }
+    }
+}
+
+/// Where a channel of a pixel lies in its map.
+#[inline(always)]
+fn offset(map: &Pixels, [y, x]: [usize; 2], channel: usize) -> usize {
+    y * map.row as usize + x * map.pixel as usize + channel * map.channel as usize
+}
+
+/// Adds the products of one tap: `depth` channels of `T` pixels.
+///
+/// # Safety
+/// Every pointer of `x` is readable at `ci * channel` for each channel, `w` for `depth * N` values.
+#[inline(always)]
+unsafe fn accumulate<const T: usize, const N: usize, const DENSE: bool>(
+    acc: &mut [[f32; N]; T],
+    x: [*const f32; T],
     w: *const f32,
-    [depth, step, channel]: [usize; 3],
+    [depth, channel]: [usize; 2],
 ) {
     let channel = if DENSE { 1 } else { channel };
     let mut sums = *acc;
-    let pixels: [*const f32; P] = core::array::from_fn(|p| x.wrapping_add(p * step));
     for ci in 0..depth {
         // SAFETY: the caller's contract.
         unsafe {
             let weights = *w.add(ci * N).cast::<[f32; N]>();
-            for p in 0..P {
-                let value = *pixels[p].add(ci * channel);
-                for n in 0..N {
-                    sums[p][n] += value * weights[n];
-                }
+            for (sums, x) in sums.iter_mut().zip(x) {
+                multiply_add(sums, *x.add(ci * channel), &weights);
             }
         }
     }
@@ -260,31 +314,32 @@ unsafe fn accumulate<const P: usize, const N: usize, const DENSE: bool>(
 }
 
 /// # Safety
-/// `r` is readable for `P` pixels of `valid` channels of `map`.
+/// `r` is readable for `valid` channels of a pixel of `map`.
 #[inline(always)]
-unsafe fn add_residual<const P: usize, const N: usize>(acc: &mut [[f32; N]; P], r: *const f32, map: &Pixels, valid: usize) {
-    for (p, sums) in acc.iter_mut().enumerate() {
-        for (n, sum) in sums.iter_mut().enumerate().take(valid) {
-            // SAFETY: the caller's contract.
-            *sum += unsafe { *r.add(p * map.pixel as usize + n * map.channel as usize) };
+unsafe fn add_residual<const N: usize>(sums: &mut [f32; N], r: *const f32, map: &Pixels, valid: usize) {
+    // SAFETY: the caller's contract.
+    unsafe {
+        if valid == N && map.channel == 1 {
+            add(sums, &*r.cast::<[f32; N]>());
+        } else {
+            for (n, sum) in sums.iter_mut().enumerate().take(valid) {
+                *sum += *r.add(n * map.channel as usize);
+            }
         }
     }
 }
 
 /// # Safety
-/// `y` is writable for `P` pixels of `valid` channels of `map`.
+/// `y` is writable for `valid` channels of a pixel of `map`.
 #[inline(always)]
-unsafe fn store<const P: usize, const N: usize>(acc: &[[f32; N]; P], y: *mut f32, map: &Pixels, valid: usize) {
-    for (p, sums) in acc.iter().enumerate() {
-        let y = y.wrapping_add(p * map.pixel as usize);
-        // SAFETY: the caller's contract.
-        unsafe {
-            if valid == N && map.channel == 1 {
-                *y.cast::<[f32; N]>() = *sums;
-            } else {
-                for (n, sum) in sums.iter().enumerate().take(valid) {
-                    *y.add(n * map.channel as usize) = *sum;
-                }
+unsafe fn store<const N: usize>(sums: &[f32; N], y: *mut f32, map: &Pixels, valid: usize) {
+    // SAFETY: the caller's contract.
+    unsafe {
+        if valid == N && map.channel == 1 {
+            *y.cast::<[f32; N]>() = *sums;
+        } else {
+            for (n, sum) in sums.iter().enumerate().take(valid) {
+                *y.add(n * map.channel as usize) = *sum;
             }
         }
     }

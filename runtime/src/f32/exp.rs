@@ -11,18 +11,15 @@ pub fn exp(x: f32) -> f32 {
     const LN_2_LOW: f32 = -2.121_944_4e-4;
     /// Adding and taking away 1.5 * 2^23 rounds to the nearest integer.
     const ROUND: f32 = 12_582_912.0;
-    if x > 88.722_83 {
-        return f32::INFINITY;
-    }
-    if x < -87.336_54 {
-        return 0.0;
-    }
-    if x.is_nan() {
-        return x;
-    }
-    let shifted = x * LOG2_E + ROUND;
+    /// `ln` of the largest finite and of the smallest normal number. The limits are chosen at the end: without a branch, loops
+    /// over `exp` become vectors.
+    const HIGH: f32 = 88.722_83;
+    const LOW: f32 = -87.336_54;
+    let limited = if x > HIGH { HIGH } else { x };
+    let limited = if limited < LOW { LOW } else { limited };
+    let shifted = limited * LOG2_E + ROUND;
     let k = shifted - ROUND;
-    let r = (x - k * LN_2_HIGH) - k * LN_2_LOW;
+    let r = (limited - k * LN_2_HIGH) - k * LN_2_LOW;
     let mut p = 1.987_569_2e-4;
     p = p * r + 1.398_199_9e-3;
     p = p * r + 8.333_452e-3;
@@ -33,12 +30,14 @@ pub fn exp(x: f32) -> f32 {
     let k = shifted.to_bits().wrapping_sub(ROUND.to_bits()) as i32;
     // Two steps, since 2^128 has no encoding while e * 2^128 may be finite.
     let half = k >> 1;
-    e * power_of_two(half) * power_of_two(k - half)
+    let value = e * power_of_two(half) * power_of_two(k.wrapping_sub(half));
+    let value = if x > HIGH { f32::INFINITY } else { value };
+    if x < LOW { 0.0 } else { value }
 }
 
 #[inline(always)]
 fn power_of_two(k: i32) -> f32 {
-    f32::from_bits(((k + 127) << 23) as u32)
+    f32::from_bits((k.wrapping_add(127) << 23) as u32)
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use core::ops::Range;
 
+use crate::lanes::{add, max};
 use crate::views::{Extent, Pixels, small, window_fits};
 
 /// What a pool does with the values of a window.
@@ -53,28 +54,13 @@ impl Pool2d {
     /// # Safety
     /// `extent()` is some; `x` is readable and `y` writable for its lengths; `rows` lies in the output; no element of the output is
     /// an element of the input.
-    #[inline(never)]
+    #[inline(always)]
     pub(crate) unsafe fn run(&self, rows: Range<usize>, x: *const f32, _: *const f32, _: *const f32, y: *mut f32) {
-        const LANES: usize = 8;
-        let channels = self.output.channels as usize;
-        for oy in rows {
-            for ox in 0..self.output.width as usize {
-                let window = [self.window(0, oy, self.input.height), self.window(1, ox, self.input.width)];
-                let count = self.count([oy, ox], &window);
-                let mut c = 0;
-                // SAFETY: the channels exist.
-                unsafe {
-                    if self.input.channel == 1 && self.output.channel == 1 {
-                        while c + LANES <= channels {
-                            self.pixel::<LANES>([oy, ox, c], &window, count, x, y);
-                            c += LANES;
-                        }
-                    }
-                    while c < channels {
-                        self.pixel::<1>([oy, ox, c], &window, count, x, y);
-                        c += 1;
-                    }
-                }
+        // SAFETY: the caller's contract.
+        unsafe {
+            match self.kind {
+                PoolKind::Max => leaf::<true>(self, rows, x, y),
+                PoolKind::AverageInside | PoolKind::AveragePadded => leaf::<false>(self, rows, x, y),
             }
         }
     }
@@ -116,48 +102,73 @@ impl Pool2d {
         let origin = at * self.strides[axis] as usize;
         (0..self.kernel[axis] as usize).filter(|k| origin + k * (self.dilations[axis] as usize) < end).count()
     }
+}
 
-    /// `N` channels of one pixel; with `N` above one the channels are adjacent.
-    ///
-    /// # Safety
-    /// As [`run`](Self::run); channels `c .. c + N` exist, and the window lies inside the input.
-    #[inline(always)]
-    unsafe fn pixel<const N: usize>(&self, [oy, ox, c]: [usize; 3], window: &[[usize; 3]; 2], count: f32, x: *const f32, y: *mut f32) {
-        let [[row_begin, row_end, iy], [column_begin, column_end, ix]] = *window;
-        let map = &self.input;
-        // SAFETY: the taps lie inside the input, and without one nothing is read.
-        unsafe {
-            let x = x.wrapping_add(iy.wrapping_mul(map.row as usize).wrapping_add(ix.wrapping_mul(map.pixel as usize)));
-            let x = x.wrapping_add(c * map.channel as usize);
-            let empty = row_begin == row_end || column_begin == column_end;
-            let mut acc: [f32; N] = match self.kind {
-                PoolKind::Max if empty => [f32::NEG_INFINITY; N],
-                PoolKind::Max => *x.cast(),
-                _ => [0.0; N],
-            };
-            for ky in 0..row_end - row_begin {
-                for kx in 0..column_end - column_begin {
-                    let step = ky * self.dilations[0] as usize * map.row as usize + kx * self.dilations[1] as usize * map.pixel as usize;
-                    let values: [f32; N] = *x.add(step).cast();
-                    for n in 0..N {
-                        acc[n] = match self.kind {
-                            PoolKind::Max => {
-                                if values[n] > acc[n] {
-                                    values[n]
-                                } else {
-                                    acc[n]
-                                }
-                            }
-                            _ => acc[n] + values[n],
-                        };
+/// # Safety
+/// As [`Pool2d::run`]; `MAX` says whether it is a maximum.
+#[inline(never)]
+unsafe fn leaf<const MAX: bool>(g: &Pool2d, rows: Range<usize>, x: *const f32, y: *mut f32) {
+    const LANES: usize = 16;
+    let channels = g.output.channels as usize;
+    for oy in rows {
+        for ox in 0..g.output.width as usize {
+            let window = [g.window(0, oy, g.input.height), g.window(1, ox, g.input.width)];
+            let count = g.count([oy, ox], &window);
+            let mut c = 0;
+            // SAFETY: the channels exist.
+            unsafe {
+                if g.input.channel == 1 && g.output.channel == 1 {
+                    while c + LANES <= channels {
+                        pixel::<MAX, LANES>(g, [oy, ox, c], &window, count, x, y);
+                        c += LANES;
                     }
                 }
-            }
-            let map = &self.output;
-            let y = y.add(oy * map.row as usize + ox * map.pixel as usize + c * map.channel as usize);
-            for n in 0..N {
-                *y.add(n) = if matches!(self.kind, PoolKind::Max) { acc[n] } else { acc[n] / count };
+                while c < channels {
+                    pixel::<MAX, 1>(g, [oy, ox, c], &window, count, x, y);
+                    c += 1;
+                }
             }
         }
+    }
+}
+
+/// `N` channels of one pixel; with `N` above one the channels are adjacent.
+///
+/// # Safety
+/// As [`leaf`]; channels `c .. c + N` exist, and the window lies inside the input.
+#[inline(always)]
+unsafe fn pixel<const MAX: bool, const N: usize>(
+    g: &Pool2d,
+    [oy, ox, c]: [usize; 3],
+    window: &[[usize; 3]; 2],
+    count: f32,
+    x: *const f32,
+    y: *mut f32,
+) {
+    let [[row_begin, row_end, iy], [column_begin, column_end, ix]] = *window;
+    let map = &g.input;
+    let empty = row_begin == row_end || column_begin == column_end;
+    // SAFETY: the taps lie inside the input, and without one nothing is read.
+    unsafe {
+        let x = x.wrapping_add(iy.wrapping_mul(map.row as usize).wrapping_add(ix.wrapping_mul(map.pixel as usize)));
+        let x = x.wrapping_add(c * map.channel as usize);
+        let mut acc: [f32; N] = match MAX {
+            true if empty => [f32::NEG_INFINITY; N],
+            true => *x.cast(),
+            false => [0.0; N],
+        };
+        for ky in 0..row_end - row_begin {
+            for kx in 0..column_end - column_begin {
+                let step = ky * g.dilations[0] as usize * map.row as usize + kx * g.dilations[1] as usize * map.pixel as usize;
+                let values = &*x.add(step).cast::<[f32; N]>();
+                if MAX { max(&mut acc, values) } else { add(&mut acc, values) }
+            }
+        }
+        if !MAX {
+            acc = acc.map(|sum| sum / count);
+        }
+        let map = &g.output;
+        let y = y.add(oy * map.row as usize + ox * map.pixel as usize + c * map.channel as usize);
+        *y.cast::<[f32; N]>() = acc;
     }
 }

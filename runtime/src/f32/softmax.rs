@@ -42,11 +42,12 @@ impl Softmax {
                     let value = *x.add(i * x_step);
                     max = if value > max { value } else { max };
                 }
+                for i in 0..count {
+                    *y.add(i * y_step) = exp(*x.add(i * x_step) - max);
+                }
                 let mut sum = 0.0;
                 for i in 0..count {
-                    let value = exp(*x.add(i * x_step) - max);
-                    *y.add(i * y_step) = value;
-                    sum += value;
+                    sum += *y.add(i * y_step);
                 }
                 for i in 0..count {
                     *y.add(i * y_step) /= sum;

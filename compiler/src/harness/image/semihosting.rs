@@ -54,8 +54,7 @@ pub(crate) fn write(name: &CStr, values: &[f32]) -> bool {
 /// Prints `checksum` and eight hexadecimal digits.
 pub(crate) fn print_checksum(checksum: u32) {
     let mut line = *b"checksum ........\n\0";
-    let (_, digits) = line.split_at_mut(9);
-    for (index, digit) in digits.iter_mut().take(8).enumerate() {
+    for (index, digit) in line.iter_mut().skip(9).take(8).enumerate() {
         let nibble = (checksum >> (28 - 4 * index)) as u8 & 15;
         *digit = if nibble < 10 { b'0' + nibble } else { b'a' + nibble - 10 };
     }

@@ -1,0 +1,131 @@
+//! Convolutions and pools.
+
+use super::{LARGE, Net, Value};
+use crate::cases::onnx::Attr;
+
+/// A window over one or two spatial axes.
+#[derive(Clone, Debug)]
+struct Window {
+    kernel: Vec<usize>,
+    strides: Vec<usize>,
+    dilations: Vec<usize>,
+    /// Begins, then ends.
+    pads: Vec<usize>,
+    ceil: bool,
+}
+
+impl Window {
+    /// Output extents, as ONNX has them since operator set 19: no window starts in the trailing pad.
+    fn output(&self, spatial: &[usize]) -> Vec<usize> {
+        let extent = |axis: usize| {
+            let (stride, begin) = (self.strides[axis], self.pads[axis]);
+            let reach = (self.kernel[axis] - 1) * self.dilations[axis] + 1;
+            let room = spatial[axis] + begin + self.pads[axis + spatial.len()] - reach;
+            let count = if self.ceil { room.div_ceil(stride) } else { room / stride } + 1;
+            if self.ceil && (count - 1) * stride >= spatial[axis] + begin { count - 1 } else { count }
+        };
+        (0..spatial.len()).map(extent).collect()
+    }
+
+    fn ints(&self) -> [(&'static str, Vec<i64>); 4] {
+        let ints = |list: &[usize]| list.iter().map(|&value| value as i64).collect();
+        [
+            ("kernel_shape", ints(&self.kernel)),
+            ("strides", ints(&self.strides)),
+            ("dilations", ints(&self.dilations)),
+            ("pads", ints(&self.pads)),
+        ]
+    }
+}
+
+impl Net {
+    pub(super) fn convolution(&mut self, x: &Value) -> Option<Value> {
+        let channels = *x.dims.get(1)?;
+        let divisors: Vec<usize> = (1..=channels).filter(|&group| channels.is_multiple_of(group)).collect();
+        let group = if self.draw(3) == 2 { self.pick(&divisors) } else { 1 };
+        let filters = self.pick(&[1, 2, 3, 4, 5, 8, 9, 16, 19]);
+        self.conv(x, group, if group > 1 { group * filters.min(3) } else { filters })
+    }
+
+    pub(super) fn depthwise(&mut self, x: &Value) -> Option<Value> {
+        let channels = *x.dims.get(1)?;
+        self.conv(x, channels, channels)
+    }
+
+    pub(super) fn conv(&mut self, x: &Value, group: usize, filters: usize) -> Option<Value> {
+        let spatial = x.spatial()?;
+        let window = self.window(&spatial, &[1, 3, 2, 1, 4], false);
+        self.windowed(x, group, filters, &window)
+    }
+
+    /// A convolution that keeps the map's size.
+    pub(super) fn same_conv(&mut self, x: &Value, filters: usize) -> Option<Value> {
+        let spatial = x.spatial()?;
+        let kernel = self.pick(&[1, 3]);
+        let ones = vec![1; spatial.len()];
+        let (kernel, pads) = (vec![kernel; spatial.len()], vec![kernel / 2; 2 * spatial.len()]);
+        self.windowed(x, 1, filters, &Window { kernel, strides: ones.clone(), dilations: ones, pads, ceil: false })
+    }
+
+    fn windowed(&mut self, x: &Value, group: usize, filters: usize, window: &Window) -> Option<Value> {
+        let dims = [&[x.dims[0], filters], &window.output(&x.spatial()?)[..]].concat();
+        if dims.iter().product::<usize>() > LARGE {
+            return None;
+        }
+        let weights = [&[filters, x.dims[1] / group], &window.kernel[..]].concat();
+        let ints = window.ints();
+        let mut attributes: Vec<_> = ints.iter().map(|(name, list)| (*name, Attr::Ints(list))).collect();
+        attributes.push(("group", Attr::Int(group as i64)));
+        let name = self.fresh();
+        let name = self.onnx.conv(&name, &x.name, &weights, &attributes);
+        Some(self.push(name, dims))
+    }
+
+    pub(super) fn pool(&mut self, x: &Value) -> Option<Value> {
+        let spatial = x.spatial()?;
+        let maximum = self.draw(2) == 0;
+        let mut window = self.window(&spatial, &[2, 3, 1, 4], true);
+        let include = self.draw(2) as i64;
+        if !maximum && self.old {
+            window.dilations = vec![1; spatial.len()];
+        }
+        let ints = window.ints();
+        let mut attributes: Vec<_> = ints.iter().map(|(name, list)| (*name, Attr::Ints(list))).collect();
+        attributes.push(("ceil_mode", Attr::Int(window.ceil.into())));
+        if !maximum {
+            attributes.retain(|(name, _)| !self.old || *name != "dilations");
+            attributes.push(("count_include_pad", Attr::Int(include)));
+        }
+        let dims = [&x.dims[..2], &window.output(&spatial)[..]].concat();
+        Some(self.op(if maximum { "MaxPool" } else { "AveragePool" }, &[&x.name], &attributes, dims))
+    }
+
+    pub(super) fn global_pool(&mut self, x: &Value) -> Option<Value> {
+        let spatial = x.spatial()?;
+        let op_type = self.pick(&["GlobalAveragePool", "GlobalMaxPool"]);
+        let dims = [&x.dims[..2], &vec![1; spatial.len()][..]].concat();
+        Some(self.op(op_type, &[&x.name], &[], dims))
+    }
+
+    /// A window that fits; a pool's pads are smaller than its kernel, and it is not both padded and dilated, so that no window
+    /// lies in padding alone.
+    fn window(&mut self, spatial: &[usize], kernels: &[usize], pools: bool) -> Window {
+        let rank = spatial.len();
+        let mut window = Window { kernel: Vec::new(), strides: Vec::new(), dilations: Vec::new(), pads: vec![0; 2 * rank], ceil: false };
+        for axis in 0..rank {
+            let (mut kernel, stride, mut dilation) = (self.pick(kernels), self.pick(&[1, 2, 1, 3]), self.pick(&[1, 1, 1, 2]));
+            let limit = if pools { kernel.min(if dilation > 1 { 1 } else { 3 }) } else { 3 };
+            let pads = [self.draw(limit), self.draw(limit)];
+            if (kernel - 1) * dilation + 1 > spatial[axis] + pads[0] + pads[1] {
+                (kernel, dilation) = (1, 1);
+            }
+            window.kernel.push(kernel);
+            window.strides.push(stride);
+            window.dilations.push(dilation);
+            let pads = if pools && kernel == 1 { [0, 0] } else { pads };
+            (window.pads[axis], window.pads[axis + rank]) = (pads[0], pads[1]);
+        }
+        window.ceil = pools && self.draw(2) == 1;
+        window
+    }
+}

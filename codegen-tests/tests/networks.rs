@@ -1,0 +1,103 @@
+//! Every stored network gives onnxruntime's answer, on every target's plan the same bits, from the least memory and few kernels.
+
+use std::collections::BTreeMap;
+
+use codegen_tests::compare::{Closeness, compare, inputs};
+use codegen_tests::vectors;
+use models::StoredModel;
+use peleec::{Compilation, ModelFile, Options, Target, Tensor, compile, zoo::ZooOptions};
+
+/// Against other engines.
+const ENGINES: Closeness = Closeness::Within { relative: 2e-4, absolute: 2e-4 };
+
+fn options(target: Target) -> Options {
+    Options { target, input_dims: BTreeMap::from([("batch".to_owned(), 1)]), ..Options::default() }
+}
+
+fn compiled(model: &StoredModel, target: Target) -> Compilation {
+    let file = ModelFile::read(&model.path).expect("a stored model is there");
+    compile(&file, &options(target)).map_err(|error| format!("{}: {error}", model.name)).expect("a stored network compiles")
+}
+
+fn zoo(name: &str) -> Compilation {
+    let file = ModelFile::zoo(name, &ZooOptions::default()).expect("the zoo has it");
+    compile(&file, &Options::default()).expect("a network of the zoo compiles")
+}
+
+fn checksum(tensors: &[Tensor]) -> u32 {
+    tensors.iter().filter_map(Tensor::as_f32).fold(0, peleec_runtime::checksum)
+}
+
+/// How often the plan calls each kernel, without register tiles.
+fn kernels(compilation: &Compilation) -> BTreeMap<String, usize> {
+    let mut counts = BTreeMap::new();
+    for layer in compilation.report().layers {
+        let name = layer.kernel.split(' ').next().unwrap_or_default().to_owned();
+        *counts.entry(name).or_default() += 1;
+    }
+    counts
+}
+
+fn counts(wanted: &[(&str, usize)]) -> BTreeMap<String, usize> {
+    wanted.iter().map(|&(name, count)| (name.to_owned(), count)).collect()
+}
+
+#[test]
+fn every_network_gives_the_stored_outputs_and_the_same_bits_on_every_target() {
+    for model in models::networks() {
+        let mut sums = Vec::new();
+        for target in Target::ALL {
+            let compilation = compiled(&model, target);
+            for (inputs, expected) in model.data_sets.iter().map(vectors::read) {
+                let found = compilation.execute(&inputs).expect("a plan runs");
+                assert_eq!(compare(&found, &expected, ENGINES), Ok(()), "{} for {target}", model.name);
+                sums.push(checksum(&found));
+            }
+        }
+        assert_eq!(sums.len(), Target::ALL.len() * model.data_sets.len());
+        assert!(sums.windows(model.data_sets.len() + 1).all(|sums| sums.first() == sums.last()), "{}: {sums:08x?}", model.name);
+    }
+}
+
+#[test]
+fn no_plan_needs_more_than_what_is_alive() {
+    for model in models::networks() {
+        for target in Target::ALL {
+            let compilation = compiled(&model, target);
+            let report = compilation.report();
+            assert_eq!(report.arena_bytes, report.live_bound_bytes, "{} for {target}", model.name);
+            assert_eq!(compilation.replay(), Ok(()), "{} for {target}", model.name);
+        }
+    }
+}
+
+#[test]
+fn nothing_but_convolutions_pools_and_a_softmax_is_left() {
+    for model in models::networks() {
+        let mut found = kernels(&compiled(&model, Target::Generic));
+        found.remove("conv2d");
+        found.remove("pool2d");
+        let has_softmax = model.name.starts_with("pelee-") || model.name.contains("caffe");
+        let left = if has_softmax { counts(&[("softmax", 1)]) } else { BTreeMap::new() };
+        assert_eq!(found, left, "{}", model.name);
+    }
+}
+
+#[test]
+fn pelee_at_full_size_has_151_convolutions_4_pools_and_one_softmax() {
+    let pelee = zoo("pelee-304");
+    assert_eq!(kernels(&pelee), counts(&[("conv2d", 151), ("pool2d", 4), ("softmax", 1)]));
+    let report = pelee.report();
+    assert!(report.arena_bytes <= 5776 << 10 && report.arena_bytes == report.live_bound_bytes, "{} bytes", report.arena_bytes);
+    assert_eq!(pelee.replay(), Ok(()));
+}
+
+#[test]
+fn peleenet_at_full_size_needs_3136_kib() {
+    let peleenet = zoo("peleenet-224");
+    let report = peleenet.report();
+    assert!(report.arena_bytes <= 3136 << 10 && report.arena_bytes == report.live_bound_bytes, "{} bytes", report.arena_bytes);
+    assert_eq!(peleenet.replay(), Ok(()));
+    let found = peleenet.execute(&inputs(&peleenet.inputs())).expect("a plan runs");
+    assert!(found.iter().filter_map(Tensor::as_f32).flatten().all(|value| value.is_finite()));
+}

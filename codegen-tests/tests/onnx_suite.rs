@@ -1,0 +1,91 @@
+//! The ONNX backend tests of single operators: peleec gives their stored outputs, naively and through plan and kernels.
+
+use codegen_tests::compare::{Closeness, compare};
+use codegen_tests::vectors;
+use models::StoredModel;
+use peleec::{ModelFile, Options, compile, import};
+
+/// The tolerance of the ONNX suite.
+const SUITE: Closeness = Closeness::Within { relative: 1e-3, absolute: 1e-7 };
+
+/// Cases that peleec refuses to import, with words of its reason.
+const NOT_IMPORTED: &[(&str, &str)] = &[
+    ("add_int8", "has the element type int8"),
+    ("add_uint8", "has the element type uint8"),
+    ("cast_DOUBLE_to_FLOAT", "holds a value that is not finite"),
+    ("cast_FLOAT16_to_FLOAT", "holds a value that is not finite"),
+    ("clip_default_int8_inbounds", "has the element type int8"),
+    ("clip_default_int8_inbounds_expanded", "has the element type int8"),
+    ("clip_default_int8_max", "has the element type int8"),
+    ("clip_default_int8_min", "has the element type int8"),
+    ("div_int8", "has the element type int8"),
+    ("div_uint8", "has the element type uint8"),
+    ("maxpool_2d_uint8", "has the element type uint8"),
+    ("mul_int8", "has the element type int8"),
+    ("mul_uint8", "has the element type uint8"),
+    ("sub_int8", "has the element type int8"),
+    ("sub_uint8", "has the element type uint8"),
+];
+
+/// Cases that it imports and computes naively, but has no kernel for, with words of its reason.
+const NOT_COMPILED: &[(&str, &str)] = &[
+    ("constantofshape_int_zeros", "of type i32"),
+    ("div_int32_trunc", "computes i32[4] at run time"),
+    ("gather_0", "has an input that is not known when compiling"),
+    ("gather_1", "has an input that is not known when compiling"),
+    ("gather_2d_indices", "has an input that is not known when compiling"),
+    ("gather_negative_indices", "has an input that is not known when compiling"),
+    ("shape", "of type i64"),
+    ("shape_clip_end", "of type i64"),
+    ("shape_clip_start", "of type i64"),
+    ("shape_end_1", "of type i64"),
+    ("shape_end_negative_1", "of type i64"),
+    ("shape_example", "of type i64"),
+    ("shape_start_1", "of type i64"),
+    ("shape_start_1_end_2", "of type i64"),
+    ("shape_start_1_end_negative_1", "of type i64"),
+    ("shape_start_negative_1", "of type i64"),
+];
+
+#[test]
+fn every_case_gives_its_stored_output() {
+    let faults: Vec<String> = models::operator_cases().iter().filter_map(|case| check(case).err()).collect();
+    assert!(faults.is_empty(), "{} cases fail:\n{}", faults.len(), faults.join("\n"));
+}
+
+#[test]
+fn every_listed_case_is_there() {
+    let names: Vec<String> = models::operator_cases().into_iter().map(|case| case.name).collect();
+    let mut listed = NOT_IMPORTED.iter().chain(NOT_COMPILED);
+    assert_eq!(listed.find(|(name, _)| !names.iter().any(|known| known == name)), None);
+}
+
+fn check(case: &StoredModel) -> Result<(), String> {
+    let named = |fault: String| format!("{}: {fault}", case.name);
+    let file = ModelFile::read(&case.path).map_err(|error| named(error.to_string()))?;
+    let imported = match (import(&file, &Options::default()), reason(NOT_IMPORTED, case)) {
+        (Ok(imported), None) => imported,
+        (Err(problems), Some(reason)) if problems.to_string().contains(reason) => return Ok(()),
+        (Err(problems), _) => return Err(named(format!("not imported: {problems}"))),
+        (Ok(_), Some(_)) => return Err(named("is imported now: take it off the list".to_owned())),
+    };
+    for (inputs, expected) in case.data_sets.iter().map(vectors::read) {
+        let found = imported.graph.evaluate(&inputs).map_err(|error| named(error.to_string()))?;
+        compare(&found, &expected, SUITE).map_err(|fault| named(format!("evaluate: {fault}")))?;
+    }
+    let compilation = match (compile(&file, &Options::default()), reason(NOT_COMPILED, case)) {
+        (Ok(compilation), None) => compilation,
+        (Err(error), Some(reason)) if error.to_string().contains(reason) => return Ok(()),
+        (Err(error), _) => return Err(named(format!("not compiled: {error}"))),
+        (Ok(_), Some(_)) => return Err(named("is compiled now: take it off the list".to_owned())),
+    };
+    for (inputs, expected) in case.data_sets.iter().map(vectors::read) {
+        let found = compilation.execute(&inputs).map_err(|error| named(error.to_string()))?;
+        compare(&found, &expected, SUITE).map_err(|fault| named(format!("execute: {fault}")))?;
+    }
+    Ok(())
+}
+
+fn reason<'a>(list: &[(&str, &'a str)], case: &StoredModel) -> Option<&'a str> {
+    list.iter().find(|(name, _)| *name == case.name).map(|(_, reason)| *reason)
+}

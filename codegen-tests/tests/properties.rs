@@ -1,0 +1,81 @@
+//! Random networks, end to end: the passes keep the meaning, and plan and kernels compute the very bits of naive evaluation.
+//!
+//! `PROPTEST_CASES=20000 cargo test --release -p codegen-tests --test properties` looks further.
+
+use std::cell::Cell;
+
+use codegen_tests::cases::random::{Choice, Network, Recipe};
+use codegen_tests::compare::{Closeness, compare, inputs};
+use peleec::{Compilation, Error, ModelFile, Options, Target, compile, import};
+use proptest::prelude::*;
+use proptest::test_runner::{Config, RngSeed, TestRunner};
+
+/// Passes may sum in another order.
+const PASSES: Closeness = Closeness::Scaled(1e-5);
+/// The runtime's exp is not the compiler's, and some sums run in another order.
+const NEAR: Closeness = Closeness::Scaled(1e-5);
+
+fn choice() -> impl Strategy<Value = Choice> {
+    let slot = prop_oneof![3 => Just(0usize), 2 => 1..4usize, 1 => 4..64usize];
+    (0..1000usize, [slot.clone(), slot.clone(), slot], prop::array::uniform14(0..60usize)).prop_map(|(operator, inputs, numbers)| Choice {
+        operator,
+        inputs,
+        numbers,
+    })
+}
+
+fn recipe() -> impl Strategy<Value = Recipe> {
+    let shape = [1..=2usize, 1..=9usize, 1..=9usize, 1..=9usize];
+    let outputs = prop_oneof![2 => Just(0u32), 1 => any::<u32>().prop_map(|bits| bits & (bits >> 16) & (bits << 5))];
+    (any::<bool>(), shape, prop::collection::vec(choice(), 1..14), outputs).prop_map(|(old, shape, choices, outputs)| Recipe {
+        old,
+        shape,
+        choices,
+        outputs,
+    })
+}
+
+#[test]
+fn random_networks_keep_their_meaning_down_to_the_kernels() {
+    let mut config = Config { failure_persistence: None, ..Config::default() };
+    if std::env::var_os("PROPTEST_CASES").is_none() {
+        config.cases = 400;
+    }
+    if config.rng_seed == RngSeed::Random {
+        config.rng_seed = RngSeed::Fixed(1);
+    }
+    let (cases, refused) = (config.cases, Cell::new(0));
+    let result = TestRunner::new(config).run(&(recipe(), 0..Target::ALL.len()), |(recipe, target)| {
+        let options = Options { target: Target::ALL[target], ..Options::default() };
+        let compiled = check(&recipe.build(), &options).map_err(TestCaseError::fail)?;
+        refused.set(refused.get() + u32::from(!compiled));
+        Ok(())
+    });
+    assert!(result.is_ok(), "{}", result.map_or_else(|error| error.to_string(), |()| String::new()));
+    assert!(refused.get() <= cases / 10, "{} of {cases} networks were refused", refused.get());
+}
+
+/// Whether the network compiles; what is wrong with it otherwise.
+fn check(network: &Network, options: &Options) -> Result<bool, String> {
+    let file = ModelFile::from_bytes("random", network.bytes.clone());
+    let imported = import(&file, options).map_err(|problems| format!("not imported: {problems}"))?;
+    let compilation = match compile(&file, options) {
+        Ok(compilation) => compilation,
+        Err(Error::Model(problems)) if problems.0.iter().all(|problem| matches!(problem.code, "PL0304" | "PL0305")) => return Ok(false),
+        Err(error) => return Err(format!("not compiled: {error}")),
+    };
+    check_results(network, &imported.graph, &compilation)
+        .map_err(|fault| format!("{fault}\n{}\nto\n{}", imported.graph, compilation.graph()))?;
+    compilation.replay()?;
+    compilation.files().map(|_| true).map_err(|error| error.to_string())
+}
+
+fn check_results(network: &Network, imported: &peleec::Graph, compilation: &Compilation) -> Result<(), String> {
+    let inputs = inputs(&compilation.inputs());
+    let before = imported.evaluate(&inputs).map_err(|error| error.to_string())?;
+    let after = compilation.graph().evaluate(&inputs).map_err(|error| error.to_string())?;
+    compare(&after, &before, PASSES).map_err(|fault| format!("passes: {fault}"))?;
+    let executed = compilation.execute(&inputs).map_err(|error| error.to_string())?;
+    let closeness = if network.uses_exp || network.reorders { NEAR } else { Closeness::Bits };
+    compare(&executed, &after, closeness).map_err(|fault| format!("execute: {fault}"))
+}

@@ -1,0 +1,136 @@
+//! Generated modules built and run on every machine: the stored answers, and one checksum a model everywhere.
+//!
+//! A lane whose platform or emulator is not installed says so on stderr, in a line that begins with `SKIPPED LANE`, and is left out.
+
+use std::io::Write;
+use std::path::Path;
+use std::time::Duration;
+
+use codegen_tests::compare::{Closeness, compare};
+use codegen_tests::vectors;
+use models::StoredModel;
+use peleec::harness::{self, HarnessError, OptLevel, Project};
+use peleec::zoo::{ZooOptions, seeded_input};
+use peleec::{Compilation, ModelFile, Options, Target, Tensor, compile, read_tensor};
+
+/// Against other engines.
+const ENGINES: Closeness = Closeness::Within { relative: 2e-4, absolute: 2e-4 };
+const LIMIT: Duration = Duration::from_secs(300);
+const BOARDS: [Target; 6] =
+    [Target::CortexM0Plus, Target::CortexM3, Target::CortexM4F, Target::CortexM7, Target::CortexM33, Target::CortexM55];
+
+fn stored(name: &str) -> StoredModel {
+    models::networks().into_iter().find(|model| model.name == name).expect("a stored network")
+}
+
+fn compiled(model: &StoredModel, target: Target) -> Compilation {
+    let file = ModelFile::read(&model.path).expect("a stored model is there");
+    compile(&file, &Options { target, ..Options::default() }).expect("a stored network compiles")
+}
+
+/// The outputs and their checksum, as the target's machine computes them; none where this computer lacks what that takes.
+fn run(compilation: &Compilation, target: Target, level: OptLevel, inputs: &[Tensor]) -> Option<(Vec<Tensor>, u32)> {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let result = built_and_run(compilation, target, level, inputs, folder.path());
+    match result {
+        Err(error) if error.is_missing() => {
+            // Straight to stderr: the test harness would keep back what a passing test prints.
+            _ = writeln!(std::io::stderr(), "SKIPPED LANE {target}: {error}");
+            None
+        }
+        result => Some(result.map_err(|error| format!("{target} at {level:?}: {error}")).expect("the module builds and runs")),
+    }
+}
+
+fn built_and_run(
+    compilation: &Compilation,
+    target: Target,
+    level: OptLevel,
+    inputs: &[Tensor],
+    folder: &Path,
+) -> Result<(Vec<Tensor>, u32), HarnessError> {
+    let machine = harness::machine(target)?;
+    let project = Project::write(compilation, &machine, level, folder)?;
+    let (program, figures) = harness::build(&project)?;
+    if let Some(figures) = figures {
+        assert_eq!(figures.model, compilation.report().arena_bytes as u64, "the image's model is the plan's arena");
+    }
+    let run = harness::run(&project, &program, inputs, LIMIT)?;
+    Ok((run.outputs, run.checksum))
+}
+
+/// Runs the model on the target's machine: the stored outputs, and the very bits of a run in this process.
+fn check(model: &StoredModel, target: Target, level: OptLevel) {
+    let compilation = compiled(model, target);
+    let (inputs, expected) = vectors::read(&model.data_sets[0]);
+    let here = compilation.execute(&inputs).expect("a plan runs");
+    let Some((outputs, checksum)) = run(&compilation, target, level, &inputs) else { return };
+    assert_eq!(compare(&outputs, &expected, ENGINES), Ok(()), "{} on {target}", model.name);
+    assert_eq!(compare(&outputs, &here, Closeness::Bits), Ok(()), "{} on {target}", model.name);
+    assert_eq!(checksum, harness::checksum(&here), "{} on {target}", model.name);
+}
+
+#[test]
+fn every_flavour_runs_on_this_computer() {
+    for model in models::networks() {
+        check(&model, Target::Generic, OptLevel::Three);
+    }
+}
+
+#[test]
+fn wide_vectors_give_the_same_bits() {
+    for target in [Target::X86_64V3, Target::X86_64V4] {
+        check(&stored("pelee-folded-17"), target, OptLevel::Three);
+    }
+}
+
+#[test]
+fn every_flavour_of_the_detector_runs_on_aarch64() {
+    for model in models::networks().iter().filter(|model| model.name.starts_with("pelee-")) {
+        check(model, Target::Aarch64, OptLevel::Three);
+    }
+}
+
+#[test]
+fn small_networks_run_on_every_board() {
+    for target in BOARDS {
+        check(&stored("peleenet-folded-13"), target, OptLevel::Three);
+        check(&stored("pelee-dynamo-18"), target, OptLevel::Three);
+    }
+}
+
+#[test]
+fn no_panic_path_is_left_at_any_level() {
+    for level in [OptLevel::Two, OptLevel::S, OptLevel::Z] {
+        for target in [Target::CortexM0Plus, Target::CortexM4F, Target::CortexM55] {
+            check(&stored("pelee-caffe-8"), target, level);
+        }
+    }
+}
+
+/// A network of the zoo on the machines of `targets`, against onnxruntime's stored outputs.
+fn check_full_size(name: &str, shape: &[usize], targets: &[Target]) {
+    let model = ModelFile::zoo(name, &ZooOptions::default()).expect("the zoo has it");
+    let input = seeded_input(shape, 0);
+    let folder = models::zoo_outputs(name);
+    let expected: Vec<_> =
+        folder.iter().map(|path| read_tensor(std::fs::read(path).expect("a stored file")).expect("a tensor").1).collect();
+    assert!(!expected.is_empty(), "{name} has stored outputs");
+    for &target in targets {
+        let compilation = compile(&model, &Options { target, ..Options::default() }).expect("it compiles");
+        let here = compilation.execute(std::slice::from_ref(&input)).expect("a plan runs");
+        assert_eq!(compare(&here, &expected, ENGINES), Ok(()), "{name} for {target}");
+        let Some((outputs, _)) = run(&compilation, target, OptLevel::Three, std::slice::from_ref(&input)) else { continue };
+        assert_eq!(compare(&outputs, &here, Closeness::Bits), Ok(()), "{name} on {target}");
+    }
+}
+
+#[test]
+fn the_whole_of_pelee_runs_here_on_aarch64_and_on_a_cortex_m55_board() {
+    check_full_size("pelee-304", &[1, 3, 304, 304], &[Target::Generic, Target::Aarch64, Target::CortexM55]);
+}
+
+#[test]
+fn the_whole_of_peleenet_runs_here_and_on_aarch64() {
+    check_full_size("peleenet-224", &[1, 3, 224, 224], &[Target::Generic, Target::Aarch64]);
+}

@@ -1,0 +1,213 @@
+//! Every kernel through the checked door, against loops that follow its documentation to the letter: the same bits.
+
+use peleec_runtime::{
+    Activation, Binary, BinaryKind, Conv2d, DepthwiseConv2d, Kernel, Map, MatMul, Operands, Pad, Pixels, Place, Pool2d, PoolKind,
+    RegionError, Softmax, run_checked,
+};
+
+/// Random numbers, the same in every run.
+struct Random(u32);
+
+impl Random {
+    fn below(&mut self, n: u32) -> u32 {
+        self.0 = self.0.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (self.0 >> 8) % n
+    }
+
+    fn values(&mut self, n: usize) -> Vec<f32> {
+        (0..n).map(|_| self.below(2001) as f32 * 1e-3 - 1.0).collect()
+    }
+}
+
+/// A map of the given size, channels-last with a wider pixel, or planar.
+fn map(random: &mut Random, height: u32, width: u32, channels: u32) -> Pixels {
+    if random.below(3) == 0 {
+        return Pixels { height, width, channels, row: width, pixel: 1, channel: height * width };
+    }
+    let pixel = channels + random.below(3);
+    Pixels { height, width, channels, row: width * pixel + random.below(2), pixel, channel: 1 }
+}
+
+fn at(map: &Pixels, y: u32, x: u32, c: u32) -> usize {
+    (y * map.row + x * map.pixel + c * map.channel) as usize
+}
+
+/// Runs `kernel` with its output in an arena of NaN and everything else outside.
+fn run(kernel: &impl Kernel, [x, r, w]: [&[f32]; 3], y_len: usize) -> Result<Vec<f32>, RegionError> {
+    let mut arena = vec![f32::NAN; y_len];
+    run_checked(kernel, Operands { arena: &mut arena, x: Place::Outside(x), r: Place::Outside(r), w, y: 0 })?;
+    Ok(arena)
+}
+
+/// The input position of tap `k` at output position `at`, where it lies on the map.
+fn tap(at: u32, stride: u32, k: u32, dilation: u32, pad: u32, extent: u32) -> Option<u32> {
+    (at * stride + k * dilation).checked_sub(pad).filter(|&i| i < extent)
+}
+
+fn outputs(extent: u32, pad: u32, reach: u32, stride: u32) -> Option<u32> {
+    Some((extent + 2 * pad).checked_sub(reach)? / stride + 1)
+}
+
+fn convolutions<const T: usize, const N: usize>() {
+    let mut random = Random(T as u32 * 100 + N as u32);
+    let mut ran = 0;
+    while ran < 60 {
+        let (group, depth, filters) = (1 + random.below(2), 1 + random.below(9), 1 + random.below(20));
+        let kernel = [1 + random.below(3), 1 + random.below(3)];
+        let (strides, dilations, pads) =
+            ([1 + random.below(2), 1 + random.below(3)], [1 + random.below(2), 1], [random.below(2), random.below(3)]);
+        let (h, w) = (1 + random.below(9), 1 + random.below(15));
+        let sizes = [0, 1].map(|i| outputs([h, w][i], pads[i], (kernel[i] - 1) * dilations[i] + 1, strides[i]));
+        let [Some(oh), Some(ow)] = sizes else { continue };
+        let (input, output) = (map(&mut random, h, w, group * depth), map(&mut random, oh, ow, group * filters));
+        let residual = (random.below(2) == 0).then(|| map(&mut random, oh, ow, group * filters));
+        let activation =
+            [Activation::Identity, Activation::Relu, Activation::LeakyRelu(0.1), Activation::Clip(-0.5, 0.5)][random.below(4) as usize];
+        let band = 1 + random.below(4);
+        let conv = Conv2d::<T, N> { input, output, residual, kernel, strides, dilations, pads, group, depth, filters, band, activation };
+        let extent = conv.extent().expect("the geometry is consistent");
+        let (x, r, packed) = (random.values(extent.x), random.values(extent.r), random.values(extent.w));
+        let y = run(&conv, [&x, &r, &packed], extent.y).expect("the operands serve");
+        for (oy, ox, m) in (0..oh).flat_map(|y| (0..ow).flat_map(move |x| (0..group * filters).map(move |m| (y, x, m)))) {
+            let wanted = convolved(&conv, [&x, &r, &packed], [oy, ox, m]);
+            assert_eq!(y[at(&output, oy, ox, m)].to_bits(), wanted.to_bits(), "{conv:?} at {oy},{ox},{m}");
+        }
+        ran += 1;
+    }
+}
+
+/// One result by the definition: bias, products over (ky, kx, ci), residual, activation.
+fn convolved<const T: usize, const N: usize>(conv: &Conv2d<T, N>, [x, r, w]: [&[f32]; 3], [oy, ox, m]: [u32; 3]) -> f32 {
+    let (group, filter) = (m / conv.filters, m % conv.filters);
+    let [kh, kw] = conv.kernel;
+    let block_len = N as u32 * (1 + kh * kw * conv.depth);
+    let block = (group * conv.filters.div_ceil(N as u32) + filter / N as u32) * block_len;
+    let lane = filter % N as u32;
+    let mut sum = w[(block + lane) as usize];
+    for ky in 0..kh {
+        for kx in 0..kw {
+            let iy = tap(oy, conv.strides[0], ky, conv.dilations[0], conv.pads[0], conv.input.height);
+            let ix = tap(ox, conv.strides[1], kx, conv.dilations[1], conv.pads[1], conv.input.width);
+            let (Some(iy), Some(ix)) = (iy, ix) else { continue };
+            for ci in 0..conv.depth {
+                let weight = block + (1 + (ky * kw + kx) * conv.depth + ci) * N as u32 + lane;
+                sum += x[at(&conv.input, iy, ix, group * conv.depth + ci)] * w[weight as usize];
+            }
+        }
+    }
+    let residual = conv.residual.as_ref().map(|map| r[at(map, oy, ox, m)]);
+    conv.activation.apply(residual.map_or(sum, |r| sum + r))
+}
+
+#[test]
+fn conv2d_gives_the_bits_of_its_definition_under_every_tile() {
+    convolutions::<1, 1>();
+    convolutions::<2, 4>();
+    convolutions::<2, 8>();
+    convolutions::<4, 4>();
+    convolutions::<4, 8>();
+    convolutions::<5, 16>();
+    convolutions::<12, 16>();
+}
+
+#[test]
+fn depthwise_convolution_gives_the_bits_of_its_definition() {
+    let mut random = Random(7);
+    for _ in 0..100 {
+        let (h, w, channels) = (3 + random.below(7), 3 + random.below(7), 1 + random.below(11));
+        let (strides, pads) = ([1 + random.below(2), 1 + random.below(2)], [random.below(2), random.below(2)]);
+        let [oh, ow] = [0, 1].map(|i| outputs([h, w][i], pads[i], 3, strides[i]).expect("the kernel fits"));
+        let (input, output) = (map(&mut random, h, w, channels), map(&mut random, oh, ow, channels));
+        let conv = DepthwiseConv2d { input, output, kernel: [3, 3], strides, dilations: [1, 1], pads, activation: Activation::Relu };
+        let extent = conv.extent().expect("the geometry is consistent");
+        let (x, weights) = (random.values(extent.x), random.values(extent.w));
+        let y = run(&conv, [&x, &[], &weights], extent.y).expect("the operands serve");
+        for (oy, ox, c) in (0..oh).flat_map(|y| (0..ow).flat_map(move |x| (0..channels).map(move |c| (y, x, c)))) {
+            let mut sum = weights[c as usize];
+            for (ky, kx) in (0..3).flat_map(|ky| (0..3).map(move |kx| (ky, kx))) {
+                let (iy, ix) = (tap(oy, strides[0], ky, 1, pads[0], h), tap(ox, strides[1], kx, 1, pads[1], w));
+                if let (Some(iy), Some(ix)) = (iy, ix) {
+                    sum += x[at(&input, iy, ix, c)] * weights[((1 + ky * 3 + kx) * channels + c) as usize];
+                }
+            }
+            assert_eq!(y[at(&output, oy, ox, c)].to_bits(), Activation::Relu.apply(sum).to_bits());
+        }
+    }
+}
+
+#[test]
+fn pools_give_the_bits_of_their_definition() {
+    let mut random = Random(11);
+    for kind in [PoolKind::Max, PoolKind::AverageInside, PoolKind::AveragePadded] {
+        for _ in 0..60 {
+            let (h, w, channels) = (2 + random.below(7), 2 + random.below(7), 1 + random.below(19));
+            let (strides, pads) = ([1 + random.below(2), 1 + random.below(2)], [random.below(2), random.below(2)]);
+            let [oh, ow] = [0, 1].map(|i| outputs([h, w][i], pads[i], 2, strides[i]).expect("the window fits"));
+            let (input, output) = (map(&mut random, h, w, channels), map(&mut random, oh, ow, channels));
+            let pads = [pads[0], pads[1], pads[0], pads[1]];
+            let pool = Pool2d { input, output, kind, kernel: [2, 2], strides, dilations: [1, 1], pads };
+            let extent = pool.extent().expect("the geometry is consistent");
+            let x = random.values(extent.x);
+            let y = run(&pool, [&x, &[], &[]], extent.y).expect("the operands serve");
+            for (oy, ox, c) in (0..oh).flat_map(|y| (0..ow).flat_map(move |x| (0..channels).map(move |c| (y, x, c)))) {
+                let taps = (0..2).flat_map(|ky| (0..2).map(move |kx| (ky, kx)));
+                let inside = |(ky, kx)| Some((tap(oy, strides[0], ky, 1, pads[0], h)?, tap(ox, strides[1], kx, 1, pads[1], w)?));
+                let values: Vec<f32> = taps.filter_map(inside).map(|(iy, ix)| x[at(&input, iy, ix, c)]).collect();
+                let sum = values.iter().fold(0.0, |sum, value| sum + value);
+                let wanted = match kind {
+                    PoolKind::Max => values.iter().copied().fold(f32::NEG_INFINITY, f32::max),
+                    PoolKind::AverageInside => sum / values.len() as f32,
+                    PoolKind::AveragePadded => sum / 4.0,
+                };
+                assert_eq!(y[at(&output, oy, ox, c)].to_bits(), wanted.to_bits(), "{pool:?} at {oy},{ox},{c}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_map_with_permuted_strides_transposes() {
+    let transpose =
+        Map { dims: [1, 1, 1, 1, 3, 2], input: [0, 0, 0, 0, 1, 3], output: [0, 0, 0, 0, 2, 1], activation: Activation::Identity };
+    assert_eq!(run(&transpose, [&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], &[], &[]], 6).unwrap(), [1.0, 4.0, 2.0, 5.0, 3.0, 6.0]);
+}
+
+#[test]
+fn a_binary_broadcasts_where_a_stride_is_zero() {
+    let left = [0, 0, 0, 0, 2, 1];
+    let subtract = Binary { dims: [1, 1, 1, 1, 2, 2], left, right: [0, 0, 0, 0, 0, 1], output: left, kind: BinaryKind::Sub };
+    assert_eq!(run(&subtract, [&[1.0, 2.0, 3.0, 4.0], &[10.0, 20.0], &[]], 4).unwrap(), [-9.0, -18.0, -7.0, -16.0]);
+}
+
+#[test]
+fn a_pad_surrounds_its_input() {
+    let (inner, output) = ([1, 1, 1, 1, 1, 2], [0, 0, 0, 0, 4, 1]);
+    let pad = Pad { dims: [1, 1, 1, 1, 3, 4], inner, begin: [0, 0, 0, 0, 1, 1], input: [0, 0, 0, 0, 2, 1], output, value: 9.0 };
+    assert_eq!(run(&pad, [&[1.0, 2.0], &[], &[]], 12).unwrap(), [9.0, 9.0, 9.0, 9.0, 9.0, 1.0, 2.0, 9.0, 9.0, 9.0, 9.0, 9.0]);
+}
+
+#[test]
+fn softmax_sums_to_one_along_its_dimension() {
+    let strides = [0, 0, 0, 0, 1, 2];
+    let softmax = Softmax { dims: [1, 1, 1, 1, 2, 3], input: strides, output: strides };
+    let y = run(&softmax, [&[1.0, 100.0, 2.0, 100.0, 3.0, 100.0], &[], &[]], 6).unwrap();
+    assert!((y[0] + y[2] + y[4] - 1.0).abs() < 1e-6 && (y[1] - 1.0 / 3.0).abs() < 1e-6);
+    assert!((y[4] / y[2] - std::f32::consts::E).abs() < 1e-5);
+}
+
+#[test]
+fn a_matrix_product_broadcasts_its_batch() {
+    let product = MatMul { dims: [1, 2, 1, 2, 2], left: [0, 2, 2, 1], right: [0, 0, 2, 1], output: [0, 2, 2, 1] };
+    assert_eq!(run(&product, [&[1.0, 2.0, 3.0, 4.0], &[1.0, 0.5, -1.0, 2.0], &[]], 4).unwrap(), [-1.0, 4.5, -1.0, 9.5]);
+}
+
+#[test]
+fn operands_that_do_not_serve_are_refused() {
+    let copy = Map { dims: [1, 1, 1, 1, 1, 4], input: [0, 0, 0, 0, 0, 1], output: [0, 0, 0, 0, 0, 1], activation: Activation::Identity };
+    assert_eq!(run(&copy, [&[1.0; 3], &[], &[]], 4), Err(RegionError::Outside));
+    assert_eq!(run(&copy, [&[1.0; 4], &[], &[]], 3), Err(RegionError::Outside));
+    assert_eq!(run(&Map { dims: [0; 6], ..copy }, [&[], &[], &[]], 0), Err(RegionError::Geometry));
+    let mut arena = [0.0; 6];
+    let operands = Operands { arena: &mut arena, x: Place::Arena(0), r: Place::Outside(&[]), w: &[], y: 2 };
+    assert_eq!(run_checked(&copy, operands), Err(RegionError::Overlap));
+}

@@ -110,7 +110,8 @@ fn missing_files_and_wrong_words_have_their_codes() {
     assert_eq!(peleec(folder.path(), &["compile", "zoo:pelee-304"]).status.code(), Some(2));
     assert_eq!(peleec(folder.path(), &["fly"]).status.code(), Some(2));
     assert_eq!(peleec(folder.path(), &["check", "zoo:pelee-304", "--target", "pdp-11"]).status.code(), Some(2));
-    assert_ne!(peleec(folder.path(), &["check", "zoo:giraffe"]).status.code(), Some(0));
+    assert_eq!(peleec(folder.path(), &["check", "zoo:giraffe"]).status.code(), Some(2));
+    assert_eq!(peleec(folder.path(), &["check", "nowhere.onnx", "--width", "2"]).status.code(), Some(2));
 }
 
 #[test]
@@ -148,4 +149,64 @@ fn zoo_writes_a_file_that_compiles() {
     let zoo = ["zoo", "peleenet-224", "-o", "small.onnx", "--width", "0.25", "--input-size", "64", "--classes", "10"];
     assert_eq!(peleec(folder.path(), &zoo).status.code(), Some(0));
     assert_eq!(peleec(folder.path(), &["check", "small.onnx"]).status.code(), Some(0));
+}
+
+/// Verifies for a Cortex-M4F in a world where `variable` is `value`.
+#[cfg(unix)]
+fn verify_without(variable: &str, value: &Path) -> (Option<i32>, String) {
+    let model = models().join("peleenet-folded-13/model.onnx");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_peleec"));
+    command.args(["verify", model.to_str().unwrap(), "--target", "cortex-m4f"]).env(variable, value);
+    let output = command.output().expect("peleec starts");
+    (output.status.code(), text(&output.stderr))
+}
+
+#[test]
+#[cfg(unix)]
+fn what_is_not_installed_is_named_with_the_way_to_get_it() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = folder();
+    let rustc = folder.path().join("rustc");
+    std::fs::write(&rustc, "#!/bin/sh\necho /nowhere\n").unwrap();
+    std::fs::set_permissions(&rustc, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let (code, said) = verify_without("RUSTC", &rustc);
+    let platform = "error: Rust's standard library for thumbv7em-none-eabihf is not installed: rustup target add thumbv7em-none-eabihf\n";
+    assert_eq!((code, said.as_str()), (Some(2), platform));
+    let (code, said) = verify_without("RUSTC", &folder.path().join("none"));
+    assert_eq!((code, said.as_str()), (Some(2), "error: rustc does not run: install Rust from https://rustup.rs\n"));
+}
+
+#[test]
+fn a_network_that_no_board_of_the_core_holds_is_a_no() {
+    let output = peleec(folder().path(), &["verify", "zoo:pelee-304", "--target", "cortex-m33"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("mps2-an505 has 16777216"), "{}", text(&output.stderr));
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_fault() {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_peleec"))
+        .args(["inspect", "zoo:pelee-304", "--format", "json"])
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .expect("peleec starts");
+    drop(child.stdout.take());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn the_runtime_is_written_beside_the_module() {
+    let folder = folder();
+    let arguments = ["compile", "zoo:peleenet-224", "--width", "0.25", "--input-size", "32", "-o", "out", "--vendor-runtime", "-q"];
+    let output = peleec(folder.path(), &arguments);
+    assert_eq!((output.status.code(), text(&output.stdout)), (Some(0), String::new()));
+    let expected = ["peleec-runtime", "peleenet_224.plan.json", "peleenet_224.rs", "peleenet_224.weights.bin"];
+    assert_eq!(entries(&folder.path().join("out")), expected);
+    assert_eq!(entries(&folder.path().join("out/peleec-runtime")), ["Cargo.toml", "src"]);
+}
+
+#[test]
+fn every_operator_is_listed() {
+    let listed = text(&peleec(folder().path(), &["ops"]).stdout);
+    assert!(listed.lines().any(|line| line.starts_with("Conv ")) && listed.lines().count() > 30, "{listed}");
 }

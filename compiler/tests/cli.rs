@@ -62,7 +62,7 @@ fn two_folders_get_the_same_bytes() {
 /// Compiles a file of `bytes`; nothing may be written, and it may not take long.
 fn refused(bytes: &[u8], code: i32) -> String {
     let folder = folder();
-    std::fs::write(folder.path().join("bad.onnx"), bytes).unwrap();
+    std::fs::write(folder.path().join("bad.onnx"), bytes).expect("a file is written");
     let start = Instant::now();
     let output = peleec(folder.path(), &["compile", "bad.onnx", "-o", "generated"]);
     assert!(start.elapsed() < Duration::from_secs(2), "took {:?}", start.elapsed());
@@ -79,6 +79,34 @@ fn bad_files_are_refused_with_the_right_code() {
     let whole = std::fs::read(models().join("peleenet-folded-13/model.onnx")).unwrap();
     assert!(refused(&whole[..whole.len() / 2], 3).contains("error[PL0"));
     assert!(refused(&vec![0x0a; 10 << 20], 3).contains("error[PL0"));
+}
+
+#[test]
+fn an_operator_that_is_not_supported_is_shown_with_its_node() {
+    let mut bytes = std::fs::read(models().join("peleenet-folded-13/model.onnx")).unwrap();
+    for at in 0..bytes.len() - 7 {
+        if &bytes[at..at + 7] == b"MaxPool" {
+            bytes[at..at + 7].copy_from_slice(b"MixPool");
+        }
+    }
+    let said = refused(&bytes, 4);
+    let shown = "\
+error[PL0301]: operator `MixPool` is not supported
+  node:   /body/stem/pool/MixPool   (#3 of 79, opset ai.onnx 13)
+  inputs: /body/stem/first/first.2/Relu_output_0 f32[1,8,18,18]
+";
+    assert!(said.starts_with(shown), "{said}");
+}
+
+#[test]
+fn a_folder_that_cannot_be_made_is_an_error_of_reading_and_writing() {
+    let folder = folder();
+    std::fs::write(folder.path().join("taken"), "mine").unwrap();
+    let model = models().join("peleenet-folded-13/model.onnx");
+    let output = peleec(folder.path(), &["compile", model.to_str().unwrap(), "-o", "taken"]);
+    assert_eq!((output.status.code(), text(&output.stdout)), (Some(3), String::new()));
+    assert_eq!(std::fs::read_to_string(folder.path().join("taken")).unwrap(), "mine");
+    assert_eq!(entries(folder.path()), ["taken"]);
 }
 
 #[test]
@@ -156,7 +184,7 @@ fn zoo_writes_a_file_that_compiles() {
 fn verify_without(variable: &str, value: &Path) -> (Option<i32>, String) {
     let model = models().join("peleenet-folded-13/model.onnx");
     let mut command = Command::new(env!("CARGO_BIN_EXE_peleec"));
-    command.args(["verify", model.to_str().unwrap(), "--target", "cortex-m4f"]).env(variable, value);
+    command.arg("verify").arg(model).args(["--target", "cortex-m4f"]).env(variable, value);
     let output = command.output().expect("peleec starts");
     (output.status.code(), text(&output.stderr))
 }

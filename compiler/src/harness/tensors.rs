@@ -124,7 +124,7 @@ mod tests {
     #[test]
     fn a_tensor_of_another_name_or_shape_is_refused() {
         let folder = tempfile::tempdir().unwrap();
-        let mut put = |name: &str, shape: Vec<usize>| {
+        let put = |name: &str, shape: Vec<usize>| {
             let tensor = Tensor::f32(shape.clone(), vec![0.0; shape.iter().product()]).unwrap();
             std::fs::write(folder.path().join("input_0.pb"), write_tensor(name, &tensor)).unwrap();
             read(folder.path()).map(|set| set.inputs.is_some()).map_err(|error| error.to_string().split_once(": ").unwrap().1.to_owned())

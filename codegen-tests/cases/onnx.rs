@@ -46,13 +46,13 @@ impl Onnx {
         name.to_owned()
     }
 
-    /// An `f32` input whose first dimension goes by a name.
-    pub fn batched_input(&mut self, name: &str, batch: &str, dims: &[usize]) -> String {
+    /// An `f32` input whose dimension `axis` goes by a name; `dims` are the others.
+    pub fn symbolic_input(&mut self, name: &str, axis: usize, symbol: &str, dims: &[usize]) -> String {
         self.input(name, dims);
-        let mut symbol = Dimension::new();
-        symbol.set_dim_param(batch.to_owned());
+        let mut dimension = Dimension::new();
+        dimension.set_dim_param(symbol.to_owned());
         let info = self.graph.input.last_mut().expect("it was just added");
-        info.type_.mut_or_insert_default().mut_tensor_type().shape.mut_or_insert_default().dim.insert(0, symbol);
+        info.type_.mut_or_insert_default().mut_tensor_type().shape.mut_or_insert_default().dim.insert(axis, dimension);
         name.to_owned()
     }
 

@@ -76,7 +76,7 @@ impl Compilation {
             slices.push(values.ok_or_else(|| Error::Data(format!("input `{name}` is not f32{shape}")))?);
         }
         let arena = execute(&self.layers, self.plan.arena, &self.steps.weights, &slices)
-            .map_err(|error| Error::Internal(format!("the plan does not run: {error:?}")))?;
+            .map_err(|(layer, error)| Error::Internal(format!("layer `{layer}` of the plan does not run: {error:?}")))?;
         let tensor = |(_, shape, at): (&str, &Shape, usize)| Tensor::f32(shape.clone(), &arena[at..at + shape.elements()]);
         self.outputs()
             .into_iter()

@@ -54,9 +54,9 @@ pub(crate) const fn interleaved(a: usize, a_map: &Pixels, b: usize, b_map: &Pixe
     if !(a_map.row as usize).is_multiple_of(pixel) || !(b_map.row as usize).is_multiple_of(pixel) {
         return false;
     }
-    let (a, b) = (a % pixel, b % pixel);
-    let (a_end, b_end) = (a + a_map.channels as usize, b + b_map.channels as usize);
-    a_end <= pixel && b_end <= pixel && (a_end <= b || b_end <= a)
+    // Channels of `b` as seen from the first of `a`, within a pixel.
+    let apart = if a <= b { (b - a) % pixel } else { (pixel - (a - b) % pixel) % pixel };
+    a_map.channels as usize <= apart && apart + b_map.channels as usize <= pixel
 }
 
 macro_rules! weighted_layers {

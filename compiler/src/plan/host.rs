@@ -197,8 +197,8 @@ fn interleaved((a, a_access): (&Layout, &Access), (b, b_access): (&Layout, &Acce
         return false;
     }
     let (a_start, b_start) = (a.origin(a_access) % pitch, b.origin(b_access) % pitch);
-    let (a_end, b_end) = (a_start + a_access.dims[a_axis], b_start + b_access.dims[b_axis]);
-    a_end <= pitch && b_end <= pitch && (a_end <= b_start || b_end <= a_start)
+    let apart = (b_start + pitch - a_start) % pitch;
+    a_access.dims[a_axis] <= apart && apart + b_access.dims[b_axis] <= pitch
 }
 
 fn gcd(a: usize, b: usize) -> usize {

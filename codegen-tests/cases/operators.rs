@@ -1,0 +1,93 @@
+//! One operator a case: the smallest model that shows how it is emitted.
+
+use super::Case;
+use super::onnx::{Attr, Onnx};
+
+/// A case: the shape of the input, and what is built on it, which is the output.
+macro_rules! cases {
+    ($($name:ident $dims:expr, |$onnx:ident, $x:ident| $body:expr;)+) => {
+        /// Every operator family.
+        pub const CASES: &[Case] = &[$(Case {
+            name: stringify!($name),
+            build: || {
+                let mut $onnx = Onnx::new(17);
+                let $x = $onnx.input("x", &$dims);
+                let y: String = $body;
+                $onnx.output(&y);
+                $onnx.bytes()
+            },
+        },)+];
+    };
+}
+
+cases! {
+    conv_of_a_planar_input_with_stride_2 [1, 3, 8, 8], |onnx, x| {
+        onnx.conv("conv", &x, &[8, 3, 3, 3], &[("pads", Attr::Ints(&[1, 1, 1, 1])), ("strides", Attr::Ints(&[2, 2]))])
+    };
+    conv_with_groups_and_dilation [1, 4, 6, 6], |onnx, x| {
+        onnx.conv("conv", &x, &[6, 2, 3, 3], &[("group", Attr::Int(2)), ("dilations", Attr::Ints(&[2, 2]))])
+    };
+    depthwise_conv [1, 6, 5, 5], |onnx, x| {
+        onnx.conv("conv", &x, &[6, 1, 3, 3], &[("group", Attr::Int(6)), ("auto_pad", Attr::Text("SAME_UPPER"))])
+    };
+    conv_of_two_images_takes_two_steps [2, 2, 4, 4], |onnx, x| onnx.conv("conv", &x, &[3, 2, 1, 1], &[]);
+    batch_normalization_alone_is_a_depthwise_conv [1, 3, 4, 4], |onnx, x| {
+        let scale = onnx.weights("scale", &[3]);
+        let bias = onnx.weights("bias", &[3]);
+        let mean = onnx.weights("mean", &[3]);
+        let variance = onnx.floats("variance", &[3], &[0.5, 1.0, 2.0]);
+        onnx.op("BatchNormalization", "norm", &[&x, &scale, &bias, &mean, &variance], &[])
+    };
+    relu_alone [1, 2, 3, 3], |onnx, x| onnx.op("Relu", "relu", &[&x], &[]);
+    leaky_relu_in_the_epilogue [1, 2, 3, 3], |onnx, x| {
+        let conv = onnx.conv("conv", &x, &[4, 2, 1, 1], &[]);
+        onnx.op("LeakyRelu", "leaky", &[&conv], &[("alpha", Attr::Float(0.1))])
+    };
+    clip_in_the_epilogue [1, 2, 3, 3], |onnx, x| {
+        let conv = onnx.conv("conv", &x, &[4, 2, 1, 1], &[]);
+        let low = onnx.floats("low", &[], &[0.0]);
+        let high = onnx.floats("high", &[], &[6.0]);
+        onnx.op("Clip", "clip", &[&conv, &low, &high], &[])
+    };
+    max_pool_rounding_up [1, 2, 5, 5], |onnx, x| {
+        onnx.op("MaxPool", "pool", &[&x], &[("kernel_shape", Attr::Ints(&[2, 2])), ("strides", Attr::Ints(&[2, 2])), ("ceil_mode", Attr::Int(1))])
+    };
+    average_pool_counting_its_padding [1, 2, 4, 4], |onnx, x| {
+        let window = [("kernel_shape", Attr::Ints(&[3, 3])), ("pads", Attr::Ints(&[1, 1, 1, 1])), ("count_include_pad", Attr::Int(1))];
+        onnx.op("AveragePool", "pool", &[&x], &window)
+    };
+    global_average_pool [1, 5, 3, 3], |onnx, x| onnx.op("GlobalAveragePool", "pool", &[&x], &[]);
+    mean_over_the_last_axis [2, 3, 4], |onnx, x| onnx.op("ReduceMean", "mean", &[&x], &[("axes", Attr::Ints(&[-1]))]);
+    add_broadcasts_a_constant [1, 3, 2, 2], |onnx, x| {
+        let row = onnx.weights("row", &[2]);
+        onnx.op("Add", "add", &[&x, &row], &[])
+    };
+    gemm_is_a_1x1_conv [2, 6], |onnx, x| {
+        let b = onnx.weights("b", &[5, 6]);
+        let c = onnx.weights("c", &[5]);
+        onnx.op("Gemm", "gemm", &[&x, &b, &c], &[("transB", Attr::Int(1))])
+    };
+    matmul_of_two_tensors [1, 2, 3, 3], |onnx, x| onnx.op("MatMul", "product", &[&x, &x], &[]);
+    a_concat_with_its_own_conv_shares_one_host [1, 4, 4, 4], |onnx, x| {
+        let a = onnx.conv("a", &x, &[4, 4, 1, 1], &[]);
+        let b = onnx.conv("b", &a, &[4, 4, 3, 3], &[("pads", Attr::Ints(&[1, 1, 1, 1]))]);
+        let joined = onnx.op("Concat", "concat", &[&a, &b], &[("axis", Attr::Int(1))]);
+        onnx.conv("c", &joined, &[2, 8, 1, 1], &[])
+    };
+    transpose_copies_where_nothing_can_absorb_it [2, 3], |onnx, x| onnx.op("Transpose", "turn", &[&x], &[("perm", Attr::Ints(&[1, 0]))]);
+    flatten_of_a_map_lets_the_conv_write_planar [1, 2, 3, 3], |onnx, x| {
+        let conv = onnx.conv("conv", &x, &[4, 2, 1, 1], &[]);
+        onnx.op("Flatten", "flat", &[&conv], &[])
+    };
+    pad_alone [1, 1, 2, 2], |onnx, x| {
+        let pads = onnx.ints("pads", &[0, 0, 1, 1, 0, 0, 0, 1]);
+        onnx.op("Pad", "pad", &[&x, &pads], &[])
+    };
+    pad_before_a_conv_is_its_padding [1, 2, 4, 4], |onnx, x| {
+        let pads = onnx.ints("pads", &[0, 0, 1, 1, 0, 0, 1, 1]);
+        let padded = onnx.op("Pad", "pad", &[&x, &pads], &[]);
+        onnx.conv("conv", &padded, &[2, 2, 3, 3], &[])
+    };
+    softmax_over_channels [1, 4, 2, 2], |onnx, x| onnx.op("Softmax", "softmax", &[&x], &[("axis", Attr::Int(1))]);
+    sigmoid_alone [1, 4], |onnx, x| onnx.op("Sigmoid", "sigmoid", &[&x], &[]);
+}

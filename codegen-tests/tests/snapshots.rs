@@ -1,0 +1,104 @@
+//! What is emitted, and what is said: small snapshots, one behaviour each. `INSTA_UPDATE=always cargo test` rewrites them; read the
+//! difference before you commit it.
+
+use std::fmt::Write;
+
+use codegen_tests::cases::{Case, blocks, errors, operators};
+use peleec::zoo::ZooOptions;
+use peleec::{Compilation, ModelFile, Options, Report, compile, import};
+
+fn settings(folder: &str) -> insta::Settings {
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path(format!("../snapshots/{folder}"));
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings
+}
+
+fn compiled(case: &Case) -> Compilation {
+    let file = ModelFile::from_bytes(case.name, (case.build)());
+    compile(&file, &Options::default()).map_err(|error| format!("{}: {error}", case.name)).expect("a case compiles")
+}
+
+fn module(compilation: &Compilation) -> String {
+    let files = compilation.files().expect("the module is emitted");
+    String::from_utf8(files[0].bytes.clone()).expect("the module is text")
+}
+
+/// The methods of the layers.
+fn layers(module: &str) -> &str {
+    let start = module.find("    /// `").expect("a layer");
+    let end = module.find("}\nimpl Default").expect("the end of the model's methods");
+    &module[start..end]
+}
+
+/// The layers in the order in which they run, and the buffers of the arena.
+fn schedule(report: &Report) -> String {
+    let mut text = format!("arena {} bytes, weights {} bytes, {} MACs\n\n", report.arena_bytes, report.weight_bytes, report.macs);
+    for (index, layer) in report.layers.iter().enumerate() {
+        let range = |memory: &str, offset: usize, bytes: usize| format!("{memory} {offset}..{}", offset + bytes);
+        let reads: Vec<_> = layer.reads.iter().map(|read| range(&read.memory, read.offset, read.bytes)).collect();
+        let writes = range(&layer.writes.memory, layer.writes.offset, layer.writes.bytes);
+        _ = writeln!(text, "{index:>3} {} | {} | {} | {} -> {writes}", layer.name, layer.op, layer.kernel, reads.join(", "));
+    }
+    text.push('\n');
+    for buffer in &report.buffers {
+        let end = buffer.offset + buffer.bytes;
+        _ = writeln!(text, "{:>8}..{end:<8} layers {:>3} to {:>3}  {}", buffer.offset, buffer.first_layer, buffer.last_layer, buffer.name);
+    }
+    text
+}
+
+#[test]
+fn every_operator_is_emitted_as_it_was() {
+    settings("operators").bind(|| {
+        for case in operators::CASES {
+            insta::assert_snapshot!(case.name, layers(&module(&compiled(case))));
+        }
+    });
+}
+
+#[test]
+fn every_block_is_rewritten_and_scheduled_as_it_was() {
+    settings("blocks").bind(|| {
+        for case in blocks::CASES {
+            let compilation = compiled(case);
+            let before = import(&ModelFile::from_bytes(case.name, (case.build)()), &Options::default()).expect("a case is imported").graph;
+            let text = format!("{before}\nafter the passes:\n{}\n{}", compilation.graph(), schedule(&compilation.report()));
+            insta::assert_snapshot!(case.name, text);
+        }
+    });
+}
+
+#[test]
+fn the_networks_are_scheduled_as_they_were() {
+    settings("networks").bind(|| {
+        for name in ["pelee-304", "peleenet-224"] {
+            let file = ModelFile::zoo(name, &ZooOptions::default()).expect("the zoo has it");
+            let report = compile(&file, &Options::default()).expect("it compiles").report();
+            insta::assert_snapshot!(name, schedule(&report));
+        }
+    });
+}
+
+#[test]
+fn a_user_snapshots_their_own_module() {
+    settings("modules").bind(|| {
+        let case = blocks::MINI;
+        let text = module(&compiled(&case));
+        assert!(!text.contains("unsafe"), "generated code is safe");
+        insta::assert_snapshot!(case.name, text);
+    });
+}
+
+#[test]
+fn every_refusal_reads_as_it_did_and_has_its_exit_code() {
+    settings("errors").bind(|| {
+        for (case, code) in errors::CASES {
+            let file = ModelFile::from_bytes(case.name, (case.build)());
+            let error = compile(&file, &Options::default()).err().expect("the model is refused");
+            assert_eq!(error.exit_code(), *code, "{}: {error}", case.name);
+            insta::assert_snapshot!(case.name, error.to_string());
+        }
+    });
+}

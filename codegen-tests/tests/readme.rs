@@ -54,6 +54,9 @@ fn the_picture_is_the_plan_of_pelee_304() {
     if updating() {
         std::fs::write(&path, picture).unwrap();
     } else {
-        assert!(std::fs::read_to_string(&path).unwrap() == picture, "the picture is not the plan's: PELEEC_UPDATE=1 cargo test rewrites it");
+        assert!(
+            std::fs::read_to_string(&path).unwrap() == picture,
+            "the picture is not the plan's: PELEEC_UPDATE=1 cargo test rewrites it"
+        );
     }
 }

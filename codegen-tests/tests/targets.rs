@@ -113,7 +113,8 @@ fn check_full_size(name: &str, shape: &[usize], targets: &[Target]) {
     let model = ModelFile::zoo(name, &ZooOptions::default()).expect("the zoo has it");
     let input = seeded_input(shape, 0);
     let folder = models::zoo_outputs(name);
-    let expected: Vec<_> = folder.iter().map(|path| read_tensor(std::fs::read(path).expect("a stored file")).expect("a tensor").1).collect();
+    let expected: Vec<_> =
+        folder.iter().map(|path| read_tensor(std::fs::read(path).expect("a stored file")).expect("a tensor").1).collect();
     assert!(!expected.is_empty(), "{name} has stored outputs");
     for &target in targets {
         let compilation = compile(&model, &Options { target, ..Options::default() }).expect("it compiles");

@@ -52,14 +52,17 @@ fn two_folders_get_the_same_bytes() {
         assert_eq!(peleec(folder.path(), &["compile", model, "-o", "out", "--target", "cortex-m7"]).status.code(), Some(0));
     }
     for name in ["net.rs", "net.weights.bin", "net.plan.json"] {
-        assert!(std::fs::read(a.path().join("out").join(name)).unwrap() == std::fs::read(b.path().join("out").join(name)).unwrap(), "{name}");
+        assert!(
+            std::fs::read(a.path().join("out").join(name)).unwrap() == std::fs::read(b.path().join("out").join(name)).unwrap(),
+            "{name}"
+        );
     }
 }
 
 /// Compiles a file of `bytes`; nothing may be written, and it may not take long.
 fn refused(bytes: &[u8], code: i32) -> String {
     let folder = folder();
-    std::fs::write(folder.path().join("bad.onnx"), bytes).unwrap();
+    std::fs::write(folder.path().join("bad.onnx"), bytes).expect("a file is written");
     let start = Instant::now();
     let output = peleec(folder.path(), &["compile", "bad.onnx", "-o", "generated"]);
     assert!(start.elapsed() < Duration::from_secs(2), "took {:?}", start.elapsed());
@@ -76,6 +79,34 @@ fn bad_files_are_refused_with_the_right_code() {
     let whole = std::fs::read(models().join("peleenet-folded-13/model.onnx")).unwrap();
     assert!(refused(&whole[..whole.len() / 2], 3).contains("error[PL0"));
     assert!(refused(&vec![0x0a; 10 << 20], 3).contains("error[PL0"));
+}
+
+#[test]
+fn an_operator_that_is_not_supported_is_shown_with_its_node() {
+    let mut bytes = std::fs::read(models().join("peleenet-folded-13/model.onnx")).unwrap();
+    for at in 0..bytes.len() - 7 {
+        if &bytes[at..at + 7] == b"MaxPool" {
+            bytes[at..at + 7].copy_from_slice(b"MixPool");
+        }
+    }
+    let said = refused(&bytes, 4);
+    let shown = "\
+error[PL0301]: operator `MixPool` is not supported
+  node:   /body/stem/pool/MixPool   (#3 of 79, opset ai.onnx 13)
+  inputs: /body/stem/first/first.2/Relu_output_0 f32[1,8,18,18]
+";
+    assert!(said.starts_with(shown), "{said}");
+}
+
+#[test]
+fn a_folder_that_cannot_be_made_is_an_error_of_reading_and_writing() {
+    let folder = folder();
+    std::fs::write(folder.path().join("taken"), "mine").unwrap();
+    let model = models().join("peleenet-folded-13/model.onnx");
+    let output = peleec(folder.path(), &["compile", model.to_str().unwrap(), "-o", "taken"]);
+    assert_eq!((output.status.code(), text(&output.stdout)), (Some(3), String::new()));
+    assert_eq!(std::fs::read_to_string(folder.path().join("taken")).unwrap(), "mine");
+    assert_eq!(entries(folder.path()), ["taken"]);
 }
 
 #[test]
@@ -107,7 +138,8 @@ fn missing_files_and_wrong_words_have_their_codes() {
     assert_eq!(peleec(folder.path(), &["compile", "zoo:pelee-304"]).status.code(), Some(2));
     assert_eq!(peleec(folder.path(), &["fly"]).status.code(), Some(2));
     assert_eq!(peleec(folder.path(), &["check", "zoo:pelee-304", "--target", "pdp-11"]).status.code(), Some(2));
-    assert_ne!(peleec(folder.path(), &["check", "zoo:giraffe"]).status.code(), Some(0));
+    assert_eq!(peleec(folder.path(), &["check", "zoo:giraffe"]).status.code(), Some(2));
+    assert_eq!(peleec(folder.path(), &["check", "nowhere.onnx", "--width", "2"]).status.code(), Some(2));
 }
 
 #[test]
@@ -145,4 +177,64 @@ fn zoo_writes_a_file_that_compiles() {
     let zoo = ["zoo", "peleenet-224", "-o", "small.onnx", "--width", "0.25", "--input-size", "64", "--classes", "10"];
     assert_eq!(peleec(folder.path(), &zoo).status.code(), Some(0));
     assert_eq!(peleec(folder.path(), &["check", "small.onnx"]).status.code(), Some(0));
+}
+
+/// Verifies for a Cortex-M4F in a world where `variable` is `value`.
+#[cfg(unix)]
+fn verify_without(variable: &str, value: &Path) -> (Option<i32>, String) {
+    let model = models().join("peleenet-folded-13/model.onnx");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_peleec"));
+    command.arg("verify").arg(model).args(["--target", "cortex-m4f"]).env(variable, value);
+    let output = command.output().expect("peleec starts");
+    (output.status.code(), text(&output.stderr))
+}
+
+#[test]
+#[cfg(unix)]
+fn what_is_not_installed_is_named_with_the_way_to_get_it() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = folder();
+    let rustc = folder.path().join("rustc");
+    std::fs::write(&rustc, "#!/bin/sh\necho /nowhere\n").unwrap();
+    std::fs::set_permissions(&rustc, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let (code, said) = verify_without("RUSTC", &rustc);
+    let platform = "error: Rust's standard library for thumbv7em-none-eabihf is not installed: rustup target add thumbv7em-none-eabihf\n";
+    assert_eq!((code, said.as_str()), (Some(2), platform));
+    let (code, said) = verify_without("RUSTC", &folder.path().join("none"));
+    assert_eq!((code, said.as_str()), (Some(2), "error: rustc does not run: install Rust from https://rustup.rs\n"));
+}
+
+#[test]
+fn a_network_that_no_board_of_the_core_holds_is_a_no() {
+    let output = peleec(folder().path(), &["verify", "zoo:pelee-304", "--target", "cortex-m33"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("mps2-an505 has 16777216"), "{}", text(&output.stderr));
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_fault() {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_peleec"))
+        .args(["inspect", "zoo:pelee-304", "--format", "json"])
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .expect("peleec starts");
+    drop(child.stdout.take());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn the_runtime_is_written_beside_the_module() {
+    let folder = folder();
+    let arguments = ["compile", "zoo:peleenet-224", "--width", "0.25", "--input-size", "32", "-o", "out", "--vendor-runtime", "-q"];
+    let output = peleec(folder.path(), &arguments);
+    assert_eq!((output.status.code(), text(&output.stdout)), (Some(0), String::new()));
+    let expected = ["peleec-runtime", "peleenet_224.plan.json", "peleenet_224.rs", "peleenet_224.weights.bin"];
+    assert_eq!(entries(&folder.path().join("out")), expected);
+    assert_eq!(entries(&folder.path().join("out/peleec-runtime")), ["Cargo.toml", "src"]);
+}
+
+#[test]
+fn every_operator_is_listed() {
+    let listed = text(&peleec(folder().path(), &["ops"]).stdout);
+    assert!(listed.lines().any(|line| line.starts_with("Conv ")) && listed.lines().count() > 30, "{listed}");
 }

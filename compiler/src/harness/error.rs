@@ -15,7 +15,7 @@ pub enum HarnessError {
         remedy: String,
     },
     /// The board has less memory than the network needs.
-    #[error("the network needs {needed} bytes of {what}, and {board} has {available}")]
+    #[error("the network needs {needed} bytes of {what}, and {board} has {available}; `--target cortex-m55` has a larger board")]
     TooLarge {
         /// Which memory.
         what: &'static str,

@@ -60,7 +60,7 @@ impl Project {
         let report = compilation.report();
         let name = format!("{}-{}", report.name.replace('_', "-"), machine.target);
         let mut all = program(&report, machine);
-        all.push(text("Cargo.toml", manifest(&name, opt_level)));
+        all.push(text("Cargo.toml", manifest(&name, opt_level, matches!(machine.seat, Seat::Board(_)))));
         all.push(text(".cargo/config.toml", configuration(machine, &build::triple(machine)?)));
         if let Seat::Board(board) = machine.seat {
             all.push(text("memory.x", memory(&report, &board)?));
@@ -97,7 +97,8 @@ fn program(report: &Report, machine: &Machine) -> Vec<File> {
     }
 }
 
-fn manifest(name: &str, opt_level: OptLevel) -> String {
+/// Optimisation across crates is what proves an image free of panics; linking Rust's standard library that way takes seconds.
+fn manifest(name: &str, opt_level: OptLevel, lto: bool) -> String {
     let opt_level = match opt_level {
         OptLevel::Two | OptLevel::Three => opt_level.name().to_owned(),
         OptLevel::S | OptLevel::Z => format!("\"{}\"", opt_level.name()),
@@ -105,7 +106,7 @@ fn manifest(name: &str, opt_level: OptLevel) -> String {
     format!(
         "[package]\nname = \"{name}\"\nversion = \"0.0.0\"\nedition = \"2024\"\npublish = false\n\n\
          [dependencies]\npeleec-runtime = {{ path = \"peleec-runtime\" }}\n\n\
-         [profile.release]\nopt-level = {opt_level}\npanic = \"abort\"\nlto = true\ncodegen-units = 1\nincremental = false\n\n\
+         [profile.release]\nopt-level = {opt_level}\npanic = \"abort\"\nlto = {lto}\ncodegen-units = 1\nincremental = false\n\n\
          [workspace]\nexclude = [\"peleec-runtime\"]\n"
     )
 }
@@ -121,8 +122,9 @@ fn configuration(machine: &Machine, triple: &str) -> String {
             runner = format!("runner = \"qemu-system-arm {} -kernel\"\n", super::run::board_arguments(&board).join(" "));
         }
     }
-    // A table named for the platform does not do: cargo does not find one with a dot in its name.
-    format!("[build]\ntarget = \"{triple}\"\nrustflags = {flags:?}\n\n[target.'cfg(all())']\n{runner}")
+    // A table named for the platform does not do: cargo does not find one with a dot in its name. In `[build]`, a table of the user's
+    // own configuration would displace these flags; here both count.
+    format!("[build]\ntarget = \"{triple}\"\n\n[target.'cfg(all())']\n{runner}rustflags = {flags:?}\n")
 }
 
 /// The statics that the program runs the network on.

@@ -130,3 +130,38 @@ fn read(path: &Path, shape: &Shape) -> Result<Tensor, HarnessError> {
     let wrong = || HarnessError::Data(format!("{} does not hold {} values", path.display(), shape.elements()));
     Tensor::f32(shape.clone(), values).ok_or_else(wrong)
 }
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests {
+    use super::*;
+
+    fn shell(script: &str, limit: Duration) -> Result<String, String> {
+        let folder = tempfile::tempdir().unwrap();
+        let mut command = Command::new("sh");
+        command.args(["-c", script]);
+        finish(command, folder.path(), limit).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_program_that_does_not_end_is_stopped() {
+        let start = Instant::now();
+        let outcome = shell("exec sleep 60", Duration::from_millis(50));
+        assert_eq!(outcome, Err("the program was stopped after 0 s".to_owned()));
+        assert!(start.elapsed() < Duration::from_secs(10));
+    }
+
+    #[test]
+    fn a_program_that_fails_says_why() {
+        let limit = Duration::from_secs(60);
+        assert_eq!(shell("echo all; echo well >&2", limit), Ok("all\nwell\n".to_owned()));
+        assert_eq!(shell("exit 99", limit), Err("the program failed (the core took an exception): ".to_owned()));
+    }
+
+    #[test]
+    fn a_program_that_is_not_there_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = finish(Command::new("qemu-that-is-nowhere"), folder.path(), Duration::from_secs(1)).unwrap_err();
+        assert!(error.is_missing() && error.to_string().starts_with("qemu-that-is-nowhere is not installed: "), "{error}");
+    }
+}

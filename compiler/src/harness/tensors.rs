@@ -90,3 +90,61 @@ fn read_npy(path: &Path) -> Result<Tensor, HarnessError> {
     let wrong = || HarnessError::Data(format!("{}: the array contradicts itself", path.display()));
     Tensor::f32(array.shape().to_vec(), values).ok_or_else(wrong)
 }
+
+#[cfg(test)]
+mod tests {
+    use ndarray::{Array2, ShapeBuilder};
+    use ndarray_npy::write_npy;
+
+    use super::*;
+    use crate::write_tensor;
+
+    fn matrix() -> Vec<(String, Shape)> {
+        vec![("x".to_owned(), Shape(vec![2, 3]))]
+    }
+
+    fn read(folder: &Path) -> Result<DataSet, HarnessError> {
+        DataSet::read(folder, &matrix(), &matrix())
+    }
+
+    #[test]
+    fn numpy_arrays_read_in_logical_order_whatever_their_layout() {
+        let folder = tempfile::tempdir().unwrap();
+        let values = vec![0.0f32, 1.0, 2.0, 3.0, 4.0, 5.0];
+        let rows = Array2::from_shape_vec((2, 3), values.clone()).unwrap();
+        let mut columns = Array2::<f64>::zeros((2, 3).f());
+        columns.assign(&rows.mapv(f64::from));
+        write_npy(folder.path().join("input_0.npy"), &rows).unwrap();
+        write_npy(folder.path().join("output_0.npy"), &columns).unwrap();
+        let set = read(folder.path()).unwrap();
+        let expected = Tensor::f32(vec![2, 3], values);
+        assert_eq!((set.inputs.unwrap().pop(), set.outputs.unwrap().pop()), (expected.clone(), expected));
+    }
+
+    #[test]
+    fn a_tensor_of_another_name_or_shape_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let put = |name: &str, shape: Vec<usize>| {
+            let tensor = Tensor::f32(shape.clone(), vec![0.0; shape.iter().product()]).unwrap();
+            std::fs::write(folder.path().join("input_0.pb"), write_tensor(name, &tensor)).unwrap();
+            read(folder.path()).map(|set| set.inputs.is_some()).map_err(|error| error.to_string().split_once(": ").unwrap().1.to_owned())
+        };
+        assert_eq!(put("x", vec![2, 3]), Ok(true));
+        assert_eq!(put("", vec![2, 3]), Ok(true));
+        assert_eq!(put("y", vec![2, 3]), Err("the tensor is named `y`, and the model has `x` in this place".to_owned()));
+        assert_eq!(put("x", vec![3, 2]), Err("the tensor is f32[3,2], and `x` of the model is f32[2,3]".to_owned()));
+    }
+
+    #[test]
+    fn sets_are_found_in_the_order_of_their_numbers() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["test_data_set_10", "test_data_set_2", "test_data_set_x", "other"] {
+            std::fs::create_dir(folder.path().join(name)).unwrap();
+        }
+        let names = |sets: Vec<PathBuf>| sets.iter().map(|path| path.file_name().unwrap().to_owned()).collect::<Vec<_>>();
+        assert_eq!(names(data_sets(folder.path()).unwrap()), ["test_data_set_2", "test_data_set_10"]);
+        let set = folder.path().join("other");
+        std::fs::write(set.join("output_0.pb"), "").unwrap();
+        assert_eq!(data_sets(&set).unwrap(), [set]);
+    }
+}

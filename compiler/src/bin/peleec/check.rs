@@ -20,6 +20,6 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<Answer, Failure> {
     output.advice(notes, true);
     let report = compilation.report();
     output.say(format_args!("{}: can be compiled, {} layers, {}", report.name, report.layers.len(), macs(report.macs)));
-    output.document("check", json!({ "exit_code": 0, "model": report.name, "model_sha256": report.model_sha256, "diagnostics": notes }));
+    output.document(json!({ "exit_code": 0, "model": report.name, "model_sha256": report.model_sha256, "diagnostics": notes }));
     Ok(Answer::Yes)
 }

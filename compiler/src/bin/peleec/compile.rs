@@ -59,7 +59,7 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<Answer, Failure> {
     }
     let names: Vec<_> = all.iter().map(|file| &file.name).collect();
     let body = json!({ "files": names, "differing": differing, "graph": dump, "notes": compilation.notes(), "report": report });
-    output.document("compile", body);
+    output.document(body);
     Ok(Answer::from(differing.is_none()))
 }
 

@@ -26,7 +26,7 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<Answer, Failure> {
     let counts: Vec<_> = operators.iter().map(|(name, count)| format!("{count} {name}")).collect();
     output.say(overview(&report, &counts.join(", ")));
     output.say(layers(&report.layers));
-    output.document("inspect", json!({ "operators": operators, "notes": compilation.notes(), "report": report }));
+    output.document(json!({ "operators": operators, "notes": compilation.notes(), "report": report }));
     Ok(Answer::Yes)
 }
 

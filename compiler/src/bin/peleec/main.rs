@@ -41,10 +41,23 @@ enum Command {
     Ops(ops::Args),
 }
 
+impl Command {
+    fn name(&self) -> &'static str {
+        match self {
+            Command::Compile(_) => "compile",
+            Command::Verify(_) => "verify",
+            Command::Check(_) => "check",
+            Command::Inspect(_) => "inspect",
+            Command::Zoo(_) => "zoo",
+            Command::Ops(_) => "ops",
+        }
+    }
+}
+
 fn main() -> ExitCode {
     std::panic::set_hook(Box::new(|_| eprintln!("{}", failure::internal_error())));
     let cli = Cli::parse();
-    let output = Output::new(&cli.output);
+    let output = Output::new(&cli.output, cli.command.name());
     let outcome = std::panic::catch_unwind(|| run(&cli.command, &output));
     let code = match outcome {
         Ok(Ok(Answer::Yes)) => 0,

@@ -19,21 +19,22 @@ pub(crate) struct ModelArgs {
     compile: CompileArgs,
 }
 
+const ZOO_HEADING: &str = "Networks of the zoo";
+
 /// What may vary in a network of the zoo.
 #[derive(clap::Args)]
-#[command(next_help_heading = "Networks of the zoo")]
 pub(crate) struct ZooArgs {
     /// Factor on the channel counts
-    #[arg(long, value_name = "FACTOR")]
+    #[arg(long, value_name = "FACTOR", help_heading = ZOO_HEADING)]
     width: Option<f32>,
     /// Height and width of the picture
-    #[arg(long, value_name = "PIXELS")]
+    #[arg(long, value_name = "PIXELS", help_heading = ZOO_HEADING)]
     input_size: Option<usize>,
     /// Number of classes
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", help_heading = ZOO_HEADING)]
     classes: Option<usize>,
     /// Seed of the weights, and of inputs that are made up
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", help_heading = ZOO_HEADING)]
     seed: Option<u64>,
 }
 
@@ -70,8 +71,11 @@ impl ModelArgs {
 
     /// The folder of the file.
     pub(crate) fn folder(&self) -> Option<PathBuf> {
-        let path = Path::new(&self.model);
-        if self.model.starts_with("zoo:") { None } else { Some(path.parent().filter(|parent| *parent != Path::new(""))?.to_owned()) }
+        if self.model.starts_with("zoo:") {
+            return None;
+        }
+        let parent = Path::new(&self.model).parent()?;
+        Some(if parent == Path::new("") { PathBuf::from(".") } else { parent.to_owned() })
     }
 }
 
@@ -88,8 +92,9 @@ struct CompileArgs(Options);
 
 impl clap::Args for CompileArgs {
     fn augment_args(command: Command) -> Command {
-        command.next_help_heading("Compilation").args(FLAGS.iter().map(|flag| {
-            let arg = Arg::new(flag.name).long(flag.name).help(flag.help.trim().trim_end_matches('.'));
+        command.args(FLAGS.iter().map(|flag| {
+            let help = flag.help.trim().trim_end_matches('.');
+            let arg = Arg::new(flag.name).long(flag.name).help(help).help_heading("Compilation");
             match (flag.value, flag.repeats) {
                 ("", _) => arg.action(ArgAction::SetTrue),
                 (value, false) => arg.action(ArgAction::Set).value_name(value),
@@ -112,7 +117,7 @@ impl clap::FromArgMatches for CompileArgs {
                 _ => matches.get_many::<String>(flag.name).into_iter().flatten().map(String::as_str).collect(),
             };
             for value in values {
-                options.set(flag.name, value).map_err(|error| clap::Error::raw(ErrorKind::ValueValidation, format!("{error}\n")))?;
+                options.set(flag.name, value).map_err(|error| clap::Error::raw(ErrorKind::ValueValidation, error))?;
             }
         }
         Ok(CompileArgs(options))

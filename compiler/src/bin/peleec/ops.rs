@@ -15,6 +15,6 @@ pub(crate) fn run(_: &Args, output: &Output) -> Result<Answer, Failure> {
         output.say(format_args!("{name:<20} {text}"));
     }
     let list: Vec<_> = operators.iter().map(|(name, text)| json!({ "op_type": name, "text": text })).collect();
-    output.document("ops", json!({ "operators": list }));
+    output.document(json!({ "operators": list }));
     Ok(Answer::Yes)
 }

@@ -47,17 +47,18 @@ pub(crate) struct Output {
     pub(crate) json: bool,
     pub(crate) quiet: bool,
     pub(crate) verbose: bool,
+    command: &'static str,
 }
 
 impl Output {
-    pub(crate) fn new(args: &OutputArgs) -> Self {
+    pub(crate) fn new(args: &OutputArgs, command: &'static str) -> Self {
         let choice = match args.color {
             Color::Auto => ColorChoice::Auto,
             Color::Always => ColorChoice::Always,
             Color::Never => ColorChoice::Never,
         };
         choice.write_global();
-        Output { json: args.format == Format::Json, quiet: args.quiet, verbose: args.verbose }
+        Output { json: args.format == Format::Json, quiet: args.quiet, verbose: args.verbose, command }
     }
 
     /// A result for people.
@@ -68,15 +69,12 @@ impl Output {
     }
 
     /// The one JSON document of a command.
-    pub(crate) fn document(&self, command: &str, mut body: Value) {
-        if !self.json {
-            return;
+    pub(crate) fn document(&self, mut body: Value) {
+        if self.json {
+            body["schema"] = 1.into();
+            body["command"] = self.command.into();
+            print(format_args!("{body:#}"));
         }
-        let mut document = json!({ "schema": 1, "command": command });
-        if let (Some(document), Some(body)) = (document.as_object_mut(), body.as_object_mut()) {
-            document.append(body);
-        }
-        print(format_args!("{document:#}"));
     }
 
     /// Something beside the result that only `-v` asks for.
@@ -100,11 +98,10 @@ impl Output {
     pub(crate) fn failure(&self, failure: &Failure) {
         let code = failure.exit_code();
         if self.json {
-            let body = match failure.diagnostics() {
+            self.document(match failure.diagnostics() {
                 Some(diagnostics) => json!({ "exit_code": code, "diagnostics": diagnostics }),
                 None => json!({ "exit_code": code, "error": failure.to_string() }),
-            };
-            print(format_args!("{:#}", with_schema(body)));
+            });
             return;
         }
         match failure.diagnostics() {
@@ -115,11 +112,6 @@ impl Output {
             tell(internal_error());
         }
     }
-}
-
-fn with_schema(mut body: Value) -> Value {
-    body["schema"] = 1.into();
-    body
 }
 
 /// Writes a line; a reader that has gone away has read enough.

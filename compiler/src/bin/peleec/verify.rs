@@ -54,15 +54,14 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<Answer, Failure> {
     let sets = sets(args, &compilation)?;
     let built = machine.map(|machine| Built::new(args, &compilation, &machine, output)).transpose()?;
     let results = sets.iter().map(|set| examine(args, &compilation, built.as_ref(), set, output)).collect::<Result<Vec<_>, _>>()?;
-    let machine = built.as_ref().map_or("this process".to_owned(), |built| built.project.machine.describe());
+    let machine = built.as_ref().map_or("in this process".to_owned(), |built| format!("on {}", built.project.machine.describe()));
     let passed = results.iter().all(SetResult::passed);
     output.say(table::render(&results, &machine));
     let figures = built.as_ref().and_then(|built| built.figures.as_ref());
-    let body = json!({ "model": compilation.name(), "model_sha256": model.hash(), "machine": machine, "image": figures });
-    let mut body = body;
+    let mut body = json!({ "model": compilation.name(), "model_sha256": model.hash(), "machine": machine, "image": figures });
     body["passed"] = passed.into();
     body["data_sets"] = results.iter().map(SetResult::json).collect();
-    output.document("verify", body);
+    output.document(body);
     Ok(Answer::from(passed))
 }
 
@@ -129,6 +128,7 @@ fn examine(args: &Args, compilation: &Compilation, built: Option<&Built>, set: &
         checksum: process_checksum,
         process_checksum,
         first_difference: None,
+        built: built.is_some(),
     };
     let mut found = here;
     if let Some(built) = built {

@@ -39,7 +39,7 @@ fn list(output: &Output) -> Result<Answer, Failure> {
         output.say(format_args!("{name:<14} {text}"));
     }
     let networks: Vec<_> = NETWORKS.iter().map(|(name, text)| json!({ "name": name, "text": text })).collect();
-    output.document("zoo", json!({ "networks": networks }));
+    output.document(json!({ "networks": networks }));
     Ok(Answer::Yes)
 }
 
@@ -55,7 +55,7 @@ fn write(args: &Args, name: &str, path: &Path, output: &Output) -> Result<Answer
     }
     put(path, model.bytes().to_vec())?;
     output.say(format_args!("{name} -> {}  {}", path.display(), bytes(model.bytes().len())));
-    output.document("zoo", json!({ "file": path, "bytes": model.bytes().len(), "sha256": model.hash() }));
+    output.document(json!({ "file": path, "bytes": model.bytes().len(), "sha256": model.hash() }));
     Ok(Answer::Yes)
 }
 

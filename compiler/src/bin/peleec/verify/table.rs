@@ -28,6 +28,8 @@ pub(super) struct SetResult {
     pub(super) checksum: u32,
     /// Over the outputs of this process.
     pub(super) process_checksum: u32,
+    /// Whether a built program computed the outputs.
+    pub(super) built: bool,
     /// Output and element where machine and process differ.
     pub(super) first_difference: Option<(usize, usize)>,
 }
@@ -78,6 +80,7 @@ impl SetResult {
                 let name = self.outputs.get(output).map_or("?", |output| output.name.as_str());
                 format!("{checksum}, not the {:08x} of this process: `{name}` differs from element {at} on", self.process_checksum)
             }
+            None if self.built => format!("{checksum}, the same bits as in this process"),
             None => checksum,
         }
     }
@@ -101,5 +104,5 @@ pub(super) fn render(results: &[SetResult], machine: &str) -> String {
     }
     let verdicts: Vec<_> = results.iter().map(SetResult::verdict).collect();
     let word = if results.iter().all(SetResult::passed) { "verified" } else { "FAILED" };
-    format!("{table}\n{word} on {machine}: {}", verdicts.join("; "))
+    format!("{table}\n{word} {machine}: {}", verdicts.join("; "))
 }

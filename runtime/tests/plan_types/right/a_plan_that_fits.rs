@@ -1,0 +1,20 @@
+use peleec_runtime::{Activation, Arena, Layer, Map, Region, Weights};
+
+static WEIGHTS: Weights<64> = Weights([0; 64]);
+
+type Kernel = Map;
+type This = Layer<Kernel, 4, 0, 4>;
+
+const LAYER: This = This::new(Kernel {
+    dims: [1, 1, 1, 1, 1, 4],
+    input: [0, 0, 0, 0, 0, 1],
+    output: [0, 0, 0, 0, 0, 1],
+    activation: Activation::Relu,
+});
+
+fn main() {
+    let mut arena = Arena::<64>::new();
+    let (from, to) = arena.read_write(Region::<0, 4>, Region::<32, 4>);
+    LAYER.run(from, to);
+    assert_eq!(WEIGHTS.f32s::<0, 16>(), &[0.0; 16]);
+}

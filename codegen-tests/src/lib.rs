@@ -4,3 +4,8 @@
 pub mod cases;
 pub mod compare;
 pub mod vectors;
+
+/// The README's examples, compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+pub struct Readme;

@@ -1,0 +1,63 @@
+//! Modules that a build script has generated, included and run: the bits of a run in the compiler's process, and tidy text.
+
+#![forbid(unsafe_code)]
+#![deny(warnings)]
+
+use std::process::Command;
+
+use codegen_tests::vectors;
+use peleec::{Builder, Tensor};
+use peleec_runtime::Model;
+
+#[allow(unreachable_pub, reason = "a lint of this workspace that is off by default")]
+mod peleenet {
+    include!(concat!(env!("OUT_DIR"), "/peleenet.rs"));
+}
+
+#[allow(unreachable_pub, reason = "a lint of this workspace that is off by default")]
+mod pelee_caffe {
+    include!(concat!(env!("OUT_DIR"), "/pelee_caffe.rs"));
+}
+
+/// Runs a module on the stored input, and the plan in this process; both outputs.
+fn both<M: Model>(mut model: Box<M>, name: &str) -> [Vec<Vec<u32>>; 2] {
+    let stored = models::networks().into_iter().find(|model| model.name == name).expect("a stored network");
+    let (inputs, _) = vectors::read(&stored.data_sets[0]);
+    let mut outputs: Vec<Vec<f32>> = M::OUTPUTS.iter().map(|output| vec![0.0; output.len()]).collect();
+    let slices: Vec<&[f32]> = inputs.iter().filter_map(Tensor::as_f32).collect();
+    model.run_slices(&slices, &mut outputs.iter_mut().map(|output| &mut output[..]).collect::<Vec<_>>()).expect("the lengths are right");
+    let compilation = Builder::new().model(stored.path).compile().expect("it compiles");
+    let planned = compilation.execute(&inputs).expect("the plan runs");
+    let bits = |values: &[f32]| values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
+    [outputs.iter().map(|output| bits(output)).collect(), planned.iter().filter_map(Tensor::as_f32).map(bits).collect()]
+}
+
+#[test]
+fn an_included_module_computes_the_planned_bits() {
+    let [module, plan] = both(Box::new(peleenet::Model::new()), "peleenet-folded-13");
+    assert_eq!(module, plan);
+    let [module, plan] = both(Box::new(pelee_caffe::Model::new()), "pelee-caffe-8");
+    assert_eq!(module, plan);
+}
+
+#[test]
+fn the_model_owns_the_arena_and_says_so() {
+    assert_eq!(size_of::<peleenet::Model>(), peleenet::ARENA_BYTES);
+    assert_eq!(peleenet::Model::INPUTS[0].shape, [1, 3, 36, 36]);
+    let wrong_length = peleenet::Model::new().run_slices(&[&[0.0; 3]], &mut []);
+    assert!(wrong_length.is_err());
+}
+
+#[test]
+fn the_text_is_tidy() {
+    for name in ["peleenet", "pelee_caffe", "pelee_mini"] {
+        let path = format!("{}/{name}.rs", env!("OUT_DIR"));
+        let text = std::fs::read_to_string(&path).expect("the module is there");
+        assert!(!text.contains("unsafe") && !text.contains(env!("OUT_DIR")) && text.contains("@generated"));
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let copy = folder.path().join("module.rs");
+        std::fs::write(&copy, text).expect("the copy is written");
+        let output = Command::new("rustfmt").args(["--check", "--edition", "2024"]).arg(&copy).output().expect("rustfmt runs");
+        assert!(output.status.success(), "{name} is not as rustfmt has it:\n{}", String::from_utf8_lossy(&output.stdout));
+    }
+}

@@ -112,11 +112,11 @@ impl Net {
     fn window(&mut self, spatial: &[usize], kernels: &[usize], pools: bool) -> Window {
         let rank = spatial.len();
         let mut window = Window { kernel: Vec::new(), strides: Vec::new(), dilations: Vec::new(), pads: vec![0; 2 * rank], ceil: false };
-        for axis in 0..rank {
+        for (axis, &extent) in spatial.iter().enumerate() {
             let (mut kernel, stride, mut dilation) = (self.pick(kernels), self.pick(&[1, 2, 1, 3]), self.pick(&[1, 1, 1, 2]));
             let limit = if pools { kernel.min(if dilation > 1 { 1 } else { 3 }) } else { 3 };
             let pads = [self.draw(limit), self.draw(limit)];
-            if (kernel - 1) * dilation + 1 > spatial[axis] + pads[0] + pads[1] {
+            if (kernel - 1) * dilation + 1 > extent + pads[0] + pads[1] {
                 (kernel, dilation) = (1, 1);
             }
             window.kernel.push(kernel);

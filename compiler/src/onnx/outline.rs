@@ -61,8 +61,14 @@ fn fnv(hash: u64, bytes: &[u8]) -> u64 {
 
 fn node_text(node: &NodeProto) -> String {
     let or_empty = |text: &Option<String>| text.clone().unwrap_or_default();
-    let mut text =
-        format!("node {:?} {} {} {:?} -> {:?}\n", or_empty(&node.domain), or_empty(&node.op_type), or_empty(&node.name), node.input, node.output);
+    let mut text = format!(
+        "node {:?} {} {} {:?} -> {:?}\n",
+        or_empty(&node.domain),
+        or_empty(&node.op_type),
+        or_empty(&node.name),
+        node.input,
+        node.output
+    );
     for attribute in &node.attribute {
         _ = writeln!(text, "  {}", attribute_text(attribute));
     }
@@ -74,5 +80,10 @@ fn attribute_text(attribute: &AttributeProto) -> String {
     let (f, i) = (attribute.f.unwrap_or_default(), attribute.i.unwrap_or_default());
     let s = attribute.s.as_deref().unwrap_or_default();
     let t = attribute.t.as_deref().map(tensor_text);
-    format!("{name} kind {} f {f:?} i {i} s {s:?} floats {:?} ints {:?} t {t:?}", attribute.kind.unwrap_or_default(), attribute.floats, attribute.ints)
+    format!(
+        "{name} kind {} f {f:?} i {i} s {s:?} floats {:?} ints {:?} t {t:?}",
+        attribute.kind.unwrap_or_default(),
+        attribute.floats,
+        attribute.ints
+    )
 }

@@ -57,10 +57,10 @@ impl Plot {
         for quarter in 0..=4 {
             let byte = self.arena * quarter / 4;
             let (x, y) = (MARGIN[0], self.y(byte));
-            _ = write!(
+            _ = writeln!(
                 svg,
                 "<line x1=\"{x}\" x2=\"{}\" y1=\"{y:.1}\" y2=\"{y:.1}\" stroke=\"#dddddd\"/>\
-                 <text x=\"{}\" y=\"{:.1}\" text-anchor=\"end\" fill=\"#555555\">{}</text>\n",
+                 <text x=\"{}\" y=\"{:.1}\" text-anchor=\"end\" fill=\"#555555\">{}</text>",
                 WIDTH - MARGIN[2],
                 x - 6.0,
                 y + 4.0,

@@ -20,7 +20,7 @@ mod pelee_caffe {
 }
 
 /// Runs a module on the stored input, and the plan in this process; both outputs.
-fn both<M: Model>(mut model: Box<M>, name: &str) -> [Vec<Vec<u32>>; 2] {
+fn both<M: Model>(mut model: M, name: &str) -> [Vec<Vec<u32>>; 2] {
     let stored = models::networks().into_iter().find(|model| model.name == name).expect("a stored network");
     let (inputs, _) = vectors::read(&stored.data_sets[0]);
     let mut outputs: Vec<Vec<f32>> = M::OUTPUTS.iter().map(|output| vec![0.0; output.len()]).collect();
@@ -34,9 +34,9 @@ fn both<M: Model>(mut model: Box<M>, name: &str) -> [Vec<Vec<u32>>; 2] {
 
 #[test]
 fn an_included_module_computes_the_planned_bits() {
-    let [module, plan] = both(Box::new(peleenet::Model::new()), "peleenet-folded-13");
+    let [module, plan] = both(peleenet::Model::new(), "peleenet-folded-13");
     assert_eq!(module, plan);
-    let [module, plan] = both(Box::new(pelee_caffe::Model::new()), "pelee-caffe-8");
+    let [module, plan] = both(pelee_caffe::Model::new(), "pelee-caffe-8");
     assert_eq!(module, plan);
 }
 

@@ -44,8 +44,9 @@ pub(crate) fn lower(graph: &Graph, target: Target) -> Result<Steps, Vec<(NodeId,
 /// What a user is told of operators that have no kernel.
 pub(crate) fn problems(graph: &Graph, refused: Vec<(NodeId, OpError)>) -> Problems {
     let diagnostic = |(id, error): (NodeId, OpError)| {
-        let title = format!("operator `{}` of node `{}` {}", graph.label(id), graph.node(id).name, error.found);
-        let diagnostic = Diagnostic::unsupported("PL0304", title);
+        let title = format!("this use of operator `{}` is not supported", graph.label(id));
+        let found = format!("node `{}`: {}", graph.node(id).name, error.found);
+        let diagnostic = Diagnostic::unsupported("PL0304", title).found(found);
         Diagnostic { supported: error.supported, help: error.help, ..diagnostic }
     };
     Problems(refused.into_iter().map(diagnostic).collect())

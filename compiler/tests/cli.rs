@@ -238,3 +238,13 @@ fn every_operator_is_listed() {
     let listed = text(&peleec(folder().path(), &["ops"]).stdout);
     assert!(listed.lines().any(|line| line.starts_with("Conv ")) && listed.lines().count() > 30, "{listed}");
 }
+
+#[test]
+fn weights_can_have_a_section_of_their_own() {
+    let folder = folder();
+    let model = models().join("peleenet-folded-13/model.onnx");
+    let output =
+        peleec(folder.path(), &["compile", model.to_str().unwrap(), "-o", "out", "--name", "net", "--weights-section", ".peleec.weights"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert!(std::fs::read_to_string(folder.path().join("out/net.rs")).unwrap().contains("link_section = \".peleec.weights\""));
+}

@@ -6,7 +6,7 @@ use crate::cases::onnx::Attr;
 impl Net {
     /// Two or three values along one axis, mostly that of the channels; perhaps the same value twice.
     pub(super) fn concat(&mut self, x: &Value) -> Option<Value> {
-        let axis = self.pick(&[1, 1, 1, 0, 2, 3]) % x.dims.len().max(1);
+        let axis = self.pick(&[1usize, 1, 1, 0, 2, 3]).checked_rem(x.dims.len())?;
         let fits = |value: &Value| value.dims.len() == x.dims.len() && (0..x.dims.len()).all(|i| i == axis || value.dims[i] == x.dims[i]);
         let mut parts = vec![x.clone()];
         for slot in 1..2 + self.draw(2) {
@@ -116,8 +116,8 @@ impl Net {
     /// `relu(conv(x) + r)`, perhaps joined with `x` or `r`.
     pub(super) fn residual(&mut self, x: &Value) -> Option<Value> {
         let same_map = |value: &Value| value.dims.len() == x.dims.len() && value.dims[0] == x.dims[0] && value.dims[2..] == x.dims[2..];
-        let residual = self.value_like(1, |value| value.spatial().is_some() && same_map(value))?;
         x.spatial()?;
+        let residual = self.value_like(1, |value| value.spatial().is_some() && same_map(value))?;
         let y = self.same_conv(x, residual.dims[1])?;
         let y = self.op("Add", &[&y.name, &residual.name], &[], residual.dims.clone());
         let y = if self.draw(2) == 0 { self.same("Relu", &y) } else { y };
@@ -130,7 +130,7 @@ impl Net {
 
     /// The end of a detector: maps to rows of `n` values, joined over the maps.
     pub(super) fn head(&mut self, x: &Value) -> Option<Value> {
-        let second = self.value_like(1, |value| value.dims.len() == 4 && value.dims[0] == x.dims[0])?;
+        let second = self.value_like(1, |value| value.dims.len() == 4 && value.dims.first() == x.dims.first())?;
         let (batch, n) = (x.dims[0], self.pick(&[4, 2, 3]));
         let mut rows = Vec::new();
         for map in [x, &second].into_iter().filter(|map| map.dims.len() == 4) {

@@ -136,8 +136,7 @@ pub fn run_checked<K: Kernel>(kernel: &K, operands: Operands<'_>) -> Result<(), 
         Place::Arena(at) => at + len <= y || y + extent.y <= at,
         Place::Outside(_) => true,
     };
-    // As `Within` counts: from the first of both, since a host need not begin at a multiple of its pixels.
-    let interleaved = matches!(x, Place::Arena(at) if kernel.apart(at - at.min(y), y - at.min(y)));
+    let interleaved = matches!(x, Place::Arena(at) if kernel.apart(at, y));
     if !(apart(x, extent.x) || interleaved) || !(extent.r == 0 || apart(r, extent.r)) {
         return Err(RegionError::Overlap);
     }

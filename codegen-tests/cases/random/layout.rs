@@ -107,7 +107,11 @@ impl Net {
     pub(super) fn dense_layer(&mut self, x: &Value) -> Option<Value> {
         let filters = self.pick(&[1, 2, 4, 8]);
         let y = if self.draw(2) == 0 { x.clone() } else { self.same_conv(x, 4)? };
-        let y = self.same_conv(&y, filters)?;
+        let y = match self.draw(4) {
+            0 => self.same_depthwise(&y)?,
+            1 => self.same_pool(&y)?,
+            _ => self.same_conv(&y, filters)?,
+        };
         let y = if self.draw(2) == 0 { self.same("Relu", &y) } else { y };
         let parts = if self.draw(2) == 0 { [x.clone(), y] } else { [y, x.clone()] };
         self.joined(&parts, 1)

@@ -64,8 +64,9 @@ fn check(network: &Network, options: &Options) -> Result<bool, String> {
         Err(Error::Model(problems)) if problems.0.iter().all(|problem| matches!(problem.code, "PL0304" | "PL0305")) => return Ok(false),
         Err(error) => return Err(format!("not compiled: {error}")),
     };
-    check_results(network, &imported.graph, &compilation)
-        .map_err(|fault| format!("{fault}\n{}\nto\n{}", imported.graph, compilation.graph()))?;
+    let layers = || compilation.report().layers.iter().map(|layer| format!("{layer:?}\n")).collect::<String>();
+    let told = |fault| format!("{fault}\n{}\nto\n{}\n{}", imported.graph, compilation.graph(), layers());
+    check_results(network, &imported.graph, &compilation).map_err(told)?;
     compilation.replay()?;
     compilation.files().map(|_| true).map_err(|error| error.to_string())
 }

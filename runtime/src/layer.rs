@@ -45,18 +45,26 @@ const fn admit(extent: Option<Extent>, x: usize, w: usize, y: usize, r: usize) {
     }
 }
 
-/// Whether two channel slices of one host share no element: the same pitches, and channels apart within a pixel.
+/// Whether two maps share no element since their channels are adjacent and apart within a pixel: every pixel of both begins at the
+/// map's own distance from a multiple of one pitch.
 pub(crate) const fn interleaved(a: usize, a_map: &Pixels, b: usize, b_map: &Pixels) -> bool {
-    let pixel = a_map.pixel as usize;
-    if pixel == 0 || a_map.channel != 1 || b_map.channel != 1 || b_map.pixel as usize != pixel {
+    let pitch = gcd(pitch(a_map), pitch(b_map));
+    if pitch == 0 || a_map.channel != 1 || b_map.channel != 1 {
         return false;
     }
-    if !(a_map.row as usize).is_multiple_of(pixel) || !(b_map.row as usize).is_multiple_of(pixel) {
-        return false;
-    }
-    // Channels of `b` as seen from the first of `a`, within a pixel.
-    let apart = if a <= b { (b - a) % pixel } else { (pixel - (a - b) % pixel) % pixel };
-    a_map.channels as usize <= apart && apart + b_map.channels as usize <= pixel
+    let behind = (b % pitch + pitch - a % pitch) % pitch;
+    a_map.channels as usize <= behind && behind + b_map.channels as usize <= pitch
+}
+
+/// What divides the distance between any two pixels of the map; zero where there is one.
+const fn pitch(map: &Pixels) -> usize {
+    let row = if map.height > 1 { map.row as usize } else { 0 };
+    let pixel = if map.width > 1 { map.pixel as usize } else { 0 };
+    gcd(row, pixel)
+}
+
+const fn gcd(a: usize, b: usize) -> usize {
+    if b == 0 { a } else { gcd(b, a % b) }
 }
 
 macro_rules! weighted_layers {

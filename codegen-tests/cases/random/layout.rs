@@ -107,7 +107,11 @@ impl Net {
     pub(super) fn dense_layer(&mut self, x: &Value) -> Option<Value> {
         let filters = self.pick(&[1, 2, 4, 8]);
         let y = if self.draw(2) == 0 { x.clone() } else { self.same_conv(x, 4)? };
-        let y = self.same_conv(&y, filters)?;
+        let y = match self.draw(4) {
+            0 => self.same_depthwise(&y)?,
+            1 => self.same_pool(&y)?,
+            _ => self.same_conv(&y, filters)?,
+        };
         let y = if self.draw(2) == 0 { self.same("Relu", &y) } else { y };
         let parts = if self.draw(2) == 0 { [x.clone(), y] } else { [y, x.clone()] };
         self.joined(&parts, 1)
@@ -116,8 +120,8 @@ impl Net {
     /// `relu(conv(x) + r)`, perhaps joined with `x` or `r`.
     pub(super) fn residual(&mut self, x: &Value) -> Option<Value> {
         let same_map = |value: &Value| value.dims.len() == x.dims.len() && value.dims[0] == x.dims[0] && value.dims[2..] == x.dims[2..];
-        let residual = self.value_like(1, |value| value.spatial().is_some() && same_map(value))?;
         x.spatial()?;
+        let residual = self.value_like(1, |value| value.spatial().is_some() && same_map(value))?;
         let y = self.same_conv(x, residual.dims[1])?;
         let y = self.op("Add", &[&y.name, &residual.name], &[], residual.dims.clone());
         let y = if self.draw(2) == 0 { self.same("Relu", &y) } else { y };
@@ -130,9 +134,8 @@ impl Net {
 
     /// The end of a detector: maps to rows of `n` values, joined over the maps.
     pub(super) fn head(&mut self, x: &Value) -> Option<Value> {
-        let &batch = x.dims.first()?;
-        let second = self.value_like(1, |value| value.dims.len() == 4 && value.dims[0] == batch)?;
-        let n = self.pick(&[4, 2, 3]);
+        let second = self.value_like(1, |value| value.dims.len() == 4 && value.dims.first() == x.dims.first())?;
+        let (batch, n) = (x.dims[0], self.pick(&[4, 2, 3]));
         let mut rows = Vec::new();
         for map in [x, &second].into_iter().filter(|map| map.dims.len() == 4) {
             let y = self.same_conv(map, 2 * n)?;

@@ -60,11 +60,28 @@ impl Net {
 
     /// A convolution that keeps the map's size.
     pub(super) fn same_conv(&mut self, x: &Value, filters: usize) -> Option<Value> {
-        let spatial = x.spatial()?;
-        let kernel = self.pick(&[1, 3]);
-        let ones = vec![1; spatial.len()];
-        let (kernel, pads) = (vec![kernel; spatial.len()], vec![kernel / 2; 2 * spatial.len()]);
-        self.windowed(x, 1, filters, &Window { kernel, strides: ones.clone(), dilations: ones, pads, ceil: false })
+        let window = self.same_window(x)?;
+        self.windowed(x, 1, filters, &window)
+    }
+
+    pub(super) fn same_depthwise(&mut self, x: &Value) -> Option<Value> {
+        let window = self.same_window(x)?;
+        self.windowed(x, x.dims[1], x.dims[1], &window)
+    }
+
+    pub(super) fn same_pool(&mut self, x: &Value) -> Option<Value> {
+        let ints = self.same_window(x)?.ints();
+        let attributes: Vec<_> =
+            ints.iter().filter(|(name, _)| *name != "dilations").map(|(name, list)| (*name, Attr::Ints(list))).collect();
+        let op_type = self.pick(&["MaxPool", "AveragePool"]);
+        Some(self.op(op_type, &[&x.name], &attributes, x.dims.clone()))
+    }
+
+    fn same_window(&mut self, x: &Value) -> Option<Window> {
+        let rank = x.spatial()?.len();
+        let extent = self.pick(&[1, 3]);
+        let ones = vec![1; rank];
+        Some(Window { kernel: vec![extent; rank], strides: ones.clone(), dilations: ones, pads: vec![extent / 2; 2 * rank], ceil: false })
     }
 
     fn windowed(&mut self, x: &Value, group: usize, filters: usize, window: &Window) -> Option<Value> {

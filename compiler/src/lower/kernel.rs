@@ -50,7 +50,7 @@ impl Kernel {
         (Kernel::Conv2d { window: Window::pointwise(), group: 1, activation: Activation::Identity, tile }, packed)
     }
 
-    /// Whether input and output may be interleaved channel slices of one host.
+    /// Whether its only input and its output may be interleaved channel slices of one host.
     pub(crate) fn interleaves(&self) -> bool {
         matches!(self, Kernel::Conv2d { .. } | Kernel::DepthwiseConv2d { .. } | Kernel::Pool2d { .. })
     }

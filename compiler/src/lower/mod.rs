@@ -8,7 +8,7 @@ mod pack;
 mod step;
 mod strided;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use crate::diagnostics::{Diagnostic, Problems};
@@ -19,7 +19,7 @@ use crate::target::Target;
 use kernel::Kernel;
 pub(crate) use step::{Step, Steps};
 
-/// Lowers every operator of the graph; the ones that have no kernel are named with the reason.
+/// Lowers every operator of the graph; the ones that have no kernel are named with the reason, not what reads their results.
 pub(crate) fn lower(graph: &Graph, target: Target) -> Result<Steps, Vec<(NodeId, OpError)>> {
     let mut lowerer = Lowerer { graph, target, steps: Steps::default(), tensors: BTreeMap::new() };
     let mut refused = Vec::new();
@@ -28,8 +28,12 @@ pub(crate) fn lower(graph: &Graph, target: Target) -> Result<Steps, Vec<(NodeId,
         let tensor = lowerer.steps.add_tensor(&value.name, value.ty.shape.clone(), Role::Input(index));
         lowerer.tensors.insert(Source { node: id, slot: 0 }, tensor);
     }
+    let mut left_out = BTreeSet::new();
     for id in graph.ids() {
-        if let Err(error) = lowerer.node(id) {
+        if graph.node_inputs(id).iter().flatten().any(|source| left_out.contains(&source.node)) {
+            left_out.insert(id);
+        } else if let Err(error) = lowerer.node(id) {
+            left_out.insert(id);
             refused.push((id, error));
         }
     }
@@ -273,7 +277,7 @@ impl<'a> Lowering<'a> {
     pub(crate) fn push(&mut self, kernel: Kernel, reads: Vec<Access>, write: Access, weights: Option<Range<usize>>, macs: u64) {
         let image = write.start.first().copied().unwrap_or(0);
         let name = if self.images > 0 { format!("{}_image_{image}", self.name) } else { self.name.to_owned() };
-        let interleaves = kernel.interleaves();
+        let interleaves = kernel.interleaves() && reads.len() == 1;
         self.steps.problem.steps.push(PlanStep { reads, write, relation: None, interleaves });
         self.steps.steps.push(Step { name, label: self.label.clone(), kernel, weights, macs });
     }

@@ -1,10 +1,11 @@
 //! `BatchNormalization`: inference only; each channel is scaled and shifted by its running statistics.
 //!
-//! Passes turn it into a convolution, so it is lowered only where its parameters are computed at run time, which is unsupported.
+//! Passes turn it into a convolution; what they leave has no kernel.
 
 use super::operands::{float_type, floats, output_shape, product};
 use super::{OpError, Operator};
 use crate::ir::{Tensor, TensorType};
+use crate::lower::Lowering;
 use crate::onnx::node::NodeView;
 
 /// Inputs: `X` [N,C,..], `scale`, `B`, `mean` and `var`, each [C].
@@ -60,6 +61,11 @@ impl Operator for BatchNormalization {
             (x[i] - mean[c]) / (variance[c] + self.epsilon).sqrt() * scale[c] + bias[c]
         };
         Ok(vec![Tensor::from_fn(&shape, normalize)])
+    }
+
+    fn lower(&self, ctx: &mut Lowering<'_>) -> Result<(), OpError> {
+        let supported = "inputs of 3 or 4 dimensions, with constant parameters";
+        Err(OpError::unsupported(format!("computes f32{} at run time", ctx.shape())).supported(supported))
     }
 }
 

@@ -6,7 +6,8 @@ use std::io::Write;
 use std::path::Path;
 use std::time::Duration;
 
-use codegen_tests::compare::{Closeness, compare};
+use codegen_tests::cases::{blocks, operators};
+use codegen_tests::compare::{Closeness, compare, inputs};
 use codegen_tests::vectors;
 use models::StoredModel;
 use peleec::harness::{self, HarnessError, OptLevel, Project};
@@ -74,6 +75,19 @@ fn check(model: &StoredModel, target: Target, level: OptLevel) {
 fn every_flavour_runs_on_this_computer() {
     for model in models::networks() {
         check(&model, Target::Generic, OptLevel::Three);
+    }
+}
+
+/// Kernels that read and write one host, and one block of each kind, as built modules.
+#[test]
+fn cases_in_code_run_as_they_are_planned() {
+    let shares = operators::CASES.iter().find(|case| case.name == "a_concat_with_its_own_conv_shares_one_host").expect("the case is there");
+    for case in [shares, &blocks::MINI] {
+        let compilation = compile(&ModelFile::from_bytes(case.name, (case.build)()), &Options::default()).expect("a case compiles");
+        let inputs = inputs(&compilation.inputs());
+        let here = compilation.execute(&inputs).expect("a plan runs");
+        let Some((outputs, _)) = run(&compilation, Target::Generic, OptLevel::Three, &inputs) else { return };
+        assert_eq!(compare(&outputs, &here, Closeness::Bits), Ok(()), "{}", case.name);
     }
 }
 

@@ -137,7 +137,7 @@ fn network(report: &Report, machine: &Machine) -> String {
         "//! The network, and the memory of its caller.\n\n\
          use core::ffi::CStr;\n\n\
          #[path = \"generated/{name}.rs\"]\npub(crate) mod {name};\n\n\
-         /// Whether the board's core has a floating-point unit.\n#[allow(dead_code)]\npub(crate) const HAS_FPU: bool = {has_fpu};\n\n\
+         /// Whether the board's core has a floating-point unit.\n#[allow(dead_code, reason = \"programs of a host do not ask\")]\npub(crate) const HAS_FPU: bool = {has_fpu};\n\n\
          #[unsafe(no_mangle)]\nstatic mut PELEEC_MODEL: {name}::Model = {name}::Model::new();\n\n\
          /// The model with every byte of its memory 0xff: not-a-number wherever it reads what it has not written.\n///\n\
          /// # Safety\n/// Called once, by the only thread.\n\

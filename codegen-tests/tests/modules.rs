@@ -61,3 +61,29 @@ fn the_text_is_tidy() {
         assert!(output.status.success(), "{name} is not as rustfmt has it:\n{}", String::from_utf8_lossy(&output.stdout));
     }
 }
+
+/// An input and an output that go by one identifier, in a network without weights.
+mod same_names {
+    pub(super) struct Model;
+
+    pub(super) struct Outputs<'m> {
+        pub(super) x: &'m [f32; 2],
+    }
+
+    impl Model {
+        pub(super) fn run(&mut self, x: &[f32; 2]) -> Outputs<'_> {
+            Outputs { x: if x[0] == 1.0 { &[3.0, 4.0] } else { &[0.0, 0.0] } }
+        }
+    }
+
+    peleec_runtime::impl_model! {
+        Model, inputs { x: "x.1" [2] [2]; } outputs { x: "x/1" [2] [2]; }
+    }
+}
+
+#[test]
+fn an_output_may_go_by_an_inputs_name() {
+    let mut output = [0.0; 2];
+    same_names::Model.run_slices(&[&[1.0, 2.0]], &mut [&mut output]).expect("the lengths are right");
+    assert_eq!(output, [3.0, 4.0]);
+}

@@ -65,12 +65,19 @@ macro_rules! impl_model {
             const OUTPUTS: &'static [$crate::TensorInfo] = &[$($crate::TensorInfo { name: $output_name, shape: &$output_shape },)*];
 
             fn run_slices(&mut self, inputs: &[&[f32]], outputs: &mut [&mut [f32]]) -> Result<(), $crate::LengthError> {
+                // An output may go by an input's name, so each goes by its name in a scope of its own.
+                {
+                    let [$($output),*] = &*outputs else { return Err($crate::LengthError) };
+                    $(if $output.len() != $output_len {
+                        return Err($crate::LengthError);
+                    })*
+                }
                 let [$($input),*] = inputs else { return Err($crate::LengthError) };
                 $(let $input = <&[f32; $input_len]>::try_from(*$input).map_err(|_| $crate::LengthError)?;)*
-                let [$($output),*] = outputs else { return Err($crate::LengthError) };
-                $(let $output = <&mut [f32; $output_len]>::try_from(&mut **$output).map_err(|_| $crate::LengthError)?;)*
                 let results = self.run($($input),*);
-                $(*$output = *results.$output;)*
+                let [$($output),*] = outputs else { return Err($crate::LengthError) };
+                $(let $output = <&mut [f32; $output_len]>::try_from(&mut **$output).map_err(|_| $crate::LengthError)?;
+                *$output = *results.$output;)*
                 Ok(())
             }
         }

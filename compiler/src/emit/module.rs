@@ -82,6 +82,7 @@ fn constants(source: &ModuleSource<'_>) -> TokenStream {
         type Flash = peleec_runtime::Weights<WEIGHT_BYTES>;
         const FILE: &[u8; WEIGHT_BYTES] = include_bytes!(#file);
         #[doc = " The packed weights, in flash."]
+        #[allow(dead_code, reason = "a network may have none")]
         #(#section)*
         pub static WEIGHTS: Flash = peleec_runtime::Weights(*FILE);
     }

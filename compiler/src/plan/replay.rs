@@ -1,102 +1,175 @@
-//! The checker: replays a plan with every element of the arena tagged by the buffer and the step that wrote it.
+//! The checker: replays a plan with every element of the arena tagged by the element of the tensor that it holds.
 //!
-//! A fault is a read of an element that holds nothing, or another buffer's value; a second write of an element of the same
-//! buffer; an access beyond the arena; an output that is not complete at the end.
+//! Moves make no new elements, so a tensor that lives in another is checked element by element through every view. A fault is a
+//! read of anything but the element that the problem asks for; a step that overwrites what it reads; an access beyond the arena;
+//! an output that is not complete at the end.
 
-use super::problem::{Access, Problem, Role, TensorId};
-use super::{Plan, layout::Layout};
+use std::iter::from_fn;
 
+use super::Plan;
+use super::problem::{Access, PlanStep, Problem, Relation, Role, TensorId};
+
+/// Holds nothing yet.
 const EMPTY: u32 = u32::MAX;
 
 /// The first fault of the plan, in words.
 pub(crate) fn replay(problem: &Problem, plan: &Plan) -> Result<(), String> {
-    let mut arena = vec![EMPTY; plan.arena];
+    let mut replay = Replay { problem, plan, tags: Tags::new(problem), arena: vec![EMPTY; plan.arena] };
     for &step in &plan.order {
-        let step = &problem.steps[step];
-        reads_hold(problem, plan, &step.reads, &arena)?;
-        write(problem, plan, &step.write, &mut arena)?;
-        // What a step reads must outlive what it writes.
-        reads_hold(problem, plan, &step.reads, &arena)?;
+        let PlanStep { reads, write, .. } = &problem.steps[step];
+        reads.iter().try_for_each(|access| replay.check(access))?;
+        replay.write(write)?;
+        // What the step writes first must not be what it reads last.
+        reads.iter().try_for_each(|access| replay.check(access)).map_err(|fault| format!("{fault} while a step still reads it"))?;
     }
-    complete(problem, plan, &arena)
+    let is_output = |id: &TensorId| matches!(problem.tensors[*id].role, Role::Output(_));
+    let mut outputs = (0..problem.tensors.len()).filter(is_output);
+    outputs.try_for_each(|id| replay.check(&problem.whole(id))).map_err(|fault| format!("{fault} at the end"))
 }
 
-fn reads_hold(problem: &Problem, plan: &Plan, reads: &[Access], arena: &[u32]) -> Result<(), String> {
-    for read in reads {
-        let root = plan.layouts[read.tensor].root;
-        let Some(at) = plan.offset(problem, root) else { continue };
-        if let Some(index) = find(&plan.layouts[read.tensor], read, at, |index| arena.get(index) != Some(&tag(root))) {
-            let name = &problem.tensors[read.tensor].name;
-            return Err(format!("`{name}` is read at element {index} of the arena, which {}", holds(problem, arena.get(index))));
+/// A number for every element that is given or computed; moved elements keep theirs.
+struct Tags {
+    /// The number of each tensor's first element, were it computed; the end of all.
+    first: Vec<u32>,
+    /// The numbers of tensors that moves make.
+    moved: Vec<Option<Vec<u32>>>,
+}
+
+impl Tags {
+    fn new(problem: &Problem) -> Self {
+        let mut first = vec![0u32];
+        for tensor in &problem.tensors {
+            first.push(first[first.len() - 1].saturating_add(tensor.shape.elements() as u32));
         }
-    }
-    Ok(())
-}
-
-fn write(problem: &Problem, plan: &Plan, access: &Access, arena: &mut [u32]) -> Result<(), String> {
-    let root = plan.layouts[access.tensor].root;
-    let name = &problem.tensors[access.tensor].name;
-    let Some(at) = plan.offset(problem, root) else { return Err(format!("`{name}` is written outside the arena")) };
-    let fault = find(&plan.layouts[access.tensor], access, at, |index| match arena.get_mut(index) {
-        Some(element) if *element != tag(root) => {
-            *element = tag(root);
-            false
-        }
-        _ => true,
-    });
-    match fault {
-        None => Ok(()),
-        Some(index) => Err(format!("`{name}` is written at element {index} of the arena, which {}", holds(problem, arena.get(index)))),
-    }
-}
-
-fn complete(problem: &Problem, plan: &Plan, arena: &[u32]) -> Result<(), String> {
-    for (id, tensor) in problem.tensors.iter().enumerate() {
-        let (Role::Output(_), Some(at)) = (tensor.role, plan.offset(problem, id)) else { continue };
-        let whole = problem.whole(id);
-        if let Some(index) = find(&plan.layouts[id], &whole, at, |index| arena.get(index) != Some(&tag(id))) {
-            return Err(format!(
-                "output `{}` is not complete: element {index} of the arena {}",
-                tensor.name,
-                holds(problem, arena.get(index))
-            ));
-        }
-    }
-    Ok(())
-}
-
-fn tag(root: TensorId) -> u32 {
-    root as u32
-}
-
-fn holds(problem: &Problem, element: Option<&u32>) -> String {
-    match element {
-        None => "does not exist".to_owned(),
-        Some(&EMPTY) => "holds nothing".to_owned(),
-        Some(&root) => format!("holds `{}`", problem.tensors[root as usize].name),
-    }
-}
-
-/// The first element of the box, as an index of the arena, for which `fault` holds.
-fn find(layout: &Layout, access: &Access, at: usize, mut fault: impl FnMut(usize) -> bool) -> Option<usize> {
-    let mut index = vec![0; access.dims.len()];
-    let mut element = at + layout.origin(access);
-    loop {
-        if fault(element) {
-            return Some(element);
-        }
-        let mut axis = index.len();
-        loop {
-            axis = axis.checked_sub(1)?;
-            index[axis] += 1;
-            element += layout.strides[axis];
-            if index[axis] < access.dims[axis] {
-                break;
+        let mut tags = Tags { first, moved: vec![None; problem.tensors.len()] };
+        for step in &problem.steps {
+            if let Some(relation) = &step.relation {
+                tags.carry(problem, &step.reads[0], &step.write, relation);
             }
-            element -= layout.strides[axis] * access.dims[axis];
-            index[axis] = 0;
+        }
+        tags
+    }
+
+    /// Gives the elements of `write` the tags of those of `read`.
+    fn carry(&mut self, problem: &Problem, read: &Access, write: &Access, relation: &Relation) {
+        let from = row_major(problem, read);
+        let from: Vec<u32> = match relation {
+            Relation::Same | Relation::Reshape => walk(&read.dims, &from.strides, from.origin).map(|at| self.of(read.tensor, at)).collect(),
+            Relation::Permute(perm) => {
+                let strides: Vec<usize> = perm.iter().map(|&axis| from.strides[axis]).collect();
+                walk(&write.dims, &strides, from.origin).map(|at| self.of(read.tensor, at)).collect()
+            }
+        };
+        let (start, end) = (self.first[write.tensor], self.first[write.tensor + 1]);
+        let tags = self.moved[write.tensor].get_or_insert_with(|| (start..end).collect());
+        let to = row_major(problem, write);
+        for (at, tag) in walk(&write.dims, &to.strides, to.origin).zip(from) {
+            tags[at] = tag;
         }
     }
+
+    /// The tag of a tensor's element in row-major order.
+    fn of(&self, tensor: TensorId, element: usize) -> u32 {
+        match &self.moved[tensor] {
+            Some(tags) => tags[element],
+            None => self.first[tensor] + element as u32,
+        }
+    }
+}
+
+struct Replay<'a> {
+    problem: &'a Problem,
+    plan: &'a Plan,
+    tags: Tags,
+    arena: Vec<u32>,
+}
+
+impl Replay<'_> {
+    /// Whether the box holds what it should.
+    fn check(&self, access: &Access) -> Result<(), String> {
+        let root = self.plan.layouts[access.tensor].root;
+        let inside = self.plan.offset(self.problem, root).is_some();
+        for (element, at) in self.places(access) {
+            let found = if inside { self.arena.get(at).copied() } else { self.outside(root, at) };
+            if found != Some(self.tags.of(access.tensor, element)) {
+                let name = &self.problem.tensors[access.tensor].name;
+                return Err(format!("element {element} of `{name}` is sought at {at}, which {}", self.holds(found)));
+            }
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, access: &Access) -> Result<(), String> {
+        let name = &self.problem.tensors[access.tensor].name;
+        if self.plan.offset(self.problem, self.plan.layouts[access.tensor].root).is_none() {
+            return Err(format!("`{name}` is written outside the arena"));
+        }
+        let places: Vec<_> = self.places(access).collect();
+        for (element, at) in places {
+            let tag = self.tags.of(access.tensor, element);
+            *self.arena.get_mut(at).ok_or_else(|| format!("`{name}` is written at {at}, beyond the arena"))? = tag;
+        }
+        Ok(())
+    }
+
+    /// Every element of the box: its row-major position in the tensor, and where the plan has it.
+    fn places(&self, access: &Access) -> impl Iterator<Item = (usize, usize)> {
+        let layout = &self.plan.layouts[access.tensor];
+        let base = self.plan.offset(self.problem, layout.root).unwrap_or(0);
+        let elements = row_major(self.problem, access);
+        let places = walk(&access.dims, &layout.strides, base + layout.origin(access));
+        walk(&access.dims, &elements.strides, elements.origin).zip(places)
+    }
+
+    /// What an input or a constant holds.
+    fn outside(&self, root: TensorId, at: usize) -> Option<u32> {
+        (at < self.problem.tensors[root].shape.elements()).then(|| self.tags.first[root] + at as u32)
+    }
+
+    fn holds(&self, found: Option<u32>) -> String {
+        match found {
+            None => "does not exist".to_owned(),
+            Some(EMPTY) => "holds nothing".to_owned(),
+            Some(tag) => {
+                let owner = self.tags.first.partition_point(|&first| first <= tag) - 1;
+                format!("holds element {} of `{}`", tag - self.tags.first[owner], self.problem.tensors[owner].name)
+            }
+        }
+    }
+}
+
+/// A box's view of its tensor in row-major order.
+struct RowMajor {
+    strides: Vec<usize>,
+    origin: usize,
+}
+
+fn row_major(problem: &Problem, access: &Access) -> RowMajor {
+    let strides = problem.tensors[access.tensor].shape.strides();
+    let origin = access.start.iter().zip(&strides).map(|(start, stride)| start * stride).sum();
+    RowMajor { strides, origin }
+}
+
+/// The positions of a view's elements, the last axis fastest.
+fn walk(dims: &[usize], strides: &[usize], origin: usize) -> impl Iterator<Item = usize> + use<> {
+    let axes: Vec<(usize, usize)> = dims.iter().copied().zip(strides.iter().copied()).collect();
+    let mut index = vec![0; axes.len()];
+    let mut next = if dims.contains(&0) { None } else { Some(origin) };
+    from_fn(move || {
+        let current = next?;
+        let mut at = current;
+        next = axes.iter().enumerate().rev().find_map(|(axis, &(dim, stride))| {
+            index[axis] += 1;
+            at += stride;
+            if index[axis] < dim {
+                return Some(at);
+            }
+            at -= stride * dim;
+            index[axis] = 0;
+            None
+        });
+        Some(current)
+    })
 }
 
 #[cfg(test)]
@@ -104,7 +177,7 @@ mod tests {
     use super::*;
     use crate::ir::Shape;
     use crate::plan::plan;
-    use crate::plan::problem::{PlanStep, PlanTensor, Relation};
+    use crate::plan::problem::PlanTensor;
 
     /// Random numbers, the same in every run.
     struct Random(u32);
@@ -191,6 +264,39 @@ mod tests {
             }
         }
         assert!(mutations > 1000, "{mutations}");
+    }
+
+    /// `concat(a, b)` is an output that hosts both, and `v` is a view of `a`.
+    fn two_slices_and_a_view() -> Problem {
+        let mut problem = Problem::default();
+        let roles = [Role::Input(0), Role::Intermediate, Role::Intermediate, Role::Intermediate, Role::Output(0), Role::Output(1)];
+        for (name, role) in ["x", "a", "b", "v", "host", "y"].into_iter().zip(roles) {
+            let rows = if name == "host" { 8 } else { 4 };
+            problem.tensors.push(PlanTensor { name: name.to_owned(), shape: Shape(vec![rows, 8]), role });
+        }
+        let [x, a, b, v, host, y] = [0, 1, 2, 3, 4, 5].map(|id| problem.whole(id));
+        let part = |start: usize| Access { start: vec![start, 0], dims: vec![4, 8], ..host.clone() };
+        let (first, second) = (part(0), part(4));
+        let mut step = |reads: Vec<Access>, write: Access, moves: bool| {
+            problem.steps.push(PlanStep { reads, write, relation: moves.then_some(Relation::Same), interleaves: false });
+        };
+        step(vec![x.clone()], a.clone(), false);
+        step(vec![x], b.clone(), false);
+        step(vec![a.clone()], v.clone(), true);
+        step(vec![a], first, true);
+        step(vec![b.clone()], second, true);
+        step(vec![v, b], y, false);
+        problem
+    }
+
+    #[test]
+    fn a_view_of_its_host_s_other_slice_is_a_fault() {
+        let problem = two_slices_and_a_view();
+        let planned = plan(&problem);
+        assert_eq!((replay(&problem, &planned), planned.order.len()), (Ok(()), 3));
+        let mut wrong = planned.clone();
+        wrong.layouts[3] = planned.layouts[2].clone();
+        assert!(replay(&problem, &wrong).unwrap_err().contains("holds element 0 of `b`"));
     }
 
     #[test]

@@ -5,8 +5,9 @@
 
 use std::process::Command;
 
+use codegen_tests::cases::{blocks, operators};
 use codegen_tests::vectors;
-use peleec::{Builder, Tensor};
+use peleec::{Builder, ModelFile, Options, Tensor, compile};
 use peleec_runtime::Model;
 
 #[allow(unreachable_pub, reason = "a lint of this workspace that is off by default")]
@@ -54,11 +55,29 @@ fn the_text_is_tidy() {
         let path = format!("{}/{name}.rs", env!("OUT_DIR"));
         let text = std::fs::read_to_string(&path).expect("the module is there");
         assert!(!text.contains("unsafe") && !text.contains(env!("OUT_DIR")) && text.contains("@generated"));
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let copy = folder.path().join("module.rs");
-        std::fs::write(&copy, text).expect("the copy is written");
-        let output = Command::new("rustfmt").args(["--check", "--edition", "2024"]).arg(&copy).output().expect("rustfmt runs");
-        assert!(output.status.success(), "{name} is not as rustfmt has it:\n{}", String::from_utf8_lossy(&output.stdout));
+        assert_rustfmt_keeps(name, &text);
+    }
+}
+
+/// Names and numbers of any length: a module that is checked in is still what the compiler writes after `cargo fmt`.
+#[test]
+fn rustfmt_keeps_every_case_under_anyone_s_settings() {
+    for case in operators::CASES.iter().chain(blocks::CASES) {
+        let file = ModelFile::from_bytes(case.name, (case.build)());
+        let files = compile(&file, &Options::default()).and_then(|compilation| compilation.files()).expect("a case compiles");
+        assert_rustfmt_keeps(case.name, &String::from_utf8_lossy(&files[0].bytes));
+    }
+}
+
+fn assert_rustfmt_keeps(name: &str, text: &str) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let copy = folder.path().join("module.rs");
+    std::fs::write(&copy, text).expect("the copy is written");
+    for settings in ["max_width=100", "max_width=140,use_small_heuristics=Max", "hard_tabs=true"] {
+        let mut rustfmt = Command::new("rustfmt");
+        rustfmt.args(["--check", "--edition", "2024", "--config", settings]).arg(&copy);
+        let output = rustfmt.output().expect("rustfmt runs");
+        assert!(output.status.success(), "{name}, {settings}:\n{}", String::from_utf8_lossy(&output.stdout));
     }
 }
 

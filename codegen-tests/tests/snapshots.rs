@@ -28,7 +28,7 @@ fn module(compilation: &Compilation) -> String {
 /// The methods of the layers.
 fn layers(module: &str) -> &str {
     let start = module.find("    /// `").expect("a layer");
-    let end = module.find("}\nimpl Default").expect("the end of the model's methods");
+    let end = module.find("\n}\n#[rustfmt::skip]\nimpl Default").map(|end| end + 1).expect("the end of the model's methods");
     &module[start..end]
 }
 

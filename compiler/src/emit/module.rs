@@ -30,6 +30,8 @@ pub(crate) struct ModuleSource<'a> {
 }
 
 /// The text of `NAME.rs`.
+///
+/// Items of more than a line are kept from rustfmt, whose settings are the user's: a module that is checked in stays as it was written.
 pub(crate) fn module(source: &ModuleSource<'_>) -> Result<String, syn::Error> {
     let mut names = Names::default();
     let inputs: Vec<Input> =
@@ -64,12 +66,14 @@ fn constants(source: &ModuleSource<'_>) -> TokenStream {
         let cfg: TokenStream = cfg.parse().unwrap_or_default();
         quote! {
             #[cfg(not(#cfg))]
+            #[rustfmt::skip]
             compile_error!(#message);
         }
     });
     let requirement = requirement.into_iter();
     quote! {
         #(#requirement)*
+        #[rustfmt::skip]
         const _: () = assert!(peleec_runtime::FORMAT_VERSION == 1, "this module needs a peleec-runtime of format version 1");
         #[doc = " Bytes of RAM that a [`Model`] owns: activations and outputs, not the inputs."]
         #[allow(dead_code, reason = "for the firmware to use")]
@@ -80,6 +84,7 @@ fn constants(source: &ModuleSource<'_>) -> TokenStream {
         #[allow(dead_code, reason = "for the firmware to use")]
         pub const MACS: u64 = #macs;
         type Flash = peleec_runtime::Weights<WEIGHT_BYTES>;
+        #[rustfmt::skip]
         const FILE: &[u8; WEIGHT_BYTES] = include_bytes!(#file);
         #[doc = " The packed weights, in flash."]
         #[allow(dead_code, reason = "a network may have none")]
@@ -107,10 +112,12 @@ fn model(source: &ModuleSource<'_>, inputs: &[Input], methods: &[Ident]) -> Toke
     let run_doc = format!(" Runs once. {}", inputs_doc(source));
     quote! {
         #[doc = #doc]
+        #[rustfmt::skip]
         pub struct Model {
             arena: peleec_runtime::Arena<#arena>,
         }
 
+        #[rustfmt::skip]
         impl Model {
             #[doc = " A model that has not run; all zeros, so a `static` of it costs no flash."]
             pub const fn new() -> Self {
@@ -127,6 +134,7 @@ fn model(source: &ModuleSource<'_>, inputs: &[Input], methods: &[Ident]) -> Toke
             #(#layers)*
         }
 
+        #[rustfmt::skip]
         impl Default for Model {
             fn default() -> Self {
                 Self::new()
@@ -165,6 +173,7 @@ fn outputs(source: &ModuleSource<'_>) -> TokenStream {
     quote! {
         #[doc = " The results of one run, in the model's memory."]
         #[allow(dead_code, reason = "for the firmware to use")]
+        #[rustfmt::skip]
         pub struct Outputs<'m> { #(#fields),* }
     }
 }
@@ -179,6 +188,7 @@ fn erased(source: &ModuleSource<'_>, inputs: &[Input]) -> TokenStream {
     let fields = output_idents(source);
     let outputs = fields.iter().zip(source.outputs).map(|(ident, (name, shape, _))| row(ident, name, shape));
     quote! {
+        #[rustfmt::skip]
         peleec_runtime::impl_model! {
             Model,
             inputs { #(#inputs)* }

@@ -1,22 +1,22 @@
 //! Every stored network gives onnxruntime's answer, on every target's plan the same bits, from the least memory and few kernels.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use codegen_tests::compare::{Closeness, compare, inputs};
 use codegen_tests::vectors;
 use models::StoredModel;
-use peleec::{Compilation, ModelFile, Options, Target, Tensor, compile, zoo::ZooOptions};
+use peleec::{Compilation, ModelFile, NumericClass, Options, Target, Tensor, compile, zoo::ZooOptions};
 
 /// Against other engines.
 const ENGINES: Closeness = Closeness::Within { relative: 2e-4, absolute: 2e-4 };
 
-fn options(target: Target) -> Options {
-    Options { target, input_dims: BTreeMap::from([("batch".to_owned(), 1)]), ..Options::default() }
+fn options(target: Target, numeric: Option<NumericClass>) -> Options {
+    Options { target, numeric, input_dims: BTreeMap::from([("batch".to_owned(), 1)]), ..Options::default() }
 }
 
-fn compiled(model: &StoredModel, target: Target) -> Compilation {
+fn compiled(model: &StoredModel, target: Target, numeric: Option<NumericClass>) -> Compilation {
     let file = ModelFile::read(&model.path).expect("a stored model is there");
-    compile(&file, &options(target)).map_err(|error| format!("{}: {error}", model.name)).expect("a stored network compiles")
+    compile(&file, &options(target, numeric)).map_err(|error| format!("{}: {error}", model.name)).expect("a stored network compiles")
 }
 
 fn zoo(name: &str) -> Compilation {
@@ -43,27 +43,39 @@ fn counts(wanted: &[(&str, usize)]) -> BTreeMap<String, usize> {
 }
 
 #[test]
-fn every_network_gives_the_stored_outputs_and_the_same_bits_on_every_target() {
+fn every_network_gives_the_stored_outputs_and_the_same_bits_on_every_target_of_a_class() {
     for model in models::networks() {
-        let mut sums = Vec::new();
-        for target in Target::ALL {
-            let compilation = compiled(&model, target);
-            for (inputs, expected) in model.data_sets.iter().map(vectors::read) {
-                let found = compilation.execute(&inputs).expect("a plan runs");
-                assert_eq!(compare(&found, &expected, ENGINES), Ok(()), "{} for {target}", model.name);
-                sums.push(checksum(&found));
-            }
+        let data: Vec<_> = model.data_sets.iter().map(vectors::read).collect();
+        let mut sums = BTreeMap::<_, BTreeSet<Vec<u32>>>::new();
+        for (target, &class) in Target::ALL.iter().flat_map(|&target| target.classes().iter().map(move |class| (target, class))) {
+            let compilation = compiled(&model, target, Some(class));
+            assert_eq!(compilation.report().numeric, class.name());
+            let run = |(inputs, expected): &(Vec<Tensor>, Vec<Tensor>)| {
+                let found = compilation.execute(inputs).expect("a plan runs");
+                assert_eq!(compare(&found, expected, ENGINES), Ok(()), "{} for {target}, {class}", model.name);
+                checksum(&found)
+            };
+            sums.entry(class.name()).or_default().insert(data.iter().map(run).collect());
         }
-        assert_eq!(sums.len(), Target::ALL.len() * model.data_sets.len());
-        assert!(sums.windows(model.data_sets.len() + 1).all(|sums| sums.first() == sums.last()), "{}: {sums:08x?}", model.name);
+        assert!(sums.values().all(|sums| sums.len() == 1), "{}: {sums:08x?}", model.name);
+        assert_ne!(sums["plain"], sums["fused"], "{}: the classes differ", model.name);
     }
+}
+
+#[test]
+fn a_target_without_the_instruction_has_no_fused_class() {
+    let model = &models::networks()[0];
+    let file = ModelFile::read(&model.path).expect("a stored model is there");
+    let refused = compile(&file, &options(Target::CortexM3, Some(NumericClass::Fused)));
+    let error = refused.map(|_| ()).expect_err("the core has no floating-point unit").to_string();
+    assert_eq!(error, "--numeric fused: cortex-m3 has no instruction for it; its class is plain");
 }
 
 #[test]
 fn no_plan_needs_more_than_what_is_alive() {
     for model in models::networks() {
         for target in Target::ALL {
-            let compilation = compiled(&model, target);
+            let compilation = compiled(&model, target, None);
             let report = compilation.report();
             assert_eq!(report.arena_bytes, report.live_bound_bytes, "{} for {target}", model.name);
             assert_eq!(compilation.replay(), Ok(()), "{} for {target}", model.name);
@@ -74,7 +86,7 @@ fn no_plan_needs_more_than_what_is_alive() {
 #[test]
 fn nothing_but_convolutions_pools_and_a_softmax_is_left() {
     for model in models::networks() {
-        let mut found = kernels(&compiled(&model, Target::Generic));
+        let mut found = kernels(&compiled(&model, Target::Generic, None));
         found.remove("conv2d");
         found.remove("pool2d");
         let has_softmax = model.name.starts_with("pelee-") || model.name.contains("caffe");

@@ -6,7 +6,7 @@ use std::cell::Cell;
 
 use codegen_tests::cases::random::{Choice, Network, Recipe};
 use codegen_tests::compare::{Closeness, compare, inputs};
-use peleec::{Compilation, Error, ModelFile, Options, Target, compile, import};
+use peleec::{Compilation, Error, ModelFile, NumericClass, Options, Target, compile, import};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed, TestRunner};
 
@@ -45,8 +45,10 @@ fn random_networks_keep_their_meaning_down_to_the_kernels() {
         config.rng_seed = RngSeed::Fixed(1);
     }
     let (cases, refused) = (config.cases, Cell::new(0));
-    let result = TestRunner::new(config).run(&(recipe(), 0..Target::ALL.len()), |(recipe, target)| {
-        let options = Options { target: Target::ALL[target], ..Options::default() };
+    let result = TestRunner::new(config).run(&(recipe(), 0..Target::ALL.len(), 0..2_usize), |(recipe, target, class)| {
+        let target = Target::ALL[target];
+        let numeric = target.classes()[class % target.classes().len()];
+        let options = Options { target, numeric: Some(numeric), ..Options::default() };
         let compiled = check(&recipe.build(), &options).map_err(TestCaseError::fail)?;
         refused.set(refused.get() + u32::from(!compiled));
         Ok(())
@@ -67,6 +69,9 @@ fn check(network: &Network, options: &Options) -> Result<bool, String> {
     let layers = || compilation.report().layers.iter().map(|layer| format!("{layer:?}\n")).collect::<String>();
     let told = |fault| format!("{fault}\n{}\nto\n{}\n{}", imported.graph, compilation.graph(), layers());
     check_results(network, &imported.graph, &compilation).map_err(told)?;
+    if options.numeric == Some(NumericClass::Fused) {
+        check_class(&file, options, &compilation).map_err(told)?;
+    }
     compilation.replay()?;
     compilation.files().map(|_| true).map_err(|error| error.to_string())
 }
@@ -77,6 +82,16 @@ fn check_results(network: &Network, imported: &peleec::Graph, compilation: &Comp
     let after = compilation.graph().evaluate(&inputs).map_err(|error| error.to_string())?;
     compare(&after, &before, PASSES).map_err(|fault| format!("passes: {fault}"))?;
     let executed = compilation.execute(&inputs).map_err(|error| error.to_string())?;
-    let closeness = if network.uses_exp || network.reorders { NEAR } else { Closeness::Bits };
+    let rounds_alike = compilation.report().numeric == NumericClass::Plain.name() && !network.uses_exp && !network.reorders;
+    let closeness = if rounds_alike { Closeness::Bits } else { NEAR };
     compare(&executed, &after, closeness).map_err(|fault| format!("execute: {fault}"))
+}
+
+/// Another machine's plan, with other tiles, gives the same bits of the class.
+fn check_class(file: &ModelFile, options: &Options, compilation: &Compilation) -> Result<(), String> {
+    let target = if options.target == Target::X86_64V4 { Target::Aarch64 } else { Target::X86_64V4 };
+    let other = compile(file, &Options { target, ..options.clone() }).map_err(|error| error.to_string())?;
+    let inputs = inputs(&compilation.inputs());
+    let run = |compilation: &Compilation| compilation.execute(&inputs).map_err(|error| error.to_string());
+    compare(&run(compilation)?, &run(&other)?, Closeness::Bits).map_err(|fault| format!("{target}: {fault}"))
 }

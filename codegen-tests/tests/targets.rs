@@ -12,7 +12,7 @@ use codegen_tests::vectors;
 use models::StoredModel;
 use peleec::harness::{self, HarnessError, OptLevel, Project};
 use peleec::zoo::{ZooOptions, seeded_input};
-use peleec::{Compilation, ModelFile, Options, Target, Tensor, compile, read_tensor};
+use peleec::{Compilation, ModelFile, NumericClass, Options, Target, Tensor, compile, read_tensor};
 
 /// Against other engines.
 const ENGINES: Closeness = Closeness::Within { relative: 2e-4, absolute: 2e-4 };
@@ -24,9 +24,9 @@ fn stored(name: &str) -> StoredModel {
     models::networks().into_iter().find(|model| model.name == name).expect("a stored network")
 }
 
-fn compiled(model: &StoredModel, target: Target) -> Compilation {
+fn compiled(model: &StoredModel, target: Target, numeric: Option<NumericClass>) -> Compilation {
     let file = ModelFile::read(&model.path).expect("a stored model is there");
-    compile(&file, &Options { target, ..Options::default() }).expect("a stored network compiles")
+    compile(&file, &Options { target, numeric, ..Options::default() }).expect("a stored network compiles")
 }
 
 /// The outputs and their checksum, as the target's machine computes them; none where this computer lacks what that takes.
@@ -60,9 +60,13 @@ fn built_and_run(
     Ok((run.outputs, run.checksum))
 }
 
-/// Runs the model on the target's machine: the stored outputs, and the very bits of a run in this process.
+/// Runs the model on the target's machine, in its own class: the stored outputs, and the very bits of a run in this process.
 fn check(model: &StoredModel, target: Target, level: OptLevel) {
-    let compilation = compiled(model, target);
+    check_class(model, target, None, level);
+}
+
+fn check_class(model: &StoredModel, target: Target, numeric: Option<NumericClass>, level: OptLevel) {
+    let compilation = compiled(model, target, numeric);
     let (inputs, expected) = vectors::read(&model.data_sets[0]);
     let here = compilation.execute(&inputs).expect("a plan runs");
     let Some((outputs, checksum)) = run(&compilation, target, level, &inputs) else { return };
@@ -94,7 +98,9 @@ fn cases_in_code_run_as_they_are_planned() {
 #[test]
 fn wide_vectors_give_the_same_bits() {
     for target in [Target::X86_64V3, Target::X86_64V4] {
-        check(&stored("pelee-folded-17"), target, OptLevel::Three);
+        for numeric in NumericClass::ALL {
+            check_class(&stored("pelee-folded-17"), target, Some(numeric), OptLevel::Three);
+        }
     }
 }
 
@@ -103,12 +109,15 @@ fn every_flavour_runs_on_aarch64() {
     for model in models::networks() {
         check(&model, Target::Aarch64, OptLevel::Three);
     }
+    check_class(&stored("pelee-folded-17"), Target::Aarch64, Some(NumericClass::Plain), OptLevel::Three);
 }
 
 #[test]
 fn small_networks_run_on_every_board() {
     for target in BOARDS {
-        check(&stored("peleenet-folded-13"), target, OptLevel::Three);
+        for &numeric in target.classes() {
+            check_class(&stored("peleenet-folded-13"), target, Some(numeric), OptLevel::Three);
+        }
         check(&stored("pelee-dynamo-18"), target, OptLevel::Three);
     }
 }

@@ -12,12 +12,14 @@ use crate::options::Options;
 use crate::plan::problem::Role;
 use crate::plan::{Plan, replay};
 use crate::report::{BufferReport, InputReport, LayerReport, OutputReport, PassReport, RangeReport, Report};
+use crate::target::NumericClass;
 
 /// Everything that is known of a compiled model.
 pub struct Compilation {
     pub(crate) name: String,
     pub(crate) model_hash: String,
     pub(crate) options: Options,
+    pub(crate) numeric: NumericClass,
     pub(crate) nodes: usize,
     pub(crate) notes: Vec<Diagnostic>,
     pub(crate) passes: Vec<PassReport>,
@@ -117,7 +119,7 @@ impl Compilation {
             model_sha256: self.model_hash.clone(),
             opset: self.graph.opset,
             target: self.options.target.to_string(),
-            numeric: "plain",
+            numeric: self.numeric.name(),
             arena_bytes: 4 * self.plan.arena,
             live_bound_bytes: 4 * self.plan.bound,
             weight_bytes: 4 * self.steps.weights.len(),

@@ -44,7 +44,7 @@ pub use ops::{OpError, operators};
 pub use options::{FLAGS, Flag, OptionError, Options};
 pub use passes::pass_names;
 pub use report::{BufferReport, InputReport, LayerReport, OutputReport, PassReport, RangeReport, Report, memory_map};
-pub use target::{Target, UnknownTarget};
+pub use target::{NumericClass, Target, UnknownTarget};
 
 /// Compiles a model: bytes, graph, steps, plan, layers.
 pub fn compile(model: &ModelFile, options: &Options) -> Result<Compilation, Error> {
@@ -53,10 +53,11 @@ pub fn compile(model: &ModelFile, options: &Options) -> Result<Compilation, Erro
 
 /// As [`compile`]; `after` sees the graph after each pass, by the pass's name.
 pub fn compile_observed(model: &ModelFile, options: &Options, after: impl FnMut(&'static str, &Graph)) -> Result<Compilation, Error> {
+    let profile = options.profile()?;
     let imported = import(model, options)?;
     let mut graph = imported.graph;
     let rewrites = passes::run(&mut graph, after);
-    let steps = lower::lower(&graph, options.target).map_err(|refused| lower::problems(&graph, refused))?;
+    let steps = lower::lower(&graph, profile).map_err(|refused| lower::problems(&graph, refused))?;
     let plan = plan::plan(&steps.problem);
     debug_assert_eq!(plan::replay(&steps.problem, &plan), Ok(()), "the plan is wrong");
     let layers = lower::bind::bind(&steps, &plan).map_err(lower::unplaceable)?;
@@ -64,6 +65,7 @@ pub fn compile_observed(model: &ModelFile, options: &Options, after: impl FnMut(
         name: options.name.clone().unwrap_or_else(|| emit::names::identifier(model.name())),
         model_hash: model.hash(),
         options: options.clone(),
+        numeric: profile.numeric,
         nodes: imported.nodes,
         notes: imported.notes,
         passes: rewrites.into_iter().map(|(name, rewrites)| PassReport { name: name.to_owned(), rewrites }).collect(),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::target::Target;
+use crate::target::{NumericClass, Profile, Target};
 
 /// A command-line flag that sets an option.
 #[derive(Clone, Copy, Debug)]
@@ -77,6 +77,12 @@ options! {
         options.target = text.parse().map_err(|error: crate::target::UnknownTarget| error.to_string())?;
         Ok(())
     };
+    /// Numeric class, plain or fused: one gives the same bits on every machine; the target's own by default.
+    numeric: Option<NumericClass>, "numeric" "CLASS" false, |options, text| {
+        let class = NumericClass::ALL.into_iter().find(|class| class.name() == text);
+        options.numeric = Some(class.ok_or("the classes are plain and fused")?);
+        Ok(())
+    };
     /// Size of a symbolic input dimension.
     input_dims: BTreeMap<String, usize>, "input-dim" "NAME=SIZE" true, |options, text| {
         let pair = text.split_once('=').and_then(|(name, size)| Some((name.to_owned(), size.parse().ok().filter(|&size| size > 0)?)));
@@ -94,6 +100,19 @@ options! {
         options.allow_external = true;
         Ok(())
     };
+}
+
+impl Options {
+    /// The machine and its class; an error where the machine cannot do what is asked.
+    pub(crate) fn profile(&self) -> Result<Profile, OptionError> {
+        let classes = self.target.classes();
+        let numeric = self.numeric.unwrap_or(classes[0]);
+        if classes.contains(&numeric) {
+            return Ok(Profile { target: self.target, numeric });
+        }
+        let why = format!("{} has no instruction for it; its class is {}", self.target, classes[0]);
+        Err(OptionError { flag: "numeric".to_owned(), value: numeric.to_string(), why })
+    }
 }
 
 #[cfg(test)]

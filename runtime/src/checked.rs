@@ -7,6 +7,7 @@ use crate::f32::matmul::MatMul;
 use crate::f32::pad::Pad;
 use crate::f32::pool::Pool2d;
 use crate::f32::softmax::Softmax;
+use crate::lanes::arithmetic::Arithmetic;
 use crate::layer::interleaved;
 use crate::views::Extent;
 
@@ -90,8 +91,8 @@ macro_rules! map_leaves {
 }
 
 map_leaves! {
-    [const T: usize, const N: usize] Conv2d<T, N>;
-    [] DepthwiseConv2d;
+    [A: Arithmetic, const T: usize, const N: usize] Conv2d<A, T, N>;
+    [A: Arithmetic] DepthwiseConv2d<A>;
     [] Pool2d;
 }
 

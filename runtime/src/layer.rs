@@ -7,6 +7,7 @@ use crate::f32::matmul::MatMul;
 use crate::f32::pad::Pad;
 use crate::f32::pool::Pool2d;
 use crate::f32::softmax::Softmax;
+use crate::lanes::arithmetic::Arithmetic;
 use crate::views::{Extent, Pixels};
 
 /// A kernel with geometry `G` over an input of `X` values, weights of `W`, an output of `Y` and, where the kernel has one, a second
@@ -107,14 +108,16 @@ macro_rules! weighted_layers {
 }
 
 weighted_layers! {
-    [const T: usize, const N: usize,] Conv2d<T, N>;
-    [] DepthwiseConv2d;
+    [A: Arithmetic, const T: usize, const N: usize,] Conv2d<A, T, N>;
+    [A: Arithmetic,] DepthwiseConv2d<A>;
     [] Pool2d;
 }
 
-impl<const T: usize, const N: usize, const X: usize, const W: usize, const Y: usize, const R: usize> Layer<Conv2d<T, N>, X, W, Y, R> {
+impl<A: Arithmetic, const T: usize, const N: usize, const X: usize, const W: usize, const Y: usize, const R: usize>
+    Layer<Conv2d<A, T, N>, X, W, Y, R>
+{
     /// As `new`, for a convolution with a residual of `R` values.
-    pub const fn with_residual(geometry: Conv2d<T, N>) -> Self {
+    pub const fn with_residual(geometry: Conv2d<A, T, N>) -> Self {
         admit(geometry.extent(), X, W, Y, R);
         Layer(geometry)
     }

@@ -27,6 +27,8 @@ pub use f32::matmul::MatMul;
 pub use f32::pad::Pad;
 pub use f32::pool::{Pool2d, PoolKind};
 pub use f32::softmax::Softmax;
+pub use lanes::arithmetic::{Arithmetic, Fused, Plain};
+pub use lanes::cortex::{Mve, Vfp};
 pub use layer::{Layer, Within};
 pub use model::{LengthError, Model, TensorInfo, checksum};
 pub use views::{Arena, Extent, MAX_RANK, Pixels, Region, Weights, part};

@@ -1,8 +1,8 @@
 //! Every kernel through the checked door, against loops that follow its documentation to the letter: the same bits.
 
 use peleec_runtime::{
-    Activation, Binary, BinaryKind, Conv2d, DepthwiseConv2d, Kernel, Map, MatMul, Operands, Pad, Pixels, Place, Pool2d, PoolKind,
-    RegionError, Softmax, run_checked,
+    Activation, Arithmetic, Binary, BinaryKind, Conv2d, DepthwiseConv2d, Fused, Kernel, Map, MatMul, Operands, Pad, Pixels, Place, Plain,
+    Pool2d, PoolKind, RegionError, Softmax, run_checked,
 };
 
 /// Random numbers, the same in every run.
@@ -48,7 +48,7 @@ fn outputs(extent: u32, pad: u32, reach: u32, stride: u32) -> Option<u32> {
     Some((extent + 2 * pad).checked_sub(reach)? / stride + 1)
 }
 
-fn convolutions<const T: usize, const N: usize>() {
+fn convolutions<A: Arithmetic, const T: usize, const N: usize>(arithmetic: A, multiply_add: fn(f32, f32, f32) -> f32) {
     let mut random = Random(T as u32 * 100 + N as u32);
     let mut ran = 0;
     while ran < 60 {
@@ -63,21 +63,44 @@ fn convolutions<const T: usize, const N: usize>() {
         let residual = (random.below(2) == 0).then(|| map(&mut random, oh, ow, group * filters));
         let activation =
             [Activation::Identity, Activation::Relu, Activation::LeakyRelu(0.1), Activation::Clip(-0.5, 0.5)][random.below(4) as usize];
-        let band = 1 + random.below(4);
-        let conv = Conv2d::<T, N> { input, output, residual, kernel, strides, dilations, pads, group, depth, filters, band, activation };
+        let band = [1 + random.below(4), 1 + random.below(30)];
+        let conv = Conv2d::<A, T, N> {
+            input,
+            output,
+            residual,
+            kernel,
+            strides,
+            dilations,
+            pads,
+            group,
+            depth,
+            filters,
+            band,
+            activation,
+            arithmetic,
+        };
         let extent = conv.extent().expect("the geometry is consistent");
         let (x, r, packed) = (random.values(extent.x), random.values(extent.r), random.values(extent.w));
         let y = run(&conv, [&x, &r, &packed], extent.y).expect("the operands serve");
         for (oy, ox, m) in (0..oh).flat_map(|y| (0..ow).flat_map(move |x| (0..group * filters).map(move |m| (y, x, m)))) {
-            let wanted = convolved(&conv, [&x, &r, &packed], [oy, ox, m]);
-            assert_eq!(y[at(&output, oy, ox, m)].to_bits(), wanted.to_bits(), "{conv:?} at {oy},{ox},{m}");
+            let wanted = convolved(&conv, multiply_add, [&x, &r, &packed], [oy, ox, m]);
+            assert_eq!(
+                y[at(&output, oy, ox, m)].to_bits(),
+                wanted.to_bits(),
+                "tile {T}x{N}, {input:?} to {output:?}, {kernel:?} at {oy},{ox},{m}"
+            );
         }
         ran += 1;
     }
 }
 
 /// One result by the definition: bias, products over (ky, kx, ci), residual, activation.
-fn convolved<const T: usize, const N: usize>(conv: &Conv2d<T, N>, [x, r, w]: [&[f32]; 3], [oy, ox, m]: [u32; 3]) -> f32 {
+fn convolved<A: Arithmetic, const T: usize, const N: usize>(
+    conv: &Conv2d<A, T, N>,
+    multiply_add: fn(f32, f32, f32) -> f32,
+    [x, r, w]: [&[f32]; 3],
+    [oy, ox, m]: [u32; 3],
+) -> f32 {
     let (group, filter) = (m / conv.filters, m % conv.filters);
     let [kh, kw] = conv.kernel;
     let block_len = N as u32 * (1 + kh * kw * conv.depth);
@@ -91,7 +114,7 @@ fn convolved<const T: usize, const N: usize>(conv: &Conv2d<T, N>, [x, r, w]: [&[
             let (Some(iy), Some(ix)) = (iy, ix) else { continue };
             for ci in 0..conv.depth {
                 let weight = block + (1 + (ky * kw + kx) * conv.depth + ci) * N as u32 + lane;
-                sum += x[at(&conv.input, iy, ix, group * conv.depth + ci)] * w[weight as usize];
+                sum = multiply_add(sum, x[at(&conv.input, iy, ix, group * conv.depth + ci)], w[weight as usize]);
             }
         }
     }
@@ -101,24 +124,45 @@ fn convolved<const T: usize, const N: usize>(conv: &Conv2d<T, N>, [x, r, w]: [&[
 
 #[test]
 fn conv2d_gives_the_bits_of_its_definition_under_every_tile() {
-    convolutions::<1, 1>();
-    convolutions::<2, 4>();
-    convolutions::<2, 8>();
-    convolutions::<4, 4>();
-    convolutions::<4, 8>();
-    convolutions::<5, 16>();
-    convolutions::<12, 16>();
+    fn both<const T: usize, const N: usize>() {
+        convolutions::<_, T, N>(Plain, plain);
+        convolutions::<_, T, N>(Fused, fused);
+    }
+    both::<1, 1>();
+    both::<1, 64>();
+    both::<2, 4>();
+    both::<2, 8>();
+    both::<4, 4>();
+    both::<4, 8>();
+    both::<6, 16>();
+    both::<5, 64>();
+    both::<12, 16>();
+    both::<9, 32>();
+}
+
+fn plain(sum: f32, x: f32, w: f32) -> f32 {
+    sum + x * w
+}
+
+fn fused(sum: f32, x: f32, w: f32) -> f32 {
+    x.mul_add(w, sum)
 }
 
 #[test]
 fn depthwise_convolution_gives_the_bits_of_its_definition() {
+    depthwise(Plain, plain);
+    depthwise(Fused, fused);
+}
+
+fn depthwise<A: Arithmetic>(arithmetic: A, multiply_add: fn(f32, f32, f32) -> f32) {
     let mut random = Random(7);
     for _ in 0..100 {
-        let (h, w, channels) = (3 + random.below(7), 3 + random.below(7), 1 + random.below(11));
+        let (h, w, channels) = (3 + random.below(7), 3 + random.below(7), 1 + random.below(23));
         let (strides, pads) = ([1 + random.below(2), 1 + random.below(2)], [random.below(2), random.below(2)]);
         let [oh, ow] = [0, 1].map(|i| outputs([h, w][i], pads[i], 3, strides[i]).expect("the kernel fits"));
         let (input, output) = (map(&mut random, h, w, channels), map(&mut random, oh, ow, channels));
-        let conv = DepthwiseConv2d { input, output, kernel: [3, 3], strides, dilations: [1, 1], pads, activation: Activation::Relu };
+        let conv =
+            DepthwiseConv2d { input, output, kernel: [3, 3], strides, dilations: [1, 1], pads, activation: Activation::Relu, arithmetic };
         let extent = conv.extent().expect("the geometry is consistent");
         let (x, weights) = (random.values(extent.x), random.values(extent.w));
         let y = run(&conv, [&x, &[], &weights], extent.y).expect("the operands serve");
@@ -127,7 +171,8 @@ fn depthwise_convolution_gives_the_bits_of_its_definition() {
             for (ky, kx) in (0..3).flat_map(|ky| (0..3).map(move |kx| (ky, kx))) {
                 let (iy, ix) = (tap(oy, strides[0], ky, 1, pads[0], h), tap(ox, strides[1], kx, 1, pads[1], w));
                 if let (Some(iy), Some(ix)) = (iy, ix) {
-                    sum += x[at(&input, iy, ix, c)] * weights[((1 + ky * 3 + kx) * channels + c) as usize];
+                    let weight = weights[((1 + ky * 3 + kx) * channels + c) as usize];
+                    sum = multiply_add(sum, x[at(&input, iy, ix, c)], weight);
                 }
             }
             assert_eq!(y[at(&output, oy, ox, c)].to_bits(), Activation::Relu.apply(sum).to_bits());

@@ -1,19 +1,23 @@
 //! A geometry as the Rust expression that builds it, and its type.
 
-use peleec_runtime::{Activation, Binary, BinaryKind, Conv2d, DepthwiseConv2d, Map, MatMul, Pad, Pixels, Pool2d, PoolKind, Softmax};
+use peleec_runtime::{Activation, Binary, BinaryKind, Conv2d, DepthwiseConv2d, Map, MatMul, Pad, Pixels, Plain, Pool2d, PoolKind, Softmax};
 use proc_macro2::{Literal, TokenStream};
 use quote::quote;
 
 use crate::lower::bind::Geometry;
+use crate::lower::micro::{MicroKernel, Unit};
 
 /// The geometry's type.
 pub(super) fn geometry_type(geometry: &Geometry) -> TokenStream {
     match geometry {
-        Geometry::Conv2d(_, tile) => {
-            let (pixels, channels) = (int(tile.pixels), int(tile.channels));
-            quote!(peleec_runtime::Conv2d<#pixels, #channels>)
+        Geometry::Conv2d(_, MicroKernel { unit, pixels, channels }) => {
+            let (unit, pixels, channels) = (unit_type(*unit), int(*pixels), int(*channels));
+            quote!(peleec_runtime::Conv2d<#unit, #pixels, #channels>)
         }
-        Geometry::DepthwiseConv2d(_) => quote!(peleec_runtime::DepthwiseConv2d),
+        Geometry::DepthwiseConv2d(_, unit) => {
+            let unit = unit_type(*unit);
+            quote!(peleec_runtime::DepthwiseConv2d<#unit>)
+        }
         Geometry::Pool2d(_) => quote!(peleec_runtime::Pool2d),
         Geometry::Map(_) => quote!(peleec_runtime::Map),
         Geometry::Binary(_) => quote!(peleec_runtime::Binary),
@@ -26,8 +30,8 @@ pub(super) fn geometry_type(geometry: &Geometry) -> TokenStream {
 /// The expression that builds the geometry, whose type goes by the name `Kernel`.
 pub(super) fn geometry_value(geometry: &Geometry) -> TokenStream {
     match geometry {
-        Geometry::Conv2d(conv, _) => conv2d(conv),
-        Geometry::DepthwiseConv2d(conv) => depthwise(conv),
+        Geometry::Conv2d(conv, micro) => conv2d(conv, micro.unit),
+        Geometry::DepthwiseConv2d(conv, unit) => depthwise(conv, *unit),
         Geometry::Pool2d(pool) => pool2d(pool),
         Geometry::Map(Map { dims, input, output, activation }) => {
             let [dims, input, output] = [dims, input, output].map(|list| words(list));
@@ -65,15 +69,17 @@ pub(super) fn geometry_value(geometry: &Geometry) -> TokenStream {
     }
 }
 
-fn conv2d(conv: &Conv2d<1, 1>) -> TokenStream {
-    let Conv2d { input, output, residual, kernel, strides, dilations, pads, group, depth, filters, band, activation } = conv;
+fn conv2d(conv: &Conv2d<Plain, 1, 1>, unit: Unit) -> TokenStream {
+    let Conv2d { input, output, residual, kernel, strides, dilations, pads, group, depth, filters, band, activation, .. } = conv;
+    let unit = unit_value(unit);
     let (input, output) = (pixels(input), pixels(output));
     let residual = residual.as_ref().map_or(quote!(None), |map| {
         let map = pixels(map);
         quote!(Some(#map))
     });
     let [kernel, strides, dilations, pads] = [kernel, strides, dilations, pads].map(|list| words(list));
-    let [group, depth, filters, band] = [group, depth, filters, band].map(|&value| word(value));
+    let [group, depth, filters] = [group, depth, filters].map(|&value| word(value));
+    let band = words(band);
     let activation = activation_value(*activation);
     quote! {
         Kernel {
@@ -89,12 +95,14 @@ fn conv2d(conv: &Conv2d<1, 1>) -> TokenStream {
             filters: #filters,
             band: #band,
             activation: #activation,
+            arithmetic: #unit,
         }
     }
 }
 
-fn depthwise(conv: &DepthwiseConv2d) -> TokenStream {
-    let DepthwiseConv2d { input, output, kernel, strides, dilations, pads, activation } = conv;
+fn depthwise(conv: &DepthwiseConv2d<Plain>, unit: Unit) -> TokenStream {
+    let DepthwiseConv2d { input, output, kernel, strides, dilations, pads, activation, .. } = conv;
+    let unit = unit_value(unit);
     let (input, output) = (pixels(input), pixels(output));
     let [kernel, strides, dilations, pads] = [kernel, strides, dilations, pads].map(|list| words(list));
     let activation = activation_value(*activation);
@@ -107,7 +115,28 @@ fn depthwise(conv: &DepthwiseConv2d) -> TokenStream {
             dilations: #dilations,
             pads: #pads,
             activation: #activation,
+            arithmetic: #unit,
         }
+    }
+}
+
+/// The runtime's type of the unit.
+fn unit_type(unit: Unit) -> TokenStream {
+    match unit {
+        Unit::Plain => quote!(peleec_runtime::Plain),
+        Unit::Fused => quote!(peleec_runtime::Fused),
+        Unit::Mve => quote!(peleec_runtime::Mve),
+        Unit::VfpPlain => quote!(peleec_runtime::Vfp<peleec_runtime::Plain>),
+        Unit::VfpFused => quote!(peleec_runtime::Vfp<peleec_runtime::Fused>),
+    }
+}
+
+/// The only value of that type.
+fn unit_value(unit: Unit) -> TokenStream {
+    match unit {
+        Unit::Plain | Unit::Fused | Unit::Mve => unit_type(unit),
+        Unit::VfpPlain => quote!(peleec_runtime::Vfp(peleec_runtime::Plain)),
+        Unit::VfpFused => quote!(peleec_runtime::Vfp(peleec_runtime::Fused)),
     }
 }
 

@@ -88,7 +88,7 @@ fn within(layer: &Layer) -> TokenStream {
 }
 
 fn takes_weights(geometry: &Geometry) -> bool {
-    matches!(geometry, Geometry::Conv2d(..) | Geometry::DepthwiseConv2d(_) | Geometry::Pool2d(_))
+    matches!(geometry, Geometry::Conv2d(..) | Geometry::DepthwiseConv2d(..) | Geometry::Pool2d(_))
 }
 
 fn weights(layer: &Layer) -> TokenStream {

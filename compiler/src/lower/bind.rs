@@ -3,24 +3,25 @@
 use std::ops::Range;
 
 use peleec_runtime::{
-    Binary, Conv2d, DepthwiseConv2d, Extent, Map, MatMul, Operands, Pad, Pixels, Place, Pool2d, PoolKind, RegionError, Softmax, run_checked,
+    Binary, Conv2d, DepthwiseConv2d, Extent, Fused, Map, MatMul, Mve, Operands, Pad, Pixels, Place, Plain, Pool2d, PoolKind, RegionError,
+    Softmax, Vfp, run_checked,
 };
 
 use super::kernel::Kernel;
+use super::micro::{Choice, MicroKernel, Unit, band};
 use super::step::Steps;
 use super::strided::{self, View};
 use crate::ops::OpError;
 use crate::ops::window::Window;
 use crate::plan::Plan;
 use crate::plan::problem::{Access, PlanStep, Role};
-use crate::target::Tile;
 
 /// A kernel's geometry: exactly the struct that the runtime takes.
 #[derive(Clone, Debug)]
 pub(crate) enum Geometry {
-    /// The tile stands beside the geometry, since it is a const parameter of the runtime's type.
-    Conv2d(Conv2d<1, 1>, Tile),
-    DepthwiseConv2d(DepthwiseConv2d),
+    /// The micro-kernel stands beside the geometry, since its parts are parameters of the runtime's type.
+    Conv2d(Conv2d<Plain, 1, 1>, MicroKernel),
+    DepthwiseConv2d(DepthwiseConv2d<Plain>, Unit),
     Pool2d(Pool2d),
     Map(Map),
     Binary(Binary),
@@ -124,13 +125,11 @@ impl Binder<'_> {
         let output = self.view(&step.write);
         let pixels = |view: &View| strided::pixels(view);
         Ok(match kernel {
-            Kernel::Conv2d { window, group, activation, tile } => {
+            Kernel::Conv2d { window, group, activation, choice: Choice { micro, span } } => {
                 let maps = ConvMaps { input: pixels(&views[0]), output: pixels(&output), residual: views.get(1).map(pixels) };
                 let [depth, filters] = [maps.input.channels, maps.output.channels].map(|channels| channels / *group as u32);
                 let Window { kernel, strides, dilations, pads, .. } = window;
-                let all_rows = maps.weights_dominate(kernel, *group);
-                let pointwise = *kernel == [1, 1] && *strides == [1, 1] && *pads == [0; 4];
-                let maps = if pointwise && all_rows { maps.flattened() } else { maps };
+                let maps = if window.is_pointwise() { maps.flattened() } else { maps };
                 let geometry = Conv2d {
                     input: maps.input,
                     output: maps.output,
@@ -142,22 +141,25 @@ impl Binder<'_> {
                     group: *group as u32,
                     depth,
                     filters,
-                    // One pass over the weights serves all rows where the weights outweigh the input. Elsewhere a band as high as the tile
-                    // lets the border columns fill tiles, and stays in the cache.
-                    band: if all_rows { maps.output.height } else { tile.pixels as u32 },
+                    band: band(*span, &maps.output),
                     activation: *activation,
+                    arithmetic: Plain,
                 };
-                Geometry::Conv2d(geometry, *tile)
+                Geometry::Conv2d(geometry, *micro)
             }
-            Kernel::DepthwiseConv2d { window, activation } => Geometry::DepthwiseConv2d(DepthwiseConv2d {
-                input: pixels(&views[0]),
-                output: pixels(&output),
-                kernel: words(window.kernel),
-                strides: words(window.strides),
-                dilations: words(window.dilations),
-                pads: words([window.pads[0], window.pads[1]]),
-                activation: *activation,
-            }),
+            Kernel::DepthwiseConv2d { window, activation, unit } => {
+                let geometry = DepthwiseConv2d {
+                    input: pixels(&views[0]),
+                    output: pixels(&output),
+                    kernel: words(window.kernel),
+                    strides: words(window.strides),
+                    dilations: words(window.dilations),
+                    pads: words([window.pads[0], window.pads[1]]),
+                    activation: *activation,
+                    arithmetic: Plain,
+                };
+                Geometry::DepthwiseConv2d(geometry, *unit)
+            }
             Kernel::Pool2d { window, kind } => Geometry::Pool2d(pool(window, *kind, pixels(&views[0]), pixels(&output))),
             Kernel::Map { activation } => strided::map(&views[0], &output, *activation).map(Geometry::Map)?,
             Kernel::Move => strided::copy(&views[0], step.relation.as_ref(), &output).map(Geometry::Map)?,
@@ -176,12 +178,6 @@ struct ConvMaps {
 }
 
 impl ConvMaps {
-    fn weights_dominate(&self, kernel: &[usize; 2], group: usize) -> bool {
-        let Pixels { height, width, channels, .. } = self.input;
-        let weights = kernel.iter().product::<usize>() * self.output.channels as usize / group;
-        weights > height as usize * width as usize && channels > 0
-    }
-
     /// All pixels in one row, where a 1x1 convolution sees rows that follow each other without a gap.
     fn flattened(self) -> Self {
         let flat = |map: &Pixels| map.row == map.width * map.pixel;
@@ -202,32 +198,33 @@ pub(super) fn words<const N: usize>(values: [usize; N]) -> [u32; N] {
     values.map(|value| u32::try_from(value).unwrap_or(u32::MAX))
 }
 
-/// Runs `$body` with `$conv` as the geometry of the runtime's type for the tile.
-macro_rules! with_tile {
-    ($geometry:expr, $tile:expr, |$conv:ident| $body:expr) => {
-        match ($tile.pixels, $tile.channels) {
-            (2, 4) => {
-                let $conv = $geometry.retiled::<2, 4>();
+/// Evaluates `$body` with `$conv` as the geometry of the runtime's type for the micro-kernel: one of those listed here, which are all that
+/// `micro` chooses from.
+macro_rules! with_micro_kernel {
+    ($geometry:expr, $micro:expr, |$conv:ident| $body:expr) => {
+        with_micro_kernel!(@ $geometry, $micro, $conv, $body,
+            (1, 32) (1, 64) (2, 4) (2, 8) (4, 4) (4, 8) (4, 16) (5, 16) (5, 64) (6, 16) (6, 64) (9, 32) (12, 16) (12, 32))
+    };
+    (@ $geometry:expr, $micro:expr, $conv:ident, $body:expr, $(($pixels:literal, $channels:literal))+) => {
+        match ($micro.unit, $micro.pixels, $micro.channels) {
+            $((Unit::Plain, $pixels, $channels) => {
+                let $conv = $geometry.retiled::<_, $pixels, $channels>(Plain);
                 $body
             }
-            (2, 8) => {
-                let $conv = $geometry.retiled::<2, 8>();
+            (Unit::Fused, $pixels, $channels) => {
+                let $conv = $geometry.retiled::<_, $pixels, $channels>(Fused);
+                $body
+            })+
+            (Unit::Mve, 3, 8) => {
+                let $conv = $geometry.retiled::<_, 3, 8>(Mve);
                 $body
             }
-            (4, 4) => {
-                let $conv = $geometry.retiled::<4, 4>();
+            (Unit::VfpPlain, 4, 4) => {
+                let $conv = $geometry.retiled::<_, 4, 4>(Vfp(Plain));
                 $body
             }
-            (4, 8) => {
-                let $conv = $geometry.retiled::<4, 8>();
-                $body
-            }
-            (5, 16) => {
-                let $conv = $geometry.retiled::<5, 16>();
-                $body
-            }
-            (12, 16) => {
-                let $conv = $geometry.retiled::<12, 16>();
+            (Unit::VfpFused, 4, 4) => {
+                let $conv = $geometry.retiled::<_, 4, 4>(Vfp(Fused));
                 $body
             }
             _ => {
@@ -242,8 +239,8 @@ impl Geometry {
     /// The operands' lengths, or none where the views contradict each other.
     pub(crate) fn extent(&self) -> Option<Extent> {
         match self {
-            Geometry::Conv2d(geometry, tile) => with_tile!(geometry, tile, |conv| conv.extent()),
-            Geometry::DepthwiseConv2d(geometry) => geometry.extent(),
+            Geometry::Conv2d(geometry, micro) => with_micro_kernel!(geometry, micro, |conv| conv.extent()),
+            Geometry::DepthwiseConv2d(geometry, _) => geometry.extent(),
             Geometry::Pool2d(geometry) => geometry.extent(),
             Geometry::Map(geometry) => geometry.extent(),
             Geometry::Binary(geometry) => geometry.extent(),
@@ -256,8 +253,8 @@ impl Geometry {
     /// The name of the runtime's kernel, with its register tile.
     pub(crate) fn kernel_name(&self) -> String {
         let name = match self {
-            Geometry::Conv2d(_, tile) => return format!("conv2d {}x{}", tile.pixels, tile.channels),
-            Geometry::DepthwiseConv2d(_) => "depthwise_conv2d",
+            Geometry::Conv2d(_, micro) => return format!("conv2d {}x{}", micro.pixels, micro.channels),
+            Geometry::DepthwiseConv2d(..) => "depthwise_conv2d",
             Geometry::Pool2d(_) => "pool2d",
             Geometry::Map(_) => "map",
             Geometry::Binary(_) => "binary",
@@ -271,8 +268,12 @@ impl Geometry {
     /// Runs the kernel.
     pub(crate) fn run(&self, operands: Operands<'_>) -> Result<(), RegionError> {
         match self {
-            Geometry::Conv2d(geometry, tile) => with_tile!(geometry, tile, |conv| run_checked(&conv, operands)),
-            Geometry::DepthwiseConv2d(geometry) => run_checked(geometry, operands),
+            Geometry::Conv2d(geometry, micro) => with_micro_kernel!(geometry, micro, |conv| run_checked(&conv, operands)),
+            Geometry::DepthwiseConv2d(geometry, Unit::Plain) => run_checked(geometry, operands),
+            Geometry::DepthwiseConv2d(geometry, Unit::Fused) => run_checked(&geometry.by(Fused), operands),
+            Geometry::DepthwiseConv2d(geometry, Unit::Mve) => run_checked(&geometry.by(Mve), operands),
+            Geometry::DepthwiseConv2d(geometry, Unit::VfpPlain) => run_checked(&geometry.by(Vfp(Plain)), operands),
+            Geometry::DepthwiseConv2d(geometry, Unit::VfpFused) => run_checked(&geometry.by(Vfp(Fused)), operands),
             Geometry::Pool2d(geometry) => run_checked(geometry, operands),
             Geometry::Map(geometry) => run_checked(geometry, operands),
             Geometry::Binary(geometry) => run_checked(geometry, operands),

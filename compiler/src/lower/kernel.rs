@@ -2,10 +2,11 @@
 
 use peleec_runtime::{Activation, BinaryKind, PoolKind};
 
+use super::micro::{self, Choice, Unit};
 use super::{Lowering, pack};
 use crate::ops::window::{Window, hw};
 use crate::ops::{Conv, OpError};
-use crate::target::{Target, Tile};
+use crate::target::Profile;
 
 /// What computes a step.
 #[derive(Clone, Debug, PartialEq)]
@@ -14,11 +15,12 @@ pub(crate) enum Kernel {
         window: Window,
         group: usize,
         activation: Activation,
-        tile: Tile,
+        choice: Choice,
     },
     DepthwiseConv2d {
         window: Window,
         activation: Activation,
+        unit: Unit,
     },
     Pool2d {
         window: Window,
@@ -43,11 +45,13 @@ pub(crate) enum Kernel {
 }
 
 impl Kernel {
-    /// A product with constant weights `[filters, depth]` over rows of channels, and the weights packed for it.
-    pub(crate) fn linear(weights: &[f32], bias: Option<&[f32]>, [filters, depth]: [usize; 2], target: Target) -> (Self, Vec<f32>) {
-        let tile = target.tile();
-        let packed = pack::conv2d(weights, bias, [filters, depth, 1, 1], 1, tile);
-        (Kernel::Conv2d { window: Window::pointwise(), group: 1, activation: Activation::Identity, tile }, packed)
+    /// A product with constant weights `[filters, depth]` over `rows` rows of channels, and the weights packed for it.
+    pub(crate) fn linear(weights: &[f32], bias: Option<&[f32]>, [rows, filters, depth]: [usize; 3], profile: Profile) -> (Self, Vec<f32>) {
+        let window = Window::pointwise();
+        let problem = micro::Problem { window: &window, input: [1, rows], output: [1, rows], group: 1, depth, filters };
+        let choice = micro::choose(&problem, profile);
+        let packed = pack::conv2d(weights, bias, [filters, depth, 1, 1], 1, choice.micro.channels);
+        (Kernel::Conv2d { window, group: 1, activation: Activation::Identity, choice }, packed)
     }
 
     /// Whether its only input and its output may be interleaved channel slices of one host.
@@ -66,21 +70,26 @@ impl Lowering<'_> {
         };
         let taps = kernel.iter().product::<usize>();
         let [kh, kw] = conv.window.kernel;
+        let x = self.tensor(0)?;
+        let (input, [oh, ow]) = (hw(self.shape_of(x)), hw(&self.shape()));
         let residual = if self.has(Conv::RESIDUAL) { Some(self.tensor(Conv::RESIDUAL)?) } else { None };
         let (window, activation) = (conv.window.clone(), conv.activation);
         let depthwise = depth == 1 && filters == conv.group && conv.group > 1 && residual.is_none();
         let (kernel, packed) = if depthwise {
-            (Kernel::DepthwiseConv2d { window, activation }, pack::depthwise(weights, bias, filters, taps))
+            (
+                Kernel::DepthwiseConv2d { window, activation, unit: micro::unit(self.profile()) },
+                pack::depthwise(weights, bias, filters, taps),
+            )
         } else {
-            let tile = self.target().tile();
-            let packed = pack::conv2d(weights, bias, [filters, depth, kh, kw], conv.group, tile);
-            (Kernel::Conv2d { window, group: conv.group, activation, tile }, packed)
+            let (group, filters) = (conv.group, filters / conv.group);
+            let problem = micro::Problem { window: &window, input, output: [oh, ow], group, depth, filters };
+            let choice = micro::choose(&problem, self.profile());
+            let packed = pack::conv2d(weights, bias, [filters * group, depth, kh, kw], group, choice.micro.channels);
+            (Kernel::Conv2d { window, group, activation, choice }, packed)
         };
         let range = self.add_weights(packed);
-        let x = self.tensor(0)?;
         let (batch, y) = (self.shape()[0], self.output());
         self.images(batch);
-        let [oh, ow] = hw(&self.shape());
         for n in 0..batch {
             let reads = [Some(x), residual].into_iter().flatten().map(|tensor| self.image(tensor, n)).collect();
             let macs = (filters * oh * ow) as u64 * (depth * taps) as u64;

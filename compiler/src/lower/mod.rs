@@ -4,6 +4,7 @@
 
 pub(crate) mod bind;
 pub(crate) mod kernel;
+pub(crate) mod micro;
 mod pack;
 mod step;
 mod strided;
@@ -15,13 +16,13 @@ use crate::diagnostics::{Diagnostic, Problems};
 use crate::ir::{Content, DType, Graph, NodeId, Shape, Source, Tensor};
 use crate::ops::OpError;
 use crate::plan::problem::{Access, PlanStep, Relation, Role, TensorId};
-use crate::target::Target;
+use crate::target::Profile;
 use kernel::Kernel;
 pub(crate) use step::{Step, Steps};
 
 /// Lowers every operator of the graph; the ones that have no kernel are named with the reason, not what reads their results.
-pub(crate) fn lower(graph: &Graph, target: Target) -> Result<Steps, Vec<(NodeId, OpError)>> {
-    let mut lowerer = Lowerer { graph, target, steps: Steps::default(), tensors: BTreeMap::new() };
+pub(crate) fn lower(graph: &Graph, profile: Profile) -> Result<Steps, Vec<(NodeId, OpError)>> {
+    let mut lowerer = Lowerer { graph, profile, steps: Steps::default(), tensors: BTreeMap::new() };
     let mut refused = Vec::new();
     for (index, &id) in graph.inputs().iter().enumerate() {
         let value = graph.value(Source { node: id, slot: 0 });
@@ -64,7 +65,7 @@ pub(crate) fn unplaceable(error: OpError) -> Problems {
 
 struct Lowerer<'a> {
     graph: &'a Graph,
-    target: Target,
+    profile: Profile,
     steps: Steps,
     tensors: BTreeMap<Source, TensorId>,
 }
@@ -95,7 +96,7 @@ impl Lowerer<'_> {
             output_name: &value.name,
             output: None,
             images: 0,
-            target: self.target,
+            profile: self.profile,
             steps: &mut self.steps,
         };
         op.lower(&mut ctx)?;
@@ -143,14 +144,14 @@ pub(crate) struct Lowering<'a> {
     output: Option<TensorId>,
     /// How many images the operator computes by a step each; zero where one step does all.
     images: usize,
-    target: Target,
+    profile: Profile,
     steps: &'a mut Steps,
 }
 
 impl<'a> Lowering<'a> {
-    /// The machine that the code is for.
-    pub(crate) fn target(&self) -> Target {
-        self.target
+    /// What the code is for.
+    pub(crate) fn profile(&self) -> Profile {
+        self.profile
     }
 
     /// The shape of the operator's output.

@@ -1,11 +1,9 @@
 //! Weights in the order in which the kernels read them.
 
-use crate::target::Tile;
-
-/// Packs `[M, depth, kH, kW]` weights and a bias for `Conv2d`: by group and by blocks of the tile's channels, each block its bias
-/// and then `[kH][kW][depth][channels]`; what a block has beyond the group's filters is zero.
-pub(crate) fn conv2d(weights: &[f32], bias: Option<&[f32]>, [filters, depth, kh, kw]: [usize; 4], group: usize, tile: Tile) -> Vec<f32> {
-    let (n, per_group) = (tile.channels, filters / group);
+/// Packs `[M, depth, kH, kW]` weights and a bias for `Conv2d`: by group and by blocks of `n` filters, each block its bias
+/// and then `[kH][kW][depth][n]`; what a block has beyond the group's filters is zero.
+pub(crate) fn conv2d(weights: &[f32], bias: Option<&[f32]>, [filters, depth, kh, kw]: [usize; 4], group: usize, n: usize) -> Vec<f32> {
+    let per_group = filters / group;
     let taps = kh * kw;
     let mut packed = Vec::with_capacity(group * per_group.div_ceil(n) * n * (1 + taps * depth));
     for g in 0..group {
@@ -38,7 +36,7 @@ mod tests {
     #[test]
     fn a_last_block_is_filled_with_zeros() {
         let weights: Vec<f32> = (1..=6).map(|i| i as f32).collect();
-        let packed = conv2d(&weights, Some(&[10.0, 20.0, 30.0]), [3, 2, 1, 1], 1, Tile { pixels: 1, channels: 2 });
+        let packed = conv2d(&weights, Some(&[10.0, 20.0, 30.0]), [3, 2, 1, 1], 1, 2);
         assert_eq!(packed, [10.0, 20.0, 1.0, 3.0, 2.0, 4.0, 30.0, 0.0, 5.0, 0.0, 6.0, 0.0]);
     }
 }

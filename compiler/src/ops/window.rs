@@ -23,6 +23,11 @@ impl Window {
         Window { kernel: [1, 1], strides: [1, 1], dilations: [1, 1], pads: [0; 4], ceil_mode: false }
     }
 
+    /// Whether every output pixel sees the one input pixel at its own place.
+    pub(crate) fn is_pointwise(&self) -> bool {
+        self.kernel == [1, 1] && self.strides == [1, 1] && self.pads == [0; 4]
+    }
+
     /// Reads the window's attributes; `kernel` is the weights' extent where `kernel_shape` is left out, `input` the type's shape.
     pub(crate) fn parse(node: &NodeView<'_>, kernel: Option<&[usize]>, input: &Shape) -> Result<Self, OpError> {
         let spatial = spatial_rank(input)?;

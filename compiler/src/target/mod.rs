@@ -29,13 +29,6 @@ pub enum Target {
     CortexM55,
 }
 
-/// A register tile: pixels by output channels that a convolution's inner loop keeps in registers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct Tile {
-    pub(crate) pixels: usize,
-    pub(crate) channels: usize,
-}
-
 impl Target {
     /// Every target, in the order in which they are listed.
     pub const ALL: [Target; 10] = [
@@ -79,17 +72,12 @@ impl Target {
         }
     }
 
-    /// The register tile of convolutions.
-    pub(crate) fn tile(self) -> Tile {
-        let (pixels, channels) = match self {
-            Target::Generic | Target::Aarch64 => (4, 8),
-            Target::X86_64V3 => (5, 16),
-            Target::X86_64V4 => (12, 16),
-            Target::CortexM0Plus | Target::CortexM3 => (2, 4),
-            Target::CortexM4F | Target::CortexM7 | Target::CortexM33 => (4, 4),
-            Target::CortexM55 => (2, 8),
-        };
-        Tile { pixels, channels }
+    /// The numeric classes that the machine's arithmetic can be of, the one that is meant when none is named first.
+    pub fn classes(self) -> &'static [NumericClass] {
+        match self {
+            Target::Generic | Target::CortexM0Plus | Target::CortexM3 => &[NumericClass::Plain],
+            _ => &[NumericClass::Fused, NumericClass::Plain],
+        }
     }
 
     /// A `cfg` predicate that a build for this target fulfils, and the flag that makes it so.
@@ -109,6 +97,41 @@ impl Target {
             }
         }
     }
+}
+
+/// How the products of a convolution are added: results are the same bits on every machine under one class.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum NumericClass {
+    /// Every product is rounded before it is added.
+    Plain,
+    /// Product and sum are rounded once.
+    Fused,
+}
+
+impl NumericClass {
+    /// Every class.
+    pub const ALL: [NumericClass; 2] = [NumericClass::Plain, NumericClass::Fused];
+
+    /// The name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            NumericClass::Plain => "plain",
+            NumericClass::Fused => "fused",
+        }
+    }
+}
+
+impl fmt::Display for NumericClass {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A machine and the numeric class of its arithmetic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Profile {
+    pub(crate) target: Target,
+    pub(crate) numeric: NumericClass,
 }
 
 impl fmt::Display for Target {

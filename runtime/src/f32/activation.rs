@@ -1,7 +1,7 @@
 //! What a kernel does to a result before it stores it.
 
 use super::exp::exp;
-use crate::lanes;
+use crate::lanes::{MOST_LANES, Vector};
 
 /// An element-wise function of one variable.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -24,7 +24,7 @@ impl Activation {
     pub fn apply(self, x: f32) -> f32 {
         match self {
             Activation::Identity => x,
-            Activation::Relu => relu(x),
+            Activation::Relu => x.relu(),
             Activation::LeakyRelu(slope) => {
                 if x < 0.0 {
                     slope * x
@@ -45,17 +45,27 @@ impl Activation {
         }
     }
 
-    /// Applies the function to every value of a tile; the choice is made once a tile.
+    /// Applies the function to every lane.
     #[inline(always)]
-    pub(crate) fn apply_tile<const T: usize, const N: usize>(self, tile: &mut [[f32; N]; T]) {
+    pub(crate) fn apply_lanes<V: Vector, const B: usize>(self, vectors: &mut [V; B]) {
         match self {
             Activation::Identity => {}
             Activation::Relu => {
-                for lanes in tile {
-                    lanes::relu(lanes);
+                for vector in vectors {
+                    *vector = vector.relu();
                 }
             }
-            other => other.apply_rare(tile.as_flattened_mut()),
+            other => {
+                for vector in vectors {
+                    // The function is out of line, and what it is lent stays in memory: a copy keeps the vector in its register.
+                    let mut lanes = [0.0; MOST_LANES];
+                    // SAFETY: no vector has more lanes.
+                    unsafe { vector.store(lanes.as_mut_ptr()) };
+                    other.apply_rare(&mut lanes[..V::LANES]);
+                    // SAFETY: as above.
+                    *vector = unsafe { V::load(lanes.as_ptr()) };
+                }
+            }
         }
     }
 
@@ -66,9 +76,4 @@ impl Activation {
             *x = self.apply(*x);
         }
     }
-}
-
-#[inline(always)]
-fn relu(x: f32) -> f32 {
-    if x < 0.0 { 0.0 } else { x }
 }

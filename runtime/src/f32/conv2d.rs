@@ -3,7 +3,8 @@
 use core::ops::Range;
 
 use super::activation::Activation;
-use crate::lanes::{add, multiply_add};
+use crate::lanes::arithmetic::{Arithmetic, Taps, load};
+use crate::lanes::{MOST_LANES, Vector, with_vectors};
 use crate::views::{Extent, Pixels, small, window_fits};
 
 /// Geometry of a convolution whose register tile is `T` pixels by `N` output channels.
@@ -12,7 +13,7 @@ use crate::views::{Extent, Pixels, small, window_fits};
 /// Weights are packed by group and by blocks of `N` output channels, the last block padded with zeros:
 /// `[group][filters / N rounded up] { bias [N], [kernel height][kernel width][depth][N] }`.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Conv2d<const T: usize, const N: usize> {
+pub struct Conv2d<A, const T: usize, const N: usize> {
     /// The map that is read.
     pub input: Pixels,
     /// The map that is written.
@@ -33,17 +34,19 @@ pub struct Conv2d<const T: usize, const N: usize> {
     pub depth: u32,
     /// Output channels of one group.
     pub filters: u32,
-    /// Output rows that one pass over the weights computes.
-    pub band: u32,
+    /// Output rows and columns that one pass over the weights computes.
+    pub band: [u32; 2],
     /// What is applied to each result.
     pub activation: Activation,
+    /// The numeric class of the sums, and the unit that makes them.
+    pub arithmetic: A,
 }
 
-impl<const T: usize, const N: usize> Conv2d<T, N> {
-    /// The same convolution under another register tile; its weights are packed for that one.
-    pub const fn retiled<const P: usize, const M: usize>(&self) -> Conv2d<P, M> {
-        let Conv2d { input, output, residual, kernel, strides, dilations, pads, group, depth, filters, band, activation } = *self;
-        Conv2d { input, output, residual, kernel, strides, dilations, pads, group, depth, filters, band, activation }
+impl<A: Arithmetic, const T: usize, const N: usize> Conv2d<A, T, N> {
+    /// The same convolution by another unit and under another register tile; its weights are packed for that one.
+    pub const fn retiled<U: Arithmetic, const P: usize, const M: usize>(&self, arithmetic: U) -> Conv2d<U, P, M> {
+        let Conv2d { input, output, residual, kernel, strides, dilations, pads, group, depth, filters, band, activation, .. } = *self;
+        Conv2d { input, output, residual, kernel, strides, dilations, pads, group, depth, filters, band, activation, arithmetic }
     }
 
     /// The operands' lengths, or none where the geometry contradicts itself.
@@ -51,7 +54,8 @@ impl<const T: usize, const N: usize> Conv2d<T, N> {
         let Pixels { height, width, channels, .. } = self.output;
         let groups_fit = self.group as u64 * self.depth as u64 == self.input.channels as u64
             && self.group as u64 * self.filters as u64 == channels as u64;
-        let steps = self.strides[0] > 0 && self.strides[1] > 0 && self.band > 0 && self.kernel[0] > 0 && self.kernel[1] > 0;
+        let steps =
+            self.strides[0] > 0 && self.strides[1] > 0 && self.band[0] > 0 && self.band[1] > 0 && self.kernel[0] > 0 && self.kernel[1] > 0;
         let window = window_fits(&self.output, &self.strides, &self.kernel, &self.dilations) && small(&self.pads);
         if !groups_fit || !steps || !window || T == 0 || N == 0 {
             return None;
@@ -84,7 +88,7 @@ impl<const T: usize, const N: usize> Conv2d<T, N> {
         let operands = Operands { x, r, w, y };
         // SAFETY: the caller's contract; the input's channels are adjacent where `channel` is one.
         unsafe {
-            if self.input.channel == 1 { leaf::<T, N, true>(self, rows, operands) } else { leaf::<T, N, false>(self, rows, operands) }
+            if self.input.channel == 1 { leaf::<A, T, N, true>(self, rows, operands) } else { leaf::<A, T, N, false>(self, rows, operands) }
         }
     }
 }
@@ -97,16 +101,16 @@ struct Operands {
     y: *mut f32,
 }
 
-/// The taps of a window that lie on the input.
+/// The taps of a window along one axis that lie on the input.
 #[derive(Clone, Copy, PartialEq)]
-struct Taps {
+struct Inside {
     begin: usize,
     end: usize,
 }
 
 /// The taps of `kernel` at output position `at` that lie inside `extent`.
 #[inline(always)]
-fn taps_inside(kernel: u32, stride: u32, dilation: u32, pad: u32, extent: u32, at: usize) -> Taps {
+fn taps_inside(kernel: u32, stride: u32, dilation: u32, pad: u32, extent: u32, at: usize) -> Inside {
     let (kernel, dilation, pad) = (kernel as usize, dilation as usize, pad as usize);
     let origin = at * stride as usize;
     let (mut begin, mut end) = (0, kernel);
@@ -116,7 +120,7 @@ fn taps_inside(kernel: u32, stride: u32, dilation: u32, pad: u32, extent: u32, a
     while end > begin && origin + (end - 1) * dilation >= extent as usize + pad {
         end -= 1;
     }
-    Taps { begin, end }
+    Inside { begin, end }
 }
 
 /// A range of output rows or columns that have the same taps on the input.
@@ -124,15 +128,28 @@ fn taps_inside(kernel: u32, stride: u32, dilation: u32, pad: u32, extent: u32, a
 struct Run {
     begin: usize,
     end: usize,
-    taps: Taps,
+    taps: Inside,
 }
 
-impl<const T: usize, const N: usize> Conv2d<T, N> {
-    /// The longest run that begins at `begin` and ends before `limit`, along rows (axis 0) or columns (axis 1).
+impl<A: Arithmetic, const T: usize, const N: usize> Conv2d<A, T, N> {
+    /// The rows (axis 0) or columns (axis 1) whose windows lie wholly on the input.
     #[inline(always)]
-    fn run_from<const AXIS: usize>(&self, begin: usize, limit: usize) -> Run {
-        let extent = if AXIS == 0 { self.input.height } else { self.input.width };
-        let taps = |at| taps_inside(self.kernel[AXIS], self.strides[AXIS], self.dilations[AXIS], self.pads[AXIS], extent, at);
+    fn interior(&self, axis: usize) -> Range<usize> {
+        let extent = if axis == 0 { self.input.height } else { self.input.width } as usize;
+        // `extent` is none for a stride of zero; the compiler does not know.
+        let (pad, stride) = (self.pads[axis] as usize, (self.strides[axis] as usize).max(1));
+        let reach = (self.kernel[axis] as usize - 1) * self.dilations[axis] as usize;
+        pad.div_ceil(stride)..(extent + pad).saturating_sub(reach).div_ceil(stride)
+    }
+
+    /// A run that begins at `begin` and ends before `limit`, along rows (axis 0) or columns (axis 1).
+    #[inline(always)]
+    fn run_from(&self, axis: usize, interior: &Range<usize>, begin: usize, limit: usize) -> Run {
+        if interior.contains(&begin) {
+            return Run { begin, end: limit.min(interior.end), taps: Inside { begin: 0, end: self.kernel[axis] as usize } };
+        }
+        let extent = if axis == 0 { self.input.height } else { self.input.width };
+        let taps = |at| taps_inside(self.kernel[axis], self.strides[axis], self.dilations[axis], self.pads[axis], extent, at);
         let first = taps(begin);
         let mut end = begin + 1;
         while end < limit && taps(end) == first {
@@ -140,17 +157,45 @@ impl<const T: usize, const N: usize> Conv2d<T, N> {
         }
         Run { begin, end, taps: first }
     }
+
+    /// Cuts a piece of the output into rectangles of pixels that have the same taps.
+    #[inline(always)]
+    fn for_each_rectangle(&self, interior: &[Range<usize>; 2], [rows, columns]: [Range<usize>; 2], mut work: impl FnMut(Run, Run)) {
+        let mut row = rows.start;
+        while row < rows.end {
+            let run = self.run_from(0, &interior[0], row, rows.end);
+            let mut column = columns.start;
+            while column < columns.end {
+                let columns = self.run_from(1, &interior[1], column, columns.end);
+                work(run, columns);
+                column = columns.end;
+            }
+            row = run.end;
+        }
+    }
+
+    /// Work of one block of channels under tiles of `pixels` pixels: the number of tiles, and the sum of their taps.
+    pub fn tiles(&self, pixels: usize) -> [u64; 2] {
+        let mut total = [0, 0];
+        let interior = [0, 1].map(|axis| self.interior(axis));
+        for_each_band(self.band, [0..self.output.height as usize, 0..self.output.width as usize], |piece| {
+            self.for_each_rectangle(&interior, piece, |rows, columns| {
+                let tiles = cut(pixels, rows.end - rows.begin, columns.end - columns.begin).1 as u64;
+                let taps = (rows.taps.end - rows.taps.begin) * (columns.taps.end - columns.taps.begin);
+                total = [total[0] + tiles, total[1] + tiles * taps as u64];
+            });
+        });
+        total
+    }
 }
 
 /// # Safety
 /// As [`Conv2d::run`]; with `DENSE` the input's channels are adjacent.
 #[inline(never)]
-unsafe fn leaf<const T: usize, const N: usize, const DENSE: bool>(g: &Conv2d<T, N>, rows: Range<usize>, at: Operands) {
-    let width = g.output.width as usize;
+unsafe fn leaf<A: Arithmetic, const T: usize, const N: usize, const DENSE: bool>(g: &Conv2d<A, T, N>, rows: Range<usize>, at: Operands) {
     let block_len = N + (g.kernel[0] as usize) * (g.kernel[1] as usize) * (g.depth as usize) * N;
-    let mut first = rows.start;
-    while first < rows.end {
-        let last = rows.end.min(first + g.band as usize);
+    let interior = [0, 1].map(|axis| g.interior(axis));
+    for_each_band(g.band, [rows, 0..g.output.width as usize], |[rows, columns]| {
         let mut w = at.w;
         for group in 0..g.group as usize {
             let mut filter = 0;
@@ -161,23 +206,30 @@ unsafe fn leaf<const T: usize, const N: usize, const DENSE: bool>(g: &Conv2d<T, 
                     filter: group * g.filters as usize + filter,
                     valid: N.min(g.filters as usize - filter),
                 };
-                let mut y = first;
-                while y < last {
-                    let rows = g.run_from::<0>(y, last);
-                    let mut x = 0;
-                    while x < width {
-                        let columns = g.run_from::<1>(x, width);
-                        // SAFETY: the runs' pixels lie inside the output and their taps inside the input.
-                        unsafe { rectangle::<T, N, DENSE>(g, at, block, rows, columns) };
-                        x = columns.end;
-                    }
-                    y = rows.end;
-                }
+                g.for_each_rectangle(&interior, [rows.clone(), columns.clone()], |rows, columns| {
+                    // SAFETY: the runs' pixels lie inside the output and their taps inside the input.
+                    unsafe { rectangle::<A, T, N, DENSE>(g, at, block, rows, columns) };
+                });
                 w = w.wrapping_add(block_len);
                 filter += N;
             }
         }
-        first = last;
+    });
+}
+
+/// Cuts an output into pieces of `band` rows and columns.
+#[inline(always)]
+fn for_each_band(band: [u32; 2], [rows, columns]: [Range<usize>; 2], mut work: impl FnMut([Range<usize>; 2])) {
+    let mut row = rows.start;
+    while row < rows.end {
+        let last_row = rows.end.min(row + band[0] as usize);
+        let mut column = columns.start;
+        while column < columns.end {
+            let last_column = columns.end.min(column + band[1] as usize);
+            work([row..last_row, column..last_column]);
+            column = last_column;
+        }
+        row = last_row;
     }
 }
 
@@ -193,154 +245,243 @@ struct Block {
     valid: usize,
 }
 
-/// A rectangle of output pixels that have the same taps, cut into tiles along its rows, along its columns, or pixel after pixel
-/// without regard to lines, whichever fills the tiles best. A last tile that is not full computes pixels twice, to the same bits.
+/// How a rectangle of pixels is cut into tiles.
+#[derive(Clone, Copy, PartialEq)]
+enum Cut {
+    /// Along its rows.
+    Across,
+    /// Along its columns.
+    Down,
+    /// Pixel after pixel, without regard to lines.
+    Through,
+}
+
+/// The way that fills tiles of `pixels` pixels best, and how many they are.
+#[inline(always)]
+fn cut(pixels: usize, height: usize, width: usize) -> (Cut, usize) {
+    let tiles = |lines: usize, length: usize| if length < pixels { usize::MAX } else { lines * length.div_ceil(pixels) };
+    let (across, down, through) = (tiles(height, width), tiles(width, height), (height * width).div_ceil(pixels));
+    let best = across.min(down);
+    // Pixels in a line are cheaper to address, by about an eighth.
+    if through < best - best / 8 {
+        (Cut::Through, through)
+    } else if across <= down {
+        (Cut::Across, across)
+    } else {
+        (Cut::Down, down)
+    }
+}
+
+/// A rectangle of output pixels that have the same taps, under a block of channels, as wide at a time as vectors go.
 ///
 /// # Safety
 /// As [`leaf`]; the rectangle lies inside the output and the taps inside the input.
 #[inline(always)]
-unsafe fn rectangle<const T: usize, const N: usize, const DENSE: bool>(
-    g: &Conv2d<T, N>,
+unsafe fn rectangle<A: Arithmetic, const T: usize, const N: usize, const DENSE: bool>(
+    g: &Conv2d<A, T, N>,
     at: Operands,
     block: Block,
     rows: Run,
     columns: Run,
 ) {
-    let taps = [rows.taps, columns.taps];
-    let (height, width) = (rows.end - rows.begin, columns.end - columns.begin);
-    let tiles = |lines: usize, length: usize| if length < T { usize::MAX } else { lines * length.div_ceil(T) };
-    let (across, down, through) = (tiles(height, width), tiles(width, height), (height * width).div_ceil(T));
-    let best = across.min(down);
-    // Pixels in a line are cheaper to address, by about an eighth.
-    if through < best - best / 8 {
-        let mut next = [rows.begin, columns.begin];
-        for _ in 0..through {
-            let pixels = core::array::from_fn(|_| {
+    with_vectors!(N, |V, B| {
+        let mut lane = 0;
+        while lane < N {
+            let strip = Strip { lane, whole: lane + B * V::LANES <= block.valid && g.output.channel == 1 };
+            // SAFETY: the caller's contract.
+            unsafe { tiles::<A, V, T, N, B, DENSE>(g, at, block, strip, rows, columns) };
+            lane += B * V::LANES;
+        }
+    });
+}
+
+/// Some vectors of a block's channels.
+#[derive(Clone, Copy)]
+struct Strip {
+    /// The first lane of the block.
+    lane: usize,
+    /// Whether a channel stands behind every lane, and they are adjacent in the output.
+    whole: bool,
+}
+
+/// A pixel's places in the input, in the output and in the residual.
+#[derive(Clone, Copy)]
+struct Pixel {
+    x: *const f32,
+    y: *mut f32,
+    r: *const f32,
+}
+
+/// Distances between pixels in the input, in the output and in the residual.
+#[derive(Clone, Copy)]
+struct Step {
+    x: usize,
+    y: usize,
+    r: usize,
+}
+
+impl Pixel {
+    /// The pixel `count` steps on.
+    #[inline(always)]
+    fn after(self, count: usize, step: Step) -> Self {
+        Pixel { x: self.x.wrapping_add(count * step.x), y: self.y.wrapping_add(count * step.y), r: self.r.wrapping_add(count * step.r) }
+    }
+}
+
+/// A strip of a rectangle, tile after tile. A last tile that is not full computes pixels twice, to the same bits.
+///
+/// # Safety
+/// As [`rectangle`].
+#[inline(always)]
+unsafe fn tiles<A: Arithmetic, V: Vector, const T: usize, const N: usize, const B: usize, const DENSE: bool>(
+    g: &Conv2d<A, T, N>,
+    at: Operands,
+    block: Block,
+    strip: Strip,
+    rows: Run,
+    columns: Run,
+) {
+    let (input, output) = (&g.input, &g.output);
+    let steps = [g.dilations[0] as usize * input.row as usize, g.dilations[1] as usize * input.pixel as usize];
+    let taps = Taps {
+        count: [rows.taps.end - rows.taps.begin, columns.taps.end - columns.taps.begin],
+        depth: g.depth as usize,
+        channel: input.channel as usize,
+        steps,
+        row: g.kernel[1] as usize * g.depth as usize * N,
+        lanes: N,
+    };
+    let (first_row, first_column) = (rows.taps.begin, columns.taps.begin);
+    let x = (first_row * steps[0] + first_column * steps[1] + block.channel * taps.channel)
+        .wrapping_sub(g.pads[0] as usize * input.row as usize + g.pads[1] as usize * input.pixel as usize);
+    let w = block.w.wrapping_add(strip.lane + N + first_row * taps.row + first_column * taps.depth * N);
+    let sums = A::prepare::<V, B, DENSE>(block.w.wrapping_add(strip.lane), w, taps);
+    let filter = block.filter + strip.lane;
+    let residual = g.residual.as_ref();
+    let step = |axis: usize| {
+        let of = |map: &Pixels| if axis == 0 { map.row as usize } else { map.pixel as usize };
+        Step { x: g.strides[axis] as usize * of(input), y: of(output), r: residual.map_or(0, of) }
+    };
+    let origin = Pixel {
+        x: at.x.wrapping_add(x),
+        y: at.y.wrapping_add(filter * output.channel as usize),
+        r: at.r.wrapping_add(residual.map_or(0, |map| filter * map.channel as usize)),
+    };
+    // SAFETY: the pixels lie inside the rectangle.
+    let tile = |pixels: [Pixel; T]| unsafe {
+        let mut sums: [[V; B]; T] = A::sums::<V, T, B, DENSE>(&sums, pixels.map(|pixel| pixel.x));
+        finish(g, block.valid.saturating_sub(strip.lane), strip.whole, pixels, &mut sums);
+    };
+    let (cut, count) = cut(T, rows.end - rows.begin, columns.end - columns.begin);
+    if cut == Cut::Through {
+        let (down, across) = (step(0), step(1));
+        let [mut row, mut column] = [rows.begin, columns.begin];
+        let mut line = origin.after(row, down).after(column, across);
+        let mut next = line;
+        for _ in 0..count {
+            tile(core::array::from_fn(|_| {
                 let pixel = next;
-                next[1] += 1;
-                if next[1] == columns.end {
-                    next = if next[0] + 1 < rows.end { [next[0] + 1, columns.begin] } else { pixel };
+                column += 1;
+                if column < columns.end {
+                    next = next.after(1, across);
+                } else if row + 1 < rows.end {
+                    (row, column) = (row + 1, columns.begin);
+                    line = line.after(1, down);
+                    next = line;
                 }
                 pixel
-            });
-            // SAFETY: the pixels lie inside the rectangle.
-            unsafe { tile::<T, N, DENSE>(g, at, block, pixels, taps) };
+            }));
         }
         return;
     }
-    let across = across <= down;
-    let (along, lines) = if across { (columns, rows) } else { (rows, columns) };
+    let axis = if cut == Cut::Across { 1 } else { 0 };
+    let (along, across) = (step(axis), step(1 - axis));
+    let (run, lines) = if cut == Cut::Across { (columns, rows) } else { (rows, columns) };
     for line in lines.begin..lines.end {
-        let mut next = along.begin;
-        while next < along.end {
-            let start = next.min(along.end - T);
-            let pixels = core::array::from_fn(|p| if across { [line, start + p] } else { [start + p, line] });
-            // SAFETY: the pixels lie inside the rectangle.
-            unsafe { tile::<T, N, DENSE>(g, at, block, pixels, taps) };
+        let line = origin.after(line, across);
+        let mut next = run.begin;
+        while next < run.end {
+            let first = line.after(next.min(run.end - T), along);
+            tile(core::array::from_fn(|p| first.after(p, along)));
             next += T;
         }
     }
 }
 
-/// `T` pixels, given as (row, column), by `N` channels.
+/// Adds the residual, applies the activation and stores `valid` channels of each pixel.
 ///
 /// # Safety
-/// As [`leaf`]; the pixels exist and `taps` lie inside the input for each of them.
+/// As [`leaf`]; the pixels and the channels exist, which are all of the vectors' lanes and adjacent in the output where `whole`.
 #[inline(always)]
-unsafe fn tile<const T: usize, const N: usize, const DENSE: bool>(
-    g: &Conv2d<T, N>,
-    at: Operands,
-    block: Block,
-    pixels: [[usize; 2]; T],
-    [rows, columns]: [Taps; 2],
+unsafe fn finish<A: Arithmetic, V: Vector, const T: usize, const N: usize, const B: usize>(
+    g: &Conv2d<A, T, N>,
+    valid: usize,
+    whole: bool,
+    pixels: [Pixel; T],
+    sums: &mut [[V; B]; T],
 ) {
-    let (depth, map) = (g.depth as usize, &g.input);
-    let channel = if DENSE { 1 } else { map.channel as usize };
-    let steps = [g.strides[0] as usize * map.row as usize, g.strides[1] as usize * map.pixel as usize];
-    let tap_steps = [g.dilations[0] as usize * map.row as usize, g.dilations[1] as usize * map.pixel as usize];
-    let padding = g.pads[0] as usize * map.row as usize + g.pads[1] as usize * map.pixel as usize;
-    let origins = pixels.map(|[y, x]| at.x.wrapping_add(y * steps[0] + x * steps[1] + block.channel * channel).wrapping_sub(padding));
-    // SAFETY: the offsets below are those of taps and pixels inside the maps, and of weights inside the block.
+    // SAFETY: the caller's contract.
     unsafe {
-        let mut acc = [*block.w.cast::<[f32; N]>(); T];
-        for ky in rows.begin..rows.end {
-            for kx in columns.begin..columns.end {
-                let x = origins.map(|origin| origin.wrapping_add(ky * tap_steps[0] + kx * tap_steps[1]));
-                let w = block.w.add(N + (ky * g.kernel[1] as usize + kx) * depth * N);
-                accumulate::<T, N, DENSE>(&mut acc, x, w, [depth, channel]);
-            }
-        }
         if let Some(map) = &g.residual {
-            for (sums, pixel) in acc.iter_mut().zip(pixels) {
-                add_residual(sums, at.r.add(offset(map, pixel, block.filter)), map, block.valid);
+            for t in 0..T {
+                let values: [V; B] = if whole && map.channel == 1 { load(pixels[t].r) } else { gather(pixels[t].r, map, valid) };
+                for b in 0..B {
+                    sums[t][b] = sums[t][b].add(values[b]);
+                }
             }
         }
-        g.activation.apply_tile(&mut acc);
-        for (sums, pixel) in acc.iter().zip(pixels) {
-            store(sums, at.y.add(offset(&g.output, pixel, block.filter)), &g.output, block.valid);
+        match g.activation {
+            Activation::Identity => {}
+            Activation::Relu => A::relu(sums),
+            other => {
+                for t in 0..T {
+                    other.apply_lanes(&mut sums[t]);
+                }
+            }
+        }
+        if whole {
+            for t in 0..T {
+                for b in 0..B {
+                    sums[t][b].store(pixels[t].y.add(b * V::LANES));
+                }
+            }
+        } else {
+            for t in 0..T {
+                scatter(&sums[t], pixels[t].y, &g.output, valid);
+            }
         }
     }
 }
 
-/// Where a channel of a pixel lies in its map.
-#[inline(always)]
-fn offset(map: &Pixels, [y, x]: [usize; 2], channel: usize) -> usize {
-    y * map.row as usize + x * map.pixel as usize + channel * map.channel as usize
-}
+/// The most lanes that a tile has in one pixel's vectors: four of the widest.
+const MOST: usize = 4 * MOST_LANES;
 
-/// Adds the products of one tap: `depth` channels of `T` pixels.
+/// `valid` channels of a pixel, then zeros.
 ///
-/// # Safety
-/// Every pointer of `x` is readable at `ci * channel` for each channel, `w` for `depth * N` values.
-#[inline(always)]
-unsafe fn accumulate<const T: usize, const N: usize, const DENSE: bool>(
-    acc: &mut [[f32; N]; T],
-    x: [*const f32; T],
-    w: *const f32,
-    [depth, channel]: [usize; 2],
-) {
-    let channel = if DENSE { 1 } else { channel };
-    let mut sums = *acc;
-    for ci in 0..depth {
-        // SAFETY: the caller's contract.
-        unsafe {
-            let weights = *w.add(ci * N).cast::<[f32; N]>();
-            for (sums, x) in sums.iter_mut().zip(x) {
-                multiply_add(sums, *x.add(ci * channel), &weights);
-            }
-        }
-    }
-    *acc = sums;
-}
-
 /// # Safety
 /// `r` is readable for `valid` channels of a pixel of `map`.
 #[inline(always)]
-unsafe fn add_residual<const N: usize>(sums: &mut [f32; N], r: *const f32, map: &Pixels, valid: usize) {
-    // SAFETY: the caller's contract.
-    unsafe {
-        if valid == N && map.channel == 1 {
-            add(sums, &*r.cast::<[f32; N]>());
-        } else {
-            for (n, sum) in sums.iter_mut().enumerate().take(valid) {
-                *sum += *r.add(n * map.channel as usize);
-            }
-        }
+unsafe fn gather<V: Vector, const B: usize>(r: *const f32, map: &Pixels, valid: usize) -> [V; B] {
+    let mut lanes = [0.0; MOST];
+    for n in 0..valid.min(B * V::LANES) {
+        // SAFETY: the caller's contract.
+        lanes[n] = unsafe { *r.add(n * map.channel as usize) };
     }
+    // SAFETY: the array holds the vectors.
+    unsafe { load(lanes.as_ptr()) }
 }
 
 /// # Safety
 /// `y` is writable for `valid` channels of a pixel of `map`.
 #[inline(always)]
-unsafe fn store<const N: usize>(sums: &[f32; N], y: *mut f32, map: &Pixels, valid: usize) {
-    // SAFETY: the caller's contract.
-    unsafe {
-        if valid == N && map.channel == 1 {
-            *y.cast::<[f32; N]>() = *sums;
-        } else {
-            for (n, sum) in sums.iter().enumerate().take(valid) {
-                *y.add(n * map.channel as usize) = *sum;
-            }
-        }
+unsafe fn scatter<V: Vector, const B: usize>(sums: &[V; B], y: *mut f32, map: &Pixels, valid: usize) {
+    let mut lanes = [0.0; MOST];
+    for b in 0..B {
+        // SAFETY: the array holds the vectors.
+        unsafe { sums[b].store(lanes.as_mut_ptr().add(b * V::LANES)) };
+    }
+    for n in 0..valid.min(B * V::LANES) {
+        // SAFETY: the caller's contract.
+        unsafe { *y.add(n * map.channel as usize) = lanes[n] };
     }
 }

@@ -3,12 +3,14 @@
 use core::ops::Range;
 
 use super::activation::Activation;
+use crate::lanes::arithmetic::Arithmetic;
+use crate::lanes::{Eight, Four, Sixteen, Vector};
 use crate::views::{Extent, Pixels, small, window_fits};
 
 /// Geometry of a depthwise convolution. Input and output have the same channels; weights are `bias [channels]`, then
 /// `[kernel height][kernel width][channels]`. Sums run over (ky, kx); taps that fall on padding are left out.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct DepthwiseConv2d {
+pub struct DepthwiseConv2d<A> {
     /// The map that is read.
     pub input: Pixels,
     /// The map that is written.
@@ -23,9 +25,17 @@ pub struct DepthwiseConv2d {
     pub pads: [u32; 2],
     /// What is applied to each result.
     pub activation: Activation,
+    /// The numeric class of the sums.
+    pub arithmetic: A,
 }
 
-impl DepthwiseConv2d {
+impl<A: Arithmetic> DepthwiseConv2d<A> {
+    /// The same convolution by another unit.
+    pub const fn by<U: Arithmetic>(&self, arithmetic: U) -> DepthwiseConv2d<U> {
+        let DepthwiseConv2d { input, output, kernel, strides, dilations, pads, activation, .. } = *self;
+        DepthwiseConv2d { input, output, kernel, strides, dilations, pads, activation, arithmetic }
+    }
+
     /// The operands' lengths, or none where the geometry contradicts itself.
     pub const fn extent(&self) -> Option<Extent> {
         let taps = self.kernel[0] as u64 * self.kernel[1] as u64 + 1;
@@ -47,19 +57,20 @@ impl DepthwiseConv2d {
     /// output is an element of the input.
     #[inline(never)]
     pub(crate) unsafe fn run(&self, rows: Range<usize>, x: *const f32, _: *const f32, w: *const f32, y: *mut f32) {
-        const LANES: usize = 4;
         let channels = self.output.channels as usize;
+        let dense = self.input.channel == 1 && self.output.channel == 1;
         for oy in rows {
             for ox in 0..self.output.width as usize {
                 let mut c = 0;
                 // SAFETY: the channels exist.
                 unsafe {
-                    while c + LANES <= channels {
-                        self.pixel::<LANES>([oy, ox, c], x, w, y);
-                        c += LANES;
+                    if dense {
+                        c = self.channels::<Sixteen>([oy, ox, c], x, w, y);
+                        c = self.channels::<Eight>([oy, ox, c], x, w, y);
+                        c = self.channels::<Four>([oy, ox, c], x, w, y);
                     }
                     while c < channels {
-                        self.pixel::<1>([oy, ox, c], x, w, y);
+                        self.pixel::<f32>([oy, ox, c], x, w, y);
                         c += 1;
                     }
                 }
@@ -67,32 +78,42 @@ impl DepthwiseConv2d {
         }
     }
 
-    /// `N` channels of one pixel.
+    /// The channels of one pixel from `c` on, as far as whole vectors go; gives the first that is left.
     ///
     /// # Safety
-    /// As [`run`](Self::run); channels `c .. c + N` exist.
+    /// As [`run`](Self::run); the channels are adjacent.
     #[inline(always)]
-    unsafe fn pixel<const N: usize>(&self, [oy, ox, c]: [usize; 3], x: *const f32, w: *const f32, y: *mut f32) {
+    unsafe fn channels<V: Vector>(&self, [oy, ox, mut c]: [usize; 3], x: *const f32, w: *const f32, y: *mut f32) -> usize {
+        while c + V::LANES <= self.output.channels as usize {
+            // SAFETY: the channels exist.
+            unsafe { self.pixel::<V>([oy, ox, c], x, w, y) };
+            c += V::LANES;
+        }
+        c
+    }
+
+    /// The channels of a vector, in one pixel; with more lanes than one they are adjacent.
+    ///
+    /// # Safety
+    /// As [`run`](Self::run); channels from `c` on exist for every lane.
+    #[inline(always)]
+    unsafe fn pixel<V: Vector>(&self, [oy, ox, c]: [usize; 3], x: *const f32, w: *const f32, y: *mut f32) {
         let channels = self.output.channels as usize;
         // SAFETY: the taps lie inside the input, since each is compared with its extent.
         unsafe {
-            let mut acc: [f32; N] = *w.add(c).cast();
+            let mut sums = [V::load(w.add(c))];
             for ky in 0..self.kernel[0] as usize {
                 let Some(iy) = self.tap(0, oy, ky, self.input.height) else { continue };
                 for kx in 0..self.kernel[1] as usize {
                     let Some(ix) = self.tap(1, ox, kx, self.input.width) else { continue };
                     let x = x.add(iy * self.input.row as usize + ix * self.input.pixel as usize + c * self.input.channel as usize);
                     let w = w.add((1 + ky * self.kernel[1] as usize + kx) * channels + c);
-                    for n in 0..N {
-                        acc[n] += *x.add(n * self.input.channel as usize) * *w.add(n);
-                    }
+                    sums[0] = A::multiply_add(sums[0], V::load(x), V::load(w));
                 }
             }
+            self.activation.apply_lanes(&mut sums);
             let map = &self.output;
-            let y = y.add(oy * map.row as usize + ox * map.pixel as usize + c * map.channel as usize);
-            for n in 0..N {
-                *y.add(n * map.channel as usize) = self.activation.apply(acc[n]);
-            }
+            sums[0].store(y.add(oy * map.row as usize + ox * map.pixel as usize + c * map.channel as usize));
         }
     }
 

@@ -2,7 +2,7 @@
 
 use core::ops::Range;
 
-use crate::lanes::{add, max};
+use crate::lanes::{Eight, Four, Sixteen, Vector};
 use crate::views::{Extent, Pixels, small, window_fits};
 
 /// What a pool does with the values of a window.
@@ -108,7 +108,6 @@ impl Pool2d {
 /// As [`Pool2d::run`]; `MAX` says whether it is a maximum.
 #[inline(never)]
 unsafe fn leaf<const MAX: bool>(g: &Pool2d, rows: Range<usize>, x: *const f32, y: *mut f32) {
-    const LANES: usize = 16;
     let channels = g.output.channels as usize;
     for oy in rows {
         for ox in 0..g.output.width as usize {
@@ -118,13 +117,21 @@ unsafe fn leaf<const MAX: bool>(g: &Pool2d, rows: Range<usize>, x: *const f32, y
             // SAFETY: the channels exist.
             unsafe {
                 if g.input.channel == 1 && g.output.channel == 1 {
-                    while c + LANES <= channels {
-                        pixel::<MAX, LANES>(g, [oy, ox, c], &window, count, x, y);
-                        c += LANES;
+                    while c + Sixteen::LANES <= channels {
+                        pixel::<MAX, Sixteen>(g, [oy, ox, c], &window, count, x, y);
+                        c += Sixteen::LANES;
+                    }
+                    while c + Eight::LANES <= channels {
+                        pixel::<MAX, Eight>(g, [oy, ox, c], &window, count, x, y);
+                        c += Eight::LANES;
+                    }
+                    while c + Four::LANES <= channels {
+                        pixel::<MAX, Four>(g, [oy, ox, c], &window, count, x, y);
+                        c += Four::LANES;
                     }
                 }
                 while c < channels {
-                    pixel::<MAX, 1>(g, [oy, ox, c], &window, count, x, y);
+                    pixel::<MAX, f32>(g, [oy, ox, c], &window, count, x, y);
                     c += 1;
                 }
             }
@@ -132,12 +139,12 @@ unsafe fn leaf<const MAX: bool>(g: &Pool2d, rows: Range<usize>, x: *const f32, y
     }
 }
 
-/// `N` channels of one pixel; with `N` above one the channels are adjacent.
+/// The channels of a vector, in one pixel; with more lanes than one they are adjacent.
 ///
 /// # Safety
-/// As [`leaf`]; channels `c .. c + N` exist, and the window lies inside the input.
+/// As [`leaf`]; channels from `c` on exist for every lane, and the window lies inside the input.
 #[inline(always)]
-unsafe fn pixel<const MAX: bool, const N: usize>(
+unsafe fn pixel<const MAX: bool, V: Vector>(
     g: &Pool2d,
     [oy, ox, c]: [usize; 3],
     window: &[[usize; 3]; 2],
@@ -152,23 +159,22 @@ unsafe fn pixel<const MAX: bool, const N: usize>(
     unsafe {
         let x = x.wrapping_add(iy.wrapping_mul(map.row as usize).wrapping_add(ix.wrapping_mul(map.pixel as usize)));
         let x = x.wrapping_add(c * map.channel as usize);
-        let mut acc: [f32; N] = match MAX {
-            true if empty => [f32::NEG_INFINITY; N],
-            true => *x.cast(),
-            false => [0.0; N],
+        let mut result = match MAX {
+            true if empty => V::splat(f32::NEG_INFINITY),
+            true => V::load(x),
+            false => V::splat(0.0),
         };
         for ky in 0..row_end - row_begin {
             for kx in 0..column_end - column_begin {
                 let step = ky * g.dilations[0] as usize * map.row as usize + kx * g.dilations[1] as usize * map.pixel as usize;
-                let values = &*x.add(step).cast::<[f32; N]>();
-                if MAX { max(&mut acc, values) } else { add(&mut acc, values) }
+                let values = V::load(x.add(step));
+                result = if MAX { result.max(values) } else { result.add(values) };
             }
         }
         if !MAX {
-            acc = acc.map(|sum| sum / count);
+            result = result.divide(V::splat(count));
         }
         let map = &g.output;
-        let y = y.add(oy * map.row as usize + ox * map.pixel as usize + c * map.channel as usize);
-        *y.cast::<[f32; N]>() = acc;
+        result.store(y.add(oy * map.row as usize + ox * map.pixel as usize + c * map.channel as usize));
     }
 }

@@ -1,81 +1,79 @@
-//! 4 lanes of `f32`: NEON. Lanes beyond the last full vector are left to the plain twin's loop.
+//! 4 lanes of `f32`: NEON.
 
-use core::arch::aarch64::{vaddq_f32, vbslq_f32, vcgtq_f32, vcltzq_f32, vdupq_n_f32, vld1q_f32, vmulq_n_f32, vst1q_f32};
+use core::arch::aarch64::{
+    float32x4_t, vaddq_f32, vbslq_f32, vcgtq_f32, vcltzq_f32, vdivq_f32, vdupq_n_f32, vfmaq_f32, vfmaq_laneq_f32, vld1q_f32, vmulq_f32,
+    vmulq_laneq_f32, vst1q_f32,
+};
 
-const LANES: usize = 4;
+use super::Vector;
 
-/// `acc += x * w`, lane by lane; the product is rounded before it is added.
-#[inline(always)]
-pub(crate) fn multiply_add<const N: usize>(acc: &mut [f32; N], x: f32, w: &[f32; N]) {
-    let mut n = 0;
-    // SAFETY: the build enables the instructions (`cfg` in `mod.rs`), and every vector lies inside the arrays.
-    unsafe {
-        while n + LANES <= N {
-            let product = vmulq_n_f32(vld1q_f32(w.as_ptr().add(n)), x);
-            let sum = vaddq_f32(vld1q_f32(acc.as_ptr().add(n)), product);
-            vst1q_f32(acc.as_mut_ptr().add(n), sum);
-            n += LANES;
-        }
-    }
-    while n < N {
-        acc[n] += x * w[n];
-        n += 1;
-    }
-}
+#[derive(Clone, Copy)]
+pub(crate) struct Neon(float32x4_t);
 
-/// `acc += r`, lane by lane.
-#[inline(always)]
-pub(crate) fn add<const N: usize>(acc: &mut [f32; N], r: &[f32; N]) {
-    let mut n = 0;
-    // SAFETY: as above.
-    unsafe {
-        while n + LANES <= N {
-            let sum = vaddq_f32(vld1q_f32(acc.as_ptr().add(n)), vld1q_f32(r.as_ptr().add(n)));
-            vst1q_f32(acc.as_mut_ptr().add(n), sum);
-            n += LANES;
-        }
-    }
-    while n < N {
-        acc[n] += r[n];
-        n += 1;
-    }
-}
+impl Vector for Neon {
+    const LANES: usize = 4;
+    const GROUP: usize = 4;
+    type Group = Neon;
 
-/// The greater of `acc` and `r`, lane by lane; `acc` where neither is.
-#[inline(always)]
-pub(crate) fn max<const N: usize>(acc: &mut [f32; N], r: &[f32; N]) {
-    let mut n = 0;
-    // SAFETY: as above.
-    unsafe {
-        while n + LANES <= N {
-            let (a, b) = (vld1q_f32(acc.as_ptr().add(n)), vld1q_f32(r.as_ptr().add(n)));
-            let value = vbslq_f32(vcgtq_f32(b, a), b, a);
-            vst1q_f32(acc.as_mut_ptr().add(n), value);
-            n += LANES;
-        }
+    #[inline(always)]
+    fn splat(value: f32) -> Self {
+        // SAFETY: the build enables the instructions (`cfg` in `mod.rs`); so below.
+        Neon(unsafe { vdupq_n_f32(value) })
     }
-    while n < N {
-        acc[n] = if r[n] > acc[n] { r[n] } else { acc[n] };
-        n += 1;
-    }
-}
 
-/// Negative lanes become zero; NaN and -0.0 pass.
-#[inline(always)]
-pub(crate) fn relu<const N: usize>(acc: &mut [f32; N]) {
-    let mut n = 0;
-    // SAFETY: as above.
-    unsafe {
-        let zero = vdupq_n_f32(0.0);
-        while n + LANES <= N {
-            let value = vld1q_f32(acc.as_ptr().add(n));
-            let value = vbslq_f32(vcltzq_f32(value), zero, value);
-            vst1q_f32(acc.as_mut_ptr().add(n), value);
-            n += LANES;
-        }
+    #[inline(always)]
+    unsafe fn load(from: *const f32) -> Self {
+        // SAFETY: the caller's contract.
+        Neon(unsafe { vld1q_f32(from) })
     }
-    while n < N {
-        acc[n] = if acc[n] < 0.0 { 0.0 } else { acc[n] };
-        n += 1;
+
+    #[inline(always)]
+    unsafe fn store(self, to: *mut f32) {
+        // SAFETY: the caller's contract.
+        unsafe { vst1q_f32(to, self.0) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_group(from: *const f32) -> Self {
+        // SAFETY: the caller's contract.
+        unsafe { Neon::load(from) }
+    }
+
+    #[inline(always)]
+    fn add(self, other: Self) -> Self {
+        // SAFETY: as in `splat`.
+        Neon(unsafe { vaddq_f32(self.0, other.0) })
+    }
+
+    #[inline(always)]
+    fn divide(self, divisor: Self) -> Self {
+        // SAFETY: as in `splat`.
+        Neon(unsafe { vdivq_f32(self.0, divisor.0) })
+    }
+
+    #[inline(always)]
+    fn max(self, other: Self) -> Self {
+        // SAFETY: as in `splat`.
+        Neon(unsafe { vbslq_f32(vcgtq_f32(other.0, self.0), other.0, self.0) })
+    }
+
+    #[inline(always)]
+    fn relu(self) -> Self {
+        // SAFETY: as in `splat`.
+        Neon(unsafe { vbslq_f32(vcltzq_f32(self.0), vdupq_n_f32(0.0), self.0) })
+    }
+
+    #[inline(always)]
+    fn multiply_add<const FUSED: bool>(self, x: Self, w: Self) -> Self {
+        // SAFETY: as in `splat`.
+        Neon(unsafe { if FUSED { vfmaq_f32(self.0, x.0, w.0) } else { vaddq_f32(self.0, vmulq_f32(x.0, w.0)) } })
+    }
+
+    #[inline(always)]
+    fn multiply_add_nth<const FUSED: bool, const INDEX: i32>(self, x: Self, w: Self) -> Self {
+        // SAFETY: as in `splat`.
+        Neon(unsafe {
+            if FUSED { vfmaq_laneq_f32::<INDEX>(self.0, w.0, x.0) } else { vaddq_f32(self.0, vmulq_laneq_f32::<INDEX>(w.0, x.0)) }
+        })
     }
 }

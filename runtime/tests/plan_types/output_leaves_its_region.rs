@@ -1,6 +1,6 @@
-use peleec_runtime::{Activation, Conv2d, Layer, Pixels};
+use peleec_runtime::{Activation, Conv2d, Layer, Pixels, Plain};
 
-type Kernel = Conv2d<1, 4>;
+type Kernel = Conv2d<Plain, 1, 4>;
 
 const KERNEL: Kernel = Conv2d {
     input: Pixels { height: 4, width: 4, channels: 4, row: 16, pixel: 4, channel: 1 },
@@ -13,8 +13,9 @@ const KERNEL: Kernel = Conv2d {
     group: 1,
     depth: 4,
     filters: 4,
-    band: 1,
+    band: [1, 1],
     activation: Activation::Identity,
+    arithmetic: Plain,
 };
 
 fn main() {

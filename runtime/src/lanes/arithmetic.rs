@@ -1,0 +1,191 @@
+//! How a convolution's sums are made: the numeric class, and the unit that makes them.
+
+use super::Vector;
+
+/// Every product is rounded before it is added.
+///
+/// With one order of addition the same bits on every machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Plain;
+
+/// Product and sum are rounded once, as an instruction for fused multiply-add does.
+///
+/// With one order of addition the same bits on every machine; slow where a machine has no such instruction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fused;
+
+/// The numeric class of a kernel's sums, and the unit that makes them. Sealed.
+pub trait Arithmetic: sealed::Sums {}
+impl<S: sealed::Sums> Arithmetic for S {}
+
+/// The taps of a tile's windows that lie on the input, and how they lie in memory.
+#[derive(Clone, Copy)]
+pub struct Taps {
+    /// Rows and columns of taps.
+    pub count: [usize; 2],
+    /// Channels of a tap.
+    pub depth: usize,
+    /// Distance between channels of the input.
+    pub channel: usize,
+    /// Distance in the input between taps, along rows and columns.
+    pub steps: [usize; 2],
+    /// Distance in the weights between rows of taps; between channels it is `lanes`.
+    pub row: usize,
+    /// Weights of a channel.
+    pub lanes: usize,
+}
+
+pub(crate) mod sealed {
+    use super::{Taps, Vector};
+
+    /// The sums of a tile.
+    pub trait Sums: Copy {
+        /// Whether product and sum are rounded once.
+        const FUSED: bool;
+
+        /// `sum + x * w`, lane by lane.
+        #[inline(always)]
+        fn multiply_add<V: Vector>(sum: V, x: V, w: V) -> V {
+            if Self::FUSED { sum.multiply_add::<true>(x, w) } else { sum.multiply_add::<false>(x, w) }
+        }
+
+        /// What the sums of all tiles with the same taps have in common.
+        type Prepared;
+
+        /// The sums of tiles whose bias and weights stand at `bias` and `w`.
+        fn prepare<V: Vector, const B: usize, const DENSE: bool>(bias: *const f32, w: *const f32, taps: Taps) -> Self::Prepared;
+
+        /// `T` pixels by `B` vectors: the bias and every product of the taps, in the order (ky, kx, ci).
+        ///
+        /// # Safety
+        /// The bias is readable for `B` vectors; each pointer of `x` for every channel of every tap, which are adjacent where
+        /// `DENSE`; the weights for the taps.
+        unsafe fn sums<V: Vector, const T: usize, const B: usize, const DENSE: bool>(
+            prepared: &Self::Prepared,
+            x: [*const f32; T],
+        ) -> [[V; B]; T];
+
+        /// Negative sums become zero.
+        #[inline(always)]
+        fn relu<V: Vector, const T: usize, const B: usize>(sums: &mut [[V; B]; T]) {
+            for vector in sums.as_flattened_mut() {
+                *vector = vector.relu();
+            }
+        }
+    }
+}
+
+macro_rules! by_vectors {
+    ($class:ty, $fused:literal) => {
+        impl crate::lanes::arithmetic::sealed::Sums for $class {
+            const FUSED: bool = $fused;
+            type Prepared = crate::lanes::arithmetic::Prepared;
+
+            #[inline(always)]
+            fn prepare<V: crate::lanes::Vector, const B: usize, const DENSE: bool>(
+                bias: *const f32,
+                w: *const f32,
+                taps: crate::lanes::arithmetic::Taps,
+            ) -> Self::Prepared {
+                crate::lanes::arithmetic::Prepared { bias, w, taps }
+            }
+
+            #[inline(always)]
+            unsafe fn sums<V: crate::lanes::Vector, const T: usize, const B: usize, const DENSE: bool>(
+                prepared: &Self::Prepared,
+                x: [*const f32; T],
+            ) -> [[V; B]; T] {
+                // SAFETY: the caller's contract.
+                unsafe { crate::lanes::arithmetic::sums::<Self, V, T, B, DENSE>(prepared, x) }
+            }
+        }
+    };
+}
+
+by_vectors!(Plain, false);
+by_vectors!(Fused, true);
+
+/// Where tiles that are made of vectors find their bias and weights.
+#[derive(Clone, Copy)]
+pub struct Prepared {
+    pub(crate) bias: *const f32,
+    pub(crate) w: *const f32,
+    pub(crate) taps: Taps,
+}
+
+/// [`sealed::Sums::sums`] with vectors.
+///
+/// # Safety
+/// As there.
+#[inline(always)]
+pub(crate) unsafe fn sums<A: sealed::Sums, V: Vector, const T: usize, const B: usize, const DENSE: bool>(
+    Prepared { bias, w, taps }: &Prepared,
+    x: [*const f32; T],
+) -> [[V; B]; T] {
+    // SAFETY: the offsets are those of the bias's vectors, and of taps and channels that the caller vouches for.
+    unsafe {
+        let bias: [V; B] = load(*bias);
+        let mut sums = [bias; T];
+        for ky in 0..taps.count[0] {
+            for kx in 0..taps.count[1] {
+                let x = x.map(|x| x.wrapping_add(ky * taps.steps[0] + kx * taps.steps[1]));
+                let w = w.wrapping_add(ky * taps.row + kx * taps.depth * taps.lanes);
+                let mut ci = 0;
+                if DENSE && V::GROUP > 1 {
+                    while ci + V::GROUP <= taps.depth {
+                        let group = x.map(|x| V::load_group(x.add(ci)));
+                        add_products::<A, 0, _, _, _>(&mut sums, &group, w.add(ci * taps.lanes));
+                        add_products::<A, 1, _, _, _>(&mut sums, &group, w.add((ci + 1) * taps.lanes));
+                        add_products::<A, 2, _, _, _>(&mut sums, &group, w.add((ci + 2) * taps.lanes));
+                        add_products::<A, 3, _, _, _>(&mut sums, &group, w.add((ci + 3) * taps.lanes));
+                        ci += V::GROUP;
+                    }
+                }
+                let channel = if DENSE { 1 } else { taps.channel };
+                while ci < taps.depth {
+                    let weights: [V; B] = load(w.add(ci * taps.lanes));
+                    for t in 0..T {
+                        let x = V::splat(*x[t].add(ci * channel));
+                        for b in 0..B {
+                            sums[t][b] = A::multiply_add(sums[t][b], x, weights[b]);
+                        }
+                    }
+                    ci += 1;
+                }
+            }
+        }
+        sums
+    }
+}
+
+/// Adds the products of one channel: value `INDEX` of every pixel's group with the channel's weights.
+///
+/// # Safety
+/// `w` is readable for `B` vectors.
+#[inline(always)]
+unsafe fn add_products<A: sealed::Sums, const INDEX: i32, V: Vector, const T: usize, const B: usize>(
+    sums: &mut [[V; B]; T],
+    group: &[V::Group; T],
+    w: *const f32,
+) {
+    // SAFETY: the caller's contract.
+    let weights: [V; B] = unsafe { load(w) };
+    for t in 0..T {
+        for b in 0..B {
+            let sum = sums[t][b];
+            sums[t][b] = if A::FUSED {
+                sum.multiply_add_nth::<true, INDEX>(group[t], weights[b])
+            } else {
+                sum.multiply_add_nth::<false, INDEX>(group[t], weights[b])
+            };
+        }
+    }
+}
+
+/// # Safety
+/// `from` is readable for `B` vectors.
+#[inline(always)]
+pub(crate) unsafe fn load<V: Vector, const B: usize>(from: *const f32) -> [V; B] {
+    // SAFETY: the caller's contract.
+    core::array::from_fn(|b| unsafe { V::load(from.add(b * V::LANES)) })
+}

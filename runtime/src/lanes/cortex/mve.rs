@@ -1,0 +1,183 @@
+//! Leaves of the vector unit: tiles of 3 pixels by 8 channels. Of its 8 registers 6 hold sums and 2 weights; the pixels' values come in the
+//! core's own registers, two channels of a pixel at a time.
+//!
+//! A parameter that means nothing makes a function generic, so that it is assembled only where a module uses it.
+
+use core::arch::naked_asm;
+
+use super::window::Window;
+
+/// Pixels and channels of a tile.
+pub(super) const PIXELS: usize = 3;
+pub(super) const CHANNELS: usize = 8;
+
+/// Where one of 24 values is less than zero, zero.
+///
+/// # Safety
+/// 24 values are readable and writable.
+#[unsafe(naked)]
+pub(super) unsafe extern "C" fn relu<const UNUSED: usize>(sums: *mut f32) {
+    naked_asm!(
+        ".cpu cortex-m55",
+        "vldrw.u32 q0, [r0]",
+        "vldrw.u32 q1, [r0, #16]",
+        "vldrw.u32 q2, [r0, #32]",
+        "vldrw.u32 q3, [r0, #48]",
+        "vpt.f32 lt, q0, zr",
+        "vmovt.i32 q0, #0",
+        "vpt.f32 lt, q1, zr",
+        "vmovt.i32 q1, #0",
+        "vpt.f32 lt, q2, zr",
+        "vmovt.i32 q2, #0",
+        "vpt.f32 lt, q3, zr",
+        "vmovt.i32 q3, #0",
+        "vstrw.32 q0, [r0]",
+        "vldrw.u32 q0, [r0, #64]",
+        "vstrw.32 q1, [r0, #16]",
+        "vldrw.u32 q1, [r0, #80]",
+        "vstrw.32 q2, [r0, #32]",
+        "vpt.f32 lt, q0, zr",
+        "vmovt.i32 q0, #0",
+        "vpt.f32 lt, q1, zr",
+        "vmovt.i32 q1, #0",
+        "vstrw.32 q3, [r0, #48]",
+        "vstrw.32 q0, [r0, #64]",
+        "vstrw.32 q1, [r0, #80]",
+        "bx lr",
+    )
+}
+
+/// Eight products for each of three pixels, whose values stand in the registers that are named.
+macro_rules! products {
+    ($x0:literal $x1:literal $x2:literal) => {
+        concat!(
+            "vldrw.u32 q6, [r3], #16\n",
+            "vfma.f32 q0, q6, ",
+            $x0,
+            "\n",
+            "vldrw.u32 q7, [r3], #16\n",
+            "vfma.f32 q2, q6, ",
+            $x1,
+            "\n",
+            "vfma.f32 q4, q6, ",
+            $x2,
+            "\n",
+            "vfma.f32 q1, q7, ",
+            $x0,
+            "\n",
+            "vfma.f32 q3, q7, ",
+            $x1,
+            "\n",
+            "vfma.f32 q5, q7, ",
+            $x2,
+        )
+    };
+}
+
+/// r0-r2: x; r3: w; r4-r9: values; r10: columns; r11: rows; r12: the window; lr: channels; q0-q5: sums.
+macro_rules! leaf {
+    ($($channels:expr),+ $(,)?) => {
+        naked_asm!(
+            ".cpu cortex-m55",
+            "push {{r2, r4-r11, lr}}",
+            "vpush {{d8-d15}}",
+            "mov r12, r0",
+            "ldm r1, {{r0-r2}}",
+            "ldrd r3, r4, [r12]",
+            "vldrw.u32 q0, [r4]",
+            "vldrw.u32 q1, [r4, #16]",
+            "vmov q2, q0",
+            "vmov q3, q1",
+            "vmov q4, q0",
+            "vmov q5, q1",
+            "ldr r11, [r12, #8]",
+            "cmp r11, #0",
+            "beq 9f",
+            "1:",
+            "ldr r10, [r12, #12]",
+            "2:",
+            $($channels,)+
+            "ldr r4, [r12, #24]",
+            "add r0, r4",
+            "add r1, r4",
+            "add r2, r4",
+            "subs r10, #1",
+            "bne 2b",
+            "ldrd r4, r5, [r12, #28]",
+            "add r0, r4",
+            "add r1, r4",
+            "add r2, r4",
+            "add r3, r5",
+            "subs r11, #1",
+            "bne 1b",
+            "9:",
+            "ldr r4, [sp, #64]",
+            "vstrw.32 q0, [r4]",
+            "vstrw.32 q1, [r4, #16]",
+            "vstrw.32 q2, [r4, #32]",
+            "vstrw.32 q3, [r4, #48]",
+            "vstrw.32 q4, [r4, #64]",
+            "vstrw.32 q5, [r4, #80]",
+            "vpop {{d8-d15}}",
+            "pop {{r2, r4-r11, pc}}",
+        )
+    };
+}
+
+/// Channels of a pixel are adjacent.
+///
+/// # Safety
+/// The window's and the pixels' pointers serve for what the counts and distances say, `sums` for 24 values.
+#[unsafe(naked)]
+pub(super) unsafe extern "C" fn dense<const UNUSED: usize>(window: *const Window, x: *const *const f32, sums: *mut f32) {
+    leaf!(
+        "ldr r4, [r12, #16]",
+        "wls lr, r4, 4f",
+        "3:",
+        "ldrd r4, r5, [r0], #8",
+        "ldrd r6, r7, [r1], #8",
+        "ldrd r8, r9, [r2], #8",
+        products!("r4" "r6" "r8"),
+        products!("r5" "r7" "r9"),
+        "ldrd r4, r5, [r0], #8",
+        "ldrd r6, r7, [r1], #8",
+        "ldrd r8, r9, [r2], #8",
+        products!("r4" "r6" "r8"),
+        products!("r5" "r7" "r9"),
+        "le lr, 3b",
+        "4:",
+        "ldr r4, [r12, #20]",
+        "wls lr, r4, 6f",
+        "5:",
+        "ldr r4, [r0], #4",
+        "ldr r6, [r1], #4",
+        "ldr r8, [r2], #4",
+        products!("r4" "r6" "r8"),
+        "le lr, 5b",
+        "6:",
+    )
+}
+
+/// Channels of a pixel lie apart.
+///
+/// # Safety
+/// As [`dense`].
+#[unsafe(naked)]
+pub(super) unsafe extern "C" fn strided<const UNUSED: usize>(window: *const Window, x: *const *const f32, sums: *mut f32) {
+    leaf!(
+        "ldrd r4, r5, [r12, #16]",
+        "add r4, r5, r4, lsl #2",
+        "ldr r5, [r12, #36]",
+        "wls lr, r4, 4f",
+        "3:",
+        "ldr r4, [r0]",
+        "ldr r6, [r1]",
+        "ldr r8, [r2]",
+        "add r0, r5",
+        "add r1, r5",
+        "add r2, r5",
+        products!("r4" "r6" "r8"),
+        "le lr, 3b",
+        "4:",
+    )
+}

@@ -1,0 +1,181 @@
+//! Leaves of the scalar floating-point unit: tiles of 4 pixels by 4 channels. Of its 32 registers 16 hold sums, and 16 two channels of every
+//! pixel with their weights, which one instruction loads.
+//!
+//! A parameter that means nothing makes a function generic, so that it is assembled only where a module uses it.
+
+use core::arch::naked_asm;
+
+use super::window::Window;
+
+/// Pixels and channels of a tile.
+pub(super) const PIXELS: usize = 4;
+pub(super) const CHANNELS: usize = 4;
+
+/// Sixteen values: where one is less than zero, zero.
+#[unsafe(naked)]
+pub(super) unsafe extern "C" fn relu<const UNUSED: usize>(values: *mut f32) {
+    macro_rules! each {
+        ($($register:literal)+) => {
+            naked_asm!(
+                ".fpu fpv4-sp-d16",
+                "vldmia r0, {{s0-s15}}",
+                "movs r1, #0",
+                $(
+                    concat!("vcmp.f32 ", $register, ", #0"),
+                    "vmrs APSR_nzcv, fpscr",
+                    "it mi",
+                    concat!("vmovmi ", $register, ", r1"),
+                )+
+                "vstmia r0, {{s0-s15}}",
+                "bx lr",
+            )
+        };
+    }
+    each!("s0" "s1" "s2" "s3" "s4" "s5" "s6" "s7" "s8" "s9" "s10" "s11" "s12" "s13" "s14" "s15")
+}
+
+/// Four products for each of four pixels, whose values stand in the registers that are named.
+macro_rules! products {
+    ($operation:literal: $w0:literal $w1:literal $w2:literal $w3:literal: $x0:literal $x1:literal $x2:literal $x3:literal) => {
+        concat!(
+            $operation, " s0, ", $w0, ", ", $x0, "\n", $operation, " s1, ", $w1, ", ", $x0, "\n", $operation, " s2, ", $w2, ", ", $x0,
+            "\n", $operation, " s3, ", $w3, ", ", $x0, "\n", $operation, " s4, ", $w0, ", ", $x1, "\n", $operation, " s5, ", $w1, ", ",
+            $x1, "\n", $operation, " s6, ", $w2, ", ", $x1, "\n", $operation, " s7, ", $w3, ", ", $x1, "\n", $operation, " s8, ", $w0,
+            ", ", $x2, "\n", $operation, " s9, ", $w1, ", ", $x2, "\n", $operation, " s10, ", $w2, ", ", $x2, "\n", $operation, " s11, ",
+            $w3, ", ", $x2, "\n", $operation, " s12, ", $w0, ", ", $x3, "\n", $operation, " s13, ", $w1, ", ", $x3, "\n", $operation,
+            " s14, ", $w2, ", ", $x3, "\n", $operation, " s15, ", $w3, ", ", $x3,
+        )
+    };
+}
+
+/// r0-r3: x; r4: w; r5: channels; r6: columns; r7: rows; r8: the window; s0-s15: sums.
+macro_rules! leaf {
+    ($($channels:expr),+ $(,)?) => {
+        naked_asm!(
+            ".fpu fpv4-sp-d16",
+            "push {{r2, r4-r10, lr}}",
+            "vpush {{s16-s31}}",
+            "mov r8, r0",
+            "ldm r1, {{r0-r3}}",
+            "ldrd r4, r5, [r8]",
+            "vldmia r5, {{s0-s3}}",
+            "vldmia r5, {{s4-s7}}",
+            "vldmia r5, {{s8-s11}}",
+            "vldmia r5, {{s12-s15}}",
+            "ldr r10, [r8, #36]",
+            "ldr r7, [r8, #8]",
+            "cmp r7, #0",
+            "beq 9f",
+            "1:",
+            "ldr r6, [r8, #12]",
+            "2:",
+            $($channels,)+
+            "ldr r9, [r8, #24]",
+            "add r0, r9",
+            "add r1, r9",
+            "add r2, r9",
+            "add r3, r9",
+            "subs r6, #1",
+            "bne 2b",
+            "ldrd r9, r5, [r8, #28]",
+            "add r0, r9",
+            "add r1, r9",
+            "add r2, r9",
+            "add r3, r9",
+            "add r4, r5",
+            "subs r7, #1",
+            "bne 1b",
+            "9:",
+            "vpop {{s16-s31}}",
+            "pop {{r2}}",
+            "vstmia r2, {{s0-s15}}",
+            "pop {{r4-r10, pc}}",
+        )
+    };
+}
+
+macro_rules! leaves {
+    ($class:ident, $operation:literal) => {
+        pub(in crate::lanes::cortex) mod $class {
+            use super::{Window, naked_asm};
+
+            /// `sum + x * w`
+            #[unsafe(naked)]
+            pub(crate) unsafe extern "C" fn multiply_add<const UNUSED: usize>(sum: f32, x: f32, w: f32) -> f32 {
+                naked_asm!(".fpu fpv4-sp-d16", concat!($operation, " s0, s1, s2"), "bx lr")
+            }
+
+            /// Channels of a pixel are adjacent.
+            ///
+            /// # Safety
+            /// The window's and the pixels' pointers serve for what the counts and distances say, `sums` for 16 values.
+            #[unsafe(naked)]
+            pub(crate) unsafe extern "C" fn dense<const UNUSED: usize>(window: *const Window, x: *const *const f32, sums: *mut f32) {
+                leaf!(
+                    "ldr r5, [r8, #16]",
+                    "cmp r5, #0",
+                    "beq 4f",
+                    "3:",
+                    "vldmia r4!, {{s16-s23}}",
+                    "vldmia r0!, {{s24, s25}}",
+                    "vldmia r1!, {{s26, s27}}",
+                    "vldmia r2!, {{s28, s29}}",
+                    "vldmia r3!, {{s30, s31}}",
+                    products!($operation: "s16" "s17" "s18" "s19": "s24" "s26" "s28" "s30"),
+                    products!($operation: "s20" "s21" "s22" "s23": "s25" "s27" "s29" "s31"),
+                    "vldmia r4!, {{s16-s23}}",
+                    "vldmia r0!, {{s24, s25}}",
+                    "vldmia r1!, {{s26, s27}}",
+                    "vldmia r2!, {{s28, s29}}",
+                    "vldmia r3!, {{s30, s31}}",
+                    products!($operation: "s16" "s17" "s18" "s19": "s24" "s26" "s28" "s30"),
+                    products!($operation: "s20" "s21" "s22" "s23": "s25" "s27" "s29" "s31"),
+                    "subs r5, #1",
+                    "bne 3b",
+                    "4:",
+                    "ldr r5, [r8, #20]",
+                    "cmp r5, #0",
+                    "beq 6f",
+                    "5:",
+                    "vldmia r4!, {{s16-s19}}",
+                    "vldmia r0!, {{s24}}",
+                    "vldmia r1!, {{s26}}",
+                    "vldmia r2!, {{s28}}",
+                    "vldmia r3!, {{s30}}",
+                    products!($operation: "s16" "s17" "s18" "s19": "s24" "s26" "s28" "s30"),
+                    "subs r5, #1",
+                    "bne 5b",
+                    "6:",
+                )
+            }
+
+            /// Channels of a pixel lie apart.
+            ///
+            /// # Safety
+            /// As [`dense`].
+            #[unsafe(naked)]
+            pub(crate) unsafe extern "C" fn strided<const UNUSED: usize>(window: *const Window, x: *const *const f32, sums: *mut f32) {
+                leaf!(
+                    "ldrd r5, r9, [r8, #16]",
+                    "add r5, r9, r5, lsl #2",
+                    "5:",
+                    "vldmia r4!, {{s16-s19}}",
+                    "vldr s24, [r0]",
+                    "vldr s26, [r1]",
+                    "vldr s28, [r2]",
+                    "vldr s30, [r3]",
+                    "add r0, r10",
+                    "add r1, r10",
+                    "add r2, r10",
+                    "add r3, r10",
+                    products!($operation: "s16" "s17" "s18" "s19": "s24" "s26" "s28" "s30"),
+                    "subs r5, #1",
+                    "bne 5b",
+                )
+            }
+        }
+    };
+}
+
+leaves!(plain, "vmla.f32");
+leaves!(fused, "vfma.f32");

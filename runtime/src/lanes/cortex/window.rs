@@ -1,0 +1,120 @@
+//! What the leaves of both units read: a window over the input, with every distance worked out.
+
+use core::mem::MaybeUninit;
+
+use crate::lanes::arithmetic::sealed::Sums;
+use crate::lanes::arithmetic::{self, Taps};
+use crate::lanes::{MOST_LANES, Vector};
+
+/// What tiles with the same taps have in common, as the leaves read it. Distances are in bytes.
+#[repr(C)]
+pub(super) struct Window {
+    w: *const f32,
+    bias: *const f32,
+    rows: usize,
+    columns: usize,
+    /// Channels in fours, and what is left.
+    fours: usize,
+    ones: usize,
+    /// What leads from behind the channels of a tap to the next tap of its row.
+    column: usize,
+    /// What leads from behind a row of taps to the next row, in the input and in the weights.
+    row: usize,
+    weights_row: usize,
+    /// Between channels.
+    channel: usize,
+}
+
+/// Computes from a window and its pixels the sums of a tile, pixel by pixel.
+pub(super) type SumLeaf = unsafe extern "C" fn(window: *const Window, x: *const *const f32, sums: *mut f32);
+
+/// Where one of a tile's sums is less than zero, zero.
+pub(super) type ReluLeaf = unsafe extern "C" fn(sums: *mut f32);
+
+/// What tiles have in common, for the leaves and for vectors.
+pub struct Prepared {
+    window: Window,
+    other: arithmetic::Prepared,
+}
+
+impl Prepared {
+    #[inline(always)]
+    pub(super) fn new<const DENSE: bool>(bias: *const f32, w: *const f32, taps: Taps) -> Self {
+        let Taps { count: [rows, mut columns], mut depth, channel, steps: [row, column], row: weights_row, lanes } = taps;
+        if DENSE && column == depth {
+            // The taps of a row follow each other without a gap.
+            (columns, depth) = (columns.min(1), columns * depth);
+        }
+        let passed = if DENSE { depth } else { depth * channel };
+        let window = Window {
+            w,
+            bias,
+            rows: if columns == 0 { 0 } else { rows },
+            columns,
+            fours: depth / 4,
+            ones: depth % 4,
+            column: 4 * column.wrapping_sub(passed),
+            row: (4 * row).wrapping_sub(4 * columns * column),
+            weights_row: 4 * weights_row.wrapping_sub(columns * depth * lanes),
+            channel: 4 * channel,
+        };
+        Prepared { window, other: arithmetic::Prepared { bias, w, taps } }
+    }
+
+    /// [`Sums::sums`] of a tile of `P` pixels by `N` channels by the leaf; of other tiles by vectors.
+    ///
+    /// # Safety
+    /// As there; the leaf is one for such tiles and for `DENSE`.
+    #[inline(always)]
+    pub(super) unsafe fn sums<A: Sums, V: Vector, const T: usize, const B: usize, const DENSE: bool, const P: usize, const N: usize>(
+        &self,
+        x: [*const f32; T],
+        leaf: SumLeaf,
+    ) -> [[V; B]; T] {
+        if T != P || B * V::LANES != N {
+            // SAFETY: the caller's contract.
+            return unsafe { arithmetic::sums::<A, V, T, B, DENSE>(&self.other, x) };
+        }
+        let mut sums = MaybeUninit::<[[V; B]; T]>::uninit();
+        // SAFETY: the caller's contract: the window's pointers serve for all that the leaf reads. It writes every sum.
+        unsafe {
+            leaf(&raw const self.window, x.as_ptr(), sums.as_mut_ptr().cast());
+            sums.assume_init()
+        }
+    }
+}
+
+/// [`Sums::relu`] of a tile of `P` pixels by `N` channels by the leaf; of other tiles by vectors.
+///
+/// # Safety
+/// The leaf is one for such tiles.
+#[inline(always)]
+pub(super) unsafe fn relu<V: Vector, const T: usize, const B: usize, const P: usize, const N: usize>(
+    sums: &mut [[V; B]; T],
+    leaf: ReluLeaf,
+) {
+    if T == P && B * V::LANES == N {
+        // SAFETY: the caller's contract; vectors are made of `f32`.
+        unsafe { leaf(sums.as_mut_ptr().cast()) };
+    } else {
+        for vector in sums.as_flattened_mut() {
+            *vector = vector.relu();
+        }
+    }
+}
+
+/// Applies a function of scalars to each lane.
+#[inline(always)]
+pub(super) fn lane_by_lane<V: Vector>(sum: V, x: V, w: V, f: unsafe extern "C" fn(f32, f32, f32) -> f32) -> V {
+    let mut lanes = [[0.0; MOST_LANES]; 3];
+    // SAFETY: no vector has more lanes; the function computes from its arguments only.
+    unsafe {
+        sum.store(lanes[0].as_mut_ptr());
+        x.store(lanes[1].as_mut_ptr());
+        w.store(lanes[2].as_mut_ptr());
+        for n in 0..V::LANES {
+            lanes[0][n] = f(lanes[0][n], lanes[1][n], lanes[2][n]);
+        }
+        V::load(lanes[0].as_ptr())
+    }
+}

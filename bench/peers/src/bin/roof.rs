@@ -67,7 +67,7 @@ fn multiply_add_512() -> usize {
 /// As `multiply_add_512`, with half as many registers.
 #[target_feature(enable = "avx2,fma")]
 fn multiply_add_256() -> usize {
-    const SUMS: usize = 12;
+    const SUMS: usize = 10;
     let (factor, addend) = (_mm256_set1_ps(black_box(0.5)), _mm256_set1_ps(black_box(1.0)));
     let mut sums = [addend; SUMS];
     for _ in 0..TURNS {

@@ -1,0 +1,46 @@
+//! The worker around a module that peleec generated; `PELEEC_MODULE` names the file when this is built.
+
+use std::sync::Mutex;
+
+use peers::{Engine, Failure, Job, serve};
+use peleec_runtime::Model;
+
+#[allow(unreachable_pub, reason = "generated modules are public, wherever they are put")]
+mod network {
+    include!(env!("PELEEC_MODULE"));
+}
+
+/// A static, as in firmware: the arena is never on the stack.
+static MODEL: Mutex<network::Model> = Mutex::new(network::Model::new());
+
+struct Peleec {
+    inputs: Vec<Vec<f32>>,
+    outputs: Vec<Vec<f32>>,
+}
+
+impl Engine for Peleec {
+    fn load(job: Job) -> Result<Self, Failure> {
+        let inputs = job.inputs.into_iter().map(|input| input.values).collect();
+        let outputs = network::Model::OUTPUTS.iter().map(|output| vec![0.0; output.len()]).collect();
+        Ok(Peleec { inputs, outputs })
+    }
+
+    /// Generated code has one thread, however many it may have: this and `run` are what changes with that.
+    fn threads(&self) -> usize {
+        1
+    }
+
+    fn run(&mut self) -> Result<(), Failure> {
+        let inputs: Vec<_> = self.inputs.iter().map(Vec::as_slice).collect();
+        let mut outputs: Vec<_> = self.outputs.iter_mut().map(Vec::as_mut_slice).collect();
+        Ok(MODEL.lock().map_err(|error| error.to_string())?.run_slices(&inputs, &mut outputs)?)
+    }
+
+    fn outputs(&self) -> Result<Vec<Vec<f32>>, Failure> {
+        Ok(self.outputs.clone())
+    }
+}
+
+fn main() -> Result<(), Failure> {
+    serve::<Peleec>()
+}

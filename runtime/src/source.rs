@@ -13,6 +13,7 @@ pub const FILES: &[(&str, &str)] = &[
     ("src/f32/pad.rs", include_str!("f32/pad.rs")),
     ("src/f32/pool.rs", include_str!("f32/pool.rs")),
     ("src/f32/softmax.rs", include_str!("f32/softmax.rs")),
+    ("src/f32/taps.rs", include_str!("f32/taps.rs")),
     ("src/lanes/arithmetic.rs", include_str!("lanes/arithmetic.rs")),
     ("src/lanes/cortex/mod.rs", include_str!("lanes/cortex/mod.rs")),
     ("src/lanes/cortex/mve.rs", include_str!("lanes/cortex/mve.rs")),

@@ -203,7 +203,7 @@ pub(super) fn words<const N: usize>(values: [usize; N]) -> [u32; N] {
 macro_rules! with_micro_kernel {
     ($geometry:expr, $micro:expr, |$conv:ident| $body:expr) => {
         with_micro_kernel!(@ $geometry, $micro, $conv, $body,
-            (1, 32) (1, 64) (2, 4) (2, 8) (4, 4) (4, 8) (4, 16) (5, 16) (5, 64) (6, 16) (6, 64) (9, 32) (12, 16) (12, 32))
+            (1, 32) (1, 64) (2, 4) (2, 8) (4, 4) (4, 8) (4, 16) (5, 16) (5, 64) (6, 16) (6, 64) (8, 8) (9, 32) (12, 4) (12, 16) (12, 32))
     };
     (@ $geometry:expr, $micro:expr, $conv:ident, $body:expr, $(($pixels:literal, $channels:literal))+) => {
         match ($micro.unit, $micro.pixels, $micro.channels) {

@@ -63,29 +63,23 @@ pub(crate) fn unit(profile: Profile) -> Unit {
     }
 }
 
-/// The micro-kernels of a machine, pixels by channels. The first is the one for maps of any size.
-fn tiles(profile: Profile) -> &'static [(usize, usize)] {
-    match (profile.target, profile.numeric) {
-        (Target::Generic, _) => &[(4, 8)],
-        (Target::X86_64V4, _) => &[(12, 16), (12, 32), (9, 32), (6, 64), (5, 64), (1, 64)],
-        (Target::X86_64V3, NumericClass::Fused) => &[(6, 16), (1, 32)],
-        (Target::X86_64V3, NumericClass::Plain) => &[(5, 16), (1, 32)],
-        (Target::Aarch64, NumericClass::Fused) => &[(6, 16), (4, 16), (5, 16), (1, 32)],
-        (Target::Aarch64, NumericClass::Plain) => &[(4, 16), (5, 16), (1, 32)],
-        (Target::CortexM0Plus | Target::CortexM3, _) => &[(2, 4)],
-        (Target::CortexM4F | Target::CortexM7 | Target::CortexM33, _) => &[(4, 4)],
-        (Target::CortexM55, NumericClass::Fused) => &[(3, 8)],
-        (Target::CortexM55, NumericClass::Plain) => &[(2, 8)],
-    }
-}
+/// Pixels and channels of a register tile, and what one input channel of one tap takes, in hundredths of an instruction or, on x86-64, of a
+/// cycle.
+type Tile = (usize, usize, u64);
 
-/// Lanes of the machine's vectors.
-fn lanes(target: Target) -> usize {
-    match target {
-        Target::X86_64V4 => 16,
-        Target::X86_64V3 => 8,
-        Target::Generic | Target::Aarch64 | Target::CortexM55 => 4,
-        Target::CortexM0Plus | Target::CortexM3 | Target::CortexM4F | Target::CortexM7 | Target::CortexM33 => 1,
+/// The tiles of a machine, with figures read from the machine code of the inner loops and, on x86-64, from layers that were timed.
+fn tiles(profile: Profile) -> &'static [Tile] {
+    match (profile.target, profile.numeric) {
+        (Target::Generic, _) => &[(4, 8, 1700)],
+        (Target::X86_64V4, _) => &[(12, 16, 1300), (12, 32, 2560), (9, 32, 1920), (6, 64, 2600), (5, 64, 2200), (1, 64, 800)],
+        (Target::X86_64V3, NumericClass::Fused) => &[(6, 16, 700), (1, 32, 400)],
+        (Target::X86_64V3, NumericClass::Plain) => &[(5, 16, 700), (1, 32, 400)],
+        (Target::Aarch64, NumericClass::Fused) => &[(5, 16, 2450), (4, 16, 2025), (8, 8, 2025), (12, 4, 1650), (1, 32, 1750)],
+        (Target::Aarch64, NumericClass::Plain) => &[(4, 16, 4150), (8, 8, 4150), (12, 4, 3100), (1, 32, 2600)],
+        (Target::CortexM0Plus | Target::CortexM3, _) => &[(2, 4, 80_000)],
+        (Target::CortexM4F | Target::CortexM7 | Target::CortexM33, _) => &[(4, 4, 1900)],
+        (Target::CortexM55, NumericClass::Fused) => &[(3, 8, 975)],
+        (Target::CortexM55, NumericClass::Plain) => &[(2, 8, 3300)],
     }
 }
 
@@ -97,12 +91,15 @@ fn near_cache(target: Target) -> Option<usize> {
     }
 }
 
-/// The micro-kernel that takes the fewest vector instructions, and its span.
+/// The micro-kernel of least cost, and its span.
 pub(crate) fn choose(problem: &Problem<'_>, profile: Profile) -> Choice {
     let unit = unit(profile);
-    let candidates = tiles(profile).iter().map(|&(pixels, channels)| MicroKernel { unit, pixels, channels });
-    let choices = candidates.map(|micro| Choice { micro, span: problem.span(micro, profile.target) });
-    let best = choices.min_by_key(|choice| problem.cost(choice, lanes(profile.target)));
+    let choices = tiles(profile).iter().map(|&(pixels, channels, step)| {
+        let micro = MicroKernel { unit, pixels, channels };
+        let choice = Choice { micro, span: problem.span(micro, profile.target) };
+        (problem.cost(&choice, step), choice)
+    });
+    let best = choices.min_by_key(|(cost, _)| *cost).map(|(_, choice)| choice);
     best.unwrap_or(Choice { micro: MicroKernel { unit, pixels: 1, channels: 1 }, span: 1 })
 }
 
@@ -122,14 +119,13 @@ impl Problem<'_> {
         if weights > input { self.pixels() } else { cached.next_multiple_of(micro.pixels).max(least).min(self.pixels()) }
     }
 
-    /// Vector instructions of the whole convolution, nearly: of each channel of each tap, and what a tile costs beside.
-    fn cost(&self, choice: &Choice, lanes: usize) -> u64 {
+    /// The whole convolution's cost, nearly: of each channel of each tap by `step`, of the tap's addresses, and of what a tile's start, its
+    /// epilogue and its stores take.
+    fn cost(&self, choice: &Choice, step: u64) -> u64 {
         let MicroKernel { pixels, channels, .. } = choice.micro;
         let [tiles, taps] = self.geometry(choice).tiles(pixels);
-        let vectors = channels.div_ceil(lanes);
-        let step = (pixels * vectors + vectors) as u64;
-        let tap = pixels as u64;
-        let tile = (20 + 4 * pixels * vectors + 2 * pixels) as u64;
+        let tap = 500 + 200 * pixels as u64;
+        let tile = 3000 + 400 * pixels as u64 + step;
         let blocks = self.filters.div_ceil(channels) as u64 * self.group as u64;
         blocks * (taps * (self.depth as u64 * step + tap) + tiles * tile)
     }

@@ -3,6 +3,7 @@
 use core::ops::Range;
 
 use super::activation::Activation;
+use super::taps::{Inside, taps_inside};
 use crate::lanes::arithmetic::{Arithmetic, Taps, load};
 use crate::lanes::{MOST_LANES, Vector, with_vectors};
 use crate::views::{Extent, Pixels, small, window_fits};
@@ -99,28 +100,6 @@ struct Operands {
     r: *const f32,
     w: *const f32,
     y: *mut f32,
-}
-
-/// The taps of a window along one axis that lie on the input.
-#[derive(Clone, Copy, PartialEq)]
-struct Inside {
-    begin: usize,
-    end: usize,
-}
-
-/// The taps of `kernel` at output position `at` that lie inside `extent`.
-#[inline(always)]
-fn taps_inside(kernel: u32, stride: u32, dilation: u32, pad: u32, extent: u32, at: usize) -> Inside {
-    let (kernel, dilation, pad) = (kernel as usize, dilation as usize, pad as usize);
-    let origin = at * stride as usize;
-    let (mut begin, mut end) = (0, kernel);
-    while begin < end && origin + begin * dilation < pad {
-        begin += 1;
-    }
-    while end > begin && origin + (end - 1) * dilation >= extent as usize + pad {
-        end -= 1;
-    }
-    Inside { begin, end }
 }
 
 /// A range of output rows or columns that have the same taps on the input.
@@ -349,13 +328,12 @@ unsafe fn tiles<A: Arithmetic, V: Vector, const T: usize, const N: usize, const 
         channel: input.channel as usize,
         steps,
         row: g.kernel[1] as usize * g.depth as usize * N,
-        lanes: N,
     };
     let (first_row, first_column) = (rows.taps.begin, columns.taps.begin);
     let x = (first_row * steps[0] + first_column * steps[1] + block.channel * taps.channel)
         .wrapping_sub(g.pads[0] as usize * input.row as usize + g.pads[1] as usize * input.pixel as usize);
     let w = block.w.wrapping_add(strip.lane + N + first_row * taps.row + first_column * taps.depth * N);
-    let sums = A::prepare::<V, B, DENSE>(block.w.wrapping_add(strip.lane), w, taps);
+    let sums = A::prepare::<V, B, N, DENSE>(block.w.wrapping_add(strip.lane), w, taps);
     let filter = block.filter + strip.lane;
     let residual = g.residual.as_ref();
     let step = |axis: usize| {
@@ -369,7 +347,7 @@ unsafe fn tiles<A: Arithmetic, V: Vector, const T: usize, const N: usize, const 
     };
     // SAFETY: the pixels lie inside the rectangle.
     let tile = |pixels: [Pixel; T]| unsafe {
-        let mut sums: [[V; B]; T] = A::sums::<V, T, B, DENSE>(&sums, pixels.map(|pixel| pixel.x));
+        let mut sums: [[V; B]; T] = A::sums::<V, T, B, N, DENSE>(&sums, pixels.map(|pixel| pixel.x));
         finish(g, block.valid.saturating_sub(strip.lane), strip.whole, pixels, &mut sums);
     };
     let (cut, count) = cut(T, rows.end - rows.begin, columns.end - columns.begin);

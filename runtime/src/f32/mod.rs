@@ -15,3 +15,4 @@ pub mod matmul;
 pub mod pad;
 pub mod pool;
 pub mod softmax;
+mod taps;

@@ -2,6 +2,8 @@
 
 use core::ops::Range;
 
+use super::taps::taps_inside;
+use crate::lanes::arithmetic::load;
 use crate::lanes::{Eight, Four, Sixteen, Vector};
 use crate::views::{Extent, Pixels, small, window_fits};
 
@@ -65,43 +67,33 @@ impl Pool2d {
         }
     }
 
-    /// First and last-but-one tap on the map, and the input position of the first.
+    /// The window at output row (axis 0) or column (axis 1) `at`.
     #[inline(always)]
-    fn window(&self, axis: usize, at: usize, extent: u32) -> [usize; 3] {
+    fn window(&self, axis: usize, at: usize) -> Window {
+        let extent = if axis == 0 { self.input.height } else { self.input.width };
         let (dilation, pad) = (self.dilations[axis] as usize, self.pads[axis] as usize);
         let origin = at * self.strides[axis] as usize;
-        let (mut begin, mut end) = (0, self.kernel[axis] as usize);
-        while begin < end && origin + begin * dilation < pad {
-            begin += 1;
-        }
-        while end > begin && origin + (end - 1) * dilation >= extent as usize + pad {
-            end -= 1;
-        }
-        [begin, end, (origin + begin * dilation).wrapping_sub(pad)]
+        let inside = taps_inside(self.kernel[axis], self.strides[axis], self.dilations[axis], self.pads[axis], extent, at);
+        let count = match self.kind {
+            PoolKind::AveragePadded => {
+                let end = (extent + self.pads[axis] + self.pads[axis + 2]) as usize;
+                (0..self.kernel[axis] as usize).filter(|k| origin + k * dilation < end).count()
+            }
+            PoolKind::Max | PoolKind::AverageInside => inside.end - inside.begin,
+        };
+        Window { first: (origin + inside.begin * dilation).wrapping_sub(pad), taps: inside.end - inside.begin, count }
     }
+}
 
+/// A window along one axis.
+#[derive(Clone, Copy)]
+struct Window {
+    /// Input position of the first tap on the map.
+    first: usize,
+    /// Taps on the map.
+    taps: usize,
     /// What an average is divided by.
-    #[inline(always)]
-    fn count(&self, at: [usize; 2], window: &[[usize; 3]; 2]) -> f32 {
-        let mut count = 1;
-        for axis in 0..2 {
-            let inside = window[axis][1] - window[axis][0];
-            count *= match self.kind {
-                PoolKind::AveragePadded => self.padded(axis, at[axis]),
-                _ => inside,
-            };
-        }
-        count as f32
-    }
-
-    /// The taps on the map and its declared padding.
-    #[inline(always)]
-    fn padded(&self, axis: usize, at: usize) -> usize {
-        let extent = if axis == 0 { self.input.height } else { self.input.width };
-        let end = (extent + self.pads[axis] + self.pads[axis + 2]) as usize;
-        let origin = at * self.strides[axis] as usize;
-        (0..self.kernel[axis] as usize).filter(|k| origin + k * (self.dilations[axis] as usize) < end).count()
-    }
+    count: usize,
 }
 
 /// # Safety
@@ -109,29 +101,31 @@ impl Pool2d {
 #[inline(never)]
 unsafe fn leaf<const MAX: bool>(g: &Pool2d, rows: Range<usize>, x: *const f32, y: *mut f32) {
     let channels = g.output.channels as usize;
+    let dense = g.input.channel == 1 && g.output.channel == 1;
     for oy in rows {
+        let row = g.window(0, oy);
         for ox in 0..g.output.width as usize {
-            let window = [g.window(0, oy, g.input.height), g.window(1, ox, g.input.width)];
-            let count = g.count([oy, ox], &window);
+            let column = g.window(1, ox);
+            let offset =
+                |map: &Pixels, [y, x]: [usize; 2]| y.wrapping_mul(map.row as usize).wrapping_add(x.wrapping_mul(map.pixel as usize));
+            let pixel = Pixel {
+                x: x.wrapping_add(offset(&g.input, [row.first, column.first])),
+                y: y.wrapping_add(offset(&g.output, [oy, ox])),
+                taps: [row.taps, column.taps],
+                steps: [g.dilations[0] as usize * g.input.row as usize, g.dilations[1] as usize * g.input.pixel as usize],
+                count: (row.count * column.count) as f32,
+            };
             let mut c = 0;
             // SAFETY: the channels exist.
             unsafe {
-                if g.input.channel == 1 && g.output.channel == 1 {
-                    while c + Sixteen::LANES <= channels {
-                        pixel::<MAX, Sixteen>(g, [oy, ox, c], &window, count, x, y);
-                        c += Sixteen::LANES;
-                    }
-                    while c + Eight::LANES <= channels {
-                        pixel::<MAX, Eight>(g, [oy, ox, c], &window, count, x, y);
-                        c += Eight::LANES;
-                    }
-                    while c + Four::LANES <= channels {
-                        pixel::<MAX, Four>(g, [oy, ox, c], &window, count, x, y);
-                        c += Four::LANES;
-                    }
+                if dense {
+                    c = pixel.channels::<MAX, Sixteen, 4>(c, channels);
+                    c = pixel.channels::<MAX, Sixteen, 1>(c, channels);
+                    c = pixel.channels::<MAX, Eight, 1>(c, channels);
+                    c = pixel.channels::<MAX, Four, 1>(c, channels);
                 }
                 while c < channels {
-                    pixel::<MAX, f32>(g, [oy, ox, c], &window, count, x, y);
+                    pixel.compute::<MAX, f32, 1>(c * g.input.channel as usize, c * g.output.channel as usize);
                     c += 1;
                 }
             }
@@ -139,42 +133,61 @@ unsafe fn leaf<const MAX: bool>(g: &Pool2d, rows: Range<usize>, x: *const f32, y
     }
 }
 
-/// The channels of a vector, in one pixel; with more lanes than one they are adjacent.
-///
-/// # Safety
-/// As [`leaf`]; channels from `c` on exist for every lane, and the window lies inside the input.
-#[inline(always)]
-unsafe fn pixel<const MAX: bool, V: Vector>(
-    g: &Pool2d,
-    [oy, ox, c]: [usize; 3],
-    window: &[[usize; 3]; 2],
-    count: f32,
+/// An output pixel with its window.
+struct Pixel {
+    /// The first tap.
     x: *const f32,
     y: *mut f32,
-) {
-    let [[row_begin, row_end, iy], [column_begin, column_end, ix]] = *window;
-    let map = &g.input;
-    let empty = row_begin == row_end || column_begin == column_end;
-    // SAFETY: the taps lie inside the input, and without one nothing is read.
-    unsafe {
-        let x = x.wrapping_add(iy.wrapping_mul(map.row as usize).wrapping_add(ix.wrapping_mul(map.pixel as usize)));
-        let x = x.wrapping_add(c * map.channel as usize);
-        let mut result = match MAX {
-            true if empty => V::splat(f32::NEG_INFINITY),
-            true => V::load(x),
-            false => V::splat(0.0),
-        };
-        for ky in 0..row_end - row_begin {
-            for kx in 0..column_end - column_begin {
-                let step = ky * g.dilations[0] as usize * map.row as usize + kx * g.dilations[1] as usize * map.pixel as usize;
-                let values = V::load(x.add(step));
-                result = if MAX { result.max(values) } else { result.add(values) };
+    /// Rows and columns of taps on the map.
+    taps: [usize; 2],
+    /// Distances between them.
+    steps: [usize; 2],
+    /// What an average is divided by.
+    count: f32,
+}
+
+impl Pixel {
+    /// Adjacent channels from `c` on, `B` vectors at a time as far as that goes; gives the first that is left.
+    ///
+    /// # Safety
+    /// As [`Pool2d::run`]; the pixel has `channels` channels.
+    #[inline(always)]
+    unsafe fn channels<const MAX: bool, V: Vector, const B: usize>(&self, mut c: usize, channels: usize) -> usize {
+        while c + B * V::LANES <= channels {
+            // SAFETY: the channels exist.
+            unsafe { self.compute::<MAX, V, B>(c, c) };
+            c += B * V::LANES;
+        }
+        c
+    }
+
+    /// `B` vectors of channels, `x` elements behind the input's first and `y` behind the output's.
+    ///
+    /// # Safety
+    /// As [`Pool2d::run`]; the channels exist, and the window lies on the map.
+    #[inline(always)]
+    unsafe fn compute<const MAX: bool, V: Vector, const B: usize>(&self, x: usize, y: usize) {
+        let empty = self.taps[0] == 0 || self.taps[1] == 0;
+        let x = self.x.wrapping_add(x);
+        // SAFETY: the taps lie on the map, and without one nothing is read.
+        unsafe {
+            let mut result: [V; B] = match MAX {
+                true if empty => [V::splat(f32::NEG_INFINITY); B],
+                true => load(x),
+                false => [V::splat(0.0); B],
+            };
+            for ky in 0..self.taps[0] {
+                for kx in 0..self.taps[1] {
+                    let values: [V; B] = load(x.add(ky * self.steps[0] + kx * self.steps[1]));
+                    for b in 0..B {
+                        result[b] = if MAX { result[b].max(values[b]) } else { result[b].add(values[b]) };
+                    }
+                }
+            }
+            for b in 0..B {
+                let value = if MAX { result[b] } else { result[b].divide(V::splat(self.count)) };
+                value.store(self.y.add(y + b * V::LANES));
             }
         }
-        if !MAX {
-            result = result.divide(V::splat(count));
-        }
-        let map = &g.output;
-        result.store(y.add(oy * map.row as usize + ox * map.pixel as usize + c * map.channel as usize));
     }
 }

@@ -29,10 +29,8 @@ pub struct Taps {
     pub channel: usize,
     /// Distance in the input between taps, along rows and columns.
     pub steps: [usize; 2],
-    /// Distance in the weights between rows of taps; between channels it is `lanes`.
+    /// Distance in the weights between rows of taps; between channels it is the `N` of the block.
     pub row: usize,
-    /// Weights of a channel.
-    pub lanes: usize,
 }
 
 pub(crate) mod sealed {
@@ -53,14 +51,19 @@ pub(crate) mod sealed {
         type Prepared;
 
         /// The sums of tiles whose bias and weights stand at `bias` and `w`.
-        fn prepare<V: Vector, const B: usize, const DENSE: bool>(bias: *const f32, w: *const f32, taps: Taps) -> Self::Prepared;
+        fn prepare<V: Vector, const B: usize, const N: usize, const DENSE: bool>(
+            bias: *const f32,
+            w: *const f32,
+            taps: Taps,
+        ) -> Self::Prepared;
 
-        /// `T` pixels by `B` vectors: the bias and every product of the taps, in the order (ky, kx, ci).
+        /// `T` pixels by `B` vectors, a strip of a block of `N` channels: the bias and every product of the taps, in the order
+        /// (ky, kx, ci).
         ///
         /// # Safety
         /// The bias is readable for `B` vectors; each pointer of `x` for every channel of every tap, which are adjacent where
         /// `DENSE`; the weights for the taps.
-        unsafe fn sums<V: Vector, const T: usize, const B: usize, const DENSE: bool>(
+        unsafe fn sums<V: Vector, const T: usize, const B: usize, const N: usize, const DENSE: bool>(
             prepared: &Self::Prepared,
             x: [*const f32; T],
         ) -> [[V; B]; T];
@@ -82,7 +85,7 @@ macro_rules! by_vectors {
             type Prepared = crate::lanes::arithmetic::Prepared;
 
             #[inline(always)]
-            fn prepare<V: crate::lanes::Vector, const B: usize, const DENSE: bool>(
+            fn prepare<V: crate::lanes::Vector, const B: usize, const N: usize, const DENSE: bool>(
                 bias: *const f32,
                 w: *const f32,
                 taps: crate::lanes::arithmetic::Taps,
@@ -91,12 +94,12 @@ macro_rules! by_vectors {
             }
 
             #[inline(always)]
-            unsafe fn sums<V: crate::lanes::Vector, const T: usize, const B: usize, const DENSE: bool>(
+            unsafe fn sums<V: crate::lanes::Vector, const T: usize, const B: usize, const N: usize, const DENSE: bool>(
                 prepared: &Self::Prepared,
                 x: [*const f32; T],
             ) -> [[V; B]; T] {
                 // SAFETY: the caller's contract.
-                unsafe { crate::lanes::arithmetic::sums::<Self, V, T, B, DENSE>(prepared, x) }
+                unsafe { crate::lanes::arithmetic::sums::<Self, V, T, B, N, DENSE>(prepared, x) }
             }
         }
     };
@@ -118,7 +121,7 @@ pub struct Prepared {
 /// # Safety
 /// As there.
 #[inline(always)]
-pub(crate) unsafe fn sums<A: sealed::Sums, V: Vector, const T: usize, const B: usize, const DENSE: bool>(
+pub(crate) unsafe fn sums<A: sealed::Sums, V: Vector, const T: usize, const B: usize, const N: usize, const DENSE: bool>(
     Prepared { bias, w, taps }: &Prepared,
     x: [*const f32; T],
 ) -> [[V; B]; T] {
@@ -129,21 +132,22 @@ pub(crate) unsafe fn sums<A: sealed::Sums, V: Vector, const T: usize, const B: u
         for ky in 0..taps.count[0] {
             for kx in 0..taps.count[1] {
                 let x = x.map(|x| x.wrapping_add(ky * taps.steps[0] + kx * taps.steps[1]));
-                let w = w.wrapping_add(ky * taps.row + kx * taps.depth * taps.lanes);
+                let w = w.wrapping_add(ky * taps.row + kx * taps.depth * N);
                 let mut ci = 0;
                 if DENSE && V::GROUP > 1 {
+                    let mut x = x;
                     while ci + V::GROUP <= taps.depth {
-                        let group = x.map(|x| V::load_group(x.add(ci)));
-                        add_products::<A, 0, _, _, _>(&mut sums, &group, w.add(ci * taps.lanes));
-                        add_products::<A, 1, _, _, _>(&mut sums, &group, w.add((ci + 1) * taps.lanes));
-                        add_products::<A, 2, _, _, _>(&mut sums, &group, w.add((ci + 2) * taps.lanes));
-                        add_products::<A, 3, _, _, _>(&mut sums, &group, w.add((ci + 3) * taps.lanes));
+                        let group = x.each_mut().map(|x| V::next_group(x));
+                        add_products::<A, 0, _, _, _>(&mut sums, &group, w.add(ci * N));
+                        add_products::<A, 1, _, _, _>(&mut sums, &group, w.add((ci + 1) * N));
+                        add_products::<A, 2, _, _, _>(&mut sums, &group, w.add((ci + 2) * N));
+                        add_products::<A, 3, _, _, _>(&mut sums, &group, w.add((ci + 3) * N));
                         ci += V::GROUP;
                     }
                 }
                 let channel = if DENSE { 1 } else { taps.channel };
                 while ci < taps.depth {
-                    let weights: [V; B] = load(w.add(ci * taps.lanes));
+                    let weights: [V; B] = load(w.add(ci * N));
                     for t in 0..T {
                         let x = V::splat(*x[t].add(ci * channel));
                         for b in 0..B {

@@ -36,9 +36,11 @@ pub trait Vector: Copy {
     /// `LANES` values are writable.
     unsafe fn store(self, to: *mut f32);
 
+    /// The next `GROUP` values; the pointer moves past them.
+    ///
     /// # Safety
     /// `GROUP` values are readable.
-    unsafe fn load_group(from: *const f32) -> Self::Group;
+    unsafe fn next_group(from: &mut *const f32) -> Self::Group;
 
     /// The sum, lane by lane.
     fn add(self, other: Self) -> Self;
@@ -165,7 +167,7 @@ mod tests {
             same_bits(va.multiply_add::<false>(vb, vc), |n| a[n] + b[n] * c[n]);
             same_bits(va.multiply_add::<true>(vb, vc), |n| fused(a[n], b[n], c[n]));
             // SAFETY: no group has more values.
-            let group = unsafe { V::load_group(b.as_ptr()) };
+            let group = unsafe { V::next_group(&mut b.as_ptr()) };
             same_bits(va.multiply_add_nth::<false, 0>(group, vc), |n| a[n] + b[0] * c[n]);
             same_bits(va.multiply_add_nth::<true, 0>(group, vc), |n| fused(a[n], b[0], c[n]));
             if V::GROUP == 4 {

@@ -4,6 +4,7 @@ use core::arch::aarch64::{
     float32x4_t, vaddq_f32, vbslq_f32, vcgtq_f32, vcltzq_f32, vdivq_f32, vdupq_n_f32, vfmaq_f32, vfmaq_laneq_f32, vld1q_f32, vmulq_f32,
     vmulq_laneq_f32, vst1q_f32,
 };
+use core::arch::asm;
 
 use super::Vector;
 
@@ -34,9 +35,13 @@ impl Vector for Neon {
     }
 
     #[inline(always)]
-    unsafe fn load_group(from: *const f32) -> Self {
-        // SAFETY: the caller's contract.
-        unsafe { Neon::load(from) }
+    unsafe fn next_group(from: &mut *const f32) -> Self {
+        let group: float32x4_t;
+        // SAFETY: the caller's contract. By assembly, since the compiler moves the pointers of many pixels by an addition each.
+        unsafe {
+            asm!("ldr {0:q}, [{1}], #16", out(vreg) group, inout(reg) *from, options(readonly, nostack, preserves_flags));
+        }
+        Neon(group)
     }
 
     #[inline(always)]

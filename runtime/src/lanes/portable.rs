@@ -58,9 +58,11 @@ impl Vector for f32 {
     }
 
     #[inline(always)]
-    unsafe fn load_group(from: *const f32) -> Self {
+    unsafe fn next_group(from: &mut *const f32) -> Self {
         // SAFETY: the caller's contract.
-        unsafe { *from }
+        let value = unsafe { **from };
+        *from = from.wrapping_add(1);
+        value
     }
 
     #[inline(always)]
@@ -130,9 +132,9 @@ impl Vector for Quad {
     }
 
     #[inline(always)]
-    unsafe fn load_group(from: *const f32) -> Self {
+    unsafe fn next_group(from: &mut *const f32) -> Self {
         // SAFETY: the caller's contract.
-        Quad::splat(unsafe { *from })
+        Quad::splat(unsafe { f32::next_group(from) })
     }
 
     #[inline(always)]

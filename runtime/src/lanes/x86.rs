@@ -33,9 +33,11 @@ macro_rules! vector {
             }
 
             #[inline(always)]
-            unsafe fn load_group(from: *const f32) -> Self {
+            unsafe fn next_group(from: &mut *const f32) -> Self {
                 // SAFETY: the caller's contract.
-                $name::splat(unsafe { *from })
+                let value = unsafe { **from };
+                *from = from.wrapping_add(1);
+                $name::splat(value)
             }
 
             #[inline(always)]

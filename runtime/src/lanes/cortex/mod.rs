@@ -42,18 +42,22 @@ macro_rules! unit {
                 }
 
                 #[inline(always)]
-                fn prepare<V: Vector, const B: usize, const DENSE: bool>(bias: *const f32, w: *const f32, taps: Taps) -> window::Prepared {
-                    window::Prepared::new::<DENSE>(bias, w, taps)
+                fn prepare<V: Vector, const B: usize, const N: usize, const DENSE: bool>(
+                    bias: *const f32,
+                    w: *const f32,
+                    taps: Taps,
+                ) -> window::Prepared {
+                    window::Prepared::new::<N, DENSE>(bias, w, taps)
                 }
 
                 #[inline(always)]
-                unsafe fn sums<V: Vector, const T: usize, const B: usize, const DENSE: bool>(
+                unsafe fn sums<V: Vector, const T: usize, const B: usize, const N: usize, const DENSE: bool>(
                     prepared: &window::Prepared,
                     x: [*const f32; T],
                 ) -> [[V; B]; T] {
                     let leaf = if DENSE { leaves::dense::<0> } else { leaves::strided::<0> };
                     // SAFETY: the caller's contract; the leaf is the one for such channels.
-                    unsafe { prepared.sums::<Self, V, T, B, DENSE, PIXELS, CHANNELS>(x, leaf) }
+                    unsafe { prepared.sums::<Self, V, T, B, N, DENSE, PIXELS, CHANNELS>(x, leaf) }
                 }
 
                 #[inline(always)]

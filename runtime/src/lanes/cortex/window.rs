@@ -39,8 +39,8 @@ pub struct Prepared {
 
 impl Prepared {
     #[inline(always)]
-    pub(super) fn new<const DENSE: bool>(bias: *const f32, w: *const f32, taps: Taps) -> Self {
-        let Taps { count: [rows, mut columns], mut depth, channel, steps: [row, column], row: weights_row, lanes } = taps;
+    pub(super) fn new<const N: usize, const DENSE: bool>(bias: *const f32, w: *const f32, taps: Taps) -> Self {
+        let Taps { count: [rows, mut columns], mut depth, channel, steps: [row, column], row: weights_row } = taps;
         if DENSE && column == depth {
             // The taps of a row follow each other without a gap.
             (columns, depth) = (columns.min(1), columns * depth);
@@ -55,25 +55,34 @@ impl Prepared {
             ones: depth % 4,
             column: 4 * column.wrapping_sub(passed),
             row: (4 * row).wrapping_sub(4 * columns * column),
-            weights_row: 4 * weights_row.wrapping_sub(columns * depth * lanes),
+            weights_row: 4 * weights_row.wrapping_sub(columns * depth * N),
             channel: 4 * channel,
         };
         Prepared { window, other: arithmetic::Prepared { bias, w, taps } }
     }
 
-    /// [`Sums::sums`] of a tile of `P` pixels by `N` channels by the leaf; of other tiles by vectors.
+    /// [`Sums::sums`] of a tile of `P` pixels by `C` channels by the leaf; of other tiles by vectors.
     ///
     /// # Safety
     /// As there; the leaf is one for such tiles and for `DENSE`.
     #[inline(always)]
-    pub(super) unsafe fn sums<A: Sums, V: Vector, const T: usize, const B: usize, const DENSE: bool, const P: usize, const N: usize>(
+    pub(super) unsafe fn sums<
+        A: Sums,
+        V: Vector,
+        const T: usize,
+        const B: usize,
+        const N: usize,
+        const DENSE: bool,
+        const P: usize,
+        const C: usize,
+    >(
         &self,
         x: [*const f32; T],
         leaf: SumLeaf,
     ) -> [[V; B]; T] {
-        if T != P || B * V::LANES != N {
+        if T != P || B * V::LANES != C || N != C {
             // SAFETY: the caller's contract.
-            return unsafe { arithmetic::sums::<A, V, T, B, DENSE>(&self.other, x) };
+            return unsafe { arithmetic::sums::<A, V, T, B, N, DENSE>(&self.other, x) };
         }
         let mut sums = MaybeUninit::<[[V; B]; T]>::uninit();
         // SAFETY: the caller's contract: the window's pointers serve for all that the leaf reads. It writes every sum.

@@ -115,10 +115,9 @@ impl<A: Arithmetic, const T: usize, const N: usize> Conv2d<A, T, N> {
     #[inline(always)]
     fn interior(&self, axis: usize) -> Range<usize> {
         let extent = if axis == 0 { self.input.height } else { self.input.width } as usize;
-        // `extent` is none for a stride of zero; the compiler does not know.
-        let (pad, stride) = (self.pads[axis] as usize, (self.strides[axis] as usize).max(1));
+        let (pad, stride) = (self.pads[axis] as usize, self.strides[axis] as usize);
         let reach = (self.kernel[axis] as usize - 1) * self.dilations[axis] as usize;
-        pad.div_ceil(stride)..(extent + pad).saturating_sub(reach).div_ceil(stride)
+        div_ceil(pad, stride)..div_ceil((extent + pad).saturating_sub(reach), stride)
     }
 
     /// A run that begins at `begin` and ends before `limit`, along rows (axis 0) or columns (axis 1).
@@ -128,7 +127,8 @@ impl<A: Arithmetic, const T: usize, const N: usize> Conv2d<A, T, N> {
             return Run { begin, end: limit.min(interior.end), taps: Inside { begin: 0, end: self.kernel[axis] as usize } };
         }
         let extent = if axis == 0 { self.input.height } else { self.input.width };
-        let taps = |at| taps_inside(self.kernel[axis], self.strides[axis], self.dilations[axis], self.pads[axis], extent, at);
+        let (kernel, stride, dilation, pad) = (self.kernel[axis], self.strides[axis], self.dilations[axis], self.pads[axis]);
+        let taps = |at| taps_inside(kernel, stride, dilation, pad, extent, at);
         let first = taps(begin);
         let mut end = begin + 1;
         while end < limit && taps(end) == first {
@@ -156,7 +156,7 @@ impl<A: Arithmetic, const T: usize, const N: usize> Conv2d<A, T, N> {
     /// Work of one block of channels under tiles of `pixels` pixels: the number of tiles, and the sum of their taps.
     pub fn tiles(&self, pixels: usize) -> [u64; 2] {
         let mut total = [0, 0];
-        let interior = [0, 1].map(|axis| self.interior(axis));
+        let interior = [self.interior(0), self.interior(1)];
         for_each_band(self.band, [0..self.output.height as usize, 0..self.output.width as usize], |piece| {
             self.for_each_rectangle(&interior, piece, |rows, columns| {
                 let tiles = cut(pixels, rows.end - rows.begin, columns.end - columns.begin).1 as u64;
@@ -173,7 +173,7 @@ impl<A: Arithmetic, const T: usize, const N: usize> Conv2d<A, T, N> {
 #[inline(never)]
 unsafe fn leaf<A: Arithmetic, const T: usize, const N: usize, const DENSE: bool>(g: &Conv2d<A, T, N>, rows: Range<usize>, at: Operands) {
     let block_len = N + (g.kernel[0] as usize) * (g.kernel[1] as usize) * (g.depth as usize) * N;
-    let interior = [0, 1].map(|axis| g.interior(axis));
+    let interior = [g.interior(0), g.interior(1)];
     for_each_band(g.band, [rows, 0..g.output.width as usize], |[rows, columns]| {
         let mut w = at.w;
         for group in 0..g.group as usize {
@@ -224,6 +224,13 @@ struct Block {
     valid: usize,
 }
 
+/// The quotient rounded up; zero for a divisor of zero, which no geometry with an extent has.
+#[inline(always)]
+#[allow(clippy::manual_div_ceil, clippy::manual_checked_ops, reason = "the standard functions are not inlined at opt-level z, and panic")]
+fn div_ceil(a: usize, b: usize) -> usize {
+    if b == 0 { 0 } else { (a + b - 1) / b }
+}
+
 /// How a rectangle of pixels is cut into tiles.
 #[derive(Clone, Copy, PartialEq)]
 enum Cut {
@@ -238,8 +245,8 @@ enum Cut {
 /// The way that fills tiles of `pixels` pixels best, and how many they are.
 #[inline(always)]
 fn cut(pixels: usize, height: usize, width: usize) -> (Cut, usize) {
-    let tiles = |lines: usize, length: usize| if length < pixels { usize::MAX } else { lines * length.div_ceil(pixels) };
-    let (across, down, through) = (tiles(height, width), tiles(width, height), (height * width).div_ceil(pixels));
+    let tiles = |lines: usize, length: usize| if length < pixels { usize::MAX } else { lines * div_ceil(length, pixels) };
+    let (across, down, through) = (tiles(height, width), tiles(width, height), div_ceil(height * width, pixels));
     let best = across.min(down);
     // Pixels in a line are cheaper to address, by about an eighth.
     if through < best - best / 8 {
@@ -336,10 +343,10 @@ unsafe fn tiles<A: Arithmetic, V: Vector, const T: usize, const N: usize, const 
     let sums = A::prepare::<V, B, N, DENSE>(block.w.wrapping_add(strip.lane), w, taps);
     let filter = block.filter + strip.lane;
     let residual = g.residual.as_ref();
-    let step = |axis: usize| {
-        let of = |map: &Pixels| if axis == 0 { map.row as usize } else { map.pixel as usize };
-        Step { x: g.strides[axis] as usize * of(input), y: of(output), r: residual.map_or(0, of) }
-    };
+    let down =
+        Step { x: g.strides[0] as usize * input.row as usize, y: output.row as usize, r: residual.map_or(0, |map| map.row as usize) };
+    let right =
+        Step { x: g.strides[1] as usize * input.pixel as usize, y: output.pixel as usize, r: residual.map_or(0, |map| map.pixel as usize) };
     let origin = Pixel {
         x: at.x.wrapping_add(x),
         y: at.y.wrapping_add(filter * output.channel as usize),
@@ -352,16 +359,15 @@ unsafe fn tiles<A: Arithmetic, V: Vector, const T: usize, const N: usize, const 
     };
     let (cut, count) = cut(T, rows.end - rows.begin, columns.end - columns.begin);
     if cut == Cut::Through {
-        let (down, across) = (step(0), step(1));
         let [mut row, mut column] = [rows.begin, columns.begin];
-        let mut line = origin.after(row, down).after(column, across);
+        let mut line = origin.after(row, down).after(column, right);
         let mut next = line;
         for _ in 0..count {
             tile(core::array::from_fn(|_| {
                 let pixel = next;
                 column += 1;
                 if column < columns.end {
-                    next = next.after(1, across);
+                    next = next.after(1, right);
                 } else if row + 1 < rows.end {
                     (row, column) = (row + 1, columns.begin);
                     line = line.after(1, down);
@@ -372,9 +378,7 @@ unsafe fn tiles<A: Arithmetic, V: Vector, const T: usize, const N: usize, const 
         }
         return;
     }
-    let axis = if cut == Cut::Across { 1 } else { 0 };
-    let (along, across) = (step(axis), step(1 - axis));
-    let (run, lines) = if cut == Cut::Across { (columns, rows) } else { (rows, columns) };
+    let (run, lines, along, across) = if cut == Cut::Across { (columns, rows, right, down) } else { (rows, columns, down, right) };
     for line in lines.begin..lines.end {
         let line = origin.after(line, across);
         let mut next = run.begin;

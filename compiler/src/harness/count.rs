@@ -25,7 +25,7 @@ pub struct Counts {
 /// Runs a measured program on `inputs` and counts.
 pub fn count(project: &Project, program: &Path, inputs: &[Tensor], limit: Duration) -> Result<Counts, HarnessError> {
     build_plugin(&project.folder)?;
-    // The program runs in a folder of the project. A comma in a path would end the option.
+    // Names as seen from the folder where the program runs: a comma in a path would end the option.
     let option = format!("../count.so,region={REGION},caller={CALLER},out=counts.txt");
     let result = start(project, command(project, program, &["-plugin", &option]), inputs, limit).map_err(without_plugins)?;
     let path = project.run_folder().join("counts.txt");
@@ -39,10 +39,9 @@ pub fn count(project: &Project, program: &Path, inputs: &[Tensor], limit: Durati
 fn build_plugin(folder: &Path) -> Result<(), HarnessError> {
     let source = folder.join("count.c");
     fs::write(&source, include_str!("count.c")).map_err(|error| HarnessError::io(&source, error))?;
-    let compiler = std::env::var("CC").unwrap_or_else(|_| "cc".to_owned());
-    let mut cc = Command::new(&compiler);
+    let mut cc = Command::new("cc");
     cc.args(["-O2", "-shared", "-fPIC", "-o", "count.so", "count.c"]).current_dir(folder);
-    let output = cc.output().map_err(|error| not_started(&compiler, error))?;
+    let output = cc.output().map_err(|error| not_started("cc", error))?;
     let log = || HarnessError::Build(String::from_utf8_lossy(&output.stderr).trim_end().to_owned());
     output.status.success().then_some(()).ok_or_else(log)
 }

@@ -63,7 +63,7 @@ fn measure(
     Ok(match machine.seat {
         Seat::Host => {
             let _progress = Progress::start(output, format!("timing on {}", machine.describe()));
-            Profile::Times(harness::time(project, program, &inputs, duration, limit)?)
+            Profile::Times(harness::time(project, program, &inputs, duration, limit + duration)?)
         }
         Seat::QemuUser(_) | Seat::Board(_) => {
             let _progress = Progress::start(output, format!("counting on {}", machine.describe()));

@@ -104,14 +104,14 @@ impl Profile {
         let (run, macs) = (self.run(), macs(report.macs));
         match (self, &self.efficiency(report.macs, run)[..]) {
             (Profile::Times(times), [rate, share]) => format!(
-                "{:.3} ms a run, {macs}, {rate} GFLOP/s: {share} of the {:.1} that the core reaches in f32\n\
+                "{:.3} ms a run of {macs}: {rate} GFLOP/s, {share} of the {:.1} that the core reaches in f32\n\
                  the least times of {} rounds on {machine}",
                 run / 1e6,
                 times.roof,
                 times.rounds,
             ),
             (_, efficiency) => {
-                format!("{run} instructions a run, {macs}, {} a MAC\ninstructions, not time: counted on {machine}", efficiency.concat())
+                format!("{run} instructions a run of {macs}: {} a MAC\ninstructions, not time: counted on {machine}", efficiency.concat())
             }
         }
     }

@@ -6,7 +6,7 @@
 
 use std::fmt::Write as _;
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use peleec::harness::{self, HarnessError, Machine, OptLevel, Project};
@@ -70,16 +70,16 @@ fn skip(target: Target, why: &str) {
     _ = writeln!(std::io::stderr(), "SKIPPED LANE instructions on {target}: {why}");
 }
 
-fn compare(target: Target, networks: &[&str], path: &PathBuf, updating: bool) -> Result<(), HarnessError> {
+fn compare(target: Target, networks: &[&str], path: &Path, updating: bool) -> Result<(), HarnessError> {
     let machine = harness::machine(target)?;
-    let origin = format!("{}, {}", machine.describe(), harness::rustc_version()?);
+    let rustc = harness::rustc_version()?;
     let stored = std::fs::read_to_string(path).unwrap_or_default();
-    let stored_origin = stored.lines().next().unwrap_or_default();
-    if !updating && !stored.is_empty() && stored_origin != origin {
-        skip(target, &format!("its figures are of {stored_origin}, and this is {origin}"));
+    let stored_rustc = stored.lines().next().unwrap_or_default();
+    if !updating && !stored.is_empty() && stored_rustc != rustc {
+        skip(target, &format!("its figures are of {stored_rustc}, and this is {rustc}"));
         return Ok(());
     }
-    let found = format!("{origin}\n{}", figures(&machine, networks)?);
+    let found = format!("{rustc}\n{}", figures(&machine, networks)?);
     if updating {
         std::fs::write(path, found).expect("the figures can be written");
     } else {

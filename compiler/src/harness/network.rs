@@ -5,6 +5,7 @@ use quote::{format_ident, quote};
 
 use super::HarnessError;
 use super::machine::{Machine, Seat};
+use super::project::text;
 use crate::emit::module::{Call, calls};
 use crate::{Compilation, File, Report};
 
@@ -17,7 +18,7 @@ pub(crate) const CALLER: &str = "peleec_call_regions";
 pub(crate) fn once(report: &Report, machine: &Machine) -> Vec<File> {
     let body = "    peleec_runtime::Model::run_slices(model, inputs, outputs).map_err(|_| 3)\n";
     let module = format!("#[path = \"generated/{}.rs\"]\nmod module;\n", report.name);
-    vec![File::text("src/network.rs", network(report, machine, &module, body))]
+    vec![text("src/network.rs", network(report, machine, &module, body))]
 }
 
 /// A network that is run whole and layer by layer, with what measures that.
@@ -30,19 +31,19 @@ pub(crate) fn layer_by_layer(compilation: &Compilation, machine: &Machine) -> Re
          for (to, from) in to.iter_mut().zip(from) {{\n            *to = *from;\n        }}\n    }}\n    Ok(())\n"
     );
     let module = module(&report, &calls(&compilation.layers)).map_err(|error| HarnessError::Build(error.to_string()))?;
-    let mut files = vec![File::text("src/network/module.rs", module)];
+    let mut files = vec![text("src/network/module.rs", module)];
     let modules = match machine.seat {
         Seat::Host => {
-            files.push(File::text("src/network/measure.rs", include_str!("image/time.rs")));
-            files.push(File::text("src/network/roof.rs", include_str!("image/roof.rs")));
+            files.push(text("src/network/measure.rs", include_str!("image/time.rs")));
+            files.push(text("src/network/roof.rs", include_str!("image/roof.rs")));
             "mod measure;\nmod module;\nmod roof;\n"
         }
         Seat::QemuUser(_) | Seat::Board(_) => {
-            files.push(File::text("src/network/measure.rs", include_str!("image/count.rs")));
+            files.push(text("src/network/measure.rs", include_str!("image/count.rs")));
             "mod measure;\nmod module;\n"
         }
     };
-    files.push(File::text("src/network.rs", network(&report, machine, modules, &body)));
+    files.push(text("src/network.rs", network(&report, machine, modules, &body)));
     Ok(files)
 }
 
@@ -94,10 +95,11 @@ fn module(report: &Report, calls: &[Call]) -> Result<String, syn::Error> {
 fn region(name: &str, method: &str, inputs: &[usize]) -> TokenStream {
     let (name, method) = (format_ident!("{REGION}{name}"), format_ident!("{method}"));
     let arguments = inputs.iter().map(|&index| Literal::usize_unsuffixed(index));
+    let pattern = if inputs.is_empty() { quote!(_) } else { quote!(inputs) };
     quote! {
         #[inline(never)]
         #[unsafe(no_mangle)]
-        fn #name(model: &mut Model, inputs: &Inputs<'_>) {
+        fn #name(model: &mut Model, #pattern: &Inputs<'_>) {
             model.#method(#(inputs.#arguments),*);
         }
     }

@@ -83,10 +83,10 @@ impl Project {
         let name = format!("{}-{}", report.name.replace('_', "-"), machine.target);
         let mut all = network;
         all.extend(program(machine));
-        all.push(File::text("Cargo.toml", manifest(&name, opt_level, matches!(machine.seat, Seat::Board(_)))));
-        all.push(File::text(".cargo/config.toml", configuration(machine, &build::triple(machine)?)));
+        all.push(text("Cargo.toml", manifest(&name, opt_level, matches!(machine.seat, Seat::Board(_)))));
+        all.push(text(".cargo/config.toml", configuration(machine, &build::triple(machine)?)));
         if let Seat::Board(board) = machine.seat {
-            all.push(File::text("memory.x", memory(&report, &board)?));
+            all.push(text("memory.x", memory(&report, &board)?));
         }
         let module = compilation.files().map_err(|error| HarnessError::Build(error.to_string()))?;
         all.extend(module.into_iter().map(|file| File { name: format!("src/generated/{}", file.name), ..file }));
@@ -102,14 +102,19 @@ impl Project {
     }
 }
 
+/// A file of text.
+pub(crate) fn text(name: &str, contents: impl Into<String>) -> File {
+    File { name: name.to_owned(), bytes: contents.into().into_bytes() }
+}
+
 fn program(machine: &Machine) -> Vec<File> {
     match machine.seat {
-        Seat::Host | Seat::QemuUser(_) => vec![File::text("src/main.rs", include_str!("image/host.rs"))],
+        Seat::Host | Seat::QemuUser(_) => vec![text("src/main.rs", include_str!("image/host.rs"))],
         Seat::Board(_) => vec![
-            File::text("src/main.rs", include_str!("image/board.rs")),
-            File::text("src/semihosting.rs", include_str!("image/semihosting.rs")),
-            File::text("src/start.rs", include_str!("image/start.rs")),
-            File::text("link.x", include_str!("image/link.x")),
+            text("src/main.rs", include_str!("image/board.rs")),
+            text("src/semihosting.rs", include_str!("image/semihosting.rs")),
+            text("src/start.rs", include_str!("image/start.rs")),
+            text("link.x", include_str!("image/link.x")),
         ],
     }
 }

@@ -105,9 +105,10 @@ impl Profile {
         match (self, &self.efficiency(report.macs, run)[..]) {
             (Profile::Times(times), [rate, share]) => format!(
                 "{:.3} ms a run of {macs}: {rate} GFLOP/s, {share} of the {:.1} that the core reaches in f32\n\
-                 the least times of {} rounds on {machine}",
+                 {:.3} ms the layers one by one; the least times of {} rounds on {machine}",
                 run / 1e6,
                 times.roof,
+                self.layers().iter().sum::<f64>() / 1e6,
                 times.rounds,
             ),
             (_, efficiency) => {

@@ -56,7 +56,7 @@ impl Profile {
         let layers = report.layers.iter().zip(self.layers()).map(|(layer, cost)| {
             let mut entry =
                 json!({ "name": layer.name, "op": layer.op, "kernel": layer.kernel, "output": layer.output, "macs": layer.macs });
-            entry["share"] = (cost / sum).into();
+            entry["share"] = share(cost, sum).into();
             match self {
                 Profile::Times(times) => {
                     entry["ns"] = (cost as u64).into();
@@ -122,6 +122,11 @@ fn nanos(time: Duration) -> f64 {
     time.as_nanos() as f64
 }
 
+/// A part of a whole, which a clock may have found too short to see.
+fn share(part: f64, whole: f64) -> f64 {
+    if whole > 0.0 { part / whole } else { 0.0 }
+}
+
 /// Floating-point operations in a nanosecond; none where nothing is multiplied.
 fn rate(macs: u64, nanos: f64) -> Option<f64> {
     (macs > 0 && nanos > 0.0).then(|| 2.0 * macs as f64 / nanos)
@@ -143,7 +148,7 @@ pub(super) fn render(profile: &Profile, report: &Report, order: Order, machine: 
     let most = layers.iter().map(|(_, cost)| *cost).fold(0.0, f64::max);
     for (layer, cost) in layers {
         let mut row = vec![layer.name.clone(), layer.kernel.clone(), layer.macs.to_string(), profile.cost(cost)];
-        row.extend([format!("{:.1} %", 100.0 * cost / sum), bar(cost / most)]);
+        row.extend([format!("{:.1} %", 100.0 * share(cost, sum)), bar(share(cost, most))]);
         row.extend(profile.efficiency(layer.macs, cost));
         table.add_row(row);
     }
@@ -170,6 +175,11 @@ mod tests {
     fn bars_end_in_eighths() {
         assert_eq!((bar(0.0), bar(1.0 / 128.0), bar(9.0 / 128.0)), (String::new(), "▏".to_owned(), "█▏".to_owned()));
         assert_eq!(bar(1.0).chars().count(), 16);
+    }
+
+    #[test]
+    fn what_takes_no_time_has_no_share() {
+        assert_eq!((share(0.0, 0.0), share(1.0, 4.0)), (0.0, 0.25));
     }
 
     #[test]

@@ -179,13 +179,46 @@ fn zoo_writes_a_file_that_compiles() {
     assert_eq!(peleec(folder.path(), &["check", "small.onnx"]).status.code(), Some(0));
 }
 
-/// Verifies for a Cortex-M4F in a world where `variable` is `value`.
-#[cfg(unix)]
-fn verify_without(variable: &str, value: &Path) -> (Option<i32>, String) {
+#[test]
+fn bench_times_every_layer_on_this_computer() {
     let model = models().join("peleenet-folded-13/model.onnx");
-    let mut command = Command::new(env!("CARGO_BIN_EXE_peleec"));
-    command.arg("verify").arg(model).args(["--target", "cortex-m4f"]).env(variable, value);
-    let output = command.output().expect("peleec starts");
+    let output = peleec(folder().path(), &["bench", model.to_str().unwrap(), "--seconds", "0", "--format", "json"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let document: serde_json::Value = serde_json::from_slice(&output.stdout).expect("one document");
+    let layers = document["layers"].as_array().expect("layers");
+    assert_eq!((document["schema"].as_u64(), document["rounds"].as_u64(), layers.len()), (Some(1), Some(5), 39));
+    assert!(document["run_ns"].as_u64() > Some(0) && document["roof_gflops"].as_f64() > Some(0.0), "{document}");
+    let shares: f64 = layers.iter().filter_map(|layer| layer["share"].as_f64()).sum();
+    assert!((shares - 1.0).abs() < 1e-9, "{shares}");
+    assert!(layers.iter().all(|layer| layer["ns"].is_u64() && layer.get("instructions").is_none()), "{document}");
+}
+
+#[test]
+fn bench_says_that_instructions_are_not_time() {
+    let folder = folder();
+    let model = models().join("peleenet-folded-13/model.onnx");
+    let arguments = ["bench", model.to_str().unwrap(), "--target", "cortex-m4f", "--order", "run", "--build-dir", "build"];
+    let output = peleec(folder.path(), &arguments);
+    if output.status.code() == Some(2) {
+        assert!(text(&output.stderr).contains(" install"), "{}", text(&output.stderr));
+        return;
+    }
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let said = text(&output.stdout);
+    let lines: Vec<_> = said.lines().collect();
+    assert_eq!(lines.len(), 1 + 39 + 2, "{said}");
+    assert!(lines[0].contains("instructions") && !lines[0].contains("time"), "{said}");
+    assert!(lines[1].contains("/body/stem/first/first.0/Conv") && lines[1].contains(" 69984 "), "{said}");
+    assert_eq!(lines[41], "instructions, not time: counted on cortex-m4f (qemu mps2-an386)");
+}
+
+/// Verifies or measures for a Cortex-M4F in a world with other `variables`.
+#[cfg(unix)]
+fn run_without(command: &str, variables: &[(&str, &Path)]) -> (Option<i32>, String) {
+    let model = models().join("peleenet-folded-13/model.onnx");
+    let mut process = Command::new(env!("CARGO_BIN_EXE_peleec"));
+    process.arg(command).arg(model).args(["--target", "cortex-m4f"]).envs(variables.iter().copied());
+    let output = process.output().expect("peleec starts");
     (output.status.code(), text(&output.stderr))
 }
 
@@ -197,11 +230,22 @@ fn what_is_not_installed_is_named_with_the_way_to_get_it() {
     let rustc = folder.path().join("rustc");
     std::fs::write(&rustc, "#!/bin/sh\necho /nowhere\n").unwrap();
     std::fs::set_permissions(&rustc, std::fs::Permissions::from_mode(0o755)).unwrap();
-    let (code, said) = verify_without("RUSTC", &rustc);
+    let (code, said) = run_without("verify", &[("RUSTC", &rustc)]);
     let platform = "error: Rust's standard library for thumbv7em-none-eabihf is not installed: rustup target add thumbv7em-none-eabihf\n";
     assert_eq!((code, said.as_str()), (Some(2), platform));
-    let (code, said) = verify_without("RUSTC", &folder.path().join("none"));
+    let (code, said) = run_without("verify", &[("RUSTC", &folder.path().join("none"))]);
     assert_eq!((code, said.as_str()), (Some(2), "error: rustc does not run: install Rust from https://rustup.rs\n"));
+}
+
+#[test]
+#[cfg(unix)]
+fn counting_needs_a_c_compiler() {
+    let sysroot = Command::new("rustc").args(["--print", "sysroot"]).output().expect("rustc runs").stdout;
+    let rustc = Path::new(text(&sysroot).trim()).join("bin/rustc");
+    let (code, said) = run_without("bench", &[("PATH", folder().path()), ("RUSTC", &rustc)]);
+    assert_eq!((code, said.lines().count()), (Some(2), 1), "{said}");
+    let missing = ["error: cc is not installed: ", "error: Rust's standard library for thumbv7em-none-eabihf is not installed: "];
+    assert!(missing.iter().any(|start| said.starts_with(start)), "{said}");
 }
 
 #[test]

@@ -73,7 +73,7 @@ mod tests {
 
     #[test]
     fn everything_is_found() {
-        assert_eq!((networks().len(), operator_cases().len()), (13, 177));
+        assert_eq!((networks().len(), operator_cases().len()), (15, 177));
         for model in networks().into_iter().chain(operator_cases()) {
             assert!(!model.data_sets.is_empty() && model.data_sets.iter().all(|set| !set.outputs.is_empty()), "{}", model.name);
         }

@@ -29,14 +29,8 @@ pub(super) fn method(layer: &Layer, name: &Ident, doc: &str, inputs: &[Input]) -
     }
 }
 
-/// The call of the layer's method.
-pub(super) fn call(layer: &Layer, name: &Ident, inputs: &[Input]) -> TokenStream {
-    let arguments = layer_inputs(layer).map(|index| &inputs[index].ident);
-    quote!(self.#name(#(#arguments),*);)
-}
-
 /// The graph inputs that the layer reads, each once.
-fn layer_inputs(layer: &Layer) -> impl Iterator<Item = usize> {
+pub(super) fn layer_inputs(layer: &Layer) -> impl Iterator<Item = usize> {
     let input = |region: &Region| match region.memory {
         Memory::Input(index) => Some(index),
         _ => None,

@@ -5,7 +5,7 @@
 pub mod files;
 mod geometry;
 mod layer;
-mod module;
+pub(crate) mod module;
 pub(crate) mod names;
 mod weights;
 

@@ -30,6 +30,11 @@ pub fn build(project: &Project) -> Result<(PathBuf, Option<Figures>), HarnessErr
     Ok((program, figures))
 }
 
+/// What the compiler says that it is, such as `rustc 1.95.0 (59807616e 2026-04-14)`.
+pub fn rustc_version() -> Result<String, HarnessError> {
+    ask_rustc(&["--version"])
+}
+
 /// Rust's name of the platform that the machine's code is for.
 pub(crate) fn triple(machine: &Machine) -> Result<String, HarnessError> {
     match machine.triple {

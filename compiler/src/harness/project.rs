@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::machine::{Board, Machine, Memory, Seat};
-use super::{HarnessError, build};
+use super::{HarnessError, build, network};
 use crate::emit::files;
 use crate::{Compilation, File, Report, Shape};
 
@@ -50,16 +50,39 @@ pub struct Project {
     pub name: String,
     /// Name and shape of every output.
     pub outputs: Vec<(String, Shape)>,
+    /// How many layers the network has.
+    pub layers: usize,
     /// RAM that the network owns, as the compilation says.
     pub arena_bytes: usize,
 }
 
 impl Project {
-    /// Writes the project into `folder`; a file that already has its bytes is left alone, so a second build of the same is quick.
+    /// Writes a project that runs the network once into `folder`.
+    ///
+    /// A file that already has its bytes is left alone, so a second build of the same is quick.
     pub fn write(compilation: &Compilation, machine: &Machine, opt_level: OptLevel, folder: &Path) -> Result<Self, HarnessError> {
+        let network = network::once(&compilation.report(), machine);
+        Project::around(network, compilation, machine, opt_level, folder)
+    }
+
+    /// Writes a project that runs the network whole and layer by layer, for [`time`](super::time()) or [`count`](super::count()).
+    pub fn write_measured(compilation: &Compilation, machine: &Machine, opt_level: OptLevel, folder: &Path) -> Result<Self, HarnessError> {
+        let network = network::layer_by_layer(compilation, machine)?;
+        Project::around(network, compilation, machine, opt_level, folder)
+    }
+
+    fn around(
+        network: Vec<File>,
+        compilation: &Compilation,
+        machine: &Machine,
+        opt_level: OptLevel,
+        folder: &Path,
+    ) -> Result<Self, HarnessError> {
+        let folder = std::path::absolute(folder).map_err(|error| HarnessError::io(folder, error))?;
         let report = compilation.report();
         let name = format!("{}-{}", report.name.replace('_', "-"), machine.target);
-        let mut all = program(&report, machine);
+        let mut all = network;
+        all.extend(program(machine));
         all.push(text("Cargo.toml", manifest(&name, opt_level, matches!(machine.seat, Seat::Board(_)))));
         all.push(text(".cargo/config.toml", configuration(machine, &build::triple(machine)?)));
         if let Seat::Board(board) = machine.seat {
@@ -68,9 +91,9 @@ impl Project {
         let module = compilation.files().map_err(|error| HarnessError::Build(error.to_string()))?;
         all.extend(module.into_iter().map(|file| File { name: format!("src/generated/{}", file.name), ..file }));
         all.extend(files::runtime());
-        files::write(folder, &all).map_err(|error| HarnessError::io(folder, error))?;
+        files::write(&folder, &all).map_err(|error| HarnessError::io(&folder, error))?;
         let outputs = report.outputs.into_iter().map(|output| (output.name, Shape(output.shape))).collect();
-        Ok(Project { folder: folder.to_owned(), machine: *machine, name, outputs, arena_bytes: report.arena_bytes })
+        Ok(Project { folder, machine: *machine, name, outputs, layers: report.layers.len(), arena_bytes: report.arena_bytes })
     }
 
     /// Where inputs and outputs of a run lie.
@@ -79,16 +102,15 @@ impl Project {
     }
 }
 
-fn text(name: &str, contents: impl Into<String>) -> File {
+/// A file of text.
+pub(crate) fn text(name: &str, contents: impl Into<String>) -> File {
     File { name: name.to_owned(), bytes: contents.into().into_bytes() }
 }
 
-fn program(report: &Report, machine: &Machine) -> Vec<File> {
-    let network = text("src/network.rs", network(report, machine));
+fn program(machine: &Machine) -> Vec<File> {
     match machine.seat {
-        Seat::Host | Seat::QemuUser(_) => vec![network, text("src/main.rs", include_str!("image/host.rs"))],
+        Seat::Host | Seat::QemuUser(_) => vec![text("src/main.rs", include_str!("image/host.rs"))],
         Seat::Board(_) => vec![
-            network,
             text("src/main.rs", include_str!("image/board.rs")),
             text("src/semihosting.rs", include_str!("image/semihosting.rs")),
             text("src/start.rs", include_str!("image/start.rs")),
@@ -125,46 +147,6 @@ fn configuration(machine: &Machine, triple: &str) -> String {
     // A table named for the platform does not do: cargo does not find one with a dot in its name. In `[build]`, a table of the user's
     // own configuration would displace these flags; here both count.
     format!("[build]\ntarget = \"{triple}\"\n\n[target.'cfg(all())']\n{runner}rustflags = {flags:?}\n")
-}
-
-/// The statics that the program runs the network on.
-fn network(report: &Report, machine: &Machine) -> String {
-    let lengths = |shapes: Vec<&Vec<usize>>| shapes.into_iter().map(|shape| shape.iter().product()).collect::<Vec<usize>>();
-    let inputs = lengths(report.inputs.iter().map(|input| &input.shape).collect());
-    let outputs = lengths(report.outputs.iter().map(|output| &output.shape).collect());
-    let has_fpu = matches!(machine.seat, Seat::Board(board) if board.has_fpu);
-    format!(
-        "//! The network, and the memory of its caller.\n\n\
-         use core::ffi::CStr;\n\n\
-         #[path = \"generated/{name}.rs\"]\npub(crate) mod {name};\n\n\
-         /// Whether the board's core has a floating-point unit.\n#[allow(dead_code, reason = \"programs of a host do not ask\")]\npub(crate) const HAS_FPU: bool = {has_fpu};\n\n\
-         #[unsafe(no_mangle)]\nstatic mut PELEEC_MODEL: {name}::Model = {name}::Model::new();\n\n\
-         /// The model with every byte of its memory 0xff: not-a-number wherever it reads what it has not written.\n///\n\
-         /// # Safety\n/// Called once, by the only thread.\n\
-         pub(crate) unsafe fn poisoned_model() -> &'static mut {name}::Model {{\n    \
-         let model = &raw mut PELEEC_MODEL;\n    \
-         // SAFETY: a model is an array of f32, to which any bytes are a value.\n    \
-         unsafe {{\n        model.cast::<u8>().write_bytes(0xff, size_of::<{name}::Model>());\n        &mut *model\n    }}\n}}\n\n\
-         {}\n{}",
-        buffers("input", &inputs),
-        buffers("output", &outputs),
-        name = report.name,
-    )
-}
-
-fn buffers(kind: &str, lengths: &[usize]) -> String {
-    let upper = kind.to_uppercase();
-    let each = |form: &dyn Fn(usize, usize) -> String| lengths.iter().enumerate().map(|(i, &len)| form(i, len)).collect::<Vec<_>>();
-    let statics = each(&|i, len| format!("static mut {upper}_{i}: [f32; {len}] = [0.0; {len}];\n")).concat();
-    let names = each(&|i, _| format!("c\"{kind}_{i}.bin\"")).join(", ");
-    let slices = each(&|i, _| format!("&mut *(&raw mut {upper}_{i})")).join(", ");
-    let count = lengths.len();
-    format!(
-        "{statics}pub(crate) const {upper}_FILES: [&CStr; {count}] = [{names}];\n\n\
-         /// # Safety\n/// Called once, by the only thread.\n\
-         pub(crate) unsafe fn {kind}s() -> [&'static mut [f32]; {count}] {{\n    \
-         // SAFETY: the caller has no other reference.\n    unsafe {{ [{slices}] }}\n}}\n"
-    )
 }
 
 /// The board's memories; weights and statics that the small ones cannot hold go to the large one.

@@ -26,6 +26,11 @@ pub struct Run {
 
 /// Runs `program` on `inputs`, at most for `limit`.
 pub fn run(project: &Project, program: &Path, inputs: &[Tensor], limit: Duration) -> Result<Run, HarnessError> {
+    start(project, command(project, program, &[]), inputs, limit).map(|(run, _)| run)
+}
+
+/// Runs `command` on `inputs`, and gives what it printed as well.
+pub(crate) fn start(project: &Project, command: Command, inputs: &[Tensor], limit: Duration) -> Result<(Run, String), HarnessError> {
     let folder = project.run_folder();
     fs::create_dir_all(&folder).map_err(|error| HarnessError::io(&folder, error))?;
     for (index, input) in inputs.iter().enumerate() {
@@ -35,13 +40,13 @@ pub fn run(project: &Project, program: &Path, inputs: &[Tensor], limit: Duration
         fs::write(&path, bytes).map_err(|error| HarnessError::io(&path, error))?;
     }
     let start = Instant::now();
-    let printed = finish(command(project, program), &folder, limit)?;
+    let printed = finish(command, &folder, limit)?;
     let wall = start.elapsed();
     let outputs = project.outputs.iter().enumerate();
     let outputs = outputs.map(|(index, (_, shape))| read(&folder.join(format!("output_{index}.bin")), shape)).collect::<Result<_, _>>()?;
     let stated = printed.lines().find_map(|line| u32::from_str_radix(line.strip_prefix("checksum ")?, 16).ok());
     let missing = || HarnessError::Failed { status: "no checksum".to_owned(), text: printed.clone() };
-    Ok(Run { outputs, checksum: stated.ok_or_else(missing)?, wall })
+    Ok((Run { outputs, checksum: stated.ok_or_else(missing)?, wall }, printed))
 }
 
 /// The checksum over all outputs of a model, as the programs on every machine compute it.
@@ -56,17 +61,18 @@ pub(crate) fn board_arguments(board: &Board) -> Vec<&'static str> {
     arguments
 }
 
-fn command(project: &Project, program: &Path) -> Command {
+/// How the program is started; an emulator gets `options` as well.
+pub(crate) fn command(project: &Project, program: &Path, options: &[&str]) -> Command {
     match project.machine.seat {
         Seat::Host => Command::new(program),
         Seat::QemuUser(qemu) => {
             let mut command = Command::new(qemu);
-            command.arg(program);
+            command.args(options).arg(program);
             command
         }
         Seat::Board(board) => {
             let mut command = Command::new("qemu-system-arm");
-            command.args(board_arguments(&board)).arg("-kernel").arg(program);
+            command.args(board_arguments(&board)).args(options).arg("-kernel").arg(program);
             command
         }
     }
@@ -104,12 +110,16 @@ fn wait(child: &mut Child, limit: Duration) -> std::io::Result<Option<ExitStatus
     }
 }
 
-fn not_started(program: &str, error: std::io::Error) -> HarnessError {
+pub(crate) fn not_started(program: &str, error: std::io::Error) -> HarnessError {
     if error.kind() != std::io::ErrorKind::NotFound {
         return HarnessError::io(Path::new(program), error);
     }
-    let package = if program == "qemu-aarch64" { "qemu-user" } else { "qemu-system-arm" };
-    let remedy = if cfg!(target_os = "macos") { "brew install qemu".to_owned() } else { format!("apt-get install {package}") };
+    let (debian, mac) = match program {
+        "qemu-aarch64" => ("apt-get install qemu-user", "brew install qemu"),
+        qemu if qemu.starts_with("qemu-") => ("apt-get install qemu-system-arm", "brew install qemu"),
+        _ => ("apt-get install gcc", "xcode-select --install"),
+    };
+    let remedy = if cfg!(target_os = "macos") { mac.to_owned() } else { debian.to_owned() };
     HarnessError::Missing { what: format!("{program} is not installed"), remedy }
 }
 
@@ -119,6 +129,7 @@ fn meaning(status: ExitStatus) -> String {
         Some(2) => "it could not read its input".to_owned(),
         Some(3) => "the model refused its operands".to_owned(),
         Some(4) => "it could not write its output".to_owned(),
+        Some(5) => "the layers, called one by one, compute other outputs than the network".to_owned(),
         Some(99) => "the core took an exception".to_owned(),
         _ => status.to_string(),
     }

@@ -2,6 +2,8 @@
 //!
 //! 0 all is well, 1 the answer is no, 2 wrong usage, 3 unreadable or invalid, 4 valid but not supported, 70 a fault of peleec.
 
+mod bench;
+mod build;
 mod check;
 mod compile;
 mod failure;
@@ -35,6 +37,7 @@ struct Cli {
 enum Command {
     Compile(compile::Args),
     Verify(verify::Args),
+    Bench(bench::Args),
     Check(check::Args),
     Inspect(inspect::Args),
     Zoo(zoo::Args),
@@ -46,6 +49,7 @@ impl Command {
         match self {
             Command::Compile(_) => "compile",
             Command::Verify(_) => "verify",
+            Command::Bench(_) => "bench",
             Command::Check(_) => "check",
             Command::Inspect(_) => "inspect",
             Command::Zoo(_) => "zoo",
@@ -75,6 +79,7 @@ fn run(command: &Command, output: &Output) -> Result<Answer, Failure> {
     match command {
         Command::Compile(args) => compile::run(args, output),
         Command::Verify(args) => verify::run(args, output),
+        Command::Bench(args) => bench::run(args, output),
         Command::Check(args) => check::run(args, output),
         Command::Inspect(args) => inspect::run(args, output),
         Command::Zoo(args) => zoo::run(args, output),

@@ -1,13 +1,13 @@
 //! `verify`: the generated module built, run, and compared with test data and with a run in this process.
 
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
 
-use peleec::harness::{self, DataSet, Figures, HarnessError, Machine, OptLevel, Project, Tolerance};
+use peleec::harness::{self, DataSet, HarnessError, Machine, Project, Tolerance};
 use peleec::zoo::seeded_input;
-use peleec::{Compilation, Error, Shape, Tensor};
+use peleec::{Compilation, Shape, Tensor};
 use serde_json::json;
 
+use crate::build::{BuildArgs, Built};
 use crate::failure::{Answer, Failure};
 use crate::model::ModelArgs;
 use crate::output::Output;
@@ -31,19 +31,8 @@ pub(crate) struct Args {
     /// Largest difference: T + T * |expected value|
     #[arg(long, value_name = "T", default_value_t = Tolerance::default().absolute)]
     tolerance: f32,
-    /// Optimisation level of the build: 2, 3, s or z
-    #[arg(long, value_name = "LEVEL", default_value = "3", value_parser = opt_level)]
-    opt_level: OptLevel,
-    /// Keep the build in a folder, as a cargo project
-    #[arg(long, value_name = "DIR")]
-    build_dir: Option<PathBuf>,
-    /// Longest time that one run may take
-    #[arg(long, value_name = "SECONDS", default_value_t = 300)]
-    time_limit: u64,
-}
-
-fn opt_level(text: &str) -> Result<OptLevel, String> {
-    OptLevel::ALL.into_iter().find(|level| level.name() == text).ok_or_else(|| "the levels are 2, 3, s and z".to_owned())
+    #[command(flatten)]
+    build: BuildArgs,
 }
 
 pub(crate) fn run(args: &Args, output: &Output) -> Result<Answer, Failure> {
@@ -52,7 +41,7 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<Answer, Failure> {
     let compilation = peleec::compile(&model, args.model.options())?;
     output.advice(compilation.notes(), output.verbose);
     let sets = sets(args, &compilation)?;
-    let built = machine.map(|machine| Built::new(args, &compilation, &machine, output)).transpose()?;
+    let built = machine.map(|machine| build(args, &compilation, &machine, output)).transpose()?;
     let results = sets.iter().map(|set| examine(args, &compilation, built.as_ref(), set, output)).collect::<Result<Vec<_>, _>>()?;
     let machine = built.as_ref().map_or("in this process".to_owned(), |built| format!("on {}", built.project.machine.describe()));
     let passed = results.iter().all(SetResult::passed);
@@ -84,35 +73,8 @@ fn sets(args: &Args, compilation: &Compilation) -> Result<Vec<DataSet>, Failure>
     Ok(if sets.is_empty() { vec![none] } else { sets })
 }
 
-/// A built program, in a folder that goes with it unless it is to be kept.
-struct Built {
-    project: Project,
-    program: PathBuf,
-    figures: Option<Figures>,
-    _folder: Option<tempfile::TempDir>,
-}
-
-impl Built {
-    fn new(args: &Args, compilation: &Compilation, machine: &Machine, output: &Output) -> Result<Self, Failure> {
-        let _progress = Progress::start(output, format!("building for {}", machine.target));
-        let start = Instant::now();
-        let io = |source| Error::Io { path: std::env::temp_dir().display().to_string(), source };
-        let (folder, path) = match &args.build_dir {
-            Some(path) => (None, path.clone()),
-            None => {
-                let folder = tempfile::Builder::new().prefix("peleec-").tempdir().map_err(io)?;
-                let path = folder.path().to_owned();
-                (Some(folder), path)
-            }
-        };
-        let project = Project::write(compilation, machine, args.opt_level, &path)?;
-        let (program, figures) = harness::build(&project)?;
-        output.detail(format_args!("built for {} in {:.1} s", machine.describe(), start.elapsed().as_secs_f32()));
-        if let Some(Figures { text, rodata, bss, model }) = figures {
-            output.detail(format_args!("image: text {text}, rodata {rodata}, bss {bss}, model {model} bytes; no panic path, no allocator"));
-        }
-        Ok(Built { project, program, figures, _folder: folder })
-    }
+fn build(args: &Args, compilation: &Compilation, machine: &Machine, output: &Output) -> Result<Built, Failure> {
+    Built::new(&args.build, machine, output, |folder| Project::write(compilation, machine, args.build.opt_level, folder))
 }
 
 /// One data set: run, compared with what is expected and with this process.
@@ -133,7 +95,7 @@ fn examine(args: &Args, compilation: &Compilation, built: Option<&Built>, set: &
     let mut found = here;
     if let Some(built) = built {
         let _progress = Progress::start(output, format!("running on {}", built.project.machine.describe()));
-        let run = harness::run(&built.project, &built.program, &inputs, Duration::from_secs(args.time_limit))?;
+        let run = harness::run(&built.project, &built.program, &inputs, args.build.limit())?;
         output.detail(format_args!("ran in {:.2} s", run.wall.as_secs_f32()));
         if run.checksum != harness::checksum(&run.outputs) {
             return Err(HarnessError::Image("wrote other outputs than it computed the checksum of".to_owned()).into());

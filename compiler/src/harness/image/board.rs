@@ -6,8 +6,6 @@ mod network;
 mod semihosting;
 mod start;
 
-use peleec_runtime::Model;
-
 unsafe extern "C" {
     fn peleec_panic_path_is_present() -> !;
 }
@@ -30,8 +28,8 @@ extern "C" fn firmware() -> ! {
         }
     }
     let shared = inputs.each_ref().map(|values| &**values);
-    if model.run_slices(&shared, &mut outputs).is_err() {
-        semihosting::exit(3);
+    if let Err(status) = network::run(model, &shared, &mut outputs) {
+        semihosting::exit(status.into());
     }
     let mut checksum = 0;
     for (name, values) in network::OUTPUT_FILES.iter().zip(&outputs) {

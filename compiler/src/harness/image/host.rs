@@ -5,8 +5,6 @@ mod network;
 use std::path::Path;
 use std::process::ExitCode;
 
-use peleec_runtime::Model;
-
 fn main() -> ExitCode {
     // SAFETY: the program has one thread, and this is its only use of the network's memory.
     let (model, mut inputs, mut outputs) = unsafe { (network::poisoned_model(), network::inputs(), network::outputs()) };
@@ -20,8 +18,8 @@ fn main() -> ExitCode {
         }
     }
     let shared = inputs.each_ref().map(|values| &**values);
-    if model.run_slices(&shared, &mut outputs).is_err() {
-        return ExitCode::from(3);
+    if let Err(status) = network::run(model, &shared, &mut outputs) {
+        return ExitCode::from(status);
     }
     let mut checksum = 0;
     for (name, values) in network::OUTPUT_FILES.iter().zip(&outputs) {

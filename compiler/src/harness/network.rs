@@ -1,0 +1,163 @@
+//! The part of a program that knows its network: the generated module, the memory of its caller, and how it is run.
+
+use proc_macro2::{Literal, TokenStream};
+use quote::{format_ident, quote};
+
+use super::HarnessError;
+use super::machine::{Machine, Seat};
+use super::project::text;
+use crate::emit::module::{Call, calls};
+use crate::{Compilation, File, Report};
+
+/// What the names of the functions begin with that call one layer, or the whole network.
+pub(crate) const REGION: &str = "peleec_region_";
+/// The function that calls all of these.
+pub(crate) const CALLER: &str = "peleec_call_regions";
+
+/// A network that is run once.
+pub(crate) fn once(report: &Report, machine: &Machine) -> Vec<File> {
+    let body = "    peleec_runtime::Model::run_slices(model, inputs, outputs).map_err(|_| 3)\n";
+    let module = format!("#[path = \"generated/{}.rs\"]\nmod module;\n", report.name);
+    vec![text("src/network.rs", network(report, machine, &module, body))]
+}
+
+/// A network that is run whole and layer by layer, with what measures that.
+pub(crate) fn layer_by_layer(compilation: &Compilation, machine: &Machine) -> Result<Vec<File>, HarnessError> {
+    let report = compilation.report();
+    let arguments: String = (0..report.inputs.len()).map(|index| format!("inputs[{index}].try_into().map_err(|_| 3)?, ")).collect();
+    let body = format!(
+        "    measure::measure(model, &({arguments}))?;\n    \
+         for (to, from) in outputs.iter_mut().zip(model.outputs()) {{\n        \
+         for (to, from) in to.iter_mut().zip(from) {{\n            *to = *from;\n        }}\n    }}\n    Ok(())\n"
+    );
+    let module = module(&report, &calls(&compilation.layers)).map_err(|error| HarnessError::Build(error.to_string()))?;
+    let mut files = vec![text("src/network/module.rs", module)];
+    let modules = match machine.seat {
+        Seat::Host => {
+            files.push(text("src/network/measure.rs", include_str!("image/time.rs")));
+            files.push(text("src/network/roof.rs", include_str!("image/roof.rs")));
+            "mod measure;\nmod module;\nmod roof;\n"
+        }
+        Seat::QemuUser(_) | Seat::Board(_) => {
+            files.push(text("src/network/measure.rs", include_str!("image/count.rs")));
+            "mod measure;\nmod module;\n"
+        }
+    };
+    files.push(text("src/network.rs", network(&report, machine, modules, &body)));
+    Ok(files)
+}
+
+/// The generated module, with a function for each of its layers: they are its own, so what calls them must stand beside them.
+fn module(report: &Report, calls: &[Call]) -> Result<String, syn::Error> {
+    let file = format!("../generated/{}.rs", report.name);
+    let lengths = lengths(report.inputs.iter().map(|input| &input.shape));
+    let lengths = lengths.into_iter().map(Literal::usize_unsuffixed);
+    let all: Vec<usize> = (0..report.inputs.len()).collect();
+    let run = region("run", "run", &all);
+    let each = calls.iter().enumerate().map(|(index, call)| region(&index.to_string(), &call.method, &call.inputs));
+    let count = Literal::usize_unsuffixed(calls.len());
+    let names = (0..calls.len()).map(|index| format_ident!("{REGION}{index}"));
+    let run_name = format_ident!("{REGION}run");
+    let (outputs, n_outputs) = (outputs(report), Literal::usize_unsuffixed(report.outputs.len()));
+    let tokens = quote! {
+        #![doc = " The generated module, and functions that call its layers one by one."]
+
+        include!(#file);
+
+        #[doc = " The arguments of `run`."]
+        pub(crate) type Inputs<'a> = (#(&'a [f32; #lengths],)*);
+
+        #[doc = " Runs the network."]
+        pub(crate) const RUN: fn(&mut Model, &Inputs<'_>) = #run_name;
+
+        #[doc = " Each runs a layer, in the order of the network."]
+        pub(crate) static LAYERS: [fn(&mut Model, &Inputs<'_>); #count] = [#(#names),*];
+
+        #run
+        #(#each)*
+
+        impl Model {
+            #[doc = " Makes every value not-a-number."]
+            pub(crate) fn poison(&mut self) {
+                self.arena.fill(f32::NAN);
+            }
+
+            #[doc = " What lies where the outputs are."]
+            pub(crate) fn outputs(&self) -> [&[f32]; #n_outputs] {
+                [#(#outputs),*]
+            }
+        }
+    };
+    Ok(prettyplease::unparse(&syn::parse2(tokens)?))
+}
+
+/// A function of its own, whatever the optimiser makes of it, that calls a method of the model.
+fn region(name: &str, method: &str, inputs: &[usize]) -> TokenStream {
+    let (name, method) = (format_ident!("{REGION}{name}"), format_ident!("{method}"));
+    let arguments = inputs.iter().map(|&index| Literal::usize_unsuffixed(index));
+    let pattern = if inputs.is_empty() { quote!(_) } else { quote!(inputs) };
+    quote! {
+        #[inline(never)]
+        #[unsafe(no_mangle)]
+        fn #name(model: &mut Model, #pattern: &Inputs<'_>) {
+            model.#method(#(inputs.#arguments),*);
+        }
+    }
+}
+
+/// The parts of the arena that are the outputs.
+fn outputs(report: &Report) -> Vec<TokenStream> {
+    let lengths = lengths(report.outputs.iter().map(|output| &output.shape));
+    let places = report.outputs.iter().zip(lengths).map(|(output, len)| {
+        let (at, len) = (Literal::usize_unsuffixed(output.offset / 4), Literal::usize_unsuffixed(len));
+        quote!(self.arena.read(peleec_runtime::Region::<#at, #len>))
+    });
+    places.collect()
+}
+
+fn lengths<'a>(shapes: impl Iterator<Item = &'a Vec<usize>>) -> Vec<usize> {
+    shapes.map(|shape| shape.iter().product()).collect()
+}
+
+/// The statics that the program runs the network on, and `run` with the given body.
+fn network(report: &Report, machine: &Machine, modules: &str, body: &str) -> String {
+    let inputs = lengths(report.inputs.iter().map(|input| &input.shape));
+    let outputs = lengths(report.outputs.iter().map(|output| &output.shape));
+    let has_fpu = matches!(machine.seat, Seat::Board(board) if board.has_fpu);
+    format!(
+        "//! The network, and the memory of its caller.\n\n\
+         {modules}\n\
+         use core::ffi::CStr;\n\n\
+         pub(crate) use module::Model;\n\n\
+         /// Whether the board's core has a floating-point unit.\n#[allow(dead_code, reason = \"programs of a host do not ask\")]\npub(crate) const HAS_FPU: bool = {has_fpu};\n\n\
+         #[unsafe(no_mangle)]\nstatic mut PELEEC_MODEL: Model = Model::new();\n\n\
+         /// The model with every byte of its memory 0xff: not-a-number wherever it reads what it has not written.\n///\n\
+         /// # Safety\n/// Called once, by the only thread.\n\
+         pub(crate) unsafe fn poisoned_model() -> &'static mut Model {{\n    \
+         let model = &raw mut PELEEC_MODEL;\n    \
+         // SAFETY: a model is an array of f32, to which any bytes are a value.\n    \
+         unsafe {{\n        model.cast::<u8>().write_bytes(0xff, size_of::<Model>());\n        &mut *model\n    }}\n}}\n\n\
+         /// Computes the outputs, or gives the program's exit status.\n\
+         pub(crate) fn run(model: &mut Model, inputs: &[&[f32]; {i}], outputs: &mut [&mut [f32]; {o}]) -> Result<(), u8> {{\n{body}}}\n\n\
+         {}\n{}",
+        buffers("input", &inputs),
+        buffers("output", &outputs),
+        i = inputs.len(),
+        o = outputs.len(),
+    )
+}
+
+fn buffers(kind: &str, lengths: &[usize]) -> String {
+    let upper = kind.to_uppercase();
+    let each = |form: &dyn Fn(usize, usize) -> String| lengths.iter().enumerate().map(|(i, &len)| form(i, len)).collect::<Vec<_>>();
+    let statics = each(&|i, len| format!("static mut {upper}_{i}: [f32; {len}] = [0.0; {len}];\n")).concat();
+    let names = each(&|i, _| format!("c\"{kind}_{i}.bin\"")).join(", ");
+    let slices = each(&|i, _| format!("&mut *(&raw mut {upper}_{i})")).join(", ");
+    let count = lengths.len();
+    format!(
+        "{statics}pub(crate) const {upper}_FILES: [&CStr; {count}] = [{names}];\n\n\
+         /// # Safety\n/// Called once, by the only thread.\n\
+         pub(crate) unsafe fn {kind}s() -> [&'static mut [f32]; {count}] {{\n    \
+         // SAFETY: the caller has no other reference.\n    unsafe {{ [{slices}] }}\n}}\n"
+    )
+}

@@ -148,7 +148,7 @@ impl Problem<'_> {
             dilations,
             pads: super::bind::words([self.window.pads[0], self.window.pads[1]]),
             group: 1,
-            depth: 1,
+            depth: super::bind::words([self.depth])[0],
             filters: 1,
             band: band(choice.span, &output),
             activation: Activation::Identity,

@@ -159,8 +159,8 @@ impl<A: Arithmetic, const T: usize, const N: usize> Conv2d<A, T, N> {
         let interior = [self.interior(0), self.interior(1)];
         for_each_band(self.band, [0..self.output.height as usize, 0..self.output.width as usize], |piece| {
             self.for_each_rectangle(&interior, piece, |rows, columns| {
-                let tiles = cut(pixels, rows.end - rows.begin, columns.end - columns.begin).1 as u64;
                 let taps = (rows.taps.end - rows.taps.begin) * (columns.taps.end - columns.taps.begin);
+                let tiles = cut(pixels, rows.end - rows.begin, columns.end - columns.begin, taps * self.depth as usize).1 as u64;
                 total = [total[0] + tiles, total[1] + tiles * taps as u64];
             });
         });
@@ -242,14 +242,14 @@ enum Cut {
     Through,
 }
 
-/// The way that fills tiles of `pixels` pixels best, and how many they are.
+/// The way that fills tiles of `pixels` pixels best, and how many they are; a pixel takes `products` of a vector.
 #[inline(always)]
-fn cut(pixels: usize, height: usize, width: usize) -> (Cut, usize) {
+fn cut(pixels: usize, height: usize, width: usize, products: usize) -> (Cut, usize) {
     let tiles = |lines: usize, length: usize| if length < pixels { usize::MAX } else { lines * div_ceil(length, pixels) };
     let (across, down, through) = (tiles(height, width), tiles(width, height), div_ceil(height * width, pixels));
     let best = across.min(down);
-    // Pixels in a line are cheaper to address, by about an eighth.
-    if through < best - best / 8 {
+    // Pixels that are not in a line are dearer to address, by as much as four products each.
+    if best == usize::MAX || through * (products + 4) < best * products {
         (Cut::Through, through)
     } else if across <= down {
         (Cut::Across, across)
@@ -357,7 +357,8 @@ unsafe fn tiles<A: Arithmetic, V: Vector, const T: usize, const N: usize, const 
         let mut sums: [[V; B]; T] = A::sums::<V, T, B, N, DENSE>(&sums, pixels.map(|pixel| pixel.x));
         finish(g, block.valid.saturating_sub(strip.lane), strip.whole, pixels, &mut sums);
     };
-    let (cut, count) = cut(T, rows.end - rows.begin, columns.end - columns.begin);
+    let products = taps.count[0] * taps.count[1] * taps.depth;
+    let (cut, count) = cut(T, rows.end - rows.begin, columns.end - columns.begin, products);
     if cut == Cut::Through {
         let [mut row, mut column] = [rows.begin, columns.begin];
         let mut line = origin.after(row, down).after(column, right);

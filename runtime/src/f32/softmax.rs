@@ -30,27 +30,24 @@ impl Softmax {
     /// `extent()` is some; `x` is readable and `y` writable for its lengths. The output may be the input under the same strides.
     #[inline(never)]
     pub(crate) unsafe fn run(&self, x: *const f32, y: *mut f32) {
-        let last = MAX_RANK - 1;
-        let (count, x_step, y_step) = (self.dims[last] as usize, self.input[last] as usize, self.output[last] as usize);
-        let mut index = Odometer::new(&self.dims);
+        let (row, last) = (MAX_RANK - 2, MAX_RANK - 1);
+        let rows = self.dims[row] as usize;
+        let mut outer = self.dims;
+        outer[row] = 1;
+        let mut index = Odometer::new(&outer);
         loop {
             let (x, y) = (x.wrapping_add(index.at(&self.input)), y.wrapping_add(index.at(&self.output)));
+            let at = |r: usize| (x.wrapping_add(r * self.input[row] as usize), y.wrapping_add(r * self.output[row] as usize));
+            let mut r = 0;
             // SAFETY: the index lies inside the dimensions, so the offsets lie inside the extents.
             unsafe {
-                let mut max = *x;
-                for i in 1..count {
-                    let value = *x.add(i * x_step);
-                    max = if value > max { value } else { max };
+                while r + TOGETHER <= rows {
+                    self.rows::<TOGETHER>(at(r), self.dims[last] as usize);
+                    r += TOGETHER;
                 }
-                for i in 0..count {
-                    *y.add(i * y_step) = exp(*x.add(i * x_step) - max);
-                }
-                let mut sum = 0.0;
-                for i in 0..count {
-                    sum += *y.add(i * y_step);
-                }
-                for i in 0..count {
-                    *y.add(i * y_step) /= sum;
+                while r < rows {
+                    self.rows::<1>(at(r), self.dims[last] as usize);
+                    r += 1;
                 }
             }
             if !index.advance() {
@@ -58,4 +55,83 @@ impl Softmax {
             }
         }
     }
+
+    /// `R` rows in step with each other, as each sum waits for the one before.
+    ///
+    /// # Safety
+    /// `x` is readable and `y` writable for `count` elements of each row.
+    #[inline(always)]
+    unsafe fn rows<const R: usize>(&self, (x, y): (*const f32, *mut f32), count: usize) {
+        let [row, last] = [MAX_RANK - 2, MAX_RANK - 1];
+        let input = |r: usize, i: usize| x.wrapping_add(r * self.input[row] as usize + i * self.input[last] as usize);
+        let output = |r: usize, i: usize| y.wrapping_add(r * self.output[row] as usize + i * self.output[last] as usize);
+        // SAFETY: the elements are those of the rows.
+        unsafe {
+            let mut max: [f32; R] = core::array::from_fn(|r| *input(r, 0));
+            for i in 1..count {
+                for r in 0..R {
+                    let value = *input(r, i);
+                    max[r] = if value > max[r] { value } else { max[r] };
+                }
+            }
+            for r in 0..R {
+                let x = Row { first: input(r, 0), step: self.input[last] as usize, count };
+                x.map(output(r, 0), self.output[last] as usize, |x| exp(x - max[r]));
+            }
+            let mut sum = [0.0; R];
+            for i in 0..count {
+                for r in 0..R {
+                    sum[r] += *output(r, i);
+                }
+            }
+            for r in 0..R {
+                let y = Row { first: output(r, 0), step: self.output[last] as usize, count };
+                y.map(output(r, 0), self.output[last] as usize, |y| y / sum[r]);
+            }
+        }
+    }
 }
+
+/// Elements of which a function is wanted.
+#[derive(Clone, Copy)]
+struct Row {
+    first: *const f32,
+    step: usize,
+    count: usize,
+}
+
+impl Row {
+    /// Writes the function's values, `step` apart; the output may be the input.
+    ///
+    /// # Safety
+    /// The row is readable, and `to` writable for as many elements.
+    #[inline(always)]
+    unsafe fn map(self, to: *mut f32, step: usize, f: impl Fn(f32) -> f32) {
+        let mut i = 0;
+        while i < self.count {
+            let present = CHUNK.min(self.count - i);
+            // SAFETY: the elements are those of the row.
+            unsafe {
+                let at = |n: usize| self.first.wrapping_add((i + n) * self.step);
+                let whole = self.step == 1 && present == CHUNK;
+                let values: [f32; CHUNK] =
+                    if whole { *at(0).cast() } else { core::array::from_fn(|n| *at(if n < present { n } else { 0 })) };
+                let values = values.map(&f);
+                if whole && step == 1 {
+                    *to.wrapping_add(i).cast() = values;
+                } else {
+                    for (n, value) in values.into_iter().enumerate().take(present) {
+                        *to.wrapping_add((i + n) * step) = value;
+                    }
+                }
+            }
+            i += CHUNK;
+        }
+    }
+}
+
+/// Rows that are computed together.
+const TOGETHER: usize = 8;
+
+/// Elements of a row whose functions are computed together: without a branch, the loop over them becomes vectors.
+const CHUNK: usize = 8;

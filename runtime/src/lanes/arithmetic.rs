@@ -131,11 +131,11 @@ pub(crate) unsafe fn sums<A: sealed::Sums, V: Vector, const T: usize, const B: u
         let mut sums = [bias; T];
         for ky in 0..taps.count[0] {
             for kx in 0..taps.count[1] {
-                let x = x.map(|x| x.wrapping_add(ky * taps.steps[0] + kx * taps.steps[1]));
+                let tap = ky * taps.steps[0] + kx * taps.steps[1];
                 let w = w.wrapping_add(ky * taps.row + kx * taps.depth * N);
                 let mut ci = 0;
                 if DENSE && V::GROUP > 1 {
-                    let mut x = x;
+                    let mut x = x.map(|x| x.wrapping_add(tap));
                     while ci + V::GROUP <= taps.depth {
                         let group = x.each_mut().map(|x| V::next_group(x));
                         add_products::<A, 0, _, _, _>(&mut sums, &group, w.add(ci * N));
@@ -149,7 +149,7 @@ pub(crate) unsafe fn sums<A: sealed::Sums, V: Vector, const T: usize, const B: u
                 while ci < taps.depth {
                     let weights: [V; B] = load(w.add(ci * N));
                     for t in 0..T {
-                        let x = V::splat(*x[t].add(ci * channel));
+                        let x = V::splat(*x[t].wrapping_add(tap + ci * channel));
                         for b in 0..B {
                             sums[t][b] = A::multiply_add(sums[t][b], x, weights[b]);
                         }

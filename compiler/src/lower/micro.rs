@@ -125,7 +125,7 @@ impl Problem<'_> {
         let MicroKernel { pixels, channels, .. } = choice.micro;
         let [tiles, taps] = self.geometry(choice).tiles(pixels);
         let tap = 500 + 200 * pixels as u64;
-        let tile = 3000 + 400 * pixels as u64 + step;
+        let tile = 12_000 + 400 * pixels as u64 + step;
         let blocks = self.filters.div_ceil(channels) as u64 * self.group as u64;
         blocks * (taps * (self.depth as u64 * step + tap) + tiles * tile)
     }

@@ -354,6 +354,13 @@ unsafe fn tiles<A: Arithmetic, V: Vector, const T: usize, const N: usize, const 
     };
     // SAFETY: the pixels lie inside the rectangle.
     let tile = |pixels: [Pixel; T]| unsafe {
+        if strip.whole {
+            for pixel in pixels {
+                for b in 0..B {
+                    V::expect_store(pixel.y.wrapping_add(b * V::LANES));
+                }
+            }
+        }
         let mut sums: [[V; B]; T] = A::sums::<V, T, B, N, DENSE>(&sums, pixels.map(|pixel| pixel.x));
         finish(g, block.valid.saturating_sub(strip.lane), strip.whole, pixels, &mut sums);
     };

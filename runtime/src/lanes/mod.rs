@@ -36,6 +36,10 @@ pub trait Vector: Copy {
     /// `LANES` values are writable.
     unsafe fn store(self, to: *mut f32);
 
+    /// Says that a vector will soon be stored there, where a machine has an instruction that fetches such lines.
+    #[inline(always)]
+    fn expect_store(_to: *mut f32) {}
+
     /// The next `GROUP` values; the pointer moves past them.
     ///
     /// # Safety

@@ -33,6 +33,14 @@ macro_rules! vector {
             }
 
             #[inline(always)]
+            fn expect_store(to: *mut f32) {
+                if cfg!(target_feature = "avx2") {
+                    // SAFETY: a prefetch changes nothing, and takes any address.
+                    unsafe { _mm_prefetch::<_MM_HINT_ET0>(to.cast_const().cast()) }
+                }
+            }
+
+            #[inline(always)]
             unsafe fn next_group(from: &mut *const f32) -> Self {
                 // SAFETY: the caller's contract.
                 let value = unsafe { **from };

@@ -8,7 +8,7 @@ use std::process::Command;
 use codegen_tests::cases::{blocks, operators};
 use codegen_tests::vectors;
 use peleec::{Builder, ModelFile, Options, Tensor, compile};
-use peleec_runtime::Model;
+use peleec_runtime::{Executor, Model, OneCore, Threads};
 
 #[allow(unreachable_pub, reason = "a lint of this workspace that is off by default")]
 mod peleenet {
@@ -21,12 +21,13 @@ mod pelee_caffe {
 }
 
 /// Runs a module on the stored input, and the plan in this process; both outputs.
-fn both<M: Model>(mut model: M, name: &str) -> [Vec<Vec<u32>>; 2] {
+fn both<M: Model>(mut model: M, executor: &impl Executor, name: &str) -> [Vec<Vec<u32>>; 2] {
     let stored = models::networks().into_iter().find(|model| model.name == name).expect("a stored network");
     let (inputs, _) = vectors::read(&stored.data_sets[0]);
     let mut outputs: Vec<Vec<f32>> = M::OUTPUTS.iter().map(|output| vec![0.0; output.len()]).collect();
     let slices: Vec<&[f32]> = inputs.iter().filter_map(Tensor::as_f32).collect();
-    model.run_slices(&slices, &mut outputs.iter_mut().map(|output| &mut output[..]).collect::<Vec<_>>()).expect("the lengths are right");
+    let mut results: Vec<_> = outputs.iter_mut().map(|output| &mut output[..]).collect();
+    model.run_slices_with(executor, &slices, &mut results).expect("the lengths are right");
     let compilation = Builder::new().model(stored.path).compile().expect("it compiles");
     let planned = compilation.execute(&inputs).expect("the plan runs");
     let bits = |values: &[f32]| values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
@@ -35,10 +36,44 @@ fn both<M: Model>(mut model: M, name: &str) -> [Vec<Vec<u32>>; 2] {
 
 #[test]
 fn an_included_module_computes_the_planned_bits() {
-    let [module, plan] = both(peleenet::Model::new(), "peleenet-folded-13");
+    let [module, plan] = both(peleenet::Model::new(), &OneCore, "peleenet-folded-13");
     assert_eq!(module, plan);
-    let [module, plan] = both(pelee_caffe::Model::new(), "pelee-caffe-8");
+    let [module, plan] = both(pelee_caffe::Model::new(), &OneCore, "pelee-caffe-8");
     assert_eq!(module, plan);
+}
+
+#[test]
+fn several_cores_compute_the_same_bits() {
+    for cores in 2..=5 {
+        let threads = Threads::new(cores).expect("threads start");
+        let [module, plan] = both(peleenet::Model::new(), &threads, "peleenet-folded-13");
+        assert_eq!(module, plan, "{cores} cores");
+        let [module, plan] = both(pelee_caffe::Model::new(), &threads, "pelee-caffe-8");
+        assert_eq!(module, plan, "{cores} cores");
+    }
+}
+
+/// Cores that do not do what they are asked to do, or do it more than once.
+struct Odd(usize);
+
+impl Executor for Odd {
+    fn cores(&self) -> usize {
+        7
+    }
+
+    fn share(&self, work: &(dyn Fn() + Sync)) {
+        for _ in 0..self.0 {
+            work();
+        }
+    }
+}
+
+#[test]
+fn an_executor_can_not_make_a_wrong_result() {
+    for calls in [0, 3] {
+        let [module, plan] = both(peleenet::Model::new(), &Odd(calls), "peleenet-folded-13");
+        assert_eq!(module, plan, "{calls} calls");
+    }
 }
 
 #[test]
@@ -83,6 +118,8 @@ fn assert_rustfmt_keeps(name: &str, text: &str) {
 
 /// An input and an output that go by one identifier, in a network without weights.
 mod same_names {
+    use peleec_runtime::Executor;
+
     pub(super) struct Model;
 
     pub(super) struct Outputs<'m> {
@@ -90,7 +127,7 @@ mod same_names {
     }
 
     impl Model {
-        pub(super) fn run(&mut self, x: &[f32; 2]) -> Outputs<'_> {
+        pub(super) fn run_with(&mut self, _: &impl Executor, x: &[f32; 2]) -> Outputs<'_> {
             Outputs { x: if x[0] == 1.0 { &[3.0, 4.0] } else { &[0.0, 0.0] } }
         }
     }

@@ -84,7 +84,7 @@ macro_rules! map_leaves {
 
             unsafe fn compute(&self, x: *const f32, r: *const f32, w: *const f32, y: *mut f32) {
                 // SAFETY: the caller's contract.
-                unsafe { self.run(0..self.output.height as usize, x, r, w, y) }
+                unsafe { self.run(self.piece(0, 1), x, r, w, y) }
             }
         }
     )+};

@@ -1,5 +1,6 @@
 //! The doors to the kernels: a layer whose operands' lengths were proven when it was built.
 
+use crate::executor::{Executor, for_each_part};
 use crate::f32::conv2d::Conv2d;
 use crate::f32::depthwise::DepthwiseConv2d;
 use crate::f32::elementwise::{Binary, Map};
@@ -68,6 +69,31 @@ const fn gcd(a: usize, b: usize) -> usize {
     if b == 0 { a } else { gcd(b, a % b) }
 }
 
+/// The operands of a layer whose parts several cores compute.
+#[derive(Clone, Copy)]
+struct Operands {
+    x: *const f32,
+    r: *const f32,
+    w: *const f32,
+    y: *mut f32,
+}
+
+// SAFETY: the parts of a layer write different elements, and none is read.
+unsafe impl Sync for Operands {}
+
+/// Computes a whole layer: part by part, where there are cores to share it.
+macro_rules! share {
+    ($executor:expr, $geometry:expr, $operands:expr) => {{
+        let (geometry, operands) = (&$geometry, &$operands);
+        let cores = $executor.cores();
+        let parts = if cores > 1 { geometry.parts(2 * cores) } else { 1 };
+        for_each_part($executor, parts, |part| {
+            let Operands { x, r, w, y } = *operands;
+            geometry.run(geometry.piece(part, parts), x, r, w, y);
+        });
+    }};
+}
+
 macro_rules! weighted_layers {
     ($([$($generics:tt)*] $geometry:ty;)+) => {$(
         impl<$($generics)* const X: usize, const W: usize, const Y: usize> Layer<$geometry, X, W, Y> {
@@ -79,10 +105,10 @@ macro_rules! weighted_layers {
 
             /// Computes the whole output `y` from `x` and the weights `w`.
             #[inline(always)]
-            pub fn run(&self, x: &[f32; X], w: &[f32; W], y: &mut [f32; Y]) {
-                let rows = 0..self.0.output.height as usize;
+            pub fn run<E: Executor + ?Sized>(&self, executor: &E, x: &[f32; X], w: &[f32; W], y: &mut [f32; Y]) {
+                let operands = Operands { x: x.as_ptr(), r: x.as_ptr(), w: w.as_ptr(), y: y.as_mut_ptr() };
                 // SAFETY: `new` proved the lengths; `y` is exclusive, so it is apart from what is read.
-                unsafe { self.0.run(rows, x.as_ptr(), x.as_ptr(), w.as_ptr(), y.as_mut_ptr()) }
+                unsafe { share!(executor, self.0, operands) }
             }
         }
 
@@ -97,11 +123,13 @@ macro_rules! weighted_layers {
 
             /// Computes the whole output from the input and the weights `w`, both slices of `z`.
             #[inline(always)]
-            pub fn run(&self, w: &[f32; W], z: &mut [f32; Z]) {
-                let rows = 0..self.geometry.output.height as usize;
+            pub fn run<E: Executor + ?Sized>(&self, executor: &E, w: &[f32; W], z: &mut [f32; Z]) {
                 let z = z.as_mut_ptr();
                 // SAFETY: `new` proved that both views lie inside the region and share no element.
-                unsafe { self.geometry.run(rows, z.add(self.x), z, w.as_ptr(), z.add(self.y)) }
+                unsafe {
+                    let operands = Operands { x: z.add(self.x), r: z, w: w.as_ptr(), y: z.add(self.y) };
+                    share!(executor, self.geometry, operands)
+                }
             }
         }
     )+};
@@ -124,10 +152,10 @@ impl<A: Arithmetic, const T: usize, const N: usize, const X: usize, const W: usi
 
     /// Computes the whole output `y` from `x`, the residual `r` and the weights `w`.
     #[inline(always)]
-    pub fn run_residual(&self, x: &[f32; X], r: &[f32; R], w: &[f32; W], y: &mut [f32; Y]) {
-        let rows = 0..self.0.output.height as usize;
+    pub fn run_residual<E: Executor + ?Sized>(&self, executor: &E, x: &[f32; X], r: &[f32; R], w: &[f32; W], y: &mut [f32; Y]) {
+        let operands = Operands { x: x.as_ptr(), r: r.as_ptr(), w: w.as_ptr(), y: y.as_mut_ptr() };
         // SAFETY: `with_residual` proved the lengths; `y` is exclusive, so it is apart from what is read.
-        unsafe { self.0.run(rows, x.as_ptr(), r.as_ptr(), w.as_ptr(), y.as_mut_ptr()) }
+        unsafe { share!(executor, self.0, operands) }
     }
 }
 

@@ -10,15 +10,19 @@
 #![no_std]
 
 mod checked;
+mod executor;
 pub mod f32;
 mod lanes;
 mod layer;
 mod model;
 #[cfg(feature = "source")]
 pub mod source;
+#[cfg(feature = "threads")]
+mod threads;
 mod views;
 
 pub use checked::{Kernel, Operands, Place, RegionError, run_checked};
+pub use executor::{Executor, OneCore};
 pub use f32::activation::Activation;
 pub use f32::conv2d::Conv2d;
 pub use f32::depthwise::DepthwiseConv2d;
@@ -31,6 +35,8 @@ pub use lanes::arithmetic::{Arithmetic, Fused, Plain};
 pub use lanes::cortex::{Mve, Vfp};
 pub use layer::{Layer, Within};
 pub use model::{LengthError, Model, TensorInfo, checksum};
+#[cfg(feature = "threads")]
+pub use threads::Threads;
 pub use views::{Arena, Extent, MAX_RANK, Pixels, Region, Weights, part};
 
 /// Version of the form of generated code that this crate serves; a generated module asserts that it was made for it.

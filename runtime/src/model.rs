@@ -1,5 +1,7 @@
 //! What every generated model offers to code that does not know it by type.
 
+use crate::executor::{Executor, OneCore};
+
 /// Name and shape of a model's input or output, in ONNX's order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TensorInfo {
@@ -49,7 +51,15 @@ pub trait Model {
     ///
     /// # Errors
     /// [`LengthError`] where a slice is missing or has another length; nothing is computed then.
-    fn run_slices(&mut self, inputs: &[&[f32]], outputs: &mut [&mut [f32]]) -> Result<(), LengthError>;
+    fn run_slices(&mut self, inputs: &[&[f32]], outputs: &mut [&mut [f32]]) -> Result<(), LengthError> {
+        self.run_slices_with(&OneCore, inputs, outputs)
+    }
+
+    /// As [`run_slices`](Self::run_slices), on the executor's cores: the same bits.
+    ///
+    /// # Errors
+    /// As there.
+    fn run_slices_with(&mut self, executor: &impl Executor, inputs: &[&[f32]], outputs: &mut [&mut [f32]]) -> Result<(), LengthError>;
 }
 
 /// Implements [`Model`] for a generated module's `Model`, whose `run` takes one array an input and gives one field an output.
@@ -64,7 +74,12 @@ macro_rules! impl_model {
             const INPUTS: &'static [$crate::TensorInfo] = &[$($crate::TensorInfo { name: $input_name, shape: &$input_shape },)*];
             const OUTPUTS: &'static [$crate::TensorInfo] = &[$($crate::TensorInfo { name: $output_name, shape: &$output_shape },)*];
 
-            fn run_slices(&mut self, inputs: &[&[f32]], outputs: &mut [&mut [f32]]) -> Result<(), $crate::LengthError> {
+            fn run_slices_with(
+                &mut self,
+                executor: &impl $crate::Executor,
+                inputs: &[&[f32]],
+                outputs: &mut [&mut [f32]],
+            ) -> Result<(), $crate::LengthError> {
                 // An output may go by an input's name, so each goes by its name in a scope of its own.
                 {
                     let [$($output),*] = &*outputs else { return Err($crate::LengthError) };
@@ -74,7 +89,7 @@ macro_rules! impl_model {
                 }
                 let [$($input),*] = inputs else { return Err($crate::LengthError) };
                 $(let $input = <&[f32; $input_len]>::try_from(*$input).map_err(|_| $crate::LengthError)?;)*
-                let results = self.run($($input),*);
+                let results = self.run_with(executor, $($input),*);
                 let [$($output),*] = outputs else { return Err($crate::LengthError) };
                 $(let $output = <&mut [f32; $output_len]>::try_from(&mut **$output).map_err(|_| $crate::LengthError)?;
                 *$output = *results.$output;)*

@@ -3,6 +3,7 @@
 /// Path inside the crate and text of every file that a build of the crate needs.
 pub const FILES: &[(&str, &str)] = &[
     ("src/checked.rs", include_str!("checked.rs")),
+    ("src/executor.rs", include_str!("executor.rs")),
     ("src/f32/activation.rs", include_str!("f32/activation.rs")),
     ("src/f32/conv2d.rs", include_str!("f32/conv2d.rs")),
     ("src/f32/depthwise.rs", include_str!("f32/depthwise.rs")),
@@ -27,6 +28,7 @@ pub const FILES: &[(&str, &str)] = &[
     ("src/lib.rs", include_str!("lib.rs")),
     ("src/model.rs", include_str!("model.rs")),
     ("src/source.rs", include_str!("source.rs")),
+    ("src/threads.rs", include_str!("threads.rs")),
     ("src/views.rs", include_str!("views.rs")),
 ];
 
@@ -34,5 +36,5 @@ pub const FILES: &[(&str, &str)] = &[
 pub const MANIFEST: &str = concat!(
     "[package]\nname = \"peleec-runtime\"\nversion = \"",
     env!("CARGO_PKG_VERSION"),
-    "\"\nedition = \"2024\"\nlicense = \"MIT OR Apache-2.0\"\n\n[features]\nsource = []\n\n[workspace]\n"
+    "\"\nedition = \"2024\"\nlicense = \"MIT OR Apache-2.0\"\n\n[features]\nsource = []\nthreads = []\n\n[workspace]\n"
 );

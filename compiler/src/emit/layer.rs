@@ -19,11 +19,12 @@ pub(super) fn method(layer: &Layer, name: &Ident, doc: &str, inputs: &[Input]) -
         let len = int(*len);
         quote!(#ident: &[f32; #len])
     });
+    let executor = takes_executor(layer).then(|| quote!(executor: &impl peleec_runtime::Executor)).into_iter();
     let body = if layer.x.overlaps(&layer.y) { within(layer) } else { apart(layer, inputs) };
     quote! {
         #[doc = #doc]
         #[inline(never)]
-        fn #name(&mut self, #(#arguments),*) {
+        fn #name(&mut self, #(#executor,)* #(#arguments),*) {
             #body
         }
     }
@@ -52,13 +53,14 @@ fn apart(layer: &Layer, inputs: &[Input]) -> TokenStream {
     let regions = regions(layer);
     let operands = [(quote!(from), Some(x)), (quote!(with), r.as_ref())];
     let operands = operands.into_iter().filter_map(|(name, region)| Some(operand(region?, name, inputs)));
-    let weights = takes_weights(geometry).then(|| weights(layer)).into_iter();
+    let executor = takes_executor(layer).then(|| quote!(executor)).into_iter();
+    let weights = takes_executor(layer).then(|| weights(layer)).into_iter();
     quote! {
         type Kernel = #kind;
         type This = peleec_runtime::Layer<Kernel, #x_len, #w_len, #y_len #(, #r_len)*>;
         const LAYER: This = This::#new(#value);
         #regions
-        LAYER.#run(#(#operands,)* #(#weights,)* to);
+        LAYER.#run(#(#executor,)* #(#operands,)* #(#weights,)* to);
     }
 }
 
@@ -77,12 +79,13 @@ fn within(layer: &Layer) -> TokenStream {
         const KERNEL: Kernel = #value;
         const LAYER: This = This::new(KERNEL, #x_at, #y_at);
         const HOST: peleec_runtime::Region<#start, #len> = peleec_runtime::Region;
-        LAYER.run(#weights, self.arena.write(HOST));
+        LAYER.run(executor, #weights, self.arena.write(HOST));
     }
 }
 
-fn takes_weights(geometry: &Geometry) -> bool {
-    matches!(geometry, Geometry::Conv2d(..) | Geometry::DepthwiseConv2d(..) | Geometry::Pool2d(_))
+/// Whether the kernel shares its work among cores; these kernels take weights, too.
+pub(super) fn takes_executor(layer: &Layer) -> bool {
+    matches!(layer.geometry, Geometry::Conv2d(..) | Geometry::DepthwiseConv2d(..) | Geometry::Pool2d(_))
 }
 
 fn weights(layer: &Layer) -> TokenStream {

@@ -4,7 +4,7 @@ use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 
 use super::geometry::int;
-use super::layer::{Input, layer_inputs, method};
+use super::layer::{Input, layer_inputs, method, takes_executor};
 use super::names::{Names, identifier};
 use crate::ir::Shape;
 use crate::lower::bind::{Layer, Memory, Region};
@@ -51,6 +51,8 @@ pub(crate) fn module(source: &ModuleSource<'_>) -> Result<String, syn::Error> {
 
 /// How `run` calls a layer: the method, and the graph inputs that it passes.
 pub(crate) struct Call {
+    /// Whether the executor comes first.
+    pub(crate) takes_executor: bool,
     pub(crate) method: String,
     pub(crate) inputs: Vec<usize>,
 }
@@ -58,7 +60,14 @@ pub(crate) struct Call {
 /// The calls of all layers, in order.
 pub(crate) fn calls(layers: &[Layer]) -> Vec<Call> {
     let mut names = Names::default();
-    layers.iter().map(|layer| Call { method: names.unique(&layer.name), inputs: layer_inputs(layer).collect() }).collect()
+    layers
+        .iter()
+        .map(|layer| Call {
+            takes_executor: takes_executor(layer),
+            method: names.unique(&layer.name),
+            inputs: layer_inputs(layer).collect(),
+        })
+        .collect()
 }
 
 fn ident(name: &str) -> Ident {
@@ -111,10 +120,14 @@ fn model(source: &ModuleSource<'_>, inputs: &[Input]) -> TokenStream {
         let len = int(*len);
         quote!(#ident: &[f32; #len])
     });
+    let more_arguments = arguments.clone();
     let calls = calls.iter().zip(&methods).map(|(call, name)| {
         let arguments = call.inputs.iter().map(|&index| &inputs[index].ident);
-        quote!(self.#name(#(#arguments),*);)
+        let executor = call.takes_executor.then(|| quote!(executor)).into_iter();
+        quote!(self.#name(#(#executor,)* #(#arguments),*);)
     });
+    let names = inputs.iter().map(|input| &input.ident);
+    let executor = if source.layers.iter().any(takes_executor) { quote!(executor) } else { quote!(_) };
     let layers = source.layers.iter().zip(&methods).map(|(layer, name)| method(layer, name, &layer_doc(layer), inputs));
     let fields = output_idents(source).into_iter().zip(source.outputs).map(|(ident, (_, shape, at))| {
         let (at, len) = (int(*at), int(shape.elements()));
@@ -140,7 +153,13 @@ fn model(source: &ModuleSource<'_>, inputs: &[Input]) -> TokenStream {
             }
 
             #[doc = #run_doc]
+            #[allow(dead_code, reason = "for the firmware to use")]
             pub fn run(&mut self, #(#arguments),*) -> Outputs<'_> {
+                self.run_with(&peleec_runtime::OneCore, #(#names),*)
+            }
+
+            #[doc = " As [`run`](Self::run), on the executor's cores: the same bits."]
+            pub fn run_with(&mut self, #executor: &impl peleec_runtime::Executor, #(#more_arguments),*) -> Outputs<'_> {
                 #(#places)*
                 #(#calls)*
                 Outputs { #(#fields),* }

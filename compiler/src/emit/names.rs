@@ -3,7 +3,23 @@
 use std::collections::BTreeSet;
 
 /// Names that a generated item must not take.
-const TAKEN: &[&str] = &["new", "run", "run_slices", "step", "default", "arena", "from", "with", "to", "self", "super", "crate"];
+const TAKEN: &[&str] = &[
+    "new",
+    "run",
+    "run_with",
+    "run_slices",
+    "run_slices_with",
+    "step",
+    "default",
+    "arena",
+    "executor",
+    "from",
+    "with",
+    "to",
+    "self",
+    "super",
+    "crate",
+];
 
 /// Hands out identifiers, each once.
 #[derive(Default)]

@@ -53,8 +53,8 @@ fn module(report: &Report, calls: &[Call]) -> Result<String, syn::Error> {
     let lengths = lengths(report.inputs.iter().map(|input| &input.shape));
     let lengths = lengths.into_iter().map(Literal::usize_unsuffixed);
     let all: Vec<usize> = (0..report.inputs.len()).collect();
-    let run = region("run", "run", &all);
-    let each = calls.iter().enumerate().map(|(index, call)| region(&index.to_string(), &call.method, &call.inputs));
+    let run = region("run", "run", false, &all);
+    let each = calls.iter().enumerate().map(|(index, call)| region(&index.to_string(), &call.method, call.takes_executor, &call.inputs));
     let count = Literal::usize_unsuffixed(calls.len());
     let names = (0..calls.len()).map(|index| format_ident!("{REGION}{index}"));
     let run_name = format_ident!("{REGION}run");
@@ -92,15 +92,16 @@ fn module(report: &Report, calls: &[Call]) -> Result<String, syn::Error> {
 }
 
 /// A function of its own, whatever the optimiser makes of it, that calls a method of the model.
-fn region(name: &str, method: &str, inputs: &[usize]) -> TokenStream {
+fn region(name: &str, method: &str, takes_executor: bool, inputs: &[usize]) -> TokenStream {
     let (name, method) = (format_ident!("{REGION}{name}"), format_ident!("{method}"));
     let arguments = inputs.iter().map(|&index| Literal::usize_unsuffixed(index));
+    let executor = takes_executor.then(|| quote!(&peleec_runtime::OneCore)).into_iter();
     let pattern = if inputs.is_empty() { quote!(_) } else { quote!(inputs) };
     quote! {
         #[inline(never)]
         #[unsafe(no_mangle)]
         fn #name(model: &mut Model, #pattern: &Inputs<'_>) {
-            model.#method(#(inputs.#arguments),*);
+            model.#method(#(#executor,)* #(inputs.#arguments),*);
         }
     }
 }

@@ -4,6 +4,7 @@ use core::ops::Range;
 
 use super::activation::Activation;
 use super::taps::{Inside, taps_inside};
+use crate::executor::part_of;
 use crate::lanes::arithmetic::{Arithmetic, Taps, load};
 use crate::lanes::{MOST_LANES, Vector, with_vectors};
 use crate::views::{Extent, Pixels, small, window_fits};
@@ -79,19 +80,65 @@ impl<A: Arithmetic, const T: usize, const N: usize> Conv2d<A, T, N> {
         }
     }
 
-    /// Computes the output rows `rows`.
+    fn blocks(&self) -> usize {
+        self.group as usize * div_ceil(self.filters as usize, N)
+    }
+
+    /// Whether parts are made of pixels; else of channels, as the weights of a small map are what takes long to read.
+    fn parts_of_pixels(&self) -> bool {
+        self.output.height as usize * self.output.width as usize >= 16 * T
+    }
+
+    /// Into how many parts the output can be cut, up to `most`.
+    pub(crate) fn parts(&self, most: usize) -> usize {
+        let units = match self.output.height {
+            _ if !self.parts_of_pixels() => self.blocks(),
+            1 => self.output.width as usize / T,
+            height => height as usize,
+        };
+        most.min(units).max(1)
+    }
+
+    /// Part `part` of `parts`: a range of rows, of the columns where there is one row, or of blocks of channels.
+    #[inline(always)]
+    pub(crate) fn piece(&self, part: usize, parts: usize) -> Piece {
+        let (rows, columns) = (self.output.height as usize, self.output.width as usize);
+        let all = Piece { rows: 0..rows, columns: 0..columns, blocks: 0..self.blocks() };
+        if parts <= 1 {
+            all
+        } else if !self.parts_of_pixels() {
+            Piece { blocks: part_of(all.blocks.end, 1, part, parts), ..all }
+        } else if rows == 1 {
+            Piece { columns: part_of(columns, T, part, parts), ..all }
+        } else {
+            Piece { rows: part_of(rows, 1, part, parts), ..all }
+        }
+    }
+
+    /// Computes a piece of the output.
     ///
     /// # Safety
-    /// `extent()` is some; `x`, `r` and `w` are readable and `y` writable for its lengths; `rows` lies in the output; no
+    /// `extent()` is some; `x`, `r` and `w` are readable and `y` writable for its lengths; the piece lies in the output; no
     /// element of the output is an element of an operand.
     #[inline(always)]
-    pub(crate) unsafe fn run(&self, rows: Range<usize>, x: *const f32, r: *const f32, w: *const f32, y: *mut f32) {
+    pub(crate) unsafe fn run(&self, piece: Piece, x: *const f32, r: *const f32, w: *const f32, y: *mut f32) {
         let operands = Operands { x, r, w, y };
         // SAFETY: the caller's contract; the input's channels are adjacent where `channel` is one.
         unsafe {
-            if self.input.channel == 1 { leaf::<A, T, N, true>(self, rows, operands) } else { leaf::<A, T, N, false>(self, rows, operands) }
+            if self.input.channel == 1 {
+                leaf::<A, T, N, true>(self, piece, operands)
+            } else {
+                leaf::<A, T, N, false>(self, piece, operands)
+            }
         }
     }
+}
+
+/// Rows, columns and blocks of channels of an output.
+pub(crate) struct Piece {
+    rows: Range<usize>,
+    columns: Range<usize>,
+    blocks: Range<usize>,
 }
 
 #[derive(Clone, Copy)]
@@ -171,11 +218,12 @@ impl<A: Arithmetic, const T: usize, const N: usize> Conv2d<A, T, N> {
 /// # Safety
 /// As [`Conv2d::run`]; with `DENSE` the input's channels are adjacent.
 #[inline(never)]
-unsafe fn leaf<A: Arithmetic, const T: usize, const N: usize, const DENSE: bool>(g: &Conv2d<A, T, N>, rows: Range<usize>, at: Operands) {
+unsafe fn leaf<A: Arithmetic, const T: usize, const N: usize, const DENSE: bool>(g: &Conv2d<A, T, N>, piece: Piece, at: Operands) {
     let block_len = N + (g.kernel[0] as usize) * (g.kernel[1] as usize) * (g.depth as usize) * N;
     let interior = [g.interior(0), g.interior(1)];
-    for_each_band(g.band, [rows, 0..g.output.width as usize], |[rows, columns]| {
-        let mut w = at.w;
+    let Piece { rows, columns, blocks } = piece;
+    for_each_band(g.band, [rows, columns], |[rows, columns]| {
+        let (mut w, mut index) = (at.w, 0);
         for group in 0..g.group as usize {
             let mut filter = 0;
             while filter < g.filters as usize {
@@ -185,10 +233,13 @@ unsafe fn leaf<A: Arithmetic, const T: usize, const N: usize, const DENSE: bool>
                     filter: group * g.filters as usize + filter,
                     valid: N.min(g.filters as usize - filter),
                 };
-                g.for_each_rectangle(&interior, [rows.clone(), columns.clone()], |rows, columns| {
-                    // SAFETY: the runs' pixels lie inside the output and their taps inside the input.
-                    unsafe { rectangle::<A, T, N, DENSE>(g, at, block, rows, columns) };
-                });
+                if blocks.contains(&index) {
+                    g.for_each_rectangle(&interior, [rows.clone(), columns.clone()], |rows, columns| {
+                        // SAFETY: the runs' pixels lie inside the output and their taps inside the input.
+                        unsafe { rectangle::<A, T, N, DENSE>(g, at, block, rows, columns) };
+                    });
+                }
+                index += 1;
                 w = w.wrapping_add(block_len);
                 filter += N;
             }

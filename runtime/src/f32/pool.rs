@@ -3,6 +3,7 @@
 use core::ops::Range;
 
 use super::taps::taps_inside;
+use crate::executor::part_of;
 use crate::lanes::arithmetic::load;
 use crate::lanes::{Eight, Four, Sixteen, Vector};
 use crate::views::{Extent, Pixels, small, window_fits};
@@ -49,6 +50,17 @@ impl Pool2d {
             (Some(x), Some(y)) => Some(Extent { x, r: 0, w: 0, y }),
             _ => None,
         }
+    }
+
+    /// Into how many parts of rows the output can be cut, up to `most`.
+    pub(crate) fn parts(&self, most: usize) -> usize {
+        most.min(self.output.height as usize)
+    }
+
+    /// The rows of part `part` of `parts`.
+    #[inline(always)]
+    pub(crate) fn piece(&self, part: usize, parts: usize) -> Range<usize> {
+        part_of(self.output.height as usize, 1, part, parts)
     }
 
     /// Computes the output rows `rows`.

@@ -30,23 +30,22 @@ impl Softmax {
     /// `extent()` is some; `x` is readable and `y` writable for its lengths. The output may be the input under the same strides.
     #[inline(never)]
     pub(crate) unsafe fn run(&self, x: *const f32, y: *mut f32) {
-        let (row, last) = (MAX_RANK - 2, MAX_RANK - 1);
-        let rows = self.dims[row] as usize;
+        let rows = self.dims[ROW] as usize;
         let mut outer = self.dims;
-        outer[row] = 1;
+        outer[ROW] = 1;
         let mut index = Odometer::new(&outer);
         loop {
             let (x, y) = (x.wrapping_add(index.at(&self.input)), y.wrapping_add(index.at(&self.output)));
-            let at = |r: usize| (x.wrapping_add(r * self.input[row] as usize), y.wrapping_add(r * self.output[row] as usize));
+            let at = |r: usize| (x.wrapping_add(r * self.input[ROW] as usize), y.wrapping_add(r * self.output[ROW] as usize));
             let mut r = 0;
             // SAFETY: the index lies inside the dimensions, so the offsets lie inside the extents.
             unsafe {
                 while r + TOGETHER <= rows {
-                    self.rows::<TOGETHER>(at(r), self.dims[last] as usize);
+                    self.rows::<TOGETHER>(at(r), self.dims[LAST] as usize);
                     r += TOGETHER;
                 }
                 while r < rows {
-                    self.rows::<1>(at(r), self.dims[last] as usize);
+                    self.rows::<1>(at(r), self.dims[LAST] as usize);
                     r += 1;
                 }
             }
@@ -62,9 +61,8 @@ impl Softmax {
     /// `x` is readable and `y` writable for `count` elements of each row.
     #[inline(always)]
     unsafe fn rows<const R: usize>(&self, (x, y): (*const f32, *mut f32), count: usize) {
-        let [row, last] = [MAX_RANK - 2, MAX_RANK - 1];
-        let input = |r: usize, i: usize| x.wrapping_add(r * self.input[row] as usize + i * self.input[last] as usize);
-        let output = |r: usize, i: usize| y.wrapping_add(r * self.output[row] as usize + i * self.output[last] as usize);
+        let input = |r: usize, i: usize| x.wrapping_add(r * self.input[ROW] as usize + i * self.input[LAST] as usize);
+        let output = |r: usize, i: usize| y.wrapping_add(r * self.output[ROW] as usize + i * self.output[LAST] as usize);
         // SAFETY: the elements are those of the rows.
         unsafe {
             let mut max: [f32; R] = core::array::from_fn(|r| *input(r, 0));
@@ -75,8 +73,8 @@ impl Softmax {
                 }
             }
             for r in 0..R {
-                let x = Row { first: input(r, 0), step: self.input[last] as usize, count };
-                x.map(output(r, 0), self.output[last] as usize, |x| exp(x - max[r]));
+                let x = Row { first: input(r, 0), step: self.input[LAST] as usize, count };
+                x.map(output(r, 0), self.output[LAST] as usize, |x| exp(x - max[r]));
             }
             let mut sum = [0.0; R];
             for i in 0..count {
@@ -85,8 +83,8 @@ impl Softmax {
                 }
             }
             for r in 0..R {
-                let y = Row { first: output(r, 0), step: self.output[last] as usize, count };
-                y.map(output(r, 0), self.output[last] as usize, |y| y / sum[r]);
+                let y = Row { first: output(r, 0), step: self.output[LAST] as usize, count };
+                y.map(output(r, 0), self.output[LAST] as usize, |y| y / sum[r]);
             }
         }
     }
@@ -129,6 +127,10 @@ impl Row {
         }
     }
 }
+
+/// The dimension of the rows, and that of a row's elements.
+const ROW: usize = MAX_RANK - 2;
+const LAST: usize = MAX_RANK - 1;
 
 /// Rows that are computed together.
 const TOGETHER: usize = 8;

@@ -37,7 +37,7 @@ pub(crate) mod sealed {
     use super::{Taps, Vector};
 
     /// The sums of a tile.
-    pub trait Sums: Copy {
+    pub trait Sums: Copy + Sync {
         /// Whether product and sum are rounded once.
         const FUSED: bool;
 

@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 
 use peers::{Engine, Failure, Job, serve};
-use peleec_runtime::Model;
+use peleec_runtime::{Executor, Model, Threads};
 
 #[allow(unreachable_pub, reason = "generated modules are public, wherever they are put")]
 mod network {
@@ -14,26 +14,27 @@ mod network {
 static MODEL: Mutex<network::Model> = Mutex::new(network::Model::new());
 
 struct Peleec {
+    threads: Threads,
     inputs: Vec<Vec<f32>>,
     outputs: Vec<Vec<f32>>,
 }
 
 impl Engine for Peleec {
     fn load(job: Job) -> Result<Self, Failure> {
+        let threads = Threads::new(job.threads)?;
         let inputs = job.inputs.into_iter().map(|input| input.values).collect();
         let outputs = network::Model::OUTPUTS.iter().map(|output| vec![0.0; output.len()]).collect();
-        Ok(Peleec { inputs, outputs })
+        Ok(Peleec { threads, inputs, outputs })
     }
 
-    /// Generated code has one thread, however many it may have: this and `run` are what changes with that.
     fn threads(&self) -> usize {
-        1
+        self.threads.cores()
     }
 
     fn run(&mut self) -> Result<(), Failure> {
         let inputs: Vec<_> = self.inputs.iter().map(Vec::as_slice).collect();
         let mut outputs: Vec<_> = self.outputs.iter_mut().map(Vec::as_mut_slice).collect();
-        Ok(MODEL.lock().map_err(|error| error.to_string())?.run_slices(&inputs, &mut outputs)?)
+        Ok(MODEL.lock().map_err(|error| error.to_string())?.run_slices_with(&self.threads, &inputs, &mut outputs)?)
     }
 
     fn outputs(&self) -> Result<Vec<Vec<f32>>, Failure> {

@@ -131,6 +131,28 @@ fn no_panic_path_is_left_at_any_level() {
     }
 }
 
+/// What a network's code takes does not depend on the number of its channels, and the board has room for 0.6 of Pelee's.
+#[test]
+fn the_whole_of_pelee_has_less_than_96_kib_of_code_and_no_panic_path() {
+    let model = ModelFile::zoo("pelee-304", &ZooOptions { width: 0.6, ..ZooOptions::default() }).expect("the zoo has it");
+    for target in [Target::CortexM4F, Target::CortexM55] {
+        let compilation = compile(&model, &Options { target, ..Options::default() }).expect("it compiles");
+        for level in [OptLevel::Three, OptLevel::S, OptLevel::Z] {
+            let folder = tempfile::tempdir().expect("a temporary folder");
+            let built = harness::machine(target)
+                .and_then(|machine| Project::write(&compilation, &machine, level, folder.path()))
+                .and_then(|project| harness::build(&project));
+            match built {
+                Err(error) if error.is_missing() => _ = writeln!(std::io::stderr(), "SKIPPED LANE {target}: {error}"),
+                built => {
+                    let text = built.expect("the module builds").1.expect("an image of a board has figures").text;
+                    assert!(text < if level == OptLevel::Three { 96 << 10 } else { 40 << 10 }, "{text} bytes for {target} at {level:?}");
+                }
+            }
+        }
+    }
+}
+
 /// A network of the zoo on the machines of `targets`, against onnxruntime's stored outputs.
 fn check_full_size(name: &str, shape: &[usize], targets: &[Target]) {
     let model = ModelFile::zoo(name, &ZooOptions::default()).expect("the zoo has it");

@@ -412,7 +412,12 @@ unsafe fn tiles<A: Arithmetic, V: Vector, const T: usize, const N: usize, const 
                 }
             }
         }
-        let mut sums: [[V; B]; T] = A::sums::<V, T, B, N, DENSE>(&sums, pixels.map(|pixel| pixel.x));
+        // By index: `map` keeps a check of bounds where code is to be small.
+        let mut x = [at.x; T];
+        for t in 0..T {
+            x[t] = pixels[t].x;
+        }
+        let mut sums: [[V; B]; T] = A::sums::<V, T, B, N, DENSE>(&sums, x);
         finish(g, block.valid.saturating_sub(strip.lane), strip.whole, pixels, &mut sums);
     };
     let products = taps.count[0] * taps.count[1] * taps.depth;

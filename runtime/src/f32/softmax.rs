@@ -114,12 +114,18 @@ impl Row {
                 let whole = self.step == 1 && present == CHUNK;
                 let values: [f32; CHUNK] =
                     if whole { *at(0).cast() } else { core::array::from_fn(|n| *at(if n < present { n } else { 0 })) };
-                let values = values.map(&f);
+                // By index: `map` keeps a check of bounds where code is to be small.
+                let mut results = [0.0; CHUNK];
+                for n in 0..CHUNK {
+                    results[n] = f(values[n]);
+                }
                 if whole && step == 1 {
-                    *to.wrapping_add(i).cast() = values;
+                    *to.wrapping_add(i).cast() = results;
                 } else {
-                    for (n, value) in values.into_iter().enumerate().take(present) {
-                        *to.wrapping_add((i + n) * step) = value;
+                    for n in 0..CHUNK {
+                        if n < present {
+                            *to.wrapping_add((i + n) * step) = results[n];
+                        }
                     }
                 }
             }

@@ -154,7 +154,8 @@ impl Vector for Quad {
 
     #[inline(always)]
     fn relu(self) -> Self {
-        Quad(self.0.map(Vector::relu))
+        let Quad([a, b, c, d]) = self;
+        Quad([Vector::relu(a), Vector::relu(b), Vector::relu(c), Vector::relu(d)])
     }
 
     #[inline(always)]

@@ -71,7 +71,7 @@ type Tile = (usize, usize, u64);
 fn tiles(profile: Profile) -> &'static [Tile] {
     match (profile.target, profile.numeric) {
         (Target::Generic, _) => &[(4, 8, 1700)],
-        (Target::X86_64V4, _) => &[(12, 16, 1300), (12, 32, 2560), (9, 32, 1920), (6, 64, 2600), (5, 64, 2200), (1, 64, 800)],
+        (Target::X86_64V4, _) => &[(12, 16, 1300), (12, 32, 2560), (9, 32, 1920), (6, 64, 2480), (5, 64, 2070), (1, 64, 800)],
         (Target::X86_64V3, NumericClass::Fused) => &[(6, 16, 700), (1, 32, 400)],
         (Target::X86_64V3, NumericClass::Plain) => &[(5, 16, 700), (1, 32, 400)],
         (Target::Aarch64, NumericClass::Fused) => &[(5, 16, 2450), (4, 16, 2025), (8, 8, 2025), (12, 4, 1650), (1, 32, 1750)],

@@ -138,6 +138,10 @@ fn missing_files_and_wrong_words_have_their_codes() {
     assert_eq!(peleec(folder.path(), &["compile", "zoo:pelee-304"]).status.code(), Some(2));
     assert_eq!(peleec(folder.path(), &["fly"]).status.code(), Some(2));
     assert_eq!(peleec(folder.path(), &["check", "zoo:pelee-304", "--target", "pdp-11"]).status.code(), Some(2));
+    assert_eq!(peleec(folder.path(), &["check", "zoo:pelee-304", "--numeric", "exact"]).status.code(), Some(2));
+    let fused = peleec(folder.path(), &["check", "zoo:pelee-304", "--target", "cortex-m3", "--numeric", "fused"]);
+    assert_eq!(fused.status.code(), Some(2));
+    assert!(text(&fused.stderr).contains("cortex-m3 has no instruction for it; its class is plain"), "{}", text(&fused.stderr));
     assert_eq!(peleec(folder.path(), &["check", "zoo:giraffe"]).status.code(), Some(2));
     assert_eq!(peleec(folder.path(), &["check", "nowhere.onnx", "--width", "2"]).status.code(), Some(2));
 }

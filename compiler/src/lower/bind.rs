@@ -219,6 +219,14 @@ macro_rules! with_micro_kernel {
                 let $conv = $geometry.retiled::<_, 3, 8>(Mve);
                 $body
             }
+            (Unit::VfpPlain, 1, 16) => {
+                let $conv = $geometry.retiled::<_, 1, 16>(Vfp(Plain));
+                $body
+            }
+            (Unit::VfpFused, 1, 16) => {
+                let $conv = $geometry.retiled::<_, 1, 16>(Vfp(Fused));
+                $body
+            }
             (Unit::VfpPlain, 4, 4) => {
                 let $conv = $geometry.retiled::<_, 4, 4>(Vfp(Plain));
                 $body

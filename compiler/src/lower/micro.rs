@@ -77,7 +77,7 @@ fn tiles(profile: Profile) -> &'static [Tile] {
         (Target::Aarch64, NumericClass::Fused) => &[(5, 16, 2450), (4, 16, 2025), (8, 8, 2025), (12, 4, 1650), (1, 32, 1750)],
         (Target::Aarch64, NumericClass::Plain) => &[(4, 16, 4150), (8, 8, 4150), (12, 4, 3100), (1, 32, 2600)],
         (Target::CortexM0Plus | Target::CortexM3, _) => &[(2, 4, 80_000)],
-        (Target::CortexM4F | Target::CortexM7 | Target::CortexM33, _) => &[(4, 4, 1900)],
+        (Target::CortexM4F | Target::CortexM7 | Target::CortexM33, _) => &[(4, 4, 1900), (1, 16, 2000)],
         (Target::CortexM55, NumericClass::Fused) => &[(3, 8, 975)],
         (Target::CortexM55, NumericClass::Plain) => &[(2, 8, 3300)],
     }
@@ -108,15 +108,16 @@ impl Problem<'_> {
         self.output[0] * self.output[1]
     }
 
-    /// All pixels where the weights outweigh the input, which then stays in the cache. Elsewhere as many as keep their input there, and
-    /// rows enough to fill tiles along border columns.
+    /// All pixels where there is no cache, or the weights outweigh the input, which then stays in it. Elsewhere as many as keep their input
+    /// there, and rows enough to fill tiles along border columns.
     fn span(&self, micro: MicroKernel, target: Target) -> usize {
         let taps: usize = self.window.kernel.iter().product();
         let weights = taps * self.depth * self.filters;
         let input = self.input[0] * self.input[1] * self.depth;
+        let Some(cache) = near_cache(target).filter(|_| weights <= input) else { return self.pixels() };
         let least = if self.window.is_pointwise() { micro.pixels } else { micro.pixels * self.output[1] };
-        let cached = near_cache(target).map_or(0, |bytes| bytes / 4 / (self.depth * self.window.strides.iter().product::<usize>()).max(1));
-        if weights > input { self.pixels() } else { cached.next_multiple_of(micro.pixels).max(least).min(self.pixels()) }
+        let cached = cache / 4 / (self.depth * self.window.strides.iter().product::<usize>()).max(1);
+        cached.next_multiple_of(micro.pixels).max(least).min(self.pixels())
     }
 
     /// The whole convolution's cost, nearly: of each channel of each tap by `step`, of the tap's addresses, and of what a tile's start, its

@@ -19,15 +19,13 @@ pub struct Vfp<C>(pub C);
 pub struct Mve;
 
 macro_rules! unit {
-    ($unit:ty, $fused:literal, $tile:ident, $leaves:path, $multiply_add:path) => {
+    ($unit:ty, $fused:literal, $tile:ident, $multiply_add:path, $(($pixels:literal, $channels:literal, $dense:path, $strided:path))+) => {
         #[cfg(not(all(target_arch = "arm", target_abi = "eabihf")))]
         by_vectors!($unit, $fused);
 
         #[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
         const _: () = {
-            use $leaves as leaves;
             use $multiply_add as multiply_add;
-            use $tile::{CHANNELS, PIXELS};
 
             use crate::lanes::Vector;
             use crate::lanes::arithmetic::{Taps, sealed::Sums};
@@ -55,21 +53,43 @@ macro_rules! unit {
                     prepared: &window::Prepared,
                     x: [*const f32; T],
                 ) -> [[V; B]; T] {
-                    let leaf = if DENSE { leaves::dense::<0> } else { leaves::strided::<0> };
-                    // SAFETY: the caller's contract; the leaf is the one for such channels.
-                    unsafe { prepared.sums::<Self, V, T, B, N, DENSE, PIXELS, CHANNELS>(x, leaf) }
+                    $(if T == $pixels && N == $channels && B * V::LANES == N {
+                        let leaf = if DENSE { $dense } else { $strided };
+                        // SAFETY: the caller's contract; the leaf is the one for such tiles and channels.
+                        return unsafe { prepared.by_leaf(x, leaf) };
+                    })+
+                    // SAFETY: the caller's contract.
+                    unsafe { prepared.by_vectors::<Self, V, T, B, N, DENSE>(x) }
                 }
 
                 #[inline(always)]
                 fn relu<V: Vector, const T: usize, const B: usize>(sums: &mut [[V; B]; T]) {
-                    // SAFETY: the leaf is the one for such tiles.
-                    unsafe { window::relu::<V, T, B, PIXELS, CHANNELS>(sums, $tile::relu::<0>) };
+                    if T * B * V::LANES == $tile::SUMS {
+                        // SAFETY: vectors of `f32` that are as many values as the leaf takes.
+                        unsafe { $tile::relu::<0>(sums.as_mut_ptr().cast()) };
+                    } else {
+                        for vector in sums.as_flattened_mut() {
+                            *vector = vector.relu();
+                        }
+                    }
                 }
             }
         };
     };
 }
 
-unit!(Vfp<Plain>, false, vfp, vfp::plain, vfp::plain::multiply_add);
-unit!(Vfp<Fused>, true, vfp, vfp::fused, vfp::fused::multiply_add);
-unit!(Mve, true, mve, mve, vfp::fused::multiply_add);
+unit!(
+    Vfp<Plain>,
+    false,
+    vfp,
+    vfp::plain::multiply_add,
+    (4, 4, vfp::plain::dense::<0>, vfp::plain::strided::<0>)(1, 16, vfp::plain::single_dense::<0>, vfp::plain::single_strided::<0>)
+);
+unit!(
+    Vfp<Fused>,
+    true,
+    vfp,
+    vfp::fused::multiply_add,
+    (4, 4, vfp::fused::dense::<0>, vfp::fused::strided::<0>)(1, 16, vfp::fused::single_dense::<0>, vfp::fused::single_strided::<0>)
+);
+unit!(Mve, true, mve, vfp::fused::multiply_add, (3, 8, mve::dense::<0>, mve::strided::<0>));

@@ -7,9 +7,8 @@ use core::arch::naked_asm;
 
 use super::window::Window;
 
-/// Pixels and channels of a tile.
-pub(super) const PIXELS: usize = 3;
-pub(super) const CHANNELS: usize = 8;
+/// How many sums a tile has.
+pub(super) const SUMS: usize = 24;
 
 /// Where one of 24 values is less than zero, zero.
 ///

@@ -1,5 +1,5 @@
-//! Leaves of the scalar floating-point unit: tiles of 4 pixels by 4 channels. Of its 32 registers 16 hold sums, and 16 two channels of every
-//! pixel with their weights, which one instruction loads.
+//! Leaves of the scalar floating-point unit: tiles of 4 pixels by 4 channels, or of 1 by 16 where a map is small or its border large. Of its 32
+//! registers 16 hold sums, and 16 values of pixels and weights, which one instruction loads.
 //!
 //! A parameter that means nothing makes a function generic, so that it is assembled only where a module uses it.
 
@@ -7,9 +7,8 @@ use core::arch::naked_asm;
 
 use super::window::Window;
 
-/// Pixels and channels of a tile.
-pub(super) const PIXELS: usize = 4;
-pub(super) const CHANNELS: usize = 4;
+/// How many sums a tile has.
+pub(super) const SUMS: usize = 16;
 
 /// Sixteen values: where one is less than zero, zero.
 #[unsafe(naked)]
@@ -50,18 +49,14 @@ macro_rules! products {
 
 /// r0-r3: x; r4: w; r5: channels; r6: columns; r7: rows; r8: the window; s0-s15: sums.
 macro_rules! leaf {
-    ($($channels:expr),+ $(,)?) => {
+    (begin: $($begin:literal)+; advance: $($advance:literal)+; $($channels:expr),+ $(,)?) => {
         naked_asm!(
             ".fpu fpv4-sp-d16",
             "push {{r2, r4-r10, lr}}",
             "vpush {{s16-s31}}",
             "mov r8, r0",
-            "ldm r1, {{r0-r3}}",
             "ldrd r4, r5, [r8]",
-            "vldmia r5, {{s0-s3}}",
-            "vldmia r5, {{s4-s7}}",
-            "vldmia r5, {{s8-s11}}",
-            "vldmia r5, {{s12-s15}}",
+            $($begin,)+
             "ldr r10, [r8, #36]",
             "ldr r7, [r8, #8]",
             "cmp r7, #0",
@@ -71,17 +66,11 @@ macro_rules! leaf {
             "2:",
             $($channels,)+
             "ldr r9, [r8, #24]",
-            "add r0, r9",
-            "add r1, r9",
-            "add r2, r9",
-            "add r3, r9",
+            $($advance,)+
             "subs r6, #1",
             "bne 2b",
             "ldrd r9, r5, [r8, #28]",
-            "add r0, r9",
-            "add r1, r9",
-            "add r2, r9",
-            "add r3, r9",
+            $($advance,)+
             "add r4, r5",
             "subs r7, #1",
             "bne 1b",
@@ -90,6 +79,97 @@ macro_rules! leaf {
             "pop {{r2}}",
             "vstmia r2, {{s0-s15}}",
             "pop {{r4-r10, pc}}",
+        )
+    };
+}
+
+/// As `leaf`, for four pixels of four channels.
+macro_rules! square_leaf {
+    ($($channels:expr),+ $(,)?) => {
+        leaf!(
+            begin: "ldm r1, {{r0-r3}}" "vldmia r5, {{s0-s3}}" "vldmia r5, {{s4-s7}}" "vldmia r5, {{s8-s11}}" "vldmia r5, {{s12-s15}}";
+            advance: "add r0, r9" "add r1, r9" "add r2, r9" "add r3, r9";
+            $($channels),+
+        )
+    };
+}
+
+/// As `leaf`, for one pixel of sixteen channels.
+macro_rules! single_leaf {
+    ($($channels:expr),+ $(,)?) => {
+        leaf!(begin: "ldr r0, [r1]" "vldmia r5, {{s0-s15}}"; advance: "add r0, r9"; $($channels),+)
+    };
+}
+
+/// Sixteen products for one pixel, whose value stands in the register that is named.
+macro_rules! single_products {
+    ($operation:literal: $x:literal) => {
+        concat!(
+            "vldmia r4!, {{s16-s23}}\n",
+            $operation,
+            " s0, s16, ",
+            $x,
+            "\n",
+            $operation,
+            " s1, s17, ",
+            $x,
+            "\n",
+            $operation,
+            " s2, s18, ",
+            $x,
+            "\n",
+            $operation,
+            " s3, s19, ",
+            $x,
+            "\n",
+            $operation,
+            " s4, s20, ",
+            $x,
+            "\n",
+            $operation,
+            " s5, s21, ",
+            $x,
+            "\n",
+            $operation,
+            " s6, s22, ",
+            $x,
+            "\n",
+            $operation,
+            " s7, s23, ",
+            $x,
+            "\n",
+            "vldmia r4!, {{s16-s23}}\n",
+            $operation,
+            " s8, s16, ",
+            $x,
+            "\n",
+            $operation,
+            " s9, s17, ",
+            $x,
+            "\n",
+            $operation,
+            " s10, s18, ",
+            $x,
+            "\n",
+            $operation,
+            " s11, s19, ",
+            $x,
+            "\n",
+            $operation,
+            " s12, s20, ",
+            $x,
+            "\n",
+            $operation,
+            " s13, s21, ",
+            $x,
+            "\n",
+            $operation,
+            " s14, s22, ",
+            $x,
+            "\n",
+            $operation,
+            " s15, s23, ",
+            $x,
         )
     };
 }
@@ -111,7 +191,7 @@ macro_rules! leaves {
             /// The window's and the pixels' pointers serve for what the counts and distances say, `sums` for 16 values.
             #[unsafe(naked)]
             pub(crate) unsafe extern "C" fn dense<const UNUSED: usize>(window: *const Window, x: *const *const f32, sums: *mut f32) {
-                leaf!(
+                square_leaf!(
                     "ldr r5, [r8, #16]",
                     "cmp r5, #0",
                     "beq 4f",
@@ -155,9 +235,10 @@ macro_rules! leaves {
             /// As [`dense`].
             #[unsafe(naked)]
             pub(crate) unsafe extern "C" fn strided<const UNUSED: usize>(window: *const Window, x: *const *const f32, sums: *mut f32) {
-                leaf!(
+                square_leaf!(
                     "ldrd r5, r9, [r8, #16]",
-                    "add r5, r9, r5, lsl #2",
+                    "adds r5, r9, r5, lsl #2",
+                    "beq 6f",
                     "5:",
                     "vldmia r4!, {{s16-s19}}",
                     "vldr s24, [r0]",
@@ -171,6 +252,58 @@ macro_rules! leaves {
                     products!($operation: "s16" "s17" "s18" "s19": "s24" "s26" "s28" "s30"),
                     "subs r5, #1",
                     "bne 5b",
+                    "6:",
+                )
+            }
+
+            /// One pixel, whose channels are adjacent.
+            ///
+            /// # Safety
+            /// As [`dense`].
+            #[unsafe(naked)]
+            pub(crate) unsafe extern "C" fn single_dense<const UNUSED: usize>(window: *const Window, x: *const *const f32, sums: *mut f32) {
+                single_leaf!(
+                    "ldr r5, [r8, #16]",
+                    "cmp r5, #0",
+                    "beq 4f",
+                    "3:",
+                    "vldmia r0!, {{s24-s27}}",
+                    single_products!($operation: "s24"),
+                    single_products!($operation: "s25"),
+                    single_products!($operation: "s26"),
+                    single_products!($operation: "s27"),
+                    "subs r5, #1",
+                    "bne 3b",
+                    "4:",
+                    "ldr r5, [r8, #20]",
+                    "cmp r5, #0",
+                    "beq 6f",
+                    "5:",
+                    "vldmia r0!, {{s24}}",
+                    single_products!($operation: "s24"),
+                    "subs r5, #1",
+                    "bne 5b",
+                    "6:",
+                )
+            }
+
+            /// One pixel, whose channels lie apart.
+            ///
+            /// # Safety
+            /// As [`dense`].
+            #[unsafe(naked)]
+            pub(crate) unsafe extern "C" fn single_strided<const UNUSED: usize>(window: *const Window, x: *const *const f32, sums: *mut f32) {
+                single_leaf!(
+                    "ldrd r5, r9, [r8, #16]",
+                    "adds r5, r9, r5, lsl #2",
+                    "beq 6f",
+                    "5:",
+                    "vldr s24, [r0]",
+                    "add r0, r10",
+                    single_products!($operation: "s24"),
+                    "subs r5, #1",
+                    "bne 5b",
+                    "6:",
                 )
             }
         }

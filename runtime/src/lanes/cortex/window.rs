@@ -28,9 +28,6 @@ pub(super) struct Window {
 /// Computes from a window and its pixels the sums of a tile, pixel by pixel.
 pub(super) type SumLeaf = unsafe extern "C" fn(window: *const Window, x: *const *const f32, sums: *mut f32);
 
-/// Where one of a tile's sums is less than zero, zero.
-pub(super) type ReluLeaf = unsafe extern "C" fn(sums: *mut f32);
-
 /// What tiles have in common, for the leaves and for vectors.
 pub struct Prepared {
     window: Window,
@@ -61,29 +58,12 @@ impl Prepared {
         Prepared { window, other: arithmetic::Prepared { bias, w, taps } }
     }
 
-    /// [`Sums::sums`] of a tile of `P` pixels by `C` channels by the leaf; of other tiles by vectors.
+    /// [`Sums::sums`] by a leaf.
     ///
     /// # Safety
-    /// As there; the leaf is one for such tiles and for `DENSE`.
+    /// As there; the leaf is one for such tiles and channels.
     #[inline(always)]
-    pub(super) unsafe fn sums<
-        A: Sums,
-        V: Vector,
-        const T: usize,
-        const B: usize,
-        const N: usize,
-        const DENSE: bool,
-        const P: usize,
-        const C: usize,
-    >(
-        &self,
-        x: [*const f32; T],
-        leaf: SumLeaf,
-    ) -> [[V; B]; T] {
-        if T != P || B * V::LANES != C || N != C {
-            // SAFETY: the caller's contract.
-            return unsafe { arithmetic::sums::<A, V, T, B, N, DENSE>(&self.other, x) };
-        }
+    pub(super) unsafe fn by_leaf<V: Vector, const T: usize, const B: usize>(&self, x: [*const f32; T], leaf: SumLeaf) -> [[V; B]; T] {
         let mut sums = MaybeUninit::<[[V; B]; T]>::uninit();
         // SAFETY: the caller's contract: the window's pointers serve for all that the leaf reads. It writes every sum.
         unsafe {
@@ -91,24 +71,18 @@ impl Prepared {
             sums.assume_init()
         }
     }
-}
 
-/// [`Sums::relu`] of a tile of `P` pixels by `N` channels by the leaf; of other tiles by vectors.
-///
-/// # Safety
-/// The leaf is one for such tiles.
-#[inline(always)]
-pub(super) unsafe fn relu<V: Vector, const T: usize, const B: usize, const P: usize, const N: usize>(
-    sums: &mut [[V; B]; T],
-    leaf: ReluLeaf,
-) {
-    if T == P && B * V::LANES == N {
-        // SAFETY: the caller's contract; vectors are made of `f32`.
-        unsafe { leaf(sums.as_mut_ptr().cast()) };
-    } else {
-        for vector in sums.as_flattened_mut() {
-            *vector = vector.relu();
-        }
+    /// [`Sums::sums`] of tiles that have no leaf.
+    ///
+    /// # Safety
+    /// As there.
+    #[inline(always)]
+    pub(super) unsafe fn by_vectors<A: Sums, V: Vector, const T: usize, const B: usize, const N: usize, const DENSE: bool>(
+        &self,
+        x: [*const f32; T],
+    ) -> [[V; B]; T] {
+        // SAFETY: the caller's contract.
+        unsafe { arithmetic::sums::<A, V, T, B, N, DENSE>(&self.other, x) }
     }
 }
 

@@ -80,10 +80,9 @@ impl Desk {
                 return;
             }
             // SAFETY: written before the round began, and not again before this helper is done.
-            if let Some(work) = unsafe { *self.work.get() } {
-                if catch_unwind(AssertUnwindSafe(work)).is_err() {
-                    self.panicked.store(true, Ordering::Relaxed);
-                }
+            let work = unsafe { *self.work.get() };
+            if work.is_some_and(|work| catch_unwind(AssertUnwindSafe(work)).is_err()) {
+                self.panicked.store(true, Ordering::Relaxed);
             }
             self.busy.fetch_sub(1, Ordering::Release);
         }

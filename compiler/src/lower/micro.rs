@@ -122,7 +122,7 @@ impl Problem<'_> {
     }
 
     /// All pixels where the weights outweigh the input, which then stays in the cache. Elsewhere as many as keep their input there, and
-    /// rows enough to fill tiles along border columns.
+    /// rows enough to fill tiles along border columns, or with the windows of a pool.
     fn span(&self, micro: MicroKernel, target: Target) -> usize {
         let taps: usize = self.window.kernel.iter().product();
         // Of the input's pixels those that one of the output takes, and of the output's those that a tile gives.
@@ -132,7 +132,7 @@ impl Problem<'_> {
         };
         let weights = taps * self.depth * self.filters;
         let input = self.input[0] * self.input[1] * self.depth;
-        let least = if self.window.is_pointwise() { tile } else { tile * self.output[1] };
+        let least = if self.window.is_pointwise() && self.pool.is_none() { tile } else { tile * self.output[1] };
         let cached = near_cache(target).map_or(0, |bytes| bytes / 4 / (self.depth * stride).max(1));
         if weights > input { self.pixels() } else { cached.next_multiple_of(tile).max(least).min(self.pixels()) }
     }

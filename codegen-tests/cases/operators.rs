@@ -56,6 +56,12 @@ cases! {
         let window = [("kernel_shape", Attr::Ints(&[3, 3])), ("pads", Attr::Ints(&[1, 1, 1, 1])), ("count_include_pad", Attr::Int(1))];
         onnx.op("AveragePool", "pool", &[&x], &window)
     };
+    average_pool_rounding_up_in_the_epilogue [1, 2, 5, 5], |onnx, x| {
+        let conv = onnx.conv("conv", &x, &[4, 2, 1, 1], &[]);
+        let relu = onnx.op("Relu", "relu", &[&conv], &[]);
+        let window = [("kernel_shape", Attr::Ints(&[2, 2])), ("strides", Attr::Ints(&[2, 2])), ("ceil_mode", Attr::Int(1))];
+        onnx.op("AveragePool", "pool", &[&relu], &window)
+    };
     global_average_pool [1, 5, 3, 3], |onnx, x| onnx.op("GlobalAveragePool", "pool", &[&x], &[]);
     mean_over_the_last_axis [2, 3, 4], |onnx, x| onnx.op("ReduceMean", "mean", &[&x], &[("axes", Attr::Ints(&[-1]))]);
     add_broadcasts_a_constant [1, 3, 2, 2], |onnx, x| {

@@ -1,8 +1,8 @@
 //! Every kernel through the checked door, against loops that follow its documentation to the letter: the same bits.
 
 use peleec_runtime::{
-    Activation, Arithmetic, Binary, BinaryKind, Conv2d, DepthwiseConv2d, Fused, Kernel, Map, MatMul, Operands, Pad, Pixels, Place, Plain,
-    Pool2d, PoolKind, RegionError, Softmax, run_checked,
+    Activation, Arithmetic, Binary, BinaryKind, Conv2d, DepthwiseConv2d, Executor, Fused, Kernel, Layer, Map, MatMul, Operands, Pad,
+    Pixels, Place, Plain, Pool2d, PoolKind, RegionError, Softmax, run_checked,
 };
 
 /// Random numbers, the same in every run.
@@ -77,6 +77,7 @@ fn convolutions<A: Arithmetic, const T: usize, const N: usize>(arithmetic: A, mu
             filters,
             band,
             activation,
+            pool: None,
             arithmetic,
         };
         let extent = conv.extent().expect("the geometry is consistent");
@@ -208,6 +209,136 @@ fn pools_give_the_bits_of_their_definition() {
             }
         }
     }
+}
+
+/// A convolution with a pool against the convolution and then the pool, on one core and on several.
+fn pooled<A: Arithmetic, const T: usize, const N: usize>(arithmetic: A) {
+    let mut random = Random(T as u32 * 100 + N as u32);
+    for run_index in 0..90 {
+        let kind = [PoolKind::Max, PoolKind::AverageInside, PoolKind::AveragePadded][run_index % 3];
+        let (depth, filters) = (1 + random.below(9), 1 + random.below(40));
+        let large = run_index > 80;
+        let [h, w] = [0, 1].map(|_| if large { 20 + random.below(10) } else { 1 + random.below(9) });
+        let [oh, ow] = [h, w].map(|extent| if extent == 1 || random.below(2) == 0 { extent.div_ceil(2) } else { extent / 2 });
+        let (input, output) = (map(&mut random, h, w, depth), map(&mut random, oh, ow, filters));
+        let between = Pixels { height: h, width: w, channels: filters, row: w * filters, pixel: filters, channel: 1 };
+        let activation = [Activation::Identity, Activation::Relu, Activation::LeakyRelu(0.1)][random.below(3) as usize];
+        let alone = Conv2d::<A, T, N> {
+            input,
+            output: between,
+            residual: None,
+            kernel: [1, 1],
+            strides: [1, 1],
+            dilations: [1, 1],
+            pads: [0, 0],
+            group: 1,
+            depth,
+            filters,
+            band: [1 + random.below(4), 1 + random.below(30)],
+            activation,
+            pool: None,
+            arithmetic,
+        };
+        let both = Conv2d { output, pool: Some(kind), ..alone };
+        let then = Pool2d { input: between, output, kind, kernel: [2, 2], strides: [2, 2], dilations: [1, 1], pads: [0; 4] };
+        let extent = both.extent().expect("the geometry is consistent");
+        let (x, packed) = (random.values(extent.x), random.values(extent.w));
+        let map = run(&alone, [&x, &[], &packed], (h * w * filters) as usize).expect("the operands serve");
+        let wanted = run(&then, [&map, &[], &[]], extent.y).expect("the operands serve");
+        let wanted: Vec<_> = wanted.into_iter().map(f32::to_bits).collect();
+        let found = run(&both, [&x, &[], &packed], extent.y).expect("the operands serve");
+        let found: Vec<_> = found.into_iter().map(f32::to_bits).collect();
+        assert_eq!(found, wanted, "tile {T}x{N}, {input:?} to {output:?}, {kind:?}");
+    }
+}
+
+#[test]
+fn a_pool_in_a_convolution_gives_the_bits_of_both() {
+    fn both<const T: usize, const N: usize>() {
+        pooled::<_, T, N>(Plain);
+        pooled::<_, T, N>(Fused);
+    }
+    both::<4, 4>();
+    both::<4, 24>();
+    both::<8, 8>();
+    both::<12, 4>();
+    both::<12, 32>();
+}
+
+/// Says that there are three cores, so that layers are cut into parts.
+struct Three;
+
+impl Executor for Three {
+    fn cores(&self) -> usize {
+        3
+    }
+
+    fn share(&self, work: &(dyn Fn() + Sync)) {
+        work();
+    }
+}
+
+#[test]
+fn a_pool_in_a_convolution_that_several_cores_share() {
+    fn check<const EXTENT: u32, const HALF: u32, const X: usize, const Y: usize>() {
+        let map =
+            |extent, channels| Pixels { height: extent, width: extent, channels, row: extent * channels, pixel: channels, channel: 1 };
+        let conv = Conv2d::<Plain, 4, 4> {
+            input: map(EXTENT, 5),
+            output: map(HALF, 16),
+            residual: None,
+            kernel: [1, 1],
+            strides: [1, 1],
+            dilations: [1, 1],
+            pads: [0, 0],
+            group: 1,
+            depth: 5,
+            filters: 16,
+            band: [2, HALF],
+            activation: Activation::Relu,
+            pool: Some(PoolKind::AverageInside),
+            arithmetic: Plain,
+        };
+        let mut random = Random(EXTENT);
+        let (x, w) = (random.values(X), random.values(96));
+        let wanted = run(&conv, [&x, &[], &w], Y).expect("the operands serve");
+        let mut found = [f32::NAN; Y];
+        let layer = Layer::<Conv2d<Plain, 4, 4>, X, 96, Y>::new(conv);
+        layer.run(&Three, x.as_slice().try_into().unwrap(), w.as_slice().try_into().unwrap(), &mut found);
+        assert_eq!(found.as_slice(), wanted);
+    }
+    // Parts of rows, and parts of channels.
+    check::<19, 10, 1805, 1600>();
+    check::<5, 3, 125, 144>();
+}
+
+#[test]
+fn a_pool_that_a_convolution_cannot_compute_is_refused() {
+    fn extent<const T: usize>(change: impl Fn(&mut Conv2d<Plain, T, 4>)) -> bool {
+        let map = |extent| Pixels { height: extent, width: extent, channels: 4, row: 4 * extent, pixel: 4, channel: 1 };
+        let mut conv = Conv2d::<Plain, T, 4> {
+            input: map(7),
+            output: map(4),
+            residual: None,
+            kernel: [1, 1],
+            strides: [1, 1],
+            dilations: [1, 1],
+            pads: [0, 0],
+            group: 1,
+            depth: 4,
+            filters: 4,
+            band: [1, 1],
+            activation: Activation::Identity,
+            pool: Some(PoolKind::Max),
+            arithmetic: Plain,
+        };
+        change(&mut conv);
+        conv.extent().is_some()
+    }
+    assert!(extent::<4>(|_| {}) && extent::<8>(|conv| conv.output.height = 3));
+    assert!(!extent::<6>(|_| {}) && !extent::<4>(|conv| conv.output.width = 5) && !extent::<4>(|conv| conv.output.height = 2));
+    assert!(!extent::<4>(|conv| conv.kernel = [2, 1]) && !extent::<4>(|conv| conv.strides = [1, 2]));
+    assert!(!extent::<4>(|conv| conv.pads = [0, 1]) && !extent::<4>(|conv| conv.residual = Some(conv.output)));
 }
 
 #[test]

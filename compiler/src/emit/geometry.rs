@@ -70,7 +70,7 @@ pub(super) fn geometry_value(geometry: &Geometry) -> TokenStream {
 }
 
 fn conv2d(conv: &Conv2d<Plain, 1, 1>, unit: Unit) -> TokenStream {
-    let Conv2d { input, output, residual, kernel, strides, dilations, pads, group, depth, filters, band, activation, .. } = conv;
+    let Conv2d { input, output, residual, kernel, strides, dilations, pads, group, depth, filters, band, activation, pool, .. } = conv;
     let unit = unit_value(unit);
     let (input, output) = (pixels(input), pixels(output));
     let residual = residual.as_ref().map_or(quote!(None), |map| {
@@ -81,6 +81,10 @@ fn conv2d(conv: &Conv2d<Plain, 1, 1>, unit: Unit) -> TokenStream {
     let [group, depth, filters] = [group, depth, filters].map(|&value| word(value));
     let band = words(band);
     let activation = activation_value(*activation);
+    let pool = pool.map_or(quote!(None), |kind| {
+        let kind = pool_kind(kind);
+        quote!(Some(#kind))
+    });
     quote! {
         Kernel {
             input: #input,
@@ -95,6 +99,7 @@ fn conv2d(conv: &Conv2d<Plain, 1, 1>, unit: Unit) -> TokenStream {
             filters: #filters,
             band: #band,
             activation: #activation,
+            pool: #pool,
             arithmetic: #unit,
         }
     }
@@ -143,23 +148,27 @@ fn unit_value(unit: Unit) -> TokenStream {
 fn pool2d(pool: &Pool2d) -> TokenStream {
     let Pool2d { input, output, kind, kernel, strides, dilations, pads } = pool;
     let (input, output) = (pixels(input), pixels(output));
-    let kind = match kind {
-        PoolKind::Max => quote!(Max),
-        PoolKind::AverageInside => quote!(AverageInside),
-        PoolKind::AveragePadded => quote!(AveragePadded),
-    };
+    let kind = pool_kind(*kind);
     let [kernel, strides, dilations] = [kernel, strides, dilations].map(|list| words(list));
     let pads = words(pads);
     quote! {
         Kernel {
             input: #input,
             output: #output,
-            kind: peleec_runtime::PoolKind::#kind,
+            kind: #kind,
             kernel: #kernel,
             strides: #strides,
             dilations: #dilations,
             pads: #pads,
         }
+    }
+}
+
+fn pool_kind(kind: PoolKind) -> TokenStream {
+    match kind {
+        PoolKind::Max => quote!(peleec_runtime::PoolKind::Max),
+        PoolKind::AverageInside => quote!(peleec_runtime::PoolKind::AverageInside),
+        PoolKind::AveragePadded => quote!(peleec_runtime::PoolKind::AveragePadded),
     }
 }
 

@@ -125,11 +125,11 @@ impl Binder<'_> {
         let output = self.view(&step.write);
         let pixels = |view: &View| strided::pixels(view);
         Ok(match kernel {
-            Kernel::Conv2d { window, group, activation, choice: Choice { micro, span } } => {
+            Kernel::Conv2d { window, group, activation, pool, choice: Choice { micro, span } } => {
                 let maps = ConvMaps { input: pixels(&views[0]), output: pixels(&output), residual: views.get(1).map(pixels) };
                 let [depth, filters] = [maps.input.channels, maps.output.channels].map(|channels| channels / *group as u32);
                 let Window { kernel, strides, dilations, pads, .. } = window;
-                let maps = if window.is_pointwise() { maps.flattened() } else { maps };
+                let maps = if window.is_pointwise() && pool.is_none() { maps.flattened() } else { maps };
                 let geometry = Conv2d {
                     input: maps.input,
                     output: maps.output,
@@ -143,6 +143,7 @@ impl Binder<'_> {
                     filters,
                     band: band(*span, &maps.output),
                     activation: *activation,
+                    pool: *pool,
                     arithmetic: Plain,
                 };
                 Geometry::Conv2d(geometry, *micro)
@@ -203,7 +204,7 @@ pub(super) fn words<const N: usize>(values: [usize; N]) -> [u32; N] {
 macro_rules! with_micro_kernel {
     ($geometry:expr, $micro:expr, |$conv:ident| $body:expr) => {
         with_micro_kernel!(@ $geometry, $micro, $conv, $body,
-            (1, 32) (1, 64) (2, 4) (2, 8) (4, 4) (4, 8) (4, 16) (5, 16) (5, 64) (6, 16) (6, 64) (8, 8) (9, 32) (12, 4) (12, 16) (12, 32))
+            (1, 32) (1, 64) (2, 4) (2, 8) (4, 4) (4, 8) (4, 16) (4, 24) (5, 16) (5, 64) (6, 16) (6, 64) (8, 8) (9, 32) (12, 4) (12, 16) (12, 32))
     };
     (@ $geometry:expr, $micro:expr, $conv:ident, $body:expr, $(($pixels:literal, $channels:literal))+) => {
         match ($micro.unit, $micro.pixels, $micro.channels) {
@@ -261,7 +262,9 @@ impl Geometry {
     /// The name of the runtime's kernel, with its register tile.
     pub(crate) fn kernel_name(&self) -> String {
         let name = match self {
-            Geometry::Conv2d(_, micro) => return format!("conv2d {}x{}", micro.pixels, micro.channels),
+            Geometry::Conv2d(conv, MicroKernel { pixels, channels, .. }) => {
+                return format!("conv2d {pixels}x{channels}{}", if conv.pool.is_some() { " + pool" } else { "" });
+            }
             Geometry::DepthwiseConv2d(..) => "depthwise_conv2d",
             Geometry::Pool2d(_) => "pool2d",
             Geometry::Map(_) => "map",

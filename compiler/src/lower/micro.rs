@@ -1,7 +1,7 @@
 //! Which micro-kernel a convolution gets: the unit that makes its sums, its register tile, and how much of the output one pass over
 //! the weights computes.
 
-use peleec_runtime::{Activation, Conv2d, Pixels, Plain};
+use peleec_runtime::{Activation, Conv2d, Pixels, Plain, PoolKind};
 
 use crate::ops::window::Window;
 use crate::target::{NumericClass, Profile, Target};
@@ -42,6 +42,8 @@ pub(crate) struct Problem<'a> {
     /// Input and output channels of a group.
     pub(crate) depth: usize,
     pub(crate) filters: usize,
+    /// What the output is pooled by; its size is then that of the pooled map.
+    pub(crate) pool: Option<PoolKind>,
 }
 
 /// A micro-kernel with the pixels of one pass over the weights.
@@ -72,8 +74,8 @@ fn tiles(profile: Profile) -> &'static [Tile] {
     match (profile.target, profile.numeric) {
         (Target::Generic, _) => &[(4, 8, 1700)],
         (Target::X86_64V4, _) => &[(12, 16, 1300), (12, 32, 2560), (9, 32, 1920), (6, 64, 2480), (5, 64, 2070), (1, 64, 800)],
-        (Target::X86_64V3, NumericClass::Fused) => &[(6, 16, 700), (1, 32, 400)],
-        (Target::X86_64V3, NumericClass::Plain) => &[(5, 16, 700), (1, 32, 400)],
+        (Target::X86_64V3, NumericClass::Fused) => &[(6, 16, 1300), (4, 24, 1300), (1, 32, 800)],
+        (Target::X86_64V3, NumericClass::Plain) => &[(5, 16, 1300), (4, 16, 1050), (1, 32, 800)],
         (Target::Aarch64, NumericClass::Fused) => &[(5, 16, 2450), (4, 16, 2025), (8, 8, 2025), (12, 4, 1650), (1, 32, 1750)],
         (Target::Aarch64, NumericClass::Plain) => &[(4, 16, 4150), (8, 8, 4150), (12, 4, 3100), (1, 32, 2600)],
         (Target::CortexM0Plus | Target::CortexM3, _) => &[(2, 4, 80_000)],
@@ -91,10 +93,21 @@ fn near_cache(target: Target) -> Option<usize> {
     }
 }
 
+/// Whether a tile of `pixels` pixels is made of whole windows of a pool.
+fn holds_windows(pixels: usize) -> bool {
+    pixels.is_multiple_of(4)
+}
+
+/// Whether a convolution can have a pool.
+pub(crate) fn can_pool(profile: Profile) -> bool {
+    tiles(profile).iter().any(|&(pixels, ..)| holds_windows(pixels))
+}
+
 /// The micro-kernel of least cost, and its span.
 pub(crate) fn choose(problem: &Problem<'_>, profile: Profile) -> Choice {
     let unit = unit(profile);
-    let choices = tiles(profile).iter().map(|&(pixels, channels, step)| {
+    let serve = tiles(profile).iter().filter(|&&(pixels, ..)| problem.pool.is_none() || holds_windows(pixels));
+    let choices = serve.map(|&(pixels, channels, step)| {
         let micro = MicroKernel { unit, pixels, channels };
         let choice = Choice { micro, span: problem.span(micro, profile.target) };
         (problem.cost(&choice, step), choice)
@@ -109,15 +122,20 @@ impl Problem<'_> {
     }
 
     /// All pixels where there is no cache, or the weights outweigh the input, which then stays in it. Elsewhere as many as keep their input
-    /// there, and rows enough to fill tiles along border columns.
+    /// there, and rows enough to fill tiles along border columns, or with the windows of a pool.
     fn span(&self, micro: MicroKernel, target: Target) -> usize {
         let taps: usize = self.window.kernel.iter().product();
+        // Of the input's pixels those that one of the output takes, and of the output's those that a tile gives.
+        let (stride, tile) = match self.pool {
+            Some(_) => (4, micro.pixels / 4),
+            None => (self.window.strides.iter().product(), micro.pixels),
+        };
         let weights = taps * self.depth * self.filters;
         let input = self.input[0] * self.input[1] * self.depth;
         let Some(cache) = near_cache(target).filter(|_| weights <= input) else { return self.pixels() };
-        let least = if self.window.is_pointwise() { micro.pixels } else { micro.pixels * self.output[1] };
-        let cached = cache / 4 / (self.depth * self.window.strides.iter().product::<usize>()).max(1);
-        cached.next_multiple_of(micro.pixels).max(least).min(self.pixels())
+        let least = if self.window.is_pointwise() && self.pool.is_none() { tile } else { tile * self.output[1] };
+        let cached = cache / 4 / (self.depth * stride).max(1);
+        cached.next_multiple_of(tile).max(least).min(self.pixels())
     }
 
     /// The whole convolution's cost, nearly: of each channel of each tap by `step`, of the tap's addresses, and of what a tile's start, its
@@ -134,7 +152,7 @@ impl Problem<'_> {
     /// The convolution over maps that lie alone.
     fn geometry(&self, choice: &Choice) -> Conv2d<Plain, 1, 1> {
         let [kernel, strides, dilations] = [self.window.kernel, self.window.strides, self.window.dilations].map(super::bind::words);
-        let flat = self.window.is_pointwise();
+        let flat = self.window.is_pointwise() && self.pool.is_none();
         let map = |[height, width]: [usize; 2]| {
             let [height, width] = super::bind::words(if flat { [1, height * width] } else { [height, width] });
             Pixels { height, width, channels: 1, row: width, pixel: 1, channel: 1 }
@@ -153,6 +171,7 @@ impl Problem<'_> {
             filters: 1,
             band: band(choice.span, &output),
             activation: Activation::Identity,
+            pool: self.pool,
             arithmetic: Plain,
         }
     }

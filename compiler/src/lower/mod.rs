@@ -89,7 +89,7 @@ impl Lowerer<'_> {
             return Err(OpError::unsupported(format!("computes {} at run time", value.ty)).supported("f32"));
         }
         let mut ctx = Lowering {
-            name: &self.graph.node(id).name,
+            name: self.graph.node(id).name.clone(),
             label: self.graph.label(id),
             operands,
             shape: value.ty.shape.clone(),
@@ -136,7 +136,7 @@ pub(crate) enum Operand<'a> {
 
 /// Where an operator emits its steps.
 pub(crate) struct Lowering<'a> {
-    name: &'a str,
+    name: String,
     label: String,
     operands: Vec<Option<Operand<'a>>>,
     shape: Shape,
@@ -193,7 +193,7 @@ impl<'a> Lowering<'a> {
 
     /// A tensor of known values, in the weights.
     pub(crate) fn known(&mut self, tensor: Tensor) -> Result<TensorId, OpError> {
-        self.steps.constant(self.name, &tensor)
+        self.steps.constant(&self.name, &tensor)
     }
 
     /// How many input slots there are.
@@ -212,7 +212,7 @@ impl<'a> Lowering<'a> {
         let shape = Shape(perm.iter().map(|&axis| self.shape_of(tensor)[axis]).collect());
         let name = self.steps.problem.tensors[tensor].name.clone();
         let to = self.steps.add_tensor(&name, shape, Role::Intermediate);
-        self.steps.push_move(self.name, &self.label, tensor, to, Relation::Permute(perm));
+        self.steps.push_move(&self.name, &self.label, tensor, to, Relation::Permute(perm));
         to
     }
 
@@ -220,7 +220,7 @@ impl<'a> Lowering<'a> {
     pub(crate) fn viewed(&mut self, tensor: TensorId, shape: Shape) -> TensorId {
         let name = self.steps.problem.tensors[tensor].name.clone();
         let to = self.steps.add_tensor(&name, shape, Role::Intermediate);
-        self.steps.push_move(self.name, &self.label, tensor, to, Relation::Reshape);
+        self.steps.push_move(&self.name, &self.label, tensor, to, Relation::Reshape);
         to
     }
 
@@ -242,7 +242,7 @@ impl<'a> Lowering<'a> {
     /// Moves `tensor` to the operator's output in row-major order.
     pub(crate) fn finish(&mut self, tensor: TensorId) {
         let to = self.output();
-        self.steps.push_move(self.name, &self.label, tensor, to, Relation::Reshape);
+        self.steps.push_move(&self.name, &self.label, tensor, to, Relation::Reshape);
     }
 
     /// All of `tensor`.
@@ -277,7 +277,7 @@ impl<'a> Lowering<'a> {
     /// Emits a step. `macs` are its multiply-accumulates.
     pub(crate) fn push(&mut self, kernel: Kernel, reads: Vec<Access>, write: Access, weights: Option<Range<usize>>, macs: u64) {
         let image = write.start.first().copied().unwrap_or(0);
-        let name = if self.images > 0 { format!("{}_image_{image}", self.name) } else { self.name.to_owned() };
+        let name = if self.images > 0 { format!("{}_image_{image}", self.name) } else { self.name.clone() };
         let interleaves = kernel.interleaves() && reads.len() == 1;
         self.steps.problem.steps.push(PlanStep { reads, write, relation: None, interleaves });
         self.steps.steps.push(Step { name, label: self.label.clone(), kernel, weights, macs });
@@ -285,6 +285,6 @@ impl<'a> Lowering<'a> {
 
     /// Emits a move: `write` receives the elements of `read`, related by `relation`.
     pub(crate) fn push_move(&mut self, read: Access, write: Access, relation: Relation) {
-        self.steps.push_access(self.name, &self.label, read, write, relation);
+        self.steps.push_access(&self.name, &self.label, read, write, relation);
     }
 }

@@ -1,22 +1,24 @@
 //! `Conv`: 1-D or 2-D convolution with any kernel, stride, pads, `auto_pad`, dilation and group.
 //!
-//! Fusion adds inputs and an epilogue: `activation(Conv(X, W) + B + residual)`.
+//! Fusion adds inputs and an epilogue: `pool(activation(Conv(X, W) + B + residual))`.
 
 use peleec_runtime::Activation;
 
 use super::operands::{evaluated, float_type, floats, output, output_shape, product};
 use super::window::{Window, hw, with_spatial};
-use super::{OpError, Operator, unary};
-use crate::ir::{DType, Tensor, TensorType};
+use super::{OpError, Operator, Pool, unary};
+use crate::ir::{DType, Shape, Tensor, TensorType};
 use crate::lower::Lowering;
 use crate::onnx::node::NodeView;
 
-/// Inputs: `X` [N,C,H,W], `W` [M,C/group,kH,kW], optional `B` [M], optional residual of the output's shape.
+/// Inputs: `X` [N,C,H,W], `W` [M,C/group,kH,kW], optional `B` [M], optional residual of the convolution's shape.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Conv {
     pub(crate) window: Window,
     pub(crate) group: usize,
     pub(crate) activation: Activation,
+    /// What the output is pooled by.
+    pub(crate) pool: Option<Pool>,
 }
 
 impl Conv {
@@ -35,34 +37,22 @@ impl Operator for Conv {
         let group = usize::try_from(group).ok().filter(|&g| g >= 1);
         let group = group.ok_or_else(|| OpError::new("attribute `group` is below 1"))?;
         let window = Window::parse(node, Some(kernel), &x.shape)?;
-        Ok(Conv { window: Window { ceil_mode: false, ..window }, group, activation: Activation::Identity })
+        Ok(Conv { window: Window { ceil_mode: false, ..window }, group, activation: Activation::Identity, pool: None })
     }
 
     fn infer(&self, inputs: &[Option<&TensorType>]) -> Result<Vec<TensorType>, OpError> {
-        let (x, w) = x_and_w(inputs)?;
-        let kernel: &[usize] = if x.shape.rank() == 3 { &self.window.kernel[1..] } else { &self.window.kernel };
-        let fits = w.shape.rank() == x.shape.rank()
-            && w.shape[1].checked_mul(self.group) == Some(x.shape[1])
-            && w.shape[0].is_multiple_of(self.group)
-            && w.shape[2..] == *kernel;
-        if !fits {
-            return Err(OpError::new(format!("`X` {x} does not go with `W` {w} at group {}", self.group)));
+        let convolved = output(DType::F32, self.convolved(inputs)?)?;
+        match &self.pool {
+            Some(pool) => pool.infer(&[convolved.first()]),
+            None => Ok(convolved),
         }
-        let shape = with_spatial(&x.shape, x.shape[0], w.shape[0], self.window.output(&x.shape)?);
-        if let Some(Some(bias)) = inputs.get(Conv::BIAS)
-            && **bias != TensorType::f32([w.shape[0]])
-        {
-            return Err(OpError::new(format!("`B` is {bias} where `W` has {} output channels", w.shape[0])));
-        }
-        if let Some(Some(residual)) = inputs.get(Conv::RESIDUAL)
-            && **residual != TensorType::f32(shape.clone())
-        {
-            return Err(OpError::new(format!("the residual is {residual} where the output is {shape}")));
-        }
-        output(DType::F32, shape)
     }
 
     fn evaluate(&self, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>, OpError> {
+        if let Some(pool) = &self.pool {
+            let map = Conv { pool: None, ..self.clone() }.evaluate(inputs)?;
+            return pool.evaluate(&[map.first()]);
+        }
         let shape = output_shape(self, inputs)?;
         let (x, w) = (floats(inputs, 0)?, floats(inputs, 1)?);
         let bias = inputs.get(Conv::BIAS).copied().flatten().and_then(Tensor::as_f32);
@@ -85,8 +75,8 @@ impl Operator for Conv {
     }
 
     fn macs(&self, inputs: &[Option<&TensorType>]) -> u64 {
-        let (Ok((_, w)), Ok(outputs)) = (x_and_w(inputs), self.infer(inputs)) else { return 0 };
-        outputs[0].shape.elements().saturating_mul(product(&w.shape[1..])) as u64
+        let (Ok((_, w)), Ok(shape)) = (x_and_w(inputs), self.convolved(inputs)) else { return 0 };
+        shape.elements().saturating_mul(product(&w.shape[1..])) as u64
     }
 
     fn lower(&self, ctx: &mut Lowering<'_>) -> Result<(), OpError> {
@@ -95,6 +85,31 @@ impl Operator for Conv {
 }
 
 impl Conv {
+    /// The shape of the map before the pool.
+    fn convolved(&self, inputs: &[Option<&TensorType>]) -> Result<Shape, OpError> {
+        let (x, w) = x_and_w(inputs)?;
+        let kernel: &[usize] = if x.shape.rank() == 3 { &self.window.kernel[1..] } else { &self.window.kernel };
+        let fits = w.shape.rank() == x.shape.rank()
+            && w.shape[1].checked_mul(self.group) == Some(x.shape[1])
+            && w.shape[0].is_multiple_of(self.group)
+            && w.shape[2..] == *kernel;
+        if !fits {
+            return Err(OpError::new(format!("`X` {x} does not go with `W` {w} at group {}", self.group)));
+        }
+        let shape = with_spatial(&x.shape, x.shape[0], w.shape[0], self.window.output(&x.shape)?);
+        if let Some(Some(bias)) = inputs.get(Conv::BIAS)
+            && **bias != TensorType::f32([w.shape[0]])
+        {
+            return Err(OpError::new(format!("`B` is {bias} where `W` has {} output channels", w.shape[0])));
+        }
+        if let Some(Some(residual)) = inputs.get(Conv::RESIDUAL)
+            && **residual != TensorType::f32(shape.clone())
+        {
+            return Err(OpError::new(format!("the residual is {residual} where the output is {shape}")));
+        }
+        Ok(shape)
+    }
+
     /// One output: the products of the window in the order (ky, kx, ci), which is the numeric contract of class `plain`.
     fn sum(&self, start: f32, x: (&[f32], &Option<&Tensor>), w: (&[f32], &Option<&Tensor>), [n, m, y, at]: [usize; 4]) -> f32 {
         let (Some(xs), Some(ws)) = (x.1.map(Tensor::shape), w.1.map(Tensor::shape)) else { return start };

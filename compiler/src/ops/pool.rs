@@ -8,7 +8,6 @@ use super::window::{Window, hw, with_spatial};
 use super::{OpError, Operator};
 use crate::ir::{DType, Tensor, TensorType};
 use crate::lower::Lowering;
-use crate::lower::kernel::Kernel;
 use crate::onnx::node::NodeView;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -21,7 +20,7 @@ pub(crate) enum PoolKind {
 }
 
 impl PoolKind {
-    fn lowered(self) -> peleec_runtime::PoolKind {
+    pub(crate) fn lowered(self) -> peleec_runtime::PoolKind {
         match self {
             PoolKind::Max => peleec_runtime::PoolKind::Max,
             PoolKind::Average { count_include_pad: false } => peleec_runtime::PoolKind::AverageInside,
@@ -85,12 +84,8 @@ impl Operator for Pool {
 
     /// A step an image.
     fn lower(&self, ctx: &mut Lowering<'_>) -> Result<(), OpError> {
-        let (x, y, batch) = (ctx.tensor(0)?, ctx.output(), ctx.shape()[0]);
-        ctx.images(batch);
-        for n in 0..batch {
-            let kernel = Kernel::Pool2d { window: self.window.clone(), kind: self.kind.lowered() };
-            ctx.push(kernel, vec![ctx.image(x, n)], ctx.image(y, n), None, 0);
-        }
+        let x = ctx.tensor(0)?;
+        ctx.pool(self, x);
         Ok(())
     }
 

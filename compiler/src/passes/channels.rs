@@ -16,11 +16,8 @@ const MOST_COPIES: usize = 64;
 
 /// Whether `id` is a convolution to which nothing was added yet: the next operation acts on its plain sum.
 pub(crate) fn is_bare_conv(graph: &Graph, id: NodeId) -> bool {
-    let activation = match graph.op(id) {
-        Some(Op::Conv(conv)) => conv.activation,
-        _ => return false,
-    };
-    activation == Activation::Identity && graph.input(id, Conv::RESIDUAL).is_none()
+    let Some(Op::Conv(conv)) = graph.op(id) else { return false };
+    conv.activation == Activation::Identity && conv.pool.is_none() && graph.input(id, Conv::RESIDUAL).is_none()
 }
 
 /// The parameters of the batch normalization `id`, where all are constant and the variance allows it.

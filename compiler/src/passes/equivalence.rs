@@ -64,7 +64,7 @@ pub(crate) fn conv(build: &mut Build, name: &str, x: Source, m: usize, k: usize)
 }
 
 pub(crate) fn conv_op(k: usize) -> Conv {
-    Conv { window: square(k), group: 1, activation: Activation::Identity }
+    Conv { window: square(k), group: 1, activation: Activation::Identity, pool: None }
 }
 
 pub(crate) fn square(k: usize) -> Window {

@@ -8,7 +8,7 @@ use crate::ops::Op;
 pub(crate) fn fuse_activation(graph: &mut Graph) -> usize {
     let mut fused = 0;
     for id in graph.ids() {
-        if !matches!(graph.op(id), Some(Op::Conv(conv)) if conv.activation == Activation::Identity) {
+        if !matches!(graph.op(id), Some(Op::Conv(conv)) if conv.activation == Activation::Identity && conv.pool.is_none()) {
             continue;
         }
         let Some(consumer) = graph.sole_consumer(id) else { continue };

@@ -31,7 +31,7 @@ fn padding_itself(graph: &Graph, id: NodeId) -> Option<(NodeId, Op)> {
         return None;
     }
     let op = match graph.op(consumer)? {
-        Op::Conv(conv) if pad.value == 0.0 => {
+        Op::Conv(conv) if pad.value == 0.0 && conv.pool.is_none() => {
             let mut conv = conv.clone();
             conv.window = widened(&conv.window, pad)?;
             Op::Conv(conv)

@@ -13,6 +13,7 @@ mod fuse_activation;
 mod fuse_batch_normalization;
 mod fuse_matmul_bias;
 mod fuse_pad_into_window;
+mod fuse_pool;
 mod fuse_residual;
 mod fuse_scale;
 mod merge_reshapes;
@@ -25,6 +26,7 @@ pub(crate) type Pass = fn(&mut Graph) -> usize;
 /// Dead readers keep a value from having a sole consumer, so they go first. Constants must be known before a fusion asks for them.
 /// `fold_batch_normalization` would take what a convolution can absorb, so both fusions into convolutions come before it.
 /// A residual is added before the activation, so `fuse_residual` precedes `fuse_activation`.
+/// Nothing comes behind a pool in a convolution, so `fuse_pool` comes after all that goes before it.
 pub(crate) const PASSES: &[(&str, Pass)] = &[
     ("eliminate_dead_code", eliminate_dead_code::eliminate_dead_code),
     ("fold_constants", fold_constants::fold_constants),
@@ -36,6 +38,7 @@ pub(crate) const PASSES: &[(&str, Pass)] = &[
     ("fuse_residual", fuse_residual::fuse_residual),
     ("fuse_activation", fuse_activation::fuse_activation),
     ("fuse_pad_into_window", fuse_pad_into_window::fuse_pad_into_window),
+    ("fuse_pool", fuse_pool::fuse_pool),
     ("fuse_matmul_bias", fuse_matmul_bias::fuse_matmul_bias),
 ];
 

@@ -3,6 +3,7 @@
 use core::ops::Range;
 
 use super::activation::Activation;
+use super::pool::PoolKind;
 use super::taps::{Inside, taps_inside};
 use crate::executor::part_of;
 use crate::lanes::arithmetic::{Arithmetic, Taps, load};
@@ -40,6 +41,10 @@ pub struct Conv2d<A, const T: usize, const N: usize> {
     pub band: [u32; 2],
     /// What is applied to each result.
     pub activation: Activation,
+    /// A pool, kernel 2x2 and stride 2, of what the convolution would give, which must be 1x1 with a stride of one, no padding and no
+    /// residual. The output is the pooled map, rounded down or up: a last window may be cut off at the map's edge. `T` must be a
+    /// multiple of four.
+    pub pool: Option<PoolKind>,
     /// The numeric class of the sums, and the unit that makes them.
     pub arithmetic: A,
 }
@@ -47,8 +52,8 @@ pub struct Conv2d<A, const T: usize, const N: usize> {
 impl<A: Arithmetic, const T: usize, const N: usize> Conv2d<A, T, N> {
     /// The same convolution by another unit and under another register tile; its weights are packed for that one.
     pub const fn retiled<U: Arithmetic, const P: usize, const M: usize>(&self, arithmetic: U) -> Conv2d<U, P, M> {
-        let Conv2d { input, output, residual, kernel, strides, dilations, pads, group, depth, filters, band, activation, .. } = *self;
-        Conv2d { input, output, residual, kernel, strides, dilations, pads, group, depth, filters, band, activation, arithmetic }
+        let Conv2d { input, output, residual, kernel, strides, dilations, pads, group, depth, filters, band, activation, pool, .. } = *self;
+        Conv2d { input, output, residual, kernel, strides, dilations, pads, group, depth, filters, band, activation, pool, arithmetic }
     }
 
     /// The operands' lengths, or none where the geometry contradicts itself.
@@ -59,7 +64,7 @@ impl<A: Arithmetic, const T: usize, const N: usize> Conv2d<A, T, N> {
         let steps =
             self.strides[0] > 0 && self.strides[1] > 0 && self.band[0] > 0 && self.band[1] > 0 && self.kernel[0] > 0 && self.kernel[1] > 0;
         let window = window_fits(&self.output, &self.strides, &self.kernel, &self.dilations) && small(&self.pads);
-        if !groups_fit || !steps || !window || T == 0 || N == 0 {
+        if !groups_fit || !steps || !window || T == 0 || N == 0 || !self.pool_fits() {
             return None;
         }
         let r = match &self.residual {
@@ -80,13 +85,22 @@ impl<A: Arithmetic, const T: usize, const N: usize> Conv2d<A, T, N> {
         }
     }
 
+    /// Whether there is no pool, or one that a tile can compute.
+    const fn pool_fits(&self) -> bool {
+        let (Pixels { height, width, .. }, Conv2d { kernel, strides, pads, .. }) = (self.input, *self);
+        let pointwise = kernel[0] == 1 && kernel[1] == 1 && strides[0] == 1 && strides[1] == 1 && pads[0] == 0 && pads[1] == 0;
+        let halved = halves(self.output.height, height) && halves(self.output.width, width);
+        self.pool.is_none() || T.is_multiple_of(4) && pointwise && halved && self.residual.is_none()
+    }
+
     fn blocks(&self) -> usize {
         self.group as usize * div_ceil(self.filters as usize, N)
     }
 
     /// Whether parts are made of pixels; else of channels, as the weights of a small map are what takes long to read.
     fn parts_of_pixels(&self) -> bool {
-        self.output.height as usize * self.output.width as usize >= 16 * T
+        let enough = if self.pool.is_some() { 4 * T } else { 16 * T };
+        self.output.height as usize * self.output.width as usize >= enough
     }
 
     /// Into how many parts the output can be cut, up to `most`.
@@ -125,10 +139,16 @@ impl<A: Arithmetic, const T: usize, const N: usize> Conv2d<A, T, N> {
         let operands = Operands { x, r, w, y };
         // SAFETY: the caller's contract; the input's channels are adjacent where `channel` is one.
         unsafe {
-            if self.input.channel == 1 {
-                leaf::<A, T, N, true>(self, piece, operands)
+            if const { T.is_multiple_of(4) } && self.pool.is_some() {
+                if self.input.channel == 1 {
+                    leaf::<A, T, N, true, true>(self, piece, operands)
+                } else {
+                    leaf::<A, T, N, false, true>(self, piece, operands)
+                }
+            } else if self.input.channel == 1 {
+                leaf::<A, T, N, true, false>(self, piece, operands)
             } else {
-                leaf::<A, T, N, false>(self, piece, operands)
+                leaf::<A, T, N, false, false>(self, piece, operands)
             }
         }
     }
@@ -205,6 +225,11 @@ impl<A: Arithmetic, const T: usize, const N: usize> Conv2d<A, T, N> {
         let mut total = [0, 0];
         let interior = [self.interior(0), self.interior(1)];
         for_each_band(self.band, [0..self.output.height as usize, 0..self.output.width as usize], |piece| {
+            if self.pool.is_some() {
+                let tiles: usize = self.windows(piece).iter().map(|windows| windows.tiles(pixels)).sum();
+                total = [total[0] + tiles as u64, total[1] + tiles as u64];
+                return;
+            }
             self.for_each_rectangle(&interior, piece, |rows, columns| {
                 let taps = (rows.taps.end - rows.taps.begin) * (columns.taps.end - columns.taps.begin);
                 let tiles = cut(pixels, rows.end - rows.begin, columns.end - columns.begin, taps * self.depth as usize).1 as u64;
@@ -215,10 +240,19 @@ impl<A: Arithmetic, const T: usize, const N: usize> Conv2d<A, T, N> {
     }
 }
 
+/// Whether `output` is half of `input`, rounded down or up.
+const fn halves(output: u32, input: u32) -> bool {
+    output == input / 2 || output == input.div_ceil(2)
+}
+
 /// # Safety
-/// As [`Conv2d::run`]; with `DENSE` the input's channels are adjacent.
+/// As [`Conv2d::run`]; with `DENSE` the input's channels are adjacent, and `POOLED` says whether there is a pool.
 #[inline(never)]
-unsafe fn leaf<A: Arithmetic, const T: usize, const N: usize, const DENSE: bool>(g: &Conv2d<A, T, N>, piece: Piece, at: Operands) {
+unsafe fn leaf<A: Arithmetic, const T: usize, const N: usize, const DENSE: bool, const POOLED: bool>(
+    g: &Conv2d<A, T, N>,
+    piece: Piece,
+    at: Operands,
+) {
     let block_len = N + (g.kernel[0] as usize) * (g.kernel[1] as usize) * (g.depth as usize) * N;
     let interior = [g.interior(0), g.interior(1)];
     let Piece { rows, columns, blocks } = piece;
@@ -234,10 +268,17 @@ unsafe fn leaf<A: Arithmetic, const T: usize, const N: usize, const DENSE: bool>
                     valid: N.min(g.filters as usize - filter),
                 };
                 if blocks.contains(&index) {
-                    g.for_each_rectangle(&interior, [rows.clone(), columns.clone()], |rows, columns| {
-                        // SAFETY: the runs' pixels lie inside the output and their taps inside the input.
-                        unsafe { rectangle::<A, T, N, DENSE>(g, at, block, rows, columns) };
-                    });
+                    if POOLED {
+                        for windows in g.windows([rows.clone(), columns.clone()]) {
+                            // SAFETY: the windows lie in the output.
+                            unsafe { pooled::<A, T, N, DENSE>(g, at, block, windows) };
+                        }
+                    } else {
+                        g.for_each_rectangle(&interior, [rows.clone(), columns.clone()], |rows, columns| {
+                            // SAFETY: the runs' pixels lie inside the output and their taps inside the input.
+                            unsafe { rectangle::<A, T, N, DENSE>(g, at, block, rows, columns) };
+                        });
+                    }
                 }
                 index += 1;
                 w = w.wrapping_add(block_len);
@@ -476,15 +517,7 @@ unsafe fn finish<A: Arithmetic, V: Vector, const T: usize, const N: usize, const
                 }
             }
         }
-        match g.activation {
-            Activation::Identity => {}
-            Activation::Relu => A::relu(sums),
-            other => {
-                for t in 0..T {
-                    other.apply_lanes(&mut sums[t]);
-                }
-            }
-        }
+        activate::<A, V, T, B>(g.activation, sums);
         if whole {
             for t in 0..T {
                 for b in 0..B {
@@ -495,6 +528,210 @@ unsafe fn finish<A: Arithmetic, V: Vector, const T: usize, const N: usize, const
             for t in 0..T {
                 scatter(&sums[t], pixels[t].y, &g.output, valid);
             }
+        }
+    }
+}
+
+#[inline(always)]
+fn activate<A: Arithmetic, V: Vector, const T: usize, const B: usize>(activation: Activation, sums: &mut [[V; B]; T]) {
+    match activation {
+        Activation::Identity => {}
+        Activation::Relu => A::relu(sums),
+        other => {
+            for t in 0..T {
+                other.apply_lanes(&mut sums[t]);
+            }
+        }
+    }
+}
+
+/// A rectangle of a pool's windows that are cut off alike.
+#[derive(Clone)]
+struct Windows {
+    rows: Range<usize>,
+    columns: Range<usize>,
+    /// Whether none is cut off; else at most two pixels of each are on the map.
+    whole: bool,
+}
+
+impl Windows {
+    /// How many tiles of `pixels` pixels they take: four pixels a whole window, two for any other.
+    #[inline(always)]
+    fn tiles(&self, pixels: usize) -> usize {
+        let windows = (self.rows.end - self.rows.start) * (self.columns.end - self.columns.start);
+        div_ceil(if self.whole { windows } else { div_ceil(windows, 2) }, pixels / 4)
+    }
+}
+
+impl<A: Arithmetic, const T: usize, const N: usize> Conv2d<A, T, N> {
+    /// A piece of a pool's output: whole windows, then those that the right edge cuts off, then those that the lower edge does.
+    #[inline(always)]
+    fn windows(&self, [rows, columns]: [Range<usize>; 2]) -> [Windows; 3] {
+        let bottom = (self.input.height as usize / 2).max(rows.start).min(rows.end);
+        let right = (self.input.width as usize / 2).max(columns.start).min(columns.end);
+        [
+            Windows { rows: rows.start..bottom, columns: columns.start..right, whole: true },
+            Windows { rows: rows.start..bottom, columns: right..columns.end, whole: false },
+            Windows { rows: bottom..rows.end, columns, whole: false },
+        ]
+    }
+}
+
+/// [`rectangle`] for windows of a pool.
+///
+/// # Safety
+/// As [`leaf`]; the windows lie in the output.
+#[inline(always)]
+unsafe fn pooled<A: Arithmetic, const T: usize, const N: usize, const DENSE: bool>(
+    g: &Conv2d<A, T, N>,
+    at: Operands,
+    block: Block,
+    windows: Windows,
+) {
+    with_vectors!(N, |V, B| {
+        let mut lane = 0;
+        while lane < N {
+            let strip = Strip { lane, whole: lane + B * V::LANES <= block.valid && g.output.channel == 1 };
+            // SAFETY: the caller's contract.
+            unsafe { pooled_tiles::<A, V, T, N, B, DENSE>(g, at, block, strip, &windows) };
+            lane += B * V::LANES;
+        }
+    });
+}
+
+/// Two of a tile's pixels: a row of a whole window, or what is on the map of one that is cut off.
+#[derive(Clone, Copy)]
+struct Half {
+    /// The window's place in the output.
+    y: *mut f32,
+    /// Whether the second pixel is on the map; else it is the first again.
+    pair: bool,
+}
+
+/// A strip of a pool's windows, tile after tile. A last tile that is not full computes windows twice, to the same bits.
+///
+/// # Safety
+/// As [`pooled`].
+#[inline(always)]
+unsafe fn pooled_tiles<A: Arithmetic, V: Vector, const T: usize, const N: usize, const B: usize, const DENSE: bool>(
+    g: &Conv2d<A, T, N>,
+    at: Operands,
+    block: Block,
+    strip: Strip,
+    windows: &Windows,
+) {
+    let (input, output) = (&g.input, &g.output);
+    let taps = Taps { count: [1, 1], depth: g.depth as usize, channel: input.channel as usize, steps: [0, 0], row: 0 };
+    let w = block.w.wrapping_add(strip.lane);
+    let sums = A::prepare::<V, B, N, DENSE>(w, w.wrapping_add(N), taps);
+    let x = at.x.wrapping_add(block.channel * taps.channel);
+    let y = at.y.wrapping_add((block.filter + strip.lane) * output.channel as usize);
+    let (down, right) = (input.row as usize, input.pixel as usize);
+    let (last_row, last_column) = (input.height as usize - 1, input.width as usize - 1);
+    let max = g.pool == Some(PoolKind::Max);
+    let [mut row, mut column] = [windows.rows.start, windows.columns.start];
+    // The next window's first pixel and those right of it and below it, as far as they are on the map, and the window's place.
+    let mut next = || {
+        let first = x.wrapping_add(2 * row * down + 2 * column * right);
+        let beside = if 2 * column < last_column { right } else { 0 };
+        let under = if 2 * row < last_row { down } else { 0 };
+        let y = y.wrapping_add(row * output.row as usize + column * output.pixel as usize);
+        column += 1;
+        if column >= windows.columns.end {
+            (row, column) = if row + 1 < windows.rows.end { (row + 1, windows.columns.start) } else { (row, column - 1) };
+        }
+        (first, beside, under, y)
+    };
+    let mut pixels = [x; T];
+    let mut halves = [[Half { y, pair: false }; 2]; T];
+    for _ in 0..windows.tiles(T) {
+        for (pixels, halves) in pixels.as_chunks_mut::<4>().0.iter_mut().zip(&mut halves) {
+            let (first, beside, under, y) = next();
+            if windows.whole {
+                let second = first.wrapping_add(under);
+                *pixels = [first, first.wrapping_add(beside), second, second.wrapping_add(beside)];
+                *halves = [Half { y, pair: true }; 2];
+            } else {
+                // Of the two distances one is zero.
+                let (second, second_beside, second_under, second_y) = next();
+                let [step, second_step] = [beside + under, second_beside + second_under];
+                *pixels = [first, first.wrapping_add(step), second, second.wrapping_add(second_step)];
+                *halves = [Half { y, pair: step > 0 }, Half { y: second_y, pair: second_step > 0 }];
+            }
+        }
+        // SAFETY: the pixels are on the map, and the windows in the output.
+        unsafe {
+            let mut sums: [[V; B]; T] = A::sums::<V, T, B, N, DENSE>(&sums, pixels);
+            activate::<A, V, T, B>(g.activation, &mut sums);
+            let valid = block.valid.saturating_sub(strip.lane);
+            for ([a, b, c, d], [first, second]) in sums.as_chunks::<4>().0.iter().zip(&halves) {
+                let mut result = begun(max, a);
+                if first.pair {
+                    join(max, &mut result, b);
+                }
+                if windows.whole {
+                    join(max, &mut result, c);
+                    join(max, &mut result, d);
+                    complete(max, 4.0, result, first.y, output, strip.whole, valid);
+                } else {
+                    complete(max, if first.pair { 2.0 } else { 1.0 }, result, first.y, output, strip.whole, valid);
+                    let mut result = begun(max, c);
+                    if second.pair {
+                        join(max, &mut result, d);
+                    }
+                    complete(max, if second.pair { 2.0 } else { 1.0 }, result, second.y, output, strip.whole, valid);
+                }
+            }
+        }
+    }
+}
+
+/// A window of one value; a sum starts from zero as that of `Pool2d` does.
+#[inline(always)]
+fn begun<V: Vector, const B: usize>(max: bool, value: &[V; B]) -> [V; B] {
+    let mut result = *value;
+    if !max {
+        result = [V::splat(0.0); B];
+        join(max, &mut result, value);
+    }
+    result
+}
+
+/// Takes a value into a window's result.
+#[inline(always)]
+fn join<V: Vector, const B: usize>(max: bool, result: &mut [V; B], value: &[V; B]) {
+    for b in 0..B {
+        result[b] = if max { result[b].max(value[b]) } else { result[b].add(value[b]) };
+    }
+}
+
+/// Divides the sum of an average by `count`, and stores `valid` channels of a pixel of `map`.
+///
+/// # Safety
+/// As [`finish`], of the pixel `y`.
+#[inline(always)]
+unsafe fn complete<V: Vector, const B: usize>(
+    max: bool,
+    count: f32,
+    mut result: [V; B],
+    y: *mut f32,
+    map: &Pixels,
+    whole: bool,
+    valid: usize,
+) {
+    if !max {
+        for b in 0..B {
+            result[b] = result[b].divide(V::splat(count));
+        }
+    }
+    // SAFETY: the caller's contract.
+    unsafe {
+        if whole {
+            for b in 0..B {
+                result[b].store(y.add(b * V::LANES));
+            }
+        } else {
+            scatter(&result, y, map, valid);
         }
     }
 }

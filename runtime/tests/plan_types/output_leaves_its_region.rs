@@ -15,6 +15,7 @@ const KERNEL: Kernel = Conv2d {
     filters: 4,
     band: [1, 1],
     activation: Activation::Identity,
+    pool: None,
     arithmetic: Plain,
 };
 

@@ -182,3 +182,36 @@ pub(super) fn band(span: usize, map: &Pixels) -> [u32; 2] {
     let span = u32::try_from(span).unwrap_or(u32::MAX).max(1);
     if map.height == 1 { [1, span.min(map.width)] } else { [(span / map.width.max(1)).clamp(1, map.height), map.width] }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lower::bind::Geometry;
+
+    /// A tile that `bind` does not list would be bound as another, for which the weights are not packed.
+    #[test]
+    fn every_tile_is_one_that_layers_are_bound_to() {
+        let window = Window::pointwise();
+        let problem = Problem { window: &window, input: [1, 1], output: [1, 1], group: 1, depth: 1, filters: 1, pool: None };
+        for (target, &numeric) in Target::ALL.iter().flat_map(|target| target.classes().iter().map(move |class| (*target, class))) {
+            let profile = Profile { target, numeric };
+            for &(pixels, channels, _) in tiles(profile) {
+                let micro = MicroKernel { unit: unit(profile), pixels, channels };
+                let geometry = Geometry::Conv2d(problem.geometry(&Choice { micro, span: 1 }), micro);
+                assert_eq!(geometry.extent().map(|extent| extent.w), Some(2 * channels), "{pixels}x{channels} for {target}, {numeric}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_tile_fits_its_map() {
+        let window = Window::pointwise();
+        let profile = Profile { target: Target::X86_64V4, numeric: NumericClass::Fused };
+        let tile = |pixels: usize, filters: usize| {
+            let problem = Problem { window: &window, input: [1, pixels], output: [1, pixels], group: 1, depth: 256, filters, pool: None };
+            let MicroKernel { pixels, channels, .. } = choose(&problem, profile).micro;
+            (pixels, channels)
+        };
+        assert_eq!([tile(1, 1000), tile(5776, 16), tile(25, 256)], [(1, 64), (12, 16), (5, 64)]);
+    }
+}

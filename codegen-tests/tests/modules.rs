@@ -58,7 +58,7 @@ struct Odd(usize);
 
 impl Executor for Odd {
     fn cores(&self) -> usize {
-        7
+        usize::MAX
     }
 
     fn share(&self, work: &(dyn Fn() + Sync)) {

@@ -59,7 +59,8 @@ pub(crate) fn for_each_part<E: Executor + ?Sized>(executor: &E, parts: usize, wo
     if parts > 1 {
         let next = AtomicUsize::new(0);
         let take = || {
-            loop {
+            // Looked at first, so that no number of calls makes the counter begin anew.
+            while next.load(Ordering::Relaxed) < parts {
                 let part = next.fetch_add(1, Ordering::Relaxed);
                 if part >= parts {
                     return;
@@ -84,10 +85,14 @@ pub(crate) fn part_of(count: usize, step: usize, part: usize, parts: usize) -> R
     boundary(count, step, part, parts)..boundary(count, step, part + 1, parts)
 }
 
-/// Where part `part` begins.
+/// Where part `part` begins; no product exceeds `count`, so that parts never overlap.
 #[inline(always)]
 fn boundary(count: usize, step: usize, part: usize, parts: usize) -> usize {
-    if part >= parts || parts == 0 || step == 0 { count } else { count * part / parts / step * step }
+    if part >= parts || parts == 0 || step == 0 {
+        return count;
+    }
+    let steps = count / step;
+    (steps / parts * part + part.min(steps % parts)) * step
 }
 
 #[cfg(test)]
@@ -96,11 +101,11 @@ mod tests {
 
     #[test]
     fn parts_make_the_whole() {
-        for (count, step, parts) in [(10, 1, 3), (100, 12, 4), (5, 12, 2), (0, 1, 2), (7, 1, 1)] {
+        for (count, step, parts) in [(10, 1, 3), (100, 12, 4), (5, 12, 2), (0, 1, 2), (7, 1, 1), (1 << 20, 3, 1 << 19)] {
             let mut next = 0;
             for part in 0..parts {
                 let range = part_of(count, step, part, parts);
-                assert_eq!(range.start, next);
+                assert!(range.start == next && range.end >= next);
                 next = range.end;
             }
             assert_eq!(next, count);

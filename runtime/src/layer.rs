@@ -86,7 +86,7 @@ macro_rules! share {
     ($executor:expr, $geometry:expr, $operands:expr) => {{
         let (geometry, operands) = (&$geometry, &$operands);
         let cores = $executor.cores();
-        let parts = if cores > 1 { geometry.parts(2 * cores) } else { 1 };
+        let parts = if cores > 1 { geometry.parts(cores.saturating_mul(2)) } else { 1 };
         for_each_part($executor, parts, |part| {
             let Operands { x, r, w, y } = *operands;
             geometry.run(geometry.piece(part, parts), x, r, w, y);

@@ -75,7 +75,7 @@ impl Desk {
                     std::thread::park();
                 }
             }
-            seen += 1;
+            seen = seen.wrapping_add(1);
             if self.closed.load(Ordering::Relaxed) {
                 return;
             }

@@ -69,7 +69,8 @@ pub(crate) fn unit(profile: Profile) -> Unit {
 /// cycle.
 type Tile = (usize, usize, u64);
 
-/// The tiles of a machine, with figures read from the machine code of the inner loops and, on x86-64, from layers that were timed.
+/// The tiles of a machine. The figures are read from the machine code of the inner loops, on x86-64-v4 from layers that were timed; those of
+/// x86-64-v3 are estimates in proportion, and where there is one tile to choose the figure does not matter.
 fn tiles(profile: Profile) -> &'static [Tile] {
     match (profile.target, profile.numeric) {
         (Target::Generic, _) => &[(4, 8, 1700)],

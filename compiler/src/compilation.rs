@@ -55,7 +55,7 @@ impl Compilation {
             layers: &self.layers,
             inputs: &self.inputs(),
             outputs: &outputs,
-            arena: self.plan.arena,
+            arena: self.plan.cost.arena,
             weights: self.steps.weights.len(),
             weights_section: self.options.weights_section.as_deref(),
         };
@@ -77,7 +77,7 @@ impl Compilation {
             let values = inputs.get(index).filter(|tensor| *tensor.shape() == shape).and_then(Tensor::as_f32);
             slices.push(values.ok_or_else(|| Error::Data(format!("input `{name}` is not f32{shape}")))?);
         }
-        let arena = execute(&self.layers, self.plan.arena, &self.steps.weights, &slices)
+        let arena = execute(&self.layers, self.plan.cost.arena, &self.steps.weights, &slices)
             .map_err(|(layer, error)| Error::Internal(format!("layer `{layer}` of the plan does not run: {error:?}")))?;
         let tensor = |(_, shape, at): (&str, &Shape, usize)| Tensor::f32(shape.clone(), &arena[at..at + shape.elements()]);
         self.outputs()
@@ -120,7 +120,7 @@ impl Compilation {
             opset: self.graph.opset,
             target: self.options.target.to_string(),
             numeric: self.numeric.name(),
-            arena_bytes: 4 * self.plan.arena,
+            arena_bytes: 4 * self.plan.cost.arena,
             live_bound_bytes: 4 * self.plan.bound,
             weight_bytes: 4 * self.steps.weights.len(),
             macs: self.layers.iter().map(|layer| layer.macs).sum(),

@@ -58,7 +58,7 @@ pub fn compile_observed(model: &ModelFile, options: &Options, after: impl FnMut(
     let mut graph = imported.graph;
     let rewrites = passes::run(&mut graph, after);
     let steps = lower::lower(&graph, profile).map_err(|refused| lower::problems(&graph, refused))?;
-    let plan = plan::plan(&steps.problem);
+    let plan = plan::plan(&steps.problem, plan::Budget::Elements(usize::MAX)).map_err(|_| Error::Internal("todo".into()))?;
     debug_assert_eq!(plan::replay(&steps.problem, &plan), Ok(()), "the plan is wrong");
     let layers = lower::bind::bind(&steps, &plan).map_err(lower::unplaceable)?;
     Ok(Compilation {

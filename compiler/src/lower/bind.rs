@@ -87,7 +87,8 @@ struct Binder<'a> {
 
 impl Binder<'_> {
     fn layer(&self, index: usize) -> Result<Layer, OpError> {
-        let (step, planned) = (&self.steps.steps[index], &self.steps.problem.steps[index]);
+        let planned = &self.plan.problem.steps[index];
+        let step = &self.steps.steps[planned.work];
         let w = step.weights.clone().unwrap_or(0..0);
         let geometry = self.geometry(&step.kernel, planned)?;
         let broken = || OpError::new(format!("`{}` has views that contradict each other", step.name));

@@ -7,7 +7,7 @@ use super::{Lowering, pack};
 use crate::ir::Shape;
 use crate::ops::window::{Window, hw};
 use crate::ops::{Conv, OpError, Pool};
-use crate::plan::problem::{Role, TensorId};
+use crate::plan::problem::{Role, Rows, TensorId};
 use crate::target::Profile;
 
 /// What computes a step.
@@ -60,6 +60,27 @@ impl Kernel {
     /// Whether its only input and its output may be interleaved channel slices of one host.
     pub(crate) fn interleaves(&self) -> bool {
         matches!(self, Kernel::Conv2d { .. } | Kernel::DepthwiseConv2d { .. } | Kernel::Pool2d { .. })
+    }
+
+    /// Whether the channels of its only input may lie in two places.
+    pub(crate) fn splits(&self) -> bool {
+        matches!(self, Kernel::Conv2d { window, group: 1, .. } if window.is_pointwise())
+    }
+
+    /// Whether its output may lie where its only input does.
+    pub(crate) fn in_place(&self) -> bool {
+        matches!(self, Kernel::Map { .. } | Kernel::Softmax { .. })
+    }
+
+    /// How rows depend on each other, where the kernel can compute row by row.
+    pub(crate) fn rows(&self) -> Option<Rows> {
+        let (window, pooled) = match self {
+            Kernel::Conv2d { window, pool, .. } => (window, pool.is_some()),
+            Kernel::DepthwiseConv2d { window, .. } | Kernel::Pool2d { window, .. } => (window, false),
+            _ => return None,
+        };
+        let rows = Rows { stride: window.strides[0], pad: window.pads[0], reach: window.reach(0) };
+        Some(if pooled { Rows { stride: 2, pad: 0, reach: 2 } } else { rows })
     }
 }
 

@@ -278,8 +278,16 @@ impl<'a> Lowering<'a> {
     pub(crate) fn push(&mut self, kernel: Kernel, reads: Vec<Access>, write: Access, weights: Option<Range<usize>>, macs: u64) {
         let image = write.start.first().copied().unwrap_or(0);
         let name = if self.images > 0 { format!("{}_image_{image}", self.name) } else { self.name.clone() };
-        let interleaves = kernel.interleaves() && reads.len() == 1;
-        self.steps.problem.steps.push(PlanStep { reads, write, relation: None, interleaves });
+        let alone = reads.len() == 1;
+        let is_map = self.steps.problem.tensors[write.tensor].shape.rank() == 4 && self.images == 0;
+        self.steps.problem.steps.push(PlanStep {
+            interleaves: kernel.interleaves() && alone,
+            splits: kernel.splits() && alone && is_map,
+            in_place: kernel.in_place(),
+            rows: kernel.rows().filter(|_| is_map),
+            weights: weights.as_ref().and(self.constant(1)).map_or(0, |weights| weights.shape().elements()),
+            ..PlanStep::computing(self.steps.steps.len(), reads, write)
+        });
         self.steps.steps.push(Step { name, label: self.label.clone(), kernel, weights, macs });
     }
 

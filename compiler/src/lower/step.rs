@@ -60,7 +60,7 @@ impl Steps {
     }
 
     pub(crate) fn push_access(&mut self, name: &str, label: &str, read: Access, write: Access, relation: Relation) {
-        self.problem.steps.push(PlanStep { reads: vec![read], write, relation: Some(relation), interleaves: false });
+        self.problem.steps.push(PlanStep::moving(self.steps.len(), read, write, relation));
         self.steps.push(Step { name: name.to_owned(), label: label.to_owned(), kernel: Kernel::Move, weights: None, macs: 0 });
     }
 }

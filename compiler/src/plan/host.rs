@@ -20,6 +20,7 @@ pub(crate) fn host(problem: &Problem) -> Hosting {
         touching: problem.touching(),
         layouts: vec![None; problem.tensors.len()],
         elided: vec![false; problem.steps.len()],
+        adopting: None,
     };
     for (id, tensor) in problem.tensors.iter().enumerate() {
         if tensor.role != Role::Intermediate {
@@ -43,6 +44,8 @@ struct Hosts<'a> {
     touching: Vec<Vec<usize>>,
     layouts: Vec<Option<Layout>>,
     elided: Vec<bool>,
+    /// The move that has nothing to do if what is being tried works.
+    adopting: Option<usize>,
 }
 
 impl Hosts<'_> {
@@ -64,7 +67,21 @@ impl Hosts<'_> {
                 return true;
             }
         }
-        false
+        self.join_result(id)
+    }
+
+    /// Lets the only step that reads `id` write its result over it, where the kernel can.
+    fn join_result(&mut self, id: TensorId) -> bool {
+        let mut readers = self.touching[id].iter().copied().filter(|&index| self.problem.steps[index].write.tensor != id);
+        let (Some(step), None) = (readers.next(), readers.next()) else { return false };
+        let PlanStep { reads, write, in_place, .. } = &self.problem.steps[step];
+        let whole = [&reads[0], write].into_iter().all(|access| access.dims == self.problem.tensors[access.tensor].shape.0);
+        let Some(host) = self.layouts[write.tensor].clone().filter(|_| *in_place && reads.len() == 1 && whole) else { return false };
+        let joined = self.adopt(id, None, host);
+        if joined {
+            self.push_views(id);
+        }
+        joined
     }
 
     /// Makes `id`, which move `step` reads, a part of `host`, the layout of what the move writes.
@@ -72,7 +89,7 @@ impl Hosts<'_> {
         let PlanStep { reads, write, relation, .. } = &self.problem.steps[step];
         let Some(relation) = relation else { return false };
         let Some(strides) = backward(relation, &reads[0].dims, &write.dims, &host.strides) else { return false };
-        self.adopt(id, step, Layout { root: host.root, offset: host.origin(write), strides })
+        self.adopt(id, Some(step), Layout { root: host.root, offset: host.origin(write), strides })
     }
 
     /// Whether `id` is a view of one tensor that has no place yet; it will get its own from there.
@@ -126,7 +143,7 @@ impl Hosts<'_> {
             let strides = forward(relation, &reads[0].dims, &write.dims, &layout.strides);
             let (waiting, root, offset) = (write.tensor, layout.root, layout.offset);
             let view = strides.filter(|_| whole).map(|strides| Layout { root, offset, strides });
-            if !view.is_some_and(|view| self.adopt(waiting, step, view)) {
+            if !view.is_some_and(|view| self.adopt(waiting, Some(step), view)) {
                 if self.waits_only_for(waiting, id) {
                     self.found(waiting);
                 }
@@ -140,30 +157,43 @@ impl Hosts<'_> {
         self.writers(id).all(|step| self.problem.steps[step].reads.iter().all(|access| access.tensor == source))
     }
 
-    /// Gives `id` the layout if every step that touches it can live with it; move `step` has then nothing to do.
-    fn adopt(&mut self, id: TensorId, step: usize, layout: Layout) -> bool {
+    /// Gives `id` the layout if every step that touches it can live with it; move `step`, if it is one, has then nothing to do.
+    fn adopt(&mut self, id: TensorId, step: Option<usize>, layout: Layout) -> bool {
+        let outside = self.problem.outputs_outside && matches!(self.problem.tensors[layout.root].role, Role::Output(_));
+        let mut elided = step;
+        std::mem::swap(&mut elided, &mut self.adopting);
         let wanted = self.accesses(id).all(|(index, access)| {
-            let reads = self.problem.steps[index].write.tensor != id;
-            !reads || access.channel.is_none_or(|axis| access.dims[axis] == 1 || layout.strides[axis] == 1)
+            let PlanStep { write, in_place, .. } = &self.problem.steps[index];
+            let reads = write.tensor != id;
+            // What the caller has is only written, or changed in place.
+            let apart = !outside || !reads || *in_place || self.does_nothing(index);
+            apart && (!reads || access.channel.is_none_or(|axis| access.dims[axis] == 1 || layout.strides[axis] == 1))
         });
-        self.elided[step] = true;
         self.layouts[id] = Some(layout);
-        if wanted && self.touching[id].iter().all(|&index| self.elided[index] || self.writes_apart(index)) {
-            return true;
+        let fits = wanted && self.touching[id].iter().all(|&index| self.does_nothing(index) || self.writes_apart(index));
+        self.adopting = elided;
+        if fits {
+            step.into_iter().for_each(|step| self.elided[step] = true);
+        } else {
+            self.layouts[id] = None;
         }
-        self.elided[step] = false;
-        self.layouts[id] = None;
-        false
+        fits
+    }
+
+    /// Whether move `index` has nothing to do, or will not if what is being adopted is.
+    fn does_nothing(&self, index: usize) -> bool {
+        self.elided[index] || self.adopting == Some(index)
     }
 
     /// Whether what step `index` writes is apart from what it reads, as far as both have a place.
     fn writes_apart(&self, index: usize) -> bool {
-        let PlanStep { reads, write, interleaves, .. } = &self.problem.steps[index];
+        let PlanStep { reads, write, interleaves, in_place, .. } = &self.problem.steps[index];
         let Some(to) = &self.layouts[write.tensor] else { return true };
         reads.iter().enumerate().all(|(slot, read)| {
             let Some(from) = self.layouts[read.tensor].as_ref().filter(|from| from.root == to.root) else { return true };
             let ((a, a_end), (b, b_end)) = (from.span(read), to.span(write));
-            a_end <= b || b_end <= a || (*interleaves && slot == 0 && interleaved((from, read), (to, write)))
+            let same = *in_place && read.dims == write.dims && from.origin(read) == to.origin(write) && from.strides == to.strides;
+            same || a_end <= b || b_end <= a || (*interleaves && slot == 0 && interleaved((from, read), (to, write)))
         })
     }
 

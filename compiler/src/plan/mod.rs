@@ -1,59 +1,116 @@
-//! Steps to a plan: what lives in what, the order of the steps, the offsets in the arena.
+//! Steps to a plan: what lives in what, the order of the steps, which are streamed row by row, the offsets in the arena.
 //!
 //! Invariant: knows no operator and no kernel; it sees tensors, and steps that read and write boxes of them.
 
+mod budget;
+mod groups;
 mod host;
 pub(crate) mod layout;
 mod order;
 mod place;
 pub(crate) mod problem;
 mod replay;
+mod schedule;
+mod split;
+mod stream;
+#[cfg(test)]
+mod tests;
 
+pub(crate) use budget::{Budget, Cost};
+use budget::{Variant, pareto, variants};
 use layout::Layout;
 pub(crate) use place::Lifetime;
-use problem::{Problem, Role, TensorId};
+use problem::{Problem, TensorId};
 pub(crate) use replay::replay;
+pub(crate) use schedule::Schedule;
 
 /// Everything that is decided about memory and time.
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
-    /// The steps that run, in order; moves that hosting made needless are not among them.
+    /// The problem as it is run: concats may be split.
+    pub(crate) problem: Problem,
+    /// The steps that run, in the order in which they would run one by one; moves that hosting made needless are not among them.
     pub(crate) order: Vec<usize>,
+    /// The order cut into groups.
+    pub(crate) groups: Vec<Group>,
     /// One layout a tensor, relative to its root's buffer.
     pub(crate) layouts: Vec<Layout>,
     /// The buffers of the arena.
     pub(crate) buffers: Vec<Lifetime>,
     /// One offset a buffer, in elements.
     pub(crate) offsets: Vec<usize>,
-    /// Elements of the arena.
-    pub(crate) arena: usize,
-    /// The most elements alive at one step: no placement of these buffers can need less.
+    /// The most elements alive in one group: no placement of these buffers can need less.
     pub(crate) bound: usize,
+    /// Elements of the arena, and of weights that a run reads.
+    pub(crate) cost: Cost,
+    /// The cost of the plan that takes the least memory.
+    pub(crate) least: Cost,
     /// How many moves hosting made needless.
     pub(crate) moves_elided: usize,
 }
 
+/// Steps that follow each other in the order, from `begin` to before `end`: one that runs whole, or several row by row.
+#[derive(Clone, Debug)]
+pub(crate) struct Group {
+    pub(crate) begin: usize,
+    pub(crate) end: usize,
+    pub(crate) schedule: Option<Schedule>,
+}
+
 impl Plan {
-    /// First element of `root`'s buffer: in the arena, or zero for an input or a constant, which lie elsewhere.
+    /// First element of `root`'s buffer: in the arena, or zero for what lies elsewhere.
     pub(crate) fn base(&self, root: TensorId) -> usize {
         let found = self.buffers.iter().position(|buffer| buffer.root == root);
         found.map_or(0, |index| self.offsets[index])
     }
 
-    /// First element of `root`'s buffer in the arena, where it lies there.
-    fn offset(&self, problem: &Problem, root: TensorId) -> Option<usize> {
-        let inside = matches!(problem.tensors[root].role, Role::Output(_) | Role::Intermediate);
-        inside.then(|| self.base(root))
+    /// The rows that `root`'s buffer holds at a time, if it is a ring.
+    pub(crate) fn ring(&self, root: TensorId) -> Option<usize> {
+        self.buffers.iter().find(|buffer| buffer.root == root).and_then(|buffer| buffer.ring)
     }
 }
 
+/// No plan fits the budget.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TooLarge {
+    /// What the smallest plan takes.
+    pub(crate) least: Cost,
+}
+
 /// Plans a problem.
-pub(crate) fn plan(problem: &Problem) -> Plan {
-    let hosting = host::host(problem);
-    let order = order::order(problem, &hosting);
-    let buffers = place::lifetimes(problem, &hosting, &order);
-    let bound = place::live_bound(&buffers);
-    let (offsets, arena) = place::place(&buffers);
-    let moves_elided = hosting.elided.iter().filter(|&&elided| elided).count();
-    Plan { order, layouts: hosting.layouts, buffers, offsets, arena, bound, moves_elided }
+pub(crate) fn plan(problem: &Problem, budget: Budget) -> Result<Plan, TooLarge> {
+    let variants = variants(problem);
+    let best = |budget: Budget| {
+        let chosen = variants.iter().filter_map(|variant| Some((variant, variant.choose(budget)?)));
+        // Of equals the one that splits the fewest concats.
+        chosen.min_by_key(|(_, chosen)| match budget {
+            Budget::Elements(_) => (chosen.cost.reads, chosen.cost.arena as u64),
+            Budget::Thrifty | Budget::Least => (chosen.cost.arena as u64, chosen.cost.reads),
+        })
+    };
+    let least = best(Budget::Least).map_or(Cost { arena: 0, reads: 0 }, |(_, chosen)| chosen.cost);
+    let (variant, chosen) = best(budget).ok_or(TooLarge { least })?;
+    let Variant { problem, hosting, order, .. } = variant;
+    let groups = chosen.groups.iter().map(|group| Group {
+        begin: group.begin,
+        end: group.end,
+        schedule: group.stream.as_ref().map(|stream| Schedule::new(&stream.calls)),
+    });
+    Ok(Plan {
+        problem: problem.clone(),
+        order: order.clone(),
+        groups: groups.collect(),
+        layouts: hosting.layouts.clone(),
+        buffers: chosen.buffers,
+        offsets: chosen.offsets,
+        bound: chosen.bound,
+        cost: chosen.cost,
+        least,
+        moves_elided: hosting.elided.iter().filter(|&&elided| elided).count(),
+    })
+}
+
+/// Memory and weight reads of every plan that no other beats in both, the largest arena first.
+pub(crate) fn curve(problem: &Problem) -> Vec<Cost> {
+    pareto(variants(problem).iter().flat_map(Variant::curve).collect())
 }

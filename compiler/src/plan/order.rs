@@ -1,4 +1,4 @@
-//! The order of the steps: ONNX's, or the one that runs a short branch as soon as it can, whichever needs less memory.
+//! The order of the steps: the one that runs a short branch as soon as it can, or ONNX's where that needs less memory.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +14,27 @@ pub(crate) fn order(problem: &Problem, hosting: &Hosting) -> Vec<usize> {
     let remaining = |order: Vec<usize>| -> Vec<usize> { order.into_iter().filter(|&step| !hosting.elided[step]).collect() };
     let (as_given, eager) = (remaining(as_given), remaining(eager));
     let peak = |order: &[usize]| live_bound(&lifetimes(problem, hosting, order));
-    if peak(&eager) < peak(&as_given) { eager } else { as_given }
+    late(problem, if peak(&as_given) < peak(&eager) { as_given } else { eager })
+}
+
+/// Moves a step whose result is only added to another's right before that one, so that it is not kept meanwhile.
+fn late(problem: &Problem, mut order: Vec<usize>) -> Vec<usize> {
+    let touching = problem.touching();
+    for step in order.clone() {
+        let result = problem.steps[step].write.tensor;
+        let Some(&[writer, reader]) = touching[result].get(..).filter(|touching| touching.len() == 2) else { continue };
+        let read = &problem.steps[reader];
+        if writer != step || read.split || read.reads.get(1).map(|read| read.tensor) != Some(result) {
+            continue;
+        }
+        let position = |order: &[usize], step: usize| order.iter().position(|&other| other == step);
+        let (Some(from), Some(_)) = (position(&order, step), position(&order, reader)) else { continue };
+        order.remove(from);
+        if let Some(to) = position(&order, reader) {
+            order.insert(to, step);
+        }
+    }
+    order
 }
 
 /// For every step, the steps that make what it reads.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::groups::Over;
 use super::host::Hosting;
 use super::problem::{Problem, Role, TensorId};
 
@@ -14,9 +15,11 @@ pub(crate) struct Lifetime {
     pub(crate) root: TensorId,
     /// Elements, rounded up to the alignment.
     pub(crate) size: usize,
-    /// Positions in the order of the first and the last step that touches it.
+    /// Positions in the order of the first and the last step that touches it; of a streamed group its whole span counts.
     pub(crate) first: usize,
     pub(crate) last: usize,
+    /// The rows that it holds at a time, if it is a ring.
+    pub(crate) ring: Option<usize>,
 }
 
 impl Lifetime {
@@ -31,7 +34,13 @@ impl Lifetime {
     }
 }
 
-/// The buffers that the steps in `order` touch, by root. An output lives to the end; inputs and constants need no memory here.
+/// A buffer's size with the alignment.
+pub(super) fn aligned(elements: usize) -> usize {
+    elements.next_multiple_of(ALIGNMENT)
+}
+
+/// The buffers that the steps in `order` touch, by root, each as large as it is whole. An output lives to the end; inputs, constants and
+/// outputs that lie with the caller need no memory here.
 pub(crate) fn lifetimes(problem: &Problem, hosting: &Hosting, order: &[usize]) -> Vec<Lifetime> {
     let mut lives: BTreeMap<TensorId, Lifetime> = BTreeMap::new();
     for (at, &step) in order.iter().enumerate() {
@@ -39,11 +48,11 @@ pub(crate) fn lifetimes(problem: &Problem, hosting: &Hosting, order: &[usize]) -
         for access in step.reads.iter().chain([&step.write]) {
             let root = hosting.layouts[access.tensor].root;
             let tensor = &problem.tensors[root];
-            if matches!(tensor.role, Role::Input(_) | Role::Constant(_)) {
+            if !problem.in_arena(root) {
                 continue;
             }
-            let size = tensor.shape.elements().next_multiple_of(ALIGNMENT);
-            let life = lives.entry(root).or_insert(Lifetime { root, size, first: at, last: at });
+            let size = aligned(tensor.shape.elements());
+            let life = lives.entry(root).or_insert(Lifetime { root, size, first: at, last: at, ring: None });
             life.last = if matches!(tensor.role, Role::Output(_)) { order.len() - 1 } else { at };
         }
     }
@@ -69,45 +78,90 @@ pub(crate) fn live_bound(lifetimes: &[Lifetime]) -> usize {
         .unwrap_or(0) as usize
 }
 
+/// Buffers that are placed as one, each at a distance from the first element of all.
+struct Item {
+    parts: Vec<(usize, usize)>,
+}
+
+impl Item {
+    /// A buffer by itself, or those that lie over each other.
+    fn all(lifetimes: &[Lifetime], overs: &[Over]) -> Vec<Item> {
+        let index = |root: TensorId| lifetimes.iter().position(|life| life.root == root);
+        let mut items: Vec<Item> = (0..lifetimes.len()).map(|index| Item { parts: vec![(index, 0)] }).collect();
+        for over in overs {
+            let (Some(input), Some(output)) = (index(over.input), index(over.output)) else { continue };
+            let holds = |items: &[Item], index: usize| items.iter().position(|item| item.parts.iter().any(|part| part.0 == index));
+            let (Some(a), Some(b)) = (holds(&items, input), holds(&items, output)) else { continue };
+            if a == b {
+                continue;
+            }
+            let distance = |item: &Item, index: usize| item.parts.iter().find(|part| part.0 == index).map_or(0, |part| part.1);
+            let (above, below) = (distance(&items[a], input), distance(&items[b], output) + over.lead);
+            let (raise, shift) = (below.saturating_sub(above), above.saturating_sub(below));
+            let moved: Vec<_> = items[b].parts.iter().map(|&(index, at)| (index, at + shift)).collect();
+            for part in &mut items[a].parts {
+                part.1 += raise;
+            }
+            items[a].parts.extend(moved);
+            items.remove(b);
+        }
+        items
+    }
+
+    /// Its extent, and how long any of it is alive.
+    fn measure(&self, lifetimes: &[Lifetime]) -> Lifetime {
+        let lives = self.parts.iter().map(|&(index, at)| (&lifetimes[index], at));
+        let first = lives.clone().map(|(life, _)| life.first).min().unwrap_or(0);
+        let last = lives.clone().map(|(life, _)| life.last).max().unwrap_or(0);
+        let size = lives.map(|(life, at)| at + life.size).max().unwrap_or(0);
+        Lifetime { root: 0, size, first, last, ring: None }
+    }
+}
+
 /// What a greedy placement sorts by; the largest comes first.
 type Key = fn(&Lifetime) -> (usize, usize);
 
 /// An offset for every buffer, and the size of the arena. Greedy under several keys, the best kept.
-pub(crate) fn place(lifetimes: &[Lifetime]) -> (Vec<usize>, usize) {
+pub(crate) fn place(lifetimes: &[Lifetime], overs: &[Over]) -> (Vec<usize>, usize) {
     let keys: [Key; 4] = [
         |life| (life.size, life.length()),
         |life| (life.length(), life.size),
         |life| (life.size.saturating_mul(life.length()), life.size),
         |life| (usize::MAX - life.first, life.size),
     ];
+    let items = Item::all(lifetimes, overs);
+    let measures: Vec<Lifetime> = items.iter().map(|item| item.measure(lifetimes)).collect();
     let placements = keys.iter().map(|key| {
-        let mut turns: Vec<usize> = (0..lifetimes.len()).collect();
-        turns.sort_by_key(|&index| (std::cmp::Reverse(key(&lifetimes[index])), index));
-        greedy(lifetimes, &turns)
+        let mut turns: Vec<usize> = (0..items.len()).collect();
+        turns.sort_by_key(|&index| (std::cmp::Reverse(key(&measures[index])), index));
+        greedy(lifetimes, turns.iter().map(|&turn| &items[turn]))
     });
     placements.min_by_key(|(_, size)| *size).unwrap_or_default()
 }
 
-/// Places the buffers in `turns`' order, each into the lowest gap that it fits.
-fn greedy(lifetimes: &[Lifetime], turns: &[usize]) -> (Vec<usize>, usize) {
+/// Places the items in turn, each as low as it goes.
+fn greedy<'a>(lifetimes: &[Lifetime], items: impl Iterator<Item = &'a Item>) -> (Vec<usize>, usize) {
     let mut offsets = vec![0; lifetimes.len()];
     let mut placed: Vec<usize> = Vec::new();
     let mut size = 0;
-    for &turn in turns {
-        let life = &lifetimes[turn];
-        let mut taken: Vec<_> =
-            placed.iter().filter(|&&other| lifetimes[other].meets(life)).map(|&other| (offsets[other], lifetimes[other].size)).collect();
-        taken.sort_unstable();
-        let mut at = 0;
-        for (offset, len) in taken {
-            if at + life.size <= offset {
-                break;
-            }
-            at = at.max(offset + len);
+    for item in items {
+        let mut base = 0;
+        // Above whatever a part would meet, until none meets anything.
+        while let Some(above) = item.parts.iter().find_map(|&(index, at)| {
+            let (life, begin) = (&lifetimes[index], base + at);
+            let met = placed.iter().filter(|&&other| {
+                let there = &lifetimes[other];
+                there.meets(life) && offsets[other] < begin + life.size && begin < offsets[other] + there.size
+            });
+            met.map(|&other| (offsets[other] + lifetimes[other].size).saturating_sub(at)).max()
+        }) {
+            base = above;
         }
-        offsets[turn] = at;
-        size = size.max(at + life.size);
-        placed.push(turn);
+        for &(index, at) in &item.parts {
+            offsets[index] = base + at;
+            size = size.max(base + at + lifetimes[index].size);
+            placed.push(index);
+        }
     }
     (offsets, size)
 }
@@ -117,19 +171,19 @@ mod tests {
     use super::*;
 
     fn life(size: usize, first: usize, last: usize) -> Lifetime {
-        Lifetime { root: 0, size, first, last }
+        Lifetime { root: 0, size, first, last, ring: None }
     }
 
     #[test]
     fn a_chain_reuses_its_memory() {
         let lives = [life(32, 0, 1), life(32, 1, 2), life(32, 2, 3)];
-        assert_eq!((place(&lives).1, live_bound(&lives)), (64, 64));
+        assert_eq!((place(&lives, &[]).1, live_bound(&lives)), (64, 64));
     }
 
     #[test]
     fn buffers_alive_together_lie_apart() {
         let lives = [life(16, 0, 5), life(64, 1, 2), life(32, 2, 4), life(48, 3, 6), life(16, 4, 6)];
-        let (offsets, size) = place(&lives);
+        let (offsets, size) = place(&lives, &[]);
         assert!(size >= live_bound(&lives));
         for (a, x) in lives.iter().enumerate() {
             for (b, y) in lives.iter().enumerate().skip(a + 1) {

@@ -45,14 +45,61 @@ pub(crate) enum Relation {
     Reshape,
 }
 
+/// The axis of rows in a map `[1, channels, height, width]`.
+pub(crate) const ROWS: usize = 2;
+
+/// The axis of channels.
+pub(crate) const CHANNELS: usize = 1;
+
+/// Which rows of its first operand a step reads for a row of its output: `reach` rows from `row * stride - pad` on. Of all other
+/// operands it reads the same row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Rows {
+    pub(crate) stride: usize,
+    pub(crate) pad: usize,
+    pub(crate) reach: usize,
+}
+
+impl Rows {
+    /// The rows of a map of `height` rows that output row `row` reads: those from the first to before the second.
+    pub(crate) fn window(&self, row: usize, height: usize) -> (usize, usize) {
+        let begin = row * self.stride;
+        (begin.saturating_sub(self.pad).min(height), (begin + self.reach).saturating_sub(self.pad).min(height))
+    }
+}
+
 /// One unit of work. A step with a relation only moves elements: the planner may do without it.
 #[derive(Clone, Debug)]
 pub(crate) struct PlanStep {
+    /// The number of the step for whoever asks for the plan; steps that the planner takes out leave their numbers unused.
+    pub(crate) work: usize,
     pub(crate) reads: Vec<Access>,
     pub(crate) write: Access,
     pub(crate) relation: Option<Relation>,
     /// The kernel can read and write interleaved channel slices of one host.
     pub(crate) interleaves: bool,
+    /// The kernel can find the channels of its only operand in two places.
+    pub(crate) splits: bool,
+    /// The second operand holds the channels behind those of the first.
+    pub(crate) split: bool,
+    /// The kernel can write its only operand's elements where it read them.
+    pub(crate) in_place: bool,
+    /// How rows depend on each other, where the kernel can compute row by row.
+    pub(crate) rows: Option<Rows>,
+    /// Elements of weights that one pass over them reads.
+    pub(crate) weights: usize,
+}
+
+impl PlanStep {
+    /// A step that moves elements.
+    pub(crate) fn moving(work: usize, read: Access, write: Access, relation: Relation) -> Self {
+        PlanStep { relation: Some(relation), ..PlanStep::computing(work, vec![read], write) }
+    }
+
+    /// A step that computes the whole of what it writes.
+    pub(crate) fn computing(work: usize, reads: Vec<Access>, write: Access) -> Self {
+        PlanStep { work, reads, write, relation: None, interleaves: false, splits: false, split: false, in_place: false, rows: None, weights: 0 }
+    }
 }
 
 /// Tensors are numbered in the order in which they are made: a step writes a tensor with a higher number than those it reads.
@@ -60,6 +107,18 @@ pub(crate) struct PlanStep {
 pub(crate) struct Problem {
     pub(crate) tensors: Vec<PlanTensor>,
     pub(crate) steps: Vec<PlanStep>,
+    /// Whether the caller has the outputs' memory.
+    pub(crate) outputs_outside: bool,
+}
+
+impl Access {
+    /// Only the rows from `begin` to before `end`.
+    pub(crate) fn of_rows(&self, begin: usize, end: usize) -> Access {
+        let mut access = self.clone();
+        access.start[ROWS] += begin;
+        access.dims[ROWS] = end - begin;
+        access
+    }
 }
 
 impl Problem {
@@ -67,6 +126,15 @@ impl Problem {
     pub(crate) fn whole(&self, tensor: TensorId) -> Access {
         let dims = self.tensors[tensor].shape.0.clone();
         Access { tensor, start: vec![0; dims.len()], dims, channel: None }
+    }
+
+    /// Whether the tensor's own buffer lies in the arena.
+    pub(crate) fn in_arena(&self, tensor: TensorId) -> bool {
+        match self.tensors[tensor].role {
+            Role::Intermediate => true,
+            Role::Output(_) => !self.outputs_outside,
+            Role::Input(_) | Role::Constant(_) => false,
+        }
     }
 
     /// For every tensor, the steps that touch it.

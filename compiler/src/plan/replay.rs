@@ -1,30 +1,37 @@
-//! The checker: replays a plan with every element of the arena tagged by the element of the tensor that it holds.
+//! The checker: replays a plan with every element of memory tagged by the element of the tensor that it holds.
 //!
-//! Moves make no new elements, so a tensor that lives in another is checked element by element through every view. A fault is a
-//! read of anything but the element that the problem asks for; a step that overwrites what it reads; an access beyond the arena;
-//! an output that is not complete at the end.
+//! Moves make no new elements, so a tensor that lives in another is checked element by element through every view; of a streamed group every
+//! call is replayed, so that a slot of a ring must hold the row that is sought. What is sought comes from the problem as it was given, where
+//! it is sought from the plan. A fault is a read of anything but the element that the problem asks for; a step that overwrites what it
+//! reads; an access beyond the memory; an output that is not complete at the end.
 
+use std::collections::BTreeMap;
 use std::iter::from_fn;
 
 use super::Plan;
-use super::problem::{Access, PlanStep, Problem, Relation, Role, TensorId};
+use super::problem::{Access, CHANNELS, PlanStep, Problem, ROWS, Relation, Role, TensorId};
 
 /// Holds nothing yet.
 const EMPTY: u32 = u32::MAX;
 
 /// The first fault of the plan, in words.
 pub(crate) fn replay(problem: &Problem, plan: &Plan) -> Result<(), String> {
-    let mut replay = Replay { problem, plan, tags: Tags::new(problem), arena: vec![EMPTY; plan.arena] };
-    for &step in &plan.order {
-        let PlanStep { reads, write, .. } = &problem.steps[step];
-        reads.iter().try_for_each(|access| replay.check(access))?;
-        replay.write(write)?;
-        // What the step writes first must not be what it reads last.
-        reads.iter().try_for_each(|access| replay.check(access)).map_err(|fault| format!("{fault} while a step still reads it"))?;
+    let mut replay = Replay::new(problem, plan);
+    for group in &plan.groups {
+        match &group.schedule {
+            None => plan.order[group.begin..group.end].iter().try_for_each(|&step| replay.step(step, None))?,
+            Some(schedule) => {
+                let mut rows = vec![0; group.end - group.begin];
+                for call in schedule.calls() {
+                    replay.step(plan.order[group.begin + call], Some(rows[call]))?;
+                    rows[call] += 1;
+                }
+            }
+        }
     }
     let is_output = |id: &TensorId| matches!(problem.tensors[*id].role, Role::Output(_));
     let mut outputs = (0..problem.tensors.len()).filter(is_output);
-    outputs.try_for_each(|id| replay.check(&problem.whole(id))).map_err(|fault| format!("{fault} at the end"))
+    outputs.try_for_each(|id| replay.check(&Operand::whole(problem, id))).map_err(|fault| format!("{fault} at the end"))
 }
 
 /// A number for every element that is given or computed; moved elements keep theirs.
@@ -77,48 +84,144 @@ impl Tags {
     }
 }
 
+/// A box of a tensor of the given problem, and the box of the plan's problem that stands for it.
+struct Operand {
+    sought: Access,
+    found: Access,
+}
+
+impl Operand {
+    fn whole(problem: &Problem, id: TensorId) -> Self {
+        Operand { sought: problem.whole(id), found: problem.whole(id) }
+    }
+
+    /// `found` for the channels of `sought` from `channel` on.
+    fn of_channels(sought: &Access, found: &Access, channel: usize) -> Self {
+        let mut operand = Operand { sought: sought.clone(), found: found.clone() };
+        if sought.dims != found.dims {
+            operand.sought.start[CHANNELS] += channel;
+            operand.sought.dims[CHANNELS] = found.dims[CHANNELS];
+        }
+        operand
+    }
+
+    fn of_rows(&self, (begin, end): (usize, usize)) -> Self {
+        Operand { sought: self.sought.of_rows(begin, end), found: self.found.of_rows(begin, end) }
+    }
+}
+
 struct Replay<'a> {
     problem: &'a Problem,
     plan: &'a Plan,
     tags: Tags,
+    /// For every step of the plan's problem the step as it was given.
+    given: BTreeMap<usize, &'a PlanStep>,
     arena: Vec<u32>,
+    /// The outputs that lie with the caller.
+    outputs: BTreeMap<TensorId, Vec<u32>>,
 }
 
-impl Replay<'_> {
+impl<'a> Replay<'a> {
+    fn new(problem: &'a Problem, plan: &'a Plan) -> Self {
+        let outside = |id: &TensorId| matches!(problem.tensors[*id].role, Role::Output(_)) && !problem.in_arena(*id);
+        let outputs = (0..problem.tensors.len()).filter(outside);
+        Replay {
+            problem,
+            plan,
+            tags: Tags::new(problem),
+            given: problem.steps.iter().map(|step| (step.work, step)).collect(),
+            arena: vec![EMPTY; plan.cost.arena],
+            outputs: outputs.map(|id| (id, vec![EMPTY; problem.tensors[id].shape.elements()])).collect(),
+        }
+    }
+
+    /// A step of the plan, all of it or one row.
+    fn step(&mut self, step: usize, row: Option<usize>) -> Result<(), String> {
+        let planned = &self.plan.problem.steps[step];
+        let given = *self.given.get(&planned.work).ok_or("a step is none of the problem's")?;
+        let mut reads = Vec::new();
+        for (index, found) in planned.reads.iter().enumerate() {
+            // The two places of a split operand, or the later operands of one that was split before.
+            let (sought, channel) = match planned.split {
+                true => (&given.reads[0], if index == 0 { 0 } else { planned.reads[0].dims[CHANNELS] }),
+                false => (&given.reads[index], given.reads[index].dims.get(CHANNELS).map_or(0, |all| all - found.dims[CHANNELS])),
+            };
+            let operand = Operand::of_channels(sought, found, channel);
+            reads.push(match (row, planned.rows) {
+                (Some(row), Some(rows)) if index == 0 || planned.split => operand.of_rows(rows.window(row, found.dims[ROWS])),
+                (Some(row), _) => operand.of_rows((row, row + 1)),
+                (None, _) => operand,
+            });
+        }
+        let channel = given.write.dims.get(CHANNELS).map_or(0, |all| all - planned.write.dims[CHANNELS]);
+        let write = Operand::of_channels(&given.write, &planned.write, channel);
+        let write = match row {
+            Some(row) => write.of_rows((row, row + 1)),
+            None => write,
+        };
+        reads.iter().try_for_each(|read| self.check(read))?;
+        self.write(&write)?;
+        if planned.in_place && self.places(&reads[0]).map(|(_, at)| at).eq(self.places(&write).map(|(_, at)| at)) {
+            return Ok(());
+        }
+        // What the step writes first must not be what it reads last.
+        reads.iter().try_for_each(|read| self.check(read)).map_err(|fault| format!("{fault} while a step still reads it"))
+    }
+
     /// Whether the box holds what it should.
-    fn check(&self, access: &Access) -> Result<(), String> {
-        let root = self.plan.layouts[access.tensor].root;
-        let inside = self.plan.offset(self.problem, root).is_some();
-        for (element, at) in self.places(access) {
-            let found = if inside { self.arena.get(at).copied() } else { self.outside(root, at) };
-            if found != Some(self.tags.of(access.tensor, element)) {
-                let name = &self.problem.tensors[access.tensor].name;
+    fn check(&self, operand: &Operand) -> Result<(), String> {
+        let tensor = operand.sought.tensor;
+        let root = self.plan.layouts[operand.found.tensor].root;
+        for (element, at) in self.places(operand) {
+            let found = match self.outputs.get(&root) {
+                Some(output) => output.get(at).copied(),
+                None if self.problem.in_arena(root) => self.arena.get(at).copied(),
+                None => self.outside(root, at),
+            };
+            if found != Some(self.tags.of(tensor, element)) {
+                let name = &self.problem.tensors[tensor].name;
                 return Err(format!("element {element} of `{name}` is sought at {at}, which {}", self.holds(found)));
             }
         }
         Ok(())
     }
 
-    fn write(&mut self, access: &Access) -> Result<(), String> {
-        let name = &self.problem.tensors[access.tensor].name;
-        if self.plan.offset(self.problem, self.plan.layouts[access.tensor].root).is_none() {
-            return Err(format!("`{name}` is written outside the arena"));
-        }
-        let places: Vec<_> = self.places(access).collect();
+    fn write(&mut self, operand: &Operand) -> Result<(), String> {
+        let tensor = operand.sought.tensor;
+        let name = &self.problem.tensors[tensor].name;
+        let root = self.plan.layouts[operand.found.tensor].root;
+        let places: Vec<_> = self.places(operand).collect();
+        let memory = match self.outputs.get_mut(&root) {
+            Some(output) => output,
+            None if self.problem.in_arena(root) => &mut self.arena,
+            None => return Err(format!("`{name}` is written where nothing may be")),
+        };
         for (element, at) in places {
-            let tag = self.tags.of(access.tensor, element);
-            *self.arena.get_mut(at).ok_or_else(|| format!("`{name}` is written at {at}, beyond the arena"))? = tag;
+            let tag = self.tags.of(tensor, element);
+            *memory.get_mut(at).ok_or_else(|| format!("`{name}` is written at {at}, beyond the memory"))? = tag;
         }
         Ok(())
     }
 
     /// Every element of the box: its row-major position in the tensor, and where the plan has it.
-    fn places(&self, access: &Access) -> impl Iterator<Item = (usize, usize)> {
-        let layout = &self.plan.layouts[access.tensor];
-        let base = self.plan.offset(self.problem, layout.root).unwrap_or(0);
-        let elements = row_major(self.problem, access);
-        let places = walk(&access.dims, &layout.strides, base + layout.origin(access));
-        walk(&access.dims, &elements.strides, elements.origin).zip(places)
+    fn places(&self, Operand { sought, found }: &Operand) -> impl Iterator<Item = (usize, usize)> {
+        let layout = &self.plan.layouts[found.tensor];
+        let base = self.plan.base(layout.root);
+        let ring = self.plan.ring(layout.root);
+        // Of a ring row by row, each in its slot; else all at once.
+        let rows = if ring.is_some() { found.dims[ROWS] } else { 1 };
+        let mut places = Vec::new();
+        for row in 0..rows {
+            let part = |access: &Access| if ring.is_some() { access.of_rows(row, row + 1) } else { access.clone() };
+            let (sought, mut found) = (part(sought), part(found));
+            if let Some(ring) = ring {
+                found.start[ROWS] %= ring;
+            }
+            let elements = row_major(self.problem, &sought);
+            let at = walk(&found.dims, &layout.strides, base + layout.origin(&found));
+            places.extend(walk(&sought.dims, &elements.strides, elements.origin).zip(at));
+        }
+        places.into_iter()
     }
 
     /// What an input or a constant holds.
@@ -176,7 +279,7 @@ fn walk(dims: &[usize], strides: &[usize], origin: usize) -> impl Iterator<Item 
 mod tests {
     use super::*;
     use crate::ir::Shape;
-    use crate::plan::plan;
+    use crate::plan::{Budget, Cost, plan};
     use crate::plan::problem::PlanTensor;
 
     /// Random numbers, the same in every run.
@@ -210,11 +313,11 @@ mod tests {
                     let read = problem.whole(from);
                     let write = Access { start: vec![start, 0], dims: read.dims.clone(), ..problem.whole(y) };
                     start += read.dims[0];
-                    problem.steps.push(PlanStep { reads: vec![read], write, relation: Some(Relation::Same), interleaves: false });
+                    problem.steps.push(PlanStep::moving(problem.steps.len(), read, write, Relation::Same));
                 }
             } else {
                 let reads = vec![problem.whole(a), problem.whole(b)];
-                problem.steps.push(PlanStep { reads, write: problem.whole(y), relation: None, interleaves: false });
+                problem.steps.push(PlanStep::computing(problem.steps.len(), reads, problem.whole(y)));
             }
             live.push(y);
         }
@@ -222,7 +325,7 @@ mod tests {
         let rows = problem.tensors[last].shape[0];
         let y = tensor(&mut problem, rows, Role::Output(0));
         let (read, write) = (problem.whole(last), problem.whole(y));
-        problem.steps.push(PlanStep { reads: vec![read], write, relation: Some(Relation::Same), interleaves: false });
+        problem.steps.push(PlanStep::moving(problem.steps.len(), read, write, Relation::Same));
         problem
     }
 
@@ -231,15 +334,15 @@ mod tests {
         let mut random = Random(3);
         for _ in 0..500 {
             let problem = toy(&mut random);
-            let plan = plan(&problem);
+            let plan = plan(&problem, Budget::Least).unwrap();
             assert_eq!(replay(&problem, &plan), Ok(()), "{problem:?}");
-            assert!(plan.arena >= plan.bound);
+            assert!(plan.cost.arena >= plan.bound);
         }
     }
 
     /// The buffers that one step fills; a host is filled by several, and may be free in part.
-    fn filled_at_once(problem: &Problem, plan: &Plan, index: usize) -> bool {
-        let root = |step: &usize| plan.layouts[problem.steps[*step].write.tensor].root;
+    fn filled_at_once(plan: &Plan, index: usize) -> bool {
+        let root = |step: &usize| plan.layouts[plan.problem.steps[*step].write.tensor].root;
         plan.order.iter().filter(|step| root(step) == plan.buffers[index].root).count() == 1
     }
 
@@ -249,8 +352,8 @@ mod tests {
         let mut mutations = 0;
         for _ in 0..300 {
             let problem = toy(&mut random);
-            let planned = plan(&problem);
-            let whole: Vec<_> = (0..planned.buffers.len()).filter(|&index| filled_at_once(&problem, &planned, index)).collect();
+            let planned = plan(&problem, Budget::Least).unwrap();
+            let whole: Vec<_> = (0..planned.buffers.len()).filter(|&index| filled_at_once(&planned, index)).collect();
             for (&a, &b) in whole.iter().flat_map(|a| whole.iter().map(move |b| (a, b))) {
                 let (old, new) = (&planned.buffers[a], &planned.buffers[b]);
                 if old.first >= new.first || new.first > old.last {
@@ -258,7 +361,7 @@ mod tests {
                 }
                 let mut wrong = planned.clone();
                 wrong.offsets[b] = wrong.offsets[a];
-                wrong.arena = planned.arena + new.size;
+                wrong.cost.arena = planned.cost.arena + new.size;
                 assert!(replay(&problem, &wrong).is_err(), "{new:?} on {old:?}: {problem:?}");
                 mutations += 1;
             }
@@ -278,7 +381,7 @@ mod tests {
         let part = |start: usize| Access { start: vec![start, 0], dims: vec![4, 8], ..host.clone() };
         let (first, second) = (part(0), part(4));
         let mut step = |reads: Vec<Access>, write: Access, moves: bool| {
-            problem.steps.push(PlanStep { reads, write, relation: moves.then_some(Relation::Same), interleaves: false });
+            problem.steps.push(PlanStep { relation: moves.then_some(Relation::Same), ..PlanStep::computing(problem.steps.len(), reads, write) });
         };
         step(vec![x.clone()], a.clone(), false);
         step(vec![x], b.clone(), false);
@@ -292,7 +395,7 @@ mod tests {
     #[test]
     fn a_view_of_its_host_s_other_slice_is_a_fault() {
         let problem = two_slices_and_a_view();
-        let planned = plan(&problem);
+        let planned = plan(&problem, Budget::Least).unwrap();
         assert_eq!((replay(&problem, &planned), planned.order.len()), (Ok(()), 3));
         let mut wrong = planned.clone();
         wrong.layouts[3] = planned.layouts[2].clone();
@@ -302,10 +405,10 @@ mod tests {
     #[test]
     fn an_arena_that_is_too_small_and_a_step_too_early_are_faults() {
         let problem = toy(&mut Random(9));
-        let planned = plan(&problem);
+        let planned = plan(&problem, Budget::Least).unwrap();
         let mut early = planned.clone();
         early.order.reverse();
         assert!(replay(&problem, &early).is_err());
-        assert!(replay(&problem, &Plan { arena: 0, ..planned }).is_err());
+        assert!(replay(&problem, &Plan { cost: Cost { arena: 0, ..planned.cost }, ..planned }).is_err());
     }
 }

@@ -1,0 +1,227 @@
+//! Which steps are streamed together: the order is cut into groups, each run step by step or row by row, such that the least weights are
+//! read under a cap of memory.
+
+use super::host::Hosting;
+use super::place::{ALIGNMENT, Lifetime, aligned};
+use super::problem::{Access, Problem, TensorId};
+use super::stream::{NEVER, Rowwise, Streamed, ring_pitch};
+
+/// The most steps of a streamed group; their numbers are bytes in the generated code.
+const MOST_STEPS: usize = 255;
+
+/// A group that may be part of a plan: the steps from `begin` to before `end`.
+#[derive(Clone, Debug)]
+pub(super) struct Candidate {
+    pub(super) begin: usize,
+    pub(super) end: usize,
+    /// Elements that are alive while it runs.
+    pub(super) live: usize,
+    /// Elements of weights that it reads.
+    pub(super) reads: u64,
+    /// How it runs row by row; one without runs its only step whole.
+    pub(super) stream: Option<Stream>,
+}
+
+/// How a group runs row by row.
+#[derive(Clone, Debug)]
+pub(super) struct Stream {
+    pub(super) calls: Vec<usize>,
+    /// Buffers that are rings, and their rows.
+    pub(super) rings: Vec<(TensorId, usize)>,
+    /// A map that is made over the dead rows of one that is read, and how many elements that saves.
+    pub(super) over: Option<(Over, usize)>,
+}
+
+impl Candidate {
+    /// Elements that one map over another saves.
+    pub(super) fn saved(&self) -> usize {
+        self.stream.as_ref().and_then(|stream| stream.over).map_or(0, |(_, saved)| saved)
+    }
+}
+
+/// `output` begins `lead` elements before `input`, whose rows die before the output's rows reach them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Over {
+    pub(crate) input: TensorId,
+    pub(crate) output: TensorId,
+    pub(crate) lead: usize,
+}
+
+/// All candidates of one order.
+pub(super) struct Candidates {
+    steps: usize,
+    /// By their end.
+    by_end: Vec<Vec<Candidate>>,
+}
+
+/// What cutting has to work with.
+pub(super) struct Buffers<'a> {
+    problem: &'a Problem,
+    hosting: &'a Hosting,
+    lives: &'a [Lifetime],
+    /// For every buffer the distance between its rows, if it can be a ring.
+    pitches: Vec<Option<usize>>,
+}
+
+impl<'a> Buffers<'a> {
+    pub(super) fn new(problem: &'a Problem, hosting: &'a Hosting, lives: &'a [Lifetime], order: &[usize]) -> Self {
+        let pitch = |life: &Lifetime| {
+            let touched = order[life.first..=life.last.min(order.len() - 1)].iter().map(|&step| &problem.steps[step]);
+            let accesses = touched.flat_map(|step| step.reads.iter().chain([&step.write]));
+            let mut members: Vec<TensorId> =
+                accesses.map(|access| access.tensor).filter(|&tensor| hosting.layouts[tensor].root == life.root).collect();
+            members.sort_unstable();
+            members.dedup();
+            ring_pitch(problem, &hosting.layouts, life.root, &members)
+        };
+        Buffers { problem, hosting, lives, pitches: lives.iter().map(pitch).collect() }
+    }
+
+    /// Elements alive while the steps from `begin` to before `end` run whole, but for the buffers that `inside` says.
+    fn live(&self, begin: usize, end: usize, apart: impl Fn(usize) -> bool) -> usize {
+        let alive = self.lives.iter().enumerate().filter(|(_, life)| life.first < end && life.last >= begin);
+        alive.filter(|(index, _)| !apart(*index)).map(|(_, life)| life.size).sum()
+    }
+
+    /// Whether only the steps from `begin` to before `end` touch buffer `index`, so that it can be a ring.
+    fn inside(&self, index: usize, begin: usize, end: usize) -> bool {
+        self.pitches[index].is_some() && self.lives[index].first >= begin && self.lives[index].last < end
+    }
+
+    /// Buffers that are alive before and after the cut in front of step `at`.
+    fn crossing(&self, at: usize) -> usize {
+        self.lives.iter().filter(|life| life.first < at && life.last >= at).count()
+    }
+
+    /// The group as a candidate, and the elements of its rings.
+    fn streamed(&self, begin: usize, end: usize, streamed: Streamed) -> (Candidate, usize) {
+        let inside: Vec<usize> = (0..self.lives.len()).filter(|&index| self.inside(index, begin, end)).collect();
+        let outer = self.live(begin, end, |index| self.inside(index, begin, end));
+        let mut inner = 0;
+        let mut rings = Vec::new();
+        for &index in &inside {
+            let life = &self.lives[index];
+            let rows = streamed.ring(life.root);
+            inner += aligned(self.pitches[index].unwrap_or(0) * rows);
+            rings.push((life.root, rows));
+        }
+        let over = self.over(begin, end, &streamed);
+        let live = outer + inner - over.map_or(0, |(_, saved)| saved);
+        let stream = Some(Stream { calls: streamed.calls, rings, over });
+        (Candidate { begin, end, live, reads: streamed.reads, stream }, inner)
+    }
+
+    /// The pair of a map that the group reads last and one that it writes first, whose overlap saves most elements.
+    fn over(&self, begin: usize, end: usize, streamed: &Streamed) -> Option<(Over, usize)> {
+        let whole = |index: &usize| self.pitches[*index].is_some() && !self.inside(*index, begin, end);
+        let inputs = (0..self.lives.len()).filter(whole).filter(|&index| {
+            let life = &self.lives[index];
+            life.first < begin && (begin..end).contains(&life.last)
+        });
+        let pairs = inputs.flat_map(|input| {
+            let outputs = (0..self.lives.len()).filter(whole).filter(move |&index| {
+                let life = &self.lives[index];
+                (begin..end).contains(&life.first) && life.last >= end
+            });
+            outputs.filter_map(move |output| self.overlap(input, output, streamed))
+        });
+        pairs.max_by_key(|(_, saved)| *saved)
+    }
+
+    /// Whether a step that writes `output` reads `input` as its first operand only, which is what kernels can be shown to do rightly.
+    fn meet_first(&self, input: TensorId, output: TensorId) -> bool {
+        let root = |access: &Access| self.hosting.layouts[access.tensor].root;
+        let mut writers = self.problem.steps.iter().filter(|step| root(&step.write) == output);
+        writers.all(|step| step.reads.iter().skip(1).all(|read| root(read) != input))
+    }
+
+    fn overlap(&self, input: usize, output: usize, streamed: &Streamed) -> Option<(Over, usize)> {
+        let (from, to) = (&self.lives[input], &self.lives[output]);
+        let (pitch, out_pitch) = (self.pitches[input]?, self.pitches[output]?);
+        let (read, written) = (streamed.traffic.get(&from.root)?, streamed.traffic.get(&to.root)?);
+        if !self.meet_first(from.root, to.root) {
+            return None;
+        }
+        let mut lead = 0;
+        for (row, touched) in written.iter().enumerate().filter(|(_, touched)| touched.written != NEVER) {
+            if let Some(alive) = read.iter().position(|read| read.last >= touched.written) {
+                lead = lead.max(((row + 1) * out_pitch).saturating_sub(alive * pitch));
+            }
+        }
+        let lead = lead.next_multiple_of(ALIGNMENT);
+        let together = (lead + from.size).max(to.size);
+        let saved = (from.size + to.size).checked_sub(together).filter(|&saved| saved > 0)?;
+        Some((Over { input: from.root, output: to.root, lead }, saved))
+    }
+}
+
+impl Candidates {
+    pub(super) fn new(buffers: &Buffers<'_>, order: &[usize]) -> Self {
+        let rowwise = Rowwise::new(buffers.problem, &buffers.hosting.layouts, order);
+        let steps = order.len();
+        let crossing: Vec<usize> = (0..=steps).map(|at| buffers.crossing(at)).collect();
+        let least = |at: usize| (at == 0 || crossing[at] <= crossing[at - 1]) && crossing.get(at + 1).is_none_or(|&next| crossing[at] <= next);
+        let cuts: Vec<usize> = (0..=steps).filter(|&at| at == 0 || at == steps || least(at)).collect();
+        let mut by_end = vec![Vec::new(); steps + 1];
+        for at in 0..steps {
+            let (live, reads) = (buffers.live(at, at + 1, |_| false), buffers.problem.steps[order[at]].weights as u64);
+            by_end[at + 1].push(Candidate { begin: at, end: at + 1, live, reads, stream: None });
+        }
+        let whole: Vec<usize> = by_end.iter().skip(1).map(|singles| singles[0].live).collect();
+        for (index, &begin) in cuts.iter().enumerate() {
+            let most = whole[begin..].iter().max().copied().unwrap_or(0);
+            for &end in cuts[index + 1..].iter().filter(|&&end| end > begin + 1 && end - begin <= MOST_STEPS) {
+                let Some(streamed) = rowwise.stream(begin, end) else { break };
+                let (candidate, rings) = buffers.streamed(begin, end, streamed);
+                // Longer groups have no smaller rings, and whatever needs as much as its steps one by one is of no use.
+                if rings >= most {
+                    break;
+                }
+                if whole[begin..end].iter().any(|&live| live > candidate.live) {
+                    by_end[end].push(candidate);
+                }
+            }
+        }
+        Candidates { steps, by_end }
+    }
+
+    /// The groups that read the least weights with no more than `cap` elements alive, and among those the least memory.
+    pub(super) fn solve(&self, cap: usize) -> Option<Vec<&Candidate>> {
+        let mut best: Vec<Option<(u64, usize, usize)>> = vec![None; self.steps + 1];
+        best[0] = Some((0, 0, 0));
+        for end in 1..=self.steps {
+            let options = self.by_end[end].iter().enumerate().filter(|(_, candidate)| candidate.live <= cap);
+            let totals = options.filter_map(|(index, candidate)| {
+                let (reads, peak, _) = best[candidate.begin]?;
+                Some((reads + candidate.reads, peak.max(candidate.live), index))
+            });
+            best[end] = totals.min();
+        }
+        let mut groups = Vec::new();
+        let mut end = self.steps;
+        while end > 0 {
+            let candidate = &self.by_end[end][best[end]?.2];
+            groups.push(candidate);
+            end = candidate.begin;
+        }
+        groups.reverse();
+        Some(groups)
+    }
+
+    /// What the candidates need, each figure once, the least first.
+    pub(super) fn sizes(&self) -> Vec<usize> {
+        let mut sizes: Vec<usize> = self.by_end.iter().flatten().map(|candidate| candidate.live).collect();
+        sizes.sort_unstable();
+        sizes.dedup();
+        sizes
+    }
+
+    /// The least cap that has a solution.
+    pub(super) fn least(&self) -> usize {
+        let mut least = vec![0; self.steps + 1];
+        for end in 1..=self.steps {
+            least[end] = self.by_end[end].iter().map(|candidate| candidate.live.max(least[candidate.begin])).min().unwrap_or(usize::MAX);
+        }
+        least[self.steps]
+    }
+}

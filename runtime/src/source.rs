@@ -7,6 +7,7 @@ pub const FILES: &[(&str, &str)] = &[
     ("src/f32/activation.rs", include_str!("f32/activation.rs")),
     ("src/f32/conv2d.rs", include_str!("f32/conv2d.rs")),
     ("src/f32/conv2d/pooled.rs", include_str!("f32/conv2d/pooled.rs")),
+    ("src/f32/conv2d/tiles.rs", include_str!("f32/conv2d/tiles.rs")),
     ("src/f32/depthwise.rs", include_str!("f32/depthwise.rs")),
     ("src/f32/elementwise.rs", include_str!("f32/elementwise.rs")),
     ("src/f32/exp.rs", include_str!("f32/exp.rs")),

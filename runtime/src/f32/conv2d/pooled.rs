@@ -2,7 +2,8 @@
 
 use core::ops::Range;
 
-use super::{Block, Conv2d, Operands, Strip, activate, div_ceil, scatter};
+use super::tiles::{Strip, activate, scatter};
+use super::{Block, Conv2d, Operands, div_ceil};
 use crate::f32::pool::PoolKind;
 use crate::lanes::arithmetic::{Arithmetic, Taps};
 use crate::lanes::{Vector, with_vectors};

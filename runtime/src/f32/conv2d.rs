@@ -10,6 +10,7 @@ use tiles::{cut, rectangle};
 
 use super::activation::Activation;
 use super::pool::PoolKind;
+use super::rows::{Pointers, RowWindow, Wrap};
 use super::taps::{Inside, taps_inside};
 use crate::executor::part_of;
 use crate::lanes::arithmetic::Arithmetic;
@@ -24,9 +25,12 @@ use crate::views::{Extent, Pixels, small, window_fits};
 pub struct Conv2d<A, const T: usize, const N: usize> {
     /// The map that is read.
     pub input: Pixels,
+    /// A map of the input's height and width that holds the channels behind those of `input`, as a concat of both would: only for a 1x1
+    /// kernel of one group, with a stride of one, no padding and no residual. It is the second input.
+    pub rest: Option<Pixels>,
     /// The map that is written.
     pub output: Pixels,
-    /// A map of the output's size that is added before the activation.
+    /// A map of the output's size that is added before the activation: the second input.
     pub residual: Option<Pixels>,
     /// Height and width of the kernel.
     pub kernel: [u32; 2],
@@ -57,29 +61,43 @@ pub struct Conv2d<A, const T: usize, const N: usize> {
 impl<A: Arithmetic, const T: usize, const N: usize> Conv2d<A, T, N> {
     /// The same convolution by another unit and under another register tile; its weights are packed for that one.
     pub const fn retiled<U: Arithmetic, const P: usize, const M: usize>(&self, arithmetic: U) -> Conv2d<U, P, M> {
-        let Conv2d { input, output, residual, kernel, strides, dilations, pads, group, depth, filters, band, activation, pool, .. } = *self;
-        Conv2d { input, output, residual, kernel, strides, dilations, pads, group, depth, filters, band, activation, pool, arithmetic }
+        let Conv2d { input, rest, output, residual, kernel, strides, dilations, pads, group, depth, filters, band, .. } = *self;
+        let Conv2d { activation, pool, .. } = *self;
+        Conv2d {
+            input,
+            rest,
+            output,
+            residual,
+            kernel,
+            strides,
+            dilations,
+            pads,
+            group,
+            depth,
+            filters,
+            band,
+            activation,
+            pool,
+            arithmetic,
+        }
     }
 
     /// The operands' lengths, or none where the geometry contradicts itself.
     pub const fn extent(&self) -> Option<Extent> {
-        let Pixels { height, width, channels, .. } = self.output;
-        let groups_fit = self.group as u64 * self.depth as u64 == self.input.channels as u64
+        let channels = self.output.channels;
+        let rest = match &self.rest {
+            None => 0,
+            Some(map) => map.channels as u64,
+        };
+        let groups_fit = self.group as u64 * self.depth as u64 == self.input.channels as u64 + rest
             && self.group as u64 * self.filters as u64 == channels as u64;
         let steps =
             self.strides[0] > 0 && self.strides[1] > 0 && self.band[0] > 0 && self.band[1] > 0 && self.kernel[0] > 0 && self.kernel[1] > 0;
         let window = window_fits(&self.output, &self.strides, &self.kernel, &self.dilations) && small(&self.pads);
-        if !groups_fit || !steps || !window || T == 0 || N == 0 || !self.pool_fits() {
+        if !groups_fit || !steps || !window || T == 0 || N == 0 || !self.pool_fits() || !self.rest_fits() {
             return None;
         }
-        let r = match &self.residual {
-            None => 0,
-            Some(map) if map.height == height && map.width == width && map.channels == channels => match map.extent() {
-                Some(extent) => extent,
-                None => return None,
-            },
-            Some(_) => return None,
-        };
+        let Some(r) = self.second_extent() else { return None };
         let taps = self.kernel[0] as u64 * self.kernel[1] as u64;
         let blocks = self.group as u64 * (self.filters as u64).div_ceil(N as u64);
         let Some(block) = taps.checked_mul(self.depth as u64 * N as u64) else { return None };
@@ -90,12 +108,73 @@ impl<A: Arithmetic, const T: usize, const N: usize> Conv2d<A, T, N> {
         }
     }
 
+    /// The length of the second input, or none where its map does not fit.
+    const fn second_extent(&self) -> Option<usize> {
+        let Pixels { height, width, channels, .. } = self.output;
+        match (&self.residual, &self.rest) {
+            (None, None) => Some(0),
+            (Some(map), None) if map.height == height && map.width == width && map.channels == channels => map.extent(),
+            (None, Some(map)) if map.height == self.input.height && map.width == self.input.width => map.extent(),
+            _ => None,
+        }
+    }
+
+    /// Whether every pixel has a window of its own, which is that pixel of the input.
+    const fn is_pointwise(&self) -> bool {
+        let Conv2d { kernel, strides, pads, .. } = *self;
+        kernel[0] == 1 && kernel[1] == 1 && strides[0] == 1 && strides[1] == 1 && pads[0] == 0 && pads[1] == 0
+    }
+
     /// Whether there is no pool, or one that a tile can compute.
     const fn pool_fits(&self) -> bool {
-        let (Pixels { height, width, .. }, Conv2d { kernel, strides, pads, .. }) = (self.input, *self);
-        let pointwise = kernel[0] == 1 && kernel[1] == 1 && strides[0] == 1 && strides[1] == 1 && pads[0] == 0 && pads[1] == 0;
-        let halved = halves(self.output.height, height) && halves(self.output.width, width);
-        self.pool.is_none() || T.is_multiple_of(4) && pointwise && halved && self.residual.is_none()
+        let halved = halves(self.output.height, self.input.height) && halves(self.output.width, self.input.width);
+        self.pool.is_none() || T.is_multiple_of(4) && self.is_pointwise() && halved && self.residual.is_none()
+    }
+
+    /// Whether there is no rest, or one that can be read beside the input.
+    const fn rest_fits(&self) -> bool {
+        self.rest.is_none() || self.group == 1 && self.is_pointwise()
+    }
+
+    /// Whether every row of every map is stored.
+    pub(crate) const fn is_whole(&self) -> bool {
+        !self.input.is_ring() && !self.output.is_ring() && !is_ring(&self.rest) && !is_ring(&self.residual)
+    }
+
+    /// What a row of the output is made of: a pool's window, or the kernel's.
+    const fn row_window(&self) -> RowWindow {
+        if self.pool.is_some() {
+            return RowWindow { kernel: 2, stride: 2, dilation: 1, pad: 0 };
+        }
+        RowWindow { kernel: self.kernel[0], stride: self.strides[0], dilation: self.dilations[0], pad: self.pads[0] }
+    }
+
+    /// Whether the rings of the input and of its rest hold all rows of one window.
+    pub(crate) const fn holds_windows(&self) -> bool {
+        let rest = match &self.rest {
+            None => true,
+            Some(map) => self.row_window().held_by(map),
+        };
+        rest && self.row_window().held_by(&self.input)
+    }
+
+    /// Whether the span of output row `row` shares no element with that of any input row that it is made of, where the input begins at
+    /// `x` and the output at `y` of one buffer.
+    pub(crate) const fn row_apart(&self, row: usize, x: usize, y: usize) -> bool {
+        self.row_window().apart(row, x, &self.input, y, &self.output)
+    }
+
+    /// The pointers by which [`run`](Self::run) finds output row `row`, its window and its residual.
+    #[inline(always)]
+    pub(crate) fn at_row(&self, row: usize, at: Pointers) -> Pointers {
+        let (x, wrap) = self.row_window().place(&self.input, row);
+        let (r, rest_wrap) = match (&self.rest, &self.residual) {
+            (Some(map), _) => self.row_window().place(map, row),
+            (None, Some(map)) => (map.shift(row), Wrap::NEVER),
+            (None, None) => (0, Wrap::NEVER),
+        };
+        let y = at.y.wrapping_add(self.output.shift(row));
+        Pointers { x: at.x.wrapping_add(x), r: at.r.wrapping_add(r), y, wraps: [wrap, rest_wrap], ..at }
     }
 
     fn blocks(&self) -> usize {
@@ -103,57 +182,66 @@ impl<A: Arithmetic, const T: usize, const N: usize> Conv2d<A, T, N> {
     }
 
     /// Whether parts are made of pixels; else of channels, as the weights of a small map are what takes long to read.
-    fn parts_of_pixels(&self) -> bool {
-        let enough = if self.pool.is_some() { 4 * T } else { 16 * T };
-        self.output.height as usize * self.output.width as usize >= enough
+    fn parts_of_pixels(&self, row: Option<usize>) -> bool {
+        let tile = if self.pool.is_some() { T / 4 } else { T };
+        match row {
+            Some(_) => self.output.width as usize >= 4 * tile,
+            None => self.output.height as usize * self.output.width as usize >= 16 * tile,
+        }
     }
 
-    /// Into how many parts the output can be cut, up to `most`.
-    pub(crate) fn parts(&self, most: usize) -> usize {
+    /// Into how many parts the output, or its row `row`, can be cut, up to `most`.
+    pub(crate) fn parts(&self, row: Option<usize>, most: usize) -> usize {
         let units = match self.output.height {
-            _ if !self.parts_of_pixels() => self.blocks(),
-            1 => self.output.width as usize / T,
-            height => height as usize,
+            _ if !self.parts_of_pixels(row) => self.blocks(),
+            height if row.is_none() && height > 1 => height as usize,
+            _ => self.output.width as usize / self.columns_step(),
         };
         most.min(units).max(1)
     }
 
-    /// Part `part` of `parts`: a range of rows, of the columns where there is one row, or of blocks of channels.
+    /// Columns of the output that a tile computes.
+    const fn columns_step(&self) -> usize {
+        if self.pool.is_some() && T >= 4 { T / 4 } else { T }
+    }
+
+    /// Part `part` of `parts`: a range of rows, of the columns where one row is computed, or of blocks of channels.
     #[inline(always)]
-    pub(crate) fn piece(&self, part: usize, parts: usize) -> Piece {
-        let (rows, columns) = (self.output.height as usize, self.output.width as usize);
-        let all = Piece { rows: 0..rows, columns: 0..columns, blocks: 0..self.blocks() };
+    pub(crate) fn piece(&self, row: Option<usize>, part: usize, parts: usize) -> Piece {
+        let columns = self.output.width as usize;
+        let rows = match row {
+            Some(row) => row..row + 1,
+            None => 0..self.output.height as usize,
+        };
+        let all = Piece { rows: rows.clone(), columns: 0..columns, blocks: 0..self.blocks() };
         if parts <= 1 {
             all
-        } else if !self.parts_of_pixels() {
+        } else if !self.parts_of_pixels(row) {
             Piece { blocks: part_of(all.blocks.end, 1, part, parts), ..all }
-        } else if rows == 1 {
-            Piece { columns: part_of(columns, T, part, parts), ..all }
+        } else if row.is_some() || rows.end == 1 {
+            Piece { columns: part_of(columns, self.columns_step(), part, parts), ..all }
         } else {
-            Piece { rows: part_of(rows, 1, part, parts), ..all }
+            Piece { rows: part_of(rows.end, 1, part, parts), ..all }
         }
     }
 
     /// Computes a piece of the output.
     ///
     /// # Safety
-    /// `extent()` is some; `x`, `r` and `w` are readable and `y` writable for its lengths; the piece lies in the output; no
-    /// element of the output is an element of an operand.
+    /// `extent()` is some; `x`, `r` and `w` are readable and `y` writable for its lengths, moved as `at_row` says where the piece is of
+    /// one row; the piece lies in the output; no element that is written is one that is read.
     #[inline(always)]
-    pub(crate) unsafe fn run(&self, piece: Piece, x: *const f32, r: *const f32, w: *const f32, y: *mut f32) {
-        let operands = Operands { x, r, w, y };
+    pub(crate) unsafe fn run(&self, piece: Piece, at: Pointers) {
+        let adjacent = |map: &Pixels| map.channel == 1;
+        let dense = adjacent(&self.input) && self.rest.as_ref().is_none_or(adjacent);
         // SAFETY: the caller's contract; the input's channels are adjacent where `channel` is one.
         unsafe {
             if const { T.is_multiple_of(4) } && self.pool.is_some() {
-                if self.input.channel == 1 {
-                    leaf::<A, T, N, true, true>(self, piece, operands)
-                } else {
-                    leaf::<A, T, N, false, true>(self, piece, operands)
-                }
-            } else if self.input.channel == 1 {
-                leaf::<A, T, N, true, false>(self, piece, operands)
+                if dense { leaf::<A, T, N, true, true>(self, piece, at) } else { leaf::<A, T, N, false, true>(self, piece, at) }
+            } else if dense {
+                leaf::<A, T, N, true, false>(self, piece, at)
             } else {
-                leaf::<A, T, N, false, false>(self, piece, operands)
+                leaf::<A, T, N, false, false>(self, piece, at)
             }
         }
     }
@@ -164,14 +252,6 @@ pub(crate) struct Piece {
     rows: Range<usize>,
     columns: Range<usize>,
     blocks: Range<usize>,
-}
-
-#[derive(Clone, Copy)]
-struct Operands {
-    x: *const f32,
-    r: *const f32,
-    w: *const f32,
-    y: *mut f32,
 }
 
 /// A range of output rows or columns that have the same taps on the input.
@@ -245,6 +325,13 @@ impl<A: Arithmetic, const T: usize, const N: usize> Conv2d<A, T, N> {
     }
 }
 
+const fn is_ring(map: &Option<Pixels>) -> bool {
+    match map {
+        None => false,
+        Some(map) => map.is_ring(),
+    }
+}
+
 /// Whether `output` is half of `input`, rounded down or up.
 const fn halves(output: u32, input: u32) -> bool {
     output == input / 2 || output == input.div_ceil(2)
@@ -256,7 +343,7 @@ const fn halves(output: u32, input: u32) -> bool {
 unsafe fn leaf<A: Arithmetic, const T: usize, const N: usize, const DENSE: bool, const POOLED: bool>(
     g: &Conv2d<A, T, N>,
     piece: Piece,
-    at: Operands,
+    at: Pointers,
 ) {
     let block_len = N + (g.kernel[0] as usize) * (g.kernel[1] as usize) * (g.depth as usize) * N;
     let interior = [g.interior(0), g.interior(1)];

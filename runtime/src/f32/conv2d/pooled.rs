@@ -3,8 +3,9 @@
 use core::ops::Range;
 
 use super::tiles::{Strip, activate, scatter};
-use super::{Block, Conv2d, Operands, div_ceil};
+use super::{Block, Conv2d, div_ceil};
 use crate::f32::pool::PoolKind;
+use crate::f32::rows::Pointers;
 use crate::lanes::arithmetic::{Arithmetic, Taps};
 use crate::lanes::{Vector, with_vectors};
 use crate::views::Pixels;
@@ -48,7 +49,7 @@ impl<A: Arithmetic, const T: usize, const N: usize> Conv2d<A, T, N> {
 #[inline(always)]
 pub(super) unsafe fn pooled<A: Arithmetic, const T: usize, const N: usize, const DENSE: bool>(
     g: &Conv2d<A, T, N>,
-    at: Operands,
+    at: Pointers,
     block: Block,
     windows: Windows,
 ) {
@@ -79,7 +80,7 @@ struct Half {
 #[inline(always)]
 unsafe fn pooled_tiles<A: Arithmetic, V: Vector, const T: usize, const N: usize, const B: usize, const DENSE: bool>(
     g: &Conv2d<A, T, N>,
-    at: Operands,
+    at: Pointers,
     block: Block,
     strip: Strip,
     windows: &Windows,

@@ -1,7 +1,8 @@
 //! Rectangles of output pixels that have the same taps, tile after tile.
 
-use super::{Block, Conv2d, Operands, Run, div_ceil};
+use super::{Block, Conv2d, Run, div_ceil};
 use crate::f32::activation::Activation;
+use crate::f32::rows::Pointers;
 use crate::lanes::arithmetic::{Arithmetic, Taps, load};
 use crate::lanes::{MOST_LANES, Vector, with_vectors};
 use crate::views::Pixels;
@@ -40,7 +41,7 @@ pub(super) fn cut(pixels: usize, height: usize, width: usize, products: usize) -
 #[inline(always)]
 pub(super) unsafe fn rectangle<A: Arithmetic, const T: usize, const N: usize, const DENSE: bool>(
     g: &Conv2d<A, T, N>,
-    at: Operands,
+    at: Pointers,
     block: Block,
     rows: Run,
     columns: Run,
@@ -96,7 +97,7 @@ impl Pixel {
 #[inline(always)]
 unsafe fn tiles<A: Arithmetic, V: Vector, const T: usize, const N: usize, const B: usize, const DENSE: bool>(
     g: &Conv2d<A, T, N>,
-    at: Operands,
+    at: Pointers,
     block: Block,
     strip: Strip,
     rows: Run,

@@ -1,8 +1,11 @@
 //! Rectangles of output pixels that have the same taps, tile after tile.
 
+use core::ops::Range;
+
 use super::{Block, Conv2d, Run, div_ceil};
 use crate::f32::activation::Activation;
 use crate::f32::rows::Pointers;
+use crate::f32::taps::Inside;
 use crate::lanes::arithmetic::{Arithmetic, Taps, load};
 use crate::lanes::{MOST_LANES, Vector, with_vectors};
 use crate::views::Pixels;
@@ -66,7 +69,7 @@ pub(super) struct Strip {
     pub(super) whole: bool,
 }
 
-/// A pixel's places in the input, in the output and in the residual.
+/// A pixel's places in the input, in the output, and in the residual or the input's rest.
 #[derive(Clone, Copy)]
 struct Pixel {
     x: *const f32,
@@ -74,7 +77,7 @@ struct Pixel {
     r: *const f32,
 }
 
-/// Distances between pixels in the input, in the output and in the residual.
+/// Distances between pixels in the input, in the output, and in the residual or the input's rest.
 #[derive(Clone, Copy)]
 struct Step {
     x: usize,
@@ -86,7 +89,60 @@ impl Pixel {
     /// The pixel `count` steps on.
     #[inline(always)]
     fn after(self, count: usize, step: Step) -> Self {
-        Pixel { x: self.x.wrapping_add(count * step.x), y: self.y.wrapping_add(count * step.y), r: self.r.wrapping_add(count * step.r) }
+        let Step { x, y, r } = step;
+        // A row of a ring may lie far beyond it before the pointers' shift.
+        Pixel {
+            x: self.x.wrapping_add(count.wrapping_mul(x)),
+            y: self.y.wrapping_add(count.wrapping_mul(y)),
+            r: self.r.wrapping_add(count.wrapping_mul(r)),
+        }
+    }
+}
+
+/// How the windows of a strip are read.
+pub(super) struct Reads {
+    /// Where the first taps of a pixel lie, from where its row and column say.
+    pub(super) x: usize,
+    /// The taps, up to where a ring's rows wrap.
+    pub(super) first: Taps,
+    /// Those behind that, or those of the input's rest.
+    pub(super) second: Option<Taps>,
+    /// What leads from the first taps to the second, where both are of one map.
+    behind: usize,
+}
+
+impl Reads {
+    #[inline(always)]
+    pub(super) fn new<A: Arithmetic, const T: usize, const N: usize>(
+        g: &Conv2d<A, T, N>,
+        at: &Pointers,
+        block: &Block,
+        strip: Strip,
+        [rows, columns]: [Inside; 2],
+    ) -> Self {
+        let input = &g.input;
+        let depth = if g.rest.is_some() { input.channels } else { g.depth } as usize;
+        let steps = [g.dilations[0] as usize * input.row as usize, g.dilations[1] as usize * input.pixel as usize];
+        let row = g.kernel[1] as usize * g.depth as usize * N;
+        let [wrap, _] = at.wraps;
+        let split = wrap.tap.min(rows.end).max(rows.begin);
+        let channel = input.channel as usize;
+        let x = (rows.begin * steps[0] + columns.begin * steps[1] + block.channel * channel)
+            .wrapping_sub(g.pads[0] as usize * input.row as usize + g.pads[1] as usize * input.pixel as usize);
+        let w = block.w.wrapping_add(strip.lane + N + rows.begin * row + columns.begin * depth * N);
+        let first = Taps { w, count: [split - rows.begin, columns.end - columns.begin], depth, channel, steps, row };
+        let second = match &g.rest {
+            Some(map) => {
+                let w = w.wrapping_add(depth * N);
+                Some(Taps { w, depth: map.channels as usize, channel: map.channel as usize, steps: [0, 0], ..first })
+            }
+            None if split < rows.end => {
+                let w = w.wrapping_add(first.count[0] * row);
+                Some(Taps { w, count: [rows.end - split, first.count[1]], ..first })
+            }
+            None => None,
+        };
+        Reads { x, first, second, behind: (first.count[0] * steps[0]).wrapping_sub(wrap.back) }
     }
 }
 
@@ -103,31 +159,21 @@ unsafe fn tiles<A: Arithmetic, V: Vector, const T: usize, const N: usize, const 
     rows: Run,
     columns: Run,
 ) {
+    let Reads { x, first, second, behind } = Reads::new(g, &at, &block, strip, [rows.taps, columns.taps]);
+    // SAFETY: the block has a bias for each of its channels.
+    let sums = unsafe { A::prepare::<V, T, B, N, DENSE>(block.w.wrapping_add(strip.lane), first, second) };
     let (input, output) = (&g.input, &g.output);
-    let steps = [g.dilations[0] as usize * input.row as usize, g.dilations[1] as usize * input.pixel as usize];
-    let taps = Taps {
-        count: [rows.taps.end - rows.taps.begin, columns.taps.end - columns.taps.begin],
-        depth: g.depth as usize,
-        channel: input.channel as usize,
-        steps,
-        row: g.kernel[1] as usize * g.depth as usize * N,
-    };
-    let (first_row, first_column) = (rows.taps.begin, columns.taps.begin);
-    let x = (first_row * steps[0] + first_column * steps[1] + block.channel * taps.channel)
-        .wrapping_sub(g.pads[0] as usize * input.row as usize + g.pads[1] as usize * input.pixel as usize);
-    let w = block.w.wrapping_add(strip.lane + N + first_row * taps.row + first_column * taps.depth * N);
-    let sums = A::prepare::<V, B, N, DENSE>(block.w.wrapping_add(strip.lane), w, taps);
     let filter = block.filter + strip.lane;
-    let residual = g.residual.as_ref();
-    let down =
-        Step { x: g.strides[0] as usize * input.row as usize, y: output.row as usize, r: residual.map_or(0, |map| map.row as usize) };
-    let right =
-        Step { x: g.strides[1] as usize * input.pixel as usize, y: output.pixel as usize, r: residual.map_or(0, |map| map.pixel as usize) };
-    let origin = Pixel {
-        x: at.x.wrapping_add(x),
-        y: at.y.wrapping_add(filter * output.channel as usize),
-        r: at.r.wrapping_add(residual.map_or(0, |map| filter * map.channel as usize)),
+    // A rest begins with its first channel, a residual with that of the strip.
+    let (beside, channel) = match (&g.rest, &g.residual) {
+        (Some(map), _) => (Some(map), 0),
+        (None, Some(map)) => (Some(map), filter * map.channel as usize),
+        (None, None) => (None, 0),
     };
+    let [r_row, r_pixel] = beside.map_or([0; 2], |map| [map.row as usize, map.pixel as usize]);
+    let down = Step { x: (g.strides[0] as usize).wrapping_mul(input.row as usize), y: output.row as usize, r: r_row };
+    let right = Step { x: g.strides[1] as usize * input.pixel as usize, y: output.pixel as usize, r: r_pixel };
+    let origin = Pixel { x: at.x.wrapping_add(x), y: at.y.wrapping_add(filter * output.channel as usize), r: at.r.wrapping_add(channel) };
     // SAFETY: the pixels lie inside the rectangle.
     let tile = |pixels: [Pixel; T]| unsafe {
         if strip.whole {
@@ -138,17 +184,35 @@ unsafe fn tiles<A: Arithmetic, V: Vector, const T: usize, const N: usize, const 
             }
         }
         // By index: `map` keeps a check of bounds where code is to be small.
-        let mut x = [at.x; T];
-        for t in 0..T {
-            x[t] = pixels[t].x;
-        }
+        let x = |segment: usize| {
+            let mut x = [at.x; T];
+            for t in 0..T {
+                x[t] = match segment {
+                    0 => pixels[t].x,
+                    _ if g.rest.is_some() => pixels[t].r,
+                    _ => pixels[t].x.wrapping_add(behind),
+                };
+            }
+            x
+        };
         let mut sums: [[V; B]; T] = A::sums::<V, T, B, N, DENSE>(&sums, x);
         finish(g, block.valid.saturating_sub(strip.lane), strip.whole, pixels, &mut sums);
     };
-    let products = taps.count[0] * taps.count[1] * taps.depth;
-    let (cut, count) = cut(T, rows.end - rows.begin, columns.end - columns.begin, products);
+    let products = (rows.taps.end - rows.taps.begin) * first.count[1] * g.depth as usize;
+    for_each_tile(origin, [(rows.begin..rows.end, down), (columns.begin..columns.end, right)], products, tile);
+}
+
+/// Calls `tile` with the pixels of each tile of a rectangle whose lines begin at `origin`, counted from row and column zero.
+#[inline(always)]
+fn for_each_tile<const T: usize>(
+    origin: Pixel,
+    [(rows, down), (columns, right)]: [(Range<usize>, Step); 2],
+    products: usize,
+    mut tile: impl FnMut([Pixel; T]),
+) {
+    let (cut, count) = cut(T, rows.end - rows.start, columns.end - columns.start, products);
     if cut == Cut::Through {
-        let [mut row, mut column] = [rows.begin, columns.begin];
+        let [mut row, mut column] = [rows.start, columns.start];
         let mut line = origin.after(row, down).after(column, right);
         let mut next = line;
         for _ in 0..count {
@@ -158,7 +222,7 @@ unsafe fn tiles<A: Arithmetic, V: Vector, const T: usize, const N: usize, const 
                 if column < columns.end {
                     next = next.after(1, right);
                 } else if row + 1 < rows.end {
-                    (row, column) = (row + 1, columns.begin);
+                    (row, column) = (row + 1, columns.start);
                     line = line.after(1, down);
                     next = line;
                 }
@@ -168,9 +232,9 @@ unsafe fn tiles<A: Arithmetic, V: Vector, const T: usize, const N: usize, const 
         return;
     }
     let (run, lines, along, across) = if cut == Cut::Across { (columns, rows, right, down) } else { (rows, columns, down, right) };
-    for line in lines.begin..lines.end {
+    for line in lines {
         let line = origin.after(line, across);
-        let mut next = run.begin;
+        let mut next = run.start;
         while next < run.end {
             let first = line.after(next.min(run.end - T), along);
             tile(core::array::from_fn(|p| first.after(p, along)));

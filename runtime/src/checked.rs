@@ -6,12 +6,13 @@ use crate::f32::elementwise::{Binary, Map};
 use crate::f32::matmul::MatMul;
 use crate::f32::pad::Pad;
 use crate::f32::pool::Pool2d;
+use crate::f32::rows::Pointers;
 use crate::f32::softmax::Softmax;
 use crate::lanes::arithmetic::Arithmetic;
 use crate::layer::interleaved;
 use crate::views::Extent;
 
-/// Where an operand begins: in the arena, or in a slice outside it.
+/// Where an input begins: in the arena, or in a slice outside it.
 #[derive(Clone, Copy, Debug)]
 pub enum Place<'a> {
     /// At this element of the arena.
@@ -20,10 +21,19 @@ pub enum Place<'a> {
     Outside(&'a [f32]),
 }
 
+/// Where the output begins: in the arena, or in a slice outside it.
+#[derive(Debug)]
+pub enum Destination<'a> {
+    /// At this element of the arena.
+    Arena(usize),
+    /// At the start of this slice.
+    Outside(&'a mut [f32]),
+}
+
 /// The operands of one run of a kernel.
 #[derive(Debug)]
 pub struct Operands<'a> {
-    /// The arena, which holds the output and perhaps the inputs.
+    /// The arena, which may hold the output and the inputs.
     pub arena: &'a mut [f32],
     /// The input.
     pub x: Place<'a>,
@@ -31,14 +41,14 @@ pub struct Operands<'a> {
     pub r: Place<'a>,
     /// The weights.
     pub w: &'a [f32],
-    /// The arena's element at which the output begins.
-    pub y: usize,
+    /// The output.
+    pub y: Destination<'a>,
 }
 
 /// Why a kernel did not run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RegionError {
-    /// The geometry contradicts itself.
+    /// The geometry contradicts itself, or its maps are not stored as the call asks: whole, or with all rows of a window.
     Geometry,
     /// A view leaves its operand.
     Outside,
@@ -46,12 +56,12 @@ pub enum RegionError {
     Overlap,
 }
 
-/// A kernel's geometry, for [`run_checked`]. Sealed: its leaves are this crate's.
+/// A kernel's geometry, for [`run_checked`] and [`run_row_checked`]. Sealed: its leaves are this crate's.
 pub trait Kernel: sealed::Leaf {}
 impl<K: sealed::Leaf> Kernel for K {}
 
 mod sealed {
-    use super::Extent;
+    use super::{Extent, Pointers};
 
     /// The leaf behind a geometry.
     pub trait Leaf {
@@ -63,11 +73,33 @@ mod sealed {
             false
         }
 
+        /// Whether every row of every map is stored.
+        fn is_whole(&self) -> bool {
+            true
+        }
+
+        /// Whether rows are computed one at a time, and the rings of the inputs hold all rows of one window.
+        fn has_rows(&self) -> bool {
+            false
+        }
+
+        /// As `apart`, for what is read and written for one row.
+        fn row_apart(&self, _row: usize, _x: usize, _y: usize) -> bool {
+            false
+        }
+
         /// Computes the whole output.
         ///
         /// # Safety
-        /// `lengths()` is some, the pointers serve for its lengths, and the output shares no element with an input.
-        unsafe fn compute(&self, x: *const f32, r: *const f32, w: *const f32, y: *mut f32);
+        /// `lengths()` is some, every map is stored whole, the pointers serve for its lengths, and the output shares no element with an
+        /// input.
+        unsafe fn compute(&self, at: Pointers);
+
+        /// Computes row `row` of the output, if there is one and rows are computed one at a time.
+        ///
+        /// # Safety
+        /// `lengths()` is some, `has_rows()`, the pointers serve for its lengths, and the row shares no element with what is read for it.
+        unsafe fn compute_row(&self, _row: usize, _at: Pointers) {}
     }
 }
 
@@ -82,9 +114,28 @@ macro_rules! map_leaves {
                 interleaved(x, &self.input, y, &self.output)
             }
 
-            unsafe fn compute(&self, x: *const f32, r: *const f32, w: *const f32, y: *mut f32) {
+            fn is_whole(&self) -> bool {
+                self.is_whole()
+            }
+
+            fn has_rows(&self) -> bool {
+                self.holds_windows()
+            }
+
+            fn row_apart(&self, row: usize, x: usize, y: usize) -> bool {
+                row >= self.output.height as usize || self.row_apart(row, x, y)
+            }
+
+            unsafe fn compute(&self, at: Pointers) {
                 // SAFETY: the caller's contract.
-                unsafe { self.run(self.piece(0, 1), x, r, w, y) }
+                unsafe { self.run(self.piece(None, 0, 1), at) }
+            }
+
+            unsafe fn compute_row(&self, row: usize, at: Pointers) {
+                if row < self.output.height as usize {
+                    // SAFETY: the caller's contract; the row is one of the output.
+                    unsafe { self.run(self.piece(Some(row), 0, 1), self.at_row(row, at)) }
+                }
             }
         }
     )+};
@@ -103,7 +154,8 @@ macro_rules! strided_leaves {
                 self.extent()
             }
 
-            unsafe fn compute(&$self, $x: *const f32, $r: *const f32, _: *const f32, $y: *mut f32) {
+            unsafe fn compute(&$self, at: Pointers) {
+                let Pointers { x: $x, r: $r, y: $y, .. } = at;
                 // SAFETY: the caller's contract.
                 unsafe { $call }
             }
@@ -124,29 +176,71 @@ strided_leaves! {
 /// # Errors
 /// [`RegionError`] where the operands do not serve the geometry; nothing is written then.
 pub fn run_checked<K: Kernel>(kernel: &K, operands: Operands<'_>) -> Result<(), RegionError> {
+    if !kernel.is_whole() {
+        return Err(RegionError::Geometry);
+    }
+    let pointers = pointers(kernel, operands, |x, y| kernel.apart(x, y))?;
+    // SAFETY: the lengths were compared, and the output shares no element with an input.
+    unsafe { kernel.compute(pointers) };
+    Ok(())
+}
+
+/// Computes row `row` of the output of `kernel`, a convolution or a pool; nothing where the output has no such row. The output may begin
+/// in the input's memory where the row shares no element with what is read for it.
+///
+/// # Errors
+/// [`RegionError`] where the operands do not serve the geometry; nothing is written then.
+pub fn run_row_checked<K: Kernel>(kernel: &K, row: usize, operands: Operands<'_>) -> Result<(), RegionError> {
+    if !kernel.has_rows() {
+        return Err(RegionError::Geometry);
+    }
+    let pointers = pointers(kernel, operands, |x, y| kernel.apart(x, y) || kernel.row_apart(row, x, y))?;
+    // SAFETY: the lengths and the rings were compared, and the row shares no element with what is read for it.
+    unsafe { kernel.compute_row(row, pointers) };
+    Ok(())
+}
+
+/// Some memory, and the element of it at which an operand begins.
+#[derive(Clone, Copy)]
+struct Span {
+    memory: *const f32,
+    len: usize,
+    at: usize,
+}
+
+impl Span {
+    fn holds(&self, len: usize) -> bool {
+        self.at <= self.len && len <= self.len - self.at
+    }
+}
+
+/// Where the operands begin, once they are known to serve; `apart` says of an input and an output whose extents overlap in one memory
+/// whether they may.
+fn pointers<K: Kernel>(kernel: &K, operands: Operands<'_>, apart: impl Fn(usize, usize) -> bool) -> Result<Pointers, RegionError> {
     let extent = kernel.lengths().ok_or(RegionError::Geometry)?;
     let Operands { arena, x, r, w, y } = operands;
-    let fits = |place: Place<'_>, len: usize| match place {
-        Place::Arena(at) => at <= arena.len() && len <= arena.len() - at,
-        Place::Outside(slice) => len <= slice.len(),
+    let (arena, len) = (arena.as_mut_ptr(), arena.len());
+    let inside = |at| Span { memory: arena, len, at };
+    let span = |place: Place<'_>| match place {
+        Place::Arena(at) => (inside(at), true),
+        Place::Outside(slice) => (Span { memory: slice.as_ptr(), len: slice.len(), at: 0 }, false),
     };
-    if !fits(x, extent.x) || !fits(r, extent.r) || !fits(Place::Arena(y), extent.y) || extent.w > w.len() {
+    let ((x, x_inside), (r, r_inside)) = (span(x), span(r));
+    let (memory, y, y_inside) = match y {
+        Destination::Arena(at) => (arena, inside(at), true),
+        Destination::Outside(slice) => {
+            let memory = slice.as_mut_ptr();
+            (memory, Span { memory, len: slice.len(), at: 0 }, false)
+        }
+    };
+    if !x.holds(extent.x) || !r.holds(extent.r) || !y.holds(extent.y) || extent.w > w.len() {
         return Err(RegionError::Outside);
     }
-    let apart = |place: Place<'_>, len: usize| match place {
-        Place::Arena(at) => at + len <= y || y + extent.y <= at,
-        Place::Outside(_) => true,
-    };
-    let interleaved = matches!(x, Place::Arena(at) if kernel.apart(at, y));
-    if !(apart(x, extent.x) || interleaved) || !(extent.r == 0 || apart(r, extent.r)) {
+    let overlaps = |input: Span, len: usize| y_inside && input.at < y.at + extent.y && y.at < input.at + len;
+    let x_overlaps = x_inside && overlaps(x, extent.x) && !apart(x.at, y.at);
+    if x_overlaps || r_inside && extent.r > 0 && overlaps(r, extent.r) {
         return Err(RegionError::Overlap);
     }
-    let base = arena.as_mut_ptr();
-    let pointer = |place: Place<'_>| match place {
-        Place::Arena(at) => base.wrapping_add(at).cast_const(),
-        Place::Outside(slice) => slice.as_ptr(),
-    };
-    // SAFETY: the lengths were compared above, and the output shares no element with an input.
-    unsafe { kernel.compute(pointer(x), pointer(r), w.as_ptr(), base.wrapping_add(y)) };
-    Ok(())
+    let begin = |span: Span| span.memory.wrapping_add(span.at);
+    Ok(Pointers::new(begin(x), begin(r), w.as_ptr(), memory.wrapping_add(y.at)))
 }

@@ -7,6 +7,7 @@ use crate::f32::elementwise::{Binary, Map};
 use crate::f32::matmul::MatMul;
 use crate::f32::pad::Pad;
 use crate::f32::pool::Pool2d;
+use crate::f32::rows::Pointers;
 use crate::f32::softmax::Softmax;
 use crate::lanes::arithmetic::Arithmetic;
 use crate::views::{Extent, Pixels};
@@ -32,6 +33,39 @@ pub struct Layer<G, const X: usize, const W: usize, const Y: usize, const R: usi
 /// The input begins at element `x` of the region, the output at element `y`. `new` asserts that no element belongs to both.
 #[derive(Clone, Copy, Debug)]
 pub struct Within<G, const Z: usize, const W: usize> {
+    geometry: G,
+    x: usize,
+    y: usize,
+}
+
+/// A kernel with geometry `G` that computes one row of its output at a time. Its maps may be rings; the other parameters are those of
+/// [`Layer`].
+///
+/// `new` fails to compile, too, where a ring of the input is shorter than a window. The caller sees to it that the rows of a window are
+/// stored when their row is computed: a row is written to its slot of the output's ring.
+///
+/// ```
+/// use peleec_runtime::{OneCore, Pixels, Pool2d, PoolKind, RowLayer};
+/// const INPUT: Pixels = Pixels { height: 4, width: 2, channels: 1, row: 2, pixel: 1, channel: 1, ring: 2 };
+/// const OUTPUT: Pixels = Pixels { height: 2, width: 1, channels: 1, row: 1, pixel: 1, channel: 1, ring: 2 };
+/// const POOL: Pool2d =
+///     Pool2d { input: INPUT, output: OUTPUT, kind: PoolKind::Max, kernel: [2, 2], strides: [2, 2], dilations: [1, 1], pads: [0; 4] };
+/// const LAYER: RowLayer<Pool2d, 4, 0, 2> = RowLayer::<Pool2d, 4, 0, 2>::new(POOL);
+/// let mut y = [0.0; 2];
+/// LAYER.run_row(&OneCore, 0, &[1.0, 2.0, 3.0, 4.0], &[], &mut y);
+/// LAYER.run_row(&OneCore, 1, &[5.0, 6.0, 7.0, 8.0], &[], &mut y);
+/// assert_eq!(y, [4.0, 8.0]);
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct RowLayer<G, const X: usize, const W: usize, const Y: usize, const R: usize = 0>(G);
+
+/// As [`RowLayer`], with input and output in one region of `Z` values.
+///
+/// The input begins at element `x` of the region, the output at element `y`. `new` asserts that they are interleaved as those of
+/// [`Within`] are, or that the memory of every row that is written lies apart from that of the rows that are read for it: so an output may
+/// grow over rows of its input that nothing needs any more. A second input lies outside the region.
+#[derive(Clone, Copy, Debug)]
+pub struct WithinRows<G, const Z: usize, const W: usize, const R: usize = 0> {
     geometry: G,
     x: usize,
     y: usize,
@@ -69,36 +103,22 @@ const fn gcd(a: usize, b: usize) -> usize {
     if b == 0 { a } else { gcd(b, a % b) }
 }
 
-/// The operands of a layer whose parts several cores compute.
-#[derive(Clone, Copy)]
-struct Operands {
-    x: *const f32,
-    r: *const f32,
-    w: *const f32,
-    y: *mut f32,
-}
-
-// SAFETY: the parts of a layer write different elements, and none is read.
-unsafe impl Sync for Operands {}
-
-/// Computes a whole layer: part by part, where there are cores to share it.
+/// Computes a whole layer (`None`) or a row of it (`Some`): part by part, where there are cores to share it.
 macro_rules! share {
-    ($executor:expr, $geometry:expr, $operands:expr) => {{
-        let (geometry, operands) = (&$geometry, &$operands);
+    ($executor:expr, $geometry:expr, $pointers:expr, $row:expr) => {{
+        let (geometry, pointers, row): (_, Pointers, Option<usize>) = (&$geometry, $pointers, $row);
         let cores = $executor.cores();
-        let parts = if cores > 1 { geometry.parts(cores.saturating_mul(2)) } else { 1 };
-        for_each_part($executor, parts, |part| {
-            let Operands { x, r, w, y } = *operands;
-            geometry.run(geometry.piece(part, parts), x, r, w, y);
-        });
+        let parts = if cores > 1 { geometry.parts(row, cores.saturating_mul(2)) } else { 1 };
+        for_each_part($executor, parts, |part| geometry.run(geometry.piece(row, part, parts), pointers));
     }};
 }
 
 macro_rules! weighted_layers {
     ($([$($generics:tt)*] $geometry:ty;)+) => {$(
         impl<$($generics)* const X: usize, const W: usize, const Y: usize> Layer<$geometry, X, W, Y> {
-            /// Asserts that every view stays inside its operand.
+            /// Asserts that every view stays inside its operand, and that none is a ring.
             pub const fn new(geometry: $geometry) -> Self {
+                assert!(geometry.is_whole(), "a map of a whole layer is a ring");
                 admit(geometry.extent(), X, W, Y, 0);
                 Layer(geometry)
             }
@@ -106,16 +126,17 @@ macro_rules! weighted_layers {
             /// Computes the whole output `y` from `x` and the weights `w`.
             #[inline(always)]
             pub fn run<E: Executor + ?Sized>(&self, executor: &E, x: &[f32; X], w: &[f32; W], y: &mut [f32; Y]) {
-                let operands = Operands { x: x.as_ptr(), r: x.as_ptr(), w: w.as_ptr(), y: y.as_mut_ptr() };
+                let pointers = Pointers::new(x.as_ptr(), x.as_ptr(), w.as_ptr(), y.as_mut_ptr());
                 // SAFETY: `new` proved the lengths; `y` is exclusive, so it is apart from what is read.
-                unsafe { share!(executor, self.0, operands) }
+                unsafe { share!(executor, self.0, pointers, None) }
             }
         }
 
         impl<$($generics)* const Z: usize, const W: usize> Within<$geometry, Z, W> {
-            /// Asserts that both views stay inside the region and share no element.
+            /// Asserts that both views stay inside the region and share no element, and that none is a ring.
             pub const fn new(geometry: $geometry, x: usize, y: usize) -> Self {
                 assert!(x <= Z && y <= Z, "a view leaves its region");
+                assert!(geometry.is_whole(), "a map of a whole layer is a ring");
                 admit(geometry.extent(), Z - x, W, Z - y, 0);
                 assert!(interleaved(x, &geometry.input, y, &geometry.output), "input and output share elements");
                 Within { geometry, x, y }
@@ -127,8 +148,61 @@ macro_rules! weighted_layers {
                 let z = z.as_mut_ptr();
                 // SAFETY: `new` proved that both views lie inside the region and share no element.
                 unsafe {
-                    let operands = Operands { x: z.add(self.x), r: z, w: w.as_ptr(), y: z.add(self.y) };
-                    share!(executor, self.geometry, operands)
+                    let pointers = Pointers::new(z.add(self.x), z, w.as_ptr(), z.add(self.y));
+                    share!(executor, self.geometry, pointers, None)
+                }
+            }
+        }
+
+        impl<$($generics)* const X: usize, const W: usize, const Y: usize> RowLayer<$geometry, X, W, Y> {
+            /// Asserts that every view stays inside its operand, and that the input's ring holds all rows of one window.
+            pub const fn new(geometry: $geometry) -> Self {
+                admit(geometry.extent(), X, W, Y, 0);
+                assert!(geometry.holds_windows(), "the input's ring is shorter than a window");
+                RowLayer(geometry)
+            }
+
+            /// Computes row `row` of the output `y` from `x` and the weights `w`; nothing where the output has no such row.
+            #[inline(always)]
+            pub fn run_row<E: Executor + ?Sized>(&self, executor: &E, row: usize, x: &[f32; X], w: &[f32; W], y: &mut [f32; Y]) {
+                if row >= self.0.output.height as usize {
+                    return;
+                }
+                let pointers = Pointers::new(x.as_ptr(), x.as_ptr(), w.as_ptr(), y.as_mut_ptr());
+                // SAFETY: `new` proved the lengths, and the row is one of the output; `y` is exclusive, so it is apart from what is read.
+                unsafe { share!(executor, self.0, self.0.at_row(row, pointers), Some(row)) }
+            }
+        }
+
+        impl<$($generics)* const Z: usize, const W: usize, const R: usize> WithinRows<$geometry, Z, W, R> {
+            /// Asserts that both views stay inside the region, that the input's ring holds all rows of one window, and that no element of a
+            /// row that is written is one that is read for it.
+            pub const fn new(geometry: $geometry, x: usize, y: usize) -> Self {
+                assert!(x <= Z && y <= Z, "a view leaves its region");
+                admit(geometry.extent(), Z - x, W, Z - y, R);
+                assert!(geometry.holds_windows(), "the input's ring is shorter than a window");
+                let mut row = if interleaved(x, &geometry.input, y, &geometry.output) { geometry.output.height as usize } else { 0 };
+                while row < geometry.output.height as usize {
+                    assert!(geometry.row_apart(row, x, y), "a row is written over one that is read for it");
+                    row += 1;
+                }
+                WithinRows { geometry, x, y }
+            }
+        }
+
+        impl<$($generics)* const Z: usize, const W: usize> WithinRows<$geometry, Z, W> {
+            /// Computes row `row` of the output from the input, both in `z`, and the weights `w`; nothing where the output has no such row.
+            #[inline(always)]
+            pub fn run_row<E: Executor + ?Sized>(&self, executor: &E, row: usize, w: &[f32; W], z: &mut [f32; Z]) {
+                if row >= self.geometry.output.height as usize {
+                    return;
+                }
+                let z = z.as_mut_ptr();
+                // SAFETY: `new` proved that both views lie inside the region, and that the row, which is one of the output, shares no element
+                // with what is read for it.
+                unsafe {
+                    let pointers = Pointers::new(z.add(self.x), z, w.as_ptr(), z.add(self.y));
+                    share!(executor, self.geometry, self.geometry.at_row(row, pointers), Some(row))
                 }
             }
         }
@@ -144,18 +218,67 @@ weighted_layers! {
 impl<A: Arithmetic, const T: usize, const N: usize, const X: usize, const W: usize, const Y: usize, const R: usize>
     Layer<Conv2d<A, T, N>, X, W, Y, R>
 {
-    /// As `new`, for a convolution with a residual of `R` values.
-    pub const fn with_residual(geometry: Conv2d<A, T, N>) -> Self {
+    /// As `new`, for a convolution with a residual, or an input's rest, of `R` values.
+    pub const fn with_second(geometry: Conv2d<A, T, N>) -> Self {
+        assert!(geometry.is_whole(), "a map of a whole layer is a ring");
         admit(geometry.extent(), X, W, Y, R);
         Layer(geometry)
     }
 
-    /// Computes the whole output `y` from `x`, the residual `r` and the weights `w`.
+    /// Computes the whole output `y` from `x`, the second input `r` and the weights `w`.
     #[inline(always)]
-    pub fn run_residual<E: Executor + ?Sized>(&self, executor: &E, x: &[f32; X], r: &[f32; R], w: &[f32; W], y: &mut [f32; Y]) {
-        let operands = Operands { x: x.as_ptr(), r: r.as_ptr(), w: w.as_ptr(), y: y.as_mut_ptr() };
-        // SAFETY: `with_residual` proved the lengths; `y` is exclusive, so it is apart from what is read.
-        unsafe { share!(executor, self.0, operands) }
+    pub fn run_second<E: Executor + ?Sized>(&self, executor: &E, x: &[f32; X], r: &[f32; R], w: &[f32; W], y: &mut [f32; Y]) {
+        let pointers = Pointers::new(x.as_ptr(), r.as_ptr(), w.as_ptr(), y.as_mut_ptr());
+        // SAFETY: `with_second` proved the lengths; `y` is exclusive, so it is apart from what is read.
+        unsafe { share!(executor, self.0, pointers, None) }
+    }
+}
+
+impl<A: Arithmetic, const T: usize, const N: usize, const X: usize, const W: usize, const Y: usize, const R: usize>
+    RowLayer<Conv2d<A, T, N>, X, W, Y, R>
+{
+    /// As `new`, for a convolution with a residual, or an input's rest, of `R` values.
+    pub const fn with_second(geometry: Conv2d<A, T, N>) -> Self {
+        admit(geometry.extent(), X, W, Y, R);
+        assert!(geometry.holds_windows(), "the input's ring is shorter than a window");
+        RowLayer(geometry)
+    }
+
+    /// Computes row `row` of the output `y` from `x`, the second input `r` and the weights `w`; nothing where the output has no such row.
+    #[inline(always)]
+    pub fn run_row_second<E: Executor + ?Sized>(
+        &self,
+        executor: &E,
+        row: usize,
+        x: &[f32; X],
+        r: &[f32; R],
+        w: &[f32; W],
+        y: &mut [f32; Y],
+    ) {
+        if row >= self.0.output.height as usize {
+            return;
+        }
+        let pointers = Pointers::new(x.as_ptr(), r.as_ptr(), w.as_ptr(), y.as_mut_ptr());
+        // SAFETY: `with_second` proved the lengths, and the row is one of the output; `y` is exclusive, so it is apart from what is read.
+        unsafe { share!(executor, self.0, self.0.at_row(row, pointers), Some(row)) }
+    }
+}
+
+impl<A: Arithmetic, const T: usize, const N: usize, const Z: usize, const W: usize, const R: usize> WithinRows<Conv2d<A, T, N>, Z, W, R> {
+    /// Computes row `row` of the output from the input, both in `z`, the second input `r` and the weights `w`; nothing where the output has
+    /// no such row.
+    #[inline(always)]
+    pub fn run_row_second<E: Executor + ?Sized>(&self, executor: &E, row: usize, r: &[f32; R], w: &[f32; W], z: &mut [f32; Z]) {
+        if row >= self.geometry.output.height as usize {
+            return;
+        }
+        let z = z.as_mut_ptr();
+        // SAFETY: `new` proved that all views lie inside their operands, and that the row, which is one of the output, shares no element with
+        // what is read for it.
+        unsafe {
+            let pointers = Pointers::new(z.add(self.x), r.as_ptr(), w.as_ptr(), z.add(self.y));
+            share!(executor, self.geometry, self.geometry.at_row(row, pointers), Some(row))
+        }
     }
 }
 

@@ -15,13 +15,14 @@ pub mod f32;
 mod lanes;
 mod layer;
 mod model;
+mod schedule;
 #[cfg(feature = "source")]
 pub mod source;
 #[cfg(feature = "threads")]
 mod threads;
 mod views;
 
-pub use checked::{Kernel, Operands, Place, RegionError, run_checked};
+pub use checked::{Destination, Kernel, Operands, Place, RegionError, run_checked, run_row_checked};
 pub use executor::{Executor, OneCore};
 pub use f32::activation::Activation;
 pub use f32::conv2d::Conv2d;
@@ -33,11 +34,12 @@ pub use f32::pool::{Pool2d, PoolKind};
 pub use f32::softmax::Softmax;
 pub use lanes::arithmetic::{Arithmetic, Fused, Plain};
 pub use lanes::cortex::{Mve, Vfp};
-pub use layer::{Layer, Within};
+pub use layer::{Layer, RowLayer, Within, WithinRows};
 pub use model::{LengthError, Model, TensorInfo, checksum};
+pub use schedule::{RowCounter, Schedule, Steps};
 #[cfg(feature = "threads")]
 pub use threads::Threads;
-pub use views::{Arena, Extent, MAX_RANK, Pixels, Region, Weights, part};
+pub use views::{Arena, Extent, MAX_RANK, Pixels, Region, Weights, part, part_mut};
 
 /// Version of the form of generated code that this crate serves; a generated module asserts that it was made for it.
 pub const FORMAT_VERSION: u32 = 1;

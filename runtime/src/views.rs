@@ -22,13 +22,38 @@ pub struct Pixels {
     pub pixel: u32,
     /// Distance between channels of a pixel.
     pub channel: u32,
+    /// Rows that are stored: row y lies where row `y % ring` does. A map that is stored whole has `ring == height`.
+    pub ring: u32,
 }
 
 impl Pixels {
-    /// The number of elements from the first to the last of the map, both included; none where an extent is zero or the
-    /// number exceeds `u32`.
+    /// The number of elements from the first to the last of the rows that are stored, both included; none where an extent is zero or
+    /// the number exceeds `u32`.
     pub const fn extent(&self) -> Option<usize> {
-        extent(&[self.height, self.width, self.channels], &[self.row, self.pixel, self.channel])
+        let rows = if self.is_ring() { self.ring } else { self.height };
+        extent(&[rows, self.width, self.channels], &[self.row, self.pixel, self.channel])
+    }
+
+    /// Whether not all rows are stored.
+    pub(crate) const fn is_ring(&self) -> bool {
+        self.ring < self.height
+    }
+
+    /// The row in whose place row `row` lies.
+    const fn slot(&self, row: usize) -> usize {
+        if self.ring == 0 { 0 } else { row % self.ring as usize }
+    }
+
+    /// What leads from where row `row` would lie in a map that is stored whole to where it does; it wraps.
+    pub(crate) const fn shift(&self, row: usize) -> usize {
+        self.slot(row).wrapping_sub(row).wrapping_mul(self.row as usize)
+    }
+
+    /// The first element of row `row`, and one past its last.
+    pub(crate) const fn row_span(&self, row: usize) -> (usize, usize) {
+        let begin = self.slot(row) * self.row as usize;
+        let last = (self.width as usize - 1) * self.pixel as usize + (self.channels as usize - 1) * self.channel as usize;
+        (begin, begin + last + 1)
     }
 }
 
@@ -147,6 +172,25 @@ impl<const N: usize> Arena<N> {
         // SAFETY: the regions lie inside the arena, and the written one apart from both others, by the assertions above.
         unsafe { (&*base.add(X).cast(), &*base.add(R).cast(), &mut *base.add(Y).cast()) }
     }
+}
+
+impl<const N: usize> Arena<N> {
+    /// Row `row` of a ring of `RING` rows, each of `ROW` elements, that begins at element `AT`.
+    pub const fn ring_row<const AT: usize, const ROW: usize, const RING: usize>(&mut self, row: usize) -> &mut [f32; ROW] {
+        const {
+            assert!(RING > 0, "a ring holds a row");
+            assert!(AT <= N && ROW <= (N - AT) / RING, "a ring leaves the arena");
+        };
+        // SAFETY: the row's slot is one of the ring's, which lies inside the arena by the assertion above.
+        unsafe { &mut *self.0.as_mut_ptr().add(AT + row % RING * ROW).cast() }
+    }
+}
+
+/// `LEN` values of an output from `AT` on.
+pub const fn part_mut<const AT: usize, const LEN: usize, const N: usize>(output: &mut [f32; N]) -> &mut [f32; LEN] {
+    const { assert!(AT <= N && LEN <= N - AT, "a part leaves its output") };
+    // SAFETY: the part lies inside the output by the assertion above.
+    unsafe { &mut *output.as_mut_ptr().add(AT).cast() }
 }
 
 /// `LEN` values of an input from `AT` on.

@@ -1,8 +1,8 @@
 //! Every kernel through the checked door, against loops that follow its documentation to the letter: the same bits.
 
 use peleec_runtime::{
-    Activation, Arithmetic, Binary, BinaryKind, Conv2d, DepthwiseConv2d, Executor, Fused, Kernel, Layer, Map, MatMul, Operands, Pad,
-    Pixels, Place, Plain, Pool2d, PoolKind, RegionError, Softmax, run_checked,
+    Activation, Arithmetic, Binary, BinaryKind, Conv2d, DepthwiseConv2d, Destination, Executor, Fused, Kernel, Layer, Map, MatMul,
+    Operands, Pad, Pixels, Place, Plain, Pool2d, PoolKind, RegionError, Softmax, run_checked,
 };
 
 /// Random numbers, the same in every run.
@@ -22,10 +22,10 @@ impl Random {
 /// A map of the given size, channels-last with a wider pixel, or planar.
 fn map(random: &mut Random, height: u32, width: u32, channels: u32) -> Pixels {
     if random.below(3) == 0 {
-        return Pixels { height, width, channels, row: width, pixel: 1, channel: height * width };
+        return Pixels { height, width, channels, row: width, pixel: 1, channel: height * width, ring: height };
     }
     let pixel = channels + random.below(3);
-    Pixels { height, width, channels, row: width * pixel + random.below(2), pixel, channel: 1 }
+    Pixels { height, width, channels, row: width * pixel + random.below(2), pixel, channel: 1, ring: height }
 }
 
 fn at(map: &Pixels, y: u32, x: u32, c: u32) -> usize {
@@ -35,7 +35,7 @@ fn at(map: &Pixels, y: u32, x: u32, c: u32) -> usize {
 /// Runs `kernel` with its output in an arena of NaN and everything else outside.
 fn run(kernel: &impl Kernel, [x, r, w]: [&[f32]; 3], y_len: usize) -> Result<Vec<f32>, RegionError> {
     let mut arena = vec![f32::NAN; y_len];
-    run_checked(kernel, Operands { arena: &mut arena, x: Place::Outside(x), r: Place::Outside(r), w, y: 0 })?;
+    run_checked(kernel, Operands { arena: &mut arena, x: Place::Outside(x), r: Place::Outside(r), w, y: Destination::Arena(0) })?;
     Ok(arena)
 }
 
@@ -66,6 +66,7 @@ fn convolutions<A: Arithmetic, const T: usize, const N: usize>(arithmetic: A, mu
         let band = [1 + random.below(4), 1 + random.below(30)];
         let conv = Conv2d::<A, T, N> {
             input,
+            rest: None,
             output,
             residual,
             kernel,
@@ -221,10 +222,11 @@ fn pooled<A: Arithmetic, const T: usize, const N: usize>(arithmetic: A) {
         let [h, w] = [0, 1].map(|_| if large { 20 + random.below(10) } else { 1 + random.below(9) });
         let [oh, ow] = [h, w].map(|extent| if extent == 1 || random.below(2) == 0 { extent.div_ceil(2) } else { extent / 2 });
         let (input, output) = (map(&mut random, h, w, depth), map(&mut random, oh, ow, filters));
-        let between = Pixels { height: h, width: w, channels: filters, row: w * filters, pixel: filters, channel: 1 };
+        let between = Pixels { height: h, width: w, channels: filters, row: w * filters, pixel: filters, channel: 1, ring: h };
         let activation = [Activation::Identity, Activation::Relu, Activation::LeakyRelu(0.1)][random.below(3) as usize];
         let alone = Conv2d::<A, T, N> {
             input,
+            rest: None,
             output: between,
             residual: None,
             kernel: [1, 1],
@@ -281,10 +283,18 @@ impl Executor for Three {
 #[test]
 fn a_pool_in_a_convolution_that_several_cores_share() {
     fn check<const EXTENT: u32, const HALF: u32, const X: usize, const Y: usize>() {
-        let map =
-            |extent, channels| Pixels { height: extent, width: extent, channels, row: extent * channels, pixel: channels, channel: 1 };
+        let map = |extent, channels| Pixels {
+            height: extent,
+            width: extent,
+            channels,
+            row: extent * channels,
+            pixel: channels,
+            channel: 1,
+            ring: extent,
+        };
         let conv = Conv2d::<Plain, 4, 4> {
             input: map(EXTENT, 5),
+            rest: None,
             output: map(HALF, 16),
             residual: None,
             kernel: [1, 1],
@@ -315,9 +325,10 @@ fn a_pool_in_a_convolution_that_several_cores_share() {
 #[test]
 fn a_pool_that_a_convolution_cannot_compute_is_refused() {
     fn extent<const T: usize>(change: impl Fn(&mut Conv2d<Plain, T, 4>)) -> bool {
-        let map = |extent| Pixels { height: extent, width: extent, channels: 4, row: 4 * extent, pixel: 4, channel: 1 };
+        let map = |extent| Pixels { height: extent, width: extent, channels: 4, row: 4 * extent, pixel: 4, channel: 1, ring: extent };
         let mut conv = Conv2d::<Plain, T, 4> {
             input: map(7),
+            rest: None,
             output: map(4),
             residual: None,
             kernel: [1, 1],
@@ -384,6 +395,6 @@ fn operands_that_do_not_serve_are_refused() {
     assert_eq!(run(&copy, [&[1.0; 4], &[], &[]], 3), Err(RegionError::Outside));
     assert_eq!(run(&Map { dims: [0; 6], ..copy }, [&[], &[], &[]], 0), Err(RegionError::Geometry));
     let mut arena = [0.0; 6];
-    let operands = Operands { arena: &mut arena, x: Place::Arena(0), r: Place::Outside(&[]), w: &[], y: 2 };
+    let operands = Operands { arena: &mut arena, x: Place::Arena(0), r: Place::Outside(&[]), w: &[], y: Destination::Arena(2) };
     assert_eq!(run_checked(&copy, operands), Err(RegionError::Overlap));
 }

@@ -70,12 +70,15 @@ pub(super) fn geometry_value(geometry: &Geometry) -> TokenStream {
 }
 
 fn conv2d(conv: &Conv2d<Plain, 1, 1>, unit: Unit) -> TokenStream {
-    let Conv2d { input, output, residual, kernel, strides, dilations, pads, group, depth, filters, band, activation, pool, .. } = conv;
+    let Conv2d { input, rest, output, residual, kernel, strides, dilations, pads, group, depth, filters, band, activation, pool, .. } =
+        conv;
     let unit = unit_value(unit);
     let (input, output) = (pixels(input), pixels(output));
-    let residual = residual.as_ref().map_or(quote!(None), |map| {
-        let map = pixels(map);
-        quote!(Some(#map))
+    let [rest, residual] = [rest, residual].map(|map| {
+        map.as_ref().map_or(quote!(None), |map| {
+            let map = pixels(map);
+            quote!(Some(#map))
+        })
     });
     let [kernel, strides, dilations, pads] = [kernel, strides, dilations, pads].map(|list| words(list));
     let [group, depth, filters] = [group, depth, filters].map(|&value| word(value));
@@ -88,6 +91,7 @@ fn conv2d(conv: &Conv2d<Plain, 1, 1>, unit: Unit) -> TokenStream {
     quote! {
         Kernel {
             input: #input,
+            rest: #rest,
             output: #output,
             residual: #residual,
             kernel: #kernel,
@@ -173,10 +177,12 @@ fn pool_kind(kind: PoolKind) -> TokenStream {
 }
 
 fn pixels(map: &Pixels) -> TokenStream {
-    let Pixels { height, width, channels, row, pixel, channel } = *map;
-    let [height, width, channels, row, pixel, channel] = [height, width, channels, row, pixel, channel].map(word);
+    let Pixels { height, width, channels, row, pixel, channel, ring } = *map;
+    let [height, width, channels, row, pixel, channel, ring] = [height, width, channels, row, pixel, channel, ring].map(word);
     quote! {
-        peleec_runtime::Pixels { height: #height, width: #width, channels: #channels, row: #row, pixel: #pixel, channel: #channel }
+        peleec_runtime::Pixels {
+            height: #height, width: #width, channels: #channels, row: #row, pixel: #pixel, channel: #channel, ring: #ring
+        }
     }
 }
 

@@ -49,7 +49,7 @@ fn apart(layer: &Layer, inputs: &[Input]) -> TokenStream {
     let kind = geometry_type(geometry);
     let r_len = r.as_ref().map(|r| int(r.len)).into_iter();
     let value = geometry_value(geometry);
-    let (new, run) = if residual { (quote!(with_residual), quote!(run_residual)) } else { (quote!(new), quote!(run)) };
+    let (new, run) = if residual { (quote!(with_second), quote!(run_second)) } else { (quote!(new), quote!(run)) };
     let regions = regions(layer);
     let operands = [(quote!(from), Some(x)), (quote!(with), r.as_ref())];
     let operands = operands.into_iter().filter_map(|(name, region)| Some(operand(region?, name, inputs)));

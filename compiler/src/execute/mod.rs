@@ -2,7 +2,7 @@
 //!
 //! Invariant: has no arithmetic of its own.
 
-use peleec_runtime::{Operands, Place, RegionError};
+use peleec_runtime::{Destination, Operands, Place, RegionError};
 
 use crate::lower::bind::Layer;
 
@@ -14,7 +14,7 @@ pub(crate) fn execute(layers: &[Layer], arena: usize, weights: &[f32], inputs: &
         let refusal = |error| (layer.name.clone(), error);
         let w = weights.get(layer.w.clone()).ok_or_else(|| refusal(RegionError::Outside))?;
         let r = layer.r.as_ref().map_or(Place::Outside(&[]), |r| r.place(inputs, weights));
-        let operands = Operands { x: layer.x.place(inputs, weights), r, w, y: layer.y.at, arena: &mut arena };
+        let operands = Operands { x: layer.x.place(inputs, weights), r, w, y: Destination::Arena(layer.y.at), arena: &mut arena };
         layer.geometry.run(operands).map_err(refusal)?;
     }
     Ok(arena)

@@ -133,6 +133,7 @@ impl Binder<'_> {
                 let maps = if window.is_pointwise() && pool.is_none() { maps.flattened() } else { maps };
                 let geometry = Conv2d {
                     input: maps.input,
+                    rest: None,
                     output: maps.output,
                     residual: maps.residual,
                     kernel: words(*kernel),
@@ -186,7 +187,7 @@ impl ConvMaps {
         if !flat(&self.input) || !flat(&self.output) || !self.residual.as_ref().is_none_or(flat) {
             return self;
         }
-        let join = |map: Pixels| Pixels { height: 1, width: map.height * map.width, row: map.height * map.row, ..map };
+        let join = |map: Pixels| Pixels { height: 1, width: map.height * map.width, row: map.height * map.row, ring: 1, ..map };
         ConvMaps { input: join(self.input), output: join(self.output), residual: self.residual.map(join) }
     }
 }

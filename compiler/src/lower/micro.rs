@@ -156,11 +156,12 @@ impl Problem<'_> {
         let flat = self.window.is_pointwise() && self.pool.is_none();
         let map = |[height, width]: [usize; 2]| {
             let [height, width] = super::bind::words(if flat { [1, height * width] } else { [height, width] });
-            Pixels { height, width, channels: 1, row: width, pixel: 1, channel: 1 }
+            Pixels { height, width, channels: 1, row: width, pixel: 1, channel: 1, ring: height }
         };
         let (input, output) = (map(self.input), map(self.output));
         Conv2d {
             input,
+            rest: None,
             output,
             residual: None,
             kernel,

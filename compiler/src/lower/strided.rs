@@ -28,7 +28,7 @@ pub(super) fn pixels(view: &View) -> Pixels {
     let pixel = if width == 1 { if height == 1 { channels * channel } else { row } } else { pixel };
     let row = if height == 1 { width * pixel } else { row };
     let [height, width, channels, row, pixel, channel] = words([height, width, channels, row, pixel, channel]);
-    Pixels { height, width, channels, row, pixel, channel }
+    Pixels { height, width, channels, row, pixel, channel, ring: height }
 }
 
 /// Element-wise operands: `N` stride lists over common dimensions, at most [`MAX_RANK`] of them after joining.

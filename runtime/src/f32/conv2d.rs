@@ -1,17 +1,19 @@
 //! Convolution with any kernel, stride, pads, dilation and group; also the matrix product with constant weights (a 1x1 kernel).
 
 mod pooled;
+mod tiles;
 
 use core::ops::Range;
 
 use pooled::pooled;
+use tiles::{cut, rectangle};
 
 use super::activation::Activation;
 use super::pool::PoolKind;
+use super::rows::{Pointers, RowWindow, Wrap};
 use super::taps::{Inside, taps_inside};
 use crate::executor::part_of;
-use crate::lanes::arithmetic::{Arithmetic, Taps, load};
-use crate::lanes::{MOST_LANES, Vector, with_vectors};
+use crate::lanes::arithmetic::Arithmetic;
 use crate::views::{Extent, Pixels, small, window_fits};
 
 /// Geometry of a convolution whose register tile is `T` pixels by `N` output channels.
@@ -23,9 +25,12 @@ use crate::views::{Extent, Pixels, small, window_fits};
 pub struct Conv2d<A, const T: usize, const N: usize> {
     /// The map that is read.
     pub input: Pixels,
+    /// A map of the input's height and width that holds the channels behind those of `input`, as a concat of both would: only for a 1x1
+    /// kernel of one group, with a stride of one, no padding and no residual. It is the second input.
+    pub rest: Option<Pixels>,
     /// The map that is written.
     pub output: Pixels,
-    /// A map of the output's size that is added before the activation.
+    /// A map of the output's size that is added before the activation: the second input.
     pub residual: Option<Pixels>,
     /// Height and width of the kernel.
     pub kernel: [u32; 2],
@@ -56,29 +61,43 @@ pub struct Conv2d<A, const T: usize, const N: usize> {
 impl<A: Arithmetic, const T: usize, const N: usize> Conv2d<A, T, N> {
     /// The same convolution by another unit and under another register tile; its weights are packed for that one.
     pub const fn retiled<U: Arithmetic, const P: usize, const M: usize>(&self, arithmetic: U) -> Conv2d<U, P, M> {
-        let Conv2d { input, output, residual, kernel, strides, dilations, pads, group, depth, filters, band, activation, pool, .. } = *self;
-        Conv2d { input, output, residual, kernel, strides, dilations, pads, group, depth, filters, band, activation, pool, arithmetic }
+        let Conv2d { input, rest, output, residual, kernel, strides, dilations, pads, group, depth, filters, band, .. } = *self;
+        let Conv2d { activation, pool, .. } = *self;
+        Conv2d {
+            input,
+            rest,
+            output,
+            residual,
+            kernel,
+            strides,
+            dilations,
+            pads,
+            group,
+            depth,
+            filters,
+            band,
+            activation,
+            pool,
+            arithmetic,
+        }
     }
 
     /// The operands' lengths, or none where the geometry contradicts itself.
     pub const fn extent(&self) -> Option<Extent> {
-        let Pixels { height, width, channels, .. } = self.output;
-        let groups_fit = self.group as u64 * self.depth as u64 == self.input.channels as u64
+        let channels = self.output.channels;
+        let rest = match &self.rest {
+            None => 0,
+            Some(map) => map.channels as u64,
+        };
+        let groups_fit = self.group as u64 * self.depth as u64 == self.input.channels as u64 + rest
             && self.group as u64 * self.filters as u64 == channels as u64;
         let steps =
             self.strides[0] > 0 && self.strides[1] > 0 && self.band[0] > 0 && self.band[1] > 0 && self.kernel[0] > 0 && self.kernel[1] > 0;
         let window = window_fits(&self.output, &self.strides, &self.kernel, &self.dilations) && small(&self.pads);
-        if !groups_fit || !steps || !window || T == 0 || N == 0 || !self.pool_fits() {
+        if !groups_fit || !steps || !window || T == 0 || N == 0 || !self.pool_fits() || !self.rest_fits() {
             return None;
         }
-        let r = match &self.residual {
-            None => 0,
-            Some(map) if map.height == height && map.width == width && map.channels == channels => match map.extent() {
-                Some(extent) => extent,
-                None => return None,
-            },
-            Some(_) => return None,
-        };
+        let Some(r) = self.second_extent() else { return None };
         let taps = self.kernel[0] as u64 * self.kernel[1] as u64;
         let blocks = self.group as u64 * (self.filters as u64).div_ceil(N as u64);
         let Some(block) = taps.checked_mul(self.depth as u64 * N as u64) else { return None };
@@ -89,12 +108,73 @@ impl<A: Arithmetic, const T: usize, const N: usize> Conv2d<A, T, N> {
         }
     }
 
+    /// The length of the second input, or none where its map does not fit.
+    const fn second_extent(&self) -> Option<usize> {
+        let Pixels { height, width, channels, .. } = self.output;
+        match (&self.residual, &self.rest) {
+            (None, None) => Some(0),
+            (Some(map), None) if map.height == height && map.width == width && map.channels == channels => map.extent(),
+            (None, Some(map)) if map.height == self.input.height && map.width == self.input.width => map.extent(),
+            _ => None,
+        }
+    }
+
+    /// Whether every pixel has a window of its own, which is that pixel of the input.
+    const fn is_pointwise(&self) -> bool {
+        let Conv2d { kernel, strides, pads, .. } = *self;
+        kernel[0] == 1 && kernel[1] == 1 && strides[0] == 1 && strides[1] == 1 && pads[0] == 0 && pads[1] == 0
+    }
+
     /// Whether there is no pool, or one that a tile can compute.
     const fn pool_fits(&self) -> bool {
-        let (Pixels { height, width, .. }, Conv2d { kernel, strides, pads, .. }) = (self.input, *self);
-        let pointwise = kernel[0] == 1 && kernel[1] == 1 && strides[0] == 1 && strides[1] == 1 && pads[0] == 0 && pads[1] == 0;
-        let halved = halves(self.output.height, height) && halves(self.output.width, width);
-        self.pool.is_none() || T.is_multiple_of(4) && pointwise && halved && self.residual.is_none()
+        let halved = halves(self.output.height, self.input.height) && halves(self.output.width, self.input.width);
+        self.pool.is_none() || T.is_multiple_of(4) && self.is_pointwise() && halved && self.residual.is_none()
+    }
+
+    /// Whether there is no rest, or one that can be read beside the input.
+    const fn rest_fits(&self) -> bool {
+        self.rest.is_none() || self.group == 1 && self.is_pointwise()
+    }
+
+    /// Whether every row of every map is stored.
+    pub(crate) const fn is_whole(&self) -> bool {
+        !self.input.is_ring() && !self.output.is_ring() && !is_ring(&self.rest) && !is_ring(&self.residual)
+    }
+
+    /// What a row of the output is made of: a pool's window, or the kernel's.
+    const fn row_window(&self) -> RowWindow {
+        if self.pool.is_some() {
+            return RowWindow { kernel: 2, stride: 2, dilation: 1, pad: 0 };
+        }
+        RowWindow { kernel: self.kernel[0], stride: self.strides[0], dilation: self.dilations[0], pad: self.pads[0] }
+    }
+
+    /// Whether the rings of the input and of its rest hold all rows of one window.
+    pub(crate) const fn holds_windows(&self) -> bool {
+        let rest = match &self.rest {
+            None => true,
+            Some(map) => self.row_window().held_by(map),
+        };
+        rest && self.row_window().held_by(&self.input)
+    }
+
+    /// Whether the span of output row `row` shares no element with that of any input row that it is made of, where the input begins at
+    /// `x` and the output at `y` of one buffer.
+    pub(crate) const fn row_apart(&self, row: usize, x: usize, y: usize) -> bool {
+        self.row_window().apart(row, x, &self.input, y, &self.output)
+    }
+
+    /// The pointers by which [`run`](Self::run) finds output row `row`, its window and its residual.
+    #[inline(always)]
+    pub(crate) fn at_row(&self, row: usize, at: Pointers) -> Pointers {
+        let (x, wrap) = self.row_window().place(&self.input, row);
+        let (r, rest_wrap) = match (&self.rest, &self.residual) {
+            (Some(map), _) => self.row_window().place(map, row),
+            (None, Some(map)) => (map.shift(row), Wrap::NEVER),
+            (None, None) => (0, Wrap::NEVER),
+        };
+        let y = at.y.wrapping_add(self.output.shift(row));
+        Pointers { x: at.x.wrapping_add(x), r: at.r.wrapping_add(r), y, wraps: [wrap, rest_wrap], ..at }
     }
 
     fn blocks(&self) -> usize {
@@ -102,57 +182,66 @@ impl<A: Arithmetic, const T: usize, const N: usize> Conv2d<A, T, N> {
     }
 
     /// Whether parts are made of pixels; else of channels, as the weights of a small map are what takes long to read.
-    fn parts_of_pixels(&self) -> bool {
-        let enough = if self.pool.is_some() { 4 * T } else { 16 * T };
-        self.output.height as usize * self.output.width as usize >= enough
+    fn parts_of_pixels(&self, row: Option<usize>) -> bool {
+        let tile = if self.pool.is_some() { T / 4 } else { T };
+        match row {
+            Some(_) => self.output.width as usize >= 4 * tile,
+            None => self.output.height as usize * self.output.width as usize >= 16 * tile,
+        }
     }
 
-    /// Into how many parts the output can be cut, up to `most`.
-    pub(crate) fn parts(&self, most: usize) -> usize {
+    /// Into how many parts the output, or its row `row`, can be cut, up to `most`.
+    pub(crate) fn parts(&self, row: Option<usize>, most: usize) -> usize {
         let units = match self.output.height {
-            _ if !self.parts_of_pixels() => self.blocks(),
-            1 => self.output.width as usize / T,
-            height => height as usize,
+            _ if !self.parts_of_pixels(row) => self.blocks(),
+            height if row.is_none() && height > 1 => height as usize,
+            _ => self.output.width as usize / self.columns_step(),
         };
         most.min(units).max(1)
     }
 
-    /// Part `part` of `parts`: a range of rows, of the columns where there is one row, or of blocks of channels.
+    /// Columns of the output that a tile computes.
+    const fn columns_step(&self) -> usize {
+        if self.pool.is_some() && T >= 4 { T / 4 } else { T }
+    }
+
+    /// Part `part` of `parts`: a range of rows, of the columns where one row is computed, or of blocks of channels.
     #[inline(always)]
-    pub(crate) fn piece(&self, part: usize, parts: usize) -> Piece {
-        let (rows, columns) = (self.output.height as usize, self.output.width as usize);
-        let all = Piece { rows: 0..rows, columns: 0..columns, blocks: 0..self.blocks() };
+    pub(crate) fn piece(&self, row: Option<usize>, part: usize, parts: usize) -> Piece {
+        let columns = self.output.width as usize;
+        let rows = match row {
+            Some(row) => row..row + 1,
+            None => 0..self.output.height as usize,
+        };
+        let all = Piece { rows: rows.clone(), columns: 0..columns, blocks: 0..self.blocks() };
         if parts <= 1 {
             all
-        } else if !self.parts_of_pixels() {
+        } else if !self.parts_of_pixels(row) {
             Piece { blocks: part_of(all.blocks.end, 1, part, parts), ..all }
-        } else if rows == 1 {
-            Piece { columns: part_of(columns, T, part, parts), ..all }
+        } else if row.is_some() || rows.end == 1 {
+            Piece { columns: part_of(columns, self.columns_step(), part, parts), ..all }
         } else {
-            Piece { rows: part_of(rows, 1, part, parts), ..all }
+            Piece { rows: part_of(rows.end, 1, part, parts), ..all }
         }
     }
 
     /// Computes a piece of the output.
     ///
     /// # Safety
-    /// `extent()` is some; `x`, `r` and `w` are readable and `y` writable for its lengths; the piece lies in the output; no
-    /// element of the output is an element of an operand.
+    /// `extent()` is some; `x`, `r` and `w` are readable and `y` writable for its lengths, moved as `at_row` says where the piece is of
+    /// one row; the piece lies in the output; no element that is written is one that is read.
     #[inline(always)]
-    pub(crate) unsafe fn run(&self, piece: Piece, x: *const f32, r: *const f32, w: *const f32, y: *mut f32) {
-        let operands = Operands { x, r, w, y };
+    pub(crate) unsafe fn run(&self, piece: Piece, at: Pointers) {
+        let adjacent = |map: &Pixels| map.channel == 1;
+        let dense = adjacent(&self.input) && self.rest.as_ref().is_none_or(adjacent);
         // SAFETY: the caller's contract; the input's channels are adjacent where `channel` is one.
         unsafe {
             if const { T.is_multiple_of(4) } && self.pool.is_some() {
-                if self.input.channel == 1 {
-                    leaf::<A, T, N, true, true>(self, piece, operands)
-                } else {
-                    leaf::<A, T, N, false, true>(self, piece, operands)
-                }
-            } else if self.input.channel == 1 {
-                leaf::<A, T, N, true, false>(self, piece, operands)
+                if dense { leaf::<A, T, N, true, true>(self, piece, at) } else { leaf::<A, T, N, false, true>(self, piece, at) }
+            } else if dense {
+                leaf::<A, T, N, true, false>(self, piece, at)
             } else {
-                leaf::<A, T, N, false, false>(self, piece, operands)
+                leaf::<A, T, N, false, false>(self, piece, at)
             }
         }
     }
@@ -163,14 +252,6 @@ pub(crate) struct Piece {
     rows: Range<usize>,
     columns: Range<usize>,
     blocks: Range<usize>,
-}
-
-#[derive(Clone, Copy)]
-struct Operands {
-    x: *const f32,
-    r: *const f32,
-    w: *const f32,
-    y: *mut f32,
 }
 
 /// A range of output rows or columns that have the same taps on the input.
@@ -244,6 +325,13 @@ impl<A: Arithmetic, const T: usize, const N: usize> Conv2d<A, T, N> {
     }
 }
 
+const fn is_ring(map: &Option<Pixels>) -> bool {
+    match map {
+        None => false,
+        Some(map) => map.is_ring(),
+    }
+}
+
 /// Whether `output` is half of `input`, rounded down or up.
 const fn halves(output: u32, input: u32) -> bool {
     output == input / 2 || output == input.div_ceil(2)
@@ -255,7 +343,7 @@ const fn halves(output: u32, input: u32) -> bool {
 unsafe fn leaf<A: Arithmetic, const T: usize, const N: usize, const DENSE: bool, const POOLED: bool>(
     g: &Conv2d<A, T, N>,
     piece: Piece,
-    at: Operands,
+    at: Pointers,
 ) {
     let block_len = N + (g.kernel[0] as usize) * (g.kernel[1] as usize) * (g.depth as usize) * N;
     let interior = [g.interior(0), g.interior(1)];
@@ -325,259 +413,4 @@ struct Block {
 #[allow(clippy::manual_div_ceil, clippy::manual_checked_ops, reason = "the standard functions are not inlined at opt-level z, and panic")]
 fn div_ceil(a: usize, b: usize) -> usize {
     if b == 0 { 0 } else { (a + b - 1) / b }
-}
-
-/// How a rectangle of pixels is cut into tiles.
-#[derive(Clone, Copy, PartialEq)]
-enum Cut {
-    /// Along its rows.
-    Across,
-    /// Along its columns.
-    Down,
-    /// Pixel after pixel, without regard to lines.
-    Through,
-}
-
-/// The way that fills tiles of `pixels` pixels best, and how many they are; a pixel takes `products` of a vector.
-#[inline(always)]
-fn cut(pixels: usize, height: usize, width: usize, products: usize) -> (Cut, usize) {
-    let tiles = |lines: usize, length: usize| if length < pixels { usize::MAX } else { lines * div_ceil(length, pixels) };
-    let (across, down, through) = (tiles(height, width), tiles(width, height), div_ceil(height * width, pixels));
-    let best = across.min(down);
-    // Pixels that are not in a line are dearer to address, by as much as four products each.
-    if best == usize::MAX || through * (products + 4) < best * products {
-        (Cut::Through, through)
-    } else if across <= down {
-        (Cut::Across, across)
-    } else {
-        (Cut::Down, down)
-    }
-}
-
-/// A rectangle of output pixels that have the same taps, under a block of channels, as wide at a time as vectors go.
-///
-/// # Safety
-/// As [`leaf`]; the rectangle lies inside the output and the taps inside the input.
-#[inline(always)]
-unsafe fn rectangle<A: Arithmetic, const T: usize, const N: usize, const DENSE: bool>(
-    g: &Conv2d<A, T, N>,
-    at: Operands,
-    block: Block,
-    rows: Run,
-    columns: Run,
-) {
-    with_vectors!(N, |V, B| {
-        let mut lane = 0;
-        while lane < N {
-            let strip = Strip { lane, whole: lane + B * V::LANES <= block.valid && g.output.channel == 1 };
-            // SAFETY: the caller's contract.
-            unsafe { tiles::<A, V, T, N, B, DENSE>(g, at, block, strip, rows, columns) };
-            lane += B * V::LANES;
-        }
-    });
-}
-
-/// Some vectors of a block's channels.
-#[derive(Clone, Copy)]
-struct Strip {
-    /// The first lane of the block.
-    lane: usize,
-    /// Whether a channel stands behind every lane, and they are adjacent in the output.
-    whole: bool,
-}
-
-/// A pixel's places in the input, in the output and in the residual.
-#[derive(Clone, Copy)]
-struct Pixel {
-    x: *const f32,
-    y: *mut f32,
-    r: *const f32,
-}
-
-/// Distances between pixels in the input, in the output and in the residual.
-#[derive(Clone, Copy)]
-struct Step {
-    x: usize,
-    y: usize,
-    r: usize,
-}
-
-impl Pixel {
-    /// The pixel `count` steps on.
-    #[inline(always)]
-    fn after(self, count: usize, step: Step) -> Self {
-        Pixel { x: self.x.wrapping_add(count * step.x), y: self.y.wrapping_add(count * step.y), r: self.r.wrapping_add(count * step.r) }
-    }
-}
-
-/// A strip of a rectangle, tile after tile. A last tile that is not full computes pixels twice, to the same bits.
-///
-/// # Safety
-/// As [`rectangle`].
-#[inline(always)]
-unsafe fn tiles<A: Arithmetic, V: Vector, const T: usize, const N: usize, const B: usize, const DENSE: bool>(
-    g: &Conv2d<A, T, N>,
-    at: Operands,
-    block: Block,
-    strip: Strip,
-    rows: Run,
-    columns: Run,
-) {
-    let (input, output) = (&g.input, &g.output);
-    let steps = [g.dilations[0] as usize * input.row as usize, g.dilations[1] as usize * input.pixel as usize];
-    let taps = Taps {
-        count: [rows.taps.end - rows.taps.begin, columns.taps.end - columns.taps.begin],
-        depth: g.depth as usize,
-        channel: input.channel as usize,
-        steps,
-        row: g.kernel[1] as usize * g.depth as usize * N,
-    };
-    let (first_row, first_column) = (rows.taps.begin, columns.taps.begin);
-    let x = (first_row * steps[0] + first_column * steps[1] + block.channel * taps.channel)
-        .wrapping_sub(g.pads[0] as usize * input.row as usize + g.pads[1] as usize * input.pixel as usize);
-    let w = block.w.wrapping_add(strip.lane + N + first_row * taps.row + first_column * taps.depth * N);
-    let sums = A::prepare::<V, B, N, DENSE>(block.w.wrapping_add(strip.lane), w, taps);
-    let filter = block.filter + strip.lane;
-    let residual = g.residual.as_ref();
-    let down =
-        Step { x: g.strides[0] as usize * input.row as usize, y: output.row as usize, r: residual.map_or(0, |map| map.row as usize) };
-    let right =
-        Step { x: g.strides[1] as usize * input.pixel as usize, y: output.pixel as usize, r: residual.map_or(0, |map| map.pixel as usize) };
-    let origin = Pixel {
-        x: at.x.wrapping_add(x),
-        y: at.y.wrapping_add(filter * output.channel as usize),
-        r: at.r.wrapping_add(residual.map_or(0, |map| filter * map.channel as usize)),
-    };
-    // SAFETY: the pixels lie inside the rectangle.
-    let tile = |pixels: [Pixel; T]| unsafe {
-        if strip.whole {
-            for pixel in pixels {
-                for b in 0..B {
-                    V::expect_store(pixel.y.wrapping_add(b * V::LANES));
-                }
-            }
-        }
-        // By index: `map` keeps a check of bounds where code is to be small.
-        let mut x = [at.x; T];
-        for t in 0..T {
-            x[t] = pixels[t].x;
-        }
-        let mut sums: [[V; B]; T] = A::sums::<V, T, B, N, DENSE>(&sums, x);
-        finish(g, block.valid.saturating_sub(strip.lane), strip.whole, pixels, &mut sums);
-    };
-    let products = taps.count[0] * taps.count[1] * taps.depth;
-    let (cut, count) = cut(T, rows.end - rows.begin, columns.end - columns.begin, products);
-    if cut == Cut::Through {
-        let [mut row, mut column] = [rows.begin, columns.begin];
-        let mut line = origin.after(row, down).after(column, right);
-        let mut next = line;
-        for _ in 0..count {
-            tile(core::array::from_fn(|_| {
-                let pixel = next;
-                column += 1;
-                if column < columns.end {
-                    next = next.after(1, right);
-                } else if row + 1 < rows.end {
-                    (row, column) = (row + 1, columns.begin);
-                    line = line.after(1, down);
-                    next = line;
-                }
-                pixel
-            }));
-        }
-        return;
-    }
-    let (run, lines, along, across) = if cut == Cut::Across { (columns, rows, right, down) } else { (rows, columns, down, right) };
-    for line in lines.begin..lines.end {
-        let line = origin.after(line, across);
-        let mut next = run.begin;
-        while next < run.end {
-            let first = line.after(next.min(run.end - T), along);
-            tile(core::array::from_fn(|p| first.after(p, along)));
-            next += T;
-        }
-    }
-}
-
-/// Adds the residual, applies the activation and stores `valid` channels of each pixel.
-///
-/// # Safety
-/// As [`leaf`]; the pixels and the channels exist, which are all of the vectors' lanes and adjacent in the output where `whole`.
-#[inline(always)]
-unsafe fn finish<A: Arithmetic, V: Vector, const T: usize, const N: usize, const B: usize>(
-    g: &Conv2d<A, T, N>,
-    valid: usize,
-    whole: bool,
-    pixels: [Pixel; T],
-    sums: &mut [[V; B]; T],
-) {
-    // SAFETY: the caller's contract.
-    unsafe {
-        if let Some(map) = &g.residual {
-            for t in 0..T {
-                let values: [V; B] = if whole && map.channel == 1 { load(pixels[t].r) } else { gather(pixels[t].r, map, valid) };
-                for b in 0..B {
-                    sums[t][b] = sums[t][b].add(values[b]);
-                }
-            }
-        }
-        activate::<A, V, T, B>(g.activation, sums);
-        if whole {
-            for t in 0..T {
-                for b in 0..B {
-                    sums[t][b].store(pixels[t].y.add(b * V::LANES));
-                }
-            }
-        } else {
-            for t in 0..T {
-                scatter(&sums[t], pixels[t].y, &g.output, valid);
-            }
-        }
-    }
-}
-
-#[inline(always)]
-fn activate<A: Arithmetic, V: Vector, const T: usize, const B: usize>(activation: Activation, sums: &mut [[V; B]; T]) {
-    match activation {
-        Activation::Identity => {}
-        Activation::Relu => A::relu(sums),
-        other => {
-            for t in 0..T {
-                other.apply_lanes(&mut sums[t]);
-            }
-        }
-    }
-}
-
-/// The most lanes that a tile has in one pixel's vectors: four of the widest.
-const MOST: usize = 4 * MOST_LANES;
-
-/// `valid` channels of a pixel, then zeros.
-///
-/// # Safety
-/// `r` is readable for `valid` channels of a pixel of `map`.
-#[inline(always)]
-unsafe fn gather<V: Vector, const B: usize>(r: *const f32, map: &Pixels, valid: usize) -> [V; B] {
-    let mut lanes = [0.0; MOST];
-    for n in 0..valid.min(B * V::LANES) {
-        // SAFETY: the caller's contract.
-        lanes[n] = unsafe { *r.add(n * map.channel as usize) };
-    }
-    // SAFETY: the array holds the vectors.
-    unsafe { load(lanes.as_ptr()) }
-}
-
-/// # Safety
-/// `y` is writable for `valid` channels of a pixel of `map`.
-#[inline(always)]
-unsafe fn scatter<V: Vector, const B: usize>(sums: &[V; B], y: *mut f32, map: &Pixels, valid: usize) {
-    let mut lanes = [0.0; MOST];
-    for b in 0..B {
-        // SAFETY: the array holds the vectors.
-        unsafe { sums[b].store(lanes.as_mut_ptr().add(b * V::LANES)) };
-    }
-    for n in 0..valid.min(B * V::LANES) {
-        // SAFETY: the caller's contract.
-        unsafe { *y.add(n * map.channel as usize) = lanes[n] };
-    }
 }

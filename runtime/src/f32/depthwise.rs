@@ -1,9 +1,7 @@
 //! Depthwise convolution: every channel has one kernel of its own.
 
-use core::ops::Range;
-
 use super::activation::Activation;
-use crate::executor::part_of;
+use super::rows::{Area, Pointers, map_rows};
 use crate::lanes::arithmetic::Arithmetic;
 use crate::lanes::{Eight, Four, Sixteen, Vector};
 use crate::views::{Extent, Pixels, small, window_fits};
@@ -51,38 +49,29 @@ impl<A: Arithmetic> DepthwiseConv2d<A> {
         }
     }
 
-    /// Into how many parts of rows the output can be cut, up to `most`.
-    pub(crate) fn parts(&self, most: usize) -> usize {
-        most.min(self.output.height as usize)
-    }
+    map_rows!();
 
-    /// The rows of part `part` of `parts`.
-    #[inline(always)]
-    pub(crate) fn piece(&self, part: usize, parts: usize) -> Range<usize> {
-        part_of(self.output.height as usize, 1, part, parts)
-    }
-
-    /// Computes the output rows `rows`.
+    /// Computes an area of the output.
     ///
     /// # Safety
-    /// `extent()` is some; `x` and `w` are readable and `y` writable for its lengths; `rows` lies in the output; no element of the
-    /// output is an element of the input.
+    /// `extent()` is some; `x` and `w` are readable and `y` writable for its lengths, moved as `at_row` says where the area is of one
+    /// row; the area lies in the output; no element that is written is one that is read.
     #[inline(never)]
-    pub(crate) unsafe fn run(&self, rows: Range<usize>, x: *const f32, _: *const f32, w: *const f32, y: *mut f32) {
+    pub(crate) unsafe fn run(&self, area: Area, at: Pointers) {
         let channels = self.output.channels as usize;
         let dense = self.input.channel == 1 && self.output.channel == 1;
-        for oy in rows {
-            for ox in 0..self.output.width as usize {
+        for oy in area.rows {
+            for ox in area.columns.clone() {
                 let mut c = 0;
                 // SAFETY: the channels exist.
                 unsafe {
                     if dense {
-                        c = self.channels::<Sixteen>([oy, ox, c], x, w, y);
-                        c = self.channels::<Eight>([oy, ox, c], x, w, y);
-                        c = self.channels::<Four>([oy, ox, c], x, w, y);
+                        c = self.channels::<Sixteen>([oy, ox, c], &at);
+                        c = self.channels::<Eight>([oy, ox, c], &at);
+                        c = self.channels::<Four>([oy, ox, c], &at);
                     }
                     while c < channels {
-                        self.pixel::<f32>([oy, ox, c], x, w, y);
+                        self.pixel::<f32>([oy, ox, c], &at);
                         c += 1;
                     }
                 }
@@ -95,10 +84,10 @@ impl<A: Arithmetic> DepthwiseConv2d<A> {
     /// # Safety
     /// As [`run`](Self::run); the channels are adjacent.
     #[inline(always)]
-    unsafe fn channels<V: Vector>(&self, [oy, ox, mut c]: [usize; 3], x: *const f32, w: *const f32, y: *mut f32) -> usize {
+    unsafe fn channels<V: Vector>(&self, [oy, ox, mut c]: [usize; 3], at: &Pointers) -> usize {
         while c + V::LANES <= self.output.channels as usize {
             // SAFETY: the channels exist.
-            unsafe { self.pixel::<V>([oy, ox, c], x, w, y) };
+            unsafe { self.pixel::<V>([oy, ox, c], at) };
             c += V::LANES;
         }
         c
@@ -109,23 +98,26 @@ impl<A: Arithmetic> DepthwiseConv2d<A> {
     /// # Safety
     /// As [`run`](Self::run); channels from `c` on exist for every lane.
     #[inline(always)]
-    unsafe fn pixel<V: Vector>(&self, [oy, ox, c]: [usize; 3], x: *const f32, w: *const f32, y: *mut f32) {
+    unsafe fn pixel<V: Vector>(&self, [oy, ox, c]: [usize; 3], at: &Pointers) {
         let channels = self.output.channels as usize;
+        let Pointers { x, w, y, wraps: [wrap, _], .. } = *at;
         // SAFETY: the taps lie inside the input, since each is compared with its extent.
         unsafe {
             let mut sums = [V::load(w.add(c))];
             for ky in 0..self.kernel[0] as usize {
                 let Some(iy) = self.tap(0, oy, ky, self.input.height) else { continue };
+                let row = iy.wrapping_mul(self.input.row as usize).wrapping_sub(wrap.back_at(ky));
                 for kx in 0..self.kernel[1] as usize {
                     let Some(ix) = self.tap(1, ox, kx, self.input.width) else { continue };
-                    let x = x.add(iy * self.input.row as usize + ix * self.input.pixel as usize + c * self.input.channel as usize);
+                    let x = x.wrapping_add(row.wrapping_add(ix * self.input.pixel as usize + c * self.input.channel as usize));
                     let w = w.add((1 + ky * self.kernel[1] as usize + kx) * channels + c);
                     sums[0] = A::multiply_add(sums[0], V::load(x), V::load(w));
                 }
             }
             self.activation.apply_lanes(&mut sums);
             let map = &self.output;
-            sums[0].store(y.add(oy * map.row as usize + ox * map.pixel as usize + c * map.channel as usize));
+            let row = oy.wrapping_mul(map.row as usize);
+            sums[0].store(y.wrapping_add(row.wrapping_add(ox * map.pixel as usize + c * map.channel as usize)));
         }
     }
 

@@ -14,5 +14,6 @@ pub mod exp;
 pub mod matmul;
 pub mod pad;
 pub mod pool;
+pub(crate) mod rows;
 pub mod softmax;
 mod taps;

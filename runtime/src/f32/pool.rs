@@ -1,9 +1,7 @@
 //! Maximum and average over windows.
 
-use core::ops::Range;
-
+use super::rows::{Area, Pointers, Wrap, map_rows};
 use super::taps::taps_inside;
-use crate::executor::part_of;
 use crate::lanes::arithmetic::load;
 use crate::lanes::{Eight, Four, Sixteen, Vector};
 use crate::views::{Extent, Pixels, small, window_fits};
@@ -52,29 +50,20 @@ impl Pool2d {
         }
     }
 
-    /// Into how many parts of rows the output can be cut, up to `most`.
-    pub(crate) fn parts(&self, most: usize) -> usize {
-        most.min(self.output.height as usize)
-    }
+    map_rows!();
 
-    /// The rows of part `part` of `parts`.
-    #[inline(always)]
-    pub(crate) fn piece(&self, part: usize, parts: usize) -> Range<usize> {
-        part_of(self.output.height as usize, 1, part, parts)
-    }
-
-    /// Computes the output rows `rows`.
+    /// Computes an area of the output.
     ///
     /// # Safety
-    /// `extent()` is some; `x` is readable and `y` writable for its lengths; `rows` lies in the output; no element of the output is
-    /// an element of the input.
+    /// `extent()` is some; `x` is readable and `y` writable for its lengths, moved as `at_row` says where the area is of one row; the
+    /// area lies in the output; no element that is written is one that is read.
     #[inline(always)]
-    pub(crate) unsafe fn run(&self, rows: Range<usize>, x: *const f32, _: *const f32, _: *const f32, y: *mut f32) {
+    pub(crate) unsafe fn run(&self, area: Area, at: Pointers) {
         // SAFETY: the caller's contract.
         unsafe {
             match self.kind {
-                PoolKind::Max => leaf::<true>(self, rows, x, y),
-                PoolKind::AverageInside | PoolKind::AveragePadded => leaf::<false>(self, rows, x, y),
+                PoolKind::Max => leaf::<true>(self, area, at),
+                PoolKind::AverageInside | PoolKind::AveragePadded => leaf::<false>(self, area, at),
             }
         }
     }
@@ -93,14 +82,17 @@ impl Pool2d {
             }
             PoolKind::Max | PoolKind::AverageInside => inside.end - inside.begin,
         };
-        Window { first: (origin + inside.begin * dilation).wrapping_sub(pad), taps: inside.end - inside.begin, count }
+        let first = (origin + inside.begin * dilation).wrapping_sub(pad);
+        Window { begin: inside.begin, first, taps: inside.end - inside.begin, count }
     }
 }
 
 /// A window along one axis.
 #[derive(Clone, Copy)]
 struct Window {
-    /// Input position of the first tap on the map.
+    /// The first tap on the map.
+    begin: usize,
+    /// Its position in the input.
     first: usize,
     /// Taps on the map.
     taps: usize,
@@ -111,21 +103,25 @@ struct Window {
 /// # Safety
 /// As [`Pool2d::run`]; `MAX` says whether it is a maximum.
 #[inline(never)]
-unsafe fn leaf<const MAX: bool>(g: &Pool2d, rows: Range<usize>, x: *const f32, y: *mut f32) {
+unsafe fn leaf<const MAX: bool>(g: &Pool2d, area: Area, at: Pointers) {
     let channels = g.output.channels as usize;
     let dense = g.input.channel == 1 && g.output.channel == 1;
-    for oy in rows {
+    let [wrap, _] = at.wraps;
+    for oy in area.rows {
         let row = g.window(0, oy);
-        for ox in 0..g.output.width as usize {
+        // The wrap counts from the kernel's first row, the pixels' taps from the first on the map.
+        let wrap = Wrap { tap: wrap.tap - row.begin.min(wrap.tap), ..wrap };
+        for ox in area.columns.clone() {
             let column = g.window(1, ox);
             let offset =
                 |map: &Pixels, [y, x]: [usize; 2]| y.wrapping_mul(map.row as usize).wrapping_add(x.wrapping_mul(map.pixel as usize));
             let pixel = Pixel {
-                x: x.wrapping_add(offset(&g.input, [row.first, column.first])),
-                y: y.wrapping_add(offset(&g.output, [oy, ox])),
+                x: at.x.wrapping_add(offset(&g.input, [row.first, column.first])),
+                y: at.y.wrapping_add(offset(&g.output, [oy, ox])),
                 taps: [row.taps, column.taps],
                 steps: [g.dilations[0] as usize * g.input.row as usize, g.dilations[1] as usize * g.input.pixel as usize],
                 count: (row.count * column.count) as f32,
+                wrap,
             };
             let mut c = 0;
             // SAFETY: the channels exist.
@@ -156,6 +152,8 @@ struct Pixel {
     steps: [usize; 2],
     /// What an average is divided by.
     count: f32,
+    /// Where rows of taps wrap.
+    wrap: Wrap,
 }
 
 impl Pixel {
@@ -189,8 +187,9 @@ impl Pixel {
                 false => [V::splat(0.0); B],
             };
             for ky in 0..self.taps[0] {
+                let x = x.wrapping_add((ky * self.steps[0]).wrapping_sub(self.wrap.back_at(ky)));
                 for kx in 0..self.taps[1] {
-                    let values: [V; B] = load(x.add(ky * self.steps[0] + kx * self.steps[1]));
+                    let values: [V; B] = load(x.wrapping_add(kx * self.steps[1]));
                     for b in 0..B {
                         result[b] = if MAX { result[b].max(values[b]) } else { result[b].add(values[b]) };
                     }

@@ -9,7 +9,7 @@ pub(super) struct Inside {
 
 /// The taps of `kernel` at output position `at` that lie inside `extent`.
 #[inline(always)]
-pub(super) fn taps_inside(kernel: u32, stride: u32, dilation: u32, pad: u32, extent: u32, at: usize) -> Inside {
+pub(super) const fn taps_inside(kernel: u32, stride: u32, dilation: u32, pad: u32, extent: u32, at: usize) -> Inside {
     let (kernel, dilation, pad) = (kernel as usize, dilation as usize, pad as usize);
     let origin = at * stride as usize;
     let (mut begin, mut end) = (0, kernel);

@@ -18,9 +18,12 @@ pub struct Fused;
 pub trait Arithmetic: sealed::Sums {}
 impl<S: sealed::Sums> Arithmetic for S {}
 
-/// The taps of a tile's windows that lie on the input, and how they lie in memory.
+/// Taps of a tile's windows that lie on the input, and how they lie in memory. The sums of a tile go over one or two such: the second where
+/// the rows of a ring wrap, or where channels lie in another map.
 #[derive(Clone, Copy)]
 pub struct Taps {
+    /// The first tap's weights.
+    pub w: *const f32,
     /// Rows and columns of taps.
     pub count: [usize; 2],
     /// Channels of a tap.
@@ -50,22 +53,25 @@ pub(crate) mod sealed {
         /// What the sums of all tiles with the same taps have in common.
         type Prepared;
 
-        /// The sums of tiles whose bias and weights stand at `bias` and `w`.
-        fn prepare<V: Vector, const B: usize, const N: usize, const DENSE: bool>(
+        /// The sums of tiles whose bias stands at `bias`, over the taps `first` and then `second`.
+        ///
+        /// # Safety
+        /// The bias is readable for `N` values where `B` vectors are as many, else for `B` vectors.
+        unsafe fn prepare<V: Vector, const T: usize, const B: usize, const N: usize, const DENSE: bool>(
             bias: *const f32,
-            w: *const f32,
-            taps: Taps,
+            first: Taps,
+            second: Option<Taps>,
         ) -> Self::Prepared;
 
         /// `T` pixels by `B` vectors, a strip of a block of `N` channels: the bias and every product of the taps, in the order
-        /// (ky, kx, ci).
+        /// (ky, kx, ci). `x` gives the pixels of the first taps (0) and of the second (1).
         ///
         /// # Safety
         /// The bias is readable for `B` vectors; each pointer of `x` for every channel of every tap, which are adjacent where
         /// `DENSE`; the weights for the taps.
         unsafe fn sums<V: Vector, const T: usize, const B: usize, const N: usize, const DENSE: bool>(
             prepared: &Self::Prepared,
-            x: [*const f32; T],
+            x: impl Fn(usize) -> [*const f32; T],
         ) -> [[V; B]; T];
 
         /// Negative sums become zero.
@@ -85,18 +91,18 @@ macro_rules! by_vectors {
             type Prepared = crate::lanes::arithmetic::Prepared;
 
             #[inline(always)]
-            fn prepare<V: crate::lanes::Vector, const B: usize, const N: usize, const DENSE: bool>(
+            unsafe fn prepare<V: crate::lanes::Vector, const T: usize, const B: usize, const N: usize, const DENSE: bool>(
                 bias: *const f32,
-                w: *const f32,
-                taps: crate::lanes::arithmetic::Taps,
+                first: crate::lanes::arithmetic::Taps,
+                second: Option<crate::lanes::arithmetic::Taps>,
             ) -> Self::Prepared {
-                crate::lanes::arithmetic::Prepared { bias, w, taps }
+                crate::lanes::arithmetic::Prepared::new(bias, first, second)
             }
 
             #[inline(always)]
             unsafe fn sums<V: crate::lanes::Vector, const T: usize, const B: usize, const N: usize, const DENSE: bool>(
                 prepared: &Self::Prepared,
-                x: [*const f32; T],
+                x: impl Fn(usize) -> [*const f32; T],
             ) -> [[V; B]; T] {
                 // SAFETY: the caller's contract.
                 unsafe { crate::lanes::arithmetic::sums::<Self, V, T, B, N, DENSE>(prepared, x) }
@@ -108,12 +114,21 @@ macro_rules! by_vectors {
 by_vectors!(Plain, false);
 by_vectors!(Fused, true);
 
-/// Where tiles that are made of vectors find their bias and weights.
+/// Where tiles that are made of vectors find their bias and their taps.
 #[derive(Clone, Copy)]
 pub struct Prepared {
     pub(crate) bias: *const f32,
-    pub(crate) w: *const f32,
-    pub(crate) taps: Taps,
+    taps: [Taps; 2],
+    /// How many of the two there are.
+    count: usize,
+}
+
+impl Prepared {
+    #[inline(always)]
+    pub(crate) fn new(bias: *const f32, first: Taps, second: Option<Taps>) -> Self {
+        let count = if second.is_some() { 2 } else { 1 };
+        Prepared { bias, taps: [first, second.unwrap_or(first)], count }
+    }
 }
 
 /// [`sealed::Sums::sums`] with vectors.
@@ -122,44 +137,65 @@ pub struct Prepared {
 /// As there.
 #[inline(always)]
 pub(crate) unsafe fn sums<A: sealed::Sums, V: Vector, const T: usize, const B: usize, const N: usize, const DENSE: bool>(
-    Prepared { bias, w, taps }: &Prepared,
-    x: [*const f32; T],
+    Prepared { bias, taps, count }: &Prepared,
+    x: impl Fn(usize) -> [*const f32; T],
 ) -> [[V; B]; T] {
     // SAFETY: the offsets are those of the bias's vectors, and of taps and channels that the caller vouches for.
     unsafe {
         let bias: [V; B] = load(*bias);
         let mut sums = [bias; T];
-        for ky in 0..taps.count[0] {
-            for kx in 0..taps.count[1] {
-                let tap = ky * taps.steps[0] + kx * taps.steps[1];
-                let w = w.wrapping_add(ky * taps.row + kx * taps.depth * N);
-                let mut ci = 0;
-                if DENSE && V::GROUP > 1 {
-                    let mut x = x.map(|x| x.wrapping_add(tap));
-                    while ci + V::GROUP <= taps.depth {
-                        let group = x.each_mut().map(|x| V::next_group(x));
-                        add_products::<A, 0, _, _, _>(&mut sums, &group, w.add(ci * N));
-                        add_products::<A, 1, _, _, _>(&mut sums, &group, w.add((ci + 1) * N));
-                        add_products::<A, 2, _, _, _>(&mut sums, &group, w.add((ci + 2) * N));
-                        add_products::<A, 3, _, _, _>(&mut sums, &group, w.add((ci + 3) * N));
-                        ci += V::GROUP;
-                    }
-                }
-                let channel = if DENSE { 1 } else { taps.channel };
-                // The colours of a picture: without a loop.
-                while !DENSE && ci + 3 <= taps.depth {
-                    add_channel::<A, _, _, _>(&mut sums, &x, tap + ci * channel, w.add(ci * N));
-                    add_channel::<A, _, _, _>(&mut sums, &x, tap + (ci + 1) * channel, w.add((ci + 1) * N));
-                    add_channel::<A, _, _, _>(&mut sums, &x, tap + (ci + 2) * channel, w.add((ci + 2) * N));
-                    ci += 3;
-                }
-                while ci < taps.depth {
-                    add_channel::<A, _, _, _>(&mut sums, &x, tap + ci * channel, w.add(ci * N));
-                    ci += 1;
+        for (index, taps) in taps.iter().take(*count).enumerate() {
+            let x = x(index);
+            for ky in 0..taps.count[0] {
+                for kx in 0..taps.count[1] {
+                    let tap = ky * taps.steps[0] + kx * taps.steps[1];
+                    let w = taps.w.wrapping_add(ky * taps.row + kx * taps.depth * N);
+                    add_tap::<A, V, T, B, N, DENSE>(&mut sums, &x, taps, tap, w);
                 }
             }
         }
         sums
+    }
+}
+
+/// Adds the products of one tap: the channels at `tap` from every pixel's pointer with the weights at `w`.
+///
+/// # Safety
+/// The pointers of `x` are readable there for all channels, `w` for their weights.
+#[inline(always)]
+unsafe fn add_tap<A: sealed::Sums, V: Vector, const T: usize, const B: usize, const N: usize, const DENSE: bool>(
+    sums: &mut [[V; B]; T],
+    x: &[*const f32; T],
+    taps: &Taps,
+    tap: usize,
+    w: *const f32,
+) {
+    // SAFETY: the caller's contract.
+    unsafe {
+        let mut ci = 0;
+        if DENSE && V::GROUP > 1 {
+            let mut x = x.map(|x| x.wrapping_add(tap));
+            while ci + V::GROUP <= taps.depth {
+                let group = x.each_mut().map(|x| V::next_group(x));
+                add_products::<A, 0, _, _, _>(sums, &group, w.add(ci * N));
+                add_products::<A, 1, _, _, _>(sums, &group, w.add((ci + 1) * N));
+                add_products::<A, 2, _, _, _>(sums, &group, w.add((ci + 2) * N));
+                add_products::<A, 3, _, _, _>(sums, &group, w.add((ci + 3) * N));
+                ci += V::GROUP;
+            }
+        }
+        let channel = if DENSE { 1 } else { taps.channel };
+        // The colours of a picture: without a loop.
+        while !DENSE && ci + 3 <= taps.depth {
+            add_channel::<A, _, _, _>(sums, x, tap + ci * channel, w.add(ci * N));
+            add_channel::<A, _, _, _>(sums, x, tap + (ci + 1) * channel, w.add((ci + 1) * N));
+            add_channel::<A, _, _, _>(sums, x, tap + (ci + 2) * channel, w.add((ci + 2) * N));
+            ci += 3;
+        }
+        while ci < taps.depth {
+            add_channel::<A, _, _, _>(sums, x, tap + ci * channel, w.add(ci * N));
+            ci += 1;
+        }
     }
 }
 

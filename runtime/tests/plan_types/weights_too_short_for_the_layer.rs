@@ -3,8 +3,9 @@ use peleec_runtime::{Activation, Conv2d, Layer, Pixels, Plain};
 type Kernel = Conv2d<Plain, 1, 4>;
 
 const KERNEL: Kernel = Conv2d {
-    input: Pixels { height: 4, width: 4, channels: 4, row: 16, pixel: 4, channel: 1 },
-    output: Pixels { height: 4, width: 4, channels: 4, row: 16, pixel: 4, channel: 1 },
+    input: Pixels { height: 4, width: 4, channels: 4, row: 16, pixel: 4, channel: 1, ring: 4 },
+    rest: None,
+    output: Pixels { height: 4, width: 4, channels: 4, row: 16, pixel: 4, channel: 1, ring: 4 },
     residual: None,
     kernel: [1, 1],
     strides: [1, 1],

@@ -2,9 +2,12 @@
 
 use core::ops::Range;
 
-use super::{Block, Conv2d, Operands, Strip, activate, div_ceil, scatter};
+use super::tiles::{Reads, Strip, activate, scatter};
+use super::{Block, Conv2d, div_ceil};
 use crate::f32::pool::PoolKind;
-use crate::lanes::arithmetic::{Arithmetic, Taps};
+use crate::f32::rows::{Pointers, Wrap};
+use crate::f32::taps::Inside;
+use crate::lanes::arithmetic::Arithmetic;
 use crate::lanes::{Vector, with_vectors};
 use crate::views::Pixels;
 
@@ -47,7 +50,7 @@ impl<A: Arithmetic, const T: usize, const N: usize> Conv2d<A, T, N> {
 #[inline(always)]
 pub(super) unsafe fn pooled<A: Arithmetic, const T: usize, const N: usize, const DENSE: bool>(
     g: &Conv2d<A, T, N>,
-    at: Operands,
+    at: Pointers,
     block: Block,
     windows: Windows,
 ) {
@@ -60,6 +63,60 @@ pub(super) unsafe fn pooled<A: Arithmetic, const T: usize, const N: usize, const
             lane += B * V::LANES;
         }
     });
+}
+
+/// A map that windows are made of, from the first channel that is read.
+struct Source {
+    x: *const f32,
+    /// Distances between pixels.
+    down: usize,
+    right: usize,
+    /// What leads to the second row of a window.
+    under: usize,
+}
+
+impl Source {
+    #[inline(always)]
+    fn new(x: *const f32, map: &Pixels, wrap: Wrap) -> Self {
+        let down = map.row as usize;
+        Source { x, down, right: map.pixel as usize, under: down.wrapping_sub(wrap.back_at(1)) }
+    }
+
+    /// The pixels of a whole window.
+    #[inline(always)]
+    fn four(&self, window: Window) -> [*const f32; 4] {
+        let above = self.first(window);
+        let below = above.wrapping_add(self.under);
+        [above, above.wrapping_add(self.right), below, below.wrapping_add(self.right)]
+    }
+
+    /// The pixels of one that is cut off; the first twice where it is the only one.
+    #[inline(always)]
+    fn two(&self, window: Window) -> [*const f32; 2] {
+        let first = self.first(window);
+        let step = if window.has_right {
+            self.right
+        } else if window.has_lower {
+            self.under
+        } else {
+            0
+        };
+        [first, first.wrapping_add(step)]
+    }
+
+    #[inline(always)]
+    fn first(&self, Window { row, column, .. }: Window) -> *const f32 {
+        self.x.wrapping_add((2 * row).wrapping_mul(self.down).wrapping_add(2 * column * self.right))
+    }
+}
+
+/// A window's place in the output, and whether its right column and its lower row are on the map.
+#[derive(Clone, Copy)]
+struct Window {
+    row: usize,
+    column: usize,
+    has_right: bool,
+    has_lower: bool,
 }
 
 /// Two of a tile's pixels: a row of a whole window, or what is on the map of one that is cut off.
@@ -78,72 +135,94 @@ struct Half {
 #[inline(always)]
 unsafe fn pooled_tiles<A: Arithmetic, V: Vector, const T: usize, const N: usize, const B: usize, const DENSE: bool>(
     g: &Conv2d<A, T, N>,
-    at: Operands,
+    at: Pointers,
     block: Block,
     strip: Strip,
     windows: &Windows,
 ) {
     let (input, output) = (&g.input, &g.output);
-    let taps = Taps { count: [1, 1], depth: g.depth as usize, channel: input.channel as usize, steps: [0, 0], row: 0 };
-    let w = block.w.wrapping_add(strip.lane);
-    let sums = A::prepare::<V, B, N, DENSE>(w, w.wrapping_add(N), taps);
-    let x = at.x.wrapping_add(block.channel * taps.channel);
+    let one = Inside { begin: 0, end: 1 };
+    let Reads { x, first, second, .. } = Reads::new(g, &at, &block, strip, [one, one]);
+    // SAFETY: the block has a bias for each of its channels.
+    let sums = unsafe { A::prepare::<V, T, B, N, DENSE>(block.w.wrapping_add(strip.lane), first, second) };
+    let source = Source::new(at.x.wrapping_add(x), input, at.wraps[0]);
+    let rest = g.rest.as_ref().map(|map| Source::new(at.r, map, at.wraps[1]));
     let y = at.y.wrapping_add((block.filter + strip.lane) * output.channel as usize);
-    let (down, right) = (input.row as usize, input.pixel as usize);
     let (last_row, last_column) = ((input.height as usize).saturating_sub(1), (input.width as usize).saturating_sub(1));
-    let max = g.pool == Some(PoolKind::Max);
     let [mut row, mut column] = [windows.rows.start, windows.columns.start];
-    // The next window's first pixel and those right of it and below it, as far as they are on the map, and the window's place.
     let mut next = || {
-        let first = x.wrapping_add(2 * row * down + 2 * column * right);
-        let beside = if 2 * column < last_column { right } else { 0 };
-        let under = if 2 * row < last_row { down } else { 0 };
-        let y = y.wrapping_add(row * output.row as usize + column * output.pixel as usize);
+        let window = Window { row, column, has_right: 2 * column < last_column, has_lower: 2 * row < last_row };
+        let y = y.wrapping_add(row.wrapping_mul(output.row as usize).wrapping_add(column * output.pixel as usize));
         column += 1;
         if column >= windows.columns.end {
             (row, column) = if row + 1 < windows.rows.end { (row + 1, windows.columns.start) } else { (row, column - 1) };
         }
-        (first, beside, under, y)
+        (window, Half { y, pair: window.has_right || window.has_lower })
     };
-    let mut pixels = [x; T];
+    let mut pixels = [at.x; T];
+    let mut others = [at.x; T];
     let mut halves = [[Half { y, pair: false }; 2]; T];
     for _ in 0..windows.tiles(T) {
-        for (pixels, halves) in pixels.as_chunks_mut::<4>().0.iter_mut().zip(&mut halves) {
-            let (first, beside, under, y) = next();
-            if windows.whole {
-                let second = first.wrapping_add(under);
-                *pixels = [first, first.wrapping_add(beside), second, second.wrapping_add(beside)];
-                *halves = [Half { y, pair: true }; 2];
-            } else {
-                // Of the two distances one is zero.
-                let (second, second_beside, second_under, second_y) = next();
-                let [step, second_step] = [beside + under, second_beside + second_under];
-                *pixels = [first, first.wrapping_add(step), second, second.wrapping_add(second_step)];
-                *halves = [Half { y, pair: step > 0 }, Half { y: second_y, pair: second_step > 0 }];
+        let places = pixels.as_chunks_mut::<4>().0.iter_mut().zip(others.as_chunks_mut::<4>().0);
+        for ((pixels, others), halves) in places.zip(&mut halves) {
+            let (window, half) = next();
+            let (second, second_half) = if windows.whole { (window, half) } else { next() };
+            *halves = [half, second_half];
+            let places = |source: &Source| {
+                if windows.whole {
+                    return source.four(window);
+                }
+                let ([a, b], [c, d]) = (source.two(window), source.two(second));
+                [a, b, c, d]
+            };
+            *pixels = places(&source);
+            if let Some(rest) = &rest {
+                *others = places(rest);
             }
         }
         // SAFETY: the pixels are on the map, and the windows in the output.
         unsafe {
-            let mut sums: [[V; B]; T] = A::sums::<V, T, B, N, DENSE>(&sums, pixels);
+            let mut sums: [[V; B]; T] = A::sums::<V, T, B, N, DENSE>(&sums, |segment| if segment == 0 { pixels } else { others });
             activate::<A, V, T, B>(g.activation, &mut sums);
             let valid = block.valid.saturating_sub(strip.lane);
-            for ([a, b, c, d], [first, second]) in sums.as_chunks::<4>().0.iter().zip(&halves) {
-                let mut result = begun(max, a);
-                if first.pair {
-                    join(max, &mut result, b);
-                }
-                if windows.whole {
-                    join(max, &mut result, c);
+            reduce(g.pool == Some(PoolKind::Max), &sums, &halves, windows.whole, output, strip.whole, valid);
+        }
+    }
+}
+
+/// Takes the windows of a tile together, and stores them.
+///
+/// # Safety
+/// The places of `halves` are writable for `valid` channels of a pixel of `map`, which are all of the vectors' lanes and adjacent where
+/// `dense`.
+#[inline(always)]
+unsafe fn reduce<V: Vector, const T: usize, const B: usize>(
+    max: bool,
+    sums: &[[V; B]; T],
+    halves: &[[Half; 2]; T],
+    whole: bool,
+    map: &Pixels,
+    dense: bool,
+    valid: usize,
+) {
+    for ([a, b, c, d], [first, second]) in sums.as_chunks::<4>().0.iter().zip(halves) {
+        let mut result = begun(max, a);
+        if first.pair {
+            join(max, &mut result, b);
+        }
+        // SAFETY: the caller's contract.
+        unsafe {
+            if whole {
+                join(max, &mut result, c);
+                join(max, &mut result, d);
+                complete(max, 4.0, result, first.y, map, dense, valid);
+            } else {
+                complete(max, if first.pair { 2.0 } else { 1.0 }, result, first.y, map, dense, valid);
+                let mut result = begun(max, c);
+                if second.pair {
                     join(max, &mut result, d);
-                    complete(max, 4.0, result, first.y, output, strip.whole, valid);
-                } else {
-                    complete(max, if first.pair { 2.0 } else { 1.0 }, result, first.y, output, strip.whole, valid);
-                    let mut result = begun(max, c);
-                    if second.pair {
-                        join(max, &mut result, d);
-                    }
-                    complete(max, if second.pair { 2.0 } else { 1.0 }, result, second.y, output, strip.whole, valid);
                 }
+                complete(max, if second.pair { 2.0 } else { 1.0 }, result, second.y, map, dense, valid);
             }
         }
     }

@@ -40,18 +40,20 @@ macro_rules! unit {
                 }
 
                 #[inline(always)]
-                fn prepare<V: Vector, const B: usize, const N: usize, const DENSE: bool>(
+                unsafe fn prepare<V: Vector, const T: usize, const B: usize, const N: usize, const DENSE: bool>(
                     bias: *const f32,
-                    w: *const f32,
-                    taps: Taps,
+                    first: Taps,
+                    second: Option<Taps>,
                 ) -> window::Prepared {
-                    window::Prepared::new::<N, DENSE>(bias, w, taps)
+                    let has_leaf = $(T == $pixels && N == $channels && B * V::LANES == N)||+;
+                    // SAFETY: the caller's contract.
+                    unsafe { window::Prepared::new::<T, N, DENSE>(bias, first, second, has_leaf) }
                 }
 
                 #[inline(always)]
                 unsafe fn sums<V: Vector, const T: usize, const B: usize, const N: usize, const DENSE: bool>(
                     prepared: &window::Prepared,
-                    x: [*const f32; T],
+                    x: impl Fn(usize) -> [*const f32; T],
                 ) -> [[V; B]; T] {
                     $(if T == $pixels && N == $channels && B * V::LANES == N {
                         let leaf = if DENSE { $dense } else { $strided };

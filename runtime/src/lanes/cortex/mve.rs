@@ -73,7 +73,7 @@ macro_rules! products {
     };
 }
 
-/// r0-r2: x; r3: w; r4-r9: values; r10: columns; r11: rows; r12: the window; lr: channels; q0-q5: sums.
+/// r0-r2: x; r3: start, then w; r4-r9: values; r10: columns; r11: rows; r12: the window; lr: channels; q0-q5: sums.
 macro_rules! leaf {
     ($($channels:expr),+ $(,)?) => {
         naked_asm!(
@@ -82,27 +82,26 @@ macro_rules! leaf {
             "vpush {{d8-d15}}",
             "mov r12, r0",
             "ldm r1, {{r0-r2}}",
-            "ldrd r3, r4, [r12]",
-            "vldrw.u32 q0, [r4]",
-            "vldrw.u32 q1, [r4, #16]",
-            "vmov q2, q0",
-            "vmov q3, q1",
-            "vmov q4, q0",
-            "vmov q5, q1",
-            "ldr r11, [r12, #8]",
+            "vldrw.u32 q0, [r3]",
+            "vldrw.u32 q1, [r3, #16]",
+            "vldrw.u32 q2, [r3, #32]",
+            "vldrw.u32 q3, [r3, #48]",
+            "vldrw.u32 q4, [r3, #64]",
+            "vldrw.u32 q5, [r3, #80]",
+            "ldrd r3, r11, [r12]",
             "cmp r11, #0",
             "beq 9f",
             "1:",
-            "ldr r10, [r12, #12]",
+            "ldr r10, [r12, #8]",
             "2:",
             $($channels,)+
-            "ldr r4, [r12, #24]",
+            "ldr r4, [r12, #20]",
             "add r0, r4",
             "add r1, r4",
             "add r2, r4",
             "subs r10, #1",
             "bne 2b",
-            "ldrd r4, r5, [r12, #28]",
+            "ldrd r4, r5, [r12, #24]",
             "add r0, r4",
             "add r1, r4",
             "add r2, r4",
@@ -126,11 +125,11 @@ macro_rules! leaf {
 /// Channels of a pixel are adjacent.
 ///
 /// # Safety
-/// The window's and the pixels' pointers serve for what the counts and distances say, `sums` for 24 values.
+/// The window's and the pixels' pointers serve for what the counts and distances say, `sums` and `start` for 24 values.
 #[unsafe(naked)]
-pub(super) unsafe extern "C" fn dense<const UNUSED: usize>(window: *const Window, x: *const *const f32, sums: *mut f32) {
+pub(super) unsafe extern "C" fn dense<const UNUSED: usize>(window: *const Window, x: *const *const f32, sums: *mut f32, start: *const f32) {
     leaf!(
-        "ldr r4, [r12, #16]",
+        "ldr r4, [r12, #12]",
         "wls lr, r4, 4f",
         "3:",
         "ldrd r4, r5, [r0], #8",
@@ -145,7 +144,7 @@ pub(super) unsafe extern "C" fn dense<const UNUSED: usize>(window: *const Window
         products!("r5" "r7" "r9"),
         "le lr, 3b",
         "4:",
-        "ldr r4, [r12, #20]",
+        "ldr r4, [r12, #16]",
         "wls lr, r4, 6f",
         "5:",
         "ldr r4, [r0], #4",
@@ -162,11 +161,16 @@ pub(super) unsafe extern "C" fn dense<const UNUSED: usize>(window: *const Window
 /// # Safety
 /// As [`dense`].
 #[unsafe(naked)]
-pub(super) unsafe extern "C" fn strided<const UNUSED: usize>(window: *const Window, x: *const *const f32, sums: *mut f32) {
+pub(super) unsafe extern "C" fn strided<const UNUSED: usize>(
+    window: *const Window,
+    x: *const *const f32,
+    sums: *mut f32,
+    start: *const f32,
+) {
     leaf!(
-        "ldrd r4, r5, [r12, #16]",
+        "ldrd r4, r5, [r12, #12]",
         "add r4, r5, r4, lsl #2",
-        "ldr r5, [r12, #36]",
+        "ldr r5, [r12, #32]",
         "wls lr, r4, 4f",
         "3:",
         "ldr r4, [r0]",

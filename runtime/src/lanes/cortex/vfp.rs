@@ -47,29 +47,29 @@ macro_rules! products {
     };
 }
 
-/// r0-r3: x; r4: w; r5: channels; r6: columns; r7: rows; r8: the window; s0-s15: sums.
+/// r3: start; then r0-r3: x; r4: w; r5: channels; r6: columns; r7: rows; r8: the window; s0-s15: sums.
 macro_rules! leaf {
-    (begin: $($begin:literal)+; advance: $($advance:literal)+; $($channels:expr),+ $(,)?) => {
+    (begin: $begin:literal; advance: $($advance:literal)+; $($channels:expr),+ $(,)?) => {
         naked_asm!(
             ".fpu fpv4-sp-d16",
             "push {{r2, r4-r10, lr}}",
             "vpush {{s16-s31}}",
             "mov r8, r0",
-            "ldrd r4, r5, [r8]",
-            $($begin,)+
-            "ldr r10, [r8, #36]",
-            "ldr r7, [r8, #8]",
+            "vldmia r3, {{s0-s15}}",
+            $begin,
+            "ldrd r4, r7, [r8]",
+            "ldr r10, [r8, #32]",
             "cmp r7, #0",
             "beq 9f",
             "1:",
-            "ldr r6, [r8, #12]",
+            "ldr r6, [r8, #8]",
             "2:",
             $($channels,)+
-            "ldr r9, [r8, #24]",
+            "ldr r9, [r8, #20]",
             $($advance,)+
             "subs r6, #1",
             "bne 2b",
-            "ldrd r9, r5, [r8, #28]",
+            "ldrd r9, r5, [r8, #24]",
             $($advance,)+
             "add r4, r5",
             "subs r7, #1",
@@ -87,7 +87,7 @@ macro_rules! leaf {
 macro_rules! square_leaf {
     ($($channels:expr),+ $(,)?) => {
         leaf!(
-            begin: "ldm r1, {{r0-r3}}" "vldmia r5, {{s0-s3}}" "vldmia r5, {{s4-s7}}" "vldmia r5, {{s8-s11}}" "vldmia r5, {{s12-s15}}";
+            begin: "ldm r1, {{r0-r3}}";
             advance: "add r0, r9" "add r1, r9" "add r2, r9" "add r3, r9";
             $($channels),+
         )
@@ -97,7 +97,7 @@ macro_rules! square_leaf {
 /// As `leaf`, for one pixel of sixteen channels.
 macro_rules! single_leaf {
     ($($channels:expr),+ $(,)?) => {
-        leaf!(begin: "ldr r0, [r1]" "vldmia r5, {{s0-s15}}"; advance: "add r0, r9"; $($channels),+)
+        leaf!(begin: "ldr r0, [r1]"; advance: "add r0, r9"; $($channels),+)
     };
 }
 
@@ -188,11 +188,11 @@ macro_rules! leaves {
             /// Channels of a pixel are adjacent.
             ///
             /// # Safety
-            /// The window's and the pixels' pointers serve for what the counts and distances say, `sums` for 16 values.
+            /// The window's and the pixels' pointers serve for what the counts and distances say, `sums` and `start` for 16 values.
             #[unsafe(naked)]
-            pub(crate) unsafe extern "C" fn dense<const UNUSED: usize>(window: *const Window, x: *const *const f32, sums: *mut f32) {
+            pub(crate) unsafe extern "C" fn dense<const UNUSED: usize>(window: *const Window, x: *const *const f32, sums: *mut f32, start: *const f32) {
                 square_leaf!(
-                    "ldr r5, [r8, #16]",
+                    "ldr r5, [r8, #12]",
                     "cmp r5, #0",
                     "beq 4f",
                     "3:",
@@ -213,7 +213,7 @@ macro_rules! leaves {
                     "subs r5, #1",
                     "bne 3b",
                     "4:",
-                    "ldr r5, [r8, #20]",
+                    "ldr r5, [r8, #16]",
                     "cmp r5, #0",
                     "beq 6f",
                     "5:",
@@ -234,9 +234,9 @@ macro_rules! leaves {
             /// # Safety
             /// As [`dense`].
             #[unsafe(naked)]
-            pub(crate) unsafe extern "C" fn strided<const UNUSED: usize>(window: *const Window, x: *const *const f32, sums: *mut f32) {
+            pub(crate) unsafe extern "C" fn strided<const UNUSED: usize>(window: *const Window, x: *const *const f32, sums: *mut f32, start: *const f32) {
                 square_leaf!(
-                    "ldrd r5, r9, [r8, #16]",
+                    "ldrd r5, r9, [r8, #12]",
                     "adds r5, r9, r5, lsl #2",
                     "beq 6f",
                     "5:",
@@ -261,9 +261,9 @@ macro_rules! leaves {
             /// # Safety
             /// As [`dense`].
             #[unsafe(naked)]
-            pub(crate) unsafe extern "C" fn single_dense<const UNUSED: usize>(window: *const Window, x: *const *const f32, sums: *mut f32) {
+            pub(crate) unsafe extern "C" fn single_dense<const UNUSED: usize>(window: *const Window, x: *const *const f32, sums: *mut f32, start: *const f32) {
                 single_leaf!(
-                    "ldr r5, [r8, #16]",
+                    "ldr r5, [r8, #12]",
                     "cmp r5, #0",
                     "beq 4f",
                     "3:",
@@ -275,7 +275,7 @@ macro_rules! leaves {
                     "subs r5, #1",
                     "bne 3b",
                     "4:",
-                    "ldr r5, [r8, #20]",
+                    "ldr r5, [r8, #16]",
                     "cmp r5, #0",
                     "beq 6f",
                     "5:",
@@ -292,9 +292,9 @@ macro_rules! leaves {
             /// # Safety
             /// As [`dense`].
             #[unsafe(naked)]
-            pub(crate) unsafe extern "C" fn single_strided<const UNUSED: usize>(window: *const Window, x: *const *const f32, sums: *mut f32) {
+            pub(crate) unsafe extern "C" fn single_strided<const UNUSED: usize>(window: *const Window, x: *const *const f32, sums: *mut f32, start: *const f32) {
                 single_leaf!(
-                    "ldrd r5, r9, [r8, #16]",
+                    "ldrd r5, r9, [r8, #12]",
                     "adds r5, r9, r5, lsl #2",
                     "beq 6f",
                     "5:",

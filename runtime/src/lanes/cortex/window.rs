@@ -10,7 +10,6 @@ use crate::lanes::{MOST_LANES, Vector};
 #[repr(C)]
 pub(super) struct Window {
     w: *const f32,
-    bias: *const f32,
     rows: usize,
     columns: usize,
     /// Channels in fours, and what is left.
@@ -25,27 +24,32 @@ pub(super) struct Window {
     channel: usize,
 }
 
-/// Computes from a window and its pixels the sums of a tile, pixel by pixel.
-pub(super) type SumLeaf = unsafe extern "C" fn(window: *const Window, x: *const *const f32, sums: *mut f32);
+/// Computes from a window and its pixels the sums of a tile, pixel by pixel, that begin with those at `start`.
+pub(super) type SumLeaf = unsafe extern "C" fn(window: *const Window, x: *const *const f32, sums: *mut f32, start: *const f32);
+
+/// The most sums that a leaf's tile has.
+const MOST_SUMS: usize = 24;
 
 /// What tiles have in common, for the leaves and for vectors.
 pub struct Prepared {
     window: Window,
+    second: Option<Window>,
+    /// The bias once a pixel, where there is more than one.
+    start: MaybeUninit<[f32; MOST_SUMS]>,
     other: arithmetic::Prepared,
 }
 
-impl Prepared {
+impl Window {
     #[inline(always)]
-    pub(super) fn new<const N: usize, const DENSE: bool>(bias: *const f32, w: *const f32, taps: Taps) -> Self {
-        let Taps { count: [rows, mut columns], mut depth, channel, steps: [row, column], row: weights_row } = taps;
+    fn new<const N: usize, const DENSE: bool>(taps: Taps) -> Self {
+        let Taps { w, count: [rows, mut columns], mut depth, channel, steps: [row, column], row: weights_row } = taps;
         if DENSE && column == depth {
             // The taps of a row follow each other without a gap.
             (columns, depth) = (columns.min(1), columns * depth);
         }
         let passed = if DENSE { depth } else { depth * channel };
-        let window = Window {
+        Window {
             w,
-            bias,
             rows: if columns == 0 { 0 } else { rows },
             columns,
             fours: depth / 4,
@@ -54,8 +58,35 @@ impl Prepared {
             row: (4 * row).wrapping_sub(4 * columns * column),
             weights_row: 4 * weights_row.wrapping_sub(columns * depth * N),
             channel: 4 * channel,
-        };
-        Prepared { window, other: arithmetic::Prepared { bias, w, taps } }
+        }
+    }
+}
+
+impl Prepared {
+    /// # Safety
+    /// The bias is readable for `N` values where there is a leaf for such tiles.
+    #[inline(always)]
+    pub(super) unsafe fn new<const T: usize, const N: usize, const DENSE: bool>(
+        bias: *const f32,
+        first: Taps,
+        second: Option<Taps>,
+        has_leaf: bool,
+    ) -> Self {
+        let mut start = MaybeUninit::<[f32; MOST_SUMS]>::uninit();
+        if has_leaf && T > 1 && const { T * N <= MOST_SUMS } {
+            for n in 0..N {
+                for t in 0..T {
+                    // SAFETY: the caller's contract; the array has room for as many.
+                    unsafe { start.as_mut_ptr().cast::<f32>().add(t * N + n).write(*bias.add(n)) };
+                }
+            }
+        }
+        Prepared {
+            window: Window::new::<N, DENSE>(first),
+            second: second.map(Window::new::<N, DENSE>),
+            start,
+            other: arithmetic::Prepared::new(bias, first, second),
+        }
     }
 
     /// [`Sums::sums`] by a leaf.
@@ -63,11 +94,19 @@ impl Prepared {
     /// # Safety
     /// As there; the leaf is one for such tiles and channels.
     #[inline(always)]
-    pub(super) unsafe fn by_leaf<V: Vector, const T: usize, const B: usize>(&self, x: [*const f32; T], leaf: SumLeaf) -> [[V; B]; T] {
+    pub(super) unsafe fn by_leaf<V: Vector, const T: usize, const B: usize>(
+        &self,
+        x: impl Fn(usize) -> [*const f32; T],
+        leaf: SumLeaf,
+    ) -> [[V; B]; T] {
+        let start = if T > 1 { self.start.as_ptr().cast() } else { self.other.bias };
         let mut sums = MaybeUninit::<[[V; B]; T]>::uninit();
         // SAFETY: the caller's contract: the window's pointers serve for all that the leaf reads. It writes every sum.
         unsafe {
-            leaf(&raw const self.window, x.as_ptr(), sums.as_mut_ptr().cast());
+            leaf(&raw const self.window, x(0).as_ptr(), sums.as_mut_ptr().cast(), start);
+            if let Some(window) = &self.second {
+                leaf(window, x(1).as_ptr(), sums.as_mut_ptr().cast(), sums.as_ptr().cast());
+            }
             sums.assume_init()
         }
     }
@@ -79,7 +118,7 @@ impl Prepared {
     #[inline(always)]
     pub(super) unsafe fn by_vectors<A: Sums, V: Vector, const T: usize, const B: usize, const N: usize, const DENSE: bool>(
         &self,
-        x: [*const f32; T],
+        x: impl Fn(usize) -> [*const f32; T],
     ) -> [[V; B]; T] {
         // SAFETY: the caller's contract.
         unsafe { arithmetic::sums::<A, V, T, B, N, DENSE>(&self.other, x) }

@@ -1,0 +1,327 @@
+//! Rectangles of output pixels that have the same taps, tile after tile.
+
+use core::ops::Range;
+
+use super::{Block, Conv2d, Run, div_ceil};
+use crate::f32::activation::Activation;
+use crate::f32::rows::Pointers;
+use crate::f32::taps::Inside;
+use crate::lanes::arithmetic::{Arithmetic, Taps, load};
+use crate::lanes::{MOST_LANES, Vector, with_vectors};
+use crate::views::Pixels;
+
+/// How a rectangle of pixels is cut into tiles.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Cut {
+    /// Along its rows.
+    Across,
+    /// Along its columns.
+    Down,
+    /// Pixel after pixel, without regard to lines.
+    Through,
+}
+
+/// The way that fills tiles of `pixels` pixels best, and how many they are; a pixel takes `products` of a vector.
+#[inline(always)]
+pub(super) fn cut(pixels: usize, height: usize, width: usize, products: usize) -> (Cut, usize) {
+    let tiles = |lines: usize, length: usize| if length < pixels { usize::MAX } else { lines * div_ceil(length, pixels) };
+    let (across, down, through) = (tiles(height, width), tiles(width, height), div_ceil(height * width, pixels));
+    let best = across.min(down);
+    // Pixels that are not in a line are dearer to address, by as much as four products each.
+    if best == usize::MAX || through * (products + 4) < best * products {
+        (Cut::Through, through)
+    } else if across <= down {
+        (Cut::Across, across)
+    } else {
+        (Cut::Down, down)
+    }
+}
+
+/// A rectangle of output pixels that have the same taps, under a block of channels, as wide at a time as vectors go.
+///
+/// # Safety
+/// As [`leaf`]; the rectangle lies inside the output and the taps inside the input.
+#[inline(always)]
+pub(super) unsafe fn rectangle<A: Arithmetic, const T: usize, const N: usize, const DENSE: bool>(
+    g: &Conv2d<A, T, N>,
+    at: Pointers,
+    block: Block,
+    rows: Run,
+    columns: Run,
+) {
+    with_vectors!(N, |V, B| {
+        let mut lane = 0;
+        while lane < N {
+            let strip = Strip { lane, whole: lane + B * V::LANES <= block.valid && g.output.channel == 1 };
+            // SAFETY: the caller's contract.
+            unsafe { tiles::<A, V, T, N, B, DENSE>(g, at, block, strip, rows, columns) };
+            lane += B * V::LANES;
+        }
+    });
+}
+
+/// Some vectors of a block's channels.
+#[derive(Clone, Copy)]
+pub(super) struct Strip {
+    /// The first lane of the block.
+    pub(super) lane: usize,
+    /// Whether a channel stands behind every lane, and they are adjacent in the output.
+    pub(super) whole: bool,
+}
+
+/// A pixel's places in the input, in the output, and in the residual or the input's rest.
+#[derive(Clone, Copy)]
+struct Pixel {
+    x: *const f32,
+    y: *mut f32,
+    r: *const f32,
+}
+
+/// Distances between pixels in the input, in the output, and in the residual or the input's rest.
+#[derive(Clone, Copy)]
+struct Step {
+    x: usize,
+    y: usize,
+    r: usize,
+}
+
+impl Pixel {
+    /// The pixel `count` steps on.
+    #[inline(always)]
+    fn after(self, count: usize, step: Step) -> Self {
+        let Step { x, y, r } = step;
+        // A row of a ring may lie far beyond it before the pointers' shift.
+        Pixel {
+            x: self.x.wrapping_add(count.wrapping_mul(x)),
+            y: self.y.wrapping_add(count.wrapping_mul(y)),
+            r: self.r.wrapping_add(count.wrapping_mul(r)),
+        }
+    }
+}
+
+/// How the windows of a strip are read.
+pub(super) struct Reads {
+    /// Where the first taps of a pixel lie, from where its row and column say.
+    pub(super) x: usize,
+    /// The taps, up to where a ring's rows wrap.
+    pub(super) first: Taps,
+    /// Those behind that, or those of the input's rest.
+    pub(super) second: Option<Taps>,
+    /// What leads from the first taps to the second, where both are of one map.
+    behind: usize,
+}
+
+impl Reads {
+    #[inline(always)]
+    pub(super) fn new<A: Arithmetic, const T: usize, const N: usize>(
+        g: &Conv2d<A, T, N>,
+        at: &Pointers,
+        block: &Block,
+        strip: Strip,
+        [rows, columns]: [Inside; 2],
+    ) -> Self {
+        let input = &g.input;
+        let depth = if g.rest.is_some() { input.channels } else { g.depth } as usize;
+        let steps = [g.dilations[0] as usize * input.row as usize, g.dilations[1] as usize * input.pixel as usize];
+        let row = g.kernel[1] as usize * g.depth as usize * N;
+        let [wrap, _] = at.wraps;
+        let split = wrap.tap.min(rows.end).max(rows.begin);
+        let channel = input.channel as usize;
+        let x = (rows.begin * steps[0] + columns.begin * steps[1] + block.channel * channel)
+            .wrapping_sub(g.pads[0] as usize * input.row as usize + g.pads[1] as usize * input.pixel as usize);
+        let w = block.w.wrapping_add(strip.lane + N + rows.begin * row + columns.begin * depth * N);
+        let first = Taps { w, count: [split - rows.begin, columns.end - columns.begin], depth, channel, steps, row };
+        let second = match &g.rest {
+            Some(map) => {
+                let w = w.wrapping_add(depth * N);
+                Some(Taps { w, depth: map.channels as usize, channel: map.channel as usize, steps: [0, 0], ..first })
+            }
+            None if split < rows.end => {
+                let w = w.wrapping_add(first.count[0] * row);
+                Some(Taps { w, count: [rows.end - split, first.count[1]], ..first })
+            }
+            None => None,
+        };
+        Reads { x, first, second, behind: (first.count[0] * steps[0]).wrapping_sub(wrap.back) }
+    }
+}
+
+/// A strip of a rectangle, tile after tile. A last tile that is not full computes pixels twice, to the same bits.
+///
+/// # Safety
+/// As [`rectangle`].
+#[inline(always)]
+unsafe fn tiles<A: Arithmetic, V: Vector, const T: usize, const N: usize, const B: usize, const DENSE: bool>(
+    g: &Conv2d<A, T, N>,
+    at: Pointers,
+    block: Block,
+    strip: Strip,
+    rows: Run,
+    columns: Run,
+) {
+    let Reads { x, first, second, behind } = Reads::new(g, &at, &block, strip, [rows.taps, columns.taps]);
+    // SAFETY: the block has a bias for each of its channels.
+    let sums = unsafe { A::prepare::<V, T, B, N, DENSE>(block.w.wrapping_add(strip.lane), first, second) };
+    let (input, output) = (&g.input, &g.output);
+    let filter = block.filter + strip.lane;
+    // A rest begins with its first channel, a residual with that of the strip.
+    let (beside, channel) = match (&g.rest, &g.residual) {
+        (Some(map), _) => (Some(map), 0),
+        (None, Some(map)) => (Some(map), filter * map.channel as usize),
+        (None, None) => (None, 0),
+    };
+    let [r_row, r_pixel] = beside.map_or([0; 2], |map| [map.row as usize, map.pixel as usize]);
+    let down = Step { x: (g.strides[0] as usize).wrapping_mul(input.row as usize), y: output.row as usize, r: r_row };
+    let right = Step { x: g.strides[1] as usize * input.pixel as usize, y: output.pixel as usize, r: r_pixel };
+    let origin = Pixel { x: at.x.wrapping_add(x), y: at.y.wrapping_add(filter * output.channel as usize), r: at.r.wrapping_add(channel) };
+    // SAFETY: the pixels lie inside the rectangle.
+    let tile = |pixels: [Pixel; T]| unsafe {
+        if strip.whole {
+            for pixel in pixels {
+                for b in 0..B {
+                    V::expect_store(pixel.y.wrapping_add(b * V::LANES));
+                }
+            }
+        }
+        // By index: `map` keeps a check of bounds where code is to be small.
+        let x = |segment: usize| {
+            let mut x = [at.x; T];
+            for t in 0..T {
+                x[t] = match segment {
+                    0 => pixels[t].x,
+                    _ if g.rest.is_some() => pixels[t].r,
+                    _ => pixels[t].x.wrapping_add(behind),
+                };
+            }
+            x
+        };
+        let mut sums: [[V; B]; T] = A::sums::<V, T, B, N, DENSE>(&sums, x);
+        finish(g, block.valid.saturating_sub(strip.lane), strip.whole, pixels, &mut sums);
+    };
+    let products = (rows.taps.end - rows.taps.begin) * first.count[1] * g.depth as usize;
+    for_each_tile(origin, [(rows.begin..rows.end, down), (columns.begin..columns.end, right)], products, tile);
+}
+
+/// Calls `tile` with the pixels of each tile of a rectangle whose lines begin at `origin`, counted from row and column zero.
+#[inline(always)]
+fn for_each_tile<const T: usize>(
+    origin: Pixel,
+    [(rows, down), (columns, right)]: [(Range<usize>, Step); 2],
+    products: usize,
+    mut tile: impl FnMut([Pixel; T]),
+) {
+    let (cut, count) = cut(T, rows.end - rows.start, columns.end - columns.start, products);
+    if cut == Cut::Through {
+        let [mut row, mut column] = [rows.start, columns.start];
+        let mut line = origin.after(row, down).after(column, right);
+        let mut next = line;
+        for _ in 0..count {
+            tile(core::array::from_fn(|_| {
+                let pixel = next;
+                column += 1;
+                if column < columns.end {
+                    next = next.after(1, right);
+                } else if row + 1 < rows.end {
+                    (row, column) = (row + 1, columns.start);
+                    line = line.after(1, down);
+                    next = line;
+                }
+                pixel
+            }));
+        }
+        return;
+    }
+    let (run, lines, along, across) = if cut == Cut::Across { (columns, rows, right, down) } else { (rows, columns, down, right) };
+    for line in lines {
+        let line = origin.after(line, across);
+        let mut next = run.start;
+        while next < run.end {
+            let first = line.after(next.min(run.end - T), along);
+            tile(core::array::from_fn(|p| first.after(p, along)));
+            next += T;
+        }
+    }
+}
+
+/// Adds the residual, applies the activation and stores `valid` channels of each pixel.
+///
+/// # Safety
+/// As [`leaf`]; the pixels and the channels exist, which are all of the vectors' lanes and adjacent in the output where `whole`.
+#[inline(always)]
+unsafe fn finish<A: Arithmetic, V: Vector, const T: usize, const N: usize, const B: usize>(
+    g: &Conv2d<A, T, N>,
+    valid: usize,
+    whole: bool,
+    pixels: [Pixel; T],
+    sums: &mut [[V; B]; T],
+) {
+    // SAFETY: the caller's contract.
+    unsafe {
+        if let Some(map) = &g.residual {
+            for t in 0..T {
+                let values: [V; B] = if whole && map.channel == 1 { load(pixels[t].r) } else { gather(pixels[t].r, map, valid) };
+                for b in 0..B {
+                    sums[t][b] = sums[t][b].add(values[b]);
+                }
+            }
+        }
+        activate::<A, V, T, B>(g.activation, sums);
+        if whole {
+            for t in 0..T {
+                for b in 0..B {
+                    sums[t][b].store(pixels[t].y.add(b * V::LANES));
+                }
+            }
+        } else {
+            for t in 0..T {
+                scatter(&sums[t], pixels[t].y, &g.output, valid);
+            }
+        }
+    }
+}
+
+#[inline(always)]
+pub(super) fn activate<A: Arithmetic, V: Vector, const T: usize, const B: usize>(activation: Activation, sums: &mut [[V; B]; T]) {
+    match activation {
+        Activation::Identity => {}
+        Activation::Relu => A::relu(sums),
+        other => {
+            for t in 0..T {
+                other.apply_lanes(&mut sums[t]);
+            }
+        }
+    }
+}
+
+/// The most lanes that a tile has in one pixel's vectors: four of the widest.
+const MOST: usize = 4 * MOST_LANES;
+
+/// `valid` channels of a pixel, then zeros.
+///
+/// # Safety
+/// `r` is readable for `valid` channels of a pixel of `map`.
+#[inline(always)]
+unsafe fn gather<V: Vector, const B: usize>(r: *const f32, map: &Pixels, valid: usize) -> [V; B] {
+    let mut lanes = [0.0; MOST];
+    for n in 0..valid.min(B * V::LANES) {
+        // SAFETY: the caller's contract.
+        lanes[n] = unsafe { *r.add(n * map.channel as usize) };
+    }
+    // SAFETY: the array holds the vectors.
+    unsafe { load(lanes.as_ptr()) }
+}
+
+/// # Safety
+/// `y` is writable for `valid` channels of a pixel of `map`.
+#[inline(always)]
+pub(super) unsafe fn scatter<V: Vector, const B: usize>(sums: &[V; B], y: *mut f32, map: &Pixels, valid: usize) {
+    let mut lanes = [0.0; MOST];
+    for b in 0..B {
+        // SAFETY: the array holds the vectors.
+        unsafe { sums[b].store(lanes.as_mut_ptr().add(b * V::LANES)) };
+    }
+    for n in 0..valid.min(B * V::LANES) {
+        // SAFETY: the caller's contract.
+        unsafe { *y.add(n * map.channel as usize) = lanes[n] };
+    }
+}

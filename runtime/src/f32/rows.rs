@@ -1,0 +1,170 @@
+//! Maps of which only the last rows are stored: where the rows of a window lie in such a ring, and which rows share memory.
+
+use core::ops::Range;
+
+use super::taps::taps_inside;
+use crate::executor::part_of;
+use crate::views::Pixels;
+
+/// Where the operands of a kernel begin. For one row of the output the pointers are moved so that the row, and the first row of its
+/// window, lie where they would if the maps were stored whole.
+#[derive(Clone, Copy)]
+pub struct Pointers {
+    pub(crate) x: *const f32,
+    pub(crate) r: *const f32,
+    pub(crate) w: *const f32,
+    pub(crate) y: *mut f32,
+    /// Where a window's rows wrap in `x`, and in `r` where that is an input's rest.
+    pub(crate) wraps: [Wrap; 2],
+}
+
+// SAFETY: the parts of a layer, or of a row of it, write different elements, and none is read.
+unsafe impl Sync for Pointers {}
+
+impl Pointers {
+    /// Operands whose maps are stored whole.
+    #[inline(always)]
+    pub(crate) fn new(x: *const f32, r: *const f32, w: *const f32, y: *mut f32) -> Self {
+        Pointers { x, r, w, y, wraps: [Wrap::NEVER; 2] }
+    }
+}
+
+/// Where the rows of a window wrap round the end of a ring.
+#[derive(Clone, Copy)]
+pub(crate) struct Wrap {
+    /// The first row of the kernel that lies behind it.
+    pub(crate) tap: usize,
+    /// By how many elements the rows behind it lie earlier.
+    pub(crate) back: usize,
+}
+
+impl Wrap {
+    pub(crate) const NEVER: Wrap = Wrap { tap: usize::MAX, back: 0 };
+
+    /// By how many elements row `tap` of the kernel lies earlier.
+    #[inline(always)]
+    pub(crate) fn back_at(&self, tap: usize) -> usize {
+        if tap < self.tap { 0 } else { self.back }
+    }
+}
+
+/// A kernel's window along rows.
+#[derive(Clone, Copy)]
+pub(crate) struct RowWindow {
+    pub(crate) kernel: u32,
+    pub(crate) stride: u32,
+    pub(crate) dilation: u32,
+    pub(crate) pad: u32,
+}
+
+impl RowWindow {
+    /// Whether the map's ring holds all rows of one window.
+    pub(crate) const fn held_by(&self, map: &Pixels) -> bool {
+        let reach = (self.kernel as u64).saturating_sub(1) * self.dilation as u64 + 1;
+        reach <= map.ring as u64 || map.height <= map.ring
+    }
+
+    /// Where row `row` of the output finds its window in `map`: by how many elements the map's pointer moves, and where rows wrap.
+    pub(crate) fn place(&self, map: &Pixels, row: usize) -> (usize, Wrap) {
+        let (ring, dilation) = (map.ring as usize, self.dilation as usize);
+        let inside = taps_inside(self.kernel, self.stride, self.dilation, self.pad, map.height, row);
+        if ring == 0 || !map.is_ring() || inside.begin >= inside.end {
+            return (0, Wrap::NEVER);
+        }
+        let first = (row * self.stride as usize + inside.begin * dilation).wrapping_sub(self.pad as usize);
+        let mut wrap = Wrap { tap: inside.begin, back: ring.wrapping_mul(map.row as usize) };
+        let mut slot = first % ring;
+        // Counted, as no division by a dilation of zero would serve.
+        while slot < ring && wrap.tap < inside.end {
+            slot += dilation;
+            wrap.tap += 1;
+        }
+        (map.shift(first), wrap)
+    }
+
+    /// Whether the span of output row `row` shares no element with that of any input row of its window, where the input begins at `x`
+    /// and the output at `y` of one buffer.
+    pub(crate) const fn apart(&self, row: usize, x: usize, input: &Pixels, y: usize, output: &Pixels) -> bool {
+        let taps = taps_inside(self.kernel, self.stride, self.dilation, self.pad, input.height, row);
+        let (begin, end) = output.row_span(row);
+        let (begin, end) = (begin + y, end + y);
+        let mut tap = taps.begin;
+        while tap < taps.end {
+            let from = row * self.stride as usize + tap * self.dilation as usize - self.pad as usize;
+            let (first, last) = input.row_span(from);
+            if begin < last + x && first + x < end {
+                return false;
+            }
+            tap += 1;
+        }
+        true
+    }
+}
+
+/// Rows and columns of an output.
+pub(crate) struct Area {
+    pub(crate) rows: Range<usize>,
+    pub(crate) columns: Range<usize>,
+}
+
+impl Area {
+    /// Into how many parts `map`, or its row `row`, can be cut, up to `most`.
+    pub(crate) fn parts(map: &Pixels, row: Option<usize>, most: usize) -> usize {
+        most.min(if row.is_some() { map.width } else { map.height } as usize)
+    }
+
+    /// Part `part` of `parts`: a range of the map's rows, or of the columns of its row `row`.
+    #[inline(always)]
+    pub(crate) fn part(map: &Pixels, row: Option<usize>, part: usize, parts: usize) -> Self {
+        let (rows, columns) = (map.height as usize, map.width as usize);
+        match row {
+            Some(row) => Area { rows: row..row + 1, columns: part_of(columns, 1, part, parts) },
+            None => Area { rows: part_of(rows, 1, part, parts), columns: 0..columns },
+        }
+    }
+}
+
+/// What a kernel with an input map and an output map asks of rings, and how rows are computed.
+macro_rules! map_rows {
+    () => {
+        /// Whether every row of every map is stored.
+        pub(crate) const fn is_whole(&self) -> bool {
+            !self.input.is_ring() && !self.output.is_ring()
+        }
+
+        const fn row_window(&self) -> crate::f32::rows::RowWindow {
+            crate::f32::rows::RowWindow { kernel: self.kernel[0], stride: self.strides[0], dilation: self.dilations[0], pad: self.pads[0] }
+        }
+
+        /// Whether the input's ring holds all rows of one window.
+        pub(crate) const fn holds_windows(&self) -> bool {
+            self.row_window().held_by(&self.input)
+        }
+
+        /// Whether the span of output row `row` shares no element with that of any input row that it is made of, where the input begins
+        /// at `x` and the output at `y` of one buffer.
+        pub(crate) const fn row_apart(&self, row: usize, x: usize, y: usize) -> bool {
+            self.row_window().apart(row, x, &self.input, y, &self.output)
+        }
+
+        /// The pointers by which [`run`](Self::run) finds output row `row` and its window.
+        #[inline(always)]
+        pub(crate) fn at_row(&self, row: usize, at: Pointers) -> Pointers {
+            let (shift, wrap) = self.row_window().place(&self.input, row);
+            let y = at.y.wrapping_add(self.output.shift(row));
+            Pointers { x: at.x.wrapping_add(shift), y, wraps: [wrap, at.wraps[1]], ..at }
+        }
+
+        /// Into how many parts the output, or its row `row`, can be cut, up to `most`.
+        pub(crate) fn parts(&self, row: Option<usize>, most: usize) -> usize {
+            Area::parts(&self.output, row, most)
+        }
+
+        /// Part `part` of `parts`.
+        #[inline(always)]
+        pub(crate) fn piece(&self, row: Option<usize>, part: usize, parts: usize) -> Area {
+            Area::part(&self.output, row, part, parts)
+        }
+    };
+}
+pub(crate) use map_rows;

@@ -4,14 +4,16 @@ use crate::Error;
 use crate::diagnostics::Diagnostic;
 use crate::emit::files::File;
 use crate::emit::{ModuleSource, module, weight_bytes};
-use crate::execute::execute;
+use crate::execute::Run;
 use crate::ir::{Graph, Shape, Tensor};
 use crate::lower::Steps;
 use crate::lower::bind::{Layer, Memory, Region};
 use crate::options::Options;
 use crate::plan::problem::Role;
-use crate::plan::{Plan, replay};
-use crate::report::{BufferReport, InputReport, LayerReport, OutputReport, PassReport, RangeReport, Report};
+use crate::plan::{Cost, Group, Plan, curve, replay};
+use crate::report::{
+    BufferReport, CostReport, GroupReport, InputReport, LayerReport, OutputReport, PassReport, RangeReport, Report, WeightReads,
+};
 use crate::target::NumericClass;
 
 /// Everything that is known of a compiled model.
@@ -53,8 +55,10 @@ impl Compilation {
             model_hash: &self.model_hash,
             target: self.options.target,
             layers: &self.layers,
+            groups: &self.plan.groups,
             inputs: &self.inputs(),
             outputs: &outputs,
+            outputs_outside: self.plan.problem.outputs_outside,
             arena: self.plan.cost.arena,
             weights: self.steps.weights.len(),
             weights_section: self.options.weights_section.as_deref(),
@@ -77,13 +81,25 @@ impl Compilation {
             let values = inputs.get(index).filter(|tensor| *tensor.shape() == shape).and_then(Tensor::as_f32);
             slices.push(values.ok_or_else(|| Error::Data(format!("input `{name}` is not f32{shape}")))?);
         }
-        let arena = execute(&self.layers, self.plan.cost.arena, &self.steps.weights, &slices)
-            .map_err(|(layer, error)| Error::Internal(format!("layer `{layer}` of the plan does not run: {error:?}")))?;
-        let tensor = |(_, shape, at): (&str, &Shape, usize)| Tensor::f32(shape.clone(), &arena[at..at + shape.elements()]);
-        self.outputs()
-            .into_iter()
-            .map(|output| tensor(output).ok_or_else(|| Error::Internal("an output has no place".to_owned())))
-            .collect()
+        let outside: Vec<usize> = match self.plan.problem.outputs_outside {
+            true => self.outputs().iter().map(|(_, shape, _)| shape.elements()).collect(),
+            false => Vec::new(),
+        };
+        let run = Run {
+            layers: &self.layers,
+            groups: &self.plan.groups,
+            arena: self.plan.cost.arena,
+            outputs: &outside,
+            weights: &self.steps.weights,
+            inputs: &slices,
+        };
+        let memory = run.run().map_err(|(layer, error)| Error::Internal(format!("layer `{layer}` of the plan does not run: {error:?}")))?;
+        let tensor = |(index, (_, shape, at)): (usize, (&str, &Shape, usize))| {
+            let at = if outside.is_empty() { at } else { run.output(index) };
+            Tensor::f32(shape.clone(), &memory[at..at + shape.elements()])
+        };
+        let outputs = self.outputs().into_iter().enumerate();
+        outputs.map(|output| tensor(output).ok_or_else(|| Error::Internal("an output has no place".to_owned()))).collect()
     }
 
     /// Replays the plan with every element of the arena tagged by the tensor that it holds: the first read of something else, or
@@ -131,8 +147,21 @@ impl Compilation {
             passes: self.passes.clone(),
             moves_elided: self.plan.moves_elided,
             buffers: self.buffers(),
+            weight_reads: WeightReads { bytes: 4 * self.plan.cost.reads, factor: self.read_factor(self.plan.cost) },
+            least: CostReport { arena_bytes: 4 * self.plan.least.arena, read_factor: self.read_factor(self.plan.least) },
             layers: self.layers.iter().map(layer_report).collect(),
+            groups: self.plan.groups.iter().map(group_report).collect(),
         }
+    }
+
+    /// The plans between which a budget of memory chooses, the largest first.
+    pub fn budgets(&self) -> Vec<CostReport> {
+        let costs = curve(&self.steps.problem);
+        costs.into_iter().map(|cost| CostReport { arena_bytes: 4 * cost.arena, read_factor: self.read_factor(cost) }).collect()
+    }
+
+    fn read_factor(&self, cost: Cost) -> f64 {
+        if self.plan.one_pass == 0 { 1.0 } else { cost.reads as f64 / self.plan.one_pass as f64 }
     }
 
     fn buffers(&self) -> Vec<BufferReport> {
@@ -141,10 +170,23 @@ impl Compilation {
             name: self.steps.problem.tensors[life.root].name.clone(),
             offset: 4 * offset,
             bytes: 4 * life.size,
+            ring_rows: life.ring,
             first_layer: life.first,
             last_layer: life.last,
         });
         report.collect()
+    }
+}
+
+fn group_report(group: &Group) -> GroupReport {
+    let schedule = group.schedule.as_ref();
+    GroupReport {
+        first_layer: group.begin,
+        last_layer: group.end - 1,
+        streamed: schedule.is_some(),
+        calls: schedule.map_or(1, |schedule| schedule.calls().count()),
+        body_calls: schedule.map_or(1, |schedule| schedule.body.len()),
+        body_times: schedule.map_or(1, |schedule| schedule.times),
     }
 }
 
@@ -166,6 +208,7 @@ fn range_report(region: &Region) -> RangeReport {
         Memory::Arena => "arena".to_owned(),
         Memory::Weights => "weights".to_owned(),
         Memory::Input(index) => format!("input {index}"),
+        Memory::Output(index) => format!("output {index}"),
     };
     RangeReport { memory, offset: 4 * region.at, bytes: 4 * region.len }
 }

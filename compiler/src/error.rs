@@ -2,6 +2,7 @@
 
 use crate::diagnostics::Problems;
 use crate::options::OptionError;
+use crate::plan::{Lifetime, Plan};
 
 /// Why there is no result.
 #[derive(Debug, thiserror::Error)]
@@ -20,6 +21,16 @@ pub enum Error {
     /// An option's value does not serve.
     #[error(transparent)]
     Option(#[from] OptionError),
+    /// No plan fits the budget of memory.
+    #[error("no plan fits in {budget} bytes of RAM; the least that works is --ram-budget {least}\n  alive at its peak: {alive}")]
+    Budget {
+        /// What was asked for.
+        budget: usize,
+        /// Bytes of the smallest plan.
+        least: usize,
+        /// The largest buffers at its peak.
+        alive: String,
+    },
     /// Input data does not go with the model.
     #[error("{0}")]
     Data(String),
@@ -33,11 +44,18 @@ impl Error {
         Error::Io { path: path.display().to_string(), source }
     }
 
+    pub(crate) fn budget(budget: usize, least: &Plan) -> Self {
+        let name = |buffer: &Lifetime| format!("`{}` {} bytes", least.problem.tensors[buffer.root].name, 4 * buffer.size);
+        let alive: Vec<String> = least.at_peak().into_iter().take(4).map(name).collect();
+        Error::Budget { budget, least: 4 * least.cost.arena, alive: alive.join(", ") }
+    }
+
     /// The exit code of the command line.
     pub fn exit_code(&self) -> u8 {
         match self {
             Error::Model(problems) => problems.exit_code(),
             Error::Io { .. } | Error::Data(_) => 3,
+            Error::Budget { .. } => 1,
             Error::Option(_) => 2,
             Error::Internal(_) => 70,
         }

@@ -41,9 +41,11 @@ pub use ir::{DType, Graph, Shape, Tensor, TensorType};
 pub use model_file::ModelFile;
 pub use onnx::{TensorError, read_tensor, write_tensor};
 pub use ops::{OpError, operators};
-pub use options::{FLAGS, Flag, OptionError, Options};
+pub use options::{FLAGS, Flag, OptionError, Options, Placement, RamBudget};
 pub use passes::pass_names;
-pub use report::{BufferReport, InputReport, LayerReport, OutputReport, PassReport, RangeReport, Report, memory_map};
+pub use report::{
+    BufferReport, CostReport, GroupReport, InputReport, LayerReport, OutputReport, PassReport, RangeReport, Report, WeightReads, memory_map,
+};
 pub use target::{NumericClass, Target, UnknownTarget};
 
 /// Compiles a model: bytes, graph, steps, plan, layers.
@@ -57,8 +59,12 @@ pub fn compile_observed(model: &ModelFile, options: &Options, after: impl FnMut(
     let imported = import(model, options)?;
     let mut graph = imported.graph;
     let rewrites = passes::run(&mut graph, after);
-    let steps = lower::lower(&graph, profile).map_err(|refused| lower::problems(&graph, refused))?;
-    let plan = plan::plan(&steps.problem, plan::Budget::Elements(usize::MAX)).map_err(|_| Error::Internal("todo".into()))?;
+    let mut steps = lower::lower(&graph, profile).map_err(|refused| lower::problems(&graph, refused))?;
+    steps.problem.outputs_outside = options.outputs == Placement::Caller;
+    let plan = plan::plan(&steps.problem, options.budget()).map_err(|refused| match options.ram_budget {
+        RamBudget::Bytes(budget) => Error::budget(budget, &refused.least),
+        RamBudget::Thrifty | RamBudget::Least => Error::Internal("no plan".to_owned()),
+    })?;
     debug_assert_eq!(plan::replay(&steps.problem, &plan), Ok(()), "the plan is wrong");
     let layers = lower::bind::bind(&steps, &plan).map_err(lower::unplaceable)?;
     Ok(Compilation {

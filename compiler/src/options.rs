@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::plan::Budget;
 use crate::target::{NumericClass, Profile, Target};
 
 /// A command-line flag that sets an option.
@@ -27,6 +28,45 @@ pub struct OptionError {
     pub value: String,
     /// What would do.
     pub why: String,
+}
+
+/// How much memory activations may take.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RamBudget {
+    /// As little as goes with at most 1.05 times the weight reads of a run layer by layer.
+    #[default]
+    Thrifty,
+    /// As little as goes.
+    Least,
+    /// So many bytes: the plan with the fewest weight reads that fits.
+    Bytes(usize),
+}
+
+impl std::str::FromStr for RamBudget {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "min" {
+            return Ok(RamBudget::Least);
+        }
+        let (digits, unit) = match text.as_bytes().last() {
+            Some(b'K' | b'k') => (&text[..text.len() - 1], 1 << 10),
+            Some(b'M' | b'm') => (&text[..text.len() - 1], 1 << 20),
+            _ => (text, 1),
+        };
+        let bytes = digits.parse::<usize>().ok().and_then(|count| count.checked_mul(unit));
+        bytes.map(RamBudget::Bytes).ok_or_else(|| "give a number of bytes, with K or M for 1024 or 1048576 of them, or `min`".to_owned())
+    }
+}
+
+/// Where a model's results lie.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Placement {
+    /// In the model's memory; `run` gives references.
+    #[default]
+    Arena,
+    /// In the caller's arrays, which `run_into` takes.
+    Caller,
 }
 
 macro_rules! options {
@@ -90,6 +130,20 @@ options! {
         options.input_dims.insert(name, size);
         Ok(())
     };
+    /// RAM for activations, such as 512K or 200000, or `min`; by default the least that does without reading weights again.
+    ram_budget: RamBudget, "ram-budget" "BYTES|min" false, |options, text| {
+        options.ram_budget = text.parse()?;
+        Ok(())
+    };
+    /// Where the results lie: `arena`, in the model's memory, or `caller`, in arrays that `run_into` is given.
+    outputs: Placement, "outputs" "PLACE" false, |options, text| {
+        options.outputs = match text {
+            "arena" => Placement::Arena,
+            "caller" => Placement::Caller,
+            _ => return Err("the places are arena and caller".to_owned()),
+        };
+        Ok(())
+    };
     /// Section of the weights in the linked image, such as `.peleec.weights`; needs `unsafe` attributes to be allowed.
     weights_section: Option<String>, "weights-section" "SECTION" false, |options, text| {
         options.weights_section = Some(text.to_owned());
@@ -103,6 +157,15 @@ options! {
 }
 
 impl Options {
+    /// What a plan is chosen by.
+    pub(crate) fn budget(&self) -> Budget {
+        match self.ram_budget {
+            RamBudget::Thrifty => Budget::Thrifty,
+            RamBudget::Least => Budget::Least,
+            RamBudget::Bytes(bytes) => Budget::Elements(bytes / size_of::<f32>()),
+        }
+    }
+
     /// The machine and its class; an error where the machine cannot do what is asked.
     pub(crate) fn profile(&self) -> Result<Profile, OptionError> {
         let classes = self.target.classes();

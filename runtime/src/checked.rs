@@ -68,7 +68,8 @@ mod sealed {
         /// The operands' lengths.
         fn lengths(&self) -> Option<Extent>;
 
-        /// Whether an input at `x` and an output at `y` of one buffer share no element although their extents overlap.
+        /// Whether an input at `x` and an output at `y` of one buffer share no element although their extents overlap, or share each with
+        /// itself where that does no harm.
         fn apart(&self, _x: usize, _y: usize) -> bool {
             false
         }
@@ -148,10 +149,14 @@ map_leaves! {
 }
 
 macro_rules! strided_leaves {
-    ($($geometry:ty: |$self:ident, $x:ident, $r:ident, $y:ident| $call:expr;)+) => {$(
+    ($($geometry:ty: |$self:ident, $x:ident, $r:ident, $y:ident| $call:expr, in place: $in_place:expr;)+) => {$(
         impl sealed::Leaf for $geometry {
             fn lengths(&self) -> Option<Extent> {
                 self.extent()
+            }
+
+            fn apart(&$self, x: usize, y: usize) -> bool {
+                x == y && $in_place
             }
 
             unsafe fn compute(&$self, at: Pointers) {
@@ -164,11 +169,11 @@ macro_rules! strided_leaves {
 }
 
 strided_leaves! {
-    Map: |self, x, _r, y| self.run(x, y);
-    Pad: |self, x, _r, y| self.run(x, y);
-    Softmax: |self, x, _r, y| self.run(x, y);
-    Binary: |self, x, r, y| self.run(x, r, y);
-    MatMul: |self, x, r, y| self.run(x, r, y);
+    Map: |self, x, _r, y| self.run(x, y), in place: self.is_in_place();
+    Pad: |self, x, _r, y| self.run(x, y), in place: false;
+    Softmax: |self, x, _r, y| self.run(x, y), in place: self.is_in_place();
+    Binary: |self, x, r, y| self.run(x, r, y), in place: false;
+    MatMul: |self, x, r, y| self.run(x, r, y), in place: false;
 }
 
 /// Computes the whole output of `kernel`.

@@ -301,6 +301,38 @@ macro_rules! unary_layers {
     )+};
 }
 
+/// A kernel with geometry `G` that writes the values of a region of `Z` where it reads them.
+///
+/// `new` fails to compile where an element of the output would lie where another of the input does.
+#[derive(Clone, Copy, Debug)]
+pub struct InPlace<G, const Z: usize>(G);
+
+macro_rules! in_place_layers {
+    ($($geometry:ty;)+) => {$(
+        impl<const Z: usize> InPlace<$geometry, Z> {
+            /// Asserts that the view stays inside the region, and is the same for input and output.
+            pub const fn new(geometry: $geometry) -> Self {
+                admit(geometry.extent(), Z, 0, Z, 0);
+                assert!(geometry.is_in_place(), "elements would not stay in their places");
+                InPlace(geometry)
+            }
+
+            /// Computes the whole output from and to `z`.
+            #[inline(always)]
+            pub fn run(&self, z: &mut [f32; Z]) {
+                let z = z.as_mut_ptr();
+                // SAFETY: `new` proved the lengths, and that each element stays in its place; `z` is exclusive.
+                unsafe { self.0.run(z, z) }
+            }
+        }
+    )+};
+}
+
+in_place_layers! {
+    Map;
+    Softmax;
+}
+
 unary_layers! {
     Map;
     Pad;

@@ -34,7 +34,7 @@ pub use f32::pool::{Pool2d, PoolKind};
 pub use f32::softmax::Softmax;
 pub use lanes::arithmetic::{Arithmetic, Fused, Plain};
 pub use lanes::cortex::{Mve, Vfp};
-pub use layer::{Layer, RowLayer, Within, WithinRows};
+pub use layer::{InPlace, Layer, RowLayer, Within, WithinRows};
 pub use model::{LengthError, Model, TensorInfo, checksum};
 pub use schedule::{RowCounter, Schedule, Steps};
 #[cfg(feature = "threads")]

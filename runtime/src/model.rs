@@ -62,11 +62,12 @@ pub trait Model {
     fn run_slices_with(&mut self, executor: &impl Executor, inputs: &[&[f32]], outputs: &mut [&mut [f32]]) -> Result<(), LengthError>;
 }
 
-/// Implements [`Model`] for a generated module's `Model`, whose `run` takes one array an input and gives one field an output.
+/// Implements [`Model`] for a generated module's `Model`, whose `run_with` takes one array an input and gives one field an output, or whose
+/// `run_into_with` takes one array an input and one an output.
 #[macro_export]
 macro_rules! impl_model {
     (
-        $model:ty,
+        $model:ty, $run:ident,
         inputs { $($input:ident: $input_name:literal $input_shape:tt [$input_len:literal];)* }
         outputs { $($output:ident: $output_name:literal $output_shape:tt [$output_len:literal];)* }
     ) => {
@@ -89,14 +90,23 @@ macro_rules! impl_model {
                 }
                 let [$($input),*] = inputs else { return Err($crate::LengthError) };
                 $(let $input = <&[f32; $input_len]>::try_from(*$input).map_err(|_| $crate::LengthError)?;)*
-                let results = self.run_with(executor, $($input),*);
-                let [$($output),*] = outputs else { return Err($crate::LengthError) };
-                $(let $output = <&mut [f32; $output_len]>::try_from(&mut **$output).map_err(|_| $crate::LengthError)?;
-                *$output = *results.$output;)*
-                Ok(())
+                $crate::impl_model!(@ $run self, executor, ($($input),*), outputs, $($output [$output_len])*)
             }
         }
     };
+    (@ run_with $model:ident, $executor:ident, ($($input:ident),*), $outputs:ident, $($output:ident [$output_len:literal])*) => {{
+        let results = $model.run_with($executor, $($input),*);
+        let [$($output),*] = $outputs else { return Err($crate::LengthError) };
+        $(let $output = <&mut [f32; $output_len]>::try_from(&mut **$output).map_err(|_| $crate::LengthError)?;
+        *$output = *results.$output;)*
+        Ok(())
+    }};
+    (@ run_into_with $model:ident, $executor:ident, ($($input:ident),*), $outputs:ident, $($output:ident [$output_len:literal])*) => {{
+        let [$($output),*] = $outputs else { return Err($crate::LengthError) };
+        $(let $output = <&mut [f32; $output_len]>::try_from(&mut **$output).map_err(|_| $crate::LengthError)?;)*
+        $model.run_into_with($executor, $($input,)* $($output),*);
+        Ok(())
+    }};
 }
 
 /// Folds the bits of `values` into `seed` (FNV-1a over 32-bit words): equal on every machine that computes the same bits.

@@ -7,24 +7,44 @@ use super::geometry::{geometry_type, geometry_value, int};
 use crate::lower::bind::{Geometry, Layer, Memory, Region};
 
 /// An argument of the generated `run`: identifier and length.
-pub(super) struct Input {
+#[derive(Clone)]
+pub(super) struct Argument {
     pub(super) ident: Ident,
     pub(super) len: usize,
 }
 
-/// The method `name` that runs the layer.
-pub(super) fn method(layer: &Layer, name: &Ident, doc: &str, inputs: &[Input]) -> TokenStream {
-    let arguments = layer_inputs(layer).map(|index| {
-        let Input { ident, len } = &inputs[index];
+/// The arguments of `run`: the graph's inputs, and its outputs where they lie with the caller.
+pub(super) struct Arguments {
+    pub(super) inputs: Vec<Argument>,
+    pub(super) outputs: Vec<Argument>,
+}
+
+/// The method `name` that runs the layer, or a row of it.
+pub(super) fn method(layer: &Layer, name: &Ident, doc: &str, arguments: &Arguments) -> TokenStream {
+    let inputs = layer_inputs(layer).map(|index| {
+        let Argument { ident, len } = &arguments.inputs[index];
         let len = int(*len);
         quote!(#ident: &[f32; #len])
     });
+    let output = layer_output(layer).map(|index| {
+        let Argument { ident, len } = &arguments.outputs[index];
+        let len = int(*len);
+        quote!(#ident: &mut [f32; #len])
+    });
+    let output = output.into_iter();
     let executor = takes_executor(layer).then(|| quote!(executor: &impl peleec_runtime::Executor)).into_iter();
-    let body = if layer.x.overlaps(&layer.y) { within(layer) } else { apart(layer, inputs) };
+    let row = layer.by_rows.then(|| quote!(row: usize)).into_iter();
+    let body = if layer.in_place() {
+        in_place(layer, arguments)
+    } else if layer.x.overlaps(&layer.y) {
+        within(layer)
+    } else {
+        apart(layer, arguments)
+    };
     quote! {
         #[doc = #doc]
         #[inline(never)]
-        fn #name(&mut self, #(#executor,)* #(#arguments),*) {
+        fn #name(&mut self, #(#executor,)* #(#row,)* #(#inputs,)* #(#output,)*) {
             #body
         }
     }
@@ -41,45 +61,99 @@ pub(super) fn layer_inputs(layer: &Layer) -> impl Iterator<Item = usize> {
     x.into_iter().chain(r)
 }
 
+/// The graph output of the caller's that the layer writes.
+pub(super) fn layer_output(layer: &Layer) -> Option<usize> {
+    match layer.y.memory {
+        Memory::Output(index) => Some(index),
+        _ => None,
+    }
+}
+
+/// Whether the layer has a second input that its kernel takes beside weights: a residual, or the rest of its input.
+fn has_second(layer: &Layer) -> bool {
+    matches!(layer.geometry, Geometry::Conv2d(..)) && layer.r.is_some()
+}
+
 /// Operands that lie apart: those in the arena are bound by one call, the others stand where they are used.
-fn apart(layer: &Layer, inputs: &[Input]) -> TokenStream {
+fn apart(layer: &Layer, arguments: &Arguments) -> TokenStream {
     let Layer { geometry, x, r, y, .. } = layer;
-    let residual = matches!(geometry, Geometry::Conv2d(..)) && r.is_some();
     let [x_len, w_len, y_len] = [x.len, layer.w.len(), y.len].map(int);
     let kind = geometry_type(geometry);
     let r_len = r.as_ref().map(|r| int(r.len)).into_iter();
     let value = geometry_value(geometry);
-    let (new, run) = if residual { (quote!(with_second), quote!(run_second)) } else { (quote!(new), quote!(run)) };
-    let regions = regions(layer);
+    let this = if layer.by_rows { quote!(RowLayer) } else { quote!(Layer) };
+    let new = if has_second(layer) { quote!(with_second) } else { quote!(new) };
+    let run = run(layer);
+    let regions = regions(layer, arguments);
     let operands = [(quote!(from), Some(x)), (quote!(with), r.as_ref())];
-    let operands = operands.into_iter().filter_map(|(name, region)| Some(operand(region?, name, inputs)));
+    let operands = operands.into_iter().filter_map(|(name, region)| Some(operand(region?, name, arguments)));
     let executor = takes_executor(layer).then(|| quote!(executor)).into_iter();
+    let row = layer.by_rows.then(|| quote!(row)).into_iter();
     let weights = takes_executor(layer).then(|| weights(layer)).into_iter();
     quote! {
         type Kernel = #kind;
-        type This = peleec_runtime::Layer<Kernel, #x_len, #w_len, #y_len #(, #r_len)*>;
+        type This = peleec_runtime::#this<Kernel, #x_len, #w_len, #y_len #(, #r_len)*>;
         const LAYER: This = This::#new(#value);
         #regions
-        LAYER.#run(#(#executor,)* #(#operands,)* #(#weights,)* to);
+        LAYER.#run(#(#executor,)* #(#row,)* #(#operands,)* #(#weights,)* to);
     }
 }
 
-/// Input and output that are interleaved slices of one host.
+/// The name of the runtime's function that runs the layer.
+fn run(layer: &Layer) -> TokenStream {
+    match (layer.by_rows, has_second(layer)) {
+        (false, false) => quote!(run),
+        (false, true) => quote!(run_second),
+        (true, false) => quote!(run_row),
+        (true, true) => quote!(run_row_second),
+    }
+}
+
+/// Input and output in one region: interleaved slices of one host, or an output over dead rows of its input.
 fn within(layer: &Layer) -> TokenStream {
-    let Layer { geometry, x, y, .. } = layer;
+    let Layer { geometry, x, r, y, .. } = layer;
     let start = x.at.min(y.at);
     let len = x.end().max(y.end()) - start;
     let kind = geometry_type(geometry);
     let value = geometry_value(geometry);
     let weights = weights(layer);
     let [x_at, y_at, start, len, w_len] = [x.at - start, y.at - start, start, len, layer.w.len()].map(int);
+    let (this, run) = (if layer.by_rows { quote!(WithinRows) } else { quote!(Within) }, run(layer));
+    let row = layer.by_rows.then(|| quote!(row)).into_iter();
+    let second = r.as_ref().map(|r| [int(r.at), int(r.len)]);
+    let r_len = second.iter().map(|[_, len]| len);
+    let (bind, with, host) = match &second {
+        Some([at, len]) => (
+            quote! {
+                const WITH: peleec_runtime::Region<#at, #len> = peleec_runtime::Region;
+                let (with, host) = self.arena.read_write(WITH, HOST);
+            },
+            Some(quote!(with)).into_iter(),
+            quote!(host),
+        ),
+        None => (quote!(), None.into_iter(), quote!(self.arena.write(HOST))),
+    };
     quote! {
         type Kernel = #kind;
-        type This = peleec_runtime::Within<Kernel, #len, #w_len>;
+        type This = peleec_runtime::#this<Kernel, #len, #w_len #(, #r_len)*>;
         const KERNEL: Kernel = #value;
         const LAYER: This = This::new(KERNEL, #x_at, #y_at);
         const HOST: peleec_runtime::Region<#start, #len> = peleec_runtime::Region;
-        LAYER.run(executor, #weights, self.arena.write(HOST));
+        #bind
+        LAYER.#run(executor, #(#row,)* #(#with,)* #weights, #host);
+    }
+}
+
+/// An output over its input.
+fn in_place(layer: &Layer, arguments: &Arguments) -> TokenStream {
+    let (kind, value, len) = (geometry_type(&layer.geometry), geometry_value(&layer.geometry), int(layer.y.len));
+    let bind = output(layer, arguments);
+    quote! {
+        type Kernel = #kind;
+        type This = peleec_runtime::InPlace<Kernel, #len>;
+        const LAYER: This = This::new(#value);
+        #bind
+        LAYER.run(to);
     }
 }
 
@@ -96,22 +170,26 @@ fn weights(layer: &Layer) -> TokenStream {
     quote!(WEIGHTS.f32s::<#at, #len>())
 }
 
-/// Statements that bind the operands in the arena: `from`, `with` and `to`.
-fn regions(layer: &Layer) -> TokenStream {
+/// Statements that bind the operands in the arena, and the output: `from`, `with` and `to`.
+fn regions(layer: &Layer, arguments: &Arguments) -> TokenStream {
     let Layer { x, r, y, .. } = layer;
     let operands = [(quote!(from), quote!(FROM), Some(x)), (quote!(with), quote!(WITH), r.as_ref())];
-    let inside =
-        operands.into_iter().filter_map(|(name, place, region)| Some((name, place, region.filter(|r| r.memory == Memory::Arena)?)));
-    let mut names = Vec::new();
-    let mut places = Vec::new();
-    let mut consts = Vec::new();
-    for (name, place, region) in inside.chain([(quote!(to), quote!(TO), y)]) {
-        let (at, len) = (int(region.at), int(region.len));
-        consts.push(quote!(const #place: peleec_runtime::Region<#at, #len> = peleec_runtime::Region;));
-        names.push(name);
-        places.push(place);
+    let mut inside: Vec<_> =
+        operands.into_iter().filter_map(|(name, place, region)| Some((name, place, region.filter(|r| r.memory == Memory::Arena)?))).collect();
+    let outside = layer_output(layer).is_some();
+    if !outside {
+        inside.push((quote!(to), quote!(TO), y));
     }
-    let bind = match names.len() {
+    let consts = inside.iter().map(|(_, place, region)| {
+        let (at, len) = (int(region.at), int(region.len));
+        quote!(const #place: peleec_runtime::Region<#at, #len> = peleec_runtime::Region;)
+    });
+    let (names, places) = (inside.iter().map(|(name, ..)| name), inside.iter().map(|(_, place, _)| place));
+    let bind = match inside.len() {
+        _ if outside => {
+            let to = output(layer, arguments);
+            quote!(#(let #names = self.arena.read(#places);)* #to)
+        }
         1 => quote!(let to = self.arena.write(TO);),
         2 => quote!(let (#(#names),*) = self.arena.read_write(#(#places),*);),
         _ => quote!(let (#(#names),*) = self.arena.read2_write(#(#places),*);),
@@ -119,17 +197,33 @@ fn regions(layer: &Layer) -> TokenStream {
     quote!(#(#consts)* #bind)
 }
 
+/// The statements that bind `to` alone.
+fn output(layer: &Layer, arguments: &Arguments) -> TokenStream {
+    let Region { at, len, .. } = layer.y;
+    let whole = |argument: &&Argument| at == 0 && len == argument.len;
+    let argument = layer_output(layer).map(|index| &arguments.outputs[index]);
+    let (at, len) = (int(at), int(len));
+    match argument {
+        None => quote! {
+            const TO: peleec_runtime::Region<#at, #len> = peleec_runtime::Region;
+            let to = self.arena.write(TO);
+        },
+        Some(Argument { ident, .. }) if argument.as_ref().is_some_and(whole) => quote!(let to = #ident;),
+        Some(Argument { ident, .. }) => quote!(let to = peleec_runtime::part_mut::<#at, #len, _>(#ident);),
+    }
+}
+
 /// An operand of the call: `name` where it lies in the arena.
-fn operand(region: &Region, name: TokenStream, inputs: &[Input]) -> TokenStream {
+fn operand(region: &Region, name: TokenStream, arguments: &Arguments) -> TokenStream {
     let (at, len) = (int(region.at), int(region.len));
     match region.memory {
-        Memory::Arena => name,
-        Memory::Input(index) if region.at == 0 && region.len == inputs[index].len => {
-            let ident = &inputs[index].ident;
+        Memory::Arena | Memory::Output(_) => name,
+        Memory::Input(index) if region.at == 0 && region.len == arguments.inputs[index].len => {
+            let ident = &arguments.inputs[index].ident;
             quote!(#ident)
         }
         Memory::Input(index) => {
-            let ident = &inputs[index].ident;
+            let ident = &arguments.inputs[index].ident;
             quote!(peleec_runtime::part::<#at, #len, _>(#ident))
         }
         Memory::Weights => {

@@ -4,18 +4,63 @@
 
 use peleec_runtime::{Destination, Operands, Place, RegionError};
 
-use crate::lower::bind::Layer;
+use crate::lower::bind::{Layer, Memory, Region};
+use crate::plan::Group;
 
-/// Runs the layers over `inputs`, one slice a graph input, and returns the arena. It is filled with NaN first, so that a read of
-/// what was never written shows in the results. A layer that does not run is named.
-pub(crate) fn execute(layers: &[Layer], arena: usize, weights: &[f32], inputs: &[&[f32]]) -> Result<Vec<f32>, (String, RegionError)> {
-    let mut arena = vec![f32::NAN; arena];
-    for layer in layers {
-        let refusal = |error| (layer.name.clone(), error);
-        let w = weights.get(layer.w.clone()).ok_or_else(|| refusal(RegionError::Outside))?;
-        let r = layer.r.as_ref().map_or(Place::Outside(&[]), |r| r.place(inputs, weights));
-        let operands = Operands { x: layer.x.place(inputs, weights), r, w, y: Destination::Arena(layer.y.at), arena: &mut arena };
-        layer.geometry.run(operands).map_err(refusal)?;
+/// Everything that a run works with.
+pub(crate) struct Run<'a> {
+    pub(crate) layers: &'a [Layer],
+    pub(crate) groups: &'a [Group],
+    /// Elements of the arena.
+    pub(crate) arena: usize,
+    /// Elements of every output that lies with the caller, which has its memory behind the arena here.
+    pub(crate) outputs: &'a [usize],
+    pub(crate) weights: &'a [f32],
+    /// One slice a graph input.
+    pub(crate) inputs: &'a [&'a [f32]],
+}
+
+impl Run<'_> {
+    /// Runs the layers and returns the memory. It is filled with NaN first, so that a read of what was never written shows in the results.
+    /// A layer that does not run is named.
+    pub(crate) fn run(&self) -> Result<Vec<f32>, (String, RegionError)> {
+        let mut memory = vec![f32::NAN; self.arena + self.outputs.iter().sum::<usize>()];
+        for group in self.groups {
+            let layers = &self.layers[group.begin..group.end];
+            match &group.schedule {
+                None => layers.iter().try_for_each(|layer| self.layer(layer, None, &mut memory))?,
+                Some(schedule) => {
+                    let mut rows = vec![0; layers.len()];
+                    for call in schedule.calls() {
+                        self.layer(&layers[call], Some(rows[call]), &mut memory)?;
+                        rows[call] += 1;
+                    }
+                }
+            }
+        }
+        Ok(memory)
     }
-    Ok(arena)
+
+    /// First element of an output that lies with the caller.
+    pub(crate) fn output(&self, index: usize) -> usize {
+        self.arena + self.outputs[..index].iter().sum::<usize>()
+    }
+
+    fn layer(&self, layer: &Layer, row: Option<usize>, memory: &mut [f32]) -> Result<(), (String, RegionError)> {
+        let refusal = |error| (layer.name.clone(), error);
+        let w = self.weights.get(layer.w.clone()).ok_or_else(|| refusal(RegionError::Outside))?;
+        let r = layer.r.as_ref().map_or(Place::Outside(&[]), |r| self.place(r));
+        let Place::Arena(y) = self.place(&layer.y) else { return Err(refusal(RegionError::Outside)) };
+        let operands = Operands { x: self.place(&layer.x), r, w, y: Destination::Arena(y), arena: memory };
+        layer.geometry.run(row, operands).map_err(refusal)
+    }
+
+    fn place(&self, region: &Region) -> Place<'_> {
+        match region.memory {
+            Memory::Arena => Place::Arena(region.at),
+            Memory::Output(index) => Place::Arena(self.output(index) + region.at),
+            Memory::Input(index) => Place::Outside(self.inputs.get(index).and_then(|slice| slice.get(region.at..)).unwrap_or(&[])),
+            Memory::Weights => Place::Outside(self.weights.get(region.at..).unwrap_or(&[])),
+        }
+    }
 }

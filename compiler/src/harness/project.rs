@@ -92,8 +92,9 @@ impl Project {
         all.extend(module.into_iter().map(|file| File { name: format!("src/generated/{}", file.name), ..file }));
         all.extend(files::runtime());
         files::write(&folder, &all).map_err(|error| HarnessError::io(&folder, error))?;
+        let layers = report.calls().len();
         let outputs = report.outputs.into_iter().map(|output| (output.name, Shape(output.shape))).collect();
-        Ok(Project { folder, machine: *machine, name, outputs, layers: report.layers.len(), arena_bytes: report.arena_bytes })
+        Ok(Project { folder, machine: *machine, name, outputs, layers, arena_bytes: report.arena_bytes })
     }
 
     /// Where inputs and outputs of a run lie.

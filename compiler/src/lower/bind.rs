@@ -3,8 +3,8 @@
 use std::ops::Range;
 
 use peleec_runtime::{
-    Binary, Conv2d, DepthwiseConv2d, Extent, Fused, Map, MatMul, Mve, Operands, Pad, Pixels, Place, Plain, Pool2d, PoolKind, RegionError,
-    Softmax, Vfp, run_checked,
+    Binary, Conv2d, DepthwiseConv2d, Extent, Fused, Map, MatMul, Mve, Operands, Pad, Pixels, Plain, Pool2d, PoolKind, RegionError,
+    Softmax, Vfp, run_checked, run_row_checked,
 };
 
 use super::kernel::Kernel;
@@ -35,6 +35,8 @@ pub(crate) enum Geometry {
 pub(crate) enum Memory {
     /// The caller's array of this graph input.
     Input(usize),
+    /// The caller's array for this graph output.
+    Output(usize),
     Arena,
     Weights,
 }
@@ -53,9 +55,10 @@ impl Region {
         self.at + self.len
     }
 
-    /// Whether both lie in the arena and share elements of their extents.
+    /// Whether both lie in memory that is written, and share elements of their extents.
     pub(crate) fn overlaps(&self, other: &Region) -> bool {
-        self.memory == Memory::Arena && other.memory == Memory::Arena && self.at < other.end() && other.at < self.end()
+        let written = matches!(self.memory, Memory::Arena | Memory::Output(_));
+        written && self.memory == other.memory && self.at < other.end() && other.at < self.end()
     }
 }
 
@@ -73,16 +76,27 @@ pub(crate) struct Layer {
     /// Extents of what is written, in ONNX's order.
     pub(crate) dims: Vec<usize>,
     pub(crate) macs: u64,
+    /// Whether it is called row by row.
+    pub(crate) by_rows: bool,
 }
 
-/// The layers of a plan, in the order in which they run.
+impl Layer {
+    /// Whether the output is written over the input.
+    pub(crate) fn in_place(&self) -> bool {
+        self.x == self.y
+    }
+}
+
+/// The layers of a plan, in its order.
 pub(crate) fn bind(steps: &Steps, plan: &Plan) -> Result<Vec<Layer>, OpError> {
-    plan.order.iter().map(|&index| Binder { steps, plan }.layer(index)).collect()
+    let groups = plan.groups.iter().flat_map(|group| (group.begin..group.end).map(|at| (plan.order[at], group.schedule.is_some())));
+    groups.map(|(index, by_rows)| Binder { steps, plan, by_rows }.layer(index)).collect()
 }
 
 struct Binder<'a> {
     steps: &'a Steps,
     plan: &'a Plan,
+    by_rows: bool,
 }
 
 impl Binder<'_> {
@@ -103,6 +117,7 @@ impl Binder<'_> {
             y: region(&planned.write, extent.y),
             dims: planned.write.dims.clone(),
             macs: step.macs,
+            by_rows: self.by_rows,
             geometry,
         })
     }
@@ -112,13 +127,15 @@ impl Binder<'_> {
         let (memory, base) = match self.steps.problem.tensors[layout.root].role {
             Role::Input(index) => (Memory::Input(index), 0),
             Role::Constant(at) => (Memory::Weights, at),
+            Role::Output(index) if self.plan.problem.outputs_outside => (Memory::Output(index), 0),
             Role::Output(_) | Role::Intermediate => (Memory::Arena, self.plan.base(layout.root)),
         };
         Region { memory, at: base + layout.origin(access), len }
     }
 
     fn view(&self, access: &Access) -> View {
-        View { dims: access.dims.clone(), strides: self.plan.layouts[access.tensor].strides.clone() }
+        let layout = &self.plan.layouts[access.tensor];
+        View { dims: access.dims.clone(), strides: layout.strides.clone(), ring: self.plan.ring(layout.root) }
     }
 
     fn geometry(&self, kernel: &Kernel, step: &PlanStep) -> Result<Geometry, OpError> {
@@ -127,13 +144,16 @@ impl Binder<'_> {
         let pixels = |view: &View| strided::pixels(view);
         Ok(match kernel {
             Kernel::Conv2d { window, group, activation, pool, choice: Choice { micro, span } } => {
-                let maps = ConvMaps { input: pixels(&views[0]), output: pixels(&output), residual: views.get(1).map(pixels) };
-                let [depth, filters] = [maps.input.channels, maps.output.channels].map(|channels| channels / *group as u32);
+                let second = views.get(1).map(pixels);
+                let (rest, residual) = if step.split { (second, None) } else { (None, second) };
+                let maps = ConvMaps { input: pixels(&views[0]), output: pixels(&output), rest, residual };
+                let channels = maps.input.channels + rest.map_or(0, |map| map.channels);
+                let [depth, filters] = [channels, maps.output.channels].map(|channels| channels / *group as u32);
                 let Window { kernel, strides, dilations, pads, .. } = window;
-                let maps = if window.is_pointwise() && pool.is_none() { maps.flattened() } else { maps };
+                let maps = if window.is_pointwise() && pool.is_none() && !self.by_rows { maps.flattened() } else { maps };
                 let geometry = Conv2d {
                     input: maps.input,
-                    rest: None,
+                    rest: maps.rest,
                     output: maps.output,
                     residual: maps.residual,
                     kernel: words(*kernel),
@@ -177,18 +197,20 @@ impl Binder<'_> {
 struct ConvMaps {
     input: Pixels,
     output: Pixels,
+    rest: Option<Pixels>,
     residual: Option<Pixels>,
 }
 
 impl ConvMaps {
     /// All pixels in one row, where a 1x1 convolution sees rows that follow each other without a gap.
     fn flattened(self) -> Self {
+        let ConvMaps { input, output, rest, residual } = self;
         let flat = |map: &Pixels| map.row == map.width * map.pixel;
-        if !flat(&self.input) || !flat(&self.output) || !self.residual.as_ref().is_none_or(flat) {
+        if ![Some(input), Some(output), rest, residual].iter().flatten().all(flat) {
             return self;
         }
         let join = |map: Pixels| Pixels { height: 1, width: map.height * map.width, row: map.height * map.row, ring: 1, ..map };
-        ConvMaps { input: join(self.input), output: join(self.output), residual: self.residual.map(join) }
+        ConvMaps { input: join(input), output: join(output), rest: rest.map(join), residual: residual.map(join) }
     }
 }
 
@@ -278,33 +300,28 @@ impl Geometry {
         name.to_owned()
     }
 
-    /// Runs the kernel.
-    pub(crate) fn run(&self, operands: Operands<'_>) -> Result<(), RegionError> {
+    /// Runs the kernel: the whole output, or a row.
+    pub(crate) fn run(&self, row: Option<usize>, operands: Operands<'_>) -> Result<(), RegionError> {
         match self {
-            Geometry::Conv2d(geometry, micro) => with_micro_kernel!(geometry, micro, |conv| run_checked(&conv, operands)),
-            Geometry::DepthwiseConv2d(geometry, Unit::Plain) => run_checked(geometry, operands),
-            Geometry::DepthwiseConv2d(geometry, Unit::Fused) => run_checked(&geometry.by(Fused), operands),
-            Geometry::DepthwiseConv2d(geometry, Unit::Mve) => run_checked(&geometry.by(Mve), operands),
-            Geometry::DepthwiseConv2d(geometry, Unit::VfpPlain) => run_checked(&geometry.by(Vfp(Plain)), operands),
-            Geometry::DepthwiseConv2d(geometry, Unit::VfpFused) => run_checked(&geometry.by(Vfp(Fused)), operands),
-            Geometry::Pool2d(geometry) => run_checked(geometry, operands),
-            Geometry::Map(geometry) => run_checked(geometry, operands),
-            Geometry::Binary(geometry) => run_checked(geometry, operands),
-            Geometry::Pad(geometry) => run_checked(geometry, operands),
-            Geometry::Softmax(geometry) => run_checked(geometry, operands),
-            Geometry::MatMul(geometry) => run_checked(geometry, operands),
+            Geometry::Conv2d(geometry, micro) => with_micro_kernel!(geometry, micro, |conv| run(row, &conv, operands)),
+            Geometry::DepthwiseConv2d(geometry, Unit::Plain) => run(row, geometry, operands),
+            Geometry::DepthwiseConv2d(geometry, Unit::Fused) => run(row, &geometry.by(Fused), operands),
+            Geometry::DepthwiseConv2d(geometry, Unit::Mve) => run(row, &geometry.by(Mve), operands),
+            Geometry::DepthwiseConv2d(geometry, Unit::VfpPlain) => run(row, &geometry.by(Vfp(Plain)), operands),
+            Geometry::DepthwiseConv2d(geometry, Unit::VfpFused) => run(row, &geometry.by(Vfp(Fused)), operands),
+            Geometry::Pool2d(geometry) => run(row, geometry, operands),
+            Geometry::Map(geometry) => run(row, geometry, operands),
+            Geometry::Binary(geometry) => run(row, geometry, operands),
+            Geometry::Pad(geometry) => run(row, geometry, operands),
+            Geometry::Softmax(geometry) => run(row, geometry, operands),
+            Geometry::MatMul(geometry) => run(row, geometry, operands),
         }
     }
 }
 
-impl Region {
-    /// As an operand of [`Geometry::run`].
-    pub(crate) fn place<'a>(&self, inputs: &[&'a [f32]], weights: &'a [f32]) -> Place<'a> {
-        let outside = |slice: Option<&'a [f32]>| Place::Outside(slice.and_then(|slice| slice.get(self.at..)).unwrap_or(&[]));
-        match self.memory {
-            Memory::Arena => Place::Arena(self.at),
-            Memory::Input(index) => outside(inputs.get(index).copied()),
-            Memory::Weights => outside(Some(weights)),
-        }
+fn run<K: peleec_runtime::Kernel>(row: Option<usize>, kernel: &K, operands: Operands<'_>) -> Result<(), RegionError> {
+    match row {
+        Some(row) => run_row_checked(kernel, row, operands),
+        None => run_checked(kernel, operands),
     }
 }

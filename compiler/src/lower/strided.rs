@@ -12,6 +12,8 @@ use crate::plan::problem::Relation;
 pub(super) struct View {
     pub(super) dims: Vec<usize>,
     pub(super) strides: Vec<usize>,
+    /// The rows of the buffer, where it is a ring.
+    pub(super) ring: Option<usize>,
 }
 
 /// A map of pixels: `[M, C]`, `[1, C, W]` or `[1, C, H, W]`.
@@ -28,7 +30,8 @@ pub(super) fn pixels(view: &View) -> Pixels {
     let pixel = if width == 1 { if height == 1 { channels * channel } else { row } } else { pixel };
     let row = if height == 1 { width * pixel } else { row };
     let [height, width, channels, row, pixel, channel] = words([height, width, channels, row, pixel, channel]);
-    Pixels { height, width, channels, row, pixel, channel, ring: height }
+    let ring = view.ring.and_then(|ring| u32::try_from(ring).ok()).map_or(height, |ring| ring.min(height));
+    Pixels { height, width, channels, row, pixel, channel, ring }
 }
 
 /// Element-wise operands: `N` stride lists over common dimensions, at most [`MAX_RANK`] of them after joining.
@@ -96,7 +99,7 @@ pub(super) fn copy(input: &View, relation: Option<&Relation>, output: &View) -> 
         Relation::Same => (input.clone(), output.clone()),
         Relation::Permute(perm) => {
             let strides = perm.iter().map(|&from| input.strides[from]).collect();
-            (View { dims: output.dims.clone(), strides }, output.clone())
+            (View { dims: output.dims.clone(), strides, ring: None }, output.clone())
         }
         Relation::Reshape => nested(input, output)?,
     };
@@ -106,14 +109,14 @@ pub(super) fn copy(input: &View, relation: Option<&Relation>, output: &View) -> 
 /// Both sides of a reshape under common dimensions.
 fn nested(input: &View, output: &View) -> Result<(View, View), OpError> {
     if let Some(dims) = common_dims(&input.dims, &output.dims) {
-        let fine = |view: &View| View { dims: dims.clone(), strides: refined(&view.dims, &view.strides, &dims) };
+        let fine = |view: &View| View { dims: dims.clone(), strides: refined(&view.dims, &view.strides, &dims), ring: None };
         return Ok((fine(input), fine(output)));
     }
     if let Some(strides) = backward(&Relation::Reshape, &input.dims, &output.dims, &output.strides) {
-        return Ok((input.clone(), View { dims: input.dims.clone(), strides }));
+        return Ok((input.clone(), View { dims: input.dims.clone(), strides, ring: None }));
     }
     if let Some(strides) = backward(&Relation::Reshape, &output.dims, &input.dims, &input.strides) {
-        return Ok((View { dims: output.dims.clone(), strides }, output.clone()));
+        return Ok((View { dims: output.dims.clone(), strides, ring: None }, output.clone()));
     }
     Err(OpError::unsupported(format!("reshapes {:?} to {:?} between layouts that share no dimensions", input.dims, output.dims))
         .supported("reshapes that split or join dimensions"))

@@ -71,7 +71,7 @@ impl Variant {
     }
 
     /// Elements of one pass over all weights.
-    fn one_pass(&self) -> u64 {
+    pub(super) fn one_pass(&self) -> u64 {
         self.order.iter().map(|&step| self.problem.steps[step].weights as u64).sum()
     }
 

@@ -17,7 +17,7 @@ mod stream;
 mod tests;
 
 pub(crate) use budget::{Budget, Cost};
-use budget::{Variant, pareto, variants};
+use budget::{Chosen, Variant, pareto, variants};
 use layout::Layout;
 pub(crate) use place::Lifetime;
 use problem::{Problem, TensorId};
@@ -43,6 +43,8 @@ pub(crate) struct Plan {
     pub(crate) bound: usize,
     /// Elements of the arena, and of weights that a run reads.
     pub(crate) cost: Cost,
+    /// Elements of one pass over all weights.
+    pub(crate) one_pass: u64,
     /// The cost of the plan that takes the least memory.
     pub(crate) least: Cost,
     /// How many moves hosting made needless.
@@ -64,6 +66,17 @@ impl Plan {
         found.map_or(0, |index| self.offsets[index])
     }
 
+    /// The buffers that are alive in the group in which the most elements are, the largest first.
+    pub(crate) fn at_peak(&self) -> Vec<&Lifetime> {
+        let alive = |group: &Group| -> Vec<&Lifetime> {
+            self.buffers.iter().filter(|buffer| buffer.first < group.end && buffer.last >= group.begin).collect()
+        };
+        let peak = self.groups.iter().map(alive).max_by_key(|alive| alive.iter().map(|buffer| buffer.size).sum::<usize>());
+        let mut peak = peak.unwrap_or_default();
+        peak.sort_by_key(|buffer| std::cmp::Reverse(buffer.size));
+        peak
+    }
+
     /// The rows that `root`'s buffer holds at a time, if it is a ring.
     pub(crate) fn ring(&self, root: TensorId) -> Option<usize> {
         self.buffers.iter().find(|buffer| buffer.root == root).and_then(|buffer| buffer.ring)
@@ -71,10 +84,10 @@ impl Plan {
 }
 
 /// No plan fits the budget.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(crate) struct TooLarge {
-    /// What the smallest plan takes.
-    pub(crate) least: Cost,
+    /// The smallest plan.
+    pub(crate) least: Box<Plan>,
 }
 
 /// Plans a problem.
@@ -88,26 +101,37 @@ pub(crate) fn plan(problem: &Problem, budget: Budget) -> Result<Plan, TooLarge> 
             Budget::Thrifty | Budget::Least => (chosen.cost.arena as u64, chosen.cost.reads),
         })
     };
-    let least = best(Budget::Least).map_or(Cost { arena: 0, reads: 0 }, |(_, chosen)| chosen.cost);
-    let (variant, chosen) = best(budget).ok_or(TooLarge { least })?;
-    let Variant { problem, hosting, order, .. } = variant;
-    let groups = chosen.groups.iter().map(|group| Group {
-        begin: group.begin,
-        end: group.end,
-        schedule: group.stream.as_ref().map(|stream| Schedule::new(&stream.calls)),
-    });
-    Ok(Plan {
-        problem: problem.clone(),
-        order: order.clone(),
-        groups: groups.collect(),
-        layouts: hosting.layouts.clone(),
-        buffers: chosen.buffers,
-        offsets: chosen.offsets,
-        bound: chosen.bound,
-        cost: chosen.cost,
-        least,
-        moves_elided: hosting.elided.iter().filter(|&&elided| elided).count(),
-    })
+    let least = best(Budget::Least);
+    let cost = least.as_ref().map_or(Cost { arena: 0, reads: 0 }, |(_, chosen)| chosen.cost);
+    match (best(budget), least) {
+        (Some((variant, chosen)), _) => Ok(variant.plan(chosen, cost)),
+        (None, Some((variant, chosen))) => Err(TooLarge { least: Box::new(variant.plan(chosen, cost)) }),
+        // Steps one by one are always a plan.
+        (None, None) => unreachable!("a problem without a plan"),
+    }
+}
+
+impl Variant {
+    fn plan(&self, chosen: Chosen<'_>, least: Cost) -> Plan {
+        let groups = chosen.groups.iter().map(|group| Group {
+            begin: group.begin,
+            end: group.end,
+            schedule: group.stream.as_ref().map(|stream| Schedule::new(&stream.calls)),
+        });
+        Plan {
+            problem: self.problem.clone(),
+            order: self.order.clone(),
+            groups: groups.collect(),
+            layouts: self.hosting.layouts.clone(),
+            buffers: chosen.buffers,
+            offsets: chosen.offsets,
+            bound: chosen.bound,
+            cost: chosen.cost,
+            one_pass: self.one_pass(),
+            least,
+            moves_elided: self.hosting.elided.iter().filter(|&&elided| elided).count(),
+        }
+    }
 }
 
 /// Memory and weight reads of every plan that no other beats in both, the largest arena first.

@@ -3,5 +3,7 @@
 mod model;
 mod svg;
 
-pub use model::{BufferReport, InputReport, LayerReport, OutputReport, PassReport, RangeReport, Report};
+pub use model::{
+    BufferReport, CostReport, GroupReport, InputReport, LayerReport, OutputReport, PassReport, RangeReport, Report, WeightReads,
+};
 pub use svg::memory_map;

@@ -39,8 +39,71 @@ pub struct Report {
     pub moves_elided: usize,
     /// The buffers of the arena.
     pub buffers: Vec<BufferReport>,
-    /// The layers, in the order in which they run.
+    /// Weights that one run reads, and those of one pass over all of them.
+    pub weight_reads: WeightReads,
+    /// The least RAM that any plan takes, and the weights that it reads.
+    pub least: CostReport,
+    /// The layers, in the order in which they would run one by one.
     pub layers: Vec<LayerReport>,
+    /// The layers cut into groups, in the order in which these run.
+    pub groups: Vec<GroupReport>,
+}
+
+/// How many weights are read.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct WeightReads {
+    /// Bytes that one run reads; a layer that is called row by row reads its weights for each row.
+    pub bytes: u64,
+    /// That by the bytes of one pass over all weights.
+    pub factor: f64,
+}
+
+/// What a plan takes.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct CostReport {
+    /// RAM that a `Model` would own.
+    pub arena_bytes: usize,
+    /// The weight reads of one run by those of one pass over all weights.
+    pub read_factor: f64,
+}
+
+/// Layers that run together: one whole, or several row by row.
+#[derive(Clone, Debug, Serialize)]
+pub struct GroupReport {
+    /// Index of the first layer.
+    pub first_layer: usize,
+    /// Index of the last layer.
+    pub last_layer: usize,
+    /// Whether they run row by row.
+    pub streamed: bool,
+    /// Calls of layers; those of a repeating body, and how often it comes.
+    pub calls: usize,
+    /// Calls in the part of the schedule that repeats.
+    pub body_calls: usize,
+    /// How often that part comes.
+    pub body_times: usize,
+}
+
+impl Report {
+    /// What `run` calls, in order: layers that run whole, and for each group of layers that run row by row one entry that stands for all.
+    pub fn calls(&self) -> Vec<LayerReport> {
+        let call = |(index, group): (usize, &GroupReport)| {
+            let layers = &self.layers[group.first_layer..=group.last_layer];
+            let last = layers[layers.len() - 1].clone();
+            if !group.streamed {
+                return last;
+            }
+            let earlier = self.groups[..index].iter().filter(|group| group.streamed).count();
+            LayerReport {
+                name: format!("stream_{} ({} to {})", earlier + 1, layers[0].name, last.name),
+                op: format!("{} layers", layers.len()),
+                kernel: "row by row".to_owned(),
+                macs: layers.iter().map(|layer| layer.macs).sum(),
+                ..last
+            }
+        };
+        self.groups.iter().enumerate().map(call).collect()
+    }
 }
 
 /// An input of the model.
@@ -81,6 +144,8 @@ pub struct BufferReport {
     pub offset: usize,
     /// Size.
     pub bytes: usize,
+    /// The rows that it holds at a time, if it is a ring.
+    pub ring_rows: Option<usize>,
     /// Index of the first layer that touches it.
     pub first_layer: usize,
     /// Index of the last layer that needs it.

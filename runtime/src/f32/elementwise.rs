@@ -26,10 +26,23 @@ impl Map {
         }
     }
 
+    /// Whether every element of the output lies where the input's does, if both begin at the same place.
+    pub(crate) const fn is_in_place(&self) -> bool {
+        let mut axis = 0;
+        while axis < MAX_RANK {
+            if self.dims[axis] > 1 && (self.input[axis] != self.output[axis] || self.input[axis] == 0) {
+                return false;
+            }
+            axis += 1;
+        }
+        true
+    }
+
     /// Computes every element.
     ///
     /// # Safety
-    /// `extent()` is some; `x` is readable and `y` writable for its lengths; no element of the output is an element of the input.
+    /// `extent()` is some; `x` is readable and `y` writable for its lengths; no element of the output is an element of the input, or
+    /// they are the same place and `is_in_place()`.
     #[inline(never)]
     pub(crate) unsafe fn run(&self, x: *const f32, y: *mut f32) {
         let last = MAX_RANK - 1;

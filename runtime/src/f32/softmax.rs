@@ -24,6 +24,18 @@ impl Softmax {
         }
     }
 
+    /// Whether every element of the output lies where the input's does, if both begin at the same place.
+    pub(crate) const fn is_in_place(&self) -> bool {
+        let mut axis = 0;
+        while axis < MAX_RANK {
+            if self.dims[axis] > 1 && (self.input[axis] != self.output[axis] || self.input[axis] == 0) {
+                return false;
+            }
+            axis += 1;
+        }
+        true
+    }
+
     /// Computes every element; the sum runs in the order of the dimension.
     ///
     /// # Safety

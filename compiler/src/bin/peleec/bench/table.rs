@@ -53,7 +53,7 @@ impl Profile {
             Profile::Counts(counts) => body["run_instructions"] = counts.run.into(),
         }
         let sum: f64 = self.layers().iter().sum();
-        let layers = report.layers.iter().zip(self.layers()).map(|(layer, cost)| {
+        let layers = report.calls().into_iter().zip(self.layers()).map(|(layer, cost)| {
             let mut entry =
                 json!({ "name": layer.name, "op": layer.op, "kernel": layer.kernel, "output": layer.output, "macs": layer.macs });
             entry["share"] = share(cost, sum).into();
@@ -140,7 +140,7 @@ fn per_mac(macs: u64, instructions: f64) -> Option<f64> {
 pub(super) fn render(profile: &Profile, report: &Report, order: Order, machine: &str) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_header(profile.columns());
-    let mut layers: Vec<_> = report.layers.iter().zip(profile.layers()).collect();
+    let mut layers: Vec<_> = report.calls().into_iter().zip(profile.layers()).collect();
     if let Order::Cost = order {
         layers.sort_by(|(_, a), (_, b)| b.total_cmp(a));
     }

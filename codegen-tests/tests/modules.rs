@@ -133,7 +133,7 @@ mod same_names {
     }
 
     peleec_runtime::impl_model! {
-        Model, inputs { x: "x.1" [2] [2]; } outputs { x: "x/1" [2] [2]; }
+        Model, run_with, inputs { x: "x.1" [2] [2]; } outputs { x: "x/1" [2] [2]; }
     }
 }
 

@@ -6,7 +6,7 @@ use std::cell::Cell;
 
 use codegen_tests::cases::random::{Choice, Network, Recipe};
 use codegen_tests::compare::{Closeness, compare, inputs};
-use peleec::{Compilation, Error, ModelFile, NumericClass, Options, Target, compile, import};
+use peleec::{Compilation, Error, ModelFile, NumericClass, Options, Placement, RamBudget, Target, compile, import};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed, TestRunner};
 
@@ -72,6 +72,7 @@ fn check(network: &Network, options: &Options) -> Result<bool, String> {
     if options.numeric == Some(NumericClass::Fused) {
         check_class(&file, options, &compilation).map_err(told)?;
     }
+    check_plans(&file, options, &compilation).map_err(told)?;
     compilation.replay()?;
     compilation.files().map(|_| true).map_err(|error| error.to_string())
 }
@@ -85,6 +86,23 @@ fn check_results(network: &Network, imported: &peleec::Graph, compilation: &Comp
     let rounds_alike = compilation.report().numeric == NumericClass::Plain.name() && !network.uses_exp && !network.reorders;
     let closeness = if rounds_alike { Closeness::Bits } else { NEAR };
     compare(&executed, &after, closeness).map_err(|fault| format!("execute: {fault}"))
+}
+
+/// The plan of least memory, and the one whose outputs lie with the caller, give the same bits as the one that runs layer by layer.
+fn check_plans(file: &ModelFile, options: &Options, compilation: &Compilation) -> Result<(), String> {
+    let inputs = inputs(&compilation.inputs());
+    let run = |ram_budget: RamBudget, outputs: Placement| {
+        let compilation = compile(file, &Options { ram_budget, outputs, ..options.clone() }).map_err(|error| error.to_string())?;
+        compilation.replay()?;
+        compilation.files().map_err(|error| error.to_string())?;
+        compilation.execute(&inputs).map_err(|error| error.to_string())
+    };
+    let whole = run(RamBudget::Bytes(usize::MAX), Placement::Arena)?;
+    for (budget, outputs) in [(RamBudget::Least, Placement::Arena), (RamBudget::Least, Placement::Caller), (RamBudget::Thrifty, Placement::Caller)]
+    {
+        compare(&run(budget, outputs)?, &whole, Closeness::Bits).map_err(|fault| format!("{budget:?}, {outputs:?}: {fault}"))?;
+    }
+    Ok(())
 }
 
 /// Another machine's plan, with other tiles, gives the same bits of the class.

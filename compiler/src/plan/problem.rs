@@ -48,6 +48,9 @@ pub(crate) enum Relation {
 /// The axis of rows in a map `[1, channels, height, width]`.
 pub(crate) const ROWS: usize = 2;
 
+/// The axis of columns.
+pub(crate) const COLUMNS: usize = 3;
+
 /// The axis of channels.
 pub(crate) const CHANNELS: usize = 1;
 

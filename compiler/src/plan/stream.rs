@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use super::layout::Layout;
-use super::problem::{Problem, ROWS, Role, TensorId};
+use super::problem::{Access, CHANNELS, COLUMNS, Problem, ROWS, Role, TensorId};
 
 /// A group in rows.
 #[derive(Clone, Debug)]
@@ -70,8 +70,11 @@ impl<'a> Rowwise<'a> {
             Rowwise { problem, layouts, order, producers: Vec::new(), readers: vec![Vec::new(); order.len()], readiness: Vec::new() };
         for (at, &step) in order.iter().enumerate() {
             let step = &problem.steps[step];
-            let producers: Vec<Vec<usize>> =
-                step.reads.iter().map(|read| writers.get(&layouts[read.tensor].root).cloned().unwrap_or_default()).collect();
+            let wrote = |read: &Access| {
+                let earlier = writers.get(&layouts[read.tensor].root).into_iter().flatten();
+                earlier.copied().filter(|&writer| meet(layouts, read, &problem.steps[order[writer]].write)).collect()
+            };
+            let producers: Vec<Vec<usize>> = step.reads.iter().map(wrote).collect();
             for &producer in producers.iter().flatten() {
                 rowwise.readers[producer].push(at);
             }
@@ -162,6 +165,20 @@ impl<'a> Rowwise<'a> {
             touch(step.write.tensor, (row, row + 1), true);
         }
         Streamed { calls, traffic, reads }
+    }
+}
+
+/// Whether two boxes of one buffer may share elements: not where they are other channels of the same pixels.
+fn meet(layouts: &[Layout], a: &Access, b: &Access) -> bool {
+    let channels = |access: &Access| {
+        let layout = &layouts[access.tensor];
+        let pixel = *layout.strides.get(COLUMNS)?;
+        let begin = layout.origin(access).checked_rem(pixel)?;
+        (layout.strides[CHANNELS] == 1).then_some((pixel, begin, begin + access.dims[CHANNELS]))
+    };
+    match (channels(a), channels(b)) {
+        (Some((pixel, begin, end)), Some((other, from, to))) => pixel != other || (begin < to && from < end),
+        _ => true,
     }
 }
 

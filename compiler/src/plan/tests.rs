@@ -1,46 +1,166 @@
-//! Plans of the networks: what they take, and that nothing stale is read.
+//! Plans of the networks: what they take, and that nothing stale is read, whatever the budget.
 
-use super::{Budget, plan, replay};
-use crate::lower::{Steps, lower};
+use super::problem::{CHANNELS, Problem, ROWS};
+use super::{Budget, Plan, plan, replay};
+use crate::lower::lower;
+use crate::zoo::ZooOptions;
 use crate::{ModelFile, Options, import, passes};
 
-/// The steps of a network of the zoo, for portable code.
-fn steps(network: &str) -> Steps {
+/// A network of the zoo, for portable code.
+fn problem(network: &str, zoo: &ZooOptions, outputs_outside: bool) -> Problem {
     let options = Options::default();
-    let model = ModelFile::zoo(network, &crate::zoo::ZooOptions::default()).unwrap();
-    let mut graph = import(&model, &options).map_err(|_| ()).unwrap().graph;
+    let model = ModelFile::zoo(network, zoo).expect("the zoo has it");
+    let mut graph = import(&model, &options).unwrap_or_else(|problems| panic!("{problems}")).graph;
     passes::run(&mut graph, |_, _| {});
-    lower(&graph, options.profile().unwrap()).map_err(|_| ()).unwrap()
+    let steps = lower(&graph, options.profile().expect("any class goes")).unwrap_or_else(|refused| panic!("{refused:?}"));
+    Problem { outputs_outside, ..steps.problem }
+}
+
+/// A small detector with every kind of group that the large one has.
+fn small() -> Problem {
+    problem("pelee-304", &ZooOptions { width: 0.25, input_size: Some(96), ..ZooOptions::default() }, false)
 }
 
 fn kib(elements: usize) -> f64 {
     elements as f64 / 256.0
 }
 
+/// Kibibytes of the arena and of what is alive, and the weight reads in hundredths of one pass.
+fn figures(problem: &Problem, budget: Budget) -> (f64, f64, u64) {
+    let plan = plan(problem, budget).expect("a plan fits");
+    assert_eq!(replay(problem, &plan), Ok(()));
+    (kib(plan.cost.arena), kib(plan.bound), (100 * plan.cost.reads + plan.one_pass / 2) / plan.one_pass)
+}
+
+const WHOLE: Budget = Budget::Elements(usize::MAX);
+
 #[test]
-fn figures() {
-    for network in ["pelee-304", "peleenet-224"] {
-        for outside in [false, true] {
-            let mut problem = steps(network).problem;
-            problem.outputs_outside = outside;
-            for budget in [Budget::Elements(usize::MAX), Budget::Thrifty, Budget::Least] {
-                let start = std::time::Instant::now();
-                let plan = plan(&problem, budget).unwrap();
-                let one: usize = plan.order.iter().map(|&s| plan.problem.steps[s].weights).sum();
-                println!("{network} outside={outside} {budget:?}: {} bound {} reads {:.2} time {:?}", kib(plan.cost.arena), kib(plan.bound), plan.cost.reads as f64 / one as f64, start.elapsed());
-                for g in &plan.groups { if let Some(s) = &g.schedule {
-                    println!("   [{}, {}) {}+{}x{}+{}", g.begin, g.end, s.prologue.len(), s.body.len(), s.times, s.epilogue.len());
-                } }
-                if budget == Budget::Least {
-                    for v in super::variants(&problem) {
-                    if let Some(c) = v.choose(budget) {
-                        println!("  variant {} {}", kib(c.cost.arena), kib(c.bound));
-                        let mut g: Vec<_> = c.groups.iter().map(|g| (g.live, g.begin, g.end, g.saved(), g.stream.is_some(), v.problem.tensors[v.problem.steps[v.order[g.begin]].write.tensor].name.clone(), g.reads as f64/ one as f64)).collect();
-                        g.sort_by(|a, b| b.0.cmp(&a.0)); for g in &g[..7] { println!("     {} {:?}", kib(g.0), g); }
-                    } }
-                }
-                assert_eq!(replay(&problem, &plan), Ok(()));
+fn pelee_304() {
+    let inside = problem("pelee-304", &ZooOptions::default(), false);
+    assert_eq!(figures(&inside, WHOLE), (5054.0, 5054.0, 100));
+    assert_eq!(figures(&inside, Budget::Thrifty), (3610.0, 3610.0, 104));
+    let (arena, bound, reads) = figures(&inside, Budget::Least);
+    assert!(arena <= 1321.0 && arena == bound && reads <= 500, "{arena} {bound} {reads}");
+    let outside = problem("pelee-304", &ZooOptions::default(), true);
+    let (arena, bound, reads) = figures(&outside, Budget::Least);
+    assert!(arena <= 1050.0 && bound <= arena && reads <= 500, "{arena} {bound} {reads}");
+}
+
+#[test]
+fn peleenet_224() {
+    let problem = problem("peleenet-224", &ZooOptions::default(), false);
+    assert_eq!(figures(&problem, WHOLE), (2744.0, 2744.0, 100));
+    assert_eq!(figures(&problem, Budget::Thrifty), (1960.0, 1960.0, 105));
+    let (arena, bound, reads) = figures(&problem, Budget::Least);
+    assert!(arena <= 630.0 && bound <= arena && reads <= 307, "{arena} {bound} {reads}");
+}
+
+#[test]
+fn every_budget_that_has_a_plan_is_kept() {
+    let problem = small();
+    let mut last = 0;
+    for cost in super::curve(&problem) {
+        let plan = plan(&problem, Budget::Elements(cost.arena)).expect("it was said to fit");
+        assert!(plan.cost.arena <= cost.arena && plan.cost.reads <= cost.reads && plan.cost.reads > last);
+        assert_eq!(replay(&problem, &plan), Ok(()));
+        last = plan.cost.reads;
+    }
+    let least = plan(&problem, Budget::Least).expect("there is a plan").cost;
+    let refused = plan(&problem, Budget::Elements(least.arena - 1)).expect_err("it is the least");
+    assert_eq!(refused.least.cost.arena, least.arena);
+}
+
+/// The heights of rings in a stage of dense layers: a layer keeps its input for all layers behind it, two rows each, and one more where
+/// a pool reads two rows at a time.
+#[test]
+fn rings_are_as_high_as_the_formulas_say() {
+    let problem = problem("pelee-304", &ZooOptions::default(), false);
+    let planned = plan(&problem, Budget::Least).expect("there is a plan");
+    let ring = |name: &str| {
+        let found = planned.buffers.iter().find(|buffer| problem.tensors[buffer.root].name == name);
+        found.unwrap_or_else(|| panic!("no buffer {name}")).ring
+    };
+    let layers = 3;
+    // All growth in one host: 2 (L - 1) + 1 rows, and the pool's.
+    assert_eq!(ring("/stages.0/2/Concat_output_0"), Some(2 * (layers - 1) + 2));
+    for (name, rows) in [("near.0", 3), ("far.0", 3), ("far.1", 3)] {
+        assert_eq!(ring(&format!("/stages.0/0/{name}/Relu_output_0")), Some(rows), "{name}");
+    }
+    assert_eq!((ring("/stem/first/Relu_output_0"), ring("/stem/narrow/Relu_output_0")), (Some(2), Some(3)));
+}
+
+/// The ring of a buffer with one row less.
+fn lowered(plan: &Plan, index: usize, rows: usize) -> Plan {
+    let mut wrong = plan.clone();
+    wrong.buffers[index].ring = Some(rows - 1);
+    wrong
+}
+
+#[test]
+fn a_ring_of_one_row_less_is_a_fault() {
+    let problem = small();
+    for budget in [Budget::Thrifty, Budget::Least] {
+        let planned = plan(&problem, budget).expect("there is a plan");
+        let rings = planned.buffers.iter().enumerate().filter_map(|(index, buffer)| Some((index, buffer.ring.filter(|&rows| rows > 1)?)));
+        let mut mutations = 0;
+        for (index, rows) in rings {
+            let fault = replay(&problem, &lowered(&planned, index, rows));
+            assert!(fault.is_err(), "{} of {rows} rows", problem.tensors[planned.buffers[index].root].name);
+            mutations += 1;
+        }
+        assert!(mutations > 0, "{budget:?}");
+    }
+}
+
+#[test]
+fn two_buffers_in_each_other_s_places_are_a_fault() {
+    let problem = small();
+    let planned = plan(&problem, Budget::Least).expect("there is a plan");
+    let mut mutations = 0;
+    for a in 0..planned.buffers.len() {
+        for b in a + 1..planned.buffers.len() {
+            let (x, y) = (&planned.buffers[a], &planned.buffers[b]);
+            if x.size == y.size || !x.meets(y) {
+                continue;
+            }
+            let mut wrong = planned.clone();
+            wrong.offsets.swap(a, b);
+            let crowds = |offsets: &[usize], at: usize| {
+                let here = &planned.buffers[at];
+                (0..offsets.len()).any(|other| {
+                    let there = &planned.buffers[other];
+                    other != at && here.meets(there) && offsets[at] < offsets[other] + there.size && offsets[other] < offsets[at] + here.size
+                })
+            };
+            // A swap that crowds nothing is another right plan.
+            if [a, b].iter().any(|&at| !crowds(&planned.offsets, at) && crowds(&wrong.offsets, at)) && replay(&problem, &wrong).is_err() {
+                mutations += 1;
             }
         }
+    }
+    assert!(mutations > 100, "{mutations}");
+}
+
+#[test]
+fn a_call_that_comes_too_early_is_a_fault() {
+    let problem = small();
+    let mut planned = plan(&problem, Budget::Least).expect("there is a plan");
+    let schedule = planned.groups.iter_mut().find_map(|group| group.schedule.as_mut()).expect("a group is streamed");
+    let last = schedule.body.len() - 1;
+    schedule.body.swap(0, last);
+    assert!(replay(&problem, &planned).is_err());
+}
+
+#[test]
+fn only_concats_of_channels_are_split() {
+    let problem = small();
+    let planned = plan(&problem, Budget::Least).expect("there is a plan");
+    let split: Vec<_> = planned.problem.steps.iter().filter(|step| step.split).collect();
+    assert!(!split.is_empty());
+    for step in split {
+        let [first, rest] = &step.reads[..] else { panic!("a split operand lies in two places") };
+        let given = problem.steps.iter().find(|given| given.work == step.work).expect("it was given");
+        assert_eq!(first.dims[CHANNELS] + rest.dims[CHANNELS], given.reads[0].dims[CHANNELS]);
+        assert_eq!(first.dims[ROWS..], rest.dims[ROWS..]);
     }
 }

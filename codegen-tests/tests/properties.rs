@@ -98,7 +98,8 @@ fn check_plans(file: &ModelFile, options: &Options, compilation: &Compilation) -
         compilation.execute(&inputs).map_err(|error| error.to_string())
     };
     let whole = run(RamBudget::Bytes(usize::MAX), Placement::Arena)?;
-    for (budget, outputs) in [(RamBudget::Least, Placement::Arena), (RamBudget::Least, Placement::Caller), (RamBudget::Thrifty, Placement::Caller)]
+    for (budget, outputs) in
+        [(RamBudget::Least, Placement::Arena), (RamBudget::Least, Placement::Caller), (RamBudget::Thrifty, Placement::Caller)]
     {
         compare(&run(budget, outputs)?, &whole, Closeness::Bits).map_err(|fault| format!("{budget:?}, {outputs:?}: {fault}"))?;
     }

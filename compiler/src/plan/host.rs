@@ -20,6 +20,7 @@ pub(crate) fn host(problem: &Problem) -> Hosting {
         touching: problem.touching(),
         layouts: vec![None; problem.tensors.len()],
         elided: vec![false; problem.steps.len()],
+        overwritten: vec![false; problem.tensors.len()],
         adopting: None,
     };
     for (id, tensor) in problem.tensors.iter().enumerate() {
@@ -44,6 +45,8 @@ struct Hosts<'a> {
     touching: Vec<Vec<usize>>,
     layouts: Vec<Option<Layout>>,
     elided: Vec<bool>,
+    /// Roots in which a step writes over what it reads: what is made before that may only be read by it.
+    overwritten: Vec<bool>,
     /// The move that has nothing to do if what is being tried works.
     adopting: Option<usize>,
 }
@@ -77,10 +80,9 @@ impl Hosts<'_> {
         let PlanStep { reads, write, in_place, .. } = &self.problem.steps[step];
         let whole = [&reads[0], write].into_iter().all(|access| access.dims == self.problem.tensors[access.tensor].shape.0);
         let Some(host) = self.layouts[write.tensor].clone().filter(|_| *in_place && reads.len() == 1 && whole) else { return false };
+        let root = host.root;
         let joined = self.adopt(id, None, host);
-        if joined {
-            self.push_views(id);
-        }
+        self.overwritten[root] |= joined;
         joined
     }
 
@@ -165,8 +167,9 @@ impl Hosts<'_> {
         let wanted = self.accesses(id).all(|(index, access)| {
             let PlanStep { write, in_place, .. } = &self.problem.steps[index];
             let reads = write.tensor != id;
-            // What the caller has is only written, or changed in place.
-            let apart = !outside || !reads || *in_place || self.does_nothing(index);
+            // What the caller has is only written, or overwritten; what is overwritten is not read elsewhere.
+            let overwrites = step.is_none() && *in_place;
+            let apart = !(outside || self.overwritten[layout.root]) || !reads || overwrites || self.does_nothing(index);
             apart && (!reads || access.channel.is_none_or(|axis| access.dims[axis] == 1 || layout.strides[axis] == 1))
         });
         self.layouts[id] = Some(layout);

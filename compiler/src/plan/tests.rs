@@ -129,7 +129,10 @@ fn two_buffers_in_each_other_s_places_are_a_fault() {
                 let here = &planned.buffers[at];
                 (0..offsets.len()).any(|other| {
                     let there = &planned.buffers[other];
-                    other != at && here.meets(there) && offsets[at] < offsets[other] + there.size && offsets[other] < offsets[at] + here.size
+                    other != at
+                        && here.meets(there)
+                        && offsets[at] < offsets[other] + there.size
+                        && offsets[other] < offsets[at] + here.size
                 })
             };
             // A swap that crowds nothing is another right plan.

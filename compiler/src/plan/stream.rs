@@ -60,14 +60,16 @@ pub(super) struct Rowwise<'a> {
     /// For every place in the order the earlier ones that write what its operands lie in.
     producers: Vec<Vec<Vec<usize>>>,
     readers: Vec<Vec<usize>>,
+    /// For every place the last earlier one that writes what it reads in rows of another kind, so that both are in no group.
+    apart: Vec<Option<usize>>,
     readiness: Vec<Readiness>,
 }
 
 impl<'a> Rowwise<'a> {
     pub(super) fn new(problem: &'a Problem, layouts: &'a [Layout], order: &'a [usize]) -> Self {
         let mut writers: BTreeMap<TensorId, Vec<usize>> = BTreeMap::new();
-        let mut rowwise =
-            Rowwise { problem, layouts, order, producers: Vec::new(), readers: vec![Vec::new(); order.len()], readiness: Vec::new() };
+        let readers = vec![Vec::new(); order.len()];
+        let mut rowwise = Rowwise { problem, layouts, order, producers: Vec::new(), readers, apart: Vec::new(), readiness: Vec::new() };
         for (at, &step) in order.iter().enumerate() {
             let step = &problem.steps[step];
             let wrote = |read: &Access| {
@@ -75,6 +77,11 @@ impl<'a> Rowwise<'a> {
                 earlier.copied().filter(|&writer| meet(layouts, read, &problem.steps[order[writer]].write)).collect()
             };
             let producers: Vec<Vec<usize>> = step.reads.iter().map(wrote).collect();
+            let unlike = |(read, producers): (&Access, &Vec<usize>)| {
+                let written = producers.iter().copied();
+                written.filter(|&writer| !same_rows(layouts, read, &problem.steps[order[writer]].write)).max()
+            };
+            rowwise.apart.push(step.reads.iter().zip(&producers).filter_map(unlike).max());
             for &producer in producers.iter().flatten() {
                 rowwise.readers[producer].push(at);
             }
@@ -122,7 +129,8 @@ impl<'a> Rowwise<'a> {
 
     /// The steps from `begin` to before `end` row by row; none where one cannot be.
     pub(super) fn stream(&self, begin: usize, end: usize) -> Option<Streamed> {
-        if (begin..end).any(|at| self.problem.steps[self.order[at]].rows.is_none()) {
+        let whole = |at: usize| self.problem.steps[self.order[at]].rows.is_none() || self.apart[at].is_some_and(|other| other >= begin);
+        if (begin..end).any(whole) {
             return None;
         }
         let mut pull = Pull { rowwise: self, begin, done: vec![0; end - begin], calls: Vec::new() };
@@ -180,6 +188,16 @@ fn meet(layouts: &[Layout], a: &Access, b: &Access) -> bool {
         (Some((pixel, begin, end)), Some((other, from, to))) => pixel != other || (begin < to && from < end),
         _ => true,
     }
+}
+
+/// Whether two boxes of one buffer have the same rows.
+fn same_rows(layouts: &[Layout], a: &Access, b: &Access) -> bool {
+    let rows = |access: &Access| {
+        let layout = &layouts[access.tensor];
+        let pitch = *layout.strides.get(ROWS)?;
+        Some((access.dims[ROWS], pitch, layout.origin(access).checked_div(pitch)?))
+    };
+    rows(a).is_some_and(|rows_of_a| rows(b) == Some(rows_of_a))
 }
 
 struct Pull<'a> {

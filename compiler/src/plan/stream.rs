@@ -16,6 +16,8 @@ pub(super) struct Streamed {
     pub(super) calls: Vec<usize>,
     /// For every buffer that the group touches, when each row is first written and last touched, in calls.
     pub(super) traffic: BTreeMap<TensorId, Vec<Touched>>,
+    /// For every buffer the most rows of one window.
+    reach: BTreeMap<TensorId, usize>,
     /// Elements of weights that are read.
     pub(super) reads: u64,
 }
@@ -31,11 +33,13 @@ pub(super) const NEVER: usize = usize::MAX;
 
 impl Streamed {
     /// The least number of rows of `root` that a ring must hold: before a slot is written anew, the row that it holds must be done with.
+    /// Kernels want room for a whole window, even where padding takes a part of it.
     pub(super) fn ring(&self, root: TensorId) -> usize {
         let Some(rows) = self.traffic.get(&root) else { return 0 };
         let touched = rows.iter().take_while(|row| row.written != NEVER);
         let written: Vec<usize> = touched.clone().map(|row| row.written).collect();
-        touched.enumerate().map(|(index, row)| written.partition_point(|&written| written <= row.last) - index).max().unwrap_or(0)
+        let needed = touched.enumerate().map(|(index, row)| written.partition_point(|&written| written <= row.last) - index);
+        needed.chain(self.reach.get(&root).copied()).max().unwrap_or(0)
     }
 }
 
@@ -150,7 +154,7 @@ impl<'a> Rowwise<'a> {
     fn traffic(&self, begin: usize, calls: Vec<usize>) -> Streamed {
         let mut traffic: BTreeMap<TensorId, Vec<Touched>> = BTreeMap::new();
         let mut rows: Vec<usize> = Vec::new();
-        let mut reads = 0;
+        let (mut reads, mut reach) = (0, BTreeMap::new());
         for (time, &call) in calls.iter().enumerate() {
             rows.resize(rows.len().max(call + 1), 0);
             let (at, row) = (begin + call, rows[call]);
@@ -168,11 +172,15 @@ impl<'a> Rowwise<'a> {
                 }
             };
             for (operand, read) in step.reads.iter().enumerate() {
+                if let Some(rows) = step.rows.filter(|_| row == 0 && (operand == 0 || step.split)) {
+                    let most: &mut usize = reach.entry(self.layouts[read.tensor].root).or_default();
+                    *most = (*most).max(rows.reach.min(read.dims[ROWS]));
+                }
                 touch(read.tensor, self.window(at, operand, row), false);
             }
             touch(step.write.tensor, (row, row + 1), true);
         }
-        Streamed { calls, traffic, reads }
+        Streamed { calls, traffic, reach, reads }
     }
 }
 

@@ -232,16 +232,32 @@ impl<A: Arithmetic, const T: usize, const N: usize> Conv2d<A, T, N> {
     /// one row; the piece lies in the output; no element that is written is one that is read.
     #[inline(always)]
     pub(crate) unsafe fn run(&self, piece: Piece, at: Pointers) {
+        // What is known of a geometry when it is built, so that a layer links with the one leaf that it needs.
         let adjacent = |map: &Pixels| map.channel == 1;
         let dense = adjacent(&self.input) && self.rest.as_ref().is_none_or(adjacent);
+        let wraps = self.input.is_ring() && self.kernel[0] > 1;
         // SAFETY: the caller's contract; the input's channels are adjacent where `channel` is one.
         unsafe {
+            if self.rest.is_some() || wraps { self.run_leaf::<true>(dense, piece, at) } else { self.run_leaf::<false>(dense, piece, at) }
+        }
+    }
+
+    /// # Safety
+    /// As [`run`](Self::run); `dense` says whether the input's channels are adjacent, and `SPLIT` whether a tile may have second taps.
+    #[inline(always)]
+    unsafe fn run_leaf<const SPLIT: bool>(&self, dense: bool, piece: Piece, at: Pointers) {
+        // SAFETY: the caller's contract.
+        unsafe {
             if const { T.is_multiple_of(4) } && self.pool.is_some() {
-                if dense { leaf::<A, T, N, true, true>(self, piece, at) } else { leaf::<A, T, N, false, true>(self, piece, at) }
+                if dense {
+                    leaf::<A, T, N, true, true, SPLIT>(self, piece, at)
+                } else {
+                    leaf::<A, T, N, false, true, SPLIT>(self, piece, at)
+                }
             } else if dense {
-                leaf::<A, T, N, true, false>(self, piece, at)
+                leaf::<A, T, N, true, false, SPLIT>(self, piece, at)
             } else {
-                leaf::<A, T, N, false, false>(self, piece, at)
+                leaf::<A, T, N, false, false, SPLIT>(self, piece, at)
             }
         }
     }
@@ -338,9 +354,10 @@ const fn halves(output: u32, input: u32) -> bool {
 }
 
 /// # Safety
-/// As [`Conv2d::run`]; with `DENSE` the input's channels are adjacent, and `POOLED` says whether there is a pool.
+/// As [`Conv2d::run`]; with `DENSE` the input's channels are adjacent, `POOLED` says whether there is a pool, and
+/// `SPLIT` whether a tile may have second taps: those of an input's rest, or behind where the rows of a ring wrap.
 #[inline(never)]
-unsafe fn leaf<A: Arithmetic, const T: usize, const N: usize, const DENSE: bool, const POOLED: bool>(
+unsafe fn leaf<A: Arithmetic, const T: usize, const N: usize, const DENSE: bool, const POOLED: bool, const SPLIT: bool>(
     g: &Conv2d<A, T, N>,
     piece: Piece,
     at: Pointers,
@@ -363,12 +380,12 @@ unsafe fn leaf<A: Arithmetic, const T: usize, const N: usize, const DENSE: bool,
                     if POOLED {
                         for windows in g.windows([rows.clone(), columns.clone()]) {
                             // SAFETY: the windows lie in the output.
-                            unsafe { pooled::<A, T, N, DENSE>(g, at, block, windows) };
+                            unsafe { pooled::<A, T, N, DENSE, SPLIT>(g, at, block, windows) };
                         }
                     } else {
                         g.for_each_rectangle(&interior, [rows.clone(), columns.clone()], |rows, columns| {
                             // SAFETY: the runs' pixels lie inside the output and their taps inside the input.
-                            unsafe { rectangle::<A, T, N, DENSE>(g, at, block, rows, columns) };
+                            unsafe { rectangle::<A, T, N, DENSE, SPLIT>(g, at, block, rows, columns) };
                         });
                     }
                 }

@@ -109,7 +109,8 @@ macro_rules! share {
         let (geometry, pointers, row): (_, Pointers, Option<usize>) = (&$geometry, $pointers, $row);
         let cores = $executor.cores();
         let parts = if cores > 1 { geometry.parts(row, cores.saturating_mul(2)) } else { 1 };
-        for_each_part($executor, parts, |part| geometry.run(geometry.piece(row, part, parts), pointers));
+        let leaf = geometry.leaf();
+        for_each_part($executor, parts, |part| leaf(geometry, geometry.piece(row, part, parts), pointers));
     }};
 }
 

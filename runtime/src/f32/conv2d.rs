@@ -10,7 +10,7 @@ use tiles::{cut, rectangle};
 
 use super::activation::Activation;
 use super::pool::PoolKind;
-use super::rows::{Pointers, RowWindow, Wrap};
+use super::rows::{Leaf, Pointers, RowWindow, Wrap};
 use super::taps::{Inside, taps_inside};
 use crate::executor::part_of;
 use crate::lanes::arithmetic::Arithmetic;
@@ -164,7 +164,7 @@ impl<A: Arithmetic, const T: usize, const N: usize> Conv2d<A, T, N> {
         self.row_window().apart(row, x, &self.input, y, &self.output)
     }
 
-    /// The pointers by which [`run`](Self::run) finds output row `row`, its window and its residual.
+    /// The pointers by which a leaf finds output row `row`, its window and its residual.
     #[inline(always)]
     pub(crate) fn at_row(&self, row: usize, at: Pointers) -> Pointers {
         let (x, wrap) = self.row_window().place(&self.input, row);
@@ -225,24 +225,23 @@ impl<A: Arithmetic, const T: usize, const N: usize> Conv2d<A, T, N> {
         }
     }
 
-    /// Computes a piece of the output.
-    ///
-    /// # Safety
-    /// `extent()` is some; `x`, `r` and `w` are readable and `y` writable for its lengths, moved as `at_row` says where the piece is of
-    /// one row; the piece lies in the output; no element that is written is one that is read.
+    /// What computes a piece of the output. A geometry that is known when a layer is built links with the one leaf that it needs.
     #[inline(always)]
-    pub(crate) unsafe fn run(&self, piece: Piece, at: Pointers) {
+    pub(crate) fn leaf(&self) -> Leaf<Self, Piece> {
+        let wraps = self.input.is_ring() && self.kernel[0] > 1;
+        if self.rest.is_some() || wraps { self.leaf_of::<true>() } else { self.leaf_of::<false>() }
+    }
+
+    /// The leaf for tiles that may have second taps where `SPLIT`.
+    #[inline(always)]
+    fn leaf_of<const SPLIT: bool>(&self) -> Leaf<Self, Piece> {
         let adjacent = |map: &Pixels| map.channel == 1;
         let dense = adjacent(&self.input) && self.rest.as_ref().is_none_or(adjacent);
-        // SAFETY: the caller's contract; the input's channels are adjacent where `channel` is one.
-        unsafe {
-            if const { T.is_multiple_of(4) } && self.pool.is_some() {
-                if dense { leaf::<A, T, N, true, true>(self, piece, at) } else { leaf::<A, T, N, false, true>(self, piece, at) }
-            } else if dense {
-                leaf::<A, T, N, true, false>(self, piece, at)
-            } else {
-                leaf::<A, T, N, false, false>(self, piece, at)
-            }
+        match (const { T.is_multiple_of(4) } && self.pool.is_some(), dense) {
+            (true, true) => leaf::<A, T, N, true, true, SPLIT>,
+            (true, false) => leaf::<A, T, N, false, true, SPLIT>,
+            (false, true) => leaf::<A, T, N, true, false, SPLIT>,
+            (false, false) => leaf::<A, T, N, false, false, SPLIT>,
         }
     }
 }
@@ -337,10 +336,13 @@ const fn halves(output: u32, input: u32) -> bool {
     output == input / 2 || output == input.div_ceil(2)
 }
 
+/// Computes a piece of the output.
+///
 /// # Safety
-/// As [`Conv2d::run`]; with `DENSE` the input's channels are adjacent, and `POOLED` says whether there is a pool.
+/// As [`Leaf`]; with `DENSE` the input's channels are adjacent, `POOLED` says whether there is a pool, and
+/// `SPLIT` whether a tile may have second taps: those of an input's rest, or behind where the rows of a ring wrap.
 #[inline(never)]
-unsafe fn leaf<A: Arithmetic, const T: usize, const N: usize, const DENSE: bool, const POOLED: bool>(
+unsafe fn leaf<A: Arithmetic, const T: usize, const N: usize, const DENSE: bool, const POOLED: bool, const SPLIT: bool>(
     g: &Conv2d<A, T, N>,
     piece: Piece,
     at: Pointers,
@@ -363,12 +365,12 @@ unsafe fn leaf<A: Arithmetic, const T: usize, const N: usize, const DENSE: bool,
                     if POOLED {
                         for windows in g.windows([rows.clone(), columns.clone()]) {
                             // SAFETY: the windows lie in the output.
-                            unsafe { pooled::<A, T, N, DENSE>(g, at, block, windows) };
+                            unsafe { pooled::<A, T, N, DENSE, SPLIT>(g, at, block, windows) };
                         }
                     } else {
                         g.for_each_rectangle(&interior, [rows.clone(), columns.clone()], |rows, columns| {
                             // SAFETY: the runs' pixels lie inside the output and their taps inside the input.
-                            unsafe { rectangle::<A, T, N, DENSE>(g, at, block, rows, columns) };
+                            unsafe { rectangle::<A, T, N, DENSE, SPLIT>(g, at, block, rows, columns) };
                         });
                     }
                 }

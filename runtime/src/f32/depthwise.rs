@@ -1,7 +1,7 @@
 //! Depthwise convolution: every channel has one kernel of its own.
 
 use super::activation::Activation;
-use super::rows::{Area, Pointers, map_rows};
+use super::rows::{Area, Leaf, Pointers, map_rows};
 use crate::lanes::arithmetic::Arithmetic;
 use crate::lanes::{Eight, Four, Sixteen, Vector};
 use crate::views::{Extent, Pixels, small, window_fits};
@@ -51,13 +51,16 @@ impl<A: Arithmetic> DepthwiseConv2d<A> {
 
     map_rows!();
 
-    /// Computes an area of the output.
-    ///
+    /// What computes an area of the output.
+    #[inline(always)]
+    pub(crate) fn leaf(&self) -> Leaf<Self, Area> {
+        Self::run
+    }
+
     /// # Safety
-    /// `extent()` is some; `x` and `w` are readable and `y` writable for its lengths, moved as `at_row` says where the area is of one
-    /// row; the area lies in the output; no element that is written is one that is read.
+    /// As [`Leaf`].
     #[inline(never)]
-    pub(crate) unsafe fn run(&self, area: Area, at: Pointers) {
+    unsafe fn run(&self, area: Area, at: Pointers) {
         let channels = self.output.channels as usize;
         let dense = self.input.channel == 1 && self.output.channel == 1;
         for oy in area.rows {

@@ -1,6 +1,6 @@
 //! Maximum and average over windows.
 
-use super::rows::{Area, Pointers, Wrap, map_rows};
+use super::rows::{Area, Leaf, Pointers, Wrap, map_rows};
 use super::taps::taps_inside;
 use crate::lanes::arithmetic::load;
 use crate::lanes::{Eight, Four, Sixteen, Vector};
@@ -52,19 +52,14 @@ impl Pool2d {
 
     map_rows!();
 
-    /// Computes an area of the output.
-    ///
-    /// # Safety
-    /// `extent()` is some; `x` is readable and `y` writable for its lengths, moved as `at_row` says where the area is of one row; the
-    /// area lies in the output; no element that is written is one that is read.
+    /// What computes an area of the output.
     #[inline(always)]
-    pub(crate) unsafe fn run(&self, area: Area, at: Pointers) {
-        // SAFETY: the caller's contract.
-        unsafe {
-            match self.kind {
-                PoolKind::Max => leaf::<true>(self, area, at),
-                PoolKind::AverageInside | PoolKind::AveragePadded => leaf::<false>(self, area, at),
-            }
+    pub(crate) fn leaf(&self) -> Leaf<Self, Area> {
+        match (self.kind, self.input.is_ring()) {
+            (PoolKind::Max, false) => leaf::<true, false>,
+            (PoolKind::Max, true) => leaf::<true, true>,
+            (PoolKind::AverageInside | PoolKind::AveragePadded, false) => leaf::<false, false>,
+            (PoolKind::AverageInside | PoolKind::AveragePadded, true) => leaf::<false, true>,
         }
     }
 
@@ -100,10 +95,12 @@ struct Window {
     count: usize,
 }
 
+/// Computes an area of the output.
+///
 /// # Safety
-/// As [`Pool2d::run`]; `MAX` says whether it is a maximum.
+/// As [`Leaf`]; `MAX` says whether it is a maximum, and `RING` whether not all rows of the input are stored.
 #[inline(never)]
-unsafe fn leaf<const MAX: bool>(g: &Pool2d, area: Area, at: Pointers) {
+unsafe fn leaf<const MAX: bool, const RING: bool>(g: &Pool2d, area: Area, at: Pointers) {
     let channels = g.output.channels as usize;
     let dense = g.input.channel == 1 && g.output.channel == 1;
     let [wrap, _] = at.wraps;
@@ -127,13 +124,13 @@ unsafe fn leaf<const MAX: bool>(g: &Pool2d, area: Area, at: Pointers) {
             // SAFETY: the channels exist.
             unsafe {
                 if dense {
-                    c = pixel.channels::<MAX, Sixteen, 4>(c, channels);
-                    c = pixel.channels::<MAX, Sixteen, 1>(c, channels);
-                    c = pixel.channels::<MAX, Eight, 1>(c, channels);
-                    c = pixel.channels::<MAX, Four, 1>(c, channels);
+                    c = pixel.channels::<MAX, RING, Sixteen, 4>(c, channels);
+                    c = pixel.channels::<MAX, RING, Sixteen, 1>(c, channels);
+                    c = pixel.channels::<MAX, RING, Eight, 1>(c, channels);
+                    c = pixel.channels::<MAX, RING, Four, 1>(c, channels);
                 }
                 while c < channels {
-                    pixel.compute::<MAX, f32, 1>(c * g.input.channel as usize, c * g.output.channel as usize);
+                    pixel.compute::<MAX, RING, f32, 1>(c * g.input.channel as usize, c * g.output.channel as usize);
                     c += 1;
                 }
             }
@@ -160,12 +157,12 @@ impl Pixel {
     /// Adjacent channels from `c` on, `B` vectors at a time as far as that goes; gives the first that is left.
     ///
     /// # Safety
-    /// As [`Pool2d::run`]; the pixel has `channels` channels.
+    /// As [`Leaf`]; the pixel has `channels` channels.
     #[inline(always)]
-    unsafe fn channels<const MAX: bool, V: Vector, const B: usize>(&self, mut c: usize, channels: usize) -> usize {
+    unsafe fn channels<const MAX: bool, const RING: bool, V: Vector, const B: usize>(&self, mut c: usize, channels: usize) -> usize {
         while c + B * V::LANES <= channels {
             // SAFETY: the channels exist.
-            unsafe { self.compute::<MAX, V, B>(c, c) };
+            unsafe { self.compute::<MAX, RING, V, B>(c, c) };
             c += B * V::LANES;
         }
         c
@@ -174,9 +171,9 @@ impl Pixel {
     /// `B` vectors of channels, `x` elements behind the input's first and `y` behind the output's.
     ///
     /// # Safety
-    /// As [`Pool2d::run`]; the channels exist, and the window lies on the map.
+    /// As [`Leaf`]; the channels exist, and the window lies on the map.
     #[inline(always)]
-    unsafe fn compute<const MAX: bool, V: Vector, const B: usize>(&self, x: usize, y: usize) {
+    unsafe fn compute<const MAX: bool, const RING: bool, V: Vector, const B: usize>(&self, x: usize, y: usize) {
         let empty = self.taps[0] == 0 || self.taps[1] == 0;
         let x = self.x.wrapping_add(x);
         // SAFETY: the taps lie on the map, and without one nothing is read.
@@ -187,9 +184,12 @@ impl Pixel {
                 false => [V::splat(0.0); B],
             };
             for ky in 0..self.taps[0] {
-                let x = x.wrapping_add((ky * self.steps[0]).wrapping_sub(self.wrap.back_at(ky)));
+                let mut row = ky * self.steps[0];
+                if RING {
+                    row = row.wrapping_sub(self.wrap.back_at(ky));
+                }
                 for kx in 0..self.taps[1] {
-                    let values: [V; B] = load(x.wrapping_add(kx * self.steps[1]));
+                    let values: [V; B] = load(x.wrapping_add(row.wrapping_add(kx * self.steps[1])));
                     for b in 0..B {
                         result[b] = if MAX { result[b].max(values[b]) } else { result[b].add(values[b]) };
                     }

@@ -6,6 +6,13 @@ use super::taps::taps_inside;
 use crate::executor::part_of;
 use crate::views::Pixels;
 
+/// Computes a piece of a kernel's output.
+///
+/// # Safety
+/// The geometry's `extent()` is some and the leaf is its own; `x`, `r` and `w` are readable and `y` writable for its lengths, moved as
+/// `at_row` says where the piece is of one row; the piece lies in the output; no element that is written is one that is read.
+pub(crate) type Leaf<G, P> = unsafe fn(geometry: &G, piece: P, at: Pointers);
+
 /// Where the operands of a kernel begin. For one row of the output the pointers are moved so that the row, and the first row of its
 /// window, lie where they would if the maps were stored whole.
 #[derive(Clone, Copy)]
@@ -147,7 +154,7 @@ macro_rules! map_rows {
             self.row_window().apart(row, x, &self.input, y, &self.output)
         }
 
-        /// The pointers by which [`run`](Self::run) finds output row `row` and its window.
+        /// The pointers by which a leaf finds output row `row` and its window.
         #[inline(always)]
         pub(crate) fn at_row(&self, row: usize, at: Pointers) -> Pointers {
             let (shift, wrap) = self.row_window().place(&self.input, row);

@@ -54,22 +54,20 @@ pub(crate) mod sealed {
         type Prepared;
 
         /// The sums of tiles whose bias stands at `bias`, over the taps `first` and then `second`.
-        ///
-        /// # Safety
-        /// The bias is readable for `N` values where `B` vectors are as many, else for `B` vectors.
-        unsafe fn prepare<V: Vector, const T: usize, const B: usize, const N: usize, const DENSE: bool>(
+        fn prepare<V: Vector, const B: usize, const N: usize, const DENSE: bool>(
             bias: *const f32,
             first: Taps,
             second: Option<Taps>,
         ) -> Self::Prepared;
 
         /// `T` pixels by `B` vectors, a strip of a block of `N` channels: the bias and every product of the taps, in the order
-        /// (ky, kx, ci). `x` gives the pixels of the first taps (0) and of the second (1).
+        /// (ky, kx, ci). `x` gives the pixels of the first taps (0) and of the second (1), of
+        /// which there are none without `SPLIT`.
         ///
         /// # Safety
         /// The bias is readable for `B` vectors; each pointer of `x` for every channel of every tap, which are adjacent where
         /// `DENSE`; the weights for the taps.
-        unsafe fn sums<V: Vector, const T: usize, const B: usize, const N: usize, const DENSE: bool>(
+        unsafe fn sums<V: Vector, const T: usize, const B: usize, const N: usize, const DENSE: bool, const SPLIT: bool>(
             prepared: &Self::Prepared,
             x: impl Fn(usize) -> [*const f32; T],
         ) -> [[V; B]; T];
@@ -91,7 +89,7 @@ macro_rules! by_vectors {
             type Prepared = crate::lanes::arithmetic::Prepared;
 
             #[inline(always)]
-            unsafe fn prepare<V: crate::lanes::Vector, const T: usize, const B: usize, const N: usize, const DENSE: bool>(
+            fn prepare<V: crate::lanes::Vector, const B: usize, const N: usize, const DENSE: bool>(
                 bias: *const f32,
                 first: crate::lanes::arithmetic::Taps,
                 second: Option<crate::lanes::arithmetic::Taps>,
@@ -100,12 +98,19 @@ macro_rules! by_vectors {
             }
 
             #[inline(always)]
-            unsafe fn sums<V: crate::lanes::Vector, const T: usize, const B: usize, const N: usize, const DENSE: bool>(
+            unsafe fn sums<
+                V: crate::lanes::Vector,
+                const T: usize,
+                const B: usize,
+                const N: usize,
+                const DENSE: bool,
+                const SPLIT: bool,
+            >(
                 prepared: &Self::Prepared,
                 x: impl Fn(usize) -> [*const f32; T],
             ) -> [[V; B]; T] {
                 // SAFETY: the caller's contract.
-                unsafe { crate::lanes::arithmetic::sums::<Self, V, T, B, N, DENSE>(prepared, x) }
+                unsafe { crate::lanes::arithmetic::sums::<Self, V, T, B, N, DENSE, SPLIT>(prepared, x) }
             }
         }
     };
@@ -136,7 +141,15 @@ impl Prepared {
 /// # Safety
 /// As there.
 #[inline(always)]
-pub(crate) unsafe fn sums<A: sealed::Sums, V: Vector, const T: usize, const B: usize, const N: usize, const DENSE: bool>(
+pub(crate) unsafe fn sums<
+    A: sealed::Sums,
+    V: Vector,
+    const T: usize,
+    const B: usize,
+    const N: usize,
+    const DENSE: bool,
+    const SPLIT: bool,
+>(
     Prepared { bias, taps, count }: &Prepared,
     x: impl Fn(usize) -> [*const f32; T],
 ) -> [[V; B]; T] {
@@ -144,7 +157,7 @@ pub(crate) unsafe fn sums<A: sealed::Sums, V: Vector, const T: usize, const B: u
     unsafe {
         let bias: [V; B] = load(*bias);
         let mut sums = [bias; T];
-        for (index, taps) in taps.iter().take(*count).enumerate() {
+        for (index, taps) in taps.iter().take(if SPLIT { *count } else { 1 }).enumerate() {
             let x = x(index);
             for ky in 0..taps.count[0] {
                 for kx in 0..taps.count[1] {

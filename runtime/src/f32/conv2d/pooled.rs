@@ -48,7 +48,7 @@ impl<A: Arithmetic, const T: usize, const N: usize> Conv2d<A, T, N> {
 /// # Safety
 /// As [`leaf`]; the windows lie in the output.
 #[inline(always)]
-pub(super) unsafe fn pooled<A: Arithmetic, const T: usize, const N: usize, const DENSE: bool>(
+pub(super) unsafe fn pooled<A: Arithmetic, const T: usize, const N: usize, const DENSE: bool, const SPLIT: bool>(
     g: &Conv2d<A, T, N>,
     at: Pointers,
     block: Block,
@@ -59,7 +59,7 @@ pub(super) unsafe fn pooled<A: Arithmetic, const T: usize, const N: usize, const
         while lane < N {
             let strip = Strip { lane, whole: lane + B * V::LANES <= block.valid && g.output.channel == 1 };
             // SAFETY: the caller's contract.
-            unsafe { pooled_tiles::<A, V, T, N, B, DENSE>(g, at, block, strip, &windows) };
+            unsafe { pooled_tiles::<A, V, T, N, B, DENSE, SPLIT>(g, at, block, strip, &windows) };
             lane += B * V::LANES;
         }
     });
@@ -133,7 +133,7 @@ struct Half {
 /// # Safety
 /// As [`pooled`].
 #[inline(always)]
-unsafe fn pooled_tiles<A: Arithmetic, V: Vector, const T: usize, const N: usize, const B: usize, const DENSE: bool>(
+unsafe fn pooled_tiles<A: Arithmetic, V: Vector, const T: usize, const N: usize, const B: usize, const DENSE: bool, const SPLIT: bool>(
     g: &Conv2d<A, T, N>,
     at: Pointers,
     block: Block,
@@ -142,11 +142,10 @@ unsafe fn pooled_tiles<A: Arithmetic, V: Vector, const T: usize, const N: usize,
 ) {
     let (input, output) = (&g.input, &g.output);
     let one = Inside { begin: 0, end: 1 };
-    let Reads { x, first, second, .. } = Reads::new(g, &at, &block, strip, [one, one]);
-    // SAFETY: the block has a bias for each of its channels.
-    let sums = unsafe { A::prepare::<V, T, B, N, DENSE>(block.w.wrapping_add(strip.lane), first, second) };
+    let Reads { x, first, second, .. } = Reads::new::<A, T, N, SPLIT>(g, &at, &block, strip, [one, one]);
+    let sums = A::prepare::<V, B, N, DENSE>(block.w.wrapping_add(strip.lane), first, second);
     let source = Source::new(at.x.wrapping_add(x), input, at.wraps[0]);
-    let rest = g.rest.as_ref().map(|map| Source::new(at.r, map, at.wraps[1]));
+    let rest = g.rest.as_ref().filter(|_| SPLIT).map(|map| Source::new(at.r, map, at.wraps[1]));
     let y = at.y.wrapping_add((block.filter + strip.lane) * output.channel as usize);
     let (last_row, last_column) = ((input.height as usize).saturating_sub(1), (input.width as usize).saturating_sub(1));
     let [mut row, mut column] = [windows.rows.start, windows.columns.start];
@@ -182,7 +181,7 @@ unsafe fn pooled_tiles<A: Arithmetic, V: Vector, const T: usize, const N: usize,
         }
         // SAFETY: the pixels are on the map, and the windows in the output.
         unsafe {
-            let mut sums: [[V; B]; T] = A::sums::<V, T, B, N, DENSE>(&sums, |segment| if segment == 0 { pixels } else { others });
+            let mut sums: [[V; B]; T] = A::sums::<V, T, B, N, DENSE, SPLIT>(&sums, |segment| if segment == 0 { pixels } else { others });
             activate::<A, V, T, B>(g.activation, &mut sums);
             let valid = block.valid.saturating_sub(strip.lane);
             reduce(g.pool == Some(PoolKind::Max), &sums, &halves, windows.whole, output, strip.whole, valid);

@@ -42,7 +42,7 @@ pub(super) fn cut(pixels: usize, height: usize, width: usize, products: usize) -
 /// # Safety
 /// As [`leaf`]; the rectangle lies inside the output and the taps inside the input.
 #[inline(always)]
-pub(super) unsafe fn rectangle<A: Arithmetic, const T: usize, const N: usize, const DENSE: bool>(
+pub(super) unsafe fn rectangle<A: Arithmetic, const T: usize, const N: usize, const DENSE: bool, const SPLIT: bool>(
     g: &Conv2d<A, T, N>,
     at: Pointers,
     block: Block,
@@ -54,7 +54,7 @@ pub(super) unsafe fn rectangle<A: Arithmetic, const T: usize, const N: usize, co
         while lane < N {
             let strip = Strip { lane, whole: lane + B * V::LANES <= block.valid && g.output.channel == 1 };
             // SAFETY: the caller's contract.
-            unsafe { tiles::<A, V, T, N, B, DENSE>(g, at, block, strip, rows, columns) };
+            unsafe { tiles::<A, V, T, N, B, DENSE, SPLIT>(g, at, block, strip, rows, columns) };
             lane += B * V::LANES;
         }
     });
@@ -113,7 +113,7 @@ pub(super) struct Reads {
 
 impl Reads {
     #[inline(always)]
-    pub(super) fn new<A: Arithmetic, const T: usize, const N: usize>(
+    pub(super) fn new<A: Arithmetic, const T: usize, const N: usize, const SPLIT: bool>(
         g: &Conv2d<A, T, N>,
         at: &Pointers,
         block: &Block,
@@ -121,26 +121,26 @@ impl Reads {
         [rows, columns]: [Inside; 2],
     ) -> Self {
         let input = &g.input;
-        let depth = if g.rest.is_some() { input.channels } else { g.depth } as usize;
+        let depth = if SPLIT && g.rest.is_some() { input.channels } else { g.depth } as usize;
         let steps = [g.dilations[0] as usize * input.row as usize, g.dilations[1] as usize * input.pixel as usize];
         let row = g.kernel[1] as usize * g.depth as usize * N;
         let [wrap, _] = at.wraps;
-        let split = wrap.tap.min(rows.end).max(rows.begin);
+        let split = if SPLIT { wrap.tap.min(rows.end).max(rows.begin) } else { rows.end };
         let channel = input.channel as usize;
         let x = (rows.begin * steps[0] + columns.begin * steps[1] + block.channel * channel)
             .wrapping_sub(g.pads[0] as usize * input.row as usize + g.pads[1] as usize * input.pixel as usize);
         let w = block.w.wrapping_add(strip.lane + N + rows.begin * row + columns.begin * depth * N);
         let first = Taps { w, count: [split - rows.begin, columns.end - columns.begin], depth, channel, steps, row };
         let second = match &g.rest {
-            Some(map) => {
+            Some(map) if SPLIT => {
                 let w = w.wrapping_add(depth * N);
                 Some(Taps { w, depth: map.channels as usize, channel: map.channel as usize, steps: [0, 0], ..first })
             }
-            None if split < rows.end => {
+            _ if split < rows.end => {
                 let w = w.wrapping_add(first.count[0] * row);
                 Some(Taps { w, count: [rows.end - split, first.count[1]], ..first })
             }
-            None => None,
+            _ => None,
         };
         Reads { x, first, second, behind: (first.count[0] * steps[0]).wrapping_sub(wrap.back) }
     }
@@ -151,7 +151,7 @@ impl Reads {
 /// # Safety
 /// As [`rectangle`].
 #[inline(always)]
-unsafe fn tiles<A: Arithmetic, V: Vector, const T: usize, const N: usize, const B: usize, const DENSE: bool>(
+unsafe fn tiles<A: Arithmetic, V: Vector, const T: usize, const N: usize, const B: usize, const DENSE: bool, const SPLIT: bool>(
     g: &Conv2d<A, T, N>,
     at: Pointers,
     block: Block,
@@ -159,16 +159,15 @@ unsafe fn tiles<A: Arithmetic, V: Vector, const T: usize, const N: usize, const 
     rows: Run,
     columns: Run,
 ) {
-    let Reads { x, first, second, behind } = Reads::new(g, &at, &block, strip, [rows.taps, columns.taps]);
-    // SAFETY: the block has a bias for each of its channels.
-    let sums = unsafe { A::prepare::<V, T, B, N, DENSE>(block.w.wrapping_add(strip.lane), first, second) };
+    let Reads { x, first, second, behind } = Reads::new::<A, T, N, SPLIT>(g, &at, &block, strip, [rows.taps, columns.taps]);
+    let sums = A::prepare::<V, B, N, DENSE>(block.w.wrapping_add(strip.lane), first, second);
     let (input, output) = (&g.input, &g.output);
     let filter = block.filter + strip.lane;
     // A rest begins with its first channel, a residual with that of the strip.
     let (beside, channel) = match (&g.rest, &g.residual) {
-        (Some(map), _) => (Some(map), 0),
-        (None, Some(map)) => (Some(map), filter * map.channel as usize),
-        (None, None) => (None, 0),
+        (Some(map), _) if SPLIT => (Some(map), 0),
+        (_, Some(map)) => (Some(map), filter * map.channel as usize),
+        _ => (None, 0),
     };
     let [r_row, r_pixel] = beside.map_or([0; 2], |map| [map.row as usize, map.pixel as usize]);
     let down = Step { x: (g.strides[0] as usize).wrapping_mul(input.row as usize), y: output.row as usize, r: r_row };
@@ -195,7 +194,7 @@ unsafe fn tiles<A: Arithmetic, V: Vector, const T: usize, const N: usize, const 
             }
             x
         };
-        let mut sums: [[V; B]; T] = A::sums::<V, T, B, N, DENSE>(&sums, x);
+        let mut sums: [[V; B]; T] = A::sums::<V, T, B, N, DENSE, SPLIT>(&sums, x);
         finish(g, block.valid.saturating_sub(strip.lane), strip.whole, pixels, &mut sums);
     };
     let products = (rows.taps.end - rows.taps.begin) * first.count[1] * g.depth as usize;

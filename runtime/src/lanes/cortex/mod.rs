@@ -19,7 +19,7 @@ pub struct Vfp<C>(pub C);
 pub struct Mve;
 
 macro_rules! unit {
-    ($unit:ty, $fused:literal, $tile:ident, $multiply_add:path, $(($pixels:literal, $channels:literal, $dense:path, $strided:path))+) => {
+    ($unit:ty, $fused:literal, $tile:ident, $multiply_add:path, $(($pixels:literal, $channels:literal, $dense:expr, $strided:expr))+) => {
         #[cfg(not(all(target_arch = "arm", target_abi = "eabihf")))]
         by_vectors!($unit, $fused);
 
@@ -29,6 +29,7 @@ macro_rules! unit {
 
             use crate::lanes::Vector;
             use crate::lanes::arithmetic::{Taps, sealed::Sums};
+            use window::SumLeaf;
 
             impl Sums for $unit {
                 const FUSED: bool = $fused;
@@ -40,28 +41,26 @@ macro_rules! unit {
                 }
 
                 #[inline(always)]
-                unsafe fn prepare<V: Vector, const T: usize, const B: usize, const N: usize, const DENSE: bool>(
+                fn prepare<V: Vector, const B: usize, const N: usize, const DENSE: bool>(
                     bias: *const f32,
                     first: Taps,
                     second: Option<Taps>,
                 ) -> window::Prepared {
-                    let has_leaf = $(T == $pixels && N == $channels && B * V::LANES == N)||+;
-                    // SAFETY: the caller's contract.
-                    unsafe { window::Prepared::new::<T, N, DENSE>(bias, first, second, has_leaf) }
+                    window::Prepared::new::<N, DENSE>(bias, first, second)
                 }
 
                 #[inline(always)]
-                unsafe fn sums<V: Vector, const T: usize, const B: usize, const N: usize, const DENSE: bool>(
+                unsafe fn sums<V: Vector, const T: usize, const B: usize, const N: usize, const DENSE: bool, const SPLIT: bool>(
                     prepared: &window::Prepared,
                     x: impl Fn(usize) -> [*const f32; T],
                 ) -> [[V; B]; T] {
                     $(if T == $pixels && N == $channels && B * V::LANES == N {
-                        let leaf = if DENSE { $dense } else { $strided };
-                        // SAFETY: the caller's contract; the leaf is the one for such tiles and channels.
-                        return unsafe { prepared.by_leaf(x, leaf) };
+                        let leaves: [SumLeaf; 2] = if DENSE { $dense } else { $strided };
+                        // SAFETY: the caller's contract; the leaves are those for such tiles and channels.
+                        return unsafe { prepared.by_leaf::<V, T, B, SPLIT>(x, leaves) };
                     })+
                     // SAFETY: the caller's contract.
-                    unsafe { prepared.by_vectors::<Self, V, T, B, N, DENSE>(x) }
+                    unsafe { prepared.by_vectors::<Self, V, T, B, N, DENSE, SPLIT>(x) }
                 }
 
                 #[inline(always)]
@@ -85,13 +84,17 @@ unit!(
     false,
     vfp,
     vfp::plain::multiply_add,
-    (4, 4, vfp::plain::dense::<0>, vfp::plain::strided::<0>)(1, 16, vfp::plain::single_dense::<0>, vfp::plain::single_strided::<0>)
+    (4, 4, [vfp::plain::dense::<0>, vfp::plain::dense_on::<0>], [vfp::plain::strided::<0>, vfp::plain::strided_on::<0>])
+    // The bias of one pixel is as long as its sums.
+    (1, 16, [vfp::plain::single_dense::<0>; 2], [vfp::plain::single_strided::<0>; 2])
 );
 unit!(
     Vfp<Fused>,
     true,
     vfp,
     vfp::fused::multiply_add,
-    (4, 4, vfp::fused::dense::<0>, vfp::fused::strided::<0>)(1, 16, vfp::fused::single_dense::<0>, vfp::fused::single_strided::<0>)
+    (4, 4, [vfp::fused::dense::<0>, vfp::fused::dense_on::<0>], [vfp::fused::strided::<0>, vfp::fused::strided_on::<0>])
+    // The bias of one pixel is as long as its sums.
+    (1, 16, [vfp::fused::single_dense::<0>; 2], [vfp::fused::single_strided::<0>; 2])
 );
-unit!(Mve, true, mve, vfp::fused::multiply_add, (3, 8, mve::dense::<0>, mve::strided::<0>));
+unit!(Mve, true, mve, vfp::fused::multiply_add, (3, 8, [mve::dense::<0>, mve::dense_on::<0>], [mve::strided::<0>, mve::strided_on::<0>]));

@@ -73,35 +73,44 @@ macro_rules! products {
     };
 }
 
-/// r0-r2: x; r3: start, then w; r4-r9: values; r10: columns; r11: rows; r12: the window; lr: channels; q0-q5: sums.
+/// The start of a tile's sums, from r4: the bias for each of three pixels, or sums that are gone on with.
+macro_rules! start {
+    (bias) => {
+        "vldrw.u32 q0, [r4]\nvldrw.u32 q1, [r4, #16]\nvmov q2, q0\nvmov q3, q1\nvmov q4, q0\nvmov q5, q1"
+    };
+    (sums) => {
+        concat!(
+            "vldrw.u32 q0, [r4]\nvldrw.u32 q1, [r4, #16]\nvldrw.u32 q2, [r4, #32]\n",
+            "vldrw.u32 q3, [r4, #48]\nvldrw.u32 q4, [r4, #64]\nvldrw.u32 q5, [r4, #80]"
+        )
+    };
+}
+
+/// r0-r2: x; r3: w; r4-r9: values; r10: columns; r11: rows; r12: the window; lr: channels; q0-q5: sums.
 macro_rules! leaf {
-    ($($channels:expr),+ $(,)?) => {
+    ($start:ident, $($channels:expr),+ $(,)?) => {
         naked_asm!(
             ".cpu cortex-m55",
             "push {{r2, r4-r11, lr}}",
             "vpush {{d8-d15}}",
             "mov r12, r0",
             "ldm r1, {{r0-r2}}",
-            "vldrw.u32 q0, [r3]",
-            "vldrw.u32 q1, [r3, #16]",
-            "vldrw.u32 q2, [r3, #32]",
-            "vldrw.u32 q3, [r3, #48]",
-            "vldrw.u32 q4, [r3, #64]",
-            "vldrw.u32 q5, [r3, #80]",
-            "ldrd r3, r11, [r12]",
+            "ldrd r3, r4, [r12]",
+            start!($start),
+            "ldr r11, [r12, #8]",
             "cmp r11, #0",
             "beq 9f",
             "1:",
-            "ldr r10, [r12, #8]",
+            "ldr r10, [r12, #12]",
             "2:",
             $($channels,)+
-            "ldr r4, [r12, #20]",
+            "ldr r4, [r12, #24]",
             "add r0, r4",
             "add r1, r4",
             "add r2, r4",
             "subs r10, #1",
             "bne 2b",
-            "ldrd r4, r5, [r12, #24]",
+            "ldrd r4, r5, [r12, #28]",
             "add r0, r4",
             "add r1, r4",
             "add r2, r4",
@@ -122,38 +131,69 @@ macro_rules! leaf {
     };
 }
 
+/// As `leaf`, where channels of a pixel are adjacent.
+macro_rules! dense_leaf {
+    ($start:ident) => {
+        leaf!(
+            $start,
+            "ldr r4, [r12, #16]",
+            "wls lr, r4, 4f",
+            "3:",
+            "ldrd r4, r5, [r0], #8",
+            "ldrd r6, r7, [r1], #8",
+            "ldrd r8, r9, [r2], #8",
+            products!("r4" "r6" "r8"),
+            products!("r5" "r7" "r9"),
+            "ldrd r4, r5, [r0], #8",
+            "ldrd r6, r7, [r1], #8",
+            "ldrd r8, r9, [r2], #8",
+            products!("r4" "r6" "r8"),
+            products!("r5" "r7" "r9"),
+            "le lr, 3b",
+            "4:",
+            "ldr r4, [r12, #20]",
+            "wls lr, r4, 6f",
+            "5:",
+            "ldr r4, [r0], #4",
+            "ldr r6, [r1], #4",
+            "ldr r8, [r2], #4",
+            products!("r4" "r6" "r8"),
+            "le lr, 5b",
+            "6:",
+        )
+    };
+}
+
+/// As `leaf`, where channels of a pixel lie apart.
+macro_rules! strided_leaf {
+    ($start:ident) => {
+        leaf!(
+            $start,
+            "ldrd r4, r5, [r12, #16]",
+            "add r4, r5, r4, lsl #2",
+            "ldr r5, [r12, #36]",
+            "wls lr, r4, 4f",
+            "3:",
+            "ldr r4, [r0]",
+            "ldr r6, [r1]",
+            "ldr r8, [r2]",
+            "add r0, r5",
+            "add r1, r5",
+            "add r2, r5",
+            products!("r4" "r6" "r8"),
+            "le lr, 3b",
+            "4:",
+        )
+    };
+}
+
 /// Channels of a pixel are adjacent.
 ///
 /// # Safety
-/// The window's and the pixels' pointers serve for what the counts and distances say, `sums` and `start` for 24 values.
+/// The window's and the pixels' pointers serve for what the counts and distances say, `sums` for 24 values.
 #[unsafe(naked)]
-pub(super) unsafe extern "C" fn dense<const UNUSED: usize>(window: *const Window, x: *const *const f32, sums: *mut f32, start: *const f32) {
-    leaf!(
-        "ldr r4, [r12, #12]",
-        "wls lr, r4, 4f",
-        "3:",
-        "ldrd r4, r5, [r0], #8",
-        "ldrd r6, r7, [r1], #8",
-        "ldrd r8, r9, [r2], #8",
-        products!("r4" "r6" "r8"),
-        products!("r5" "r7" "r9"),
-        "ldrd r4, r5, [r0], #8",
-        "ldrd r6, r7, [r1], #8",
-        "ldrd r8, r9, [r2], #8",
-        products!("r4" "r6" "r8"),
-        products!("r5" "r7" "r9"),
-        "le lr, 3b",
-        "4:",
-        "ldr r4, [r12, #16]",
-        "wls lr, r4, 6f",
-        "5:",
-        "ldr r4, [r0], #4",
-        "ldr r6, [r1], #4",
-        "ldr r8, [r2], #4",
-        products!("r4" "r6" "r8"),
-        "le lr, 5b",
-        "6:",
-    )
+pub(super) unsafe extern "C" fn dense<const UNUSED: usize>(window: *const Window, x: *const *const f32, sums: *mut f32) {
+    dense_leaf!(bias)
 }
 
 /// Channels of a pixel lie apart.
@@ -161,26 +201,24 @@ pub(super) unsafe extern "C" fn dense<const UNUSED: usize>(window: *const Window
 /// # Safety
 /// As [`dense`].
 #[unsafe(naked)]
-pub(super) unsafe extern "C" fn strided<const UNUSED: usize>(
-    window: *const Window,
-    x: *const *const f32,
-    sums: *mut f32,
-    start: *const f32,
-) {
-    leaf!(
-        "ldrd r4, r5, [r12, #12]",
-        "add r4, r5, r4, lsl #2",
-        "ldr r5, [r12, #32]",
-        "wls lr, r4, 4f",
-        "3:",
-        "ldr r4, [r0]",
-        "ldr r6, [r1]",
-        "ldr r8, [r2]",
-        "add r0, r5",
-        "add r1, r5",
-        "add r2, r5",
-        products!("r4" "r6" "r8"),
-        "le lr, 3b",
-        "4:",
-    )
+pub(super) unsafe extern "C" fn strided<const UNUSED: usize>(window: *const Window, x: *const *const f32, sums: *mut f32) {
+    strided_leaf!(bias)
+}
+
+/// As [`dense`], going on from the sums that stand at the window's bias.
+///
+/// # Safety
+/// As [`dense`].
+#[unsafe(naked)]
+pub(super) unsafe extern "C" fn dense_on<const UNUSED: usize>(window: *const Window, x: *const *const f32, sums: *mut f32) {
+    dense_leaf!(sums)
+}
+
+/// As [`strided`], going on from the sums that stand at the window's bias.
+///
+/// # Safety
+/// As [`dense`].
+#[unsafe(naked)]
+pub(super) unsafe extern "C" fn strided_on<const UNUSED: usize>(window: *const Window, x: *const *const f32, sums: *mut f32) {
+    strided_leaf!(sums)
 }

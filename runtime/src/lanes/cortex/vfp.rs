@@ -47,29 +47,29 @@ macro_rules! products {
     };
 }
 
-/// r3: start; then r0-r3: x; r4: w; r5: channels; r6: columns; r7: rows; r8: the window; s0-s15: sums.
+/// r0-r3: x; r4: w; r5: channels; r6: columns; r7: rows; r8: the window; s0-s15: sums.
 macro_rules! leaf {
-    (begin: $begin:literal; advance: $($advance:literal)+; $($channels:expr),+ $(,)?) => {
+    (begin: $begin:expr; advance: $($advance:literal)+; $($channels:expr),+ $(,)?) => {
         naked_asm!(
             ".fpu fpv4-sp-d16",
             "push {{r2, r4-r10, lr}}",
             "vpush {{s16-s31}}",
             "mov r8, r0",
-            "vldmia r3, {{s0-s15}}",
+            "ldrd r4, r5, [r8]",
             $begin,
-            "ldrd r4, r7, [r8]",
-            "ldr r10, [r8, #32]",
+            "ldr r10, [r8, #36]",
+            "ldr r7, [r8, #8]",
             "cmp r7, #0",
             "beq 9f",
             "1:",
-            "ldr r6, [r8, #8]",
+            "ldr r6, [r8, #12]",
             "2:",
             $($channels,)+
-            "ldr r9, [r8, #20]",
+            "ldr r9, [r8, #24]",
             $($advance,)+
             "subs r6, #1",
             "bne 2b",
-            "ldrd r9, r5, [r8, #24]",
+            "ldrd r9, r5, [r8, #28]",
             $($advance,)+
             "add r4, r5",
             "subs r7, #1",
@@ -83,13 +83,92 @@ macro_rules! leaf {
     };
 }
 
+/// The start of a tile's sums: the bias for each of four pixels, or sums that are gone on with.
+macro_rules! start {
+    (bias) => {
+        "ldm r1, {{r0-r3}}\nvldmia r5, {{s0-s3}}\nvldmia r5, {{s4-s7}}\nvldmia r5, {{s8-s11}}\nvldmia r5, {{s12-s15}}"
+    };
+    (sums) => {
+        "ldm r1, {{r0-r3}}\nvldmia r5, {{s0-s15}}"
+    };
+}
+
 /// As `leaf`, for four pixels of four channels.
 macro_rules! square_leaf {
-    ($($channels:expr),+ $(,)?) => {
+    ($start:ident, $($channels:expr),+ $(,)?) => {
         leaf!(
-            begin: "ldm r1, {{r0-r3}}";
+            begin: start!($start);
             advance: "add r0, r9" "add r1, r9" "add r2, r9" "add r3, r9";
             $($channels),+
+        )
+    };
+}
+
+/// As `square_leaf`, where channels of a pixel are adjacent.
+macro_rules! square_dense {
+    ($operation:literal, $start:ident) => {
+        square_leaf!(
+            $start,
+            "ldr r5, [r8, #16]",
+            "cmp r5, #0",
+            "beq 4f",
+            "3:",
+            "vldmia r4!, {{s16-s23}}",
+            "vldmia r0!, {{s24, s25}}",
+            "vldmia r1!, {{s26, s27}}",
+            "vldmia r2!, {{s28, s29}}",
+            "vldmia r3!, {{s30, s31}}",
+            products!($operation: "s16" "s17" "s18" "s19": "s24" "s26" "s28" "s30"),
+            products!($operation: "s20" "s21" "s22" "s23": "s25" "s27" "s29" "s31"),
+            "vldmia r4!, {{s16-s23}}",
+            "vldmia r0!, {{s24, s25}}",
+            "vldmia r1!, {{s26, s27}}",
+            "vldmia r2!, {{s28, s29}}",
+            "vldmia r3!, {{s30, s31}}",
+            products!($operation: "s16" "s17" "s18" "s19": "s24" "s26" "s28" "s30"),
+            products!($operation: "s20" "s21" "s22" "s23": "s25" "s27" "s29" "s31"),
+            "subs r5, #1",
+            "bne 3b",
+            "4:",
+            "ldr r5, [r8, #20]",
+            "cmp r5, #0",
+            "beq 6f",
+            "5:",
+            "vldmia r4!, {{s16-s19}}",
+            "vldmia r0!, {{s24}}",
+            "vldmia r1!, {{s26}}",
+            "vldmia r2!, {{s28}}",
+            "vldmia r3!, {{s30}}",
+            products!($operation: "s16" "s17" "s18" "s19": "s24" "s26" "s28" "s30"),
+            "subs r5, #1",
+            "bne 5b",
+            "6:",
+        )
+    };
+}
+
+/// As `square_leaf`, where channels of a pixel lie apart.
+macro_rules! square_strided {
+    ($operation:literal, $start:ident) => {
+        square_leaf!(
+            $start,
+            "ldrd r5, r9, [r8, #16]",
+            "adds r5, r9, r5, lsl #2",
+            "beq 6f",
+            "5:",
+            "vldmia r4!, {{s16-s19}}",
+            "vldr s24, [r0]",
+            "vldr s26, [r1]",
+            "vldr s28, [r2]",
+            "vldr s30, [r3]",
+            "add r0, r10",
+            "add r1, r10",
+            "add r2, r10",
+            "add r3, r10",
+            products!($operation: "s16" "s17" "s18" "s19": "s24" "s26" "s28" "s30"),
+            "subs r5, #1",
+            "bne 5b",
+            "6:",
         )
     };
 }
@@ -97,7 +176,7 @@ macro_rules! square_leaf {
 /// As `leaf`, for one pixel of sixteen channels.
 macro_rules! single_leaf {
     ($($channels:expr),+ $(,)?) => {
-        leaf!(begin: "ldr r0, [r1]"; advance: "add r0, r9"; $($channels),+)
+        leaf!(begin: "ldr r0, [r1]\nvldmia r5, {{s0-s15}}"; advance: "add r0, r9"; $($channels),+)
     };
 }
 
@@ -188,45 +267,10 @@ macro_rules! leaves {
             /// Channels of a pixel are adjacent.
             ///
             /// # Safety
-            /// The window's and the pixels' pointers serve for what the counts and distances say, `sums` and `start` for 16 values.
+            /// The window's and the pixels' pointers serve for what the counts and distances say, `sums` for 16 values.
             #[unsafe(naked)]
-            pub(crate) unsafe extern "C" fn dense<const UNUSED: usize>(window: *const Window, x: *const *const f32, sums: *mut f32, start: *const f32) {
-                square_leaf!(
-                    "ldr r5, [r8, #12]",
-                    "cmp r5, #0",
-                    "beq 4f",
-                    "3:",
-                    "vldmia r4!, {{s16-s23}}",
-                    "vldmia r0!, {{s24, s25}}",
-                    "vldmia r1!, {{s26, s27}}",
-                    "vldmia r2!, {{s28, s29}}",
-                    "vldmia r3!, {{s30, s31}}",
-                    products!($operation: "s16" "s17" "s18" "s19": "s24" "s26" "s28" "s30"),
-                    products!($operation: "s20" "s21" "s22" "s23": "s25" "s27" "s29" "s31"),
-                    "vldmia r4!, {{s16-s23}}",
-                    "vldmia r0!, {{s24, s25}}",
-                    "vldmia r1!, {{s26, s27}}",
-                    "vldmia r2!, {{s28, s29}}",
-                    "vldmia r3!, {{s30, s31}}",
-                    products!($operation: "s16" "s17" "s18" "s19": "s24" "s26" "s28" "s30"),
-                    products!($operation: "s20" "s21" "s22" "s23": "s25" "s27" "s29" "s31"),
-                    "subs r5, #1",
-                    "bne 3b",
-                    "4:",
-                    "ldr r5, [r8, #16]",
-                    "cmp r5, #0",
-                    "beq 6f",
-                    "5:",
-                    "vldmia r4!, {{s16-s19}}",
-                    "vldmia r0!, {{s24}}",
-                    "vldmia r1!, {{s26}}",
-                    "vldmia r2!, {{s28}}",
-                    "vldmia r3!, {{s30}}",
-                    products!($operation: "s16" "s17" "s18" "s19": "s24" "s26" "s28" "s30"),
-                    "subs r5, #1",
-                    "bne 5b",
-                    "6:",
-                )
+            pub(crate) unsafe extern "C" fn dense<const UNUSED: usize>(window: *const Window, x: *const *const f32, sums: *mut f32) {
+                square_dense!($operation, bias)
             }
 
             /// Channels of a pixel lie apart.
@@ -234,26 +278,26 @@ macro_rules! leaves {
             /// # Safety
             /// As [`dense`].
             #[unsafe(naked)]
-            pub(crate) unsafe extern "C" fn strided<const UNUSED: usize>(window: *const Window, x: *const *const f32, sums: *mut f32, start: *const f32) {
-                square_leaf!(
-                    "ldrd r5, r9, [r8, #12]",
-                    "adds r5, r9, r5, lsl #2",
-                    "beq 6f",
-                    "5:",
-                    "vldmia r4!, {{s16-s19}}",
-                    "vldr s24, [r0]",
-                    "vldr s26, [r1]",
-                    "vldr s28, [r2]",
-                    "vldr s30, [r3]",
-                    "add r0, r10",
-                    "add r1, r10",
-                    "add r2, r10",
-                    "add r3, r10",
-                    products!($operation: "s16" "s17" "s18" "s19": "s24" "s26" "s28" "s30"),
-                    "subs r5, #1",
-                    "bne 5b",
-                    "6:",
-                )
+            pub(crate) unsafe extern "C" fn strided<const UNUSED: usize>(window: *const Window, x: *const *const f32, sums: *mut f32) {
+                square_strided!($operation, bias)
+            }
+
+            /// As [`dense`], going on from the sums that stand at the window's bias.
+            ///
+            /// # Safety
+            /// As [`dense`].
+            #[unsafe(naked)]
+            pub(crate) unsafe extern "C" fn dense_on<const UNUSED: usize>(window: *const Window, x: *const *const f32, sums: *mut f32) {
+                square_dense!($operation, sums)
+            }
+
+            /// As [`strided`], going on from the sums that stand at the window's bias.
+            ///
+            /// # Safety
+            /// As [`dense`].
+            #[unsafe(naked)]
+            pub(crate) unsafe extern "C" fn strided_on<const UNUSED: usize>(window: *const Window, x: *const *const f32, sums: *mut f32) {
+                square_strided!($operation, sums)
             }
 
             /// One pixel, whose channels are adjacent.
@@ -261,9 +305,9 @@ macro_rules! leaves {
             /// # Safety
             /// As [`dense`].
             #[unsafe(naked)]
-            pub(crate) unsafe extern "C" fn single_dense<const UNUSED: usize>(window: *const Window, x: *const *const f32, sums: *mut f32, start: *const f32) {
+            pub(crate) unsafe extern "C" fn single_dense<const UNUSED: usize>(window: *const Window, x: *const *const f32, sums: *mut f32) {
                 single_leaf!(
-                    "ldr r5, [r8, #12]",
+                    "ldr r5, [r8, #16]",
                     "cmp r5, #0",
                     "beq 4f",
                     "3:",
@@ -275,7 +319,7 @@ macro_rules! leaves {
                     "subs r5, #1",
                     "bne 3b",
                     "4:",
-                    "ldr r5, [r8, #16]",
+                    "ldr r5, [r8, #20]",
                     "cmp r5, #0",
                     "beq 6f",
                     "5:",
@@ -292,9 +336,9 @@ macro_rules! leaves {
             /// # Safety
             /// As [`dense`].
             #[unsafe(naked)]
-            pub(crate) unsafe extern "C" fn single_strided<const UNUSED: usize>(window: *const Window, x: *const *const f32, sums: *mut f32, start: *const f32) {
+            pub(crate) unsafe extern "C" fn single_strided<const UNUSED: usize>(window: *const Window, x: *const *const f32, sums: *mut f32) {
                 single_leaf!(
-                    "ldrd r5, r9, [r8, #12]",
+                    "ldrd r5, r9, [r8, #16]",
                     "adds r5, r9, r5, lsl #2",
                     "beq 6f",
                     "5:",

@@ -8,8 +8,10 @@ use crate::lanes::{MOST_LANES, Vector};
 
 /// What tiles with the same taps have in common, as the leaves read it. Distances are in bytes.
 #[repr(C)]
+#[derive(Clone, Copy)]
 pub(super) struct Window {
     w: *const f32,
+    bias: *const f32,
     rows: usize,
     columns: usize,
     /// Channels in fours, and what is left.
@@ -24,24 +26,19 @@ pub(super) struct Window {
     channel: usize,
 }
 
-/// Computes from a window and its pixels the sums of a tile, pixel by pixel, that begin with those at `start`.
-pub(super) type SumLeaf = unsafe extern "C" fn(window: *const Window, x: *const *const f32, sums: *mut f32, start: *const f32);
-
-/// The most sums that a leaf's tile has.
-const MOST_SUMS: usize = 24;
+/// Computes from a window and its pixels the sums of a tile, pixel by pixel.
+pub(super) type SumLeaf = unsafe extern "C" fn(window: *const Window, x: *const *const f32, sums: *mut f32);
 
 /// What tiles have in common, for the leaves and for vectors.
 pub struct Prepared {
     window: Window,
     second: Option<Window>,
-    /// The bias once a pixel, where there is more than one.
-    start: MaybeUninit<[f32; MOST_SUMS]>,
     other: arithmetic::Prepared,
 }
 
 impl Window {
     #[inline(always)]
-    fn new<const N: usize, const DENSE: bool>(taps: Taps) -> Self {
+    fn new<const N: usize, const DENSE: bool>(bias: *const f32, taps: Taps) -> Self {
         let Taps { w, count: [rows, mut columns], mut depth, channel, steps: [row, column], row: weights_row } = taps;
         if DENSE && column == depth {
             // The taps of a row follow each other without a gap.
@@ -50,6 +47,7 @@ impl Window {
         let passed = if DENSE { depth } else { depth * channel };
         Window {
             w,
+            bias,
             rows: if columns == 0 { 0 } else { rows },
             columns,
             fours: depth / 4,
@@ -63,49 +61,32 @@ impl Window {
 }
 
 impl Prepared {
-    /// # Safety
-    /// The bias is readable for `N` values where there is a leaf for such tiles.
     #[inline(always)]
-    pub(super) unsafe fn new<const T: usize, const N: usize, const DENSE: bool>(
-        bias: *const f32,
-        first: Taps,
-        second: Option<Taps>,
-        has_leaf: bool,
-    ) -> Self {
-        let mut start = MaybeUninit::<[f32; MOST_SUMS]>::uninit();
-        if has_leaf && T > 1 && const { T * N <= MOST_SUMS } {
-            for n in 0..N {
-                for t in 0..T {
-                    // SAFETY: the caller's contract; the array has room for as many.
-                    unsafe { start.as_mut_ptr().cast::<f32>().add(t * N + n).write(*bias.add(n)) };
-                }
-            }
-        }
+    pub(super) fn new<const N: usize, const DENSE: bool>(bias: *const f32, first: Taps, second: Option<Taps>) -> Self {
         Prepared {
-            window: Window::new::<N, DENSE>(first),
-            second: second.map(Window::new::<N, DENSE>),
-            start,
+            window: Window::new::<N, DENSE>(bias, first),
+            second: second.map(|taps| Window::new::<N, DENSE>(bias, taps)),
             other: arithmetic::Prepared::new(bias, first, second),
         }
     }
 
-    /// [`Sums::sums`] by a leaf.
+    /// [`Sums::sums`] by two leaves: one that begins with the bias, and one that begins with the sums so far, in the bias's place.
     ///
     /// # Safety
-    /// As there; the leaf is one for such tiles and channels.
+    /// As there; the leaves are ones for such tiles and channels.
     #[inline(always)]
-    pub(super) unsafe fn by_leaf<V: Vector, const T: usize, const B: usize>(
+    pub(super) unsafe fn by_leaf<V: Vector, const T: usize, const B: usize, const SPLIT: bool>(
         &self,
         x: impl Fn(usize) -> [*const f32; T],
-        leaf: SumLeaf,
+        [begin, go_on]: [SumLeaf; 2],
     ) -> [[V; B]; T] {
-        let start = if T > 1 { self.start.as_ptr().cast() } else { self.other.bias };
         let mut sums = MaybeUninit::<[[V; B]; T]>::uninit();
         // SAFETY: the caller's contract: the window's pointers serve for all that the leaf reads. It writes every sum.
         unsafe {
-            leaf(&raw const self.window, x(0).as_ptr(), sums.as_mut_ptr().cast(), start);
-            if let Some(window) = &self.second {
-                leaf(window, x(1).as_ptr(), sums.as_mut_ptr().cast(), sums.as_ptr().cast());
+            begin(&raw const self.window, x(0).as_ptr(), sums.as_mut_ptr().cast());
+            if SPLIT && let Some(window) = &self.second {
+                let window = Window { bias: sums.as_ptr().cast(), ..*window };
+                go_on(&raw const window, x(1).as_ptr(), sums.as_mut_ptr().cast());
             }
             sums.assume_init()
         }
@@ -116,12 +97,20 @@ impl Prepared {
     /// # Safety
     /// As there.
     #[inline(always)]
-    pub(super) unsafe fn by_vectors<A: Sums, V: Vector, const T: usize, const B: usize, const N: usize, const DENSE: bool>(
+    pub(super) unsafe fn by_vectors<
+        A: Sums,
+        V: Vector,
+        const T: usize,
+        const B: usize,
+        const N: usize,
+        const DENSE: bool,
+        const SPLIT: bool,
+    >(
         &self,
         x: impl Fn(usize) -> [*const f32; T],
     ) -> [[V; B]; T] {
         // SAFETY: the caller's contract.
-        unsafe { arithmetic::sums::<A, V, T, B, N, DENSE>(&self.other, x) }
+        unsafe { arithmetic::sums::<A, V, T, B, N, DENSE, SPLIT>(&self.other, x) }
     }
 }
 

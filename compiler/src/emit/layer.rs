@@ -174,8 +174,10 @@ fn weights(layer: &Layer) -> TokenStream {
 fn regions(layer: &Layer, arguments: &Arguments) -> TokenStream {
     let Layer { x, r, y, .. } = layer;
     let operands = [(quote!(from), quote!(FROM), Some(x)), (quote!(with), quote!(WITH), r.as_ref())];
-    let mut inside: Vec<_> =
-        operands.into_iter().filter_map(|(name, place, region)| Some((name, place, region.filter(|r| r.memory == Memory::Arena)?))).collect();
+    let mut inside: Vec<_> = operands
+        .into_iter()
+        .filter_map(|(name, place, region)| Some((name, place, region.filter(|r| r.memory == Memory::Arena)?)))
+        .collect();
     let outside = layer_output(layer).is_some();
     if !outside {
         inside.push((quote!(to), quote!(TO), y));

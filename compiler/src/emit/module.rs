@@ -97,7 +97,11 @@ pub(crate) fn methods(layers: &[Layer], groups: &[Group]) -> Methods {
         Call {
             takes_executor: layers.iter().any(takes_executor),
             method,
-            inputs: if group.schedule.is_some() { each(&|layer| layer_inputs(layer).collect()) } else { layer_inputs(&layers[0]).collect() },
+            inputs: if group.schedule.is_some() {
+                each(&|layer| layer_inputs(layer).collect())
+            } else {
+                layer_inputs(&layers[0]).collect()
+            },
             outputs: each(&|layer| layer_output(layer).into_iter().collect()),
         }
     };

@@ -30,7 +30,8 @@ pub(crate) fn layer_by_layer(compilation: &Compilation, machine: &Machine) -> Re
          for (to, from) in outputs.iter_mut().zip(model.outputs()) {{\n        \
          for (to, from) in to.iter_mut().zip(from) {{\n            *to = *from;\n        }}\n    }}\n    Ok(())\n"
     );
-    let module = module(&report, &methods(&compilation.layers, &compilation.plan.groups).calls).map_err(|error| HarnessError::Build(error.to_string()))?;
+    let module = module(&report, &methods(&compilation.layers, &compilation.plan.groups).calls)
+        .map_err(|error| HarnessError::Build(error.to_string()))?;
     let mut files = vec![text("src/network/module.rs", module)];
     let modules = match machine.seat {
         Seat::Host => {

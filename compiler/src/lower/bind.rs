@@ -3,8 +3,8 @@
 use std::ops::Range;
 
 use peleec_runtime::{
-    Binary, Conv2d, DepthwiseConv2d, Extent, Fused, Map, MatMul, Mve, Operands, Pad, Pixels, Plain, Pool2d, PoolKind, RegionError,
-    Softmax, Vfp, run_checked, run_row_checked,
+    Binary, Conv2d, DepthwiseConv2d, Extent, Fused, Map, MatMul, Mve, Operands, Pad, Pixels, Plain, Pool2d, PoolKind, RegionError, Softmax,
+    Vfp, run_checked, run_row_checked,
 };
 
 use super::kernel::Kernel;

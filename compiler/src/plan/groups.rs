@@ -160,7 +160,8 @@ impl Candidates {
         let rowwise = Rowwise::new(buffers.problem, &buffers.hosting.layouts, order);
         let steps = order.len();
         let crossing: Vec<usize> = (0..=steps).map(|at| buffers.crossing(at)).collect();
-        let least = |at: usize| (at == 0 || crossing[at] <= crossing[at - 1]) && crossing.get(at + 1).is_none_or(|&next| crossing[at] <= next);
+        let least =
+            |at: usize| (at == 0 || crossing[at] <= crossing[at - 1]) && crossing.get(at + 1).is_none_or(|&next| crossing[at] <= next);
         let cuts: Vec<usize> = (0..=steps).filter(|&at| at == 0 || at == steps || least(at)).collect();
         let mut by_end = vec![Vec::new(); steps + 1];
         for at in 0..steps {

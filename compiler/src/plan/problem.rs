@@ -98,7 +98,18 @@ impl PlanStep {
 
     /// A step that computes the whole of what it writes.
     pub(crate) fn computing(work: usize, reads: Vec<Access>, write: Access) -> Self {
-        PlanStep { work, reads, write, relation: None, interleaves: false, splits: false, split: false, in_place: false, rows: None, weights: 0 }
+        PlanStep {
+            work,
+            reads,
+            write,
+            relation: None,
+            interleaves: false,
+            splits: false,
+            split: false,
+            in_place: false,
+            rows: None,
+            weights: 0,
+        }
     }
 }
 

@@ -279,8 +279,8 @@ fn walk(dims: &[usize], strides: &[usize], origin: usize) -> impl Iterator<Item 
 mod tests {
     use super::*;
     use crate::ir::Shape;
-    use crate::plan::{Budget, Cost, plan};
     use crate::plan::problem::PlanTensor;
+    use crate::plan::{Budget, Cost, plan};
 
     /// Random numbers, the same in every run.
     struct Random(u32);
@@ -381,7 +381,9 @@ mod tests {
         let part = |start: usize| Access { start: vec![start, 0], dims: vec![4, 8], ..host.clone() };
         let (first, second) = (part(0), part(4));
         let mut step = |reads: Vec<Access>, write: Access, moves: bool| {
-            problem.steps.push(PlanStep { relation: moves.then_some(Relation::Same), ..PlanStep::computing(problem.steps.len(), reads, write) });
+            problem
+                .steps
+                .push(PlanStep { relation: moves.then_some(Relation::Same), ..PlanStep::computing(problem.steps.len(), reads, write) });
         };
         step(vec![x.clone()], a.clone(), false);
         step(vec![x], b.clone(), false);

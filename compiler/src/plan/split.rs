@@ -76,7 +76,8 @@ impl Concats {
             let alone = writers[id].len() == 2 && concats.first[problem.steps[first].reads[0].tensor].is_none();
             let served = readers[id].iter().all(|&reader| {
                 let step = &problem.steps[reader];
-                let goes_on = which == Split::Everything && concats.splits[step.write.tensor] && concats.first[step.write.tensor] == Some(reader);
+                let goes_on =
+                    which == Split::Everything && concats.splits[step.write.tensor] && concats.first[step.write.tensor] == Some(reader);
                 goes_on || (step.splits && step.reads[0] == Access { channel: step.reads[0].channel, ..problem.whole(id) })
             });
             concats.splits[id] = served && !readers[id].is_empty() && (alone || which == Split::Everything);

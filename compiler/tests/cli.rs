@@ -156,6 +156,110 @@ fn json_is_one_document_with_a_schema() {
     }
 }
 
+fn number(value: &serde_json::Value) -> u64 {
+    value.as_u64().unwrap_or_else(|| panic!("{value} is no number"))
+}
+
+/// Whether every element of an XML text is closed in its turn; texts have no bare `<`, `>` or `&`.
+fn well_formed(xml: &str) -> bool {
+    let mut open = Vec::new();
+    let entities = ["amp;", "lt;", "gt;", "quot;"];
+    let mut parts = xml.split('<');
+    let bare =
+        |text: &str| text.contains('>') || text.split('&').skip(1).any(|rest| !entities.iter().any(|entity| rest.starts_with(entity)));
+    if parts.next().is_none_or(bare) {
+        return false;
+    }
+    for part in parts {
+        let Some((tag, text)) = part.split_once('>') else { return false };
+        let name = tag.split([' ', '/']).next().unwrap_or_default();
+        let closes = match tag.strip_prefix('/') {
+            Some(name) => open.pop() == Some(name),
+            None if tag.ends_with('/') => true,
+            None => {
+                open.push(name);
+                true
+            }
+        };
+        if !closes || tag.matches('"').count() % 2 == 1 || bare(tag) || bare(text) {
+            return false;
+        }
+    }
+    open.is_empty()
+}
+
+#[test]
+fn plan_shows_the_budgets_and_what_is_alive_at_the_peak() {
+    let folder = folder();
+    let arguments = ["plan", "zoo:peleenet-224", "--ram-budget", "1M", "--svg", "pictures/map.svg"];
+    let output = peleec(folder.path(), &arguments);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let said = text(&output.stdout);
+    assert!(said.starts_with("RAM ") && said.lines().next().unwrap().contains("less than the"), "{said}");
+    let rows: Vec<Vec<&str>> = said.lines().filter(|line| line.ends_with('#')).map(|line| line.split_whitespace().collect()).collect();
+    let column = |from_end: usize| -> Vec<f64> {
+        rows.iter().map(|row| row[row.len() - from_end].trim_end_matches('x').parse().expect("a number")).collect()
+    };
+    let (arenas, reads) = (column(3), column(2));
+    assert!((3..=16).contains(&rows.len()) && rows.iter().filter(|row| row[0] == ">").count() == 1, "{said}");
+    assert!(arenas.is_sorted_by(|a, b| a > b) && reads.is_sorted(), "{said}");
+    assert!(said.contains("ring of ") && said.contains(" whole ") && said.contains("streamed groups: layers"), "{said}");
+    let picture = std::fs::read_to_string(folder.path().join("pictures/map.svg")).unwrap();
+    assert!(picture.starts_with("<svg ") && well_formed(&picture), "{picture}");
+    assert!(picture.contains("row by row") && picture.contains("ring of 3 rows"), "{picture}");
+    assert_eq!(entries(&folder.path().join("pictures")), ["map.svg"]);
+}
+
+#[test]
+fn the_figures_of_a_plan_agree() {
+    let folder = folder();
+    for more in [&[][..], &["--ram-budget", "min"], &["--ram-budget", "min", "--outputs", "caller"]] {
+        let output = peleec(folder.path(), &[&["plan", "zoo:peleenet-224", "--format", "json"], more].concat());
+        let document: serde_json::Value = serde_json::from_slice(&output.stdout).expect("one document");
+        let (report, peak) = (&document["report"], &document["peak"]);
+        let budgets: Vec<_> = document["budgets"].as_array().unwrap().iter().map(|row| number(&row["arena_bytes"])).collect();
+        let reads: Vec<_> = document["budgets"].as_array().unwrap().iter().filter_map(|row| row["read_factor"].as_f64()).collect();
+        assert!(budgets.is_sorted_by(|a, b| a > b) && reads.is_sorted_by(|a, b| a < b), "{budgets:?} {reads:?}");
+        assert_eq!(budgets.last(), Some(&number(&report["least"]["arena_bytes"])));
+        let alive = peak["buffers"].as_array().unwrap();
+        let sum: u64 = alive.iter().map(|buffer| number(&buffer["bytes"])).sum();
+        let (bytes, arena) = (number(&peak["bytes"]), number(&report["arena_bytes"]));
+        assert_eq!(bytes, number(&report["live_bound_bytes"]), "{more:?}");
+        assert!(bytes <= sum && bytes <= arena, "{more:?}: {bytes} of {sum} in {arena}");
+        // Only a buffer over dead rows of another makes the sum more than what is covered.
+        assert!(sum == bytes || report["groups"].as_array().unwrap().iter().any(|group| group["streamed"] == true));
+    }
+}
+
+#[test]
+fn a_budget_that_is_too_small_names_the_least_that_works() {
+    let folder = folder();
+    for command in [&["plan"][..], &["compile", "-o", "out"]] {
+        let arguments = |budget| [command, &["zoo:peleenet-224", "--width", "0.5", "--ram-budget", budget]].concat();
+        let output = peleec(folder.path(), &arguments("10K"));
+        assert_eq!((output.status.code(), text(&output.stdout)), (Some(1), String::new()), "{}", text(&output.stderr));
+        let said = text(&output.stderr);
+        let least = said.split("--ram-budget ").nth(1).and_then(|rest| rest.split_whitespace().next()).expect("the least budget");
+        assert_eq!(peleec(folder.path(), &arguments(least)).status.code(), Some(0), "{least}");
+        let below = (least.parse::<usize>().unwrap() - 4).to_string();
+        assert_eq!(peleec(folder.path(), &arguments(&below)).status.code(), Some(1), "{below}");
+    }
+    for nonsense in ["lots", "", "-1", "12Q", "99999999999999999999M"] {
+        let budget = format!("--ram-budget={nonsense}");
+        assert_eq!(peleec(folder.path(), &["plan", "zoo:peleenet-224", &budget]).status.code(), Some(2), "{nonsense}");
+    }
+}
+
+#[test]
+fn compile_says_what_a_budget_would_save() {
+    let folder = folder();
+    let said = |more: &[&str]| text(&peleec(folder.path(), &[&["compile", "zoo:peleenet-224", "-o", "out"], more].concat()).stdout);
+    let thrifty = said(&[]);
+    assert!(thrifty.contains(" arena (") && thrifty.contains("with --ram-budget min, at 3.1x weight reads)"), "{thrifty}");
+    let least = said(&["--ram-budget", "min"]);
+    assert!(least.contains(" arena at 3.1x weight reads  flash") && !least.contains("--ram-budget"), "{least}");
+}
+
 #[test]
 fn verify_in_process_compares_with_the_stored_outputs() {
     let folder = folder();

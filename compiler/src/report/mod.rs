@@ -1,5 +1,6 @@
 //! What a compilation tells: the schema of `NAME.plan.json`, from which tables and summaries are made.
 
+mod memory;
 mod model;
 mod svg;
 

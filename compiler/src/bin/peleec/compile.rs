@@ -63,21 +63,41 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<Answer, Failure> {
     Ok(Answer::from(differing.is_none()))
 }
 
-fn write(dir: &Path, all: &[File]) -> Result<(), peleec::Error> {
+/// Writes all files or none.
+pub(crate) fn write(dir: &Path, all: &[File]) -> Result<(), peleec::Error> {
     files::write(dir, all).map_err(|source| peleec::Error::Io { path: dir.display().to_string(), source })
 }
 
 fn summary(report: &Report, dir: &Path) -> String {
     let inputs: Vec<_> = report.inputs.iter().map(|input| dims(&input.shape)).collect();
     format!(
-        "{} {} -> {}/  {} layers (from {} nodes)  RAM {} arena  flash {} weights  {}",
+        "{} {} -> {}/  {} layers (from {} nodes)  RAM {}  flash {} weights  {}",
         report.name,
         inputs.join(" and "),
         dir.display().to_string().trim_end_matches('/'),
         report.layers.len(),
         report.nodes,
-        bytes(report.arena_bytes),
+        ram(report),
         bytes(report.weight_bytes),
         macs(report.macs),
     )
+}
+
+/// What the arena takes, how often it makes weights be read, and what would be the least.
+fn ram(report: &Report) -> String {
+    let mut text = format!("{} arena", bytes(report.arena_bytes));
+    let reads = report.weight_reads.factor;
+    if (100.0 * reads).round() > 105.0 {
+        text += &format!(" at {} weight reads", times(reads));
+    }
+    let least = report.least;
+    if least.arena_bytes < report.arena_bytes {
+        text += &format!(" ({} with --ram-budget min, at {} weight reads)", bytes(least.arena_bytes), times(least.read_factor));
+    }
+    text
+}
+
+/// `1.04x`, `5.0x`.
+pub(crate) fn times(factor: f64) -> String {
+    if factor < 1.995 { format!("{factor:.2}x") } else { format!("{factor:.1}x") }
 }

@@ -12,6 +12,7 @@ mod model;
 mod numbers;
 mod ops;
 mod output;
+mod plan;
 mod progress;
 mod verify;
 mod zoo;
@@ -40,6 +41,7 @@ enum Command {
     Bench(bench::Args),
     Check(check::Args),
     Inspect(inspect::Args),
+    Plan(plan::Args),
     Zoo(zoo::Args),
     Ops(ops::Args),
 }
@@ -52,6 +54,7 @@ impl Command {
             Command::Bench(_) => "bench",
             Command::Check(_) => "check",
             Command::Inspect(_) => "inspect",
+            Command::Plan(_) => "plan",
             Command::Zoo(_) => "zoo",
             Command::Ops(_) => "ops",
         }
@@ -82,6 +85,7 @@ fn run(command: &Command, output: &Output) -> Result<Answer, Failure> {
         Command::Bench(args) => bench::run(args, output),
         Command::Check(args) => check::run(args, output),
         Command::Inspect(args) => inspect::run(args, output),
+        Command::Plan(args) => plan::run(args, output),
         Command::Zoo(args) => zoo::run(args, output),
         Command::Ops(args) => ops::run(args, output),
     }

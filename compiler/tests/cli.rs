@@ -157,7 +157,7 @@ fn json_is_one_document_with_a_schema() {
 }
 
 fn number(value: &serde_json::Value) -> u64 {
-    value.as_u64().unwrap_or_else(|| panic!("{value} is no number"))
+    value.as_u64().expect("a number")
 }
 
 /// Whether every element of an XML text is closed in its turn; texts have no bare `<`, `>` or `&`.

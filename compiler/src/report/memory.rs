@@ -35,7 +35,7 @@ impl Report {
             false => None,
         };
         let last = match end(buffer.last_layer) {
-            true => layers().filter(|(_, layer)| touched(layer)).last().map(|(index, _)| index),
+            true => layers().rfind(|(_, layer)| touched(layer)).map(|(index, _)| index),
             false => None,
         };
         // What is written last and read by nobody of its group is an output, which stays.

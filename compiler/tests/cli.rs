@@ -196,7 +196,8 @@ fn plan_shows_the_budgets_and_what_is_alive_at_the_peak() {
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     let said = text(&output.stdout);
     assert!(said.starts_with("RAM ") && said.lines().next().unwrap().contains("less than the"), "{said}");
-    let rows: Vec<Vec<&str>> = said.lines().filter(|line| line.ends_with('#')).map(|line| line.split_whitespace().collect()).collect();
+    let rows: Vec<Vec<&str>> =
+        said.lines().filter(|line| line.trim_end().ends_with("##")).map(|line| line.split_whitespace().collect()).collect();
     let column = |from_end: usize| -> Vec<f64> {
         rows.iter().map(|row| row[row.len() - from_end].trim_end_matches('x').parse().expect("a number")).collect()
     };

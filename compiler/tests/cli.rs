@@ -191,12 +191,13 @@ fn well_formed(xml: &str) -> bool {
 #[test]
 fn plan_shows_the_budgets_and_what_is_alive_at_the_peak() {
     let folder = folder();
-    let arguments = ["plan", "zoo:peleenet-224", "--ram-budget", "1M", "--svg", "pictures/map.svg"];
+    let arguments = ["plan", "zoo:peleenet-224", "--ram-budget", "700K", "--svg", "pictures/map.svg"];
     let output = peleec(folder.path(), &arguments);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     let said = text(&output.stdout);
     assert!(said.starts_with("RAM ") && said.lines().next().unwrap().contains("less than the"), "{said}");
-    let rows: Vec<Vec<&str>> = said.lines().filter(|line| line.ends_with('#')).map(|line| line.split_whitespace().collect()).collect();
+    let rows: Vec<Vec<&str>> =
+        said.lines().filter(|line| line.trim_end().ends_with("##")).map(|line| line.split_whitespace().collect()).collect();
     let column = |from_end: usize| -> Vec<f64> {
         rows.iter().map(|row| row[row.len() - from_end].trim_end_matches('x').parse().expect("a number")).collect()
     };
@@ -204,6 +205,10 @@ fn plan_shows_the_budgets_and_what_is_alive_at_the_peak() {
     assert!((3..=16).contains(&rows.len()) && rows.iter().filter(|row| row[0] == ">").count() == 1, "{said}");
     assert!(arenas.is_sorted_by(|a, b| a > b) && reads.is_sorted(), "{said}");
     assert!(said.contains("ring of ") && said.contains(" whole ") && said.contains("streamed groups: layers"), "{said}");
+    let peak = said.lines().skip_while(|line| !line.starts_with("alive at the peak")).collect::<Vec<_>>();
+    let total: i64 = peak[0].split_whitespace().rev().nth(4).and_then(|bytes| bytes.parse().ok()).expect("the bytes at the peak");
+    let sum: i64 = peak[2..].iter().filter_map(|line| line.split_whitespace().next()?.parse::<i64>().ok()).sum();
+    assert_eq!(total, sum, "{said}");
     let picture = std::fs::read_to_string(folder.path().join("pictures/map.svg")).unwrap();
     assert!(picture.starts_with("<svg ") && well_formed(&picture), "{picture}");
     assert!(picture.contains("row by row") && picture.contains("ring of 3 rows"), "{picture}");

@@ -100,9 +100,9 @@ impl Plot {
     fn legend(&self, svg: &mut String, report: &Report) {
         let rings = report.buffers.iter().any(|buffer| buffer.ring_rows.is_some());
         let entries = [
-            (true, whole_look(COLOURS[0]), "a tensor, from its first to its last use"),
-            (rings, ring_look(0), "a ring: only a few of the tensor's rows"),
-            (self.streamed, format!("fill=\"{SHADE}\""), "layers that run together, row by row"),
+            (true, whole_look(COLOURS[0]), "a tensor, first to last use"),
+            (rings, ring_look(0), "a ring: a few rows of a tensor"),
+            (self.streamed, format!("fill=\"{SHADE}\""), "layers that run together row by row, and how many"),
         ];
         let mut x = MARGIN[0];
         for (_, look, text) in entries.iter().filter(|(shown, ..)| *shown) {
@@ -136,13 +136,15 @@ impl Plot {
             let to = streamed.get(index + 1).map_or(WIDTH - MARGIN[2], |next| self.x(next.first_layer));
             let middle = f64::midpoint(left, right);
             let texts = [format!("row by row, {layers} layers"), "row by row".to_owned(), format!("{layers} layers"), layers.to_string()];
-            let fits = |text: &&String| middle - width(text, 11.0) / 2.0 >= from && middle + width(text, 11.0) / 2.0 <= to;
-            if let Some(text) = texts.iter().find(fits) {
+            // In the middle of the group, or from its left edge on where nothing follows.
+            let place = |text: &String| {
+                let wide = width(text, 11.0);
+                let begin = if middle - wide / 2.0 >= from && middle + wide / 2.0 <= to { middle - wide / 2.0 } else { left + 3.0 };
+                (begin + wide <= to).then_some(begin)
+            };
+            if let Some((x, text)) = texts.iter().find_map(|text| Some((place(text)?, text))) {
                 let y = MARGIN[1] - 6.0;
-                _ = writeln!(
-                    svg,
-                    "<text x=\"{middle:.1}\" y=\"{y}\" text-anchor=\"middle\" font-size=\"11\" fill=\"#444466\">{text}</text>"
-                );
+                _ = writeln!(svg, "<text x=\"{x:.1}\" y=\"{y}\" font-size=\"11\" fill=\"#444466\">{text}</text>");
             }
         }
     }
@@ -196,24 +198,30 @@ impl Plot {
         Area { left, top: self.y(buffer.offset + buffer.bytes), right, bottom: self.y(buffer.offset) }
     }
 
-    /// The sizes of the buffers, the largest first, where they fit inside, beside the line at `line` and over no other.
+    /// The sizes of the buffers, the largest first, where they fit inside, beside the line at `line` and outside all others.
     fn labels(&self, svg: &mut String, report: &Report, line: f64) {
         let mut buffers: Vec<_> = report.buffers.iter().map(|buffer| (buffer, self.area(buffer))).collect();
         buffers.sort_by(|(_, a), (_, b)| b.size().total_cmp(&a.size()));
-        let mut taken: Vec<Area> = Vec::new();
+        let others = |buffer: &BufferReport| {
+            let (offset, first) = (buffer.offset, buffer.first_layer);
+            let others = report.buffers.iter().filter(move |other| (other.offset, other.first_layer) != (offset, first));
+            others.map(|other| self.area(other))
+        };
         for (buffer, area) in buffers.into_iter().filter(|(_, area)| area.bottom - area.top > 14.0) {
             let text = kib(buffer.bytes);
             let half = width(&text, 12.0) / 2.0 + 3.0;
-            let y = f64::midpoint(area.top, area.bottom);
-            let places = [f64::midpoint(area.left, area.right), f64::midpoint(line, area.right), f64::midpoint(area.left, line)];
-            let label = |x: f64| Area { left: x - half, top: y - 7.0, right: x + half, bottom: y + 7.0 };
-            let fits = |x: &f64| {
-                let label = label(*x);
-                let inside = label.left >= area.left && label.right <= area.right;
-                inside && !(label.left < line && line < label.right) && !taken.iter().any(|other| label.meets(other))
+            let (wide, high) = (area.right - area.left, area.bottom - area.top);
+            let across = [0.5, 0.25, 0.75, 0.125, 0.875].map(|share| area.left + share * wide);
+            let across = [across[0], f64::midpoint(line, area.right), f64::midpoint(area.left, line)].into_iter().chain(across);
+            let down = [0.5, 0.25, 0.75].map(|share| area.top + share * high);
+            let places = down.into_iter().flat_map(|y| across.clone().map(move |x| (x, y)));
+            let label = |(x, y): (f64, f64)| Area { left: x - half, top: y - 7.0, right: x + half, bottom: y + 7.0 };
+            let fits = |place: &(f64, f64)| {
+                let label = label(*place);
+                let inside = label.left >= area.left && label.right <= area.right && label.top >= area.top && label.bottom <= area.bottom;
+                inside && !(label.left < line && line < label.right) && !others(buffer).any(|other| label.meets(&other))
             };
-            let Some(x) = places.into_iter().find(fits) else { continue };
-            taken.push(label(x));
+            let Some((x, y)) = places.into_iter().find(fits) else { continue };
             if buffer.ring_rows.is_some() {
                 _ = writeln!(
                     svg,

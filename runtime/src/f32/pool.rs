@@ -184,12 +184,10 @@ impl Pixel {
                 false => [V::splat(0.0); B],
             };
             for ky in 0..self.taps[0] {
-                let mut row = ky * self.steps[0];
-                if RING {
-                    row = row.wrapping_sub(self.wrap.back_at(ky));
-                }
+                let back = if RING { self.wrap.back_at(ky) } else { 0 };
                 for kx in 0..self.taps[1] {
-                    let values: [V; B] = load(x.wrapping_add(row.wrapping_add(kx * self.steps[1])));
+                    let offset = (ky * self.steps[0] + kx * self.steps[1]).wrapping_sub(back);
+                    let values: [V; B] = load(x.offset(offset.cast_signed()));
                     for b in 0..B {
                         result[b] = if MAX { result[b].max(values[b]) } else { result[b].add(values[b]) };
                     }

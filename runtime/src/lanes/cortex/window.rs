@@ -30,6 +30,7 @@ pub(super) struct Window {
 pub(super) type SumLeaf = unsafe extern "C" fn(window: *const Window, x: *const *const f32, sums: *mut f32);
 
 /// What tiles have in common, for the leaves and for vectors.
+#[repr(C)]
 pub struct Prepared {
     window: Window,
     second: Option<Window>,

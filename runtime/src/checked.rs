@@ -129,13 +129,13 @@ macro_rules! map_leaves {
 
             unsafe fn compute(&self, at: Pointers) {
                 // SAFETY: the caller's contract.
-                unsafe { self.leaf()(self, self.piece(None, 0, 1), at) }
+                unsafe { self.run(self.leaf(), self.piece(None, 0, 1), at) }
             }
 
             unsafe fn compute_row(&self, row: usize, at: Pointers) {
                 if row < self.output.height as usize {
                     // SAFETY: the caller's contract; the row is one of the output.
-                    unsafe { self.leaf()(self, self.piece(Some(row), 0, 1), self.at_row(row, at)) }
+                    unsafe { self.run(self.leaf(), self.piece(Some(row), 0, 1), self.at_row(row, at)) }
                 }
             }
         }

@@ -110,7 +110,7 @@ macro_rules! share {
         let cores = $executor.cores();
         let parts = if cores > 1 { geometry.parts(row, cores.saturating_mul(2)) } else { 1 };
         let leaf = geometry.leaf();
-        for_each_part($executor, parts, |part| leaf(geometry, geometry.piece(row, part, parts), pointers));
+        for_each_part($executor, parts, |part| geometry.run(leaf, geometry.piece(row, part, parts), pointers));
     }};
 }
 

@@ -5,6 +5,9 @@
 //! [`Layer::run`] needs no check. Regions of the arena come from [`Arena::read`], [`Arena::write`], [`Arena::read_write`] and
 //! [`Arena::read2_write`], weights from [`Weights::f32s`]: an overlap, an overrun or a misalignment is an error of rustc.
 //!
+//! A [`RowLayer`] computes one row of its output at a time, over maps of which only the last rows are stored: a row lies in slot
+//! `row % ring`. A [`Schedule`] lists in which order the operators do. The bits are those of the whole layer.
+//!
 //! Results are the same bits on every machine of a numeric class. The kernels here are of class `plain`: every product is
 //! rounded before it is added, and sums run over (ky, kx, ci) in that order.
 #![no_std]

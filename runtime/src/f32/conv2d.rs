@@ -10,7 +10,7 @@ use tiles::{cut, rectangle};
 
 use super::activation::Activation;
 use super::pool::PoolKind;
-use super::rows::{Leaf, Pointers, RowWindow, Wrap};
+use super::rows::{Pointers, RowWindow, Wrap};
 use super::taps::{Inside, taps_inside};
 use crate::executor::part_of;
 use crate::lanes::arithmetic::Arithmetic;
@@ -227,14 +227,24 @@ impl<A: Arithmetic, const T: usize, const N: usize> Conv2d<A, T, N> {
 
     /// What computes a piece of the output. A geometry that is known when a layer is built links with the one leaf that it needs.
     #[inline(always)]
-    pub(crate) fn leaf(&self) -> Leaf<Self, Piece> {
+    pub(crate) fn leaf(&self) -> Leaf<Self> {
         let wraps = self.input.is_ring() && self.kernel[0] > 1;
         if self.rest.is_some() || wraps { self.leaf_of::<true>() } else { self.leaf_of::<false>() }
     }
 
+    /// Computes a piece of the output by this geometry's leaf.
+    ///
+    /// # Safety
+    /// As [`Leaf`].
+    #[inline(always)]
+    pub(crate) unsafe fn run(&self, leaf: Leaf<Self>, piece: Piece, at: Pointers) {
+        // SAFETY: the caller's contract.
+        unsafe { leaf(self, piece, at) }
+    }
+
     /// The leaf for tiles that may have second taps where `SPLIT`.
     #[inline(always)]
-    fn leaf_of<const SPLIT: bool>(&self) -> Leaf<Self, Piece> {
+    fn leaf_of<const SPLIT: bool>(&self) -> Leaf<Self> {
         let adjacent = |map: &Pixels| map.channel == 1;
         let dense = adjacent(&self.input) && self.rest.as_ref().is_none_or(adjacent);
         match (const { T.is_multiple_of(4) } && self.pool.is_some(), dense) {
@@ -245,6 +255,13 @@ impl<A: Arithmetic, const T: usize, const N: usize> Conv2d<A, T, N> {
         }
     }
 }
+
+/// Computes a piece of a convolution's output.
+///
+/// # Safety
+/// The geometry's `extent()` is some and the leaf is its own; `x`, `r` and `w` are readable and `y` writable for its lengths, moved as
+/// `at_row` says where the piece is of one row; the piece lies in the output; no element that is written is one that is read.
+pub(crate) type Leaf<G> = unsafe fn(geometry: &G, piece: Piece, at: Pointers);
 
 /// Rows, columns and blocks of channels of an output.
 pub(crate) struct Piece {

@@ -1,7 +1,9 @@
 //! Depthwise convolution: every channel has one kernel of its own.
 
+use core::ops::Range;
+
 use super::activation::Activation;
-use super::rows::{Area, Leaf, Pointers, map_rows};
+use super::rows::{Area, MapLeaf, Pointers, Wrap, map_rows};
 use crate::lanes::arithmetic::Arithmetic;
 use crate::lanes::{Eight, Four, Sixteen, Vector};
 use crate::views::{Extent, Pixels, small, window_fits};
@@ -53,18 +55,19 @@ impl<A: Arithmetic> DepthwiseConv2d<A> {
 
     /// What computes an area of the output.
     #[inline(always)]
-    pub(crate) fn leaf(&self) -> Leaf<Self, Area> {
-        Self::run
+    pub(crate) fn leaf(&self) -> MapLeaf<Self> {
+        Self::area
     }
 
     /// # Safety
-    /// As [`Leaf`].
+    /// As [`MapLeaf`].
     #[inline(never)]
-    unsafe fn run(&self, area: Area, at: Pointers) {
+    unsafe fn area(&self, rows: Range<usize>, columns: Range<usize>, x: *const f32, w: *const f32, y: *mut f32, wrap: Wrap) {
+        let at = Places { x, w, y, wrap };
         let channels = self.output.channels as usize;
         let dense = self.input.channel == 1 && self.output.channel == 1;
-        for oy in area.rows {
-            for ox in area.columns.clone() {
+        for oy in rows {
+            for ox in columns.clone() {
                 let mut c = 0;
                 // SAFETY: the channels exist.
                 unsafe {
@@ -85,9 +88,9 @@ impl<A: Arithmetic> DepthwiseConv2d<A> {
     /// The channels of one pixel from `c` on, as far as whole vectors go; gives the first that is left.
     ///
     /// # Safety
-    /// As [`run`](Self::run); the channels are adjacent.
+    /// As [`MapLeaf`]; the channels are adjacent.
     #[inline(always)]
-    unsafe fn channels<V: Vector>(&self, [oy, ox, mut c]: [usize; 3], at: &Pointers) -> usize {
+    unsafe fn channels<V: Vector>(&self, [oy, ox, mut c]: [usize; 3], at: &Places) -> usize {
         while c + V::LANES <= self.output.channels as usize {
             // SAFETY: the channels exist.
             unsafe { self.pixel::<V>([oy, ox, c], at) };
@@ -99,11 +102,11 @@ impl<A: Arithmetic> DepthwiseConv2d<A> {
     /// The channels of a vector, in one pixel; with more lanes than one they are adjacent.
     ///
     /// # Safety
-    /// As [`run`](Self::run); channels from `c` on exist for every lane.
+    /// As [`MapLeaf`]; channels from `c` on exist for every lane.
     #[inline(always)]
-    unsafe fn pixel<V: Vector>(&self, [oy, ox, c]: [usize; 3], at: &Pointers) {
+    unsafe fn pixel<V: Vector>(&self, [oy, ox, c]: [usize; 3], at: &Places) {
         let channels = self.output.channels as usize;
-        let Pointers { x, w, y, wraps: [wrap, _], .. } = *at;
+        let Places { x, w, y, wrap } = *at;
         // SAFETY: the taps lie inside the input, since each is compared with its extent.
         unsafe {
             let mut sums = [V::load(w.add(c))];
@@ -130,4 +133,12 @@ impl<A: Arithmetic> DepthwiseConv2d<A> {
         let i = (at * self.strides[axis] as usize + k * self.dilations[axis] as usize).wrapping_sub(self.pads[axis] as usize);
         (i < extent as usize).then_some(i)
     }
+}
+
+/// Where the operands of an area begin.
+struct Places {
+    x: *const f32,
+    w: *const f32,
+    y: *mut f32,
+    wrap: Wrap,
 }

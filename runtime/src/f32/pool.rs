@@ -1,6 +1,8 @@
 //! Maximum and average over windows.
 
-use super::rows::{Area, Leaf, Pointers, Wrap, map_rows};
+use core::ops::Range;
+
+use super::rows::{Area, MapLeaf, Pointers, Wrap, map_rows};
 use super::taps::taps_inside;
 use crate::lanes::arithmetic::load;
 use crate::lanes::{Eight, Four, Sixteen, Vector};
@@ -54,7 +56,7 @@ impl Pool2d {
 
     /// What computes an area of the output.
     #[inline(always)]
-    pub(crate) fn leaf(&self) -> Leaf<Self, Area> {
+    pub(crate) fn leaf(&self) -> MapLeaf<Self> {
         match (self.kind, self.input.is_ring()) {
             (PoolKind::Max, false) => leaf::<true, false>,
             (PoolKind::Max, true) => leaf::<true, true>,
@@ -98,23 +100,30 @@ struct Window {
 /// Computes an area of the output.
 ///
 /// # Safety
-/// As [`Leaf`]; `MAX` says whether it is a maximum, and `RING` whether not all rows of the input are stored.
+/// As [`MapLeaf`]; `MAX` says whether it is a maximum, and `RING` whether not all rows of the input are stored.
 #[inline(never)]
-unsafe fn leaf<const MAX: bool, const RING: bool>(g: &Pool2d, area: Area, at: Pointers) {
+unsafe fn leaf<const MAX: bool, const RING: bool>(
+    g: &Pool2d,
+    rows: Range<usize>,
+    columns: Range<usize>,
+    x: *const f32,
+    _: *const f32,
+    y: *mut f32,
+    wrap: Wrap,
+) {
     let channels = g.output.channels as usize;
     let dense = g.input.channel == 1 && g.output.channel == 1;
-    let [wrap, _] = at.wraps;
-    for oy in area.rows {
+    for oy in rows {
         let row = g.window(0, oy);
         // The wrap counts from the kernel's first row, the pixels' taps from the first on the map.
         let wrap = Wrap { tap: wrap.tap - row.begin.min(wrap.tap), ..wrap };
-        for ox in area.columns.clone() {
+        for ox in columns.clone() {
             let column = g.window(1, ox);
             let offset =
                 |map: &Pixels, [y, x]: [usize; 2]| y.wrapping_mul(map.row as usize).wrapping_add(x.wrapping_mul(map.pixel as usize));
             let pixel = Pixel {
-                x: at.x.wrapping_add(offset(&g.input, [row.first, column.first])),
-                y: at.y.wrapping_add(offset(&g.output, [oy, ox])),
+                x: x.wrapping_add(offset(&g.input, [row.first, column.first])),
+                y: y.wrapping_add(offset(&g.output, [oy, ox])),
                 taps: [row.taps, column.taps],
                 steps: [g.dilations[0] as usize * g.input.row as usize, g.dilations[1] as usize * g.input.pixel as usize],
                 count: (row.count * column.count) as f32,
@@ -157,7 +166,7 @@ impl Pixel {
     /// Adjacent channels from `c` on, `B` vectors at a time as far as that goes; gives the first that is left.
     ///
     /// # Safety
-    /// As [`Leaf`]; the pixel has `channels` channels.
+    /// As [`MapLeaf`]; the pixel has `channels` channels.
     #[inline(always)]
     unsafe fn channels<const MAX: bool, const RING: bool, V: Vector, const B: usize>(&self, mut c: usize, channels: usize) -> usize {
         while c + B * V::LANES <= channels {
@@ -171,7 +180,7 @@ impl Pixel {
     /// `B` vectors of channels, `x` elements behind the input's first and `y` behind the output's.
     ///
     /// # Safety
-    /// As [`Leaf`]; the channels exist, and the window lies on the map.
+    /// As [`MapLeaf`]; the channels exist, and the window lies on the map.
     #[inline(always)]
     unsafe fn compute<const MAX: bool, const RING: bool, V: Vector, const B: usize>(&self, x: usize, y: usize) {
         let empty = self.taps[0] == 0 || self.taps[1] == 0;
@@ -184,12 +193,11 @@ impl Pixel {
                 false => [V::splat(0.0); B],
             };
             for ky in 0..self.taps[0] {
-                let mut row = ky * self.steps[0];
-                if RING {
-                    row = row.wrapping_sub(self.wrap.back_at(ky));
-                }
+                // A map that is stored whole has no rows that lie earlier.
+                let x = if RING { x.wrapping_sub(self.wrap.back_at(ky)) } else { x };
                 for kx in 0..self.taps[1] {
-                    let values: [V; B] = load(x.wrapping_add(row.wrapping_add(kx * self.steps[1])));
+                    let offset = ky * self.steps[0] + kx * self.steps[1];
+                    let values: [V; B] = load(if RING { x.wrapping_add(offset) } else { x.add(offset) });
                     for b in 0..B {
                         result[b] = if MAX { result[b].max(values[b]) } else { result[b].add(values[b]) };
                     }

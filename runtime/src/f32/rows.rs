@@ -6,13 +6,6 @@ use super::taps::taps_inside;
 use crate::executor::part_of;
 use crate::views::Pixels;
 
-/// Computes a piece of a kernel's output.
-///
-/// # Safety
-/// The geometry's `extent()` is some and the leaf is its own; `x`, `r` and `w` are readable and `y` writable for its lengths, moved as
-/// `at_row` says where the piece is of one row; the piece lies in the output; no element that is written is one that is read.
-pub(crate) type Leaf<G, P> = unsafe fn(geometry: &G, piece: P, at: Pointers);
-
 /// Where the operands of a kernel begin. For one row of the output the pointers are moved so that the row, and the first row of its
 /// window, lie where they would if the maps were stored whole.
 #[derive(Clone, Copy)]
@@ -108,6 +101,15 @@ impl RowWindow {
     }
 }
 
+/// Computes rows and columns of the output of a kernel with an input map and an output map. Its arguments are plain values, so that what is
+/// known of them reaches into the one leaf that a layer links with.
+///
+/// # Safety
+/// The geometry's `extent()` is some and the leaf is its own; `x` and `w` are readable and `y` writable for its lengths, moved as `at_row`
+/// says where one row is computed, as `wrap` is; the area lies in the output; no element that is written is one that is read.
+pub(crate) type MapLeaf<G> =
+    unsafe fn(geometry: &G, rows: Range<usize>, columns: Range<usize>, x: *const f32, w: *const f32, y: *mut f32, wrap: Wrap);
+
 /// Rows and columns of an output.
 pub(crate) struct Area {
     pub(crate) rows: Range<usize>,
@@ -160,6 +162,16 @@ macro_rules! map_rows {
             let (shift, wrap) = self.row_window().place(&self.input, row);
             let y = at.y.wrapping_add(self.output.shift(row));
             Pointers { x: at.x.wrapping_add(shift), y, wraps: [wrap, at.wraps[1]], ..at }
+        }
+
+        /// Computes a piece of the output by this geometry's leaf.
+        ///
+        /// # Safety
+        /// As [`MapLeaf`].
+        #[inline(always)]
+        pub(crate) unsafe fn run(&self, leaf: MapLeaf<Self>, area: Area, at: Pointers) {
+            // SAFETY: the caller's contract.
+            unsafe { leaf(self, area.rows, area.columns, at.x, at.w, at.y, at.wraps[0]) }
         }
 
         /// Into how many parts the output, or its row `row`, can be cut, up to `most`.

@@ -37,6 +37,8 @@ pub struct Taps {
 }
 
 pub(crate) mod sealed {
+    use core::mem::MaybeUninit;
+
     use super::{Taps, Vector};
 
     /// The sums of a tile.
@@ -61,8 +63,8 @@ pub(crate) mod sealed {
         ) -> Self::Prepared;
 
         /// `T` pixels by `B` vectors, a strip of a block of `N` channels: the bias and every product of the taps, in the order
-        /// (ky, kx, ci). `x` gives the pixels of the first taps (0) and of the second (1), of
-        /// which there are none without `SPLIT`.
+        /// (ky, kx, ci). `x` gives the pixels of the first taps (0) and of the second (1), of which there are none without `SPLIT`. Every
+        /// value of `sums` is written.
         ///
         /// # Safety
         /// The bias is readable for `B` vectors; each pointer of `x` for every channel of every tap, which are adjacent where
@@ -70,7 +72,8 @@ pub(crate) mod sealed {
         unsafe fn sums<V: Vector, const T: usize, const B: usize, const N: usize, const DENSE: bool, const SPLIT: bool>(
             prepared: &Self::Prepared,
             x: impl Fn(usize) -> [*const f32; T],
-        ) -> [[V; B]; T];
+            sums: &mut MaybeUninit<[[V; B]; T]>,
+        );
 
         /// Negative sums become zero.
         #[inline(always)]
@@ -108,9 +111,10 @@ macro_rules! by_vectors {
             >(
                 prepared: &Self::Prepared,
                 x: impl Fn(usize) -> [*const f32; T],
-            ) -> [[V; B]; T] {
+                sums: &mut core::mem::MaybeUninit<[[V; B]; T]>,
+            ) {
                 // SAFETY: the caller's contract.
-                unsafe { crate::lanes::arithmetic::sums::<Self, V, T, B, N, DENSE, SPLIT>(prepared, x) }
+                sums.write(unsafe { crate::lanes::arithmetic::sums::<Self, V, T, B, N, DENSE, SPLIT>(prepared, x) });
             }
         }
     };

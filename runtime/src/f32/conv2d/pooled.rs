@@ -1,5 +1,6 @@
 //! A convolution whose results a 2x2 pool takes from the registers: tiles are made of the pool's windows.
 
+use core::mem::MaybeUninit;
 use core::ops::Range;
 
 use super::tiles::{Reads, Strip, activate, scatter};
@@ -143,7 +144,7 @@ unsafe fn pooled_tiles<A: Arithmetic, V: Vector, const T: usize, const N: usize,
     let (input, output) = (&g.input, &g.output);
     let one = Inside { begin: 0, end: 1 };
     let Reads { x, first, second, .. } = Reads::new::<A, T, N, SPLIT>(g, &at, &block, strip, [one, one]);
-    let sums = A::prepare::<V, B, N, DENSE>(block.w.wrapping_add(strip.lane), first, second);
+    let prepared = A::prepare::<V, B, N, DENSE>(block.w.wrapping_add(strip.lane), first, second);
     let source = Source::new(at.x.wrapping_add(x), input, at.wraps[0]);
     let rest = g.rest.as_ref().filter(|_| SPLIT).map(|map| Source::new(at.r, map, at.wraps[1]));
     let y = at.y.wrapping_add((block.filter + strip.lane) * output.channel as usize);
@@ -181,10 +182,12 @@ unsafe fn pooled_tiles<A: Arithmetic, V: Vector, const T: usize, const N: usize,
         }
         // SAFETY: the pixels are on the map, and the windows in the output.
         unsafe {
-            let mut sums: [[V; B]; T] = A::sums::<V, T, B, N, DENSE, SPLIT>(&sums, |segment| if segment == 0 { pixels } else { others });
-            activate::<A, V, T, B>(g.activation, &mut sums);
+            let mut sums = MaybeUninit::<[[V; B]; T]>::uninit();
+            A::sums::<V, T, B, N, DENSE, SPLIT>(&prepared, |segment| if segment == 0 { pixels } else { others }, &mut sums);
+            let sums = sums.assume_init_mut();
+            activate::<A, V, T, B>(g.activation, sums);
             let valid = block.valid.saturating_sub(strip.lane);
-            reduce(g.pool == Some(PoolKind::Max), &sums, &halves, windows.whole, output, strip.whole, valid);
+            reduce(g.pool == Some(PoolKind::Max), sums, &halves, windows.whole, output, strip.whole, valid);
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Rectangles of output pixels that have the same taps, tile after tile.
 
+use core::mem::MaybeUninit;
 use core::ops::Range;
 
 use super::{Block, Conv2d, Run, div_ceil};
@@ -160,7 +161,7 @@ unsafe fn tiles<A: Arithmetic, V: Vector, const T: usize, const N: usize, const 
     columns: Run,
 ) {
     let Reads { x, first, second, behind } = Reads::new::<A, T, N, SPLIT>(g, &at, &block, strip, [rows.taps, columns.taps]);
-    let sums = A::prepare::<V, B, N, DENSE>(block.w.wrapping_add(strip.lane), first, second);
+    let prepared = A::prepare::<V, B, N, DENSE>(block.w.wrapping_add(strip.lane), first, second);
     let (input, output) = (&g.input, &g.output);
     let filter = block.filter + strip.lane;
     // A rest begins with its first channel, a residual with that of the strip.
@@ -194,8 +195,9 @@ unsafe fn tiles<A: Arithmetic, V: Vector, const T: usize, const N: usize, const 
             }
             x
         };
-        let mut sums: [[V; B]; T] = A::sums::<V, T, B, N, DENSE, SPLIT>(&sums, x);
-        finish(g, block.valid.saturating_sub(strip.lane), strip.whole, pixels, &mut sums);
+        let mut sums = MaybeUninit::<[[V; B]; T]>::uninit();
+        A::sums::<V, T, B, N, DENSE, SPLIT>(&prepared, x, &mut sums);
+        finish(g, block.valid.saturating_sub(strip.lane), strip.whole, pixels, sums.assume_init_mut());
     };
     let products = (rows.taps.end - rows.taps.begin) * first.count[1] * g.depth as usize;
     for_each_tile(origin, [(rows.begin..rows.end, down), (columns.begin..columns.end, right)], products, tile);

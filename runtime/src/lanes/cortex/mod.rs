@@ -25,6 +25,8 @@ macro_rules! unit {
 
         #[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
         const _: () = {
+            use core::mem::MaybeUninit;
+
             use $multiply_add as multiply_add;
 
             use crate::lanes::Vector;
@@ -53,14 +55,15 @@ macro_rules! unit {
                 unsafe fn sums<V: Vector, const T: usize, const B: usize, const N: usize, const DENSE: bool, const SPLIT: bool>(
                     prepared: &window::Prepared,
                     x: impl Fn(usize) -> [*const f32; T],
-                ) -> [[V; B]; T] {
+                    sums: &mut MaybeUninit<[[V; B]; T]>,
+                ) {
                     $(if T == $pixels && N == $channels && B * V::LANES == N {
                         let leaves: [SumLeaf; 2] = if DENSE { $dense } else { $strided };
                         // SAFETY: the caller's contract; the leaves are those for such tiles and channels.
-                        return unsafe { prepared.by_leaf::<V, T, B, SPLIT>(x, leaves) };
+                        return unsafe { prepared.by_leaf::<V, T, B, SPLIT>(x, leaves, sums) };
                     })+
                     // SAFETY: the caller's contract.
-                    unsafe { prepared.by_vectors::<Self, V, T, B, N, DENSE, SPLIT>(x) }
+                    sums.write(unsafe { prepared.by_vectors::<Self, V, T, B, N, DENSE, SPLIT>(x) });
                 }
 
                 #[inline(always)]

@@ -30,6 +30,7 @@ pub(super) struct Window {
 pub(super) type SumLeaf = unsafe extern "C" fn(window: *const Window, x: *const *const f32, sums: *mut f32);
 
 /// What tiles have in common, for the leaves and for vectors.
+#[repr(C)]
 pub struct Prepared {
     window: Window,
     second: Option<Window>,
@@ -79,16 +80,16 @@ impl Prepared {
         &self,
         x: impl Fn(usize) -> [*const f32; T],
         [begin, go_on]: [SumLeaf; 2],
-    ) -> [[V; B]; T] {
-        let mut sums = MaybeUninit::<[[V; B]; T]>::uninit();
+        sums: &mut MaybeUninit<[[V; B]; T]>,
+    ) {
+        let sums = sums.as_mut_ptr().cast::<f32>();
         // SAFETY: the caller's contract: the window's pointers serve for all that the leaf reads. It writes every sum.
         unsafe {
-            begin(&raw const self.window, x(0).as_ptr(), sums.as_mut_ptr().cast());
+            begin(&raw const self.window, x(0).as_ptr(), sums);
             if SPLIT && let Some(window) = &self.second {
-                let window = Window { bias: sums.as_ptr().cast(), ..*window };
-                go_on(&raw const window, x(1).as_ptr(), sums.as_mut_ptr().cast());
+                let window = Window { bias: sums, ..*window };
+                go_on(&raw const window, x(1).as_ptr(), sums);
             }
-            sums.assume_init()
         }
     }
 

@@ -1,0 +1,519 @@
+//! Kernels that compute one row at a time over rings of the least height, against the same kernels over whole maps: the same bits. Every
+//! slot that does not hold a row of the window is poisoned.
+
+use peleec_runtime::{
+    Activation, Arena, Arithmetic, Conv2d, DepthwiseConv2d, Destination, Executor, Fused, Kernel, Mve, Operands, Pixels, Place, Plain,
+    Pool2d, PoolKind, RegionError, RowCounter, RowLayer, Schedule, Vfp, WithinRows, part_mut, run_checked, run_row_checked,
+};
+
+/// Random numbers, the same in every run.
+struct Random(u32);
+
+impl Random {
+    fn below(&mut self, n: u32) -> u32 {
+        self.0 = self.0.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (self.0 >> 8) % n
+    }
+
+    fn values(&mut self, n: usize) -> Vec<f32> {
+        (0..n).map(|_| self.below(2001) as f32 * 1e-3 - 1.0).collect()
+    }
+
+    /// A map of the given size, channels-last with a wider pixel, or planar.
+    fn map(&mut self, height: u32, width: u32, channels: u32) -> Pixels {
+        if self.below(4) == 0 {
+            return Pixels { height, width, channels, row: width, pixel: 1, channel: height * width, ring: height };
+        }
+        let pixel = channels + self.below(3);
+        Pixels { height, width, channels, row: width * pixel + self.below(2), pixel, channel: 1, ring: height }
+    }
+}
+
+/// A dense map that is stored whole.
+const fn dense(height: u32, width: u32, channels: u32) -> Pixels {
+    Pixels { height, width, channels, row: width * channels, pixel: channels, channel: 1, ring: height }
+}
+
+fn at(map: &Pixels, y: u32, x: u32, c: u32) -> usize {
+    (y % map.ring * map.row + x * map.pixel + c * map.channel) as usize
+}
+
+/// What no kernel computes from values that are numbers.
+const POISON: u32 = 0x7fc0_1234;
+
+fn poison(len: usize) -> Vec<f32> {
+    vec![f32::from_bits(POISON); len]
+}
+
+/// A window along rows: kernel, stride, dilation, padding above.
+type Window = [u32; 4];
+
+const ROW: Window = [1, 1, 1, 0];
+
+/// How many rows of `map` a ring must hold.
+fn least([kernel, _, dilation, _]: Window, map: &Pixels) -> u32 {
+    ((kernel - 1) * dilation + 1).min(map.height)
+}
+
+/// An operand's map, its values when it is stored whole, and the window that a row of the output has on it.
+struct Input {
+    map: Pixels,
+    values: Vec<f32>,
+    window: Window,
+}
+
+impl Input {
+    fn new(random: &mut Random, map: Pixels, window: Window) -> Self {
+        Input { map, values: random.values(map.extent().expect("a map has elements")), window }
+    }
+
+    /// Poison, but for the rows of the window of output row `row`, in a ring.
+    fn ring(&self, ring: &Pixels, row: u32) -> Vec<f32> {
+        let mut values = poison(ring.extent().expect("a ring has elements"));
+        let [kernel, stride, dilation, pad] = self.window;
+        for y in (0..kernel).filter_map(|k| (row * stride + k * dilation).checked_sub(pad)).filter(|&y| y < ring.height) {
+            for (x, c) in (0..ring.width).flat_map(|x| (0..ring.channels).map(move |c| (x, c))) {
+                values[at(ring, y, x, c)] = self.values[at(&self.map, y, x, c)];
+            }
+        }
+        values
+    }
+}
+
+/// Runs `kernel` whole, with its output in an arena of poison and everything else outside.
+fn whole(kernel: &impl Kernel, [x, r, w]: [&[f32]; 3], len: usize) -> Vec<f32> {
+    let mut arena = poison(len);
+    let operands = Operands { arena: &mut arena, x: Place::Outside(x), r: Place::Outside(r), w, y: Destination::Arena(0) };
+    run_checked(kernel, operands).expect("the operands serve");
+    arena
+}
+
+fn run_row(kernel: &impl Kernel, row: u32, [x, r, w]: [&[f32]; 3], y: &mut [f32]) -> Result<(), RegionError> {
+    let operands = Operands { arena: &mut [], x: Place::Outside(x), r: Place::Outside(r), w, y: Destination::Outside(y) };
+    run_row_checked(kernel, row as usize, operands)
+}
+
+/// Row after row: each of the values of `wanted`, and nothing else is written. `rings` makes the kernel over rings.
+fn by_rows<K: Kernel>(
+    kernel: impl Fn(Pixels, Option<Pixels>, Pixels) -> K,
+    x: &Input,
+    r: Option<&Input>,
+    w: &[f32],
+    (output, wanted): (&Pixels, &[f32]),
+    output_ring: u32,
+) {
+    let shorter = |input: &Input, by: u32| Pixels { ring: least(input.window, &input.map) - by, ..input.map };
+    let (x_ring, r_ring) = (shorter(x, 0), r.map(|r| shorter(r, 0)));
+    let y_ring = Pixels { ring: output_ring, ..*output };
+    let over_rings = kernel(x_ring, r_ring, y_ring);
+    for row in 0..output.height {
+        let values = [x.ring(&x_ring, row), r.map_or(Vec::new(), |r| r.ring(&r_ring.expect("there is one"), row))];
+        let mut y = poison(y_ring.extent().expect("a ring has elements"));
+        run_row(&over_rings, row, [&values[0], &values[1], w], &mut y).expect("the operands serve");
+        for (ox, c) in (0..output.width).flat_map(|x| (0..output.channels).map(move |c| (x, c))) {
+            let (found, wanted) = (&mut y[at(&y_ring, row, ox, c)], wanted[at(output, row, ox, c)]);
+            assert_eq!(found.to_bits(), wanted.to_bits(), "{x_ring:?} and {r_ring:?} to {y_ring:?} at {row},{ox},{c}");
+            *found = f32::from_bits(POISON);
+        }
+        assert!(y.iter().all(|value| value.to_bits() == POISON), "{y_ring:?}: only row {row} is written");
+    }
+    // A row that the output does not have.
+    let (mut y, large) = (poison(y_ring.extent().expect("a ring has elements")), poison(1 << 16));
+    run_row(&over_rings, output.height, [&large, &large, w], &mut y).expect("the operands serve");
+    assert!(y.iter().all(|value| value.to_bits() == POISON));
+    let refused = |kernel: K| assert_eq!(run_row(&kernel, 0, [&large, &large, w], &mut poison(1 << 16)), Err(RegionError::Geometry));
+    refused(kernel(shorter(x, 1), r_ring, y_ring));
+    if let Some(r) = r {
+        refused(kernel(x_ring, Some(shorter(r, 1)), y_ring));
+    }
+    refused(kernel(x_ring, r_ring, Pixels { ring: 0, ..y_ring }));
+    let is_ring = |map: &Pixels| map.ring < map.height;
+    if is_ring(&x_ring) || r_ring.as_ref().is_some_and(is_ring) || is_ring(&y_ring) {
+        let operands =
+            Operands { arena: &mut [], x: Place::Outside(&large), r: Place::Outside(&large), w, y: Destination::Outside(&mut y) };
+        assert_eq!(run_checked(&over_rings, operands), Err(RegionError::Geometry));
+    }
+}
+
+fn outputs(extent: u32, pad: u32, reach: u32, stride: u32) -> Option<u32> {
+    Some((extent + 2 * pad).checked_sub(reach)? / stride + 1)
+}
+
+fn activation(random: &mut Random) -> Activation {
+    [Activation::Identity, Activation::Relu, Activation::LeakyRelu(0.1)][random.below(3) as usize]
+}
+
+fn convolutions<A: Arithmetic, const T: usize, const N: usize>(arithmetic: A) {
+    let mut random = Random(T as u32 * 100 + N as u32);
+    let mut ran = 0;
+    while ran < 60 {
+        let (group, depth, filters) = (1 + random.below(2), 1 + random.below(9), 1 + random.below(20));
+        let kernel = [0, 1].map(|_| [1, 2, 3, 3, 5][random.below(5) as usize]);
+        let (strides, dilations, pads) =
+            ([0, 1].map(|_| 1 + random.below(2)), [1 + random.below(2), 1 + random.below(2)], [0, 1].map(|_| random.below(3)));
+        let (h, w) = (1 + random.below(12), 1 + random.below(30));
+        let sizes = [0, 1].map(|i| outputs([h, w][i], pads[i], (kernel[i] - 1) * dilations[i] + 1, strides[i]));
+        let [Some(oh), Some(ow)] = sizes else { continue };
+        let (input, output) = (random.map(h, w, group * depth), random.map(oh, ow, group * filters));
+        let residual = (random.below(2) == 0).then(|| random.map(oh, ow, group * filters));
+        let conv = Conv2d::<A, T, N> {
+            input,
+            rest: None,
+            output,
+            residual,
+            kernel,
+            strides,
+            dilations,
+            pads,
+            group,
+            depth,
+            filters,
+            band: [1 + random.below(4), 1 + random.below(30)],
+            activation: activation(&mut random),
+            pool: None,
+            arithmetic,
+        };
+        let extent = conv.extent().expect("the geometry is consistent");
+        let x = Input::new(&mut random, input, [kernel[0], strides[0], dilations[0], pads[0]]);
+        let r = residual.map(|map| Input::new(&mut random, map, ROW));
+        let w = random.values(extent.w);
+        let wanted = whole(&conv, [&x.values, r.as_ref().map_or(&[], |r| &r.values), &w], extent.y);
+        let over = |input, residual, output| Conv2d { input, residual, output, ..conv };
+        by_rows(over, &x, r.as_ref(), &w, (&output, &wanted), 1 + random.below(oh));
+        ran += 1;
+    }
+}
+
+/// A 1x1 convolution of a map and its rest, with a pool or without, against one of their concat: whole and row by row.
+fn concats<A: Arithmetic, const T: usize, const N: usize>(arithmetic: A) {
+    let mut random = Random(T as u32 * 100 + N as u32 + 1);
+    for run in 0..90 {
+        let kinds = [None, Some(PoolKind::Max), Some(PoolKind::AverageInside), Some(PoolKind::AveragePadded)];
+        let pool = kinds[run % kinds.len()].filter(|_| T.is_multiple_of(4));
+        let (channels, filters) = ([0, 1].map(|_| 1 + random.below(9)), 1 + random.below(40));
+        let depth = channels[0] + channels[1];
+        let (h, w) = (1 + random.below(9), 1 + random.below(20));
+        let half = |extent: u32, up: bool| if up || extent == 1 { extent.div_ceil(2) } else { extent / 2 };
+        let [oh, ow] = if pool.is_some() { [h, w].map(|extent| half(extent, random.below(2) == 0)) } else { [h, w] };
+        let [first, rest] = channels.map(|channels| random.map(h, w, channels));
+        let (both, output) = (random.map(h, w, depth), random.map(oh, ow, filters));
+        let window = if pool.is_some() { [2, 2, 1, 0] } else { ROW };
+        let concat = Input::new(&mut random, both, window);
+        let slice = |map: Pixels, from: u32| {
+            let mut values = poison(map.extent().expect("a map has elements"));
+            for (y, x, c) in (0..h).flat_map(|y| (0..w).flat_map(move |x| (0..map.channels).map(move |c| (y, x, c)))) {
+                values[at(&map, y, x, c)] = concat.values[at(&both, y, x, from + c)];
+            }
+            Input { map, values, window }
+        };
+        let (first, rest) = (slice(first, 0), slice(rest, channels[0]));
+        let conv = Conv2d::<A, T, N> {
+            input: both,
+            rest: None,
+            output,
+            residual: None,
+            kernel: [1, 1],
+            strides: [1, 1],
+            dilations: [1, 1],
+            pads: [0, 0],
+            group: 1,
+            depth,
+            filters,
+            band: [1 + random.below(4), 1 + random.below(30)],
+            activation: activation(&mut random),
+            pool,
+            arithmetic,
+        };
+        let extent = conv.extent().expect("the geometry is consistent");
+        let packed = random.values(extent.w);
+        let wanted = whole(&conv, [&concat.values, &[], &packed], extent.y);
+        let apart = Conv2d { input: first.map, rest: Some(rest.map), ..conv };
+        let found = whole(&apart, [&first.values, &rest.values, &packed], extent.y);
+        let bits = |values: &[f32]| values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
+        assert_eq!(bits(&found), bits(&wanted), "tile {T}x{N}, {:?} and {:?} to {output:?}, {pool:?}", first.map, rest.map);
+        let output_ring = 1 + random.below(oh);
+        by_rows(|input, _, output| Conv2d { input, output, ..conv }, &concat, None, &packed, (&output, &wanted), output_ring);
+        let over = |input, rest, output| Conv2d { input, rest, output, ..conv };
+        by_rows(over, &first, Some(&rest), &packed, (&output, &wanted), output_ring);
+    }
+}
+
+/// Plain and fused, under every kind of tile, and the portable twins of the units of Cortex-M.
+macro_rules! under_every_tile {
+    ($check:ident) => {{
+        $check::<_, 1, 1>(Plain);
+        $check::<_, 4, 4>(Plain);
+        $check::<_, 4, 24>(Fused);
+        $check::<_, 2, 8>(Fused);
+        $check::<_, 5, 64>(Plain);
+        $check::<_, 12, 16>(Fused);
+        $check::<_, 12, 4>(Plain);
+        $check::<_, 4, 4>(Vfp(Plain));
+        $check::<_, 1, 16>(Vfp(Fused));
+        $check::<_, 3, 8>(Mve);
+    }};
+}
+
+#[test]
+fn rows_of_convolutions() {
+    under_every_tile!(convolutions);
+}
+
+#[test]
+fn rows_of_convolutions_of_concats() {
+    under_every_tile!(concats);
+}
+
+#[test]
+fn rows_of_depthwise_convolutions() {
+    fn check<A: Arithmetic>(arithmetic: A) {
+        let mut random = Random(7);
+        let mut ran = 0;
+        while ran < 100 {
+            let (h, w, channels) = (1 + random.below(9), 1 + random.below(9), 1 + random.below(40));
+            let kernel = [0, 1].map(|_| [1, 3, 5][random.below(3) as usize]);
+            let [strides, dilations] = [0, 1].map(|_| [0, 1].map(|_| 1 + random.below(2)));
+            let pads = [0, 1].map(|_| random.below(3));
+            let sizes = [0, 1].map(|i| outputs([h, w][i], pads[i], (kernel[i] - 1) * dilations[i] + 1, strides[i]));
+            let [Some(oh), Some(ow)] = sizes else { continue };
+            let (input, output) = (random.map(h, w, channels), random.map(oh, ow, channels));
+            let conv = DepthwiseConv2d { input, output, kernel, strides, dilations, pads, activation: Activation::Relu, arithmetic };
+            let extent = conv.extent().expect("the geometry is consistent");
+            let x = Input::new(&mut random, input, [kernel[0], strides[0], dilations[0], pads[0]]);
+            let packed = random.values(extent.w);
+            let wanted = whole(&conv, [&x.values, &[], &packed], extent.y);
+            let over = |input, _, output| DepthwiseConv2d { input, output, ..conv };
+            by_rows(over, &x, None, &packed, (&output, &wanted), 1 + random.below(oh));
+            ran += 1;
+        }
+    }
+    check(Plain);
+    check(Fused);
+    check(Mve);
+    check(Vfp(Plain));
+}
+
+#[test]
+fn rows_of_pools() {
+    let mut random = Random(11);
+    for run in 0..300 {
+        let kind = [PoolKind::Max, PoolKind::AverageInside, PoolKind::AveragePadded][run % 3];
+        let (h, w, channels) = (2 + random.below(9), 2 + random.below(9), 1 + random.below(70));
+        let kernel = [0, 1].map(|_| 1 + random.below(3));
+        let [strides, dilations] = [0, 1].map(|_| [0, 1].map(|_| 1 + random.below(2)));
+        let pads = [0, 1].map(|i| random.below(2).min(kernel[i] - 1));
+        let sizes = [0, 1].map(|i| outputs([h, w][i], pads[i], (kernel[i] - 1) * dilations[i] + 1, strides[i]));
+        let [Some(oh), Some(ow)] = sizes else { continue };
+        // Half of the sizes are rounded up: the last window begins on the map and is cut off at its edge.
+        let ceil = |out: u32, i: usize, extent: u32| if out * strides[i] < extent + pads[i] { out + 1 } else { out };
+        let [oh, ow] = if random.below(2) == 0 { [ceil(oh, 0, h), ceil(ow, 1, w)] } else { [oh, ow] };
+        let (input, output) = (random.map(h, w, channels), random.map(oh, ow, channels));
+        let pool = Pool2d { input, output, kind, kernel, strides, dilations, pads: [pads[0], pads[1], pads[0], pads[1]] };
+        let extent = pool.extent().expect("the geometry is consistent");
+        let x = Input::new(&mut random, input, [kernel[0], strides[0], dilations[0], pads[0]]);
+        let wanted = whole(&pool, [&x.values, &[], &[]], extent.y);
+        let over = |input, _, output| Pool2d { input, output, ..pool };
+        by_rows(over, &x, None, &[], (&output, &wanted), 1 + random.below(oh));
+    }
+}
+
+/// Says that there are three cores, so that rows are cut into parts.
+struct Three;
+
+impl Executor for Three {
+    fn cores(&self) -> usize {
+        3
+    }
+
+    fn share(&self, work: &(dyn Fn() + Sync)) {
+        work();
+    }
+}
+
+fn array<const N: usize>(values: &[f32]) -> &[f32; N] {
+    values.try_into().expect("as many values")
+}
+
+#[test]
+fn rows_that_several_cores_share() {
+    /// A 3x3 convolution, whose residual lies in a ring of one row.
+    fn residual<const WIDTH: u32, const X: usize, const R: usize, const Y: usize>() {
+        let conv = Conv2d::<Plain, 4, 4> {
+            input: dense(9, WIDTH, 5),
+            rest: None,
+            output: dense(9, WIDTH, 10),
+            residual: Some(dense(9, WIDTH, 10)),
+            kernel: [3, 3],
+            strides: [1, 1],
+            dilations: [1, 1],
+            pads: [1, 1],
+            group: 1,
+            depth: 5,
+            filters: 10,
+            band: [2, 11],
+            activation: Activation::Relu,
+            pool: None,
+            arithmetic: Plain,
+        };
+        let mut random = Random(WIDTH);
+        let (input, output) = (Pixels { ring: 3, ..conv.input }, Pixels { ring: 2, ..conv.output });
+        let x = Input::new(&mut random, conv.input, [3, 1, 1, 1]);
+        let r = Input::new(&mut random, conv.output, ROW);
+        let w = random.values(552);
+        let wanted = whole(&conv, [&x.values, &r.values, &w], 9 * Y / 2);
+        let row_map = Pixels { ring: 1, ..conv.output };
+        let layer = RowLayer::<Conv2d<Plain, 4, 4>, X, 552, Y, R>::with_second(Conv2d { input, output, residual: Some(row_map), ..conv });
+        let mut y = [f32::NAN; Y];
+        for row in 0..9 {
+            let (x, r) = (x.ring(&input, row), r.ring(&row_map, row));
+            layer.run_row_second(&Three, row as usize, array(&x), array(&r), array(&w), &mut y);
+            let slot = row as usize % 2 * (Y / 2);
+            assert_eq!(y[slot..slot + Y / 2], wanted[row as usize * (Y / 2)..][..Y / 2]);
+        }
+        layer.run_row_second(&Three, usize::MAX, array(&x.values[..X]), array(&r.values[..R]), array(&w), &mut y);
+    }
+    // Parts of columns, and parts of channels.
+    residual::<19, 285, 190, 380>();
+    residual::<7, 105, 70, 140>();
+
+    /// A pool, alone and in a convolution of a map and its rest.
+    fn pools<const WIDTH: u32, const X: usize, const Y: usize>() {
+        let half = WIDTH.div_ceil(2);
+        let pool = Pool2d {
+            input: Pixels { ring: 2, ..dense(9, WIDTH, 6) },
+            output: Pixels { ring: 1, ..dense(5, half, 6) },
+            kind: PoolKind::AverageInside,
+            kernel: [2, 2],
+            strides: [2, 2],
+            dilations: [1, 1],
+            pads: [0; 4],
+        };
+        let mut random = Random(WIDTH);
+        let x = Input::new(&mut random, dense(9, WIDTH, 6), [2, 2, 1, 0]);
+        let wanted = whole(&Pool2d { input: x.map, output: dense(5, half, 6), ..pool }, [&x.values, &[], &[]], 5 * Y);
+        let layer = RowLayer::<Pool2d, X, 0, Y>::new(pool);
+        let conv = Conv2d::<Fused, 8, 4> {
+            input: pool.input,
+            rest: Some(pool.input),
+            output: pool.output,
+            residual: None,
+            kernel: [1, 1],
+            strides: [1, 1],
+            dilations: [1, 1],
+            pads: [0, 0],
+            group: 1,
+            depth: 12,
+            filters: 6,
+            band: [9, WIDTH],
+            activation: Activation::Relu,
+            pool: Some(PoolKind::AverageInside),
+            arithmetic: Fused,
+        };
+        let over_whole = Conv2d { input: x.map, rest: Some(x.map), output: dense(5, half, 6), ..conv };
+        let w = random.values(104);
+        let convolved = whole(&over_whole, [&x.values, &x.values, &w], 5 * Y);
+        let conv = RowLayer::<Conv2d<Fused, 8, 4>, X, 104, Y, X>::with_second(conv);
+        for row in 0..5 {
+            let (at, x) = (row as usize * Y, x.ring(&pool.input, row));
+            let mut y = [f32::NAN; Y];
+            layer.run_row(&Three, row as usize, array(&x), &[], &mut y);
+            assert_eq!(y, wanted[at..at + Y]);
+            let mut y = [f32::NAN; Y];
+            conv.run_row_second(&Three, row as usize, array(&x), array(&x), array(&w), &mut y);
+            assert_eq!(y, convolved[at..at + Y]);
+        }
+    }
+    pools::<37, 444, 114>();
+    pools::<5, 60, 18>();
+}
+
+#[test]
+fn an_output_that_grows_over_rows_that_are_no_longer_needed() {
+    const CONV: Conv2d<Plain, 4, 4> = Conv2d {
+        input: dense(7, 6, 4),
+        rest: None,
+        output: dense(7, 6, 4),
+        residual: Some(dense(7, 6, 4)),
+        kernel: [3, 3],
+        strides: [1, 1],
+        dilations: [1, 1],
+        pads: [1, 1],
+        group: 1,
+        depth: 4,
+        filters: 4,
+        band: [1, 6],
+        activation: Activation::Identity,
+        pool: None,
+        arithmetic: Plain,
+    };
+    // Row y is written where row y - 2 of the input was.
+    const LAYER: WithinRows<Conv2d<Plain, 4, 4>, 216, 148, 168> = WithinRows::<Conv2d<Plain, 4, 4>, 216, 148, 168>::new(CONV, 48, 0);
+    let mut random = Random(5);
+    let [x, r, w] = [168, 168, 148].map(|len| random.values(len));
+    let wanted = whole(&CONV, [&x, &r, &w], 168);
+    let (mut z, mut arena) = ([0.0; 216], [0.0; 216]);
+    z[48..].copy_from_slice(&x);
+    arena[48..].copy_from_slice(&x);
+    for row in 0..8 {
+        LAYER.run_row_second(&Three, row, array(&r), array(&w), &mut z);
+        let operands = Operands { arena: &mut arena, x: Place::Arena(48), r: Place::Outside(&r), w: &w, y: Destination::Arena(0) };
+        run_row_checked(&CONV, row, operands).expect("the row is apart");
+    }
+    assert_eq!(z[..168], wanted);
+    assert_eq!(arena, z);
+    let operands = Operands { arena: &mut arena, x: Place::Arena(24), r: Place::Outside(&r), w: &w, y: Destination::Arena(0) };
+    assert_eq!(run_row_checked(&CONV, 1, operands), Err(RegionError::Overlap));
+}
+
+#[test]
+fn a_rest_that_a_convolution_cannot_read_is_refused() {
+    fn extent(change: impl Fn(&mut Conv2d<Plain, 4, 4>)) -> bool {
+        let mut conv = Conv2d::<Plain, 4, 4> {
+            input: dense(4, 4, 4),
+            rest: Some(dense(4, 4, 2)),
+            output: dense(4, 4, 4),
+            residual: None,
+            kernel: [1, 1],
+            strides: [1, 1],
+            dilations: [1, 1],
+            pads: [0, 0],
+            group: 1,
+            depth: 6,
+            filters: 4,
+            band: [1, 1],
+            activation: Activation::Identity,
+            pool: None,
+            arithmetic: Plain,
+        };
+        change(&mut conv);
+        conv.extent().is_some()
+    }
+    assert!(extent(|_| {}));
+    assert!(!extent(|conv| conv.depth = 4) && !extent(|conv| conv.rest = Some(dense(4, 3, 2))));
+    assert!(!extent(|conv| conv.residual = Some(conv.output)) && !extent(|conv| conv.kernel = [3, 1]));
+    assert!(!extent(|conv| conv.strides = [1, 2]) && !extent(|conv| conv.pads = [1, 0]));
+    assert!(!extent(|conv| (conv.group, conv.depth, conv.filters) = (2, 3, 2)));
+}
+
+#[test]
+fn rings_in_the_arena_and_parts_of_outputs() {
+    let mut arena = Arena::<32>::new();
+    for row in 0..7 {
+        arena.ring_row::<4, 5, 3>(row)[0] = row as f32;
+    }
+    assert_eq!([0, 1, 2].map(|row| arena.ring_row::<4, 5, 3>(row)[0]), [6.0, 4.0, 5.0]);
+    arena.ring_row::<4, 5, 3>(usize::MAX)[4] = 1.0;
+    let mut output = [0.0; 6];
+    part_mut::<2, 3, 6>(&mut output)[2] = 1.0;
+    assert_eq!(output, [0.0, 0.0, 0.0, 0.0, 1.0, 0.0]);
+}
+
+#[test]
+fn a_schedule_repeats_its_body() {
+    let schedule = Schedule { prologue: &[3, 0], body: &[0, 1], times: 3, epilogue: &[2, 2] };
+    assert!(schedule.steps().eq([3, 0, 0, 1, 0, 1, 0, 1, 2, 2]));
+    assert_eq!(Schedule { prologue: &[], body: &[], times: u32::MAX, epilogue: &[] }.steps().next(), None);
+    assert!(Schedule { prologue: &[], body: &[7], times: 2, epilogue: &[] }.steps().eq([7, 7]));
+    let mut counter = RowCounter::new();
+    assert_eq!([counter.next(), counter.next(), counter.next()], [0, 1, 2]);
+}

@@ -127,16 +127,14 @@ by_vectors!(Fused, true);
 #[derive(Clone, Copy)]
 pub struct Prepared {
     pub(crate) bias: *const f32,
-    taps: [Taps; 2],
-    /// How many of the two there are.
-    count: usize,
+    first: Taps,
+    second: Option<Taps>,
 }
 
 impl Prepared {
     #[inline(always)]
     pub(crate) fn new(bias: *const f32, first: Taps, second: Option<Taps>) -> Self {
-        let count = if second.is_some() { 2 } else { 1 };
-        Prepared { bias, taps: [first, second.unwrap_or(first)], count }
+        Prepared { bias, first, second }
     }
 }
 
@@ -154,14 +152,16 @@ pub(crate) unsafe fn sums<
     const DENSE: bool,
     const SPLIT: bool,
 >(
-    Prepared { bias, taps, count }: &Prepared,
+    Prepared { bias, first, second }: &Prepared,
     x: impl Fn(usize) -> [*const f32; T],
 ) -> [[V; B]; T] {
     // SAFETY: the offsets are those of the bias's vectors, and of taps and channels that the caller vouches for.
     unsafe {
         let bias: [V; B] = load(*bias);
         let mut sums = [bias; T];
-        for (index, taps) in taps.iter().take(if SPLIT { *count } else { 1 }).enumerate() {
+        // One loop over both, so that there is one copy of the loops in it.
+        let (mut taps, mut index) = (first, 0);
+        loop {
             let x = x(index);
             for ky in 0..taps.count[0] {
                 for kx in 0..taps.count[1] {
@@ -169,6 +169,10 @@ pub(crate) unsafe fn sums<
                     let w = taps.w.wrapping_add(ky * taps.row + kx * taps.depth * N);
                     add_tap::<A, V, T, B, N, DENSE>(&mut sums, &x, taps, tap, w);
                 }
+            }
+            match second {
+                Some(second) if SPLIT && index == 0 => (taps, index) = (second, 1),
+                _ => break,
             }
         }
         sums

@@ -12,7 +12,7 @@ use codegen_tests::vectors;
 use models::StoredModel;
 use peleec::harness::{self, HarnessError, OptLevel, Project};
 use peleec::zoo::{ZooOptions, seeded_input};
-use peleec::{Compilation, ModelFile, NumericClass, Options, Target, Tensor, compile, read_tensor};
+use peleec::{Compilation, ModelFile, NumericClass, Options, Placement, RamBudget, Target, Tensor, compile, read_tensor};
 
 /// Against other engines.
 const ENGINES: Closeness = Closeness::Within { relative: 2e-4, absolute: 2e-4 };
@@ -22,11 +22,6 @@ const BOARDS: [Target; 6] =
 
 fn stored(name: &str) -> StoredModel {
     models::networks().into_iter().find(|model| model.name == name).expect("a stored network")
-}
-
-fn compiled(model: &StoredModel, target: Target, numeric: Option<NumericClass>) -> Compilation {
-    let file = ModelFile::read(&model.path).expect("a stored model is there");
-    compile(&file, &Options { target, numeric, ..Options::default() }).expect("a stored network compiles")
 }
 
 /// The outputs and their checksum, as the target's machine computes them; none where this computer lacks what that takes.
@@ -66,7 +61,19 @@ fn check(model: &StoredModel, target: Target, level: OptLevel) {
 }
 
 fn check_class(model: &StoredModel, target: Target, numeric: Option<NumericClass>, level: OptLevel) {
-    let compilation = compiled(model, target, numeric);
+    check_with(model, &Options { target, numeric, ..Options::default() }, level);
+}
+
+/// As `check`, in the least memory: row by row, with the outputs in the caller's arrays.
+fn check_least(model: &StoredModel, target: Target) {
+    let options = Options { target, ram_budget: RamBudget::Least, outputs: Placement::Caller, ..Options::default() };
+    check_with(model, &options, OptLevel::Three);
+}
+
+fn check_with(model: &StoredModel, options: &Options, level: OptLevel) {
+    let file = ModelFile::read(&model.path).expect("a stored model is there");
+    let compilation = compile(&file, options).expect("a stored network compiles");
+    let target = options.target;
     let (inputs, expected) = vectors::read(&model.data_sets[0]);
     let here = compilation.execute(&inputs).expect("a plan runs");
     let Some((outputs, checksum)) = run(&compilation, target, level, &inputs) else { return };
@@ -119,6 +126,15 @@ fn small_networks_run_on_every_board() {
             check_class(&stored("peleenet-folded-13"), target, Some(numeric), OptLevel::Three);
         }
         check(&stored("pelee-dynamo-18"), target, OptLevel::Three);
+        check_least(&stored("pelee-dynamo-18"), target);
+    }
+}
+
+#[test]
+fn the_least_memory_gives_the_same_bits_here_and_on_aarch64() {
+    for target in [Target::Generic, Target::X86_64V4, Target::Aarch64] {
+        check_least(&stored("pelee-tiny-160"), target);
+        check_least(&stored("peleenet-tiny-64"), target);
     }
 }
 
@@ -136,19 +152,26 @@ fn no_panic_path_is_left_at_any_level() {
 fn the_whole_of_pelee_has_less_than_96_kib_of_code_and_no_panic_path() {
     let model = ModelFile::zoo("pelee-304", &ZooOptions { width: 0.6, ..ZooOptions::default() }).expect("the zoo has it");
     for target in [Target::CortexM4F, Target::CortexM55] {
-        let compilation = compile(&model, &Options { target, ..Options::default() }).expect("it compiles");
-        for level in [OptLevel::Three, OptLevel::S, OptLevel::Z] {
+        let text = |ram_budget, level| {
+            let compilation = compile(&model, &Options { target, ram_budget, ..Options::default() }).expect("it compiles");
             let folder = tempfile::tempdir().expect("a temporary folder");
             let built = harness::machine(target)
                 .and_then(|machine| Project::write(&compilation, &machine, level, folder.path()))
                 .and_then(|project| harness::build(&project));
             match built {
-                Err(error) if error.is_missing() => _ = writeln!(std::io::stderr(), "SKIPPED LANE {target}: {error}"),
-                built => {
-                    let text = built.expect("the module builds").1.expect("an image of a board has figures").text;
-                    assert!(text < if level == OptLevel::Three { 96 << 10 } else { 40 << 10 }, "{text} bytes for {target} at {level:?}");
+                Err(error) if error.is_missing() => {
+                    _ = writeln!(std::io::stderr(), "SKIPPED LANE {target}: {error}");
+                    None
                 }
+                built => Some(built.expect("the module builds").1.expect("an image of a board has figures").text),
             }
+        };
+        for level in [OptLevel::Three, OptLevel::S, OptLevel::Z] {
+            let Some(whole) = text(RamBudget::Bytes(usize::MAX), level) else { continue };
+            assert!(whole < if level == OptLevel::Three { 96 << 10 } else { 40 << 10 }, "{whole} bytes for {target} at {level:?}");
+            let least = text(RamBudget::Least, level).expect("the machine is there");
+            let most = whole * if level == OptLevel::Three { 110 } else { 115 } / 100;
+            assert!(least <= most, "{least} bytes row by row, {whole} layer by layer for {target} at {level:?}");
         }
     }
 }

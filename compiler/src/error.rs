@@ -1,8 +1,8 @@
 //! Everything that can keep a compilation from its result.
 
 use crate::diagnostics::Problems;
-use crate::options::OptionError;
-use crate::plan::{Lifetime, Plan};
+use crate::options::{OptionError, RamBudget};
+use crate::plan::{Lifetime, TooLarge};
 
 /// Why there is no result.
 #[derive(Debug, thiserror::Error)]
@@ -44,7 +44,8 @@ impl Error {
         Error::Io { path: path.display().to_string(), source }
     }
 
-    pub(crate) fn budget(budget: usize, least: &Plan) -> Self {
+    pub(crate) fn budget(budget: RamBudget, TooLarge { least }: TooLarge) -> Self {
+        let (RamBudget::Bytes(budget), Some(least)) = (budget, least) else { return Error::Internal("there is no plan".to_owned()) };
         let name = |buffer: &Lifetime| format!("`{}` {} bytes", least.problem.tensors[buffer.root].name, 4 * buffer.size);
         let alive: Vec<String> = least.at_peak().into_iter().take(4).map(name).collect();
         Error::Budget { budget, least: 4 * least.cost.arena, alive: alive.join(", ") }

@@ -61,10 +61,7 @@ pub fn compile_observed(model: &ModelFile, options: &Options, after: impl FnMut(
     let rewrites = passes::run(&mut graph, after);
     let mut steps = lower::lower(&graph, profile).map_err(|refused| lower::problems(&graph, refused))?;
     steps.problem.outputs_outside = options.outputs == Placement::Caller;
-    let plan = plan::plan(&steps.problem, options.budget()).map_err(|refused| match options.ram_budget {
-        RamBudget::Bytes(budget) => Error::budget(budget, &refused.least),
-        RamBudget::Thrifty | RamBudget::Least => Error::Internal("no plan".to_owned()),
-    })?;
+    let plan = plan::plan(&steps.problem, options.budget()).map_err(|refused| Error::budget(options.ram_budget, refused))?;
     debug_assert_eq!(plan::replay(&steps.problem, &plan), Ok(()), "the plan is wrong");
     let layers = lower::bind::bind(&steps, &plan).map_err(lower::unplaceable)?;
     Ok(Compilation {

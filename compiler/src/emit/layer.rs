@@ -37,7 +37,7 @@ pub(super) fn method(layer: &Layer, name: &Ident, doc: &str, arguments: &Argumen
     let body = if layer.in_place() {
         in_place(layer, arguments)
     } else if layer.x.overlaps(&layer.y) {
-        within(layer)
+        within(layer, arguments)
     } else {
         apart(layer, arguments)
     };
@@ -110,7 +110,7 @@ fn run(layer: &Layer) -> TokenStream {
 }
 
 /// Input and output in one region: interleaved slices of one host, or an output over dead rows of its input.
-fn within(layer: &Layer) -> TokenStream {
+fn within(layer: &Layer, arguments: &Arguments) -> TokenStream {
     let Layer { geometry, x, r, y, .. } = layer;
     let start = x.at.min(y.at);
     let len = x.end().max(y.end()) - start;
@@ -120,18 +120,14 @@ fn within(layer: &Layer) -> TokenStream {
     let [x_at, y_at, start, len, w_len] = [x.at - start, y.at - start, start, len, layer.w.len()].map(int);
     let (this, run) = (if layer.by_rows { quote!(WithinRows) } else { quote!(Within) }, run(layer));
     let row = layer.by_rows.then(|| quote!(row)).into_iter();
-    let second = r.as_ref().map(|r| [int(r.at), int(r.len)]);
-    let r_len = second.iter().map(|[_, len]| len);
-    let (bind, with, host) = match &second {
-        Some([at, len]) => (
-            quote! {
-                const WITH: peleec_runtime::Region<#at, #len> = peleec_runtime::Region;
-                let (with, host) = self.arena.read_write(WITH, HOST);
-            },
-            Some(quote!(with)).into_iter(),
-            quote!(host),
-        ),
-        None => (quote!(), None.into_iter(), quote!(self.arena.write(HOST))),
+    let r_len = r.as_ref().map(|r| int(r.len)).into_iter();
+    let with = r.as_ref().map(|r| operand(r, quote!(with), arguments)).into_iter();
+    let bind = match r.as_ref().filter(|r| r.memory == Memory::Arena).map(|r| [int(r.at), int(r.len)]) {
+        Some([at, len]) => quote! {
+            const WITH: peleec_runtime::Region<#at, #len> = peleec_runtime::Region;
+            let (with, host) = self.arena.read_write(WITH, HOST);
+        },
+        None => quote!(let host = self.arena.write(HOST);),
     };
     quote! {
         type Kernel = #kind;
@@ -140,7 +136,7 @@ fn within(layer: &Layer) -> TokenStream {
         const LAYER: This = This::new(KERNEL, #x_at, #y_at);
         const HOST: peleec_runtime::Region<#start, #len> = peleec_runtime::Region;
         #bind
-        LAYER.#run(executor, #(#row,)* #(#with,)* #weights, #host);
+        LAYER.#run(executor, #(#row,)* #(#with,)* #weights, host);
     }
 }
 

@@ -86,8 +86,8 @@ impl Plan {
 /// No plan fits the budget.
 #[derive(Clone, Debug)]
 pub(crate) struct TooLarge {
-    /// The smallest plan.
-    pub(crate) least: Box<Plan>,
+    /// The smallest plan; none where a problem has no plan at all.
+    pub(crate) least: Option<Box<Plan>>,
 }
 
 /// Plans a problem.
@@ -101,13 +101,11 @@ pub(crate) fn plan(problem: &Problem, budget: Budget) -> Result<Plan, TooLarge> 
             Budget::Thrifty | Budget::Least => (chosen.cost.arena as u64, chosen.cost.reads),
         })
     };
-    let least = best(Budget::Least);
-    let cost = least.as_ref().map_or(Cost { arena: 0, reads: 0 }, |(_, chosen)| chosen.cost);
-    match (best(budget), least) {
-        (Some((variant, chosen)), _) => Ok(variant.plan(chosen, cost)),
-        (None, Some((variant, chosen))) => Err(TooLarge { least: Box::new(variant.plan(chosen, cost)) }),
-        // Steps one by one are always a plan.
-        (None, None) => unreachable!("a problem without a plan"),
+    let (smallest, smaller) = best(Budget::Least).ok_or(TooLarge { least: None })?;
+    let least = smaller.cost;
+    match best(budget) {
+        Some((variant, chosen)) => Ok(variant.plan(chosen, least)),
+        None => Err(TooLarge { least: Some(Box::new(smallest.plan(smaller, least))) }),
     }
 }
 

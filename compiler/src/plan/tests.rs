@@ -1,7 +1,7 @@
 //! Plans of the networks: what they take, and that nothing stale is read, whatever the budget.
 
 use super::problem::{CHANNELS, Problem, ROWS};
-use super::{Budget, Plan, plan, replay};
+use super::{Budget, Lifetime, Plan, plan, replay};
 use crate::lower::lower;
 use crate::zoo::ZooOptions;
 use crate::{ModelFile, Options, import, passes};
@@ -67,7 +67,7 @@ fn every_budget_that_has_a_plan_is_kept() {
     }
     let least = plan(&problem, Budget::Least).expect("there is a plan").cost;
     let refused = plan(&problem, Budget::Elements(least.arena - 1)).expect_err("it is the least");
-    assert_eq!(refused.least.cost.arena, least.arena);
+    assert_eq!(refused.least.map(|plan| plan.cost.arena), Some(least.arena));
 }
 
 /// The heights of rings in a stage of dense layers: a layer keeps its input for all layers behind it, two rows each, and one more where
@@ -112,36 +112,43 @@ fn a_ring_of_one_row_less_is_a_fault() {
     }
 }
 
+/// Elements of buffer `at` that another of `buffers` has at the same time.
+fn crowd(plan: &Plan, buffers: &[usize], at: usize) -> usize {
+    let (here, begin) = (&plan.buffers[at], plan.offsets[at]);
+    let others = buffers.iter().map(|&other| (&plan.buffers[other], plan.offsets[other], other));
+    let shared =
+        |(there, offset, _): (&Lifetime, usize, usize)| (begin + here.size).min(offset + there.size).saturating_sub(begin.max(offset));
+    others.filter(|&(there, _, other)| other != at && here.meets(there)).map(shared).max().unwrap_or(0)
+}
+
+/// Of layers that run whole, what one step fills at once; of those that run row by row, the rings. Hosts, and maps that are made or die row
+/// by row, are free in part, so that something else may rightly lie there.
+fn used_in_full(plan: &Plan) -> Vec<usize> {
+    let writers = |root| plan.order.iter().filter(|&&step| plan.layouts[plan.problem.steps[step].write.tensor].root == root).count();
+    let streams = plan.groups.iter().any(|group| group.schedule.is_some());
+    let full = |buffer: &Lifetime| if streams { buffer.ring.is_some() } else { writers(buffer.root) == 1 };
+    (0..plan.buffers.len()).filter(|&index| full(&plan.buffers[index])).collect()
+}
+
 #[test]
 fn two_buffers_in_each_other_s_places_are_a_fault() {
     let problem = small();
-    let planned = plan(&problem, Budget::Least).expect("there is a plan");
-    let mut mutations = 0;
-    for a in 0..planned.buffers.len() {
-        for b in a + 1..planned.buffers.len() {
-            let (x, y) = (&planned.buffers[a], &planned.buffers[b]);
-            if x.size == y.size || !x.meets(y) {
-                continue;
-            }
+    for budget in [WHOLE, Budget::Least] {
+        let planned = plan(&problem, budget).expect("there is a plan");
+        let full = used_in_full(&planned);
+        let mut mutations = 0;
+        for (&a, &b) in full.iter().flat_map(|a| full.iter().map(move |b| (a, b))).filter(|(a, b)| a < b) {
             let mut wrong = planned.clone();
             wrong.offsets.swap(a, b);
-            let crowds = |offsets: &[usize], at: usize| {
-                let here = &planned.buffers[at];
-                (0..offsets.len()).any(|other| {
-                    let there = &planned.buffers[other];
-                    other != at
-                        && here.meets(there)
-                        && offsets[at] < offsets[other] + there.size
-                        && offsets[other] < offsets[at] + here.size
-                })
-            };
-            // A swap that crowds nothing is another right plan.
-            if [a, b].iter().any(|&at| !crowds(&planned.offsets, at) && crowds(&wrong.offsets, at)) && replay(&problem, &wrong).is_err() {
+            // By more than the alignment's padding; else the swap is another right plan.
+            if [a, b].iter().any(|&at| crowd(&wrong, &full, at) >= 64) {
                 mutations += 1;
+                let (x, y) = (&planned.buffers[a], &planned.buffers[b]);
+                assert!(replay(&problem, &wrong).is_err(), "{x:?} and {y:?}");
             }
         }
+        assert!(mutations > 10, "{budget:?}: {mutations}");
     }
-    assert!(mutations > 100, "{mutations}");
 }
 
 #[test]

@@ -164,8 +164,8 @@ impl<A: Arithmetic, const T: usize, const N: usize> Conv2d<A, T, N> {
         self.row_window().apart(row, x, &self.input, y, &self.output)
     }
 
-    /// The pointers by which a leaf finds output row `row`, its window and its residual.
-    #[inline(always)]
+    /// The pointers by which a leaf finds output row `row`, its window and its residual. One copy for all layers, as it is called once a row.
+    #[inline(never)]
     pub(crate) fn at_row(&self, row: usize, at: Pointers) -> Pointers {
         let (x, wrap) = self.row_window().place(&self.input, row);
         let (r, rest_wrap) = match (&self.rest, &self.residual) {

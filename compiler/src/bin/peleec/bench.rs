@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use peleec::harness::{self, Machine, Project, Seat};
 use peleec::zoo::seeded_input;
-use peleec::{Compilation, Tensor};
+use peleec::{Compilation, Placement, Tensor};
 use serde_json::json;
 
 use crate::build::{BuildArgs, Built};
@@ -34,6 +34,9 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args, output: &Output) -> Result<Answer, Failure> {
     let duration = Duration::try_from_secs_f64(args.seconds).map_err(|error| Failure::Usage(format!("--seconds: {error}")))?;
+    if args.model.options().outputs == Placement::Caller {
+        return Err(Failure::Usage("bench measures modules that hold their outputs: leave --outputs caller out".to_owned()));
+    }
     let model = args.model.load()?;
     let machine = harness::machine(args.model.options().target)?;
     let compilation = peleec::compile(&model, args.model.options())?;

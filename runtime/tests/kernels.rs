@@ -5,32 +5,9 @@ use peleec_runtime::{
     Operands, Pad, Pixels, Place, Plain, Pool2d, PoolKind, RegionError, Softmax, run_checked,
 };
 
-/// Random numbers, the same in every run.
-struct Random(u32);
+mod maps;
 
-impl Random {
-    fn below(&mut self, n: u32) -> u32 {
-        self.0 = self.0.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        (self.0 >> 8) % n
-    }
-
-    fn values(&mut self, n: usize) -> Vec<f32> {
-        (0..n).map(|_| self.below(2001) as f32 * 1e-3 - 1.0).collect()
-    }
-}
-
-/// A map of the given size, channels-last with a wider pixel, or planar.
-fn map(random: &mut Random, height: u32, width: u32, channels: u32) -> Pixels {
-    if random.below(3) == 0 {
-        return Pixels { height, width, channels, row: width, pixel: 1, channel: height * width, ring: height };
-    }
-    let pixel = channels + random.below(3);
-    Pixels { height, width, channels, row: width * pixel + random.below(2), pixel, channel: 1, ring: height }
-}
-
-fn at(map: &Pixels, y: u32, x: u32, c: u32) -> usize {
-    (y * map.row + x * map.pixel + c * map.channel) as usize
-}
+use maps::{Random, at, outputs};
 
 /// Runs `kernel` with its output in an arena of NaN and everything else outside.
 fn run(kernel: &impl Kernel, [x, r, w]: [&[f32]; 3], y_len: usize) -> Result<Vec<f32>, RegionError> {
@@ -44,10 +21,6 @@ fn tap(at: u32, stride: u32, k: u32, dilation: u32, pad: u32, extent: u32) -> Op
     (at * stride + k * dilation).checked_sub(pad).filter(|&i| i < extent)
 }
 
-fn outputs(extent: u32, pad: u32, reach: u32, stride: u32) -> Option<u32> {
-    Some((extent + 2 * pad).checked_sub(reach)? / stride + 1)
-}
-
 fn convolutions<A: Arithmetic, const T: usize, const N: usize>(arithmetic: A, multiply_add: fn(f32, f32, f32) -> f32) {
     let mut random = Random(T as u32 * 100 + N as u32);
     let mut ran = 0;
@@ -59,8 +32,8 @@ fn convolutions<A: Arithmetic, const T: usize, const N: usize>(arithmetic: A, mu
         let (h, w) = (1 + random.below(9), 1 + random.below(15));
         let sizes = [0, 1].map(|i| outputs([h, w][i], pads[i], (kernel[i] - 1) * dilations[i] + 1, strides[i]));
         let [Some(oh), Some(ow)] = sizes else { continue };
-        let (input, output) = (map(&mut random, h, w, group * depth), map(&mut random, oh, ow, group * filters));
-        let residual = (random.below(2) == 0).then(|| map(&mut random, oh, ow, group * filters));
+        let (input, output) = (random.map(h, w, group * depth), random.map(oh, ow, group * filters));
+        let residual = (random.below(2) == 0).then(|| random.map(oh, ow, group * filters));
         let activation =
             [Activation::Identity, Activation::Relu, Activation::LeakyRelu(0.1), Activation::Clip(-0.5, 0.5)][random.below(4) as usize];
         let band = [1 + random.below(4), 1 + random.below(30)];
@@ -162,7 +135,7 @@ fn depthwise<A: Arithmetic>(arithmetic: A, multiply_add: fn(f32, f32, f32) -> f3
         let (h, w, channels) = (3 + random.below(7), 3 + random.below(7), 1 + random.below(23));
         let (strides, pads) = ([1 + random.below(2), 1 + random.below(2)], [random.below(2), random.below(2)]);
         let [oh, ow] = [0, 1].map(|i| outputs([h, w][i], pads[i], 3, strides[i]).expect("the kernel fits"));
-        let (input, output) = (map(&mut random, h, w, channels), map(&mut random, oh, ow, channels));
+        let (input, output) = (random.map(h, w, channels), random.map(oh, ow, channels));
         let conv =
             DepthwiseConv2d { input, output, kernel: [3, 3], strides, dilations: [1, 1], pads, activation: Activation::Relu, arithmetic };
         let extent = conv.extent().expect("the geometry is consistent");
@@ -190,7 +163,7 @@ fn pools_give_the_bits_of_their_definition() {
             let (h, w, channels) = (2 + random.below(7), 2 + random.below(7), 1 + random.below(19));
             let (strides, pads) = ([1 + random.below(2), 1 + random.below(2)], [random.below(2), random.below(2)]);
             let [oh, ow] = [0, 1].map(|i| outputs([h, w][i], pads[i], 2, strides[i]).expect("the window fits"));
-            let (input, output) = (map(&mut random, h, w, channels), map(&mut random, oh, ow, channels));
+            let (input, output) = (random.map(h, w, channels), random.map(oh, ow, channels));
             let pads = [pads[0], pads[1], pads[0], pads[1]];
             let pool = Pool2d { input, output, kind, kernel: [2, 2], strides, dilations: [1, 1], pads };
             let extent = pool.extent().expect("the geometry is consistent");
@@ -221,7 +194,7 @@ fn pooled<A: Arithmetic, const T: usize, const N: usize>(arithmetic: A) {
         let large = run_index > 80;
         let [h, w] = [0, 1].map(|_| if large { 20 + random.below(10) } else { 1 + random.below(9) });
         let [oh, ow] = [h, w].map(|extent| if extent == 1 || random.below(2) == 0 { extent.div_ceil(2) } else { extent / 2 });
-        let (input, output) = (map(&mut random, h, w, depth), map(&mut random, oh, ow, filters));
+        let (input, output) = (random.map(h, w, depth), random.map(oh, ow, filters));
         let between = Pixels { height: h, width: w, channels: filters, row: w * filters, pixel: filters, channel: 1, ring: h };
         let activation = [Activation::Identity, Activation::Relu, Activation::LeakyRelu(0.1)][random.below(3) as usize];
         let alone = Conv2d::<A, T, N> {

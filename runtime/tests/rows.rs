@@ -6,36 +6,13 @@ use peleec_runtime::{
     Pool2d, PoolKind, RegionError, RowCounter, RowLayer, Schedule, Vfp, WithinRows, part_mut, run_checked, run_row_checked,
 };
 
-/// Random numbers, the same in every run.
-struct Random(u32);
+mod maps;
 
-impl Random {
-    fn below(&mut self, n: u32) -> u32 {
-        self.0 = self.0.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        (self.0 >> 8) % n
-    }
-
-    fn values(&mut self, n: usize) -> Vec<f32> {
-        (0..n).map(|_| self.below(2001) as f32 * 1e-3 - 1.0).collect()
-    }
-
-    /// A map of the given size, channels-last with a wider pixel, or planar.
-    fn map(&mut self, height: u32, width: u32, channels: u32) -> Pixels {
-        if self.below(4) == 0 {
-            return Pixels { height, width, channels, row: width, pixel: 1, channel: height * width, ring: height };
-        }
-        let pixel = channels + self.below(3);
-        Pixels { height, width, channels, row: width * pixel + self.below(2), pixel, channel: 1, ring: height }
-    }
-}
+use maps::{Random, at, outputs};
 
 /// A dense map that is stored whole.
 const fn dense(height: u32, width: u32, channels: u32) -> Pixels {
     Pixels { height, width, channels, row: width * channels, pixel: channels, channel: 1, ring: height }
-}
-
-fn at(map: &Pixels, y: u32, x: u32, c: u32) -> usize {
-    (y % map.ring * map.row + x * map.pixel + c * map.channel) as usize
 }
 
 /// What no kernel computes from values that are numbers.
@@ -133,10 +110,6 @@ fn by_rows<K: Kernel>(
             Operands { arena: &mut [], x: Place::Outside(&large), r: Place::Outside(&large), w, y: Destination::Outside(&mut y) };
         assert_eq!(run_checked(&over_rings, operands), Err(RegionError::Geometry));
     }
-}
-
-fn outputs(extent: u32, pad: u32, reach: u32, stride: u32) -> Option<u32> {
-    Some((extent + 2 * pad).checked_sub(reach)? / stride + 1)
 }
 
 fn activation(random: &mut Random) -> Activation {

@@ -138,7 +138,7 @@ impl<'a> Buffers<'a> {
     fn overlap(&self, input: usize, output: usize, streamed: &Streamed) -> Option<(Over, usize)> {
         let (from, to) = (&self.lives[input], &self.lives[output]);
         let (pitch, out_pitch) = (self.pitches[input]?, self.pitches[output]?);
-        let (read, written) = (streamed.traffic.get(&from.root)?, streamed.traffic.get(&to.root)?);
+        let (read, written) = (&streamed.traffic[from.root], &streamed.traffic[to.root]);
         if !self.meet_first(from.root, to.root) {
             return None;
         }

@@ -14,10 +14,10 @@ use super::problem::{Access, CHANNELS, COLUMNS, Problem, ROWS, Role, TensorId};
 pub(super) struct Streamed {
     /// The steps, by their place in the group, once a row.
     pub(super) calls: Vec<usize>,
-    /// For every buffer that the group touches, when each row is first written and last touched, in calls.
-    pub(super) traffic: BTreeMap<TensorId, Vec<Touched>>,
+    /// For every buffer, by its root, when each row is first written and last touched, in calls.
+    pub(super) traffic: Vec<Vec<Touched>>,
     /// For every buffer the most rows of one window.
-    reach: BTreeMap<TensorId, usize>,
+    reach: Vec<usize>,
     /// Elements of weights that are read.
     pub(super) reads: u64,
 }
@@ -35,11 +35,10 @@ impl Streamed {
     /// The least number of rows of `root` that a ring must hold: before a slot is written anew, the row that it holds must be done with.
     /// Kernels want room for a whole window, even where padding takes a part of it.
     pub(super) fn ring(&self, root: TensorId) -> usize {
-        let Some(rows) = self.traffic.get(&root) else { return 0 };
-        let touched = rows.iter().take_while(|row| row.written != NEVER);
+        let touched = self.traffic[root].iter().take_while(|row| row.written != NEVER);
         let written: Vec<usize> = touched.clone().map(|row| row.written).collect();
         let needed = touched.enumerate().map(|(index, row)| written.partition_point(|&written| written <= row.last) - index);
-        needed.chain(self.reach.get(&root).copied()).max().unwrap_or(0)
+        needed.max().unwrap_or(0).max(self.reach[root])
     }
 }
 
@@ -61,8 +60,8 @@ pub(super) struct Rowwise<'a> {
     pub(super) problem: &'a Problem,
     pub(super) layouts: &'a [Layout],
     pub(super) order: &'a [usize],
-    /// For every place in the order the earlier ones that write what its operands lie in.
-    producers: Vec<Vec<Vec<usize>>>,
+    /// For every place in the order the earlier ones that write what its operands lie in, the latest first, and the operand.
+    producers: Vec<Vec<(usize, usize)>>,
     readers: Vec<Vec<usize>>,
     /// For every place the last earlier one that writes what it reads in rows of another kind, so that both are in no group.
     apart: Vec<Option<usize>>,
@@ -90,7 +89,10 @@ impl<'a> Rowwise<'a> {
                 rowwise.readers[producer].push(at);
             }
             rowwise.readiness.push(rowwise.ready(at, &producers));
-            rowwise.producers.push(producers);
+            let operands = producers.iter().enumerate();
+            let mut latest: Vec<_> = operands.flat_map(|(operand, producers)| producers.iter().map(move |&at| (at, operand))).collect();
+            latest.sort_unstable_by(|a, b| b.cmp(a));
+            rowwise.producers.push(latest);
             writers.entry(layouts[step.write.tensor].root).or_default().push(at);
         }
         rowwise
@@ -152,9 +154,9 @@ impl<'a> Rowwise<'a> {
     }
 
     fn traffic(&self, begin: usize, calls: Vec<usize>) -> Streamed {
-        let mut traffic: BTreeMap<TensorId, Vec<Touched>> = BTreeMap::new();
+        let mut traffic: Vec<Vec<Touched>> = vec![Vec::new(); self.layouts.len()];
         let mut rows: Vec<usize> = Vec::new();
-        let (mut reads, mut reach) = (0, BTreeMap::new());
+        let (mut reads, mut reach) = (0, vec![0; self.layouts.len()]);
         for (time, &call) in calls.iter().enumerate() {
             rows.resize(rows.len().max(call + 1), 0);
             let (at, row) = (begin + call, rows[call]);
@@ -162,7 +164,7 @@ impl<'a> Rowwise<'a> {
             let step = &self.problem.steps[self.order[at]];
             reads += step.weights as u64;
             let mut touch = |tensor: TensorId, (from, to): (usize, usize), writes: bool| {
-                let touched = traffic.entry(self.layouts[tensor].root).or_default();
+                let touched = &mut traffic[self.layouts[tensor].root];
                 touched.resize(touched.len().max(to), Touched { written: NEVER, last: 0 });
                 for row in &mut touched[from..to] {
                     row.last = time;
@@ -173,7 +175,7 @@ impl<'a> Rowwise<'a> {
             };
             for (operand, read) in step.reads.iter().enumerate() {
                 if let Some(rows) = step.rows.filter(|_| row == 0 && (operand == 0 || step.split)) {
-                    let most: &mut usize = reach.entry(self.layouts[read.tensor].root).or_default();
+                    let most: &mut usize = &mut reach[self.layouts[read.tensor].root];
                     *most = (*most).max(rows.reach.min(read.dims[ROWS]));
                 }
                 touch(read.tensor, self.window(at, operand, row), false);
@@ -221,18 +223,12 @@ impl Pull<'_> {
     fn pull(&mut self, at: usize, row: usize) {
         while self.done[at - self.begin] <= row {
             let next = self.done[at - self.begin];
-            let rowwise = self.rowwise;
-            let operands = rowwise.producers[at].iter().enumerate();
-            let mut needed: Vec<(usize, usize)> = operands
-                .flat_map(|(operand, producers)| {
-                    let (from, to) = rowwise.window(at, operand, next);
-                    producers.iter().filter(move |_| to > from).map(move |&producer| (producer, to.saturating_sub(1)))
-                })
-                .filter(|&(producer, _)| producer >= self.begin)
-                .collect();
-            needed.sort_unstable_by(|a, b| b.cmp(a));
-            for (producer, row) in needed {
-                self.pull(producer, row);
+            let (rowwise, begin) = (self.rowwise, self.begin);
+            for &(producer, operand) in rowwise.producers[at].iter().take_while(|(producer, _)| *producer >= begin) {
+                let (from, to) = rowwise.window(at, operand, next);
+                if to > from {
+                    self.pull(producer, to - 1);
+                }
             }
             self.calls.push(at - self.begin);
             self.done[at - self.begin] += 1;

@@ -34,6 +34,31 @@ impl Pixels {
         extent(&[rows, self.width, self.channels], &[self.row, self.pixel, self.channel])
     }
 
+    /// Whether every element of the rows that are stored has a place of its own, as kernels want of what several cores write: the distance
+    /// along each axis is more than all shorter ones reach together.
+    pub(crate) const fn is_exclusive(&self) -> bool {
+        let rows = if self.is_ring() { self.ring } else { self.height };
+        let axes = [(rows, self.row), (self.width, self.pixel), (self.channels, self.channel)];
+        let mut axis = 0;
+        while axis < axes.len() {
+            let (extent, distance) = axes[axis];
+            let (mut reach, mut other) = (0, 0);
+            while other < axes.len() {
+                let (extent, shorter) = axes[other];
+                let is_shorter = shorter < distance || (shorter == distance && other > axis);
+                if other != axis && is_shorter && extent > 1 {
+                    reach += (extent as u64 - 1) * shorter as u64;
+                }
+                other += 1;
+            }
+            if extent > 1 && distance as u64 <= reach {
+                return false;
+            }
+            axis += 1;
+        }
+        true
+    }
+
     /// Whether not all rows are stored.
     pub(crate) const fn is_ring(&self) -> bool {
         self.ring < self.height
@@ -174,16 +199,17 @@ impl<const N: usize> Arena<N> {
     }
 }
 
-impl<const N: usize> Arena<N> {
-    /// Row `row` of a ring of `RING` rows, each of `ROW` elements, that begins at element `AT`.
-    pub const fn ring_row<const AT: usize, const ROW: usize, const RING: usize>(&mut self, row: usize) -> &mut [f32; ROW] {
-        const {
-            assert!(RING > 0, "a ring holds a row");
-            assert!(AT <= N && ROW <= (N - AT) / RING, "a ring leaves the arena");
-        };
-        // SAFETY: the row's slot is one of the ring's, which lies inside the arena by the assertion above.
-        unsafe { &mut *self.0.as_mut_ptr().add(AT + row % RING * ROW).cast() }
+/// Whether each element of one view lies where that of another of the same extents does, and apart from all others of a different index
+/// along one dimension, if both begin at the same place.
+pub(crate) const fn in_place(dims: &[u32; MAX_RANK], input: &[u32; MAX_RANK], output: &[u32; MAX_RANK]) -> bool {
+    let mut axis = 0;
+    while axis < MAX_RANK {
+        if dims[axis] > 1 && (input[axis] != output[axis] || input[axis] == 0) {
+            return false;
+        }
+        axis += 1;
     }
+    true
 }
 
 /// `LEN` values of an output from `AT` on.

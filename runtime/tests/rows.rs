@@ -2,8 +2,8 @@
 //! slot that does not hold a row of the window is poisoned.
 
 use peleec_runtime::{
-    Activation, Arena, Arithmetic, Conv2d, DepthwiseConv2d, Destination, Executor, Fused, Kernel, Mve, Operands, Pixels, Place, Plain,
-    Pool2d, PoolKind, RegionError, RowCounter, RowLayer, Schedule, Vfp, WithinRows, part_mut, run_checked, run_row_checked,
+    Activation, Arithmetic, Conv2d, DepthwiseConv2d, Destination, Executor, Fused, Kernel, Mve, Operands, Pixels, Place, Plain, Pool2d,
+    PoolKind, RegionError, RowCounter, RowLayer, Schedule, Vfp, WithinRows, part_mut, run_checked, run_row_checked,
 };
 
 mod maps;
@@ -469,13 +469,47 @@ fn a_rest_that_a_convolution_cannot_read_is_refused() {
 }
 
 #[test]
-fn rings_in_the_arena_and_parts_of_outputs() {
-    let mut arena = Arena::<32>::new();
-    for row in 0..7 {
-        arena.ring_row::<4, 5, 3>(row)[0] = row as f32;
+fn elements_that_share_a_place_are_not_written() {
+    let pool = |output| {
+        let input = Pixels { height: 1, width: 4, channels: 2, row: 8, pixel: 2, channel: 1, ring: 1 };
+        Pool2d { input, output, kind: PoolKind::Max, kernel: [1, 1], strides: [1, 1], dilations: [1, 1], pads: [0; 4] }.extent()
+    };
+    assert!(pool(Pixels { height: 1, width: 4, channels: 2, row: 0, pixel: 2, channel: 1, ring: 1 }).is_some());
+    assert!(pool(Pixels { height: 1, width: 4, channels: 2, row: 8, pixel: 1, channel: 4, ring: 1 }).is_some());
+    for [row, pixel, channel] in [[8, 0, 1], [8, 1, 1], [8, 2, 0], [8, 1, 3]] {
+        assert_eq!(pool(Pixels { height: 1, width: 4, channels: 2, row, pixel, channel, ring: 1 }), None, "{pixel} {channel}");
     }
-    assert_eq!([0, 1, 2].map(|row| arena.ring_row::<4, 5, 3>(row)[0]), [6.0, 4.0, 5.0]);
-    arena.ring_row::<4, 5, 3>(usize::MAX)[4] = 1.0;
+    let tall = |row| pool(Pixels { height: 3, width: 4, channels: 2, row, pixel: 2, channel: 1, ring: 3 });
+    assert!(tall(8).is_some() && tall(7).is_none() && tall(0).is_none());
+}
+
+#[test]
+fn a_band_beyond_the_map_is_all_of_it() {
+    let map = |height, ring| Pixels { height, width: 1, channels: 1, row: 1, pixel: 1, channel: 1, ring };
+    let conv = |output| Conv2d::<Plain, 1, 1> {
+        input: map(2, 2),
+        rest: None,
+        output,
+        residual: None,
+        kernel: [1, 1],
+        strides: [1, 1],
+        dilations: [1, 1],
+        pads: [0, 0],
+        group: 1,
+        depth: 1,
+        filters: 1,
+        band: [u32::MAX, u32::MAX],
+        activation: Activation::Identity,
+        pool: None,
+        arithmetic: Plain,
+    };
+    let mut y = [0.0];
+    run_row(&conv(map(2, 1)), 1, [&[3.0, 5.0], &[], &[1.0, 2.0]], &mut y).expect("the operands serve");
+    assert_eq!(y, [11.0]);
+}
+
+#[test]
+fn a_part_of_an_output() {
     let mut output = [0.0; 6];
     part_mut::<2, 3, 6>(&mut output)[2] = 1.0;
     assert_eq!(output, [0.0, 0.0, 0.0, 0.0, 1.0, 0.0]);

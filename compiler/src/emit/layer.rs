@@ -74,7 +74,7 @@ fn has_second(layer: &Layer) -> bool {
     matches!(layer.geometry, Geometry::Conv2d(..)) && layer.r.is_some()
 }
 
-/// Operands that lie apart: those in the arena are bound by one call, the others stand where they are used.
+/// Operands that lie apart: those in the arena are bound first, the others stand where they are used.
 fn apart(layer: &Layer, arguments: &Arguments) -> TokenStream {
     let Layer { geometry, x, r, y, .. } = layer;
     let [x_len, w_len, y_len] = [x.len, layer.w.len(), y.len].map(int);

@@ -203,9 +203,8 @@ fn run(source: &ModuleSource<'_>, arguments: &Arguments, calls: &[Call]) -> Toke
         let executor = call.takes_executor.then(|| quote!(executor)).into_iter();
         quote!(self.#name(#(#executor,)* #(#passed),*);)
     });
-    let doc = format!(" Runs once. {}", inputs_doc(source));
+    let doc = format!(" Runs once. {}", arguments_doc(source, arguments));
     if source.outputs_outside {
-        let doc = format!("{doc} {}", outputs_doc(source));
         return quote! {
             #[doc = #doc]
             #[allow(dead_code, reason = "for the firmware to use")]
@@ -270,9 +269,9 @@ fn stream(schedule: &Schedule, call: &Call, layers: &[Layer], names: &[Ident], a
         let own = layer_inputs(layer).map(|index| &arguments.inputs[index].ident);
         let own = own.chain(layer_output(layer).map(|index| &arguments.outputs[index].ident));
         let executor = takes_executor(layer).then(|| quote!(executor)).into_iter();
-        let (row, step) = (int(index), proc_macro2::Literal::usize_unsuffixed(index));
+        let step = int(index);
         let pattern = if index + 1 == layers.len() { quote!(_) } else { quote!(#step) };
-        quote!(#pattern => self.#name(#(#executor,)* rows[#row].next(), #(#own),*),)
+        quote!(#pattern => self.#name(#(#executor,)* rows[#step].next(), #(#own),*),)
     });
     let doc = format!(" Runs {} layers row by row: each buffer between them holds only the rows that are still needed.", layers.len());
     let list = |calls: &[u8]| {
@@ -281,9 +280,10 @@ fn stream(schedule: &Schedule, call: &Call, layers: &[Layer], names: &[Ident], a
     };
     let [prologue, body, epilogue] = [&schedule.prologue, &schedule.body, &schedule.epilogue].map(|calls| list(calls));
     let times = int(schedule.times);
+    let executor = call.takes_executor.then(|| quote!(executor: &impl peleec_runtime::Executor)).into_iter();
     quote! {
         #[doc = #doc]
-        fn #name(&mut self, executor: &impl peleec_runtime::Executor, #(#parameters),*) {
+        fn #name(&mut self, #(#executor,)* #(#parameters),*) {
             const SCHEDULE: peleec_runtime::Schedule =
                 peleec_runtime::Schedule { prologue: #prologue, body: #body, times: #times, epilogue: #epilogue };
             let mut rows = [peleec_runtime::RowCounter::new(); #count];
@@ -296,14 +296,12 @@ fn stream(schedule: &Schedule, call: &Call, layers: &[Layer], names: &[Ident], a
     }
 }
 
-fn inputs_doc(source: &ModuleSource<'_>) -> String {
-    let inputs: Vec<_> = source.inputs.iter().map(|(name, shape)| format!("`{}` is f32{shape}", identifier(name))).collect();
-    format!("{}, row-major in ONNX's order.", inputs.join(", "))
-}
-
-fn outputs_doc(source: &ModuleSource<'_>) -> String {
-    let outputs: Vec<_> = source.outputs.iter().map(|(name, shape, _)| format!("`{}` becomes f32{shape}", identifier(name))).collect();
-    format!("{}, in the same order.", outputs.join(", "))
+/// What the arguments are.
+fn arguments_doc(source: &ModuleSource<'_>, arguments: &Arguments) -> String {
+    let inputs = arguments.inputs.iter().zip(source.inputs).map(|(argument, (_, shape))| format!("`{}` is f32{shape}", argument.ident));
+    let outputs = arguments.outputs.iter().zip(source.outputs);
+    let outputs = outputs.map(|(argument, (_, shape, _))| format!("`{}` becomes f32{shape}", argument.ident));
+    format!("{}, row-major in ONNX's order.", inputs.chain(outputs).collect::<Vec<_>>().join(", "))
 }
 
 fn layer_doc(layer: &Layer) -> String {

@@ -15,6 +15,7 @@ const TAKEN: &[&str] = &[
     "default",
     "arena",
     "executor",
+    "gen",
     "row",
     "rows",
     "host",

@@ -45,6 +45,8 @@ pub(super) struct Chosen<'a> {
     pub(super) buffers: Vec<Lifetime>,
     pub(super) offsets: Vec<usize>,
     pub(super) bound: usize,
+    /// The group in which the most is alive.
+    pub(super) peak: usize,
     pub(super) cost: Cost,
 }
 
@@ -77,8 +79,10 @@ impl Variant {
 
     pub(super) fn choose(&self, budget: Budget) -> Option<Chosen<'_>> {
         match budget {
-            Budget::Least => self.smallest(),
-            Budget::Elements(elements) => self.below(elements),
+            // More may be alive in the smallest arena than in one of which the buffers are hard to place.
+            Budget::Least => self.plans().min_by_key(|chosen| chosen.cost),
+            // What is alive may fit where no placement does.
+            Budget::Elements(elements) => self.plans().find(|chosen| chosen.cost.arena <= elements),
             Budget::Thrifty => {
                 let most = self.one_pass() * THRIFTY / 1000;
                 let caps = self.candidates.sizes();
@@ -88,44 +92,26 @@ impl Variant {
         }
     }
 
-    /// The smallest arena: more may be alive in it than in one of which the buffers are hard to place.
-    fn smallest(&self) -> Option<Chosen<'_>> {
-        let mut best: Option<Chosen<'_>> = None;
-        let least = self.candidates.least();
-        for cap in self.candidates.sizes().into_iter().filter(|&cap| cap >= least) {
-            if best.as_ref().is_some_and(|best| best.cost.arena <= cap) {
-                break;
-            }
-            let chosen = self.chosen(cap)?;
-            if best.as_ref().is_none_or(|best| chosen.cost < best.cost) {
-                best = Some(chosen);
-            }
-        }
-        best
-    }
-
-    /// The fewest reads in an arena of `elements`: what is alive may fit where no placement does.
-    fn below(&self, elements: usize) -> Option<Chosen<'_>> {
-        let mut cap = elements;
-        loop {
-            let chosen = self.chosen(cap)?;
-            if chosen.cost.arena <= elements {
-                return Some(chosen);
-            }
-            cap = chosen.bound.checked_sub(1)?;
-        }
+    /// Every plan that differs in what it trades, from the fewest weight reads to the least that is alive.
+    fn plans(&self) -> impl Iterator<Item = Chosen<'_>> {
+        let mut cap = Some(usize::MAX);
+        std::iter::from_fn(move || {
+            let chosen = self.chosen(cap?)?;
+            cap = chosen.bound.checked_sub(1);
+            Some(chosen)
+        })
     }
 
     fn chosen(&self, cap: usize) -> Option<Chosen<'_>> {
         let groups = self.candidates.solve(cap)?;
         let buffers = self.buffers(&groups);
-        let bound = groups.iter().map(|group| group.live).max().unwrap_or(0);
+        let (peak, bound) = groups.iter().map(|group| group.live).enumerate().max_by_key(|&(_, live)| live).unwrap_or((0, 0));
         // Only where memory is tight, as buffers that lie over each other are harder to place.
         let tight = groups.iter().filter(|group| group.live + group.saved() > bound);
         let overs: Vec<Over> = tight.filter_map(|group| Some(group.stream.as_ref()?.over?.0)).collect();
         let (offsets, arena) = place(&buffers, &overs);
         let cost = Cost { arena, reads: reads(&groups) };
-        Some(Chosen { groups, buffers, offsets, bound, cost })
+        Some(Chosen { groups, buffers, offsets, bound, peak, cost })
     }
 
     /// The buffers as the groups need them: rings where they are, alive as long as any group that touches them runs.
@@ -145,16 +131,9 @@ impl Variant {
         buffers
     }
 
-    /// Arena and reads of every plan that no other beats in both, the largest first.
+    /// Arena and reads of every plan.
     pub(super) fn curve(&self) -> Vec<Cost> {
-        let mut points: Vec<Cost> = Vec::new();
-        let mut cap = usize::MAX;
-        while let Some(chosen) = self.chosen(cap) {
-            points.push(chosen.cost);
-            let Some(next) = chosen.bound.checked_sub(1) else { break };
-            cap = next;
-        }
-        points
+        self.plans().map(|chosen| chosen.cost).collect()
     }
 }
 

@@ -9,6 +9,10 @@ use super::stream::{NEVER, Rowwise, Streamed, ring_pitch};
 /// The most steps of a streamed group; their numbers are bytes in the generated code.
 const MOST_STEPS: usize = 255;
 
+/// The most rows of all groups that are tried, so that planning takes bounded time. Groups are tried from the network's beginning on, where
+/// maps are large.
+const MOST_CALLS: usize = 16 << 20;
+
 /// A group that may be part of a plan: the steps from `begin` to before `end`.
 #[derive(Clone, Debug)]
 pub(super) struct Candidate {
@@ -59,6 +63,8 @@ pub(super) struct Buffers<'a> {
     problem: &'a Problem,
     hosting: &'a Hosting,
     lives: &'a [Lifetime],
+    /// For every tensor the steps that write into its buffer.
+    writers: Vec<Vec<usize>>,
     /// For every buffer the distance between its rows, if it can be a ring.
     pitches: Vec<Option<usize>>,
 }
@@ -74,7 +80,11 @@ impl<'a> Buffers<'a> {
             members.dedup();
             ring_pitch(problem, &hosting.layouts, life.root, &members)
         };
-        Buffers { problem, hosting, lives, pitches: lives.iter().map(pitch).collect() }
+        let mut writers = vec![Vec::new(); problem.tensors.len()];
+        for &step in order {
+            writers[hosting.layouts[problem.steps[step].write.tensor].root].push(step);
+        }
+        Buffers { problem, hosting, lives, writers, pitches: lives.iter().map(pitch).collect() }
     }
 
     /// Elements alive while the steps from `begin` to before `end` run whole, but for the buffers that `inside` says.
@@ -131,8 +141,10 @@ impl<'a> Buffers<'a> {
     /// Whether a step that writes `output` reads `input` as its first operand only, which is what kernels can be shown to do rightly.
     fn meet_first(&self, input: TensorId, output: TensorId) -> bool {
         let root = |access: &Access| self.hosting.layouts[access.tensor].root;
-        let mut writers = self.problem.steps.iter().filter(|step| root(&step.write) == output);
-        writers.all(|step| step.reads.iter().skip(1).all(|read| root(read) != input))
+        self.writers[output]
+            .iter()
+            .map(|&step| &self.problem.steps[step])
+            .all(|step| step.reads.iter().skip(1).all(|read| root(read) != input))
     }
 
     fn overlap(&self, input: usize, output: usize, streamed: &Streamed) -> Option<(Over, usize)> {
@@ -169,9 +181,14 @@ impl Candidates {
             by_end[at + 1].push(Candidate { begin: at, end: at + 1, live, reads, stream: None });
         }
         let whole: Vec<usize> = by_end.iter().skip(1).map(|singles| singles[0].live).collect();
+        let mut calls = 0;
         for (index, &begin) in cuts.iter().enumerate() {
             let most = whole[begin..].iter().max().copied().unwrap_or(0);
             for &end in cuts[index + 1..].iter().filter(|&&end| end > begin + 1 && end - begin <= MOST_STEPS) {
+                calls += rowwise.calls(begin, end);
+                if calls > MOST_CALLS {
+                    break;
+                }
                 let Some(streamed) = rowwise.stream(begin, end) else { break };
                 let (candidate, rings) = buffers.streamed(begin, end, streamed);
                 // Longer groups have no smaller rings, and whatever needs as much as its steps one by one is of no use.
@@ -215,14 +232,5 @@ impl Candidates {
         sizes.sort_unstable();
         sizes.dedup();
         sizes
-    }
-
-    /// The least cap that has a solution.
-    pub(super) fn least(&self) -> usize {
-        let mut least = vec![0; self.steps + 1];
-        for end in 1..=self.steps {
-            least[end] = self.by_end[end].iter().map(|candidate| candidate.live.max(least[candidate.begin])).min().unwrap_or(usize::MAX);
-        }
-        least[self.steps]
     }
 }

@@ -41,6 +41,8 @@ pub(crate) struct Plan {
     pub(crate) offsets: Vec<usize>,
     /// The most elements alive in one group: no placement of these buffers can need less.
     pub(crate) bound: usize,
+    /// The group in which they are.
+    pub(crate) peak: usize,
     /// Elements of the arena, and of weights that a run reads.
     pub(crate) cost: Cost,
     /// Elements of one pass over all weights.
@@ -68,11 +70,8 @@ impl Plan {
 
     /// The buffers that are alive in the group in which the most elements are, the largest first.
     pub(crate) fn at_peak(&self) -> Vec<&Lifetime> {
-        let alive = |group: &Group| -> Vec<&Lifetime> {
-            self.buffers.iter().filter(|buffer| buffer.first < group.end && buffer.last >= group.begin).collect()
-        };
-        let peak = self.groups.iter().map(alive).max_by_key(|alive| alive.iter().map(|buffer| buffer.size).sum::<usize>());
-        let mut peak = peak.unwrap_or_default();
+        let Some(group) = self.groups.get(self.peak) else { return Vec::new() };
+        let mut peak: Vec<_> = self.buffers.iter().filter(|buffer| buffer.first < group.end && buffer.last >= group.begin).collect();
         peak.sort_by_key(|buffer| std::cmp::Reverse(buffer.size));
         peak
     }
@@ -124,6 +123,7 @@ impl Variant {
             buffers: chosen.buffers,
             offsets: chosen.offsets,
             bound: chosen.bound,
+            peak: chosen.peak,
             cost: chosen.cost,
             one_pass: self.one_pass(),
             least,

@@ -1,4 +1,5 @@
-//! The order of the steps: the one that runs a short branch as soon as it can, or ONNX's where that needs less memory.
+//! The order of the steps: the one that runs a short branch as soon as it can, or ONNX's where that needs less memory; what is only added
+//! to something runs late, where that needs no more.
 
 use std::collections::BTreeSet;
 
@@ -14,10 +15,11 @@ pub(crate) fn order(problem: &Problem, hosting: &Hosting) -> Vec<usize> {
     let remaining = |order: Vec<usize>| -> Vec<usize> { order.into_iter().filter(|&step| !hosting.elided[step]).collect() };
     let (as_given, eager) = (remaining(as_given), remaining(eager));
     let peak = |order: &[usize]| live_bound(&lifetimes(problem, hosting, order));
-    late(problem, if peak(&as_given) < peak(&eager) { as_given } else { eager })
+    let orders = [late(problem, eager.clone()), eager, late(problem, as_given.clone()), as_given];
+    orders.into_iter().min_by_key(|order| peak(order)).unwrap_or_default()
 }
 
-/// Moves a step whose result is only added to another's right before that one, so that it is not kept meanwhile.
+/// Moves a step whose result only one other reads, as its second operand, right before that one, so that it is not kept meanwhile.
 fn late(problem: &Problem, mut order: Vec<usize>) -> Vec<usize> {
     let touching = problem.touching();
     for step in order.clone() {

@@ -9,7 +9,7 @@ pub(crate) type TensorId = usize;
 pub(crate) enum Role {
     /// The caller's array, row-major in ONNX's order; never written.
     Input(usize),
-    /// A result in the arena, row-major in ONNX's order; alive to the end.
+    /// A result, row-major in ONNX's order; in the arena, where it is alive to the end, or with the caller.
     Output(usize),
     /// Row-major in the weights from this element on; never written.
     Constant(usize),

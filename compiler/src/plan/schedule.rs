@@ -1,5 +1,8 @@
 //! The calls of a streamed group in short: what comes first, a body that repeats, what comes last.
 
+/// The longest body that is looked for.
+const LONGEST: usize = 4096;
+
 /// Calls as numbers of the group's steps.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Schedule {
@@ -15,7 +18,7 @@ impl Schedule {
         let calls: Vec<u8> = calls.iter().map(|&call| call as u8).collect();
         let mut best = (0, 0, 1);
         let mut saved = 0;
-        for period in 1..=calls.len() / 2 {
+        for period in 1..=LONGEST.min(calls.len() / 2) {
             let mut run = 0;
             for at in (0..calls.len() - period).rev() {
                 run = if calls[at] == calls[at + period] { run + 1 } else { 0 };

@@ -133,6 +133,11 @@ impl<'a> Rowwise<'a> {
         }
     }
 
+    /// At most as many calls as the steps from `begin` to before `end` take row by row.
+    pub(super) fn calls(&self, begin: usize, end: usize) -> usize {
+        (begin..end).map(|at| self.height(at)).sum()
+    }
+
     /// The steps from `begin` to before `end` row by row; none where one cannot be.
     pub(super) fn stream(&self, begin: usize, end: usize) -> Option<Streamed> {
         let whole = |at: usize| self.problem.steps[self.order[at]].rows.is_none() || self.apart[at].is_some_and(|other| other >= begin);
@@ -141,8 +146,10 @@ impl<'a> Rowwise<'a> {
         }
         let mut pull = Pull { rowwise: self, begin, done: vec![0; end - begin], calls: Vec::new() };
         let asked = (begin..end).filter(|&at| {
-            // What the network's outside or a later group reads.
-            self.readers[at].is_empty() || self.readers[at].iter().any(|&reader| reader >= end)
+            // What a later group reads, or the caller, be it ever so little that the group itself does.
+            let root = self.layouts[self.problem.steps[self.order[at]].write.tensor].root;
+            let is_result = matches!(self.problem.tensors[root].role, Role::Output(_));
+            is_result || self.readers[at].is_empty() || self.readers[at].iter().any(|&reader| reader >= end)
         });
         let mut turns: Vec<(i64, usize, usize)> =
             asked.flat_map(|at| (0..self.height(at)).map(move |row| (self.readiness[at].of(row), at, row))).collect();

@@ -1,7 +1,8 @@
 //! Plans of the networks: what they take, and that nothing stale is read, whatever the budget.
 
-use super::problem::{CHANNELS, Problem, ROWS};
+use super::problem::{Access, CHANNELS, PlanStep, PlanTensor, Problem, ROWS, Relation, Role, Rows};
 use super::{Budget, Lifetime, Plan, plan, replay};
+use crate::ir::Shape;
 use crate::lower::lower;
 use crate::zoo::ZooOptions;
 use crate::{ModelFile, Options, import, passes};
@@ -173,4 +174,31 @@ fn only_concats_of_channels_are_split() {
         assert_eq!(first.dims[CHANNELS] + rest.dims[CHANNELS], given.reads[0].dims[CHANNELS]);
         assert_eq!(first.dims[ROWS..], rest.dims[ROWS..]);
     }
+}
+
+/// Every row of a result is computed, whatever the group that computes it reads of it itself.
+#[test]
+fn a_result_that_is_read_in_part_is_computed_whole() {
+    let mut problem = Problem::default();
+    let mut tensor = |name: &str, shape: [usize; 4], role| {
+        problem.tensors.push(PlanTensor { name: name.to_owned(), shape: Shape(shape.to_vec()), role });
+    };
+    tensor("x", [1, 2, 5, 4], Role::Input(0));
+    tensor("z", [1, 64, 5, 4], Role::Intermediate);
+    tensor("t", [1, 2, 5, 4], Role::Intermediate);
+    tensor("halved", [1, 2, 2, 2], Role::Intermediate);
+    tensor("p", [1, 2, 2, 2], Role::Output(1));
+    tensor("o", [1, 5, 4, 2], Role::Output(0));
+    let map = |tensor| Access { channel: Some(CHANNELS), ..problem.whole(tensor) };
+    let rows = |stride, reach| Some(Rows { stride, pad: 0, reach });
+    problem.steps = vec![
+        PlanStep { rows: rows(1, 1), weights: 1, ..PlanStep::computing(0, vec![map(0)], map(1)) },
+        PlanStep { rows: rows(1, 1), weights: 1, ..PlanStep::computing(1, vec![map(1)], map(2)) },
+        PlanStep { rows: rows(2, 2), ..PlanStep::computing(2, vec![map(2)], map(3)) },
+        PlanStep::moving(3, problem.whole(3), problem.whole(4), Relation::Same),
+        PlanStep::moving(4, problem.whole(2), problem.whole(5), Relation::Permute(vec![0, 2, 3, 1])),
+    ];
+    let planned = plan(&problem, Budget::Least).expect("there is a plan");
+    assert!(planned.groups.iter().any(|group| group.end - group.begin == 3 && group.schedule.is_some()), "{:?}", planned.groups);
+    assert_eq!(replay(&problem, &planned), Ok(()));
 }

@@ -103,7 +103,7 @@ impl<A: Arithmetic, const T: usize, const N: usize> Conv2d<A, T, N> {
         let Some(block) = taps.checked_mul(self.depth as u64 * N as u64) else { return None };
         let Some(w) = blocks.checked_mul(block + N as u64) else { return None };
         match (self.input.extent(), self.output.extent()) {
-            (Some(x), Some(y)) if w < u32::MAX as u64 => Some(Extent { x, r, w: w as usize, y }),
+            (Some(x), Some(y)) if w < u32::MAX as u64 && self.output.is_exclusive() => Some(Extent { x, r, w: w as usize, y }),
             _ => None,
         }
     }
@@ -404,10 +404,10 @@ unsafe fn leaf<A: Arithmetic, const T: usize, const N: usize, const DENSE: bool,
 fn for_each_band(band: [u32; 2], [rows, columns]: [Range<usize>; 2], mut work: impl FnMut([Range<usize>; 2])) {
     let mut row = rows.start;
     while row < rows.end {
-        let last_row = rows.end.min(row + band[0] as usize);
+        let last_row = rows.end.min(row.saturating_add(band[0] as usize));
         let mut column = columns.start;
         while column < columns.end {
-            let last_column = columns.end.min(column + band[1] as usize);
+            let last_column = columns.end.min(column.saturating_add(band[1] as usize));
             work([row..last_row, column..last_column]);
             column = last_column;
         }

@@ -46,7 +46,7 @@ impl<A: Arithmetic> DepthwiseConv2d<A> {
         }
         let w = taps * self.input.channels as u64;
         match (self.input.extent(), self.output.extent()) {
-            (Some(x), Some(y)) if w < u32::MAX as u64 => Some(Extent { x, r: 0, w: w as usize, y }),
+            (Some(x), Some(y)) if w < u32::MAX as u64 && self.output.is_exclusive() => Some(Extent { x, r: 0, w: w as usize, y }),
             _ => None,
         }
     }

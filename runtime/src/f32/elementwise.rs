@@ -1,7 +1,7 @@
 //! Element-wise functions of one and of two tensors, over strided views of up to six dimensions; a copy is the identity.
 
 use super::activation::Activation;
-use crate::views::{Extent, MAX_RANK, extent};
+use crate::views::{Extent, MAX_RANK, extent, in_place};
 
 /// Geometry of `y = activation(x)`. Unused leading dimensions are one. The input's strides may be in any order: a transpose is a
 /// map with permuted strides; so is a copy into a slice.
@@ -28,14 +28,7 @@ impl Map {
 
     /// Whether every element of the output lies where the input's does, if both begin at the same place.
     pub(crate) const fn is_in_place(&self) -> bool {
-        let mut axis = 0;
-        while axis < MAX_RANK {
-            if self.dims[axis] > 1 && (self.input[axis] != self.output[axis] || self.input[axis] == 0) {
-                return false;
-            }
-            axis += 1;
-        }
-        true
+        in_place(&self.dims, &self.input, &self.output)
     }
 
     /// Computes every element.

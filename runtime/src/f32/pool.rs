@@ -47,7 +47,7 @@ impl Pool2d {
             return None;
         }
         match (self.input.extent(), self.output.extent()) {
-            (Some(x), Some(y)) => Some(Extent { x, r: 0, w: 0, y }),
+            (Some(x), Some(y)) if self.output.is_exclusive() => Some(Extent { x, r: 0, w: 0, y }),
             _ => None,
         }
     }
@@ -74,7 +74,7 @@ impl Pool2d {
         let inside = taps_inside(self.kernel[axis], self.strides[axis], self.dilations[axis], self.pads[axis], extent, at);
         let count = match self.kind {
             PoolKind::AveragePadded => {
-                let end = (extent + self.pads[axis] + self.pads[axis + 2]) as usize;
+                let end = extent as usize + self.pads[axis] as usize + self.pads[axis + 2] as usize;
                 (0..self.kernel[axis] as usize).filter(|k| origin + k * dilation < end).count()
             }
             PoolKind::Max | PoolKind::AverageInside => inside.end - inside.begin,

@@ -2,7 +2,7 @@
 
 use super::elementwise::Odometer;
 use super::exp::exp;
-use crate::views::{Extent, MAX_RANK, extent};
+use crate::views::{Extent, MAX_RANK, extent, in_place};
 
 /// Geometry of a softmax along the last of up to six strided dimensions; unused leading dimensions are one.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -26,14 +26,7 @@ impl Softmax {
 
     /// Whether every element of the output lies where the input's does, if both begin at the same place.
     pub(crate) const fn is_in_place(&self) -> bool {
-        let mut axis = 0;
-        while axis < MAX_RANK {
-            if self.dims[axis] > 1 && (self.input[axis] != self.output[axis] || self.input[axis] == 0) {
-                return false;
-            }
-            axis += 1;
-        }
-        true
+        in_place(&self.dims, &self.input, &self.output)
     }
 
     /// Computes every element; the sum runs in the order of the dimension.

@@ -3,20 +3,20 @@
 use peleec_runtime::Pixels;
 
 /// Random numbers, the same in every run.
-pub struct Random(pub u32);
+pub(crate) struct Random(pub(crate) u32);
 
 impl Random {
-    pub fn below(&mut self, n: u32) -> u32 {
+    pub(crate) fn below(&mut self, n: u32) -> u32 {
         self.0 = self.0.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         (self.0 >> 8) % n
     }
 
-    pub fn values(&mut self, n: usize) -> Vec<f32> {
+    pub(crate) fn values(&mut self, n: usize) -> Vec<f32> {
         (0..n).map(|_| self.below(2001) as f32 * 1e-3 - 1.0).collect()
     }
 
     /// A map of the given size, channels-last with a wider pixel, or planar.
-    pub fn map(&mut self, height: u32, width: u32, channels: u32) -> Pixels {
+    pub(crate) fn map(&mut self, height: u32, width: u32, channels: u32) -> Pixels {
         if self.below(4) == 0 {
             return Pixels { height, width, channels, row: width, pixel: 1, channel: height * width, ring: height };
         }
@@ -26,11 +26,11 @@ impl Random {
 }
 
 /// Where element (y, x, c) lies.
-pub fn at(map: &Pixels, y: u32, x: u32, c: u32) -> usize {
+pub(crate) fn at(map: &Pixels, y: u32, x: u32, c: u32) -> usize {
     (y % map.ring * map.row + x * map.pixel + c * map.channel) as usize
 }
 
 /// Positions of a window of `reach` on `extent` padded on both sides, if it fits.
-pub fn outputs(extent: u32, pad: u32, reach: u32, stride: u32) -> Option<u32> {
+pub(crate) fn outputs(extent: u32, pad: u32, reach: u32, stride: u32) -> Option<u32> {
     Some((extent + 2 * pad).checked_sub(reach)? / stride + 1)
 }

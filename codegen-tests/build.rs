@@ -10,9 +10,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     for (stored, name) in [("peleenet-folded-13", "peleenet"), ("pelee-caffe-8", "pelee_caffe")] {
         peleec::Builder::new().model(models.join(stored).join("model.onnx")).name(name.to_owned()).emit()?;
     }
+    let tiny = peleec::Builder::new().model(models.join("peleenet-tiny-64/model.onnx")).name("peleenet_rows".to_owned());
+    tiny.input(peleec::InputForm::Rows).ram_budget(peleec::RamBudget::Least).emit()?;
     let mini = PathBuf::from(std::env::var("OUT_DIR")?).join("pelee_mini.onnx");
     let options = ZooOptions { width: 0.25, input_size: Some(96), classes: Some(4), seed: 0 };
     std::fs::write(&mini, build("pelee-304", &options)?)?;
-    peleec::Builder::new().model(mini).emit()?;
+    peleec::Builder::new().model(&mini).emit()?;
+    peleec::Builder::new().model(&mini).name("pelee_rows".to_owned()).input(peleec::InputForm::Rows).emit()?;
     Ok(())
 }

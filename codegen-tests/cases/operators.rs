@@ -24,6 +24,10 @@ cases! {
     conv_of_a_planar_input_with_stride_2 [1, 3, 8, 8], |onnx, x| {
         onnx.conv("conv", &x, &[8, 3, 3, 3], &[("pads", Attr::Ints(&[1, 1, 1, 1])), ("strides", Attr::Ints(&[2, 2]))])
     };
+    conv_of_a_picture_with_channels_last_copies_nothing [1, 6, 6, 3], |onnx, x| {
+        let planar = onnx.op("Transpose", "turn", &[&x], &[("perm", Attr::Ints(&[0, 3, 1, 2]))]);
+        onnx.conv("conv", &planar, &[4, 3, 3, 3], &[])
+    };
     conv_with_groups_and_dilation [1, 4, 6, 6], |onnx, x| {
         onnx.conv("conv", &x, &[6, 2, 3, 3], &[("group", Attr::Int(2)), ("dilations", Attr::Ints(&[2, 2]))])
     };

@@ -20,6 +20,11 @@ mod pelee_caffe {
     include!(concat!(env!("OUT_DIR"), "/pelee_caffe.rs"));
 }
 
+#[allow(unreachable_pub, reason = "a lint of this workspace that is off by default")]
+mod peleenet_rows {
+    include!(concat!(env!("OUT_DIR"), "/peleenet_rows.rs"));
+}
+
 /// Runs a module on the stored input, and the plan in this process; both outputs.
 fn both<M: Model>(mut model: M, executor: &impl Executor, name: &str) -> [Vec<Vec<u32>>; 2] {
     let stored = models::networks().into_iter().find(|model| model.name == name).expect("a stored network");
@@ -51,6 +56,26 @@ fn several_cores_compute_the_same_bits() {
         let [module, plan] = both(pelee_caffe::Model::new(), &threads, "pelee-caffe-8");
         assert_eq!(module, plan, "{cores} cores");
     }
+}
+
+#[test]
+fn a_model_asks_for_each_row_of_its_input_once_and_in_order() {
+    let [module, plan] = both(peleenet_rows::Model::new(), &OneCore, "peleenet-tiny-64");
+    assert_eq!(module, plan);
+    let mut asked = Vec::new();
+    let mut model = peleenet_rows::Model::new();
+    let grey = |y: usize| y as f32 / 64.0;
+    let logits = *model
+        .run(&mut |y, row| {
+            asked.push(y);
+            *row = [[grey(y); 3]; 64];
+        })
+        .logits;
+    assert_eq!(asked, (0..64).collect::<Vec<_>>());
+    let picture: Vec<f32> = (0..3 * 64 * 64).map(|at| grey(at / 64 % 64)).collect();
+    let mut whole = [0.0; 10];
+    peleenet_rows::Model::new().run_slices(&[&picture], &mut [&mut whole]).expect("the lengths are right");
+    assert_eq!(logits, whole);
 }
 
 /// Cores that do not do what they are asked to do, or do it more than once.
@@ -86,7 +111,7 @@ fn the_model_owns_the_arena_and_says_so() {
 
 #[test]
 fn the_text_is_tidy() {
-    for name in ["peleenet", "pelee_caffe", "pelee_mini"] {
+    for name in ["peleenet", "pelee_caffe", "pelee_mini", "peleenet_rows"] {
         let path = format!("{}/{name}.rs", env!("OUT_DIR"));
         let text = std::fs::read_to_string(&path).expect("the module is there");
         assert!(!text.contains("unsafe") && !text.contains(env!("OUT_DIR")) && text.contains("@generated"));

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use codegen_tests::compare::{Closeness, compare, inputs};
 use codegen_tests::vectors;
 use models::StoredModel;
-use peleec::{Compilation, ModelFile, NumericClass, Options, Placement, RamBudget, Target, Tensor, compile, zoo::ZooOptions};
+use peleec::{Compilation, InputForm, ModelFile, NumericClass, Options, Placement, RamBudget, Target, Tensor, compile, zoo::ZooOptions};
 
 /// Against other engines.
 const ENGINES: Closeness = Closeness::Within { relative: 2e-4, absolute: 2e-4 };
@@ -96,23 +96,32 @@ fn nothing_but_convolutions_pools_and_a_softmax_is_left() {
 }
 
 #[test]
-fn every_budget_and_place_of_outputs_gives_the_bits_of_layer_by_layer() {
+fn every_budget_place_of_outputs_and_form_of_inputs_gives_the_bits_of_layer_by_layer() {
     for model in models::networks() {
         let file = ModelFile::read(&model.path).expect("a stored model is there");
         let (inputs, _) = vectors::read(&model.data_sets[0]);
         for target in [Target::Generic, Target::X86_64V4, Target::CortexM4F, Target::CortexM55] {
-            let run = |ram_budget, outputs| {
-                let options = Options { ram_budget, outputs, ..options(target, None) };
+            let run = |ram_budget, outputs, input| {
+                let options = Options { ram_budget, outputs, input, ..options(target, None) };
                 let compilation = compile(&file, &options).map_err(|error| error.to_string()).expect("a stored network compiles");
                 assert_eq!(compilation.replay(), Ok(()), "{} for {target}", model.name);
                 (compilation.report().arena_bytes, compilation.execute(&inputs).expect("a plan runs"))
             };
-            let (whole, expected) = run(RamBudget::Bytes(usize::MAX), Placement::Arena);
+            let (whole, expected) = run(RamBudget::Bytes(usize::MAX), Placement::Arena, InputForm::Whole);
             for budget in [RamBudget::Thrifty, RamBudget::Least] {
                 for outputs in [Placement::Arena, Placement::Caller] {
-                    let (arena, found) = run(budget, outputs);
+                    let (arena, found) = run(budget, outputs, InputForm::Whole);
                     assert_eq!(compare(&found, &expected, Closeness::Bits), Ok(()), "{} for {target}, {budget:?}", model.name);
                     assert!(arena <= whole && (budget == RamBudget::Thrifty || arena < whole), "{} for {target}: {arena}", model.name);
+                    let (by_rows, found) = run(budget, outputs, InputForm::Rows);
+                    assert_eq!(compare(&found, &expected, Closeness::Bits), Ok(()), "{} for {target}, {budget:?}, rows", model.name);
+                    // A few rows in the place of the whole picture.
+                    let picture = 4 * inputs[0].shape().iter().product::<usize>();
+                    assert!(
+                        budget == RamBudget::Thrifty || by_rows < arena + picture / 4,
+                        "{} for {target}: {by_rows}, {arena}",
+                        model.name
+                    );
                 }
             }
         }

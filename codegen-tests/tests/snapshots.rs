@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use codegen_tests::cases::{Case, blocks, errors, operators};
 use peleec::zoo::ZooOptions;
-use peleec::{Compilation, ModelFile, Options, Report, compile, import};
+use peleec::{Compilation, InputForm, ModelFile, Options, RamBudget, Report, compile, import};
 
 fn settings(folder: &str) -> insta::Settings {
     let mut settings = insta::Settings::clone_current();
@@ -16,8 +16,12 @@ fn settings(folder: &str) -> insta::Settings {
 }
 
 fn compiled(case: &Case) -> Compilation {
+    compiled_with(case, &Options::default())
+}
+
+fn compiled_with(case: &Case, options: &Options) -> Compilation {
     let file = ModelFile::from_bytes(case.name, (case.build)());
-    compile(&file, &Options::default()).map_err(|error| format!("{}: {error}", case.name)).expect("a case compiles")
+    compile(&file, options).map_err(|error| format!("{}: {error}", case.name)).expect("a case compiles")
 }
 
 fn module(compilation: &Compilation) -> String {
@@ -88,6 +92,30 @@ fn a_user_snapshots_their_own_module() {
         let text = module(&compiled(&case));
         assert!(!text.contains("unsafe"), "generated code is safe");
         insta::assert_snapshot!(case.name, text);
+    });
+}
+
+#[test]
+fn a_model_that_asks_for_rows_keeps_three_of_them() {
+    settings("modules").bind(|| {
+        let options = Options { input: InputForm::Rows, ram_budget: RamBudget::Least, ..Options::default() };
+        let text = module(&compiled_with(&blocks::CASES[0], &options));
+        let start = text.find("    /// Runs once").expect("a method that runs");
+        let end = text.find("    /// `first/conv`").expect("the first layer's method");
+        insta::assert_snapshot!("rows", &text[start..end]);
+    });
+}
+
+#[test]
+fn an_input_without_rows_is_refused_by_name() {
+    settings("errors").bind(|| {
+        let case =
+            operators::CASES.iter().find(|case| case.name == "transpose_copies_where_nothing_can_absorb_it").expect("the case is there");
+        let file = ModelFile::from_bytes(case.name, (case.build)());
+        let options = Options { input: InputForm::Rows, ..Options::default() };
+        let error = compile(&file, &options).err().expect("a matrix has no rows of pixels");
+        assert_eq!(error.exit_code(), 4);
+        insta::assert_snapshot!("an_input_without_rows", error.to_string());
     });
 }
 

@@ -12,7 +12,7 @@ use codegen_tests::vectors;
 use models::StoredModel;
 use peleec::harness::{self, HarnessError, OptLevel, Project};
 use peleec::zoo::{ZooOptions, seeded_input};
-use peleec::{Compilation, ModelFile, NumericClass, Options, Placement, RamBudget, Target, Tensor, compile, read_tensor};
+use peleec::{Compilation, InputForm, ModelFile, NumericClass, Options, Placement, RamBudget, Target, Tensor, compile, read_tensor};
 
 /// Against other engines.
 const ENGINES: Closeness = Closeness::Within { relative: 2e-4, absolute: 2e-4 };
@@ -65,8 +65,8 @@ fn check_class(model: &StoredModel, target: Target, numeric: Option<NumericClass
 }
 
 /// As `check`, in the least memory: row by row, with the outputs in the caller's arrays.
-fn check_least(model: &StoredModel, target: Target) {
-    let options = Options { target, ram_budget: RamBudget::Least, outputs: Placement::Caller, ..Options::default() };
+fn check_least(model: &StoredModel, target: Target, input: InputForm) {
+    let options = Options { target, ram_budget: RamBudget::Least, outputs: Placement::Caller, input, ..Options::default() };
     check_with(model, &options, OptLevel::Three);
 }
 
@@ -92,9 +92,14 @@ fn every_flavour_runs_on_this_computer() {
 /// Kernels that read and write one host, and one block of each kind, as built modules.
 #[test]
 fn cases_in_code_run_as_they_are_planned() {
-    let shares = operators::CASES.iter().find(|case| case.name == "a_concat_with_its_own_conv_shares_one_host").expect("the case is there");
-    for case in [shares, &blocks::MINI] {
-        let compilation = compile(&ModelFile::from_bytes(case.name, (case.build)()), &Options::default()).expect("a case compiles");
+    let case = |name: &str| operators::CASES.iter().find(|case| case.name == name).expect("the case is there");
+    let shares = case("a_concat_with_its_own_conv_shares_one_host");
+    let channels_last = case("conv_of_a_picture_with_channels_last_copies_nothing");
+    for (case, input) in
+        [(shares, InputForm::Whole), (channels_last, InputForm::Whole), (channels_last, InputForm::Rows), (&blocks::MINI, InputForm::Whole)]
+    {
+        let options = Options { input, ..Options::default() };
+        let compilation = compile(&ModelFile::from_bytes(case.name, (case.build)()), &options).expect("a case compiles");
         let inputs = inputs(&compilation.inputs());
         let here = compilation.execute(&inputs).expect("a plan runs");
         let Some((outputs, _)) = run(&compilation, Target::Generic, OptLevel::Three, &inputs) else { return };
@@ -126,15 +131,15 @@ fn small_networks_run_on_every_board() {
             check_class(&stored("peleenet-folded-13"), target, Some(numeric), OptLevel::Three);
         }
         check(&stored("pelee-dynamo-18"), target, OptLevel::Three);
-        check_least(&stored("pelee-dynamo-18"), target);
+        check_least(&stored("pelee-dynamo-18"), target, InputForm::Rows);
     }
 }
 
 #[test]
 fn the_least_memory_gives_the_same_bits_here_and_on_aarch64() {
     for target in [Target::Generic, Target::X86_64V4, Target::Aarch64] {
-        check_least(&stored("pelee-tiny-160"), target);
-        check_least(&stored("peleenet-tiny-64"), target);
+        check_least(&stored("pelee-tiny-160"), target, InputForm::Whole);
+        check_least(&stored("peleenet-tiny-64"), target, InputForm::Rows);
     }
 }
 

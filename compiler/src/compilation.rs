@@ -7,7 +7,7 @@ use crate::emit::{ModuleSource, module, weight_bytes};
 use crate::execute::Run;
 use crate::ir::{Graph, Shape, Tensor};
 use crate::lower::Steps;
-use crate::lower::bind::{Layer, Memory, Region};
+use crate::lower::bind::{Layer, Memory, Region, Work};
 use crate::options::Options;
 use crate::plan::problem::Role;
 use crate::plan::{Cost, Group, Plan, curve, replay};
@@ -129,6 +129,8 @@ impl Compilation {
     pub fn report(&self) -> Report {
         let output =
             |(name, shape, at): (&str, &Shape, usize)| OutputReport { name: name.to_owned(), shape: shape.0.clone(), offset: 4 * at };
+        let asked = |index: usize| self.layers.iter().any(|layer| matches!(layer.work, Work::Source(source) if source.index == index));
+        let input = |(index, (name, shape)): (usize, (String, Shape))| InputReport { name, shape: shape.0, by_rows: asked(index) };
         Report {
             schema: 1,
             name: self.name.clone(),
@@ -142,7 +144,7 @@ impl Compilation {
             macs: self.layers.iter().map(|layer| layer.macs).sum(),
             parameters: self.graph.parameters(),
             nodes: self.nodes,
-            inputs: self.inputs().into_iter().map(|(name, shape)| InputReport { name, shape: shape.0 }).collect(),
+            inputs: self.inputs().into_iter().enumerate().map(input).collect(),
             outputs: self.outputs().into_iter().map(output).collect(),
             passes: self.passes.clone(),
             moves_elided: self.plan.moves_elided,
@@ -194,7 +196,7 @@ fn layer_report(layer: &Layer) -> LayerReport {
     LayerReport {
         name: layer.name.clone(),
         op: layer.label.clone(),
-        kernel: layer.geometry.kernel_name(),
+        kernel: layer.work.kernel_name(),
         output: layer.dims.clone(),
         macs: layer.macs,
         reads: [Some(&layer.x), layer.r.as_ref()].into_iter().flatten().map(range_report).collect(),

@@ -41,7 +41,7 @@ pub use ir::{DType, Graph, Shape, Tensor, TensorType};
 pub use model_file::ModelFile;
 pub use onnx::{TensorError, read_tensor, write_tensor};
 pub use ops::{OpError, operators};
-pub use options::{FLAGS, Flag, OptionError, Options, Placement, RamBudget};
+pub use options::{FLAGS, Flag, InputForm, OptionError, Options, Placement, RamBudget};
 pub use passes::pass_names;
 pub use report::{
     BufferReport, CostReport, GroupReport, InputReport, LayerReport, OutputReport, PassReport, RangeReport, Report, WeightReads, memory_map,
@@ -60,6 +60,9 @@ pub fn compile_observed(model: &ModelFile, options: &Options, after: impl FnMut(
     let mut graph = imported.graph;
     let rewrites = passes::run(&mut graph, after);
     let mut steps = lower::lower(&graph, profile).map_err(|refused| lower::problems(&graph, refused))?;
+    if options.input == InputForm::Rows {
+        lower::ask_for_rows(&mut steps)?;
+    }
     steps.problem.outputs_outside = options.outputs == Placement::Caller;
     let plan = plan::plan(&steps.problem, options.budget()).map_err(|refused| Error::budget(options.ram_budget, refused))?;
     debug_assert_eq!(plan::replay(&steps.problem, &plan), Ok(()), "the plan is wrong");

@@ -59,6 +59,16 @@ impl std::str::FromStr for RamBudget {
     }
 }
 
+/// How a model is given its inputs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum InputForm {
+    /// As arrays, row-major in ONNX's order.
+    #[default]
+    Whole,
+    /// Row by row, by a function that `run` calls for each row in order: pixels one behind the other, the channels of each adjacent.
+    Rows,
+}
+
 /// Where a model's results lie.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Placement {
@@ -141,6 +151,15 @@ options! {
             "arena" => Placement::Arena,
             "caller" => Placement::Caller,
             _ => return Err("the places are arena and caller".to_owned()),
+        };
+        Ok(())
+    };
+    /// How inputs come: `whole`, as arrays, or `rows`, by a function that `run` calls for one row of pixels after the other.
+    input: InputForm, "input" "FORM" false, |options, text| {
+        options.input = match text {
+            "whole" => InputForm::Whole,
+            "rows" => InputForm::Rows,
+            _ => return Err("the forms are whole and rows".to_owned()),
         };
         Ok(())
     };

@@ -262,7 +262,7 @@ fn compile_says_what_a_budget_would_save() {
     let thrifty = said(&[]);
     assert!(thrifty.contains(" arena (") && thrifty.contains("with --ram-budget min, at 3.1x weight reads)"), "{thrifty}");
     let least = said(&["--ram-budget", "min"]);
-    assert!(least.contains(" arena at 3.1x weight reads  flash") && !least.contains("--ram-budget"), "{least}");
+    assert!(least.contains(" arena at 3.1x weight reads + 588 KiB input  flash") && !least.contains("--ram-budget"), "{least}");
 }
 
 #[test]

@@ -15,6 +15,7 @@
 mod checked;
 mod executor;
 pub mod f32;
+mod input;
 mod lanes;
 mod layer;
 mod model;
@@ -35,6 +36,7 @@ pub use f32::matmul::MatMul;
 pub use f32::pad::Pad;
 pub use f32::pool::{Pool2d, PoolKind};
 pub use f32::softmax::Softmax;
+pub use input::{interleaved_rows, planar_rows};
 pub use lanes::arithmetic::{Arithmetic, Fused, Plain};
 pub use lanes::cortex::{Mve, Vfp};
 pub use layer::{InPlace, Layer, RowLayer, Within, WithinRows};

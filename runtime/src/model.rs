@@ -63,12 +63,13 @@ pub trait Model {
 }
 
 /// Implements [`Model`] for a generated module's `Model`, whose `run_with` takes one array an input and gives one field an output, or whose
-/// `run_into_with` takes one array an input and one an output.
+/// `run_into_with` takes one array an input and one an output. Of an input that is asked for row by row the array goes through the function
+/// that it is said to come by.
 #[macro_export]
 macro_rules! impl_model {
     (
         $model:ty, $run:ident,
-        inputs { $($input:ident: $input_name:literal $input_shape:tt [$input_len:literal];)* }
+        inputs { $($input:ident: $input_name:literal $input_shape:tt [$input_len:literal] $(by $rows:ident::<$width:literal, $channels:literal>)?;)* }
         outputs { $($output:ident: $output_name:literal $output_shape:tt [$output_len:literal];)* }
     ) => {
         impl $crate::Model for $model {
@@ -89,7 +90,8 @@ macro_rules! impl_model {
                     })*
                 }
                 let [$($input),*] = inputs else { return Err($crate::LengthError) };
-                $(let $input = <&[f32; $input_len]>::try_from(*$input).map_err(|_| $crate::LengthError)?;)*
+                $(let $input = <&[f32; $input_len]>::try_from(*$input).map_err(|_| $crate::LengthError)?;
+                $(let $input = &mut $crate::$rows::<$width, $channels>($input);)?)*
                 $crate::impl_model!(@ $run self, executor, ($($input),*), outputs, $($output [$output_len])*)
             }
         }

@@ -18,6 +18,7 @@ pub const FILES: &[(&str, &str)] = &[
     ("src/f32/rows.rs", include_str!("f32/rows.rs")),
     ("src/f32/softmax.rs", include_str!("f32/softmax.rs")),
     ("src/f32/taps.rs", include_str!("f32/taps.rs")),
+    ("src/input.rs", include_str!("input.rs")),
     ("src/lanes/arithmetic.rs", include_str!("lanes/arithmetic.rs")),
     ("src/lanes/cortex/mod.rs", include_str!("lanes/cortex/mod.rs")),
     ("src/lanes/cortex/mve.rs", include_str!("lanes/cortex/mve.rs")),

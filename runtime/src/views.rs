@@ -166,6 +166,21 @@ impl<const N: usize> Arena<N> {
         unsafe { &mut *self.0.as_mut_ptr().add(Y).cast() }
     }
 
+    /// Where row `row` of a map goes in a region that holds its rows one behind the other: all of them, or a ring of the last ones.
+    pub const fn row<const Y: usize, const YL: usize, const C: usize, const W: usize>(
+        &mut self,
+        _: Region<Y, YL>,
+        row: usize,
+    ) -> &mut [[f32; C]; W] {
+        const {
+            assert!(Y <= N && YL <= N - Y, "a region leaves the arena");
+            assert!(YL > 0 && YL.is_multiple_of(W * C), "a region does not hold whole rows");
+        };
+        let slot = row % (YL / (W * C));
+        // SAFETY: the region lies inside the arena, and the row inside the region, by the assertions above.
+        unsafe { &mut *self.0.as_mut_ptr().add(Y + slot * (W * C)).cast() }
+    }
+
     /// A region to read and one to write, which must lie apart.
     pub const fn read_write<const X: usize, const XL: usize, const Y: usize, const YL: usize>(
         &mut self,

@@ -4,13 +4,35 @@ use proc_macro2::{Ident, TokenStream};
 use quote::quote;
 
 use super::geometry::{geometry_type, geometry_value, int};
-use crate::lower::bind::{Geometry, Layer, Memory, Region};
+use crate::lower::bind::{Geometry, Layer, Memory, Region, Source, Work};
 
 /// An argument of the generated `run`: identifier and length.
 #[derive(Clone)]
 pub(super) struct Argument {
     pub(super) ident: Ident,
     pub(super) len: usize,
+    /// What gives its rows, where it is not an array.
+    pub(super) source: Option<Source>,
+}
+
+impl Argument {
+    /// The parameter for an input.
+    pub(super) fn input(&self) -> TokenStream {
+        let (ident, len) = (&self.ident, int(self.len));
+        match &self.source {
+            None => quote!(#ident: &[f32; #len]),
+            Some(Source { output, .. }) => {
+                let [width, channels] = [output.width, output.channels].map(|extent| int(extent as usize));
+                quote!(#ident: &mut impl FnMut(usize, &mut [[f32; #channels]; #width]))
+            }
+        }
+    }
+
+    /// The parameter for an output.
+    pub(super) fn output(&self) -> TokenStream {
+        let (ident, len) = (&self.ident, int(self.len));
+        quote!(#ident: &mut [f32; #len])
+    }
 }
 
 /// The arguments of `run`: the graph's inputs, and its outputs where they lie with the caller.
@@ -21,25 +43,15 @@ pub(super) struct Arguments {
 
 /// The method `name` that runs the layer, or a row of it.
 pub(super) fn method(layer: &Layer, name: &Ident, doc: &str, arguments: &Arguments) -> TokenStream {
-    let inputs = layer_inputs(layer).map(|index| {
-        let Argument { ident, len } = &arguments.inputs[index];
-        let len = int(*len);
-        quote!(#ident: &[f32; #len])
-    });
-    let output = layer_output(layer).map(|index| {
-        let Argument { ident, len } = &arguments.outputs[index];
-        let len = int(*len);
-        quote!(#ident: &mut [f32; #len])
-    });
-    let output = output.into_iter();
+    let inputs = layer_inputs(layer).map(|index| arguments.inputs[index].input());
+    let output = layer_output(layer).map(|index| arguments.outputs[index].output()).into_iter();
     let executor = takes_executor(layer).then(|| quote!(executor: &impl peleec_runtime::Executor)).into_iter();
     let row = layer.by_rows.then(|| quote!(row: usize)).into_iter();
-    let body = if layer.in_place() {
-        in_place(layer, arguments)
-    } else if layer.x.overlaps(&layer.y) {
-        within(layer, arguments)
-    } else {
-        apart(layer, arguments)
+    let body = match &layer.work {
+        Work::Source(source) => asks(layer, source, arguments),
+        Work::Kernel(geometry) if layer.in_place() => in_place(layer, geometry, arguments),
+        Work::Kernel(geometry) if layer.x.overlaps(&layer.y) => within(layer, geometry, arguments),
+        Work::Kernel(geometry) => apart(layer, geometry, arguments),
     };
     quote! {
         #[doc = #doc]
@@ -71,12 +83,12 @@ pub(super) fn layer_output(layer: &Layer) -> Option<usize> {
 
 /// Whether the layer has a second input that its kernel takes beside weights: a residual, or the rest of its input.
 fn has_second(layer: &Layer) -> bool {
-    matches!(layer.geometry, Geometry::Conv2d(..)) && layer.r.is_some()
+    matches!(layer.work, Work::Kernel(Geometry::Conv2d(..))) && layer.r.is_some()
 }
 
 /// Operands that lie apart: those in the arena are bound first, the others stand where they are used.
-fn apart(layer: &Layer, arguments: &Arguments) -> TokenStream {
-    let Layer { geometry, x, r, y, .. } = layer;
+fn apart(layer: &Layer, geometry: &Geometry, arguments: &Arguments) -> TokenStream {
+    let Layer { x, r, y, .. } = layer;
     let [x_len, w_len, y_len] = [x.len, layer.w.len(), y.len].map(int);
     let kind = geometry_type(geometry);
     let r_len = r.as_ref().map(|r| int(r.len)).into_iter();
@@ -110,8 +122,8 @@ fn run(layer: &Layer) -> TokenStream {
 }
 
 /// Input and output in one region: interleaved slices of one host, or an output over dead rows of its input.
-fn within(layer: &Layer, arguments: &Arguments) -> TokenStream {
-    let Layer { geometry, x, r, y, .. } = layer;
+fn within(layer: &Layer, geometry: &Geometry, arguments: &Arguments) -> TokenStream {
+    let Layer { x, r, y, .. } = layer;
     let start = x.at.min(y.at);
     let len = x.end().max(y.end()) - start;
     let kind = geometry_type(geometry);
@@ -140,9 +152,22 @@ fn within(layer: &Layer, arguments: &Arguments) -> TokenStream {
     }
 }
 
+/// Asks the caller for a row of an input, or for all.
+fn asks(layer: &Layer, source: &Source, arguments: &Arguments) -> TokenStream {
+    let Region { at, len, .. } = layer.y;
+    let (ident, at, len) = (&arguments.inputs[source.index].ident, int(at), int(len));
+    let ask = quote!(#ident(row, self.arena.row(ROWS, row)););
+    let height = int(source.output.height as usize);
+    let ask = if layer.by_rows { ask } else { quote!(for row in 0..#height { #ask }) };
+    quote! {
+        const ROWS: peleec_runtime::Region<#at, #len> = peleec_runtime::Region;
+        #ask
+    }
+}
+
 /// An output over its input.
-fn in_place(layer: &Layer, arguments: &Arguments) -> TokenStream {
-    let (kind, value, len) = (geometry_type(&layer.geometry), geometry_value(&layer.geometry), int(layer.y.len));
+fn in_place(layer: &Layer, geometry: &Geometry, arguments: &Arguments) -> TokenStream {
+    let (kind, value, len) = (geometry_type(geometry), geometry_value(geometry), int(layer.y.len));
     let bind = output(layer, arguments);
     quote! {
         type Kernel = #kind;
@@ -155,7 +180,7 @@ fn in_place(layer: &Layer, arguments: &Arguments) -> TokenStream {
 
 /// Whether the kernel shares its work among cores; these kernels take weights, too.
 pub(super) fn takes_executor(layer: &Layer) -> bool {
-    matches!(layer.geometry, Geometry::Conv2d(..) | Geometry::DepthwiseConv2d(..) | Geometry::Pool2d(_))
+    matches!(layer.work, Work::Kernel(Geometry::Conv2d(..) | Geometry::DepthwiseConv2d(..) | Geometry::Pool2d(_)))
 }
 
 fn weights(layer: &Layer) -> TokenStream {

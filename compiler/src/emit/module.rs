@@ -7,7 +7,7 @@ use super::geometry::int;
 use super::layer::{Argument, Arguments, layer_inputs, layer_output, method, takes_executor};
 use super::names::{Names, identifier};
 use crate::ir::Shape;
-use crate::lower::bind::{Layer, Memory, Region};
+use crate::lower::bind::{Layer, Memory, Region, Work};
 use crate::plan::{Group, Schedule};
 use crate::target::Target;
 
@@ -39,12 +39,17 @@ pub(crate) struct ModuleSource<'a> {
 /// Items of more than a line are kept from rustfmt, whose settings are the user's: a module that is checked in stays as it was written.
 pub(crate) fn module(source: &ModuleSource<'_>) -> Result<String, syn::Error> {
     let mut names = Names::default();
-    let mut argument = |name: &str, shape: &Shape| Argument { ident: ident(&names.unique(name)), len: shape.elements() };
-    let inputs = source.inputs.iter().map(|(name, shape)| argument(name, shape)).collect();
+    let mut argument = |name: &str, shape: &Shape| Argument { ident: ident(&names.unique(name)), len: shape.elements(), source: None };
+    let mut inputs: Vec<Argument> = source.inputs.iter().map(|(name, shape)| argument(name, shape)).collect();
     let outputs = match source.outputs_outside {
         true => source.outputs.iter().map(|(name, shape, _)| argument(name, shape)).collect(),
         false => Vec::new(),
     };
+    for layer in source.layers {
+        if let Work::Source(rows) = layer.work {
+            inputs[rows.index].source = Some(rows);
+        }
+    }
     let arguments = Arguments { inputs, outputs };
     let results = if source.outputs_outside { TokenStream::new() } else { outputs_struct(source) };
     let tokens = [constants(source), model(source, &arguments), results, erased(source, &arguments)];
@@ -243,12 +248,7 @@ fn run(source: &ModuleSource<'_>, arguments: &Arguments, calls: &[Call]) -> Toke
 
 /// The parameters for all arguments.
 fn parameters(arguments: &Arguments) -> Vec<TokenStream> {
-    let parameter = |Argument { ident, len }: &Argument, mutable: Option<TokenStream>| {
-        let (len, mutable) = (int(*len), mutable.into_iter());
-        quote!(#ident: &#(#mutable)* [f32; #len])
-    };
-    let inputs = arguments.inputs.iter().map(|argument| parameter(argument, None));
-    inputs.chain(arguments.outputs.iter().map(|argument| parameter(argument, Some(quote!(mut))))).collect()
+    arguments.inputs.iter().map(Argument::input).chain(arguments.outputs.iter().map(Argument::output)).collect()
 }
 
 /// The arguments that a call passes on.
@@ -298,17 +298,35 @@ fn stream(schedule: &Schedule, call: &Call, layers: &[Layer], names: &[Ident], a
 
 /// What the arguments are.
 fn arguments_doc(source: &ModuleSource<'_>, arguments: &Arguments) -> String {
-    let inputs = arguments.inputs.iter().zip(source.inputs).map(|(argument, (_, shape))| format!("`{}` is f32{shape}", argument.ident));
+    let inputs = arguments.inputs.iter().zip(source.inputs);
+    let (rows, arrays): (Vec<_>, Vec<_>) = inputs.partition(|(argument, _)| argument.source.is_some());
+    let given = arrays.into_iter().map(|(argument, (_, shape))| format!("`{}` is f32{shape}", argument.ident));
     let outputs = arguments.outputs.iter().zip(source.outputs);
     let outputs = outputs.map(|(argument, (_, shape, _))| format!("`{}` becomes f32{shape}", argument.ident));
-    format!("{}, row-major in ONNX's order.", inputs.chain(outputs).collect::<Vec<_>>().join(", "))
+    let arrays: Vec<_> = given.chain(outputs).collect();
+    let mut doc: Vec<_> = rows
+        .into_iter()
+        .map(|(argument, (_, shape))| {
+            format!("`{}` is called for one row of pixels of f32{shape} after the other, with its number.", argument.ident)
+        })
+        .collect();
+    if !arrays.is_empty() {
+        doc.push(format!("{}, row-major in ONNX's order.", arrays.join(", ")));
+    }
+    doc.join(" ")
 }
 
 fn layer_doc(layer: &Layer) -> String {
     let dims = Shape(layer.dims.clone());
     let name: String = layer.name.chars().map(|c| if c.is_control() || c == '`' { '_' } else { c }).collect();
-    let what = if layer.by_rows { "one row of " } else { "" };
-    format!(" `{name}`: {what}{} -> f32{dims}, {} MACs, {}.", layer.label, layer.macs, bytes(&layer.y))
+    let place = bytes(&layer.y);
+    match layer.work {
+        Work::Source(_) => format!(" `{name}`: asks for {} of f32{dims}, {place}.", if layer.by_rows { "one row" } else { "all rows" }),
+        Work::Kernel(_) => {
+            let what = if layer.by_rows { "one row of " } else { "" };
+            format!(" `{name}`: {what}{} -> f32{dims}, {} MACs, {place}.", layer.label, layer.macs)
+        }
+    }
 }
 
 fn bytes(region: &Region) -> String {
@@ -339,14 +357,25 @@ fn outputs_struct(source: &ModuleSource<'_>) -> TokenStream {
 fn erased(source: &ModuleSource<'_>, arguments: &Arguments) -> TokenStream {
     let row = |ident: &Ident, name: &str, shape: &Shape| {
         let (dims, len) = (shape.iter().map(|&dim| int(dim)), int(shape.elements()));
-        quote!(#ident: #name [#(#dims),*] [#len];)
+        quote!(#ident: #name [#(#dims),*] [#len])
     };
-    let inputs = arguments.inputs.iter().zip(source.inputs).map(|(input, (name, shape))| row(&input.ident, name, shape));
+    let inputs = arguments.inputs.iter().zip(source.inputs).map(|(input, (name, shape))| {
+        let input_rows = input.source.as_ref().map(|source| {
+            let function = if source.channels_last { quote!(interleaved_rows) } else { quote!(planar_rows) };
+            let [width, channels] = [source.output.width, source.output.channels].map(|extent| int(extent as usize));
+            quote!(by #function::<#width, #channels>)
+        });
+        let (input, rows) = (row(&input.ident, name, shape), input_rows.into_iter());
+        quote!(#input #(#rows)*;)
+    });
     let idents = match source.outputs_outside {
         true => arguments.outputs.iter().map(|output| output.ident.clone()).collect(),
         false => output_idents(source),
     };
-    let outputs = idents.iter().zip(source.outputs).map(|(ident, (name, shape, _))| row(ident, name, shape));
+    let outputs = idents.iter().zip(source.outputs).map(|(ident, (name, shape, _))| {
+        let output = row(ident, name, shape);
+        quote!(#output;)
+    });
     let run = if source.outputs_outside { quote!(run_into_with) } else { quote!(run_with) };
     quote! {
         #[rustfmt::skip]

@@ -4,7 +4,7 @@
 
 use peleec_runtime::{Destination, Operands, Place, RegionError};
 
-use crate::lower::bind::{Layer, Memory, Region};
+use crate::lower::bind::{Layer, Memory, Region, Work};
 use crate::plan::Group;
 
 /// Everything that a run works with.
@@ -51,8 +51,18 @@ impl Run<'_> {
         let w = self.weights.get(layer.w.clone()).ok_or_else(|| refusal(RegionError::Outside))?;
         let r = layer.r.as_ref().map_or(Place::Outside(&[]), |r| self.place(r));
         let Place::Arena(y) = self.place(&layer.y) else { return Err(refusal(RegionError::Outside)) };
-        let operands = Operands { x: self.place(&layer.x), r, w, y: Destination::Arena(y), arena: memory };
-        layer.geometry.run(row, operands).map_err(refusal)
+        match &layer.work {
+            Work::Kernel(geometry) => {
+                let operands = Operands { x: self.place(&layer.x), r, w, y: Destination::Arena(y), arena: memory };
+                geometry.run(row, operands).map_err(refusal)
+            }
+            Work::Source(source) => source.rows(row).try_for_each(|row| {
+                let (copy, from, to) = source.row(row);
+                let x = self.place(&Region { at: from, ..layer.x });
+                let operands = Operands { x, r, w, y: Destination::Arena(y + to), arena: memory };
+                copy.run(None, operands).map_err(refusal)
+            }),
+        }
     }
 
     fn place(&self, region: &Region) -> Place<'_> {

@@ -3,8 +3,8 @@
 use std::ops::Range;
 
 use peleec_runtime::{
-    Binary, Conv2d, DepthwiseConv2d, Extent, Fused, Map, MatMul, Mve, Operands, Pad, Pixels, Plain, Pool2d, PoolKind, RegionError, Softmax,
-    Vfp, run_checked, run_row_checked,
+    Activation, Binary, Conv2d, DepthwiseConv2d, Extent, Fused, Map, MatMul, Mve, Operands, Pad, Pixels, Plain, Pool2d, PoolKind,
+    RegionError, Softmax, Vfp, run_checked, run_row_checked,
 };
 
 use super::kernel::Kernel;
@@ -28,6 +28,52 @@ pub(crate) enum Geometry {
     Pad(Pad),
     Softmax(Softmax),
     MatMul(MatMul),
+}
+
+/// What a layer does.
+#[derive(Clone, Debug)]
+pub(crate) enum Work {
+    /// Runs a kernel.
+    Kernel(Geometry),
+    /// Asks the caller for the rows of a graph input.
+    Source(Source),
+}
+
+/// A graph input that the caller gives row by row.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Source {
+    /// Which input it is.
+    pub(crate) index: usize,
+    /// What the input would be as an array.
+    pub(crate) input: Pixels,
+    /// Where its rows come to lie.
+    pub(crate) output: Pixels,
+    /// Whether ONNX has its channels last.
+    pub(crate) channels_last: bool,
+}
+
+impl Source {
+    fn extent(&self) -> Option<Extent> {
+        Some(Extent { x: self.input.extent()?, r: 0, w: 0, y: self.output.extent()? })
+    }
+
+    /// The rows that one call asks for: one, or all.
+    pub(crate) fn rows(&self, row: Option<usize>) -> Range<usize> {
+        row.map_or(0..self.output.height as usize, |row| row..row + 1)
+    }
+
+    /// The copy of row `row` of an array, and where it begins there and in the output.
+    pub(crate) fn row(&self, row: usize) -> (Geometry, usize, usize) {
+        let Source { input, output, .. } = self;
+        let strides = |map: &Pixels| [0, 0, 0, 0, map.pixel, map.channel];
+        let map = Map {
+            dims: [1, 1, 1, 1, input.width, input.channels],
+            input: strides(input),
+            output: strides(output),
+            activation: Activation::Identity,
+        };
+        (Geometry::Map(map), row * input.row as usize, row % output.ring.max(1) as usize * output.row as usize)
+    }
 }
 
 /// Where an operand lies.
@@ -67,7 +113,7 @@ impl Region {
 pub(crate) struct Layer {
     pub(crate) name: String,
     pub(crate) label: String,
-    pub(crate) geometry: Geometry,
+    pub(crate) work: Work,
     pub(crate) x: Region,
     pub(crate) r: Option<Region>,
     /// Elements of the weights.
@@ -104,22 +150,36 @@ impl Binder<'_> {
         let planned = &self.plan.problem.steps[index];
         let step = &self.steps.steps[planned.work];
         let w = step.weights.clone().unwrap_or(0..0);
-        let geometry = self.geometry(&step.kernel, planned)?;
+        let work = self.work(&step.kernel, planned)?;
         let broken = || OpError::new(format!("`{}` has views that contradict each other", step.name));
-        let extent = geometry.extent().filter(|extent| extent.w <= w.len()).ok_or_else(broken)?;
+        let extent = work.extent().filter(|extent| extent.w <= w.len()).ok_or_else(broken)?;
         let region = |access: &Access, len| self.region(access, len);
+        let x = match &work {
+            Work::Source(source) => Region { memory: Memory::Input(source.index), at: 0, len: extent.x },
+            Work::Kernel(_) => region(&planned.reads[0], extent.x),
+        };
         Ok(Layer {
             name: step.name.clone(),
             label: step.label.clone(),
-            x: region(&planned.reads[0], extent.x),
+            x,
             r: planned.reads.get(1).map(|access| region(access, extent.r)),
             w,
             y: region(&planned.write, extent.y),
             dims: planned.write.dims.clone(),
             macs: step.macs,
             by_rows: self.by_rows,
-            geometry,
+            work,
         })
+    }
+
+    fn source(&self, planned: &PlanStep, index: usize, channels_last: bool) -> Source {
+        let output = strided::pixels(&self.view(&planned.write));
+        let [_, channels, height, width] = [0, 1, 2, 3].map(|axis| planned.write.dims[axis]);
+        let [row, pixel, channel] = match channels_last {
+            true => words([width * channels, channels, 1]),
+            false => words([width, 1, height * width]),
+        };
+        Source { index, input: Pixels { row, pixel, channel, ring: output.height, ..output }, output, channels_last }
     }
 
     fn region(&self, access: &Access, len: usize) -> Region {
@@ -128,7 +188,7 @@ impl Binder<'_> {
             Role::Input(index) => (Memory::Input(index), 0),
             Role::Constant(at) => (Memory::Weights, at),
             Role::Output(index) if self.plan.problem.outputs_outside => (Memory::Output(index), 0),
-            Role::Output(_) | Role::Intermediate => (Memory::Arena, self.plan.base(layout.root)),
+            Role::Output(_) | Role::Intermediate | Role::Rows(_) => (Memory::Arena, self.plan.base(layout.root)),
         };
         Region { memory, at: base + layout.origin(access), len }
     }
@@ -138,11 +198,12 @@ impl Binder<'_> {
         View { dims: access.dims.clone(), strides: layout.strides.clone(), ring: self.plan.ring(layout.root) }
     }
 
-    fn geometry(&self, kernel: &Kernel, step: &PlanStep) -> Result<Geometry, OpError> {
+    fn work(&self, kernel: &Kernel, step: &PlanStep) -> Result<Work, OpError> {
         let views: Vec<View> = step.reads.iter().map(|access| self.view(access)).collect();
         let output = self.view(&step.write);
         let pixels = |view: &View| strided::pixels(view);
-        Ok(match kernel {
+        Ok(Work::Kernel(match kernel {
+            Kernel::Source { input, channels_last } => return Ok(Work::Source(self.source(step, *input, *channels_last))),
             Kernel::Conv2d { window, group, activation, pool, choice: Choice { micro, span } } => {
                 let second = views.get(1).map(pixels);
                 let (rest, residual) = if step.split { (second, None) } else { (None, second) };
@@ -190,7 +251,7 @@ impl Binder<'_> {
             Kernel::Pad { begins, value } => strided::pad(&views[0], &output, begins, *value).map(Geometry::Pad)?,
             Kernel::Softmax { axis } => strided::softmax(&views[0], &output, *axis).map(Geometry::Softmax)?,
             Kernel::MatMul => strided::matmul(&views[0], &views[1], &output).map(Geometry::MatMul)?,
-        })
+        }))
     }
 }
 
@@ -268,6 +329,23 @@ macro_rules! with_micro_kernel {
     };
 }
 
+impl Work {
+    fn extent(&self) -> Option<Extent> {
+        match self {
+            Work::Kernel(geometry) => geometry.extent(),
+            Work::Source(source) => source.extent(),
+        }
+    }
+
+    /// The name of the runtime's kernel, with its register tile.
+    pub(crate) fn kernel_name(&self) -> String {
+        match self {
+            Work::Kernel(geometry) => geometry.kernel_name(),
+            Work::Source(_) => "rows".to_owned(),
+        }
+    }
+}
+
 impl Geometry {
     /// The operands' lengths, or none where the views contradict each other.
     pub(crate) fn extent(&self) -> Option<Extent> {
@@ -283,8 +361,7 @@ impl Geometry {
         }
     }
 
-    /// The name of the runtime's kernel, with its register tile.
-    pub(crate) fn kernel_name(&self) -> String {
+    fn kernel_name(&self) -> String {
         let name = match self {
             Geometry::Conv2d(conv, MicroKernel { pixels, channels, .. }) => {
                 return format!("conv2d {pixels}x{channels}{}", if conv.pool.is_some() { " + pool" } else { "" });

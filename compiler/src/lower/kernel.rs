@@ -45,6 +45,12 @@ pub(crate) enum Kernel {
     MatMul,
     /// Copies elements where the planner could not do without.
     Move,
+    /// Asks the caller for the rows of a graph input.
+    Source {
+        input: usize,
+        /// Whether ONNX has the channels last.
+        channels_last: bool,
+    },
 }
 
 impl Kernel {

@@ -6,6 +6,7 @@ pub(crate) mod bind;
 pub(crate) mod kernel;
 pub(crate) mod micro;
 mod pack;
+mod source;
 mod step;
 mod strided;
 
@@ -18,6 +19,7 @@ use crate::ops::OpError;
 use crate::plan::problem::{Access, PlanStep, Relation, Role, TensorId};
 use crate::target::Profile;
 use kernel::Kernel;
+pub(crate) use source::ask_for_rows;
 pub(crate) use step::{Step, Steps};
 
 /// Lowers every operator of the graph; the ones that have no kernel are named with the reason, not what reads their results.

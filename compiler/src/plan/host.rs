@@ -4,7 +4,7 @@
 //! else as a buffer of its own, of which later views may be parts in turn.
 
 use super::layout::{Layout, backward, common_dims, forward};
-use super::problem::{Access, PlanStep, Problem, Relation, Role, TensorId};
+use super::problem::{Access, CHANNELS, PlanStep, Problem, Relation, Role, TensorId};
 
 /// A layout for every tensor, and which moves have nothing left to do.
 #[derive(Clone, Debug)]
@@ -25,13 +25,14 @@ pub(crate) fn host(problem: &Problem) -> Hosting {
     };
     for (id, tensor) in problem.tensors.iter().enumerate() {
         if tensor.role != Role::Intermediate {
-            hosts.layouts[id] = Some(Layout::dense(id, &tensor.shape, None));
+            let innermost = matches!(tensor.role, Role::Rows(_)).then_some(CHANNELS);
+            hosts.layouts[id] = Some(Layout::dense(id, &tensor.shape, innermost));
         }
     }
     for id in (0..problem.tensors.len()).rev() {
         match problem.tensors[id].role {
             Role::Intermediate => hosts.settle(id),
-            Role::Input(_) | Role::Constant(_) => hosts.push_views(id),
+            Role::Input(_) | Role::Constant(_) | Role::Rows(_) => hosts.push_views(id),
             Role::Output(_) => {}
         }
     }
@@ -94,12 +95,13 @@ impl Hosts<'_> {
         self.adopt(id, Some(step), Layout { root: host.root, offset: host.origin(write), strides })
     }
 
-    /// Whether `id` is a view of one tensor that has no place yet; it will get its own from there.
+    /// Whether `id` is a view of one tensor that has no place yet, or of what the caller or the weights have; it will get its own from there.
     fn waits_for_source(&self, id: TensorId) -> bool {
         let mut writers = self.writers(id);
         let (Some(step), None) = (writers.next(), writers.next()) else { return false };
         let PlanStep { reads, relation, .. } = &self.problem.steps[step];
-        relation.is_some() && self.layouts[reads[0].tensor].is_none()
+        let given = |tensor: TensorId| !matches!(self.problem.tensors[tensor].role, Role::Intermediate | Role::Output(_));
+        relation.is_some() && reads.first().is_some_and(|read| self.layouts[read.tensor].is_none() || given(read.tensor))
     }
 
     /// Gives `id` a buffer of its own: channels innermost if a kernel wants it, unless a view of `id` can only be had otherwise.

@@ -9,6 +9,8 @@ pub(crate) type TensorId = usize;
 pub(crate) enum Role {
     /// The caller's array, row-major in ONNX's order; never written.
     Input(usize),
+    /// The caller's, given row by row: a map whose rows lie one behind the other, in the arena, with channels adjacent.
+    Rows(usize),
     /// A result, row-major in ONNX's order; in the arena, where it is alive to the end, or with the caller.
     Output(usize),
     /// Row-major in the weights from this element on; never written.
@@ -76,6 +78,7 @@ impl Rows {
 pub(crate) struct PlanStep {
     /// The number of the step for whoever asks for the plan; steps that the planner takes out leave their numbers unused.
     pub(crate) work: usize,
+    /// What it reads; nothing where it asks the caller for rows.
     pub(crate) reads: Vec<Access>,
     pub(crate) write: Access,
     pub(crate) relation: Option<Relation>,
@@ -145,7 +148,7 @@ impl Problem {
     /// Whether the tensor's own buffer lies in the arena.
     pub(crate) fn in_arena(&self, tensor: TensorId) -> bool {
         match self.tensors[tensor].role {
-            Role::Intermediate => true,
+            Role::Intermediate | Role::Rows(_) => true,
             Role::Output(_) => !self.outputs_outside,
             Role::Input(_) | Role::Constant(_) => false,
         }

@@ -32,7 +32,11 @@ pub(crate) fn split(problem: &Problem, which: Split) -> Problem {
     let mut steps = Vec::new();
     for (index, step) in problem.steps.iter().enumerate() {
         let mut step = step.clone();
-        let (from, to) = (step.reads[0].tensor, step.write.tensor);
+        let Some(from) = step.reads.first().map(|read| read.tensor) else {
+            steps.push(step);
+            continue;
+        };
+        let to = step.write.tensor;
         if heads[to].is_some() {
             // A first operand that is itself split gives what it has behind its own.
             if concats.first[to] == Some(index) {

@@ -33,12 +33,12 @@ pub(super) const NEVER: usize = usize::MAX;
 
 impl Streamed {
     /// The least number of rows of `root` that a ring must hold: before a slot is written anew, the row that it holds must be done with.
-    /// Kernels want room for a whole window, even where padding takes a part of it.
+    /// Kernels want room for a whole window, even where padding takes a part of it, and for a row, even where none is asked for.
     pub(super) fn ring(&self, root: TensorId) -> usize {
         let touched = self.traffic[root].iter().take_while(|row| row.written != NEVER);
         let written: Vec<usize> = touched.clone().map(|row| row.written).collect();
         let needed = touched.enumerate().map(|(index, row)| written.partition_point(|&written| written <= row.last) - index);
-        needed.max().unwrap_or(0).max(self.reach[root])
+        needed.max().unwrap_or(0).max(self.reach[root]).max(1)
     }
 }
 
@@ -110,6 +110,9 @@ impl<'a> Rowwise<'a> {
         let Some(rows) = step.rows else {
             return Readiness { pace: 0, delay: producers.iter().flatten().map(latest).max().unwrap_or(0) };
         };
+        if step.reads.is_empty() {
+            return Readiness { pace: 1, delay: 0 };
+        }
         let mut ready = Readiness::default();
         let ahead = rows.reach as i64 - 1 - rows.pad as i64;
         for (operand, from) in producers.iter().enumerate() {
@@ -246,7 +249,8 @@ impl Pull<'_> {
 /// Whether the buffer of `root` can be a ring: all that lives in it are maps of as many rows, each within the pitch of a row.
 pub(super) fn ring_pitch(problem: &Problem, layouts: &[Layout], root: TensorId, members: &[TensorId]) -> Option<usize> {
     let (tensor, layout) = (&problem.tensors[root], &layouts[root]);
-    if tensor.role != Role::Intermediate || tensor.shape.rank() != 4 || tensor.shape[0] != 1 {
+    let free = matches!(tensor.role, Role::Intermediate | Role::Rows(_));
+    if !free || tensor.shape.rank() != 4 || tensor.shape[0] != 1 {
         return None;
     }
     let pitch = layout.strides[ROWS];

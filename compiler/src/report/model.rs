@@ -113,6 +113,8 @@ pub struct InputReport {
     pub name: String,
     /// Extents in ONNX's order.
     pub shape: Vec<usize>,
+    /// Whether the model asks for it row by row; else the caller has it as an array.
+    pub by_rows: bool,
 }
 
 /// An output of the model.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use peleec::harness::{self, Machine, Project, Seat};
 use peleec::zoo::seeded_input;
-use peleec::{Compilation, Placement, Tensor};
+use peleec::{Compilation, InputForm, Placement, Tensor};
 use serde_json::json;
 
 use crate::build::{BuildArgs, Built};
@@ -36,6 +36,9 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<Answer, Failure> {
     let duration = Duration::try_from_secs_f64(args.seconds).map_err(|error| Failure::Usage(format!("--seconds: {error}")))?;
     if args.model.options().outputs == Placement::Caller {
         return Err(Failure::Usage("bench measures modules that hold their outputs: leave --outputs caller out".to_owned()));
+    }
+    if args.model.options().input == InputForm::Rows {
+        return Err(Failure::Usage("bench measures modules that take arrays: leave --input out".to_owned()));
     }
     let model = args.model.load()?;
     let machine = harness::machine(args.model.options().target)?;

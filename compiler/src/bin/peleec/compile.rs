@@ -83,7 +83,7 @@ fn summary(report: &Report, dir: &Path) -> String {
     )
 }
 
-/// What the arena takes, how often it makes weights be read, and what would be the least.
+/// What the arena takes, how often it makes weights be read, and what would be the least; what the caller's inputs take.
 fn ram(report: &Report) -> String {
     let mut text = format!("{} arena", bytes(report.arena_bytes));
     let reads = report.weight_reads.factor;
@@ -93,6 +93,11 @@ fn ram(report: &Report) -> String {
     let least = report.least;
     if least.arena_bytes < report.arena_bytes {
         text += &format!(" ({} with --ram-budget min, at {} weight reads)", bytes(least.arena_bytes), times(least.read_factor));
+    }
+    let arrays = report.inputs.iter().filter(|input| !input.by_rows);
+    let arrays: usize = arrays.map(|input| size_of::<f32>() * input.shape.iter().product::<usize>()).sum();
+    if arrays > 0 {
+        text += &format!(" + {} input", bytes(arrays));
     }
     text
 }

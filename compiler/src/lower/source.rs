@@ -1,0 +1,82 @@
+//! Graph inputs that the caller gives row by row.
+
+use super::Steps;
+use super::kernel::Kernel;
+use super::step::Step;
+use crate::diagnostics::{Diagnostic, Problems};
+use crate::ir::Shape;
+use crate::plan::problem::{CHANNELS, PlanStep, Problem, Relation, Role, Rows, TensorId};
+
+/// From `[n, height, width, channels]` to `[n, channels, height, width]`.
+const CHANNELS_FIRST: [usize; 4] = [0, 3, 1, 2];
+/// The way back.
+const CHANNELS_LAST: [usize; 4] = [0, 2, 3, 1];
+
+/// Makes every graph input one whose rows a step asks for; an input that is no map of one image is named.
+pub(crate) fn ask_for_rows(steps: &mut Steps) -> Result<(), Problems> {
+    let refused: Vec<_> = inputs(&steps.problem).filter_map(|id| refusal(&steps.problem, id)).collect();
+    if !refused.is_empty() {
+        return Err(Problems(refused));
+    }
+    loop {
+        let Some(id) = inputs(&steps.problem).next() else { return Ok(()) };
+        source(steps, id);
+    }
+}
+
+/// The graph inputs that anything reads.
+fn inputs(problem: &Problem) -> impl Iterator<Item = TensorId> {
+    let is_read = |id: TensorId| problem.steps.iter().flat_map(|step| &step.reads).any(|read| read.tensor == id);
+    (0..problem.tensors.len()).filter(move |&id| matches!(problem.tensors[id].role, Role::Input(_)) && is_read(id))
+}
+
+fn refusal(problem: &Problem, id: TensorId) -> Option<Diagnostic> {
+    let tensor = &problem.tensors[id];
+    if tensor.shape.rank() == 4 && tensor.shape[0] == 1 {
+        return None;
+    }
+    let diagnostic = Diagnostic::unsupported("PL0306", format!("input `{}` has no rows to ask for", tensor.name));
+    let diagnostic = diagnostic.found(format!("`{}` is f32{}", tensor.name, tensor.shape));
+    Some(diagnostic.supported("maps of one image, [1, C, H, W] or [1, H, W, C]").help("leave `--input rows` out"))
+}
+
+/// Puts what asks for the rows of `id` in front of the tensor that the graph reads.
+fn source(steps: &mut Steps, id: TensorId) {
+    let problem = &mut steps.problem;
+    let Role::Input(input) = problem.tensors[id].role else { return };
+    let is_transposed = |step: &PlanStep| step.relation == Some(Relation::Permute(CHANNELS_FIRST.to_vec()));
+    let channels_last = problem.steps.iter().filter(|step| step.reads.iter().any(|read| read.tensor == id)).all(is_transposed);
+    let name = problem.tensors[id].name.clone();
+    // The rows come first of all tensors: what follows is numbered anew.
+    renumber(problem);
+    problem.tensors.insert(0, problem.tensors[id].clone());
+    let graph = id + 1;
+    problem.tensors[graph].role = Role::Intermediate;
+    problem.tensors[0].role = Role::Rows(input);
+    let relation = match channels_last {
+        true => {
+            let shape = CHANNELS_FIRST.map(|axis| problem.tensors[graph].shape[axis]);
+            problem.tensors[0].shape = Shape(shape.to_vec());
+            Relation::Permute(CHANNELS_LAST.to_vec())
+        }
+        false => Relation::Same,
+    };
+    let mut rows = problem.whole(0);
+    rows.channel = Some(CHANNELS);
+    let (given, moved) = (problem.whole(0), problem.whole(graph));
+    let work = steps.steps.len();
+    let each = Rows { stride: 1, pad: 0, reach: 1 };
+    let asking = PlanStep { rows: Some(each), ..PlanStep::computing(work, Vec::new(), rows) };
+    problem.steps.splice(0..0, [asking, PlanStep::moving(work + 1, given, moved, relation)]);
+    let step = |label: &str, kernel| Step { name: name.clone(), label: label.to_owned(), kernel, weights: None, macs: 0 };
+    steps.steps.extend([step("Input", Kernel::Source { input, channels_last }), step("Input", Kernel::Move)]);
+}
+
+/// Makes room for a tensor in front of all others.
+fn renumber(problem: &mut Problem) {
+    for step in &mut problem.steps {
+        for access in step.reads.iter_mut().chain([&mut step.write]) {
+            access.tensor += 1;
+        }
+    }
+}

@@ -88,11 +88,11 @@ fn check_results(network: &Network, imported: &peleec::Graph, compilation: &Comp
     compare(&executed, &after, closeness).map_err(|fault| format!("execute: {fault}"))
 }
 
-/// Plans of other budgets, places of outputs and forms of inputs give the same bits as the one that runs layer by layer.
+/// Plans of other budgets, places of outputs and forms of inputs, and copies of weights, give the same bits as the one that runs layer by layer.
 fn check_plans(file: &ModelFile, options: &Options, compilation: &Compilation) -> Result<(), String> {
     let inputs = inputs(&compilation.inputs());
-    let run = |ram_budget: RamBudget, outputs: Placement, input: InputForm| {
-        let compilation = match compile(file, &Options { ram_budget, outputs, input, ..options.clone() }) {
+    let run = |ram_budget: RamBudget, outputs: Placement, input: InputForm, pin_weights: usize| {
+        let compilation = match compile(file, &Options { ram_budget, outputs, input, pin_weights, ..options.clone() }) {
             Ok(compilation) => compilation,
             Err(Error::Model(problems)) if problems.0.iter().all(|problem| problem.code == "PL0306") => return Ok(None),
             Err(error) => return Err(error.to_string()),
@@ -101,15 +101,15 @@ fn check_plans(file: &ModelFile, options: &Options, compilation: &Compilation) -
         compilation.files().map_err(|error| error.to_string())?;
         compilation.execute(&inputs).map(Some).map_err(|error| error.to_string())
     };
-    let whole = run(RamBudget::Bytes(usize::MAX), Placement::Arena, InputForm::Whole)?.ok_or("arrays are always taken")?;
-    for (budget, outputs, input) in [
-        (RamBudget::Least, Placement::Arena, InputForm::Whole),
-        (RamBudget::Least, Placement::Caller, InputForm::Rows),
-        (RamBudget::Thrifty, Placement::Caller, InputForm::Whole),
-        (RamBudget::Bytes(usize::MAX), Placement::Arena, InputForm::Rows),
+    let whole = run(RamBudget::Bytes(usize::MAX), Placement::Arena, InputForm::Whole, 0)?.ok_or("arrays are always taken")?;
+    for (budget, outputs, input, pins) in [
+        (RamBudget::Least, Placement::Arena, InputForm::Whole, 640),
+        (RamBudget::Least, Placement::Caller, InputForm::Rows, 1 << 20),
+        (RamBudget::Thrifty, Placement::Caller, InputForm::Whole, 0),
+        (RamBudget::Bytes(usize::MAX), Placement::Arena, InputForm::Rows, 0),
     ] {
-        let Some(found) = run(budget, outputs, input)? else { continue };
-        compare(&found, &whole, Closeness::Bits).map_err(|fault| format!("{budget:?}, {outputs:?}, {input:?}: {fault}"))?;
+        let Some(found) = run(budget, outputs, input, pins)? else { continue };
+        compare(&found, &whole, Closeness::Bits).map_err(|fault| format!("{budget:?}, {outputs:?}, {input:?}, {pins}: {fault}"))?;
     }
     Ok(())
 }

@@ -96,9 +96,9 @@ fn a_user_snapshots_their_own_module() {
 }
 
 #[test]
-fn a_model_that_asks_for_rows_keeps_three_of_them() {
+fn a_model_may_ask_for_rows_and_copy_weights_to_ram() {
     settings("modules").bind(|| {
-        let options = Options { input: InputForm::Rows, ram_budget: RamBudget::Least, ..Options::default() };
+        let options = Options { input: InputForm::Rows, ram_budget: RamBudget::Least, pin_weights: 1024, ..Options::default() };
         let text = module(&compiled_with(&blocks::CASES[0], &options));
         let start = text.find("    /// Runs once").expect("a method that runs");
         let end = text.find("    /// `first/conv`").expect("the first layer's method");

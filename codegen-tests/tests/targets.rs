@@ -49,7 +49,8 @@ fn built_and_run(
     let project = Project::write(compilation, &machine, level, folder)?;
     let (program, figures) = harness::build(&project)?;
     if let Some(figures) = figures {
-        assert_eq!(figures.model, compilation.report().arena_bytes as u64, "the image's model is the plan's arena");
+        let report = compilation.report();
+        assert_eq!(figures.model, (report.arena_bytes + report.pinned_bytes) as u64, "the image's model is what the plan says");
     }
     let run = harness::run(&project, &program, inputs, LIMIT)?;
     Ok((run.outputs, run.checksum))
@@ -64,9 +65,10 @@ fn check_class(model: &StoredModel, target: Target, numeric: Option<NumericClass
     check_with(model, &Options { target, numeric, ..Options::default() }, level);
 }
 
-/// As `check`, in the least memory: row by row, with the outputs in the caller's arrays.
+/// As `check`, in the least memory: row by row, with the outputs in the caller's arrays, and with copies of some weights.
 fn check_least(model: &StoredModel, target: Target, input: InputForm) {
-    let options = Options { target, ram_budget: RamBudget::Least, outputs: Placement::Caller, input, ..Options::default() };
+    let (ram_budget, outputs, pin_weights) = (RamBudget::Least, Placement::Caller, 4 << 10);
+    let options = Options { target, ram_budget, outputs, input, pin_weights, ..Options::default() };
     check_with(model, &options, OptLevel::Three);
 }
 

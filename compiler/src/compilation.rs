@@ -10,9 +10,9 @@ use crate::lower::Steps;
 use crate::lower::bind::{Layer, Memory, Region, Work};
 use crate::options::Options;
 use crate::plan::problem::Role;
-use crate::plan::{Cost, Group, Plan, curve, replay};
+use crate::plan::{Group, Pins, Plan, curve, replay};
 use crate::report::{
-    BufferReport, CostReport, GroupReport, InputReport, LayerReport, OutputReport, PassReport, RangeReport, Report, WeightReads,
+    BufferReport, CostReport, GroupReport, InputReport, LayerReport, OutputReport, PassReport, PinReport, RangeReport, Report, WeightReads,
 };
 use crate::target::NumericClass;
 
@@ -29,6 +29,12 @@ pub struct Compilation {
     pub(crate) steps: Steps,
     pub(crate) plan: Plan,
     pub(crate) layers: Vec<Layer>,
+    pub(crate) pins: Pins,
+}
+
+/// Elements of each layer's weights.
+pub(crate) fn packed(layers: &[Layer]) -> Vec<usize> {
+    layers.iter().map(|layer| layer.w.len()).collect()
 }
 
 impl Compilation {
@@ -60,6 +66,7 @@ impl Compilation {
             outputs: &outputs,
             outputs_outside: self.plan.problem.outputs_outside,
             arena: self.plan.cost.arena,
+            pinned: self.pins.elements,
             weights: self.steps.weights.len(),
             weights_section: self.options.weights_section.as_deref(),
         };
@@ -89,6 +96,7 @@ impl Compilation {
             layers: &self.layers,
             groups: &self.plan.groups,
             arena: self.plan.cost.arena,
+            pinned: self.pins.elements,
             outputs: &outside,
             weights: &self.steps.weights,
             inputs: &slices,
@@ -140,6 +148,7 @@ impl Compilation {
             numeric: self.numeric.name(),
             arena_bytes: 4 * self.plan.cost.arena,
             live_bound_bytes: 4 * self.plan.bound,
+            pinned_bytes: 4 * self.pins.elements,
             weight_bytes: 4 * self.steps.weights.len(),
             macs: self.layers.iter().map(|layer| layer.macs).sum(),
             parameters: self.graph.parameters(),
@@ -149,8 +158,8 @@ impl Compilation {
             passes: self.passes.clone(),
             moves_elided: self.plan.moves_elided,
             buffers: self.buffers(),
-            weight_reads: WeightReads { bytes: 4 * self.plan.cost.reads, factor: self.read_factor(self.plan.cost) },
-            least: CostReport { arena_bytes: 4 * self.plan.least.arena, read_factor: self.read_factor(self.plan.least) },
+            weight_reads: WeightReads { bytes: 4 * self.reads(&self.pins), factor: self.factor(self.reads(&self.pins)) },
+            least: CostReport { arena_bytes: 4 * self.plan.least.arena, read_factor: self.factor(self.plan.least.reads) },
             layers: self.layers.iter().map(layer_report).collect(),
             groups: self.plan.groups.iter().map(group_report).collect(),
         }
@@ -159,11 +168,24 @@ impl Compilation {
     /// The plans between which a budget of memory chooses, the largest first.
     pub fn budgets(&self) -> Vec<CostReport> {
         let costs = curve(&self.steps.problem);
-        costs.into_iter().map(|cost| CostReport { arena_bytes: 4 * cost.arena, read_factor: self.read_factor(cost) }).collect()
+        costs.into_iter().map(|cost| CostReport { arena_bytes: 4 * cost.arena, read_factor: self.factor(cost.reads) }).collect()
     }
 
-    fn read_factor(&self, cost: Cost) -> f64 {
-        if self.plan.one_pass == 0 { 1.0 } else { cost.reads as f64 / self.plan.one_pass as f64 }
+    /// How much less weights would be read with copies of some in RAM, the fewest copies first.
+    pub fn pins(&self) -> Vec<PinReport> {
+        let curve = Pins::curve(&self.plan, &packed(&self.layers));
+        let report = |pins: &Pins| PinReport { pinned_bytes: 4 * pins.elements, read_factor: self.factor(self.reads(pins)) };
+        curve.iter().map(report).collect()
+    }
+
+    /// Elements of weights that a run reads with copies of some.
+    fn reads(&self, pins: &Pins) -> u64 {
+        self.plan.cost.reads - pins.saved
+    }
+
+    /// So many elements of weights by one pass over all.
+    fn factor(&self, reads: u64) -> f64 {
+        if self.plan.one_pass == 0 { 1.0 } else { reads as f64 / self.plan.one_pass as f64 }
     }
 
     fn buffers(&self) -> Vec<BufferReport> {
@@ -202,6 +224,7 @@ fn layer_report(layer: &Layer) -> LayerReport {
         reads: [Some(&layer.x), layer.r.as_ref()].into_iter().flatten().map(range_report).collect(),
         writes: range_report(&layer.y),
         weights: range_report(&Region { memory: Memory::Weights, at: layer.w.start, len: layer.w.len() }),
+        pinned: layer.pinned.map(|at| RangeReport { memory: "pinned".to_owned(), offset: 4 * at, bytes: 4 * layer.w.len() }),
     }
 }
 

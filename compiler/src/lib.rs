@@ -44,9 +44,12 @@ pub use ops::{OpError, operators};
 pub use options::{FLAGS, Flag, InputForm, OptionError, Options, Placement, RamBudget};
 pub use passes::pass_names;
 pub use report::{
-    BufferReport, CostReport, GroupReport, InputReport, LayerReport, OutputReport, PassReport, RangeReport, Report, WeightReads, memory_map,
+    BufferReport, CostReport, GroupReport, InputReport, LayerReport, OutputReport, PassReport, PinReport, RangeReport, Report, WeightReads,
+    memory_map,
 };
 pub use target::{NumericClass, Target, UnknownTarget};
+
+use plan::Pins;
 
 /// Compiles a model: bytes, graph, steps, plan, layers.
 pub fn compile(model: &ModelFile, options: &Options) -> Result<Compilation, Error> {
@@ -66,7 +69,9 @@ pub fn compile_observed(model: &ModelFile, options: &Options, after: impl FnMut(
     steps.problem.outputs_outside = options.outputs == Placement::Caller;
     let plan = plan::plan(&steps.problem, options.budget()).map_err(|refused| Error::budget(options.ram_budget, refused))?;
     debug_assert_eq!(plan::replay(&steps.problem, &plan), Ok(()), "the plan is wrong");
-    let layers = lower::bind::bind(&steps, &plan).map_err(lower::unplaceable)?;
+    let mut layers = lower::bind::bind(&steps, &plan).map_err(lower::unplaceable)?;
+    let pins = Pins::new(&plan, &compilation::packed(&layers), options.pin_weights / size_of::<f32>());
+    layers.iter_mut().zip(&pins.at).for_each(|(layer, at)| layer.pinned = *at);
     Ok(Compilation {
         name: options.name.clone().unwrap_or_else(|| emit::names::identifier(model.name())),
         model_hash: model.hash(),
@@ -79,6 +84,7 @@ pub fn compile_observed(model: &ModelFile, options: &Options, after: impl FnMut(
         steps,
         plan,
         layers,
+        pins,
     })
 }
 

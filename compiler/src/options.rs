@@ -49,14 +49,19 @@ impl std::str::FromStr for RamBudget {
         if text == "min" {
             return Ok(RamBudget::Least);
         }
-        let (digits, unit) = match text.as_bytes().last() {
-            Some(b'K' | b'k') => (&text[..text.len() - 1], 1 << 10),
-            Some(b'M' | b'm') => (&text[..text.len() - 1], 1 << 20),
-            _ => (text, 1),
-        };
-        let bytes = digits.parse::<usize>().ok().and_then(|count| count.checked_mul(unit));
-        bytes.map(RamBudget::Bytes).ok_or_else(|| "give a number of bytes, with K or M for 1024 or 1048576 of them, or `min`".to_owned())
+        bytes(text).map(RamBudget::Bytes).map_err(|error| format!("{error}, or `min`"))
     }
+}
+
+/// A number of bytes.
+fn bytes(text: &str) -> Result<usize, String> {
+    let (digits, unit) = match text.as_bytes().last() {
+        Some(b'K' | b'k') => (&text[..text.len() - 1], 1 << 10),
+        Some(b'M' | b'm') => (&text[..text.len() - 1], 1 << 20),
+        _ => (text, 1),
+    };
+    let bytes = digits.parse::<usize>().ok().and_then(|count| count.checked_mul(unit));
+    bytes.ok_or_else(|| "give a number of bytes, with K or M for 1024 or 1048576 of them".to_owned())
 }
 
 /// How a model is given its inputs.
@@ -161,6 +166,11 @@ options! {
             "rows" => InputForm::Rows,
             _ => return Err("the forms are whole and rows".to_owned()),
         };
+        Ok(())
+    };
+    /// RAM for copies of the weights that are read row by row, such as 64K, beside that for activations; none by default.
+    pin_weights: usize, "pin-weights" "BYTES" false, |options, text| {
+        options.pin_weights = bytes(text)?;
         Ok(())
     };
     /// Section of the weights in the linked image, such as `.peleec.weights`; needs `unsafe` attributes to be allowed.

@@ -187,8 +187,27 @@ fn weights(layer: &Layer) -> TokenStream {
     if layer.w.is_empty() {
         return quote!(&[]);
     }
+    match copy(layer) {
+        Some(copy) => quote!(self.pinned.read(#copy)),
+        None => flash(layer),
+    }
+}
+
+fn flash(layer: &Layer) -> TokenStream {
     let (at, len) = (int(4 * layer.w.start), int(layer.w.len()));
     quote!(WEIGHTS.f32s::<#at, #len>())
+}
+
+/// The region of the copy of the layer's weights.
+fn copy(layer: &Layer) -> Option<TokenStream> {
+    let (at, len) = (int(layer.pinned?), int(layer.w.len()));
+    Some(quote!(peleec_runtime::Region::<#at, #len>))
+}
+
+/// The statement that copies the layer's weights to RAM.
+pub(super) fn pin(layer: &Layer) -> Option<TokenStream> {
+    let (copy, flash) = (copy(layer)?, flash(layer));
+    Some(quote!(*self.pinned.write(#copy) = *#flash;))
 }
 
 /// Statements that bind the operands in the arena, and the output: `from`, `with` and `to`.

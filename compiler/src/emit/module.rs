@@ -4,7 +4,7 @@ use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 
 use super::geometry::int;
-use super::layer::{Argument, Arguments, layer_inputs, layer_output, method, takes_executor};
+use super::layer::{Argument, Arguments, layer_inputs, layer_output, method, pin, takes_executor};
 use super::names::{Names, identifier};
 use crate::ir::Shape;
 use crate::lower::bind::{Layer, Memory, Region, Work};
@@ -28,6 +28,8 @@ pub(crate) struct ModuleSource<'a> {
     pub(crate) outputs_outside: bool,
     /// Elements.
     pub(crate) arena: usize,
+    /// Elements of the copies of weights.
+    pub(crate) pinned: usize,
     /// Elements.
     pub(crate) weights: usize,
     /// Section of the weights, where they are to have one of their own.
@@ -119,7 +121,9 @@ fn ident(name: &str) -> Ident {
 }
 
 fn constants(source: &ModuleSource<'_>) -> TokenStream {
-    let (arena, weights) = (int(4 * source.arena), int(4 * source.weights));
+    let (ram, weights) = (int(4 * (source.arena + source.pinned)), int(4 * source.weights));
+    let holds = if source.pinned == 0 { "activations and outputs" } else { "activations, outputs and copies of weights" };
+    let holds = format!(" Bytes of RAM that a [`Model`] owns: {holds}, not the inputs.");
     let macs = proc_macro2::Literal::u64_unsuffixed(source.layers.iter().map(|layer| layer.macs).sum());
     let file = format!("{}.weights.bin", source.name);
     let section = source.weights_section.map(|section| quote!(#[unsafe(link_section = #section)])).into_iter();
@@ -138,9 +142,9 @@ fn constants(source: &ModuleSource<'_>) -> TokenStream {
         #(#requirement)*
         #[rustfmt::skip]
         const _: () = assert!(peleec_runtime::FORMAT_VERSION == 1, "this module needs a peleec-runtime of format version 1");
-        #[doc = " Bytes of RAM that a [`Model`] owns: activations and outputs, not the inputs."]
+        #[doc = #holds]
         #[allow(dead_code, reason = "for the firmware to use")]
-        pub const ARENA_BYTES: usize = #arena;
+        pub const ARENA_BYTES: usize = #ram;
         #[doc = " Bytes of [`WEIGHTS`]."]
         pub const WEIGHT_BYTES: usize = #weights;
         #[doc = " Multiply-accumulates of one run."]
@@ -166,19 +170,23 @@ fn model(source: &ModuleSource<'_>, arguments: &Arguments) -> TokenStream {
         Some(stream(group.schedule.as_ref()?, call, &source.layers[layers.clone()], &names[layers], arguments))
     });
     let run = run(source, arguments, &methods.calls);
+    let pinned = (source.pinned > 0).then(|| int(source.pinned));
+    let field = pinned.iter().map(|len| quote!(pinned: peleec_runtime::Arena<#len>,));
+    let empty = pinned.iter().map(|_| quote!(pinned: peleec_runtime::Arena::new(),));
     let doc = format!(" The network `{}` and the memory that it works in. Place it in a `static`.", identifier(source.name));
     quote! {
         #[doc = #doc]
         #[rustfmt::skip]
         pub struct Model {
             arena: peleec_runtime::Arena<#arena>,
+            #(#field)*
         }
 
         #[rustfmt::skip]
         impl Model {
             #[doc = " A model that has not run; all zeros, so a `static` of it costs no flash."]
             pub const fn new() -> Self {
-                Self { arena: peleec_runtime::Arena::new() }
+                Self { arena: peleec_runtime::Arena::new(), #(#empty)* }
             }
 
             #run
@@ -281,9 +289,11 @@ fn stream(schedule: &Schedule, call: &Call, layers: &[Layer], names: &[Ident], a
     let [prologue, body, epilogue] = [&schedule.prologue, &schedule.body, &schedule.epilogue].map(|calls| list(calls));
     let times = int(schedule.times);
     let executor = call.takes_executor.then(|| quote!(executor: &impl peleec_runtime::Executor)).into_iter();
+    let pins = layers.iter().filter_map(pin);
     quote! {
         #[doc = #doc]
         fn #name(&mut self, #(#executor,)* #(#parameters),*) {
+            #(#pins)*
             const SCHEDULE: peleec_runtime::Schedule =
                 peleec_runtime::Schedule { prologue: #prologue, body: #body, times: #times, epilogue: #epilogue };
             let mut rows = [peleec_runtime::RowCounter::new(); #count];

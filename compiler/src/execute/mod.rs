@@ -13,6 +13,8 @@ pub(crate) struct Run<'a> {
     pub(crate) groups: &'a [Group],
     /// Elements of the arena.
     pub(crate) arena: usize,
+    /// Elements of the memory for copies of weights.
+    pub(crate) pinned: usize,
     /// Elements of every output that lies with the caller, which has its memory behind the arena here.
     pub(crate) outputs: &'a [usize],
     pub(crate) weights: &'a [f32],
@@ -25,14 +27,20 @@ impl Run<'_> {
     /// A layer that does not run is named.
     pub(crate) fn run(&self) -> Result<Vec<f32>, (String, RegionError)> {
         let mut memory = vec![f32::NAN; self.arena + self.outputs.iter().sum::<usize>()];
+        let mut pinned = vec![f32::NAN; self.pinned];
         for group in self.groups {
             let layers = &self.layers[group.begin..group.end];
             match &group.schedule {
-                None => layers.iter().try_for_each(|layer| self.layer(layer, None, &mut memory))?,
+                None => layers.iter().try_for_each(|layer| self.layer(layer, None, &mut memory, &pinned))?,
                 Some(schedule) => {
+                    for (layer, at) in layers.iter().filter_map(|layer| Some((layer, layer.pinned?))) {
+                        let copied = self.weights.get(layer.w.clone()).zip(pinned.get_mut(at..at + layer.w.len()));
+                        let (from, to) = copied.ok_or_else(|| (layer.name.clone(), RegionError::Outside))?;
+                        to.copy_from_slice(from);
+                    }
                     let mut rows = vec![0; layers.len()];
                     for call in schedule.calls() {
-                        self.layer(&layers[call], Some(rows[call]), &mut memory)?;
+                        self.layer(&layers[call], Some(rows[call]), &mut memory, &pinned)?;
                         rows[call] += 1;
                     }
                 }
@@ -46,9 +54,13 @@ impl Run<'_> {
         self.arena + self.outputs[..index].iter().sum::<usize>()
     }
 
-    fn layer(&self, layer: &Layer, row: Option<usize>, memory: &mut [f32]) -> Result<(), (String, RegionError)> {
+    fn layer(&self, layer: &Layer, row: Option<usize>, memory: &mut [f32], pinned: &[f32]) -> Result<(), (String, RegionError)> {
         let refusal = |error| (layer.name.clone(), error);
-        let w = self.weights.get(layer.w.clone()).ok_or_else(|| refusal(RegionError::Outside))?;
+        let w = match layer.pinned {
+            Some(at) => pinned.get(at..at + layer.w.len()),
+            None => self.weights.get(layer.w.clone()),
+        };
+        let w = w.ok_or_else(|| refusal(RegionError::Outside))?;
         let r = layer.r.as_ref().map_or(Place::Outside(&[]), |r| self.place(r));
         let Place::Arena(y) = self.place(&layer.y) else { return Err(refusal(RegionError::Outside)) };
         match &layer.work {

@@ -52,7 +52,7 @@ pub struct Project {
     pub outputs: Vec<(String, Shape)>,
     /// How many layers the network has.
     pub layers: usize,
-    /// RAM that the network owns, as the compilation says.
+    /// RAM that the network owns, copies of weights among it, as the compilation says.
     pub arena_bytes: usize,
 }
 
@@ -94,7 +94,7 @@ impl Project {
         files::write(&folder, &all).map_err(|error| HarnessError::io(&folder, error))?;
         let layers = report.calls().len();
         let outputs = report.outputs.into_iter().map(|output| (output.name, Shape(output.shape))).collect();
-        Ok(Project { folder, machine: *machine, name, outputs, layers, arena_bytes: report.arena_bytes })
+        Ok(Project { folder, machine: *machine, name, outputs, layers, arena_bytes: report.arena_bytes + report.pinned_bytes })
     }
 
     /// Where inputs and outputs of a run lie.
@@ -155,7 +155,7 @@ fn memory(report: &Report, board: &Board) -> Result<String, HarnessError> {
     let elements = |shape: &Vec<usize>| shape.iter().product::<usize>();
     let caller: usize = report.inputs.iter().map(|input| elements(&input.shape)).sum();
     let caller = caller + report.outputs.iter().map(|output| elements(&output.shape)).sum::<usize>();
-    let (constants, statics) = (report.weight_bytes, report.arena_bytes + 4 * caller);
+    let (constants, statics) = (report.weight_bytes, report.arena_bytes + report.pinned_bytes + 4 * caller);
     let fits = |bytes: usize, memory: Memory| bytes + SPARE <= memory.length as usize;
     let (constants_near, statics_near) = (fits(constants, board.code), fits(statics, board.ram));
     let far = if constants_near { 0 } else { constants } + if statics_near { 0 } else { statics };

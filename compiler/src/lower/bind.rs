@@ -124,6 +124,8 @@ pub(crate) struct Layer {
     pub(crate) macs: u64,
     /// Whether it is called row by row.
     pub(crate) by_rows: bool,
+    /// First element of the copy of its weights that its group makes in RAM, if there is one.
+    pub(crate) pinned: Option<usize>,
 }
 
 impl Layer {
@@ -168,6 +170,7 @@ impl Binder<'_> {
             dims: planned.write.dims.clone(),
             macs: step.macs,
             by_rows: self.by_rows,
+            pinned: None,
             work,
         })
     }

@@ -1,7 +1,7 @@
 //! Plans of the networks: what they take, and that nothing stale is read, whatever the budget.
 
 use super::problem::{Access, CHANNELS, PlanStep, PlanTensor, Problem, ROWS, Relation, Role, Rows};
-use super::{Budget, Lifetime, Plan, plan, replay};
+use super::{Budget, Lifetime, Pins, Plan, plan, replay};
 use crate::ir::Shape;
 use crate::lower::lower;
 use crate::zoo::ZooOptions;
@@ -69,6 +69,37 @@ fn every_budget_that_has_a_plan_is_kept() {
     let least = plan(&problem, Budget::Least).expect("there is a plan").cost;
     let refused = plan(&problem, Budget::Elements(least.arena - 1)).expect_err("it is the least");
     assert_eq!(refused.least.map(|plan| plan.cost.arena), Some(least.arena));
+}
+
+#[test]
+fn copies_of_weights_lie_apart_and_are_read_once_a_group() {
+    let problem = small();
+    let plan = plan(&problem, Budget::Least).expect("there is a plan");
+    let weights: Vec<usize> = plan.order.iter().map(|&step| plan.problem.steps[step].weights).collect();
+    let packed: Vec<usize> = weights.iter().map(|weights| weights + 3).collect();
+    let mut last = 0;
+    for room in [0, 100, 1000, 3000, 10_000, usize::MAX] {
+        let pins = Pins::new(&plan, &packed, room);
+        let mut reads = 0;
+        for group in &plan.groups {
+            let copies = (group.begin..group.end).filter_map(|at| Some((pins.at[at]?, packed[at])));
+            let mut copies: Vec<_> = copies.collect();
+            copies.sort_unstable();
+            assert!(copies.windows(2).all(|pair| pair[0].0 + pair[0].1 <= pair[1].0), "{copies:?}");
+            assert!(copies.last().is_none_or(|(at, size)| at + size <= pins.elements));
+            let mut copied = vec![false; group.end - group.begin];
+            let calls = group.schedule.as_ref().map_or(vec![0], |schedule| schedule.calls().collect());
+            for call in calls {
+                if !copied[call] {
+                    reads += weights[group.begin + call] as u64;
+                }
+                copied[call] = pins.at[group.begin + call].is_some();
+            }
+        }
+        assert!(pins.elements <= room && reads == plan.cost.reads - pins.saved && pins.saved >= last, "{room}: {reads}");
+        last = pins.saved;
+    }
+    assert_eq!(plan.cost.reads - last, plan.one_pass, "with room enough each weight is read once");
 }
 
 /// The heights of rings in a stage of dense layers: a layer keeps its input for all layers behind it, two rows each, and one more where

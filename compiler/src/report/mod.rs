@@ -5,6 +5,6 @@ mod model;
 mod svg;
 
 pub use model::{
-    BufferReport, CostReport, GroupReport, InputReport, LayerReport, OutputReport, PassReport, RangeReport, Report, WeightReads,
+    BufferReport, CostReport, GroupReport, InputReport, LayerReport, OutputReport, PassReport, PinReport, RangeReport, Report, WeightReads,
 };
 pub use svg::memory_map;

@@ -17,10 +17,12 @@ pub struct Report {
     pub target: String,
     /// Class of floating-point results: all machines of a class compute the same bits.
     pub numeric: &'static str,
-    /// RAM that a `Model` owns.
+    /// RAM that a `Model` owns for activations, and for outputs unless they lie with the caller.
     pub arena_bytes: usize,
     /// The most bytes alive at one layer: no placement of these buffers needs less.
     pub live_bound_bytes: usize,
+    /// RAM that a `Model` owns for copies of weights, beside the activations.
+    pub pinned_bytes: usize,
     /// Flash for weights.
     pub weight_bytes: usize,
     /// Multiply-accumulates of one run.
@@ -52,7 +54,7 @@ pub struct Report {
 /// How many weights are read.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct WeightReads {
-    /// Bytes that one run reads; a layer that is called row by row reads its weights for each row.
+    /// Bytes that one run reads; a layer that is called row by row reads its weights for each row, unless they are copied to RAM.
     pub bytes: u64,
     /// That by the bytes of one pass over all weights.
     pub factor: f64,
@@ -64,6 +66,15 @@ pub struct CostReport {
     /// RAM that a `Model` would own.
     pub arena_bytes: usize,
     /// The weight reads of one run by those of one pass over all weights.
+    pub read_factor: f64,
+}
+
+/// What copies of weights take and give.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct PinReport {
+    /// RAM for the copies.
+    pub pinned_bytes: usize,
+    /// The weight reads of one run, those that make the copies among them, by those of one pass over all weights.
     pub read_factor: f64,
 }
 
@@ -157,7 +168,7 @@ pub struct BufferReport {
 /// A range of bytes.
 #[derive(Clone, Debug, Serialize)]
 pub struct RangeReport {
-    /// `arena`, `weights`, or `input N`.
+    /// `arena`, `weights`, `pinned`, `input N` or `output N`.
     pub memory: String,
     /// First byte.
     pub offset: usize,
@@ -184,4 +195,6 @@ pub struct LayerReport {
     pub writes: RangeReport,
     /// Its weights.
     pub weights: RangeReport,
+    /// Where in RAM they are copied to before its group runs, if they are.
+    pub pinned: Option<RangeReport>,
 }

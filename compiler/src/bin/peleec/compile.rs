@@ -94,6 +94,9 @@ fn ram(report: &Report) -> String {
     if least.arena_bytes < report.arena_bytes {
         text += &format!(" ({} with --ram-budget min, at {} weight reads)", bytes(least.arena_bytes), times(least.read_factor));
     }
+    if report.pinned_bytes > 0 {
+        text += &format!(" + {} copies of weights", bytes(report.pinned_bytes));
+    }
     let arrays = report.inputs.iter().filter(|input| !input.by_rows);
     let arrays: usize = arrays.map(|input| size_of::<f32>() * input.shape.iter().product::<usize>()).sum();
     if arrays > 0 {

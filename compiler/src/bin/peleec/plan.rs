@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use comfy_table::{CellAlignment, Table, presets};
-use peleec::{BufferReport, CostReport, File, GroupReport, Report, memory_map};
+use peleec::{BufferReport, CostReport, File, GroupReport, PinReport, Report, memory_map};
 use serde_json::{Value, json};
 
 use crate::compile::{self, times};
@@ -40,6 +40,7 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<Answer, Failure> {
     let chosen = CostReport { arena_bytes: report.arena_bytes, read_factor: report.weight_reads.factor };
     output.say(format_args!("\nbudgets: RAM against how often weights are read\n{}", curve(&thinned(&budgets, chosen), chosen)));
     output.say(streamed(&report));
+    output.say(pins(&compilation.pins(), report.pinned_bytes));
     if let Some(group) = report.peak() {
         output.say(peak(&report, group));
     }
@@ -47,6 +48,7 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<Answer, Failure> {
         "notes": compilation.notes(),
         "report": report,
         "budgets": budgets,
+        "pins": compilation.pins(),
         "peak": report.peak().map(|group| peak_document(&report, group)),
         "svg": args.svg,
     }));
@@ -130,6 +132,19 @@ fn streamed(report: &Report) -> String {
     }
     let text = "streamed groups: layers that run row by row; calls of the part that repeats x how often, + those around it";
     format!("\n{text}\n{table}")
+}
+
+/// What copies of weights would save, where any do.
+fn pins(rows: &[PinReport], chosen: usize) -> String {
+    if rows.is_empty() {
+        return String::new();
+    }
+    let mut table = table(&["", "copies", "--pin-weights", "weight reads"], &[1, 2, 3]);
+    for row in rows {
+        let mark = if row.pinned_bytes == chosen { ">" } else { "" }.to_owned();
+        table.add_row([mark, bytes(row.pinned_bytes), row.pinned_bytes.to_string(), times(row.read_factor)]);
+    }
+    format!("\ncopies of weights in RAM, beside the arena: how often they are read from flash then\n{table}")
 }
 
 fn peak(report: &Report, group: &GroupReport) -> String {

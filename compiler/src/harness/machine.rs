@@ -21,8 +21,8 @@ pub struct Board {
     pub code: Memory,
     /// Fast memory, with the stack at its end.
     pub ram: Memory,
-    /// Memory for what fits in neither.
-    pub large: Memory,
+    /// Memory for what fits in neither. Without it nothing goes elsewhere: the linker refuses what is too large.
+    pub large: Option<Memory>,
     /// Whether the start code must switch a floating-point unit on.
     pub has_fpu: bool,
 }
@@ -55,16 +55,27 @@ const fn mib(origin: u32, mib: u32) -> Memory {
     Memory { origin, length: mib << 20 }
 }
 
-const AN385: Board = Board { name: "mps2-an385", code: mib(0, 4), ram: mib(0x2000_0000, 4), large: mib(0x2100_0000, 16), has_fpu: false };
+const AN385: Board =
+    Board { name: "mps2-an385", code: mib(0, 4), ram: mib(0x2000_0000, 4), large: Some(mib(0x2100_0000, 16)), has_fpu: false };
 const AN386: Board = Board { name: "mps2-an386", has_fpu: true, ..AN385 };
-const AN500: Board = Board { name: "mps2-an500", large: mib(0x6000_0000, 16), has_fpu: true, ..AN385 };
+const AN500: Board = Board { name: "mps2-an500", large: Some(mib(0x6000_0000, 16)), has_fpu: true, ..AN385 };
 const AN505: Board =
-    Board { name: "mps2-an505", code: mib(0x1000_0000, 4), ram: mib(0x3800_0000, 4), large: mib(0x8000_0000, 16), has_fpu: true };
+    Board { name: "mps2-an505", code: mib(0x1000_0000, 4), ram: mib(0x3800_0000, 4), large: Some(mib(0x8000_0000, 16)), has_fpu: true };
 const AN547: Board = Board {
     name: "mps3-an547",
     code: Memory { origin: 0x1000_0000, length: 512 << 10 },
     ram: mib(0x3100_0000, 2),
-    large: mib(0x7000_0000, 256),
+    large: Some(mib(0x7000_0000, 256)),
+    has_fpu: true,
+};
+
+/// A Cortex-M4F with the memory of a real one, an STM32F405, for networks that fit: the machine of the target with this as its seat. QEMU
+/// models 192 KiB of RAM in one piece; the chip has 128, and 64 elsewhere, which are left alone.
+pub const NETDUINO_PLUS_2: Board = Board {
+    name: "netduinoplus2",
+    code: mib(0x0800_0000, 1),
+    ram: Memory { origin: 0x2000_0000, length: 128 << 10 },
+    large: None,
     has_fpu: true,
 };
 

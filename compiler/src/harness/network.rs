@@ -126,6 +126,7 @@ fn network(report: &Report, machine: &Machine, modules: &str, body: &str) -> Str
     let inputs = lengths(report.inputs.iter().map(|input| &input.shape));
     let outputs = lengths(report.outputs.iter().map(|output| &output.shape));
     let has_fpu = matches!(machine.seat, Seat::Board(board) if board.has_fpu);
+    let inputs_in_flash = matches!(machine.seat, Seat::Board(board) if board.large.is_none());
     format!(
         "//! The network, and the memory of its caller.\n\n\
          {modules}\n\
@@ -142,17 +143,18 @@ fn network(report: &Report, machine: &Machine, modules: &str, body: &str) -> Str
          /// Computes the outputs, or gives the program's exit status.\n\
          pub(crate) fn run(model: &mut Model, inputs: &[&[f32]; {i}], outputs: &mut [&mut [f32]; {o}]) -> Result<(), u8> {{\n{body}}}\n\n\
          {}\n{}",
-        buffers("input", &inputs),
-        buffers("output", &outputs),
+        buffers("input", &inputs, inputs_in_flash.then_some(".inputs")),
+        buffers("output", &outputs, None),
         i = inputs.len(),
         o = outputs.len(),
     )
 }
 
-fn buffers(kind: &str, lengths: &[usize]) -> String {
+fn buffers(kind: &str, lengths: &[usize], section: Option<&str>) -> String {
     let upper = kind.to_uppercase();
     let each = |form: &dyn Fn(usize, usize) -> String| lengths.iter().enumerate().map(|(i, &len)| form(i, len)).collect::<Vec<_>>();
-    let statics = each(&|i, len| format!("static mut {upper}_{i}: [f32; {len}] = [0.0; {len}];\n")).concat();
+    let section = section.map_or(String::new(), |section| format!("#[unsafe(link_section = \"{section}\")]\n"));
+    let statics = each(&|i, len| format!("{section}static mut {upper}_{i}: [f32; {len}] = [0.0; {len}];\n")).concat();
     let names = each(&|i, _| format!("c\"{kind}_{i}.bin\"")).join(", ");
     let slices = each(&|i, _| format!("&mut *(&raw mut {upper}_{i})")).join(", ");
     let count = lengths.len();

@@ -10,6 +10,9 @@ use crate::{Compilation, File, Report, Shape};
 /// Room for the program's own code and tables beside the weights, and for the stack beside the statics.
 const SPARE: usize = 128 << 10;
 
+/// Bytes at the end of a board's RAM that the linker keeps for the stack, of which PeleeNet takes a third on a Cortex-M4F.
+pub const STACK: usize = 4 << 10;
+
 /// rustc's optimisation level.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OptLevel {
@@ -150,26 +153,28 @@ fn configuration(machine: &Machine, triple: &str) -> String {
     format!("[build]\ntarget = \"{triple}\"\n\n[target.'cfg(all())']\n{runner}rustflags = {flags:?}\n")
 }
 
-/// The board's memories; weights and statics that the small ones cannot hold go to the large one.
+/// The board's memories; weights and statics that the small ones cannot hold go to the large one. Where there is none, inputs lie in
+/// flash, into which the emulator reads files as well, so that the RAM holds no more than the network, its outputs and the stack.
 fn memory(report: &Report, board: &Board) -> Result<String, HarnessError> {
     let elements = |shape: &Vec<usize>| shape.iter().product::<usize>();
     let caller: usize = report.inputs.iter().map(|input| elements(&input.shape)).sum();
     let caller = caller + report.outputs.iter().map(|output| elements(&output.shape)).sum::<usize>();
     let (constants, statics) = (report.weight_bytes, report.arena_bytes + report.pinned_bytes + 4 * caller);
     let fits = |bytes: usize, memory: Memory| bytes + SPARE <= memory.length as usize;
-    let (constants_near, statics_near) = (fits(constants, board.code), fits(statics, board.ram));
+    let near = |bytes: usize, memory: Memory| board.large.is_none() || fits(bytes, memory);
+    let (constants_near, statics_near) = (near(constants, board.code), near(statics, board.ram));
     let far = if constants_near { 0 } else { constants } + if statics_near { 0 } else { statics };
-    if far > 0 && !fits(far, board.large) {
-        let available = board.large.length as usize;
+    if let Some(large) = board.large.filter(|&large| far > 0 && !fits(far, large)) {
+        let available = large.length as usize;
         return Err(HarnessError::TooLarge { what: "weights and statics", board: board.name, needed: far, available });
     }
     let region = |name: &str, memory: Memory| format!("    {name} : ORIGIN = {:#010x}, LENGTH = {:#x}\n", memory.origin, memory.length);
     Ok(format!(
-        "/* {} */\nMEMORY\n{{\n{}{}{}}}\nREGION_ALIAS(\"CONSTANTS\", {})\nREGION_ALIAS(\"STATICS\", {})\n",
+        "/* {} */\nMEMORY\n{{\n{}{}{}}}\nREGION_ALIAS(\"CONSTANTS\", {})\nREGION_ALIAS(\"STATICS\", {})\nSTACK = {STACK:#x};\n",
         board.name,
         region("CODE", board.code),
         region("RAM", board.ram),
-        region("LARGE", board.large),
+        board.large.map_or(String::new(), |large| region("LARGE", large)),
         if constants_near { "CODE" } else { "LARGE" },
         if statics_near { "RAM" } else { "LARGE" },
     ))

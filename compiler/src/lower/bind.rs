@@ -160,6 +160,8 @@ impl Binder<'_> {
             Work::Source(source) => Region { memory: Memory::Input(source.index), at: 0, len: extent.x },
             Work::Kernel(_) => region(&planned.reads[0], extent.x),
         };
+        let elements = |step: &PlanStep| step.write.dims.iter().product::<usize>() as u64;
+        let whole = elements(&self.steps.problem.steps[planned.work]);
         Ok(Layer {
             name: step.name.clone(),
             label: step.label.clone(),
@@ -168,7 +170,7 @@ impl Binder<'_> {
             w,
             y: region(&planned.write, extent.y),
             dims: planned.write.dims.clone(),
-            macs: step.macs,
+            macs: if elements(planned) == whole { step.macs } else { step.macs / whole * elements(planned) },
             by_rows: self.by_rows,
             pinned: None,
             work,

@@ -103,13 +103,18 @@ impl Variant {
     }
 
     fn chosen(&self, cap: usize) -> Option<Chosen<'_>> {
-        let groups = self.candidates.solve(cap)?;
+        let mut groups = self.candidates.solve(cap)?;
+        let bound = groups.iter().map(|group| group.live).max().unwrap_or(0);
+        // A step over what it reads, where memory is not tight, is a step for itself.
+        for group in groups.iter_mut().filter(|group| group.end - group.begin == 1 && group.live + group.saved() <= bound) {
+            *group = self.candidates.whole(group.begin);
+        }
         let buffers = self.buffers(&groups);
         let (peak, bound) = groups.iter().map(|group| group.live).enumerate().max_by_key(|&(_, live)| live).unwrap_or((0, 0));
         // Only where memory is tight, as buffers that lie over each other are harder to place.
         let tight = groups.iter().filter(|group| group.live + group.saved() > bound);
-        let overs: Vec<Over> = tight.filter_map(|group| Some(group.stream.as_ref()?.over?.0)).collect();
-        let (offsets, arena) = place(&buffers, &overs);
+        let overs: Vec<Over> = tight.filter_map(|group| Some(group.over?.0)).collect();
+        let (offsets, arena) = place(&buffers, &overs, bound);
         let cost = Cost { arena, reads: reads(&groups) };
         Some(Chosen { groups, buffers, offsets, bound, peak, cost })
     }

@@ -3,7 +3,7 @@
 
 use super::host::Hosting;
 use super::place::{ALIGNMENT, Lifetime, aligned};
-use super::problem::{Access, Problem, TensorId};
+use super::problem::{Access, PlanStep, Problem, TensorId};
 use super::stream::{NEVER, Rowwise, Streamed, ring_pitch};
 
 /// The most steps of a streamed group; their numbers are bytes in the generated code.
@@ -12,6 +12,9 @@ const MOST_STEPS: usize = 255;
 /// The most rows of all groups that are tried, so that planning takes bounded time. Groups are tried from the network's beginning on, where
 /// maps are large.
 const MOST_CALLS: usize = 16 << 20;
+
+/// The most parts that a step runs in: each is a layer of its own in the generated code, and reads all weights.
+const MOST_PARTS: usize = 4;
 
 /// A group that may be part of a plan: the steps from `begin` to before `end`.
 #[derive(Clone, Debug)]
@@ -22,8 +25,12 @@ pub(super) struct Candidate {
     pub(super) live: usize,
     /// Elements of weights that it reads.
     pub(super) reads: u64,
-    /// How it runs row by row; one without runs its only step whole.
+    /// How it runs row by row; one without runs its only step whole, or in parts.
     pub(super) stream: Option<Stream>,
+    /// How many parts its only step runs in, of as many rows each, the last one maybe of fewer.
+    pub(super) parts: usize,
+    /// A map that is made over the dead rows of one that is read, and how many elements that saves.
+    pub(super) over: Option<(Over, usize)>,
 }
 
 /// How a group runs row by row.
@@ -32,14 +39,12 @@ pub(super) struct Stream {
     pub(super) calls: Vec<usize>,
     /// Buffers that are rings, and their rows.
     pub(super) rings: Vec<(TensorId, usize)>,
-    /// A map that is made over the dead rows of one that is read, and how many elements that saves.
-    pub(super) over: Option<(Over, usize)>,
 }
 
 impl Candidate {
     /// Elements that one map over another saves.
     pub(super) fn saved(&self) -> usize {
-        self.stream.as_ref().and_then(|stream| stream.over).map_or(0, |(_, saved)| saved)
+        self.over.map_or(0, |(_, saved)| saved)
     }
 }
 
@@ -115,14 +120,40 @@ impl<'a> Buffers<'a> {
             inner += aligned(self.pitches[index].unwrap_or(0) * rows);
             rings.push((life.root, rows));
         }
-        let over = self.over(begin, end, &streamed);
+        let over = self.over(begin, end, &streamed, true);
         let live = outer + inner - over.map_or(0, |(_, saved)| saved);
-        let stream = Some(Stream { calls: streamed.calls, rings, over });
-        (Candidate { begin, end, live, reads: streamed.reads, stream }, inner)
+        let stream = Some(Stream { calls: streamed.calls, rings });
+        (Candidate { begin, end, live, reads: streamed.reads, stream, parts: 1, over }, inner)
     }
 
-    /// The pair of a map that the group reads last and one that it writes first, whose overlap saves most elements.
-    fn over(&self, begin: usize, end: usize, streamed: &Streamed) -> Option<(Over, usize)> {
+    /// The step at `at` as it runs whole.
+    fn whole(&self, at: usize, step: &PlanStep) -> Candidate {
+        let live = self.live(at, at + 1, |_| false);
+        Candidate { begin: at, end: at + 1, live, reads: step.weights as u64, stream: None, parts: 1, over: None }
+    }
+
+    /// The ways in which the step at `at` alone can write over dead rows of what it reads: row by row where that costs nothing, or in parts
+    /// that are whole layers.
+    fn alone(&self, at: usize, step: &PlanStep, rowwise: &Rowwise<'_>) -> Vec<Candidate> {
+        let Some(streamed) = rowwise.stream(at, at + 1) else { return Vec::new() };
+        if step.weights == 0 {
+            let (candidate, _) = self.streamed(at, at + 1, streamed);
+            return if candidate.over.is_some() { vec![candidate] } else { Vec::new() };
+        }
+        if !step.has_parts() {
+            return Vec::new();
+        }
+        let whole = self.whole(at, step);
+        let in_parts = |parts: usize| {
+            let over = self.over(at, at + 1, &streamed.coarser(step.rows_of_part(parts)), false)?;
+            Some(Candidate { live: whole.live - over.1, reads: whole.reads * parts as u64, parts, over: Some(over), ..whole.clone() })
+        };
+        (2..=MOST_PARTS).filter(|&parts| step.in_parts(parts).count() == parts).filter_map(in_parts).collect()
+    }
+
+    /// The pair of a map that the group reads last and one that it writes first, whose overlap saves most elements; where it runs
+    /// `by_rows`, only one that kernels can be shown to do rightly.
+    fn over(&self, begin: usize, end: usize, streamed: &Streamed, by_rows: bool) -> Option<(Over, usize)> {
         let whole = |index: &usize| self.pitches[*index].is_some() && !self.inside(*index, begin, end);
         let inputs = (0..self.lives.len()).filter(whole).filter(|&index| {
             let life = &self.lives[index];
@@ -133,12 +164,13 @@ impl<'a> Buffers<'a> {
                 let life = &self.lives[index];
                 (begin..end).contains(&life.first) && life.last >= end
             });
-            outputs.filter_map(move |output| self.overlap(input, output, streamed))
+            let may = move |output: &usize| !by_rows || self.meet_first(self.lives[input].root, self.lives[*output].root);
+            outputs.filter(may).filter_map(move |output| self.overlap(input, output, streamed))
         });
         pairs.max_by_key(|(_, saved)| *saved)
     }
 
-    /// Whether a step that writes `output` reads `input` as its first operand only, which is what kernels can be shown to do rightly.
+    /// Whether a step that writes `output` reads `input` as its first operand only, as row kernels ask for.
     fn meet_first(&self, input: TensorId, output: TensorId) -> bool {
         let root = |access: &Access| self.hosting.layouts[access.tensor].root;
         self.writers[output]
@@ -151,9 +183,6 @@ impl<'a> Buffers<'a> {
         let (from, to) = (&self.lives[input], &self.lives[output]);
         let (pitch, out_pitch) = (self.pitches[input]?, self.pitches[output]?);
         let (read, written) = (&streamed.traffic[from.root], &streamed.traffic[to.root]);
-        if !self.meet_first(from.root, to.root) {
-            return None;
-        }
         let mut lead = 0;
         for (row, touched) in written.iter().enumerate().filter(|(_, touched)| touched.written != NEVER) {
             if let Some(alive) = read.iter().position(|read| read.last >= touched.written) {
@@ -177,8 +206,9 @@ impl Candidates {
         let cuts: Vec<usize> = (0..=steps).filter(|&at| at == 0 || at == steps || least(at)).collect();
         let mut by_end = vec![Vec::new(); steps + 1];
         for at in 0..steps {
-            let (live, reads) = (buffers.live(at, at + 1, |_| false), buffers.problem.steps[order[at]].weights as u64);
-            by_end[at + 1].push(Candidate { begin: at, end: at + 1, live, reads, stream: None });
+            let step = &buffers.problem.steps[order[at]];
+            by_end[at + 1].push(buffers.whole(at, step));
+            by_end[at + 1].extend(buffers.alone(at, step, &rowwise));
         }
         let whole: Vec<usize> = by_end.iter().skip(1).map(|singles| singles[0].live).collect();
         let mut calls = 0;
@@ -224,6 +254,11 @@ impl Candidates {
         }
         groups.reverse();
         Some(groups)
+    }
+
+    /// The step at `at` as it runs whole.
+    pub(super) fn whole(&self, at: usize) -> &Candidate {
+        &self.by_end[at + 1][0]
     }
 
     /// What the candidates need, each figure once, the least first.

@@ -29,7 +29,7 @@ pub(crate) use schedule::Schedule;
 /// Everything that is decided about memory and time.
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
-    /// The problem as it is run: concats may be split.
+    /// The problem as it is run: concats may be split, and steps in parts stand behind the others.
     pub(crate) problem: Problem,
     /// The steps that run, in the order in which they would run one by one; moves that hosting made needless are not among them.
     pub(crate) order: Vec<usize>,
@@ -112,20 +112,41 @@ pub(crate) fn plan(problem: &Problem, budget: Budget) -> Result<Plan, TooLarge> 
 
 impl Variant {
     fn plan(&self, chosen: Chosen<'_>, least: Cost) -> Plan {
-        let groups = chosen.groups.iter().map(|group| Group {
-            begin: group.begin,
-            end: group.end,
-            schedule: group.stream.as_ref().map(|stream| Schedule::new(&stream.calls)),
-        });
+        let mut problem = self.problem.clone();
+        let (mut order, mut groups, mut peak) = (Vec::new(), Vec::new(), 0);
+        // Where the steps of each place in the order begin, as a step in parts becomes several.
+        let mut begins = Vec::new();
+        for (index, group) in chosen.groups.iter().enumerate() {
+            let begin = order.len();
+            if index == chosen.peak {
+                peak = groups.len();
+            }
+            if group.parts > 1 {
+                begins.push(begin);
+                let first = problem.steps.len();
+                problem.steps.extend(self.problem.steps[self.order[group.begin]].in_parts(group.parts));
+                for step in first..problem.steps.len() {
+                    groups.push(Group { begin: order.len(), end: order.len() + 1, schedule: None });
+                    order.push(step);
+                }
+            } else {
+                begins.extend(begin..begin + group.end - group.begin);
+                order.extend(&self.order[group.begin..group.end]);
+                let schedule = group.stream.as_ref().map(|stream| Schedule::new(&stream.calls));
+                groups.push(Group { begin, end: order.len(), schedule });
+            }
+        }
+        begins.push(order.len());
+        let moved = |life: Lifetime| Lifetime { first: begins[life.first], last: begins[life.last + 1] - 1, ..life };
         Plan {
-            problem: self.problem.clone(),
-            order: self.order.clone(),
-            groups: groups.collect(),
+            problem,
+            order,
+            groups,
             layouts: self.hosting.layouts.clone(),
-            buffers: chosen.buffers,
+            buffers: chosen.buffers.into_iter().map(moved).collect(),
             offsets: chosen.offsets,
             bound: chosen.bound,
-            peak: chosen.peak,
+            peak,
             cost: chosen.cost,
             one_pass: self.one_pass(),
             least,

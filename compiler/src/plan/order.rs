@@ -1,11 +1,11 @@
 //! The order of the steps: the one that runs a short branch as soon as it can, or ONNX's where that needs less memory; what is only added
-//! to something runs late, where that needs no more.
+//! to something runs late, where that needs no more, and what frees more than it makes early, where that needs less.
 
 use std::collections::BTreeSet;
 
 use super::host::Hosting;
-use super::place::{lifetimes, live_bound};
-use super::problem::Problem;
+use super::place::{Lifetime, lifetimes, live, live_bound};
+use super::problem::{Access, PlanStep, Problem, TensorId};
 
 /// The steps that remain after hosting, in the order in which they run.
 pub(crate) fn order(problem: &Problem, hosting: &Hosting) -> Vec<usize> {
@@ -16,7 +16,36 @@ pub(crate) fn order(problem: &Problem, hosting: &Hosting) -> Vec<usize> {
     let (as_given, eager) = (remaining(as_given), remaining(eager));
     let peak = |order: &[usize]| live_bound(&lifetimes(problem, hosting, order));
     let orders = [late(problem, eager.clone()), eager, late(problem, as_given.clone()), as_given];
-    orders.into_iter().min_by_key(|order| peak(order)).unwrap_or_default()
+    early(problem, hosting, orders.into_iter().min_by_key(|order| peak(order)).unwrap_or_default())
+}
+
+/// Moves a step that frees more than it makes to right behind the last other one that touches what it frees, where the steps between then
+/// need less.
+fn early(problem: &Problem, hosting: &Hosting, mut order: Vec<usize>) -> Vec<usize> {
+    let root = |access: &Access| hosting.layouts[access.tensor].root;
+    for step in order.clone() {
+        let lives = lifetimes(problem, hosting, &order);
+        let Some(at) = order.iter().position(|&other| other == step) else { continue };
+        let freed = || lives.iter().filter(|life| life.last == at && life.first < at);
+        let made = lives.iter().filter(|life| life.first == at).map(|life| life.size).sum();
+        if freed().map(|life| life.size).sum::<usize>() <= made {
+            continue;
+        }
+        let PlanStep { reads, write, .. } = &problem.steps[step];
+        let waits_for = |&other: &usize| {
+            let other = &problem.steps[other];
+            let touches = |of: TensorId| other.reads.iter().chain([&other.write]).any(|access| root(access) == of);
+            touches(root(write)) || reads.iter().any(|read| root(read) == root(&other.write)) || freed().any(|life| touches(life.root))
+        };
+        let to = order[..at].iter().rposition(waits_for).map_or(0, |other| other + 1);
+        let mut moved = order.clone();
+        moved[to..=at].rotate_right(1);
+        let peak = |lives: &[Lifetime]| live(lives)[to..=at].iter().max().copied();
+        if to < at && peak(&lifetimes(problem, hosting, &moved)) < peak(&lives) {
+            order = moved;
+        }
+    }
+    order
 }
 
 /// Moves a step whose result only one other reads, as its second operand, right before that one, so that it is not kept meanwhile.

@@ -59,23 +59,27 @@ pub(crate) fn lifetimes(problem: &Problem, hosting: &Hosting, order: &[usize]) -
     lives.into_values().collect()
 }
 
-/// The most elements alive at one step: no placement can need less.
-pub(crate) fn live_bound(lifetimes: &[Lifetime]) -> usize {
+/// The elements alive at each step.
+pub(crate) fn live(lifetimes: &[Lifetime]) -> Vec<usize> {
     let steps = lifetimes.iter().map(|life| life.last + 1).max().unwrap_or(0);
-    let mut change = vec![0isize; steps + 1];
+    let mut change = vec![0isize; steps];
     for life in lifetimes {
         change[life.first] += life.size as isize;
-        change[life.last + 1] -= life.size as isize;
+        if let Some(after) = change.get_mut(life.last + 1) {
+            *after -= life.size as isize;
+        }
     }
     let mut live = 0;
-    change
-        .iter()
-        .map(|change| {
-            live += change;
-            live
-        })
-        .max()
-        .unwrap_or(0) as usize
+    let sums = change.iter().map(|change| {
+        live += change;
+        live as usize
+    });
+    sums.collect()
+}
+
+/// The most elements alive at one step: no placement can need less.
+pub(crate) fn live_bound(lifetimes: &[Lifetime]) -> usize {
+    live(lifetimes).into_iter().max().unwrap_or(0)
 }
 
 /// Buffers that are placed as one, each at a distance from the first element of all.
@@ -121,8 +125,11 @@ impl Item {
 /// What a greedy placement sorts by; the largest comes first.
 type Key = fn(&Lifetime) -> (usize, usize);
 
-/// An offset for every buffer, and the size of the arena. Greedy under several keys, the best kept.
-pub(crate) fn place(lifetimes: &[Lifetime], overs: &[Over]) -> (Vec<usize>, usize) {
+/// How often what reaches the end of the arena is placed first instead, under each key.
+const RAISES: usize = 16;
+
+/// An offset for every buffer, and the size of the arena, which is `bound` at best. Greedy under several keys, the best kept.
+pub(crate) fn place(lifetimes: &[Lifetime], overs: &[Over], bound: usize) -> (Vec<usize>, usize) {
     let keys: [Key; 4] = [
         |life| (life.size, life.length()),
         |life| (life.length(), life.size),
@@ -131,12 +138,24 @@ pub(crate) fn place(lifetimes: &[Lifetime], overs: &[Over]) -> (Vec<usize>, usiz
     ];
     let items = Item::all(lifetimes, overs);
     let measures: Vec<Lifetime> = items.iter().map(|item| item.measure(lifetimes)).collect();
-    let placements = keys.iter().map(|key| {
+    let mut best: Option<(Vec<usize>, usize)> = None;
+    for key in keys {
         let mut turns: Vec<usize> = (0..items.len()).collect();
         turns.sort_by_key(|&index| (std::cmp::Reverse(key(&measures[index])), index));
-        greedy(lifetimes, turns.iter().map(|&turn| &items[turn]))
-    });
-    placements.min_by_key(|(_, size)| *size).unwrap_or_default()
+        for _ in 0..=RAISES {
+            if best.as_ref().is_some_and(|(_, size)| *size <= bound) {
+                break;
+            }
+            let (offsets, size) = greedy(lifetimes, turns.iter().map(|&turn| &items[turn]));
+            let ends = |turn: &usize| items[*turn].parts.iter().any(|&(index, _)| offsets[index] + lifetimes[index].size == size);
+            let last = turns.iter().position(ends).unwrap_or(0);
+            turns[..=last].rotate_right(1);
+            if best.as_ref().is_none_or(|(_, least)| size < *least) {
+                best = Some((offsets, size));
+            }
+        }
+    }
+    best.unwrap_or_default()
 }
 
 /// Places the items in turn, each as low as it goes.
@@ -177,13 +196,13 @@ mod tests {
     #[test]
     fn a_chain_reuses_its_memory() {
         let lives = [life(32, 0, 1), life(32, 1, 2), life(32, 2, 3)];
-        assert_eq!((place(&lives, &[]).1, live_bound(&lives)), (64, 64));
+        assert_eq!((place(&lives, &[], 64).1, live_bound(&lives)), (64, 64));
     }
 
     #[test]
     fn buffers_alive_together_lie_apart() {
         let lives = [life(16, 0, 5), life(64, 1, 2), life(32, 2, 4), life(48, 3, 6), life(16, 4, 6)];
-        let (offsets, size) = place(&lives, &[]);
+        let (offsets, size) = place(&lives, &[], 0);
         assert!(size >= live_bound(&lives));
         for (a, x) in lives.iter().enumerate() {
             for (b, y) in lives.iter().enumerate().skip(a + 1) {

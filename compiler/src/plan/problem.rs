@@ -102,6 +102,28 @@ impl PlanStep {
         PlanStep { relation: Some(relation), ..PlanStep::computing(work, vec![read], write) }
     }
 
+    /// Whether any rows of what it writes can be had from the same rows of all that it reads, by the same kernel.
+    pub(crate) fn has_parts(&self) -> bool {
+        self.rows == Some(Rows { stride: 1, pad: 0, reach: 1 })
+    }
+
+    /// The rows of all but the last of `parts` parts.
+    pub(crate) fn rows_of_part(&self, parts: usize) -> usize {
+        self.write.dims[ROWS].div_ceil(parts)
+    }
+
+    /// The step in `parts` parts, which it has.
+    pub(crate) fn in_parts(&self, parts: usize) -> impl Iterator<Item = PlanStep> + '_ {
+        let (rows, height) = (self.rows_of_part(parts), self.write.dims[ROWS]);
+        (0..height).step_by(rows.max(1)).map(move |begin| self.of_rows(begin, (begin + rows).min(height)))
+    }
+
+    /// Only the rows from `begin` to before `end` of what it writes.
+    pub(crate) fn of_rows(&self, begin: usize, end: usize) -> PlanStep {
+        let cut = |access: &Access| access.of_rows(begin, end);
+        PlanStep { reads: self.reads.iter().map(cut).collect(), write: cut(&self.write), ..self.clone() }
+    }
+
     /// A step that computes the whole of what it writes.
     pub(crate) fn computing(work: usize, reads: Vec<Access>, write: Access) -> Self {
         PlanStep {

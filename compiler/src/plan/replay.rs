@@ -139,6 +139,8 @@ impl<'a> Replay<'a> {
     fn step(&mut self, step: usize, row: Option<usize>) -> Result<(), String> {
         let planned = &self.plan.problem.steps[step];
         let given = *self.given.get(&planned.work).ok_or("a step is none of the problem's")?;
+        let part = part(given, planned);
+        let given = part.as_ref().unwrap_or(given);
         let mut reads = Vec::new();
         for (index, found) in planned.reads.iter().enumerate() {
             // The two places of a split operand, or the later operands of one that was split before.
@@ -159,6 +161,9 @@ impl<'a> Replay<'a> {
             Some(row) => write.of_rows((row, row + 1)),
             None => write,
         };
+        if reads.iter().chain([&write]).any(|operand| operand.sought.dims != operand.found.dims) {
+            return Err("a step reads or writes more or less than it should".to_owned());
+        }
         reads.iter().try_for_each(|read| self.check(read))?;
         self.write(&write)?;
         if planned.in_place && self.places(&reads[0]).map(|(_, at)| at).eq(self.places(&write).map(|(_, at)| at)) {
@@ -239,6 +244,18 @@ impl<'a> Replay<'a> {
             }
         }
     }
+}
+
+/// Of the given step the rows that the planned one writes, where these are not all.
+fn part(given: &PlanStep, planned: &PlanStep) -> Option<PlanStep> {
+    let (rows, all, own) = (given.rows?, &given.write, &planned.write);
+    let begin = own.start[ROWS].checked_sub(all.start[ROWS])?;
+    let end = begin + own.dims[ROWS];
+    let is_part = own.dims[ROWS] < all.dims[ROWS] && end <= all.dims[ROWS];
+    let mut part = is_part.then(|| given.of_rows(begin, end))?;
+    let (first, last) = (rows.window(begin, given.reads[0].dims[ROWS]).0, rows.window(end - 1, given.reads[0].dims[ROWS]).1);
+    part.reads[0] = given.reads[0].of_rows(first, last);
+    Some(part)
 }
 
 /// A box's view of its tensor in row-major order.

@@ -40,6 +40,13 @@ impl Streamed {
         let needed = touched.enumerate().map(|(index, row)| written.partition_point(|&written| written <= row.last) - index);
         needed.max().unwrap_or(0).max(self.reach[root]).max(1)
     }
+
+    /// Of a single step: `rows` rows at a time.
+    pub(super) fn coarser(&self, rows: usize) -> Streamed {
+        let part = |call: usize| if call == NEVER { NEVER } else { call / rows };
+        let touched = |row: &Touched| Touched { written: part(row.written), last: part(row.last) };
+        Streamed { traffic: self.traffic.iter().map(|rows| rows.iter().map(touched).collect()).collect(), ..self.clone() }
+    }
 }
 
 /// When a row of a step can be had at the earliest, in rows of the network's input: `pace * row + delay`, not cut off at the map's edges.

@@ -25,6 +25,11 @@ mod peleenet_rows {
     include!(concat!(env!("OUT_DIR"), "/peleenet_rows.rs"));
 }
 
+#[allow(unreachable_pub, reason = "a lint of this workspace that is off by default")]
+mod peleenet_parts {
+    include!(concat!(env!("OUT_DIR"), "/peleenet_parts.rs"));
+}
+
 /// Runs a module on the stored input, and the plan in this process; both outputs.
 fn both<M: Model>(mut model: M, executor: &impl Executor, name: &str) -> [Vec<Vec<u32>>; 2] {
     let stored = models::networks().into_iter().find(|model| model.name == name).expect("a stored network");
@@ -45,6 +50,9 @@ fn an_included_module_computes_the_planned_bits() {
     assert_eq!(module, plan);
     let [module, plan] = both(pelee_caffe::Model::new(), &OneCore, "pelee-caffe-8");
     assert_eq!(module, plan);
+    let [module, plan] = both(peleenet_parts::Model::new(), &OneCore, "peleenet-folded-13");
+    assert_eq!(module, plan);
+    assert!(include_str!(concat!(env!("OUT_DIR"), "/peleenet_parts.rs")).contains("fn body_stem_narrow_narrow_0_conv_3("));
 }
 
 #[test]
@@ -54,6 +62,8 @@ fn several_cores_compute_the_same_bits() {
         let [module, plan] = both(peleenet::Model::new(), &threads, "peleenet-folded-13");
         assert_eq!(module, plan, "{cores} cores");
         let [module, plan] = both(pelee_caffe::Model::new(), &threads, "pelee-caffe-8");
+        assert_eq!(module, plan, "{cores} cores");
+        let [module, plan] = both(peleenet_parts::Model::new(), &threads, "peleenet-folded-13");
         assert_eq!(module, plan, "{cores} cores");
     }
 }

@@ -124,6 +124,17 @@ fn no_choice_about_memory_changes_the_bits() {
                     );
                 }
             }
+            for cost in compile(&file, &options(target, None)).expect("a stored network compiles").budgets() {
+                let (arena, found) = run(RamBudget::Bytes(cost.arena_bytes), Placement::Arena);
+                assert_eq!(
+                    compare(&found, &expected, Closeness::Bits),
+                    Ok(()),
+                    "{} for {target} in {} bytes",
+                    model.name,
+                    cost.arena_bytes
+                );
+                assert!(arena <= cost.arena_bytes, "{} for {target}: {arena}", model.name);
+            }
         }
     }
 }

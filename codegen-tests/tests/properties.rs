@@ -102,8 +102,11 @@ fn check_plans(file: &ModelFile, options: &Options, compilation: &Compilation) -
         compilation.execute(&inputs).map(Some).map_err(|error| error.to_string())
     };
     let whole = run(RamBudget::Bytes(usize::MAX), Placement::Arena, InputForm::Whole, 0)?.ok_or("arrays are always taken")?;
+    let budgets = compilation.budgets();
+    let between = RamBudget::Bytes(budgets[budgets.len() / 2].arena_bytes);
     for (budget, outputs, input, pins) in [
         (RamBudget::Least, Placement::Arena, InputForm::Whole, 640),
+        (between, Placement::Arena, InputForm::Whole, 0),
         (RamBudget::Least, Placement::Caller, InputForm::Rows, 1 << 20),
         (RamBudget::Thrifty, Placement::Caller, InputForm::Whole, 0),
         (RamBudget::Bytes(usize::MAX), Placement::Arena, InputForm::Rows, 0),

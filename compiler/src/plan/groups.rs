@@ -1,5 +1,5 @@
-//! Which steps are streamed together: the order is cut into groups, each run step by step or row by row, such that the least weights are
-//! read under a cap of memory.
+//! Which steps are streamed together: the order is cut into groups, each run row by row, or a step that runs whole or in parts, such that the
+//! least weights are read under a cap of memory.
 
 use super::host::Hosting;
 use super::place::{ALIGNMENT, Lifetime, aligned};

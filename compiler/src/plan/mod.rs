@@ -55,7 +55,7 @@ pub(crate) struct Plan {
     pub(crate) moves_elided: usize,
 }
 
-/// Steps that follow each other in the order, from `begin` to before `end`: one that runs whole, or several row by row.
+/// Steps that follow each other in the order, from `begin` to before `end`: one that runs whole, or some that run row by row.
 #[derive(Clone, Debug)]
 pub(crate) struct Group {
     pub(crate) begin: usize,

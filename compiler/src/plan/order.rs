@@ -40,7 +40,7 @@ fn early(problem: &Problem, hosting: &Hosting, mut order: Vec<usize>) -> Vec<usi
         let to = order[..at].iter().rposition(waits_for).map_or(0, |other| other + 1);
         let mut moved = order.clone();
         moved[to..=at].rotate_right(1);
-        let peak = |lives: &[Lifetime]| live(lives)[to..=at].iter().max().copied();
+        let peak = |lives: &[Lifetime]| live(lives).into_iter().take(at + 1).skip(to).max();
         if to < at && peak(&lifetimes(problem, hosting, &moved)) < peak(&lives) {
             order = moved;
         }

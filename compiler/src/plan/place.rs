@@ -149,7 +149,9 @@ pub(crate) fn place(lifetimes: &[Lifetime], overs: &[Over], bound: usize) -> (Ve
             let (offsets, size) = greedy(lifetimes, turns.iter().map(|&turn| &items[turn]));
             let ends = |turn: &usize| items[*turn].parts.iter().any(|&(index, _)| offsets[index] + lifetimes[index].size == size);
             let last = turns.iter().position(ends).unwrap_or(0);
-            turns[..=last].rotate_right(1);
+            if let Some(turns) = turns.get_mut(..=last) {
+                turns.rotate_right(1);
+            }
             if best.as_ref().is_none_or(|(_, least)| size < *least) {
                 best = Some((offsets, size));
             }
@@ -197,6 +199,11 @@ mod tests {
     fn a_chain_reuses_its_memory() {
         let lives = [life(32, 0, 1), life(32, 1, 2), life(32, 2, 3)];
         assert_eq!((place(&lives, &[], 64).1, live_bound(&lives)), (64, 64));
+    }
+
+    #[test]
+    fn no_buffers_need_no_memory() {
+        assert_eq!(place(&[], &[], 1), (vec![], 0));
     }
 
     #[test]

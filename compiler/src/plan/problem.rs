@@ -104,7 +104,10 @@ impl PlanStep {
 
     /// Whether any rows of what it writes can be had from the same rows of all that it reads, by the same kernel.
     pub(crate) fn has_parts(&self) -> bool {
+        let height = self.write.dims.get(ROWS);
         self.rows == Some(Rows { stride: 1, pad: 0, reach: 1 })
+            && !self.reads.is_empty()
+            && self.reads.iter().all(|read| read.dims.get(ROWS) == height)
     }
 
     /// The rows of all but the last of `parts` parts.

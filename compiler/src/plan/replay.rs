@@ -253,8 +253,10 @@ fn part(given: &PlanStep, planned: &PlanStep) -> Option<PlanStep> {
     let end = begin + own.dims[ROWS];
     let is_part = own.dims[ROWS] < all.dims[ROWS] && end <= all.dims[ROWS];
     let mut part = is_part.then(|| given.of_rows(begin, end))?;
-    let (first, last) = (rows.window(begin, given.reads[0].dims[ROWS]).0, rows.window(end - 1, given.reads[0].dims[ROWS]).1);
-    part.reads[0] = given.reads[0].of_rows(first, last);
+    if let Some(read) = given.reads.first() {
+        let [first, last] = [begin, end - 1].map(|row| rows.window(row, read.dims[ROWS]));
+        part.reads[0] = read.of_rows(first.0, last.1);
+    }
     Some(part)
 }
 

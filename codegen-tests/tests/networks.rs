@@ -125,7 +125,7 @@ fn no_choice_about_memory_changes_the_bits() {
                 }
             }
             for cost in compile(&file, &options(target, None)).expect("a stored network compiles").budgets() {
-                let (arena, found) = run(RamBudget::Bytes(cost.arena_bytes), Placement::Arena);
+                let (arena, found) = run(RamBudget::Bytes(cost.arena_bytes), Placement::Arena, InputForm::Whole, 0);
                 assert_eq!(
                     compare(&found, &expected, Closeness::Bits),
                     Ok(()),

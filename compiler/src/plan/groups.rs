@@ -135,6 +135,9 @@ impl<'a> Buffers<'a> {
     /// The ways in which the step at `at` alone can write over dead rows of what it reads: row by row where that costs nothing, or in parts
     /// that are whole layers.
     fn alone(&self, at: usize, step: &PlanStep, rowwise: &Rowwise<'_>) -> Vec<Candidate> {
+        if !self.lives.iter().any(|life| life.first < at && life.last == at) {
+            return Vec::new();
+        }
         let Some(streamed) = rowwise.stream(at, at + 1) else { return Vec::new() };
         if step.weights == 0 {
             let (candidate, _) = self.streamed(at, at + 1, streamed);
@@ -183,9 +186,11 @@ impl<'a> Buffers<'a> {
         let (from, to) = (&self.lives[input], &self.lives[output]);
         let (pitch, out_pitch) = (self.pitches[input]?, self.pitches[output]?);
         let (read, written) = (&streamed.traffic[from.root], &streamed.traffic[to.root]);
-        let mut lead = 0;
+        let (mut lead, mut alive) = (0, 0);
+        // Rows are written in order.
         for (row, touched) in written.iter().enumerate().filter(|(_, touched)| touched.written != NEVER) {
-            if let Some(alive) = read.iter().position(|read| read.last >= touched.written) {
+            alive += read[alive..].iter().take_while(|read| read.last < touched.written).count();
+            if alive < read.len() {
                 lead = lead.max(((row + 1) * out_pitch).saturating_sub(alive * pitch));
             }
         }

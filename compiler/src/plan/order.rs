@@ -23,8 +23,8 @@ pub(crate) fn order(problem: &Problem, hosting: &Hosting) -> Vec<usize> {
 /// need less.
 fn early(problem: &Problem, hosting: &Hosting, mut order: Vec<usize>) -> Vec<usize> {
     let root = |access: &Access| hosting.layouts[access.tensor].root;
+    let mut lives = lifetimes(problem, hosting, &order);
     for step in order.clone() {
-        let lives = lifetimes(problem, hosting, &order);
         let Some(at) = order.iter().position(|&other| other == step) else { continue };
         let freed = || lives.iter().filter(|life| life.last == at && life.first < at);
         let made = lives.iter().filter(|life| life.first == at).map(|life| life.size).sum();
@@ -38,11 +38,15 @@ fn early(problem: &Problem, hosting: &Hosting, mut order: Vec<usize>) -> Vec<usi
             touches(root(write)) || reads.iter().any(|read| root(read) == root(&other.write)) || freed().any(|life| touches(life.root))
         };
         let to = order[..at].iter().rposition(waits_for).map_or(0, |other| other + 1);
+        if to == at {
+            continue;
+        }
         let mut moved = order.clone();
         moved[to..=at].rotate_right(1);
+        let after = lifetimes(problem, hosting, &moved);
         let peak = |lives: &[Lifetime]| live(lives).into_iter().take(at + 1).skip(to).max();
-        if to < at && peak(&lifetimes(problem, hosting, &moved)) < peak(&lives) {
-            order = moved;
+        if peak(&after) < peak(&lives) {
+            (order, lives) = (moved, after);
         }
     }
     order

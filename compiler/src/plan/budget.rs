@@ -10,7 +10,7 @@ use super::split::{Split, split};
 /// What a plan is chosen by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Budget {
-    /// The least memory with hardly more weight reads than one pass over them.
+    /// The least memory with hardly more weight reads than one pass over them, and no step cut into parts or rows by itself.
     Thrifty,
     /// The least memory, and of such plans the one that reads the least weights.
     Least,
@@ -86,8 +86,10 @@ impl Variant {
             Budget::Thrifty => {
                 let most = self.one_pass() * THRIFTY / 1000;
                 let caps = self.candidates.sizes();
-                let at = caps.partition_point(|&cap| self.candidates.solve(cap).is_none_or(|groups| reads(&groups) > most));
-                self.chosen(*caps.get(at)?)
+                // A step that is cut takes more instructions.
+                let uncut = |cap: usize| self.candidates.solve(cap, |candidate| !candidate.cuts_step());
+                let at = caps.partition_point(|&cap| uncut(cap).is_none_or(|groups| reads(&groups) > most));
+                Some(self.chosen(uncut(*caps.get(at)?)?))
             }
         }
     }
@@ -96,17 +98,16 @@ impl Variant {
     fn plans(&self) -> impl Iterator<Item = Chosen<'_>> {
         let mut cap = Some(usize::MAX);
         std::iter::from_fn(move || {
-            let chosen = self.chosen(cap?)?;
+            let chosen = self.chosen(self.candidates.solve(cap?, |_| true)?);
             cap = chosen.bound.checked_sub(1);
             Some(chosen)
         })
     }
 
-    fn chosen(&self, cap: usize) -> Option<Chosen<'_>> {
-        let mut groups = self.candidates.solve(cap)?;
+    fn chosen<'a>(&'a self, mut groups: Vec<&'a Candidate>) -> Chosen<'a> {
         let bound = groups.iter().map(|group| group.live).max().unwrap_or(0);
         // A step over what it reads, where memory is not tight, is a step for itself.
-        for group in groups.iter_mut().filter(|group| group.end - group.begin == 1 && group.live + group.saved() <= bound) {
+        for group in groups.iter_mut().filter(|group| group.cuts_step() && group.live + group.saved() <= bound) {
             *group = self.candidates.whole(group.begin);
         }
         let buffers = self.buffers(&groups);
@@ -116,7 +117,7 @@ impl Variant {
         let overs: Vec<Over> = tight.filter_map(|group| Some(group.over?.0)).collect();
         let (offsets, arena) = place(&buffers, &overs, bound);
         let cost = Cost { arena, reads: reads(&groups) };
-        Some(Chosen { groups, buffers, offsets, bound, peak, cost })
+        Chosen { groups, buffers, offsets, bound, peak, cost }
     }
 
     /// The buffers as the groups need them: rings where they are, alive as long as any group that touches them runs.

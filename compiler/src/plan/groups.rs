@@ -42,6 +42,11 @@ pub(super) struct Stream {
 }
 
 impl Candidate {
+    /// Whether it runs a step by itself but not whole.
+    pub(super) fn cuts_step(&self) -> bool {
+        self.end - self.begin == 1 && (self.parts > 1 || self.stream.is_some())
+    }
+
     /// Elements that one map over another saves.
     pub(super) fn saved(&self) -> usize {
         self.over.map_or(0, |(_, saved)| saved)
@@ -238,12 +243,13 @@ impl Candidates {
         Candidates { steps, by_end }
     }
 
-    /// The groups that read the least weights with no more than `cap` elements alive, and among those the least memory.
-    pub(super) fn solve(&self, cap: usize) -> Option<Vec<&Candidate>> {
+    /// The groups, of those that `may` be, that read the least weights with no more than `cap` elements alive, and among those the least
+    /// memory.
+    pub(super) fn solve(&self, cap: usize, may: impl Fn(&Candidate) -> bool) -> Option<Vec<&Candidate>> {
         let mut best: Vec<Option<(u64, usize, usize)>> = vec![None; self.steps + 1];
         best[0] = Some((0, 0, 0));
         for end in 1..=self.steps {
-            let options = self.by_end[end].iter().enumerate().filter(|(_, candidate)| candidate.live <= cap);
+            let options = self.by_end[end].iter().enumerate().filter(|(_, candidate)| candidate.live <= cap && may(candidate));
             let totals = options.filter_map(|(index, candidate)| {
                 let (reads, peak, _) = best[candidate.begin]?;
                 Some((reads + candidate.reads, peak.max(candidate.live), index))

@@ -54,7 +54,8 @@ pub struct Report {
 /// How many weights are read.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct WeightReads {
-    /// Bytes that one run reads; a layer that is called row by row reads its weights for each row, one in parts for each part, unless they are copied to RAM.
+    /// Bytes that one run reads; a layer that is called row by row reads its weights for each row, unless they are copied to RAM, one in
+    /// parts for each part.
     pub bytes: u64,
     /// That by the bytes of one pass over all weights.
     pub factor: f64,

@@ -161,7 +161,8 @@ impl Binder<'_> {
             Work::Kernel(_) => region(&planned.reads[0], extent.x),
         };
         let elements = |step: &PlanStep| step.write.dims.iter().product::<usize>() as u64;
-        let whole = elements(&self.steps.problem.steps[planned.work]);
+        let given = self.steps.problem.steps.iter().find(|step| step.work == planned.work);
+        let (part, whole) = (elements(planned), given.map_or(1, elements));
         Ok(Layer {
             name: step.name.clone(),
             label: step.label.clone(),
@@ -170,7 +171,7 @@ impl Binder<'_> {
             w,
             y: region(&planned.write, extent.y),
             dims: planned.write.dims.clone(),
-            macs: if elements(planned) == whole { step.macs } else { step.macs / whole * elements(planned) },
+            macs: if part == whole { step.macs } else { step.macs / whole * part },
             by_rows: self.by_rows,
             pinned: None,
             work,

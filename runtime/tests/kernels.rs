@@ -52,6 +52,7 @@ fn convolutions<A: Arithmetic, const T: usize, const N: usize>(arithmetic: A, mu
             band,
             activation,
             pool: None,
+            general: random.below(2) == 0,
             arithmetic,
         };
         let extent = conv.extent().expect("the geometry is consistent");
@@ -212,6 +213,7 @@ fn pooled<A: Arithmetic, const T: usize, const N: usize>(arithmetic: A) {
             band: [1 + random.below(4), 1 + random.below(30)],
             activation,
             pool: None,
+            general: run_index % 2 == 0,
             arithmetic,
         };
         let both = Conv2d { output, pool: Some(kind), ..alone };
@@ -280,6 +282,7 @@ fn a_pool_in_a_convolution_that_several_cores_share() {
             band: [2, HALF],
             activation: Activation::Relu,
             pool: Some(PoolKind::AverageInside),
+            general: false,
             arithmetic: Plain,
         };
         let mut random = Random(EXTENT);
@@ -314,6 +317,7 @@ fn a_pool_that_a_convolution_cannot_compute_is_refused() {
             band: [1, 1],
             activation: Activation::Identity,
             pool: Some(PoolKind::Max),
+            general: false,
             arithmetic: Plain,
         };
         change(&mut conv);

@@ -144,6 +144,7 @@ fn convolutions<A: Arithmetic, const T: usize, const N: usize>(arithmetic: A) {
             band: [1 + random.below(4), 1 + random.below(30)],
             activation: activation(&mut random),
             pool: None,
+            general: false,
             arithmetic,
         };
         let extent = conv.extent().expect("the geometry is consistent");
@@ -151,7 +152,8 @@ fn convolutions<A: Arithmetic, const T: usize, const N: usize>(arithmetic: A) {
         let r = residual.map(|map| Input::new(&mut random, map, ROW));
         let w = random.values(extent.w);
         let wanted = whole(&conv, [&x.values, r.as_ref().map_or(&[], |r| &r.values), &w], extent.y);
-        let over = |input, residual, output| Conv2d { input, residual, output, ..conv };
+        let general = kernel[0] > 1 || random.below(2) == 0;
+        let over = |input, residual, output| Conv2d { input, residual, output, general, ..conv };
         by_rows(over, &x, r.as_ref(), &w, (&output, &wanted), 1 + random.below(oh));
         ran += 1;
     }
@@ -195,18 +197,20 @@ fn concats<A: Arithmetic, const T: usize, const N: usize>(arithmetic: A) {
             band: [1 + random.below(4), 1 + random.below(30)],
             activation: activation(&mut random),
             pool,
+            general: false,
             arithmetic,
         };
         let extent = conv.extent().expect("the geometry is consistent");
         let packed = random.values(extent.w);
         let wanted = whole(&conv, [&concat.values, &[], &packed], extent.y);
-        let apart = Conv2d { input: first.map, rest: Some(rest.map), ..conv };
+        let apart = Conv2d { input: first.map, rest: Some(rest.map), general: true, ..conv };
         let found = whole(&apart, [&first.values, &rest.values, &packed], extent.y);
         let bits = |values: &[f32]| values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
         assert_eq!(bits(&found), bits(&wanted), "tile {T}x{N}, {:?} and {:?} to {output:?}, {pool:?}", first.map, rest.map);
         let output_ring = 1 + random.below(oh);
-        by_rows(|input, _, output| Conv2d { input, output, ..conv }, &concat, None, &packed, (&output, &wanted), output_ring);
-        let over = |input, rest, output| Conv2d { input, rest, output, ..conv };
+        let general = run % 2 == 0;
+        by_rows(|input, _, output| Conv2d { input, output, general, ..conv }, &concat, None, &packed, (&output, &wanted), output_ring);
+        let over = |input, rest, output| Conv2d { input, rest, output, ..apart };
         by_rows(over, &first, Some(&rest), &packed, (&output, &wanted), output_ring);
     }
 }
@@ -326,6 +330,7 @@ fn rows_that_several_cores_share() {
             band: [2, 11],
             activation: Activation::Relu,
             pool: None,
+            general: true,
             arithmetic: Plain,
         };
         let mut random = Random(WIDTH);
@@ -380,6 +385,7 @@ fn rows_that_several_cores_share() {
             band: [9, WIDTH],
             activation: Activation::Relu,
             pool: Some(PoolKind::AverageInside),
+            general: true,
             arithmetic: Fused,
         };
         let over_whole = Conv2d { input: x.map, rest: Some(x.map), output: dense(5, half, 6), ..conv };
@@ -417,6 +423,7 @@ fn an_output_that_grows_over_rows_that_are_no_longer_needed() {
         band: [1, 6],
         activation: Activation::Identity,
         pool: None,
+        general: false,
         arithmetic: Plain,
     };
     // Row y is written where row y - 2 of the input was.
@@ -456,6 +463,7 @@ fn a_rest_that_a_convolution_cannot_read_is_refused() {
             band: [1, 1],
             activation: Activation::Identity,
             pool: None,
+            general: true,
             arithmetic: Plain,
         };
         change(&mut conv);
@@ -466,6 +474,8 @@ fn a_rest_that_a_convolution_cannot_read_is_refused() {
     assert!(!extent(|conv| conv.residual = Some(conv.output)) && !extent(|conv| conv.kernel = [3, 1]));
     assert!(!extent(|conv| conv.strides = [1, 2]) && !extent(|conv| conv.pads = [1, 0]));
     assert!(!extent(|conv| (conv.group, conv.depth, conv.filters) = (2, 3, 2)));
+    // The leaf for one place cannot read two.
+    assert!(!extent(|conv| conv.general = false));
 }
 
 #[test]
@@ -501,6 +511,7 @@ fn a_band_beyond_the_map_is_all_of_it() {
         band: [u32::MAX, u32::MAX],
         activation: Activation::Identity,
         pool: None,
+        general: false,
         arithmetic: Plain,
     };
     let mut y = [0.0];

@@ -70,8 +70,24 @@ pub(super) fn geometry_value(geometry: &Geometry) -> TokenStream {
 }
 
 fn conv2d(conv: &Conv2d<Plain, 1, 1>, unit: Unit) -> TokenStream {
-    let Conv2d { input, rest, output, residual, kernel, strides, dilations, pads, group, depth, filters, band, activation, pool, .. } =
-        conv;
+    let Conv2d {
+        input,
+        rest,
+        output,
+        residual,
+        kernel,
+        strides,
+        dilations,
+        pads,
+        group,
+        depth,
+        filters,
+        band,
+        activation,
+        pool,
+        general,
+        ..
+    } = conv;
     let unit = unit_value(unit);
     let (input, output) = (pixels(input), pixels(output));
     let [rest, residual] = [rest, residual].map(|map| {
@@ -104,6 +120,7 @@ fn conv2d(conv: &Conv2d<Plain, 1, 1>, unit: Unit) -> TokenStream {
             band: #band,
             activation: #activation,
             pool: #pool,
+            general: #general,
             arithmetic: #unit,
         }
     }

@@ -1,5 +1,6 @@
 //! Steps and a plan to layers: every kernel's geometry with its views filled in, and the region of every operand.
 
+use std::collections::HashSet;
 use std::ops::Range;
 
 use peleec_runtime::{
@@ -138,7 +139,33 @@ impl Layer {
 /// The layers of a plan, in its order.
 pub(crate) fn bind(steps: &Steps, plan: &Plan) -> Result<Vec<Layer>, OpError> {
     let groups = plan.groups.iter().flat_map(|group| (group.begin..group.end).map(|at| (plan.order[at], group.schedule.is_some())));
-    groups.map(|(index, by_rows)| Binder { steps, plan, by_rows }.layer(index)).collect()
+    let mut layers: Vec<Layer> = groups.map(|(index, by_rows)| Binder { steps, plan, by_rows }.layer(index)).collect::<Result<_, _>>()?;
+    share_leaves(&mut layers);
+    Ok(layers)
+}
+
+/// Gives the general leaf of the runtime to all convolutions of a kind of which one needs it, so that a module links one leaf: on Cortex-M,
+/// whose leaves in assembly lose nothing by it, and on M55, where they lose a little, in a module that computes rows.
+fn share_leaves(layers: &mut [Layer]) {
+    let has_rows = layers.iter().any(|layer| layer.by_rows);
+    let shares = |micro: &MicroKernel| match micro.unit {
+        Unit::VfpPlain | Unit::VfpFused => true,
+        Unit::Mve => has_rows,
+        Unit::Plain | Unit::Fused => false,
+    };
+    let kind = |conv: &Conv2d<Plain, 1, 1>, micro: &MicroKernel| (*micro, conv.pool.is_some(), conv.input.channel == 1);
+    let general: HashSet<_> = layers
+        .iter()
+        .filter_map(|layer| match &layer.work {
+            Work::Kernel(Geometry::Conv2d(conv, micro)) if conv.general => Some(kind(conv, micro)),
+            _ => None,
+        })
+        .collect();
+    for layer in layers {
+        if let Work::Kernel(Geometry::Conv2d(conv, micro)) = &mut layer.work {
+            conv.general |= shares(micro) && general.contains(&kind(conv, micro));
+        }
+    }
 }
 
 struct Binder<'a> {
@@ -204,6 +231,12 @@ impl Binder<'_> {
         View { dims: access.dims.clone(), strides: layout.strides.clone(), ring: self.plan.ring(layout.root) }
     }
 
+    /// Whether a convolution needs the general leaf, or gains by its narrow tiles: in a row of a map even border pixels stand alone.
+    fn is_general(&self, maps: &ConvMaps, kernel: [usize; 2], is_pooled: bool, micro: &MicroKernel) -> bool {
+        let wraps = kernel[0] > 1 && maps.input.ring < maps.input.height;
+        maps.rest.is_some() || wraps || self.by_rows && !is_pooled && micro.pixels > 1
+    }
+
     fn work(&self, kernel: &Kernel, step: &PlanStep) -> Result<Work, OpError> {
         let views: Vec<View> = step.reads.iter().map(|access| self.view(access)).collect();
         let output = self.view(&step.write);
@@ -233,6 +266,7 @@ impl Binder<'_> {
                     band: band(*span, &maps.output),
                     activation: *activation,
                     pool: *pool,
+                    general: self.is_general(&maps, *kernel, pool.is_some(), micro),
                     arithmetic: Plain,
                 };
                 Geometry::Conv2d(geometry, *micro)
@@ -406,5 +440,35 @@ fn run<K: peleec_runtime::Kernel>(row: Option<usize>, kernel: &K, operands: Oper
     match row {
         Some(row) => run_row_checked(kernel, row, operands),
         None => run_checked(kernel, operands),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::zoo::ZooOptions;
+    use crate::{ModelFile, Options, RamBudget, Target, compile};
+
+    /// Two leaves of a kind would be linked where one serves.
+    #[test]
+    fn convolutions_of_a_kind_have_one_leaf() {
+        let model = ModelFile::zoo("peleenet-224", &ZooOptions { width: 0.25, input_size: Some(64), ..ZooOptions::default() });
+        let model = model.expect("the zoo has it");
+        for (ram_budget, some_are_general) in [(RamBudget::Bytes(usize::MAX), false), (RamBudget::Least, true)] {
+            let options = Options { target: Target::CortexM55, ram_budget, ..Options::default() };
+            let layers = compile(&model, &options).expect("it compiles").layers;
+            let leaves: HashSet<_> = layers
+                .iter()
+                .filter_map(|layer| match &layer.work {
+                    Work::Kernel(Geometry::Conv2d(conv, micro)) => {
+                        Some((*micro, conv.pool.is_some(), conv.input.channel == 1, conv.general))
+                    }
+                    _ => None,
+                })
+                .collect();
+            let kinds: HashSet<_> = leaves.iter().map(|&(micro, pool, dense, _)| (micro, pool, dense)).collect();
+            assert_eq!(leaves.len(), kinds.len(), "{leaves:?}");
+            assert_eq!(leaves.iter().any(|&(.., general)| general), some_are_general, "{leaves:?}");
+        }
     }
 }

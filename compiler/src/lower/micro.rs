@@ -174,6 +174,7 @@ impl Problem<'_> {
             band: band(choice.span, &output),
             activation: Activation::Identity,
             pool: self.pool,
+            general: false,
             arithmetic: Plain,
         }
     }

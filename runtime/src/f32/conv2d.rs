@@ -54,6 +54,10 @@ pub struct Conv2d<A, const T: usize, const N: usize> {
     /// residual. The output is the pooled map, rounded down or up: a last window may be cut off at the map's edge. `T` must be a
     /// multiple of four.
     pub pool: Option<PoolKind>,
+    /// Whether the leaf is the one that serves every geometry: there must be one where rows of a window may wrap in the input's ring, and
+    /// where there is a rest; and there should be where a program has such layers, so that it links one leaf, and where rows are computed,
+    /// as that leaf has narrow tiles for what does not fill a tile.
+    pub general: bool,
     /// The numeric class of the sums, and the unit that makes them.
     pub arithmetic: A,
 }
@@ -62,7 +66,7 @@ impl<A: Arithmetic, const T: usize, const N: usize> Conv2d<A, T, N> {
     /// The same convolution by another unit and under another register tile; its weights are packed for that one.
     pub const fn retiled<U: Arithmetic, const P: usize, const M: usize>(&self, arithmetic: U) -> Conv2d<U, P, M> {
         let Conv2d { input, rest, output, residual, kernel, strides, dilations, pads, group, depth, filters, band, .. } = *self;
-        let Conv2d { activation, pool, .. } = *self;
+        let Conv2d { activation, pool, general, .. } = *self;
         Conv2d {
             input,
             rest,
@@ -78,6 +82,7 @@ impl<A: Arithmetic, const T: usize, const N: usize> Conv2d<A, T, N> {
             band,
             activation,
             pool,
+            general,
             arithmetic,
         }
     }
@@ -94,7 +99,7 @@ impl<A: Arithmetic, const T: usize, const N: usize> Conv2d<A, T, N> {
         let steps =
             self.strides[0] > 0 && self.strides[1] > 0 && self.band[0] > 0 && self.band[1] > 0 && self.kernel[0] > 0 && self.kernel[1] > 0;
         let window = window_fits(&self.output, &self.strides, &self.kernel, &self.dilations) && small(&self.pads);
-        if !groups_fit || !steps || !window || T == 0 || N == 0 || !self.pool_fits() || !self.rest_fits() {
+        if !groups_fit || !steps || !window || T == 0 || N == 0 || !self.pool_fits() || !self.rest_fits() || !self.leaf_fits() {
             return None;
         }
         let Some(r) = self.second_extent() else { return None };
@@ -134,6 +139,11 @@ impl<A: Arithmetic, const T: usize, const N: usize> Conv2d<A, T, N> {
     /// Whether there is no rest, or one that can be read beside the input.
     const fn rest_fits(&self) -> bool {
         self.rest.is_none() || self.group == 1 && self.is_pointwise()
+    }
+
+    /// Whether the leaf serves: a tile has second taps only in the general one.
+    const fn leaf_fits(&self) -> bool {
+        self.general || self.rest.is_none() && !(self.input.is_ring() && self.kernel[0] > 1)
     }
 
     /// Whether every row of every map is stored.
@@ -177,7 +187,7 @@ impl<A: Arithmetic, const T: usize, const N: usize> Conv2d<A, T, N> {
         Pointers { x: at.x.wrapping_add(x), r: at.r.wrapping_add(r), y, wraps: [wrap, rest_wrap], ..at }
     }
 
-    fn blocks(&self) -> usize {
+    fn n_blocks(&self) -> usize {
         self.group as usize * div_ceil(self.filters as usize, N)
     }
 
@@ -193,7 +203,7 @@ impl<A: Arithmetic, const T: usize, const N: usize> Conv2d<A, T, N> {
     /// Into how many parts the output, or its row `row`, can be cut, up to `most`.
     pub(crate) fn parts(&self, row: Option<usize>, most: usize) -> usize {
         let units = match self.output.height {
-            _ if !self.parts_of_pixels(row) => self.blocks(),
+            _ if !self.parts_of_pixels(row) => self.n_blocks(),
             height if row.is_none() && height > 1 => height as usize,
             _ => self.output.width as usize / self.columns_step(),
         };
@@ -213,7 +223,7 @@ impl<A: Arithmetic, const T: usize, const N: usize> Conv2d<A, T, N> {
             Some(row) => row..row + 1,
             None => 0..self.output.height as usize,
         };
-        let all = Piece { rows: rows.clone(), columns: 0..columns, blocks: 0..self.blocks() };
+        let all = Piece { rows: rows.clone(), columns: 0..columns, blocks: 0..self.n_blocks() };
         if parts <= 1 {
             all
         } else if !self.parts_of_pixels(row) {
@@ -228,8 +238,7 @@ impl<A: Arithmetic, const T: usize, const N: usize> Conv2d<A, T, N> {
     /// What computes a piece of the output. A geometry that is known when a layer is built links with the one leaf that it needs.
     #[inline(always)]
     pub(crate) fn leaf(&self) -> Leaf<Self> {
-        let wraps = self.input.is_ring() && self.kernel[0] > 1;
-        if self.rest.is_some() || wraps { self.leaf_of::<true>() } else { self.leaf_of::<false>() }
+        if self.general { self.leaf_of::<true>() } else { self.leaf_of::<false>() }
     }
 
     /// Computes a piece of the output by this geometry's leaf.
@@ -242,16 +251,16 @@ impl<A: Arithmetic, const T: usize, const N: usize> Conv2d<A, T, N> {
         unsafe { leaf(self, piece, at) }
     }
 
-    /// The leaf for tiles that may have second taps where `SPLIT`.
+    /// The leaf that serves every geometry where `GENERAL`.
     #[inline(always)]
-    fn leaf_of<const SPLIT: bool>(&self) -> Leaf<Self> {
+    fn leaf_of<const GENERAL: bool>(&self) -> Leaf<Self> {
         let adjacent = |map: &Pixels| map.channel == 1;
         let dense = adjacent(&self.input) && self.rest.as_ref().is_none_or(adjacent);
         match (const { T.is_multiple_of(4) } && self.pool.is_some(), dense) {
-            (true, true) => leaf::<A, T, N, true, true, SPLIT>,
-            (true, false) => leaf::<A, T, N, false, true, SPLIT>,
-            (false, true) => leaf::<A, T, N, true, false, SPLIT>,
-            (false, false) => leaf::<A, T, N, false, false, SPLIT>,
+            (true, true) => leaf::<A, T, N, true, true, GENERAL>,
+            (true, false) => leaf::<A, T, N, false, true, GENERAL>,
+            (false, true) => leaf::<A, T, N, true, false, GENERAL>,
+            (false, false) => leaf::<A, T, N, false, false, GENERAL>,
         }
     }
 }
@@ -303,6 +312,24 @@ impl<A: Arithmetic, const T: usize, const N: usize> Conv2d<A, T, N> {
             end += 1;
         }
         Run { begin, end, taps: first }
+    }
+
+    /// The blocks of channels whose numbers are in `range`.
+    #[inline(always)]
+    fn blocks(&self, range: Range<usize>) -> impl Iterator<Item = Block> {
+        let len = N + (self.kernel[0] as usize) * (self.kernel[1] as usize) * (self.depth as usize) * N;
+        let (depth, filters) = (self.depth as usize, self.filters as usize);
+        let per_group = div_ceil(filters, N).max(1);
+        let group = range.start / per_group;
+        let (mut channel, mut first, mut filter) = (group * depth, group * filters, (range.start - group * per_group) * N);
+        range.map(move |index| {
+            let block = Block { w: index.wrapping_mul(len), channel, filter: first + filter, valid: N.min(filters - filter) };
+            filter += N;
+            if filter >= filters {
+                (channel, first, filter) = (channel + depth, first + filters, 0);
+            }
+            block
+        })
     }
 
     /// Cuts a piece of the output into rectangles of pixels that have the same taps.
@@ -357,43 +384,38 @@ const fn halves(output: u32, input: u32) -> bool {
 ///
 /// # Safety
 /// As [`Leaf`]; with `DENSE` the input's channels are adjacent, `POOLED` says whether there is a pool, and
-/// `SPLIT` whether a tile may have second taps: those of an input's rest, or behind where the rows of a ring wrap.
+/// `GENERAL` whether a tile may have second taps, those of an input's rest or behind where the rows of a ring wrap, and be narrow.
 #[inline(never)]
-unsafe fn leaf<A: Arithmetic, const T: usize, const N: usize, const DENSE: bool, const POOLED: bool, const SPLIT: bool>(
+unsafe fn leaf<A: Arithmetic, const T: usize, const N: usize, const DENSE: bool, const POOLED: bool, const GENERAL: bool>(
     g: &Conv2d<A, T, N>,
     piece: Piece,
     at: Pointers,
 ) {
-    let block_len = N + (g.kernel[0] as usize) * (g.kernel[1] as usize) * (g.depth as usize) * N;
     let interior = [g.interior(0), g.interior(1)];
     let Piece { rows, columns, blocks } = piece;
-    for_each_band(g.band, [rows, columns], |[rows, columns]| {
-        let (mut w, mut index) = (at.w, 0);
-        for group in 0..g.group as usize {
-            let mut filter = 0;
-            while filter < g.filters as usize {
-                let block = Block {
-                    w,
-                    channel: group * g.depth as usize,
-                    filter: group * g.filters as usize + filter,
-                    valid: N.min(g.filters as usize - filter),
-                };
-                if blocks.contains(&index) {
-                    if POOLED {
-                        for windows in g.windows([rows.clone(), columns.clone()]) {
-                            // SAFETY: the windows lie in the output.
-                            unsafe { pooled::<A, T, N, DENSE, SPLIT>(g, at, block, windows) };
-                        }
-                    } else {
-                        g.for_each_rectangle(&interior, [rows.clone(), columns.clone()], |rows, columns| {
-                            // SAFETY: the runs' pixels lie inside the output and their taps inside the input.
-                            unsafe { rectangle::<A, T, N, DENSE, SPLIT>(g, at, block, rows, columns) };
-                        });
+    for_each_band(g.band, [rows, columns], |area| {
+        if GENERAL && !POOLED {
+            // Rectangles of a row are small, so each is made ready once for all blocks.
+            g.for_each_rectangle(&interior, area, |rows, columns| {
+                // SAFETY: the runs' pixels lie inside the output and their taps inside the input.
+                unsafe { rectangle::<A, T, N, DENSE, GENERAL>(g, at, g.blocks(blocks.clone()), rows, columns) };
+            });
+            return;
+        }
+        for block in g.blocks(blocks.clone()) {
+            if POOLED {
+                for windows in g.windows(area.clone()) {
+                    if windows.is_empty() {
+                        continue;
                     }
+                    // SAFETY: the windows lie in the output.
+                    unsafe { pooled::<A, T, N, DENSE, GENERAL>(g, at, block, windows) };
                 }
-                index += 1;
-                w = w.wrapping_add(block_len);
-                filter += N;
+            } else {
+                g.for_each_rectangle(&interior, area.clone(), |rows, columns| {
+                    // SAFETY: as above.
+                    unsafe { rectangle::<A, T, N, DENSE, GENERAL>(g, at, core::iter::once(block), rows, columns) };
+                });
             }
         }
     });
@@ -418,7 +440,8 @@ fn for_each_band(band: [u32; 2], [rows, columns]: [Range<usize>; 2], mut work: i
 /// `N` output channels of one group.
 #[derive(Clone, Copy)]
 struct Block {
-    w: *const f32,
+    /// Where its weights begin.
+    w: usize,
     /// First input channel of the group.
     channel: usize,
     /// First output channel.

@@ -57,7 +57,7 @@ impl Pool2d {
     /// What computes an area of the output.
     #[inline(always)]
     pub(crate) fn leaf(&self) -> MapLeaf<Self> {
-        match (self.kind, self.input.is_ring()) {
+        match (self.kind, self.row_window().wraps_in(&self.input)) {
             (PoolKind::Max, false) => leaf::<true, false>,
             (PoolKind::Max, true) => leaf::<true, true>,
             (PoolKind::AverageInside | PoolKind::AveragePadded, false) => leaf::<false, false>,
@@ -100,7 +100,7 @@ struct Window {
 /// Computes an area of the output.
 ///
 /// # Safety
-/// As [`MapLeaf`]; `MAX` says whether it is a maximum, and `RING` whether not all rows of the input are stored.
+/// As [`MapLeaf`]; `MAX` says whether it is a maximum, and `RING` whether rows of a window may wrap in the input.
 #[inline(never)]
 unsafe fn leaf<const MAX: bool, const RING: bool>(
     g: &Pool2d,
@@ -192,12 +192,15 @@ impl Pixel {
                 true => load(x),
                 false => [V::splat(0.0); B],
             };
+            let mut line = x;
             for ky in 0..self.taps[0] {
-                // A map that is stored whole has no rows that lie earlier.
-                let x = if RING { x.wrapping_sub(self.wrap.back_at(ky)) } else { x };
+                // Without a ring no rows lie earlier.
+                if RING && ky == self.wrap.tap {
+                    line = line.wrapping_sub(self.wrap.back);
+                }
                 for kx in 0..self.taps[1] {
                     let offset = ky * self.steps[0] + kx * self.steps[1];
-                    let values: [V; B] = load(if RING { x.wrapping_add(offset) } else { x.add(offset) });
+                    let values: [V; B] = load(if RING { line.wrapping_add(offset) } else { line.add(offset) });
                     for b in 0..B {
                         result[b] = if MAX { result[b].max(values[b]) } else { result[b].add(values[b]) };
                     }

@@ -64,11 +64,21 @@ impl RowWindow {
         reach <= map.ring as u64 || map.height <= map.ring
     }
 
+    /// Whether the rows of some window may wrap in the map's ring: not where a ring holds whole strides, and a window lies in one.
+    pub(crate) const fn wraps_in(&self, map: &Pixels) -> bool {
+        let reach = (self.kernel as u64).saturating_sub(1) * self.dilation as u64 + 1;
+        let aligned = self.pad == 0 && reach <= self.stride as u64 && map.ring.is_multiple_of(self.stride);
+        map.is_ring() && !aligned
+    }
+
     /// Where row `row` of the output finds its window in `map`: by how many elements the map's pointer moves, and where rows wrap.
     pub(crate) fn place(&self, map: &Pixels, row: usize) -> (usize, Wrap) {
         let (ring, dilation) = (map.ring as usize, self.dilation as usize);
+        if ring == 0 || !map.is_ring() {
+            return (0, Wrap::NEVER);
+        }
         let inside = taps_inside(self.kernel, self.stride, self.dilation, self.pad, map.height, row);
-        if ring == 0 || !map.is_ring() || inside.begin >= inside.end {
+        if inside.begin >= inside.end {
             return (0, Wrap::NEVER);
         }
         let first = (row * self.stride as usize + inside.begin * dilation).wrapping_sub(self.pad as usize);

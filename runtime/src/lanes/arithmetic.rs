@@ -36,10 +36,40 @@ pub struct Taps {
     pub row: usize,
 }
 
+/// Tiles for what does not fill one of `T` pixels.
+#[derive(Clone, Copy)]
+pub struct Narrow {
+    /// How many pixels such a tile has.
+    pub pixels: usize,
+    /// Up to how many pixels are computed by such tiles in less time than by one of `T`; fewer than `T`.
+    pub most: usize,
+}
+
+impl Narrow {
+    #[cfg_attr(not(all(target_arch = "arm", target_abi = "eabihf")), allow(dead_code, reason = "for tiles that have a leaf of their own"))]
+    pub(crate) const NONE: Narrow = Narrow { pixels: 1, most: 0 };
+
+    /// For tiles of `T` pixels by `B` vectors: as narrow as keeps a core busy, which goes on with another sum while one is in the making.
+    #[inline(always)]
+    pub(crate) const fn of_vectors<V: Vector, const T: usize, const B: usize>() -> Self {
+        // Sums in the making; where vectors are of 256 bits, cores start two products at a time.
+        let busy = if V::LANES == 8 { 8 } else { 4 };
+        let pixels = if B >= 4 {
+            1
+        } else if B >= 2 {
+            2
+        } else {
+            4
+        };
+        let time = if pixels * B < busy { busy } else { pixels * B + 1 };
+        Narrow { pixels, most: if pixels < T { pixels * ((T * B - 1) / time) } else { 0 } }
+    }
+}
+
 pub(crate) mod sealed {
     use core::mem::MaybeUninit;
 
-    use super::{Taps, Vector};
+    use super::{Narrow, Taps, Vector};
 
     /// The sums of a tile.
     pub trait Sums: Copy + Sync {
@@ -52,26 +82,40 @@ pub(crate) mod sealed {
             if Self::FUSED { sum.multiply_add::<true>(x, w) } else { sum.multiply_add::<false>(x, w) }
         }
 
-        /// What the sums of all tiles with the same taps have in common.
+        /// What the sums of all tiles of a size with the same taps have in common.
         type Prepared;
 
         /// The sums of tiles whose bias stands at `bias`, over the taps `first` and then `second`.
-        fn prepare<V: Vector, const B: usize, const N: usize, const DENSE: bool>(
+        fn prepare<V: Vector, const T: usize, const B: usize, const N: usize, const DENSE: bool>(
             bias: *const f32,
             first: Taps,
             second: Option<Taps>,
         ) -> Self::Prepared;
 
+        /// Goes on to the bias and the weights `elements` behind.
+        ///
+        /// # Safety
+        /// `prepared` is made for such tiles.
+        unsafe fn advance<V: Vector, const T: usize, const B: usize, const N: usize>(prepared: &mut Self::Prepared, elements: usize);
+
+        /// The narrow tiles beside tiles of `T` pixels by `B` vectors, a strip of a block of `N` channels.
+        #[inline(always)]
+        fn narrow<V: Vector, const T: usize, const B: usize, const N: usize>() -> Narrow {
+            Narrow::of_vectors::<V, T, B>()
+        }
+
         /// `T` pixels by `B` vectors, a strip of a block of `N` channels: the bias and every product of the taps, in the order
-        /// (ky, kx, ci). `x` gives the pixels of the first taps (0) and of the second (1), of which there are none without `SPLIT`. Every
+        /// (ky, kx, ci). `x` gives the pixels of the first taps (0) and of the second (1), of which there are none without `SPLIT`. Where
+        /// the tile is `narrow`, which it is not without `SPLIT`, the pixels behind those of a narrow tile have the sums of its last. Every
         /// value of `sums` is written.
         ///
         /// # Safety
-        /// The bias is readable for `B` vectors; each pointer of `x` for every channel of every tap, which are adjacent where
+        /// `prepared` is made for such tiles; the bias is readable for `B` vectors; each pointer of `x` for every channel of every tap, which are adjacent where
         /// `DENSE`; the weights for the taps.
         unsafe fn sums<V: Vector, const T: usize, const B: usize, const N: usize, const DENSE: bool, const SPLIT: bool>(
             prepared: &Self::Prepared,
             x: impl Fn(usize) -> [*const f32; T],
+            narrow: bool,
             sums: &mut MaybeUninit<[[V; B]; T]>,
         );
 
@@ -92,12 +136,20 @@ macro_rules! by_vectors {
             type Prepared = crate::lanes::arithmetic::Prepared;
 
             #[inline(always)]
-            fn prepare<V: crate::lanes::Vector, const B: usize, const N: usize, const DENSE: bool>(
+            fn prepare<V: crate::lanes::Vector, const T: usize, const B: usize, const N: usize, const DENSE: bool>(
                 bias: *const f32,
                 first: crate::lanes::arithmetic::Taps,
                 second: Option<crate::lanes::arithmetic::Taps>,
             ) -> Self::Prepared {
                 crate::lanes::arithmetic::Prepared::new(bias, first, second)
+            }
+
+            #[inline(always)]
+            unsafe fn advance<V: crate::lanes::Vector, const T: usize, const B: usize, const N: usize>(
+                prepared: &mut Self::Prepared,
+                elements: usize,
+            ) {
+                prepared.advance(elements);
             }
 
             #[inline(always)]
@@ -111,10 +163,11 @@ macro_rules! by_vectors {
             >(
                 prepared: &Self::Prepared,
                 x: impl Fn(usize) -> [*const f32; T],
+                narrow: bool,
                 sums: &mut core::mem::MaybeUninit<[[V; B]; T]>,
             ) {
                 // SAFETY: the caller's contract.
-                sums.write(unsafe { crate::lanes::arithmetic::sums::<Self, V, T, B, N, DENSE, SPLIT>(prepared, x) });
+                sums.write(unsafe { crate::lanes::arithmetic::sums::<Self, V, T, B, N, DENSE, SPLIT>(prepared, x, narrow) });
             }
         }
     };
@@ -136,6 +189,16 @@ impl Prepared {
     pub(crate) fn new(bias: *const f32, first: Taps, second: Option<Taps>) -> Self {
         Prepared { bias, first, second }
     }
+
+    /// Goes on to the bias and the weights `elements` behind.
+    #[inline(always)]
+    pub(crate) fn advance(&mut self, elements: usize) {
+        self.bias = self.bias.wrapping_add(elements);
+        self.first.w = self.first.w.wrapping_add(elements);
+        if let Some(taps) = &mut self.second {
+            taps.w = taps.w.wrapping_add(elements);
+        }
+    }
 }
 
 /// [`sealed::Sums::sums`] with vectors.
@@ -152,6 +215,54 @@ pub(crate) unsafe fn sums<
     const DENSE: bool,
     const SPLIT: bool,
 >(
+    prepared: &Prepared,
+    x: impl Fn(usize) -> [*const f32; T],
+    narrow: bool,
+) -> [[V; B]; T] {
+    // SAFETY: the caller's contract.
+    unsafe {
+        match const { Narrow::of_vectors::<V, T, B>() } {
+            Narrow { pixels: 1, most: 1.. } if SPLIT && narrow => first_sums::<A, V, T, 1, B, N, DENSE, SPLIT>(prepared, x),
+            Narrow { pixels: 2, most: 1.. } if SPLIT && narrow => first_sums::<A, V, T, 2, B, N, DENSE, SPLIT>(prepared, x),
+            Narrow { pixels: 4, most: 1.. } if SPLIT && narrow => first_sums::<A, V, T, 4, B, N, DENSE, SPLIT>(prepared, x),
+            _ => tile_sums::<A, V, T, B, N, DENSE, SPLIT>(prepared, x),
+        }
+    }
+}
+
+/// The sums of a tile's first `F` pixels; the others have those of the last of them.
+///
+/// # Safety
+/// As [`sealed::Sums::sums`].
+#[inline(always)]
+unsafe fn first_sums<
+    A: sealed::Sums,
+    V: Vector,
+    const T: usize,
+    const F: usize,
+    const B: usize,
+    const N: usize,
+    const DENSE: bool,
+    const SPLIT: bool,
+>(
+    prepared: &Prepared,
+    x: impl Fn(usize) -> [*const f32; T],
+) -> [[V; B]; T] {
+    let first = |segment| {
+        let x = x(segment);
+        core::array::from_fn(|t| x[t.min(T - 1)])
+    };
+    // SAFETY: the caller's contract.
+    let sums: [[V; B]; F] = unsafe { tile_sums::<A, V, F, B, N, DENSE, SPLIT>(prepared, first) };
+    core::array::from_fn(|t| sums[t.min(F - 1)])
+}
+
+/// The sums of a tile, all of whose pixels count.
+///
+/// # Safety
+/// As [`sealed::Sums::sums`].
+#[inline(always)]
+unsafe fn tile_sums<A: sealed::Sums, V: Vector, const T: usize, const B: usize, const N: usize, const DENSE: bool, const SPLIT: bool>(
     Prepared { bias, first, second }: &Prepared,
     x: impl Fn(usize) -> [*const f32; T],
 ) -> [[V; B]; T] {
@@ -204,6 +315,13 @@ unsafe fn add_tap<A: sealed::Sums, V: Vector, const T: usize, const B: usize, co
                 add_products::<A, 3, _, _, _>(sums, &group, w.add((ci + 3) * N));
                 ci += V::GROUP;
             }
+            // From the pointers that the groups leave: the compiler keeps no others beside them.
+            while ci < taps.depth {
+                add_channel::<A, _, _, _>(sums, &x, 0, w.add(ci * N));
+                x = x.map(|x| x.wrapping_add(1));
+                ci += 1;
+            }
+            return;
         }
         let channel = if DENSE { 1 } else { taps.channel };
         // The colours of a picture: without a loop.

@@ -22,6 +22,11 @@ pub(super) struct Windows {
 }
 
 impl Windows {
+    #[inline(always)]
+    pub(super) fn is_empty(&self) -> bool {
+        self.rows.is_empty() || self.columns.is_empty()
+    }
+
     /// How many tiles of `pixels` pixels they take: four pixels a whole window, two for any other.
     #[inline(always)]
     pub(super) fn tiles(&self, pixels: usize) -> usize {
@@ -49,7 +54,7 @@ impl<A: Arithmetic, const T: usize, const N: usize> Conv2d<A, T, N> {
 /// # Safety
 /// As [`leaf`]; the windows lie in the output.
 #[inline(always)]
-pub(super) unsafe fn pooled<A: Arithmetic, const T: usize, const N: usize, const DENSE: bool, const SPLIT: bool>(
+pub(super) unsafe fn pooled<A: Arithmetic, const T: usize, const N: usize, const DENSE: bool, const GENERAL: bool>(
     g: &Conv2d<A, T, N>,
     at: Pointers,
     block: Block,
@@ -58,9 +63,9 @@ pub(super) unsafe fn pooled<A: Arithmetic, const T: usize, const N: usize, const
     with_vectors!(N, |V, B| {
         let mut lane = 0;
         while lane < N {
-            let strip = Strip { lane, whole: lane + B * V::LANES <= block.valid && g.output.channel == 1 };
+            let strip = Strip::new(&block, lane, B * V::LANES, &g.output);
             // SAFETY: the caller's contract.
-            unsafe { pooled_tiles::<A, V, T, N, B, DENSE, SPLIT>(g, at, block, strip, &windows) };
+            unsafe { pooled_tiles::<A, V, T, N, B, DENSE, GENERAL>(g, at, block, strip, &windows) };
             lane += B * V::LANES;
         }
     });
@@ -134,7 +139,7 @@ struct Half {
 /// # Safety
 /// As [`pooled`].
 #[inline(always)]
-unsafe fn pooled_tiles<A: Arithmetic, V: Vector, const T: usize, const N: usize, const B: usize, const DENSE: bool, const SPLIT: bool>(
+unsafe fn pooled_tiles<A: Arithmetic, V: Vector, const T: usize, const N: usize, const B: usize, const DENSE: bool, const GENERAL: bool>(
     g: &Conv2d<A, T, N>,
     at: Pointers,
     block: Block,
@@ -143,10 +148,12 @@ unsafe fn pooled_tiles<A: Arithmetic, V: Vector, const T: usize, const N: usize,
 ) {
     let (input, output) = (&g.input, &g.output);
     let one = Inside { begin: 0, end: 1 };
-    let Reads { x, first, second, .. } = Reads::new::<A, T, N, SPLIT>(g, &at, &block, strip, [one, one]);
-    let prepared = A::prepare::<V, B, N, DENSE>(block.w.wrapping_add(strip.lane), first, second);
-    let source = Source::new(at.x.wrapping_add(x), input, at.wraps[0]);
-    let rest = g.rest.as_ref().filter(|_| SPLIT).map(|map| Source::new(at.r, map, at.wraps[1]));
+    let Reads { x, first, second, .. } = Reads::new::<A, T, N, GENERAL>(g, &at, [one, one]);
+    let mut prepared = A::prepare::<V, T, B, N, DENSE>(at.w, first, second);
+    // SAFETY: prepared for these tiles.
+    unsafe { A::advance::<V, T, B, N>(&mut prepared, block.w + strip.lane) };
+    let source = Source::new(at.x.wrapping_add(x.wrapping_add(block.channel * input.channel as usize)), input, at.wraps[0]);
+    let rest = g.rest.as_ref().filter(|_| GENERAL).map(|map| Source::new(at.r, map, at.wraps[1]));
     let y = at.y.wrapping_add((block.filter + strip.lane) * output.channel as usize);
     let (last_row, last_column) = ((input.height as usize).saturating_sub(1), (input.width as usize).saturating_sub(1));
     let [mut row, mut column] = [windows.rows.start, windows.columns.start];
@@ -183,11 +190,10 @@ unsafe fn pooled_tiles<A: Arithmetic, V: Vector, const T: usize, const N: usize,
         // SAFETY: the pixels are on the map, and the windows in the output.
         unsafe {
             let mut sums = MaybeUninit::<[[V; B]; T]>::uninit();
-            A::sums::<V, T, B, N, DENSE, SPLIT>(&prepared, |segment| if segment == 0 { pixels } else { others }, &mut sums);
+            A::sums::<V, T, B, N, DENSE, GENERAL>(&prepared, |segment| if segment == 0 { pixels } else { others }, false, &mut sums);
             let sums = sums.assume_init_mut();
             activate::<A, V, T, B>(g.activation, sums);
-            let valid = block.valid.saturating_sub(strip.lane);
-            reduce(g.pool == Some(PoolKind::Max), sums, &halves, windows.whole, output, strip.whole, valid);
+            reduce(g.pool == Some(PoolKind::Max), sums, &halves, windows.whole, output, strip.whole, strip.valid);
         }
     }
 }

@@ -7,7 +7,7 @@ use super::{Block, Conv2d, Run, div_ceil};
 use crate::f32::activation::Activation;
 use crate::f32::rows::Pointers;
 use crate::f32::taps::Inside;
-use crate::lanes::arithmetic::{Arithmetic, Taps, load};
+use crate::lanes::arithmetic::{Arithmetic, Narrow, Taps, load};
 use crate::lanes::{MOST_LANES, Vector, with_vectors};
 use crate::views::Pixels;
 
@@ -25,6 +25,9 @@ pub(super) enum Cut {
 /// The way that fills tiles of `pixels` pixels best, and how many they are; a pixel takes `products` of a vector.
 #[inline(always)]
 pub(super) fn cut(pixels: usize, height: usize, width: usize, products: usize) -> (Cut, usize) {
+    if height == 1 {
+        return (if width < pixels { Cut::Through } else { Cut::Across }, div_ceil(width, pixels));
+    }
     let tiles = |lines: usize, length: usize| if length < pixels { usize::MAX } else { lines * div_ceil(length, pixels) };
     let (across, down, through) = (tiles(height, width), tiles(width, height), div_ceil(height * width, pixels));
     let best = across.min(down);
@@ -38,27 +41,20 @@ pub(super) fn cut(pixels: usize, height: usize, width: usize, products: usize) -
     }
 }
 
-/// A rectangle of output pixels that have the same taps, under a block of channels, as wide at a time as vectors go.
+/// A rectangle of output pixels that have the same taps, under blocks of channels, as wide at a time as vectors go.
 ///
 /// # Safety
 /// As [`leaf`]; the rectangle lies inside the output and the taps inside the input.
 #[inline(always)]
-pub(super) unsafe fn rectangle<A: Arithmetic, const T: usize, const N: usize, const DENSE: bool, const SPLIT: bool>(
+pub(super) unsafe fn rectangle<A: Arithmetic, const T: usize, const N: usize, const DENSE: bool, const GENERAL: bool>(
     g: &Conv2d<A, T, N>,
     at: Pointers,
-    block: Block,
+    blocks: impl Iterator<Item = Block>,
     rows: Run,
     columns: Run,
 ) {
-    with_vectors!(N, |V, B| {
-        let mut lane = 0;
-        while lane < N {
-            let strip = Strip { lane, whole: lane + B * V::LANES <= block.valid && g.output.channel == 1 };
-            // SAFETY: the caller's contract.
-            unsafe { tiles::<A, V, T, N, B, DENSE, SPLIT>(g, at, block, strip, rows, columns) };
-            lane += B * V::LANES;
-        }
-    });
+    // SAFETY: the caller's contract.
+    with_vectors!(N, |V, B| unsafe { tiles::<A, V, T, N, B, DENSE, GENERAL>(g, at, blocks, rows, columns) });
 }
 
 /// Some vectors of a block's channels.
@@ -66,8 +62,18 @@ pub(super) unsafe fn rectangle<A: Arithmetic, const T: usize, const N: usize, co
 pub(super) struct Strip {
     /// The first lane of the block.
     pub(super) lane: usize,
+    /// How many channels are left from there on.
+    pub(super) valid: usize,
     /// Whether a channel stands behind every lane, and they are adjacent in the output.
     pub(super) whole: bool,
+}
+
+impl Strip {
+    /// Of `lanes` lanes of a block.
+    #[inline(always)]
+    pub(super) fn new(block: &Block, lane: usize, lanes: usize, output: &Pixels) -> Self {
+        Strip { lane, valid: block.valid.saturating_sub(lane), whole: lane + lanes <= block.valid && output.channel == 1 }
+    }
 }
 
 /// A pixel's places in the input, in the output, and in the residual or the input's rest.
@@ -102,9 +108,9 @@ impl Pixel {
 
 /// How the windows of a strip are read.
 pub(super) struct Reads {
-    /// Where the first taps of a pixel lie, from where its row and column say.
+    /// Where the first taps of a pixel lie under the first block, from where its row and column say.
     pub(super) x: usize,
-    /// The taps, up to where a ring's rows wrap.
+    /// The taps under the first strip of the first block, up to where a ring's rows wrap.
     pub(super) first: Taps,
     /// Those behind that, or those of the input's rest.
     pub(super) second: Option<Taps>,
@@ -114,26 +120,24 @@ pub(super) struct Reads {
 
 impl Reads {
     #[inline(always)]
-    pub(super) fn new<A: Arithmetic, const T: usize, const N: usize, const SPLIT: bool>(
+    pub(super) fn new<A: Arithmetic, const T: usize, const N: usize, const GENERAL: bool>(
         g: &Conv2d<A, T, N>,
         at: &Pointers,
-        block: &Block,
-        strip: Strip,
         [rows, columns]: [Inside; 2],
     ) -> Self {
         let input = &g.input;
-        let depth = if SPLIT && g.rest.is_some() { input.channels } else { g.depth } as usize;
+        let depth = if GENERAL && g.rest.is_some() { input.channels } else { g.depth } as usize;
         let steps = [g.dilations[0] as usize * input.row as usize, g.dilations[1] as usize * input.pixel as usize];
         let row = g.kernel[1] as usize * g.depth as usize * N;
         let [wrap, _] = at.wraps;
-        let split = if SPLIT { wrap.tap.min(rows.end).max(rows.begin) } else { rows.end };
+        let split = if GENERAL { wrap.tap.min(rows.end).max(rows.begin) } else { rows.end };
         let channel = input.channel as usize;
-        let x = (rows.begin * steps[0] + columns.begin * steps[1] + block.channel * channel)
+        let x = (rows.begin * steps[0] + columns.begin * steps[1])
             .wrapping_sub(g.pads[0] as usize * input.row as usize + g.pads[1] as usize * input.pixel as usize);
-        let w = block.w.wrapping_add(strip.lane + N + rows.begin * row + columns.begin * depth * N);
+        let w = at.w.wrapping_add(N + rows.begin * row + columns.begin * depth * N);
         let first = Taps { w, count: [split - rows.begin, columns.end - columns.begin], depth, channel, steps, row };
         let second = match &g.rest {
-            Some(map) if SPLIT => {
+            Some(map) if GENERAL => {
                 let w = w.wrapping_add(depth * N);
                 Some(Taps { w, depth: map.channels as usize, channel: map.channel as usize, steps: [0, 0], ..first })
             }
@@ -147,35 +151,37 @@ impl Reads {
     }
 }
 
-/// A strip of a rectangle, tile after tile. A last tile that is not full computes pixels twice, to the same bits.
+/// A rectangle, strip after strip and tile after tile. A last tile that is not full computes pixels twice, to the same bits.
 ///
 /// # Safety
 /// As [`rectangle`].
 #[inline(always)]
-unsafe fn tiles<A: Arithmetic, V: Vector, const T: usize, const N: usize, const B: usize, const DENSE: bool, const SPLIT: bool>(
+unsafe fn tiles<A: Arithmetic, V: Vector, const T: usize, const N: usize, const B: usize, const DENSE: bool, const GENERAL: bool>(
     g: &Conv2d<A, T, N>,
     at: Pointers,
-    block: Block,
-    strip: Strip,
+    blocks: impl Iterator<Item = Block>,
     rows: Run,
     columns: Run,
 ) {
-    let Reads { x, first, second, behind } = Reads::new::<A, T, N, SPLIT>(g, &at, &block, strip, [rows.taps, columns.taps]);
-    let prepared = A::prepare::<V, B, N, DENSE>(block.w.wrapping_add(strip.lane), first, second);
+    let Reads { x, first, second, behind } = Reads::new::<A, T, N, GENERAL>(g, &at, [rows.taps, columns.taps]);
+    let mut prepared = A::prepare::<V, T, B, N, DENSE>(at.w, first, second);
     let (input, output) = (&g.input, &g.output);
-    let filter = block.filter + strip.lane;
     // A rest begins with its first channel, a residual with that of the strip.
     let (beside, channel) = match (&g.rest, &g.residual) {
-        (Some(map), _) if SPLIT => (Some(map), 0),
-        (_, Some(map)) => (Some(map), filter * map.channel as usize),
+        (Some(map), _) if GENERAL => (Some(map), 0),
+        (_, Some(map)) => (Some(map), map.channel as usize),
         _ => (None, 0),
     };
     let [r_row, r_pixel] = beside.map_or([0; 2], |map| [map.row as usize, map.pixel as usize]);
     let down = Step { x: (g.strides[0] as usize).wrapping_mul(input.row as usize), y: output.row as usize, r: r_row };
     let right = Step { x: g.strides[1] as usize * input.pixel as usize, y: output.pixel as usize, r: r_pixel };
-    let origin = Pixel { x: at.x.wrapping_add(x), y: at.y.wrapping_add(filter * output.channel as usize), r: at.r.wrapping_add(channel) };
+    let narrow = if GENERAL { A::narrow::<V, T, B, N>() } else { Narrow { pixels: T, most: 0 } };
+    let products = (rows.taps.end - rows.taps.begin) * first.count[1] * g.depth as usize;
+    let (height, width) = (rows.end - rows.begin, columns.end - columns.begin);
+    // Narrow tiles serve a line that is shorter than a tile.
+    let cut = if height == 1 && width <= narrow.most { Cut::Across } else { cut(T, height, width, products).0 };
     // SAFETY: the pixels lie inside the rectangle.
-    let tile = |pixels: [Pixel; T]| unsafe {
+    let tile = |prepared: &A::Prepared, strip: Strip, pixels: [Pixel; T], narrow: bool| unsafe {
         if strip.whole {
             for pixel in pixels {
                 for b in 0..B {
@@ -196,39 +202,71 @@ unsafe fn tiles<A: Arithmetic, V: Vector, const T: usize, const N: usize, const 
             x
         };
         let mut sums = MaybeUninit::<[[V; B]; T]>::uninit();
-        A::sums::<V, T, B, N, DENSE, SPLIT>(&prepared, x, &mut sums);
-        finish(g, block.valid.saturating_sub(strip.lane), strip.whole, pixels, sums.assume_init_mut());
+        A::sums::<V, T, B, N, DENSE, GENERAL>(prepared, x, narrow, &mut sums);
+        finish(g, strip.valid, strip.whole, pixels, sums.assume_init_mut());
     };
-    let products = (rows.taps.end - rows.taps.begin) * first.count[1] * g.depth as usize;
-    for_each_tile(origin, [(rows.begin..rows.end, down), (columns.begin..columns.end, right)], products, tile);
+    let mut w = 0;
+    for block in blocks {
+        let mut lane = 0;
+        while lane < N {
+            let strip = Strip::new(&block, lane, B * V::LANES, output);
+            let filter = block.filter + lane;
+            // SAFETY: prepared for these tiles.
+            unsafe { A::advance::<V, T, B, N>(&mut prepared, (block.w + lane).wrapping_sub(w)) };
+            w = block.w + lane;
+            let origin = Pixel {
+                x: at.x.wrapping_add(x.wrapping_add(block.channel * input.channel as usize)),
+                y: at.y.wrapping_add(filter * output.channel as usize),
+                r: at.r.wrapping_add(filter * channel),
+            };
+            let lines = [(rows.begin..rows.end, down), (columns.begin..columns.end, right)];
+            for_each_tile(cut, narrow, origin, lines, |pixels, narrow| tile(&prepared, strip, pixels, narrow));
+            lane += B * V::LANES;
+        }
+    }
 }
 
-/// Calls `tile` with the pixels of each tile of a rectangle whose lines begin at `origin`, counted from row and column zero.
+/// Calls `tile` with the pixels of each tile of a rectangle whose lines begin at `origin`, counted from row and column zero, and whether it is
+/// a narrow one, whose pixels are the first of them.
 #[inline(always)]
 fn for_each_tile<const T: usize>(
+    cut: Cut,
+    narrow: Narrow,
     origin: Pixel,
     [(rows, down), (columns, right)]: [(Range<usize>, Step); 2],
-    products: usize,
-    mut tile: impl FnMut([Pixel; T]),
+    mut tile: impl FnMut([Pixel; T], bool),
 ) {
-    let (cut, count) = cut(T, rows.end - rows.start, columns.end - columns.start, products);
     if cut == Cut::Through {
         let [mut row, mut column] = [rows.start, columns.start];
         let mut line = origin.after(row, down).after(column, right);
         let mut next = line;
-        for _ in 0..count {
-            tile(core::array::from_fn(|_| {
-                let pixel = next;
-                column += 1;
-                if column < columns.end {
-                    next = next.after(1, right);
-                } else if row + 1 < rows.end {
-                    (row, column) = (row + 1, columns.start);
-                    line = line.after(1, down);
-                    next = line;
-                }
-                pixel
-            }));
+        let mut next_pixel = || {
+            let pixel = next;
+            column += 1;
+            if column < columns.end {
+                next = next.after(1, right);
+            } else if row + 1 < rows.end {
+                (row, column) = (row + 1, columns.start);
+                line = line.after(1, down);
+                next = line;
+            }
+            pixel
+        };
+        let mut left = (rows.end - rows.start) * (columns.end - columns.start);
+        while left > 0 {
+            let is_narrow = left <= narrow.most;
+            let step = if is_narrow { narrow.pixels } else { T };
+            let mut last = next_pixel();
+            tile(
+                core::array::from_fn(|p| {
+                    if p > 0 && p < step {
+                        last = next_pixel();
+                    }
+                    last
+                }),
+                is_narrow,
+            );
+            left = left.saturating_sub(step);
         }
         return;
     }
@@ -237,9 +275,22 @@ fn for_each_tile<const T: usize>(
         let line = origin.after(line, across);
         let mut next = run.start;
         while next < run.end {
-            let first = line.after(next.min(run.end - T), along);
-            tile(core::array::from_fn(|p| first.after(p, along)));
-            next += T;
+            if run.end - next <= narrow.most {
+                let (first, last) = (line.after(next, along), narrow.pixels.min(run.end - next) - 1);
+                tile(core::array::from_fn(|p| first.after(p.min(last), along)), true);
+                next += narrow.pixels;
+            } else {
+                let mut pixel = line.after(next.min(run.end - T), along);
+                tile(
+                    core::array::from_fn(|_| {
+                        let this = pixel;
+                        pixel = pixel.after(1, along);
+                        this
+                    }),
+                    false,
+                );
+                next += T;
+            }
         }
     }
 }

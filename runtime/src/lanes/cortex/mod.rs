@@ -18,8 +18,10 @@ pub struct Vfp<C>(pub C);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mve;
 
+/// Implements the sums of a unit: of each tile that has leaves its pixels and channels, its narrow tiles, and the leaves for channels that
+/// are adjacent and for those that are not: one without a second window, one with, and one for narrow tiles.
 macro_rules! unit {
-    ($unit:ty, $fused:literal, $tile:ident, $multiply_add:path, $(($pixels:literal, $channels:literal, $dense:expr, $strided:expr))+) => {
+    ($unit:ty, $fused:literal, $tile:ident, $multiply_add:path, $(($pixels:literal, $channels:literal, $narrow:expr, $dense:expr, $strided:expr))+) => {
         #[cfg(not(all(target_arch = "arm", target_abi = "eabihf")))]
         by_vectors!($unit, $fused);
 
@@ -30,7 +32,7 @@ macro_rules! unit {
             use $multiply_add as multiply_add;
 
             use crate::lanes::Vector;
-            use crate::lanes::arithmetic::{Taps, sealed::Sums};
+            use crate::lanes::arithmetic::{Narrow, Taps, sealed::Sums};
             use window::SumLeaf;
 
             impl Sums for $unit {
@@ -43,27 +45,55 @@ macro_rules! unit {
                 }
 
                 #[inline(always)]
-                fn prepare<V: Vector, const B: usize, const N: usize, const DENSE: bool>(
+                fn prepare<V: Vector, const T: usize, const B: usize, const N: usize, const DENSE: bool>(
                     bias: *const f32,
                     first: Taps,
                     second: Option<Taps>,
                 ) -> window::Prepared {
-                    window::Prepared::new::<N, DENSE>(bias, first, second)
+                    $(if T == $pixels && N == $channels && B * V::LANES == N {
+                        return window::Prepared::for_leaf::<N, DENSE>(bias, first, second);
+                    })+
+                    window::Prepared::for_vectors(bias, first, second)
+                }
+
+                #[inline(always)]
+                unsafe fn advance<V: Vector, const T: usize, const B: usize, const N: usize>(prepared: &mut window::Prepared, elements: usize) {
+                    // SAFETY: the caller's contract: `prepare` chose the same.
+                    unsafe {
+                        $(if T == $pixels && N == $channels && B * V::LANES == N {
+                            return prepared.for_leaf.advance(elements);
+                        })+
+                        prepared.for_vectors.advance(elements);
+                    }
+                }
+
+                #[inline(always)]
+                fn narrow<V: Vector, const T: usize, const B: usize, const N: usize>() -> Narrow {
+                    $(if T == $pixels && N == $channels && B * V::LANES == N {
+                        return $narrow;
+                    })+
+                    Narrow::of_vectors::<V, T, B>()
                 }
 
                 #[inline(always)]
                 unsafe fn sums<V: Vector, const T: usize, const B: usize, const N: usize, const DENSE: bool, const SPLIT: bool>(
                     prepared: &window::Prepared,
                     x: impl Fn(usize) -> [*const f32; T],
+                    narrow: bool,
                     sums: &mut MaybeUninit<[[V; B]; T]>,
                 ) {
                     $(if T == $pixels && N == $channels && B * V::LANES == N {
-                        let leaves: [SumLeaf; 2] = if DENSE { $dense } else { $strided };
-                        // SAFETY: the caller's contract; the leaves are those for such tiles and channels.
-                        return unsafe { prepared.by_leaf::<V, T, B, SPLIT>(x, leaves, sums) };
+                        let [whole, split, first]: [SumLeaf; 3] = if DENSE { $dense } else { $strided };
+                        let leaf = match (SPLIT, narrow) {
+                            (false, _) => whole,
+                            (true, false) => split,
+                            (true, true) => first,
+                        };
+                        // SAFETY: the caller's contract; the leaf is one for such tiles and channels.
+                        return unsafe { prepared.by_leaf::<V, T, B, SPLIT>(x, leaf, sums) };
                     })+
                     // SAFETY: the caller's contract.
-                    sums.write(unsafe { prepared.by_vectors::<Self, V, T, B, N, DENSE, SPLIT>(x) });
+                    sums.write(unsafe { prepared.by_vectors::<Self, V, T, B, N, DENSE, SPLIT>(x, narrow) });
                 }
 
                 #[inline(always)]
@@ -87,17 +117,49 @@ unit!(
     false,
     vfp,
     vfp::plain::multiply_add,
-    (4, 4, [vfp::plain::dense::<0>, vfp::plain::dense_on::<0>], [vfp::plain::strided::<0>, vfp::plain::strided_on::<0>])
-    // The bias of one pixel is as long as its sums.
-    (1, 16, [vfp::plain::single_dense::<0>; 2], [vfp::plain::single_strided::<0>; 2])
+    (
+        4,
+        4,
+        Narrow { pixels: 1, most: 2 },
+        [vfp::plain::dense::<0>, vfp::plain::dense_split::<0>, vfp::plain::first_dense::<0>],
+        [vfp::plain::strided::<0>, vfp::plain::strided_split::<0>, vfp::plain::first_strided::<0>]
+    )(
+        1,
+        16,
+        Narrow::NONE,
+        [vfp::plain::single_dense::<0>, vfp::plain::single_dense_split::<0>, vfp::plain::single_dense_split::<0>],
+        [vfp::plain::single_strided::<0>, vfp::plain::single_strided_split::<0>, vfp::plain::single_strided_split::<0>]
+    )
 );
 unit!(
     Vfp<Fused>,
     true,
     vfp,
     vfp::fused::multiply_add,
-    (4, 4, [vfp::fused::dense::<0>, vfp::fused::dense_on::<0>], [vfp::fused::strided::<0>, vfp::fused::strided_on::<0>])
-    // The bias of one pixel is as long as its sums.
-    (1, 16, [vfp::fused::single_dense::<0>; 2], [vfp::fused::single_strided::<0>; 2])
+    (
+        4,
+        4,
+        Narrow { pixels: 1, most: 2 },
+        [vfp::fused::dense::<0>, vfp::fused::dense_split::<0>, vfp::fused::first_dense::<0>],
+        [vfp::fused::strided::<0>, vfp::fused::strided_split::<0>, vfp::fused::first_strided::<0>]
+    )(
+        1,
+        16,
+        Narrow::NONE,
+        [vfp::fused::single_dense::<0>, vfp::fused::single_dense_split::<0>, vfp::fused::single_dense_split::<0>],
+        [vfp::fused::single_strided::<0>, vfp::fused::single_strided_split::<0>, vfp::fused::single_strided_split::<0>]
+    )
 );
-unit!(Mve, true, mve, vfp::fused::multiply_add, (3, 8, [mve::dense::<0>, mve::dense_on::<0>], [mve::strided::<0>, mve::strided_on::<0>]));
+unit!(
+    Mve,
+    true,
+    mve,
+    vfp::fused::multiply_add,
+    (
+        3,
+        8,
+        Narrow::NONE,
+        [mve::dense::<0>, mve::dense_split::<0>, mve::dense_split::<0>],
+        [mve::strided::<0>, mve::strided_split::<0>, mve::strided_split::<0>]
+    )
+);

@@ -73,30 +73,36 @@ macro_rules! products {
     };
 }
 
-/// The start of a tile's sums, from r4: the bias for each of three pixels, or sums that are gone on with.
-macro_rules! start {
-    (bias) => {
-        "vldrw.u32 q0, [r4]\nvldrw.u32 q1, [r4, #16]\nvmov q2, q0\nvmov q3, q1\nvmov q4, q0\nvmov q5, q1"
+/// What goes on with the second window, which lies behind the first, and its pixels, which lie behind the first ones' pointers.
+macro_rules! second {
+    (none) => {
+        ""
     };
-    (sums) => {
+    (split) => {
         concat!(
-            "vldrw.u32 q0, [r4]\nvldrw.u32 q1, [r4, #16]\nvldrw.u32 q2, [r4, #32]\n",
-            "vldrw.u32 q3, [r4, #48]\nvldrw.u32 q4, [r4, #64]\nvldrw.u32 q5, [r4, #80]"
+            "ldr r4, [r12, #40]\ncmp r4, #0\nbeq 8f\nadd r12, #44\nldr r3, [r12]\nldr r4, [sp, #64]\nadds r4, #12\n",
+            "ldm r4, {{r0-r2}}\nb 7b\n8:"
         )
     };
 }
 
 /// r0-r2: x; r3: w; r4-r9: values; r10: columns; r11: rows; r12: the window; lr: channels; q0-q5: sums.
 macro_rules! leaf {
-    ($start:ident, $($channels:expr),+ $(,)?) => {
+    ($second:ident, $($channels:expr),+ $(,)?) => {
         naked_asm!(
             ".cpu cortex-m55",
-            "push {{r2, r4-r11, lr}}",
+            "push {{r1, r2, r4-r11, lr}}",
             "vpush {{d8-d15}}",
             "mov r12, r0",
             "ldm r1, {{r0-r2}}",
             "ldrd r3, r4, [r12]",
-            start!($start),
+            "vldrw.u32 q0, [r4]",
+            "vldrw.u32 q1, [r4, #16]",
+            "vmov q2, q0",
+            "vmov q3, q1",
+            "vmov q4, q0",
+            "vmov q5, q1",
+            "7:",
             "ldr r11, [r12, #8]",
             "cmp r11, #0",
             "beq 9f",
@@ -118,7 +124,8 @@ macro_rules! leaf {
             "subs r11, #1",
             "bne 1b",
             "9:",
-            "ldr r4, [sp, #64]",
+            second!($second),
+            "ldr r4, [sp, #68]",
             "vstrw.32 q0, [r4]",
             "vstrw.32 q1, [r4, #16]",
             "vstrw.32 q2, [r4, #32]",
@@ -126,16 +133,16 @@ macro_rules! leaf {
             "vstrw.32 q4, [r4, #64]",
             "vstrw.32 q5, [r4, #80]",
             "vpop {{d8-d15}}",
-            "pop {{r2, r4-r11, pc}}",
+            "pop {{r1, r2, r4-r11, pc}}",
         )
     };
 }
 
 /// As `leaf`, where channels of a pixel are adjacent.
 macro_rules! dense_leaf {
-    ($start:ident) => {
+    ($second:ident) => {
         leaf!(
-            $start,
+            $second,
             "ldr r4, [r12, #16]",
             "wls lr, r4, 4f",
             "3:",
@@ -166,9 +173,9 @@ macro_rules! dense_leaf {
 
 /// As `leaf`, where channels of a pixel lie apart.
 macro_rules! strided_leaf {
-    ($start:ident) => {
+    ($second:ident) => {
         leaf!(
-            $start,
+            $second,
             "ldrd r4, r5, [r12, #16]",
             "add r4, r5, r4, lsl #2",
             "ldr r5, [r12, #36]",
@@ -193,7 +200,7 @@ macro_rules! strided_leaf {
 /// The window's and the pixels' pointers serve for what the counts and distances say, `sums` for 24 values.
 #[unsafe(naked)]
 pub(super) unsafe extern "C" fn dense<const UNUSED: usize>(window: *const Window, x: *const *const f32, sums: *mut f32) {
-    dense_leaf!(bias)
+    dense_leaf!(none)
 }
 
 /// Channels of a pixel lie apart.
@@ -202,23 +209,23 @@ pub(super) unsafe extern "C" fn dense<const UNUSED: usize>(window: *const Window
 /// As [`dense`].
 #[unsafe(naked)]
 pub(super) unsafe extern "C" fn strided<const UNUSED: usize>(window: *const Window, x: *const *const f32, sums: *mut f32) {
-    strided_leaf!(bias)
+    strided_leaf!(none)
 }
 
-/// As [`dense`], going on from the sums that stand at the window's bias.
+/// As [`dense`], where there may be a second window.
 ///
 /// # Safety
 /// As [`dense`].
 #[unsafe(naked)]
-pub(super) unsafe extern "C" fn dense_on<const UNUSED: usize>(window: *const Window, x: *const *const f32, sums: *mut f32) {
-    dense_leaf!(sums)
+pub(super) unsafe extern "C" fn dense_split<const UNUSED: usize>(window: *const Window, x: *const *const f32, sums: *mut f32) {
+    dense_leaf!(split)
 }
 
-/// As [`strided`], going on from the sums that stand at the window's bias.
+/// As [`strided`], where there may be a second window.
 ///
 /// # Safety
 /// As [`dense`].
 #[unsafe(naked)]
-pub(super) unsafe extern "C" fn strided_on<const UNUSED: usize>(window: *const Window, x: *const *const f32, sums: *mut f32) {
-    strided_leaf!(sums)
+pub(super) unsafe extern "C" fn strided_split<const UNUSED: usize>(window: *const Window, x: *const *const f32, sums: *mut f32) {
+    strided_leaf!(split)
 }

@@ -49,14 +49,15 @@ macro_rules! products {
 
 /// r0-r3: x; r4: w; r5: channels; r6: columns; r7: rows; r8: the window; s0-s15: sums.
 macro_rules! leaf {
-    (begin: $begin:expr; advance: $($advance:literal)+; $($channels:expr),+ $(,)?) => {
+    (begin: $begin:expr; second: $second:expr; advance: $($advance:literal)+; end: $($end:literal)+; $($channels:expr),+ $(,)?) => {
         naked_asm!(
             ".fpu fpv4-sp-d16",
-            "push {{r2, r4-r10, lr}}",
+            "push {{r1, r2, r4-r10, lr}}",
             "vpush {{s16-s31}}",
             "mov r8, r0",
             "ldrd r4, r5, [r8]",
             $begin,
+            "7:",
             "ldr r10, [r8, #36]",
             "ldr r7, [r8, #8]",
             "cmp r7, #0",
@@ -75,30 +76,48 @@ macro_rules! leaf {
             "subs r7, #1",
             "bne 1b",
             "9:",
+            $second,
             "vpop {{s16-s31}}",
-            "pop {{r2}}",
-            "vstmia r2, {{s0-s15}}",
+            "pop {{r1, r2}}",
+            $($end,)+
             "pop {{r4-r10, pc}}",
         )
     };
 }
 
-/// The start of a tile's sums: the bias for each of four pixels, or sums that are gone on with.
-macro_rules! start {
-    (bias) => {
-        "ldm r1, {{r0-r3}}\nvldmia r5, {{s0-s3}}\nvldmia r5, {{s4-s7}}\nvldmia r5, {{s8-s11}}\nvldmia r5, {{s12-s15}}"
+/// What goes on with the second window, which lies behind the first, and its pixels, which lie behind the first ones' pointers.
+macro_rules! second {
+    (none) => {
+        ""
     };
-    (sums) => {
-        "ldm r1, {{r0-r3}}\nvldmia r5, {{s0-s15}}"
+    ($bytes:literal $load:literal) => {
+        concat!(
+            "ldr r9, [r8, #40]\ncmp r9, #0\nbeq 8f\nadd r8, #44\nldr r4, [r8]\nldr r1, [sp, #64]\nadds r1, #",
+            $bytes,
+            "\n",
+            $load,
+            "\nb 7b\n8:"
+        )
+    };
+    (square) => {
+        second!("16" "ldm r1, {{r0-r3}}")
+    };
+    (single) => {
+        second!("4" "ldr r0, [r1]")
+    };
+    (first) => {
+        second!("16" "ldr r0, [r1]")
     };
 }
 
 /// As `leaf`, for four pixels of four channels.
 macro_rules! square_leaf {
-    ($start:ident, $($channels:expr),+ $(,)?) => {
+    ($second:ident, $($channels:expr),+ $(,)?) => {
         leaf!(
-            begin: start!($start);
+            begin: "ldm r1, {{r0-r3}}\nvldmia r5, {{s0-s3}}\nvldmia r5, {{s4-s7}}\nvldmia r5, {{s8-s11}}\nvldmia r5, {{s12-s15}}";
+            second: second!($second);
             advance: "add r0, r9" "add r1, r9" "add r2, r9" "add r3, r9";
+            end: "vstmia r2, {{s0-s15}}";
             $($channels),+
         )
     };
@@ -106,9 +125,9 @@ macro_rules! square_leaf {
 
 /// As `square_leaf`, where channels of a pixel are adjacent.
 macro_rules! square_dense {
-    ($operation:literal, $start:ident) => {
+    ($operation:literal, $second:ident) => {
         square_leaf!(
-            $start,
+            $second,
             "ldr r5, [r8, #16]",
             "cmp r5, #0",
             "beq 4f",
@@ -149,9 +168,9 @@ macro_rules! square_dense {
 
 /// As `square_leaf`, where channels of a pixel lie apart.
 macro_rules! square_strided {
-    ($operation:literal, $start:ident) => {
+    ($operation:literal, $second:ident) => {
         square_leaf!(
-            $start,
+            $second,
             "ldrd r5, r9, [r8, #16]",
             "adds r5, r9, r5, lsl #2",
             "beq 6f",
@@ -175,8 +194,14 @@ macro_rules! square_strided {
 
 /// As `leaf`, for one pixel of sixteen channels.
 macro_rules! single_leaf {
-    ($($channels:expr),+ $(,)?) => {
-        leaf!(begin: "ldr r0, [r1]\nvldmia r5, {{s0-s15}}"; advance: "add r0, r9"; $($channels),+)
+    ($second:ident, $($channels:expr),+ $(,)?) => {
+        leaf!(
+            begin: "ldr r0, [r1]\nvldmia r5, {{s0-s15}}";
+            second: second!($second);
+            advance: "add r0, r9";
+            end: "vstmia r2, {{s0-s15}}";
+            $($channels),+
+        )
     };
 }
 
@@ -253,6 +278,76 @@ macro_rules! single_products {
     };
 }
 
+macro_rules! single_dense {
+    ($operation:literal, $second:ident) => {
+        single_leaf!(
+            $second,
+            "ldr r5, [r8, #16]",
+            "cmp r5, #0",
+            "beq 4f",
+            "3:",
+            "vldmia r0!, {{s24-s27}}",
+            single_products!($operation: "s24"),
+            single_products!($operation: "s25"),
+            single_products!($operation: "s26"),
+            single_products!($operation: "s27"),
+            "subs r5, #1",
+            "bne 3b",
+            "4:",
+            "ldr r5, [r8, #20]",
+            "cmp r5, #0",
+            "beq 6f",
+            "5:",
+            "vldmia r0!, {{s24}}",
+            single_products!($operation: "s24"),
+            "subs r5, #1",
+            "bne 5b",
+            "6:",
+        )
+    };
+}
+
+macro_rules! single_strided {
+    ($operation:literal, $second:ident) => {
+        single_leaf!(
+            $second,
+            "ldrd r5, r9, [r8, #16]",
+            "adds r5, r9, r5, lsl #2",
+            "beq 6f",
+            "5:",
+            "vldr s24, [r0]",
+            "add r0, r10",
+            single_products!($operation: "s24"),
+            "subs r5, #1",
+            "bne 5b",
+            "6:",
+        )
+    };
+}
+
+/// As `leaf`, for the first of four pixels, of four channels; the others have its sums.
+macro_rules! first_leaf {
+    ($($channels:expr),+ $(,)?) => {
+        leaf!(
+            begin: "ldr r0, [r1]\nvldmia r5, {{s0-s3}}";
+            second: second!(first);
+            advance: "add r0, r9";
+            end: "vstmia r2!, {{s0-s3}}" "vstmia r2!, {{s0-s3}}" "vstmia r2!, {{s0-s3}}" "vstmia r2!, {{s0-s3}}";
+            $($channels),+
+        )
+    };
+}
+
+/// Four products for one pixel.
+macro_rules! first_products {
+    ($operation:literal: $w0:literal $w1:literal $w2:literal $w3:literal: $x:literal) => {
+        concat!(
+            $operation, " s0, ", $w0, ", ", $x, "\n", $operation, " s1, ", $w1, ", ", $x, "\n", $operation, " s2, ", $w2, ", ", $x, "\n",
+            $operation, " s3, ", $w3, ", ", $x,
+        )
+    };
+}
+
 macro_rules! leaves {
     ($class:ident, $operation:literal) => {
         pub(in crate::lanes::cortex) mod $class {
@@ -270,7 +365,7 @@ macro_rules! leaves {
             /// The window's and the pixels' pointers serve for what the counts and distances say, `sums` for 16 values.
             #[unsafe(naked)]
             pub(crate) unsafe extern "C" fn dense<const UNUSED: usize>(window: *const Window, x: *const *const f32, sums: *mut f32) {
-                square_dense!($operation, bias)
+                square_dense!($operation, none)
             }
 
             /// Channels of a pixel lie apart.
@@ -279,25 +374,79 @@ macro_rules! leaves {
             /// As [`dense`].
             #[unsafe(naked)]
             pub(crate) unsafe extern "C" fn strided<const UNUSED: usize>(window: *const Window, x: *const *const f32, sums: *mut f32) {
-                square_strided!($operation, bias)
+                square_strided!($operation, none)
             }
 
-            /// As [`dense`], going on from the sums that stand at the window's bias.
+            /// As [`dense`], where there may be a second window.
             ///
             /// # Safety
             /// As [`dense`].
             #[unsafe(naked)]
-            pub(crate) unsafe extern "C" fn dense_on<const UNUSED: usize>(window: *const Window, x: *const *const f32, sums: *mut f32) {
-                square_dense!($operation, sums)
+            pub(crate) unsafe extern "C" fn dense_split<const UNUSED: usize>(window: *const Window, x: *const *const f32, sums: *mut f32) {
+                square_dense!($operation, square)
             }
 
-            /// As [`strided`], going on from the sums that stand at the window's bias.
+            /// As [`strided`], where there may be a second window.
             ///
             /// # Safety
             /// As [`dense`].
             #[unsafe(naked)]
-            pub(crate) unsafe extern "C" fn strided_on<const UNUSED: usize>(window: *const Window, x: *const *const f32, sums: *mut f32) {
-                square_strided!($operation, sums)
+            pub(crate) unsafe extern "C" fn strided_split<const UNUSED: usize>(window: *const Window, x: *const *const f32, sums: *mut f32) {
+                square_strided!($operation, square)
+            }
+
+            /// As [`dense_split`], where four pixels are the first.
+            ///
+            /// # Safety
+            /// As [`dense`].
+            #[unsafe(naked)]
+            pub(crate) unsafe extern "C" fn first_dense<const UNUSED: usize>(window: *const Window, x: *const *const f32, sums: *mut f32) {
+                first_leaf!(
+                    "ldr r5, [r8, #16]",
+                    "cmp r5, #0",
+                    "beq 4f",
+                    "3:",
+                    "vldmia r4!, {{s16-s31}}",
+                    "vldmia r0!, {{s4-s7}}",
+                    first_products!($operation: "s16" "s17" "s18" "s19": "s4"),
+                    first_products!($operation: "s20" "s21" "s22" "s23": "s5"),
+                    first_products!($operation: "s24" "s25" "s26" "s27": "s6"),
+                    first_products!($operation: "s28" "s29" "s30" "s31": "s7"),
+                    "subs r5, #1",
+                    "bne 3b",
+                    "4:",
+                    "ldr r5, [r8, #20]",
+                    "cmp r5, #0",
+                    "beq 6f",
+                    "5:",
+                    "vldmia r4!, {{s16-s19}}",
+                    "vldmia r0!, {{s4}}",
+                    first_products!($operation: "s16" "s17" "s18" "s19": "s4"),
+                    "subs r5, #1",
+                    "bne 5b",
+                    "6:",
+                )
+            }
+
+            /// As [`strided_split`], where four pixels are the first.
+            ///
+            /// # Safety
+            /// As [`dense`].
+            #[unsafe(naked)]
+            pub(crate) unsafe extern "C" fn first_strided<const UNUSED: usize>(window: *const Window, x: *const *const f32, sums: *mut f32) {
+                first_leaf!(
+                    "ldrd r5, r9, [r8, #16]",
+                    "adds r5, r9, r5, lsl #2",
+                    "beq 6f",
+                    "5:",
+                    "vldmia r4!, {{s16-s19}}",
+                    "vldr s4, [r0]",
+                    "add r0, r10",
+                    first_products!($operation: "s16" "s17" "s18" "s19": "s4"),
+                    "subs r5, #1",
+                    "bne 5b",
+                    "6:",
+                )
             }
 
             /// One pixel, whose channels are adjacent.
@@ -306,29 +455,7 @@ macro_rules! leaves {
             /// As [`dense`].
             #[unsafe(naked)]
             pub(crate) unsafe extern "C" fn single_dense<const UNUSED: usize>(window: *const Window, x: *const *const f32, sums: *mut f32) {
-                single_leaf!(
-                    "ldr r5, [r8, #16]",
-                    "cmp r5, #0",
-                    "beq 4f",
-                    "3:",
-                    "vldmia r0!, {{s24-s27}}",
-                    single_products!($operation: "s24"),
-                    single_products!($operation: "s25"),
-                    single_products!($operation: "s26"),
-                    single_products!($operation: "s27"),
-                    "subs r5, #1",
-                    "bne 3b",
-                    "4:",
-                    "ldr r5, [r8, #20]",
-                    "cmp r5, #0",
-                    "beq 6f",
-                    "5:",
-                    "vldmia r0!, {{s24}}",
-                    single_products!($operation: "s24"),
-                    "subs r5, #1",
-                    "bne 5b",
-                    "6:",
-                )
+                single_dense!($operation, none)
             }
 
             /// One pixel, whose channels lie apart.
@@ -337,18 +464,25 @@ macro_rules! leaves {
             /// As [`dense`].
             #[unsafe(naked)]
             pub(crate) unsafe extern "C" fn single_strided<const UNUSED: usize>(window: *const Window, x: *const *const f32, sums: *mut f32) {
-                single_leaf!(
-                    "ldrd r5, r9, [r8, #16]",
-                    "adds r5, r9, r5, lsl #2",
-                    "beq 6f",
-                    "5:",
-                    "vldr s24, [r0]",
-                    "add r0, r10",
-                    single_products!($operation: "s24"),
-                    "subs r5, #1",
-                    "bne 5b",
-                    "6:",
-                )
+                single_strided!($operation, none)
+            }
+
+            /// As [`single_dense`], where there may be a second window.
+            ///
+            /// # Safety
+            /// As [`dense`].
+            #[unsafe(naked)]
+            pub(crate) unsafe extern "C" fn single_dense_split<const UNUSED: usize>(window: *const Window, x: *const *const f32, sums: *mut f32) {
+                single_dense!($operation, single)
+            }
+
+            /// As [`single_strided`], where there may be a second window.
+            ///
+            /// # Safety
+            /// As [`dense`].
+            #[unsafe(naked)]
+            pub(crate) unsafe extern "C" fn single_strided_split<const UNUSED: usize>(window: *const Window, x: *const *const f32, sums: *mut f32) {
+                single_strided!($operation, single)
             }
         }
     };

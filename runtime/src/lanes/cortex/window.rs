@@ -24,22 +24,32 @@ pub(super) struct Window {
     weights_row: usize,
     /// Between channels.
     channel: usize,
+    /// Not zero where a second window follows.
+    more: usize,
 }
 
-/// Computes from a window and its pixels the sums of a tile, pixel by pixel.
+/// Computes from a window and its pixels, and from the second ones if there are, the sums of a tile, pixel by pixel.
 pub(super) type SumLeaf = unsafe extern "C" fn(window: *const Window, x: *const *const f32, sums: *mut f32);
 
-/// What tiles have in common, for the leaves and for vectors.
+/// What tiles have in common: those of one size are all computed by leaves or all by vectors.
+#[derive(Clone, Copy)]
+pub union Prepared {
+    pub(super) for_leaf: Windows,
+    pub(super) for_vectors: arithmetic::Prepared,
+}
+
+/// What leaves read.
 #[repr(C)]
-pub struct Prepared {
-    window: Window,
-    second: Option<Window>,
-    other: arithmetic::Prepared,
+#[derive(Clone, Copy)]
+pub(super) struct Windows {
+    first: Window,
+    /// The window behind the first where that says so.
+    second: MaybeUninit<Window>,
 }
 
 impl Window {
     #[inline(always)]
-    fn new<const N: usize, const DENSE: bool>(bias: *const f32, taps: Taps) -> Self {
+    fn new<const N: usize, const DENSE: bool>(bias: *const f32, taps: Taps, more: bool) -> Self {
         let Taps { w, count: [rows, mut columns], mut depth, channel, steps: [row, column], row: weights_row } = taps;
         if DENSE && column == depth {
             // The taps of a row follow each other without a gap.
@@ -57,46 +67,70 @@ impl Window {
             row: (4 * row).wrapping_sub(4 * columns * column),
             weights_row: 4 * weights_row.wrapping_sub(columns * depth * N),
             channel: 4 * channel,
+            more: more.into(),
+        }
+    }
+
+    #[inline(always)]
+    fn advance(&mut self, elements: usize) {
+        self.w = self.w.wrapping_add(elements);
+        self.bias = self.bias.wrapping_add(elements);
+    }
+}
+
+impl Windows {
+    /// Goes on to the bias and the weights `elements` behind.
+    #[inline(always)]
+    pub(super) fn advance(&mut self, elements: usize) {
+        self.first.advance(elements);
+        if self.first.more != 0 {
+            // SAFETY: it is there where the first says so.
+            unsafe { self.second.assume_init_mut() }.advance(elements);
         }
     }
 }
 
 impl Prepared {
     #[inline(always)]
-    pub(super) fn new<const N: usize, const DENSE: bool>(bias: *const f32, first: Taps, second: Option<Taps>) -> Self {
-        Prepared {
-            window: Window::new::<N, DENSE>(bias, first),
-            second: second.map(|taps| Window::new::<N, DENSE>(bias, taps)),
-            other: arithmetic::Prepared::new(bias, first, second),
-        }
+    pub(super) fn for_leaf<const N: usize, const DENSE: bool>(bias: *const f32, first: Taps, second: Option<Taps>) -> Self {
+        let for_leaf = Windows {
+            first: Window::new::<N, DENSE>(bias, first, second.is_some()),
+            second: second.map_or(MaybeUninit::uninit(), |taps| MaybeUninit::new(Window::new::<N, DENSE>(bias, taps, false))),
+        };
+        Prepared { for_leaf }
     }
 
-    /// [`Sums::sums`] by two leaves: one that begins with the bias, and one that begins with the sums so far, in the bias's place.
+    #[inline(always)]
+    pub(super) fn for_vectors(bias: *const f32, first: Taps, second: Option<Taps>) -> Self {
+        Prepared { for_vectors: arithmetic::Prepared::new(bias, first, second) }
+    }
+
+    /// [`Sums::sums`] by a leaf.
     ///
     /// # Safety
-    /// As there; the leaves are ones for such tiles and channels.
+    /// As there; `self` is for leaves, and the leaf is one for such tiles and channels, and for a second window where there may be one.
     #[inline(always)]
     pub(super) unsafe fn by_leaf<V: Vector, const T: usize, const B: usize, const SPLIT: bool>(
         &self,
         x: impl Fn(usize) -> [*const f32; T],
-        [begin, go_on]: [SumLeaf; 2],
+        leaf: SumLeaf,
         sums: &mut MaybeUninit<[[V; B]; T]>,
     ) {
-        let sums = sums.as_mut_ptr().cast::<f32>();
-        // SAFETY: the caller's contract: the window's pointers serve for all that the leaf reads. It writes every sum.
+        let mut pixels = [MaybeUninit::uninit(); 2];
+        pixels[0].write(x(0));
+        // SAFETY: the caller's contract: the windows' pointers serve for all that the leaf reads. It writes every sum.
         unsafe {
-            begin(&raw const self.window, x(0).as_ptr(), sums);
-            if SPLIT && let Some(window) = &self.second {
-                let window = Window { bias: sums, ..*window };
-                go_on(&raw const window, x(1).as_ptr(), sums);
+            if SPLIT && self.for_leaf.first.more != 0 {
+                pixels[1].write(x(1));
             }
+            leaf((&raw const self.for_leaf).cast(), pixels.as_ptr().cast(), sums.as_mut_ptr().cast());
         }
     }
 
     /// [`Sums::sums`] of tiles that have no leaf.
     ///
     /// # Safety
-    /// As there.
+    /// As there; `self` is for vectors.
     #[inline(always)]
     pub(super) unsafe fn by_vectors<
         A: Sums,
@@ -109,9 +143,10 @@ impl Prepared {
     >(
         &self,
         x: impl Fn(usize) -> [*const f32; T],
+        narrow: bool,
     ) -> [[V; B]; T] {
         // SAFETY: the caller's contract.
-        unsafe { arithmetic::sums::<A, V, T, B, N, DENSE, SPLIT>(&self.other, x) }
+        unsafe { arithmetic::sums::<A, V, T, B, N, DENSE, SPLIT>(&self.for_vectors, x, narrow) }
     }
 }
 

@@ -41,7 +41,7 @@ pub use lanes::arithmetic::{Arithmetic, Fused, Plain};
 pub use lanes::cortex::{Mve, Vfp};
 pub use layer::{InPlace, Layer, RowLayer, Within, WithinRows};
 pub use model::{LengthError, Model, TensorInfo, checksum};
-pub use schedule::{RowCounter, Schedule, Steps};
+pub use schedule::{RowCounters, Schedule, Steps};
 #[cfg(feature = "threads")]
 pub use threads::Threads;
 pub use views::{Arena, Extent, MAX_RANK, Pixels, Region, Weights, part, part_mut};

@@ -61,22 +61,29 @@ impl Iterator for Steps {
 
 impl FusedIterator for Steps {}
 
-/// The row that an operator computes next.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct RowCounter(usize);
+/// The rows that `N` operators compute next.
+#[derive(Clone, Copy, Debug)]
+pub struct RowCounters<const N: usize>([usize; N]);
 
-impl RowCounter {
-    /// Of an operator that has computed no row.
+impl<const N: usize> RowCounters<N> {
+    /// Of operators that have computed no row.
     pub const fn new() -> Self {
-        RowCounter(0)
+        const { assert!(N > 0, "there is no operator") };
+        RowCounters([0; N])
     }
 
-    /// The next row; from then on, the one behind it.
+    /// The next row of operator `step`, and of the last one where there are fewer; from then on, the one behind it.
     #[inline(always)]
-    #[allow(clippy::should_implement_trait, reason = "it has no end")]
-    pub fn next(&mut self) -> usize {
-        let row = self.0;
-        self.0 = row.wrapping_add(1);
+    pub fn next(&mut self, step: u8) -> usize {
+        let counter = &mut self.0[(step as usize).min(N - 1)];
+        let row = *counter;
+        *counter = row.wrapping_add(1);
         row
+    }
+}
+
+impl<const N: usize> Default for RowCounters<N> {
+    fn default() -> Self {
+        RowCounters::new()
     }
 }

@@ -3,7 +3,7 @@
 
 use peleec_runtime::{
     Activation, Arithmetic, Conv2d, DepthwiseConv2d, Destination, Executor, Fused, Kernel, Mve, Operands, Pixels, Place, Plain, Pool2d,
-    PoolKind, RegionError, RowCounter, RowLayer, Schedule, Vfp, WithinRows, part_mut, run_checked, run_row_checked,
+    PoolKind, RegionError, RowCounters, RowLayer, Schedule, Vfp, WithinRows, part_mut, run_checked, run_row_checked,
 };
 
 mod maps;
@@ -532,6 +532,6 @@ fn a_schedule_repeats_its_body() {
     assert!(schedule.steps().eq([3, 0, 0, 1, 0, 1, 0, 1, 2, 2]));
     assert_eq!(Schedule { prologue: &[], body: &[], times: u32::MAX, epilogue: &[] }.steps().next(), None);
     assert!(Schedule { prologue: &[], body: &[7], times: 2, epilogue: &[] }.steps().eq([7, 7]));
-    let mut counter = RowCounter::new();
-    assert_eq!([counter.next(), counter.next(), counter.next()], [0, 1, 2]);
+    let mut rows = RowCounters::<3>::new();
+    assert_eq!([0, 2, 0, 1, 0, 7].map(|step| rows.next(step)), [0, 0, 1, 0, 2, 1]);
 }

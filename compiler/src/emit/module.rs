@@ -279,7 +279,7 @@ fn stream(schedule: &Schedule, call: &Call, layers: &[Layer], names: &[Ident], a
         let executor = takes_executor(layer).then(|| quote!(executor)).into_iter();
         let step = int(index);
         let pattern = if index + 1 == layers.len() { quote!(_) } else { quote!(#step) };
-        quote!(#pattern => self.#name(#(#executor,)* rows[#step].next(), #(#own),*),)
+        quote!(#pattern => self.#name(#(#executor,)* row, #(#own),*),)
     });
     let doc = format!(" Runs {} layers row by row: each buffer between them holds only the rows that are still needed.", layers.len());
     let list = |calls: &[u8]| {
@@ -296,8 +296,9 @@ fn stream(schedule: &Schedule, call: &Call, layers: &[Layer], names: &[Ident], a
             #(#pins)*
             const SCHEDULE: peleec_runtime::Schedule =
                 peleec_runtime::Schedule { prologue: #prologue, body: #body, times: #times, epilogue: #epilogue };
-            let mut rows = [peleec_runtime::RowCounter::new(); #count];
+            let mut rows = peleec_runtime::RowCounters::<#count>::new();
             for step in SCHEDULE.steps() {
+                let row = rows.next(step);
                 match step {
                     #(#arms)*
                 }

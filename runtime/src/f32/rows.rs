@@ -72,6 +72,7 @@ impl RowWindow {
     }
 
     /// Where row `row` of the output finds its window in `map`: by how many elements the map's pointer moves, and where rows wrap.
+    #[inline(never)]
     pub(crate) fn place(&self, map: &Pixels, row: usize) -> (usize, Wrap) {
         let (ring, dilation) = (map.ring as usize, self.dilation as usize);
         if ring == 0 || !map.is_ring() {

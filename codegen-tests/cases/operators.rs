@@ -84,6 +84,13 @@ cases! {
         let joined = onnx.op("Concat", "concat", &[&a, &b], &[("axis", Attr::Int(1))]);
         onnx.conv("c", &joined, &[2, 8, 1, 1], &[])
     };
+    reshape_behind_a_transpose_of_the_input_is_a_copy [3, 4], |onnx, x| {
+        let turned = onnx.op("Transpose", "turn", &[&x], &[("perm", Attr::Ints(&[1, 0]))]);
+        let shape = onnx.ints("shape", &[6, 2]);
+        let flat = onnx.op("Reshape", "flat", &[&turned, &shape], &[]);
+        let beside = onnx.weights("beside", &[6, 2]);
+        onnx.op("Concat", "joined", &[&beside, &flat], &[("axis", Attr::Int(1))])
+    };
     transpose_copies_where_nothing_can_absorb_it [2, 3], |onnx, x| onnx.op("Transpose", "turn", &[&x], &[("perm", Attr::Ints(&[1, 0]))]);
     flatten_of_a_map_lets_the_conv_write_planar [1, 2, 3, 3], |onnx, x| {
         let conv = onnx.conv("conv", &x, &[4, 2, 1, 1], &[]);

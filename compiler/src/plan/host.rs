@@ -147,6 +147,7 @@ impl Hosts<'_> {
             let strides = forward(relation, &reads[0].dims, &write.dims, &layout.strides);
             let (waiting, root, offset) = (write.tensor, layout.root, layout.offset);
             let view = strides.filter(|_| whole).map(|strides| Layout { root, offset, strides });
+            let view = view.filter(|view| self.copies_nest(waiting, view));
             if !view.is_some_and(|view| self.adopt(waiting, Some(step), view)) {
                 if self.waits_only_for(waiting, id) {
                     self.found(waiting);

@@ -17,7 +17,7 @@ const KERNEL: Kernel = Conv2d {
     band: [1, 1],
     activation: Activation::Identity,
     pool: None,
-    general: false,
+    general: true,
     arithmetic: Plain,
 };
 

@@ -72,7 +72,8 @@ impl<const N: usize> RowCounters<N> {
         RowCounters([0; N])
     }
 
-    /// The next row of operator `step`, and of the last one where there are fewer; from then on, the one behind it.
+    /// The next row of operator `step`; from then on, the one behind it. A number that is too large means the last operator, so that there is
+    /// no way to panic.
     #[inline(always)]
     pub fn next(&mut self, step: u8) -> usize {
         let counter = &mut self.0[(step as usize).min(N - 1)];

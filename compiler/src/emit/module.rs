@@ -123,7 +123,9 @@ fn ident(name: &str) -> Ident {
 fn constants(source: &ModuleSource<'_>) -> TokenStream {
     let (ram, weights) = (int(4 * (source.arena + source.pinned)), int(4 * source.weights));
     let holds = if source.pinned == 0 { "activations and outputs" } else { "activations, outputs and copies of weights" };
-    let holds = format!(" Bytes of RAM that a [`Model`] owns: {holds}, not the inputs.");
+    let by_rows = source.layers.iter().any(|layer| matches!(layer.work, Work::Source(_)));
+    let inputs = if by_rows { "with the rows of inputs that are asked for" } else { "not the inputs" };
+    let holds = format!(" Bytes of RAM that a [`Model`] owns: {holds}, {inputs}.");
     let macs = proc_macro2::Literal::u64_unsuffixed(source.layers.iter().map(|layer| layer.macs).sum());
     let file = format!("{}.weights.bin", source.name);
     let section = source.weights_section.map(|section| quote!(#[unsafe(link_section = #section)])).into_iter();

@@ -143,13 +143,13 @@ impl<'a> Buffers<'a> {
         if !self.lives.iter().any(|life| life.first < at && life.last == at) {
             return Vec::new();
         }
+        if step.weights > 0 && !step.has_parts() {
+            return Vec::new();
+        }
         let Some(streamed) = rowwise.stream(at, at + 1) else { return Vec::new() };
         if step.weights == 0 {
             let (candidate, _) = self.streamed(at, at + 1, streamed);
             return if candidate.over.is_some() { vec![candidate] } else { Vec::new() };
-        }
-        if !step.has_parts() {
-            return Vec::new();
         }
         let whole = self.whole(at, step);
         let in_parts = |parts: usize| {

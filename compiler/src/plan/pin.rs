@@ -18,7 +18,8 @@ pub(crate) struct Pins {
 }
 
 impl Pins {
-    /// The copies that save the most reads in `room` elements, where the weights at each place in the order are `packed` elements long.
+    /// The copies in `room` elements: of what is read most often first, as long as it fits. The weights at each place in the order are `packed`
+    /// elements long.
     pub(crate) fn new(plan: &Plan, packed: &[usize], room: usize) -> Self {
         let mut pins = Pins { at: vec![None; plan.order.len()], elements: 0, saved: 0 };
         for group in &plan.groups {

@@ -54,9 +54,9 @@ pub struct Conv2d<A, const T: usize, const N: usize> {
     /// residual. The output is the pooled map, rounded down or up: a last window may be cut off at the map's edge. `T` must be a
     /// multiple of four.
     pub pool: Option<PoolKind>,
-    /// Whether the leaf is the one that serves every geometry: there must be one where rows of a window may wrap in the input's ring, and
-    /// where there is a rest; and there should be where a program has such layers, so that it links one leaf, and where rows are computed,
-    /// as that leaf has narrow tiles for what does not fill a tile.
+    /// Whether the leaf is the one that serves every geometry. It must be where rows of a window may wrap in the input's ring, and where
+    /// there is a rest. It should be where rows are computed, since that leaf has narrow tiles for what does not fill a tile, and where a
+    /// program links it anyway.
     pub general: bool,
     /// The numeric class of the sums, and the unit that makes them.
     pub arithmetic: A,

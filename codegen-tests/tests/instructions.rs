@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use peleec::harness::{self, HarnessError, Machine, OptLevel, Project};
 use peleec::zoo::{ZooOptions, seeded_input};
-use peleec::{ModelFile, Options, Target, compile};
+use peleec::{ModelFile, Options, RamBudget, Target, compile};
 
 const LIMIT: Duration = Duration::from_secs(300);
 const UPDATE: &str = "PELEEC_UPDATE=1 cargo test -p codegen-tests --test instructions";
@@ -54,6 +54,31 @@ fn cortex_m33() {
 #[test]
 fn cortex_m55() {
     check(Target::CortexM55, BOARDS);
+}
+
+#[test]
+fn what_little_memory_costs_is_near_what_the_report_says() {
+    for target in [Target::CortexM4F, Target::CortexM55, Target::Aarch64] {
+        let counted = |ram_budget| {
+            let options = Options { target, ram_budget, ..Options::default() };
+            let compilation = compile(&model("pelee-tiny-160"), &options).expect("a stored network compiles");
+            let folder = tempfile::tempdir().expect("a temporary folder");
+            let project = Project::write_measured(&compilation, &harness::machine(target)?, OptLevel::Three, folder.path())?;
+            let (program, _) = harness::build(&project)?;
+            let inputs: Vec<_> = compilation.inputs().iter().map(|(_, shape)| seeded_input(shape, 0)).collect();
+            let run = harness::count(&project, &program, &inputs, LIMIT)?.run;
+            Ok((run as f64, compilation.report().instructions_factor.expect("the target's rows were counted")))
+        };
+        let both = counted(RamBudget::Bytes(usize::MAX)).and_then(|whole| Ok((whole, counted(RamBudget::Least)?)));
+        match both {
+            Err(error) if HarnessError::is_missing(&error) => skip(target, &error.to_string()),
+            both => {
+                let ((whole, one), (least, factor)) = both.map_err(|error| format!("{target}: {error}")).expect("the network is counted");
+                assert_eq!(one, 1.0, "{target}");
+                assert!((least / whole - factor).abs() < 0.05, "{target}: {factor} for {}", least / whole);
+            }
+        }
+    }
 }
 
 fn check(target: Target, networks: &[&str]) {

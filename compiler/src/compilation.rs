@@ -6,8 +6,8 @@ use crate::emit::files::File;
 use crate::emit::{ModuleSource, module, weight_bytes};
 use crate::execute::Run;
 use crate::ir::{Graph, Shape, Tensor};
-use crate::lower::Steps;
 use crate::lower::bind::{Layer, Memory, Region, Work};
+use crate::lower::{Steps, micro};
 use crate::options::Options;
 use crate::plan::problem::Role;
 use crate::plan::{Group, Pins, Plan, curve, replay};
@@ -159,6 +159,7 @@ impl Compilation {
             moves_elided: self.plan.moves_elided,
             buffers: self.buffers(),
             weight_reads: WeightReads { bytes: 4 * self.reads(&self.pins), factor: self.factor(self.reads(&self.pins)) },
+            instructions_factor: self.instructions_factor(),
             least: CostReport { arena_bytes: 4 * self.plan.least.arena, read_factor: self.factor(self.plan.least.reads) },
             layers: self.layers.iter().map(layer_report).collect(),
             groups: self.plan.groups.iter().map(group_report).collect(),
@@ -176,6 +177,14 @@ impl Compilation {
         let curve = Pins::curve(&self.plan, &packed(&self.layers));
         let report = |pins: &Pins| PinReport { pinned_bytes: 4 * pins.elements, read_factor: self.factor(self.reads(pins)) };
         curve.iter().map(report).collect()
+    }
+
+    /// The estimated instructions of a run by those of one that computes whole maps, where the target's figures are known.
+    fn instructions_factor(&self) -> Option<f64> {
+        let row = micro::row_cost(self.options.target)?;
+        let whole: u64 = self.layers.iter().map(|layer| layer.cost).sum();
+        let rows: u64 = self.layers.iter().map(|layer| layer.row_blocks * row).sum();
+        Some(1.0 + rows as f64 / whole.max(1) as f64)
     }
 
     /// Elements of weights that a run reads with copies of some.

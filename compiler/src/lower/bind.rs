@@ -15,7 +15,7 @@ use super::strided::{self, View};
 use crate::ops::OpError;
 use crate::ops::window::Window;
 use crate::plan::Plan;
-use crate::plan::problem::{Access, PlanStep, Role};
+use crate::plan::problem::{Access, CHANNELS, PlanStep, ROWS, Role};
 
 /// A kernel's geometry: exactly the struct that the runtime takes.
 #[derive(Clone, Debug)]
@@ -123,6 +123,10 @@ pub(crate) struct Layer {
     /// Extents of what is written, in ONNX's order.
     pub(crate) dims: Vec<usize>,
     pub(crate) macs: u64,
+    /// Of a convolution that runs whole, by its tiles' figures.
+    pub(crate) cost: u64,
+    /// Rows of blocks of channels that a convolution computes one by one.
+    pub(crate) row_blocks: u64,
     /// Whether it is called row by row.
     pub(crate) by_rows: bool,
     /// First element of the copy of its weights that its group makes in RAM, if there is one.
@@ -190,6 +194,12 @@ impl Binder<'_> {
         let elements = |step: &PlanStep| step.write.dims.iter().product::<usize>() as u64;
         let given = self.steps.problem.steps.iter().find(|step| step.work == planned.work);
         let (part, whole) = (elements(planned), given.map_or(1, elements));
+        let (cost, blocks) = match &step.kernel {
+            Kernel::Conv2d { choice, group, .. } => {
+                (choice.cost, (group * (planned.write.dims[CHANNELS] / group).div_ceil(choice.micro.channels)) as u64)
+            }
+            _ => (0, 0),
+        };
         Ok(Layer {
             name: step.name.clone(),
             label: step.label.clone(),
@@ -199,6 +209,8 @@ impl Binder<'_> {
             y: region(&planned.write, extent.y),
             dims: planned.write.dims.clone(),
             macs: if part == whole { step.macs } else { step.macs / whole * part },
+            cost: cost / whole * part,
+            row_blocks: if self.by_rows { blocks * planned.write.dims[ROWS] as u64 } else { 0 },
             by_rows: self.by_rows,
             pinned: None,
             work,
@@ -243,7 +255,7 @@ impl Binder<'_> {
         let pixels = |view: &View| strided::pixels(view);
         Ok(Work::Kernel(match kernel {
             Kernel::Source { input, channels_last } => return Ok(Work::Source(self.source(step, *input, *channels_last))),
-            Kernel::Conv2d { window, group, activation, pool, choice: Choice { micro, span } } => {
+            Kernel::Conv2d { window, group, activation, pool, choice: Choice { micro, span, .. } } => {
                 let second = views.get(1).map(pixels);
                 let (rest, residual) = if step.split { (second, None) } else { (None, second) };
                 let maps = ConvMaps { input: pixels(&views[0]), output: pixels(&output), rest, residual };

@@ -89,6 +89,9 @@ fn ram(report: &Report) -> String {
     let reads = report.weight_reads.factor;
     if (100.0 * reads).round() > 105.0 {
         text += &format!(" at {} weight reads", times(reads));
+        if let Some(factor) = report.instructions_factor {
+            text += &format!(" and some {} instructions", times(factor));
+        }
     }
     let least = report.least;
     if least.arena_bytes < report.arena_bytes {

@@ -63,7 +63,10 @@ fn write(path: &Path, picture: String) -> Result<(), Failure> {
 }
 
 fn summary(report: &Report, budgets: &[CostReport]) -> String {
-    let reads = format!("weights are read {}", times(report.weight_reads.factor));
+    let mut reads = format!("weights are read {}", times(report.weight_reads.factor));
+    if let Some(factor) = report.instructions_factor {
+        reads += &format!(", instructions some {}", times(factor));
+    }
     let ram = format!("RAM {}", bytes(report.arena_bytes));
     match budgets.first() {
         Some(most) if most.arena_bytes > report.arena_bytes => {

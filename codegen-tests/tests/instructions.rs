@@ -58,7 +58,7 @@ fn cortex_m55() {
 
 #[test]
 fn what_little_memory_costs_is_near_what_the_report_says() {
-    for target in [Target::CortexM4F, Target::CortexM55, Target::Aarch64] {
+    for target in [Target::CortexM4F, Target::CortexM7, Target::CortexM33, Target::CortexM55, Target::Aarch64] {
         let counted = |ram_budget| {
             let options = Options { target, ram_budget, ..Options::default() };
             let compilation = compile(&model("pelee-tiny-160"), &options).expect("a stored network compiles");

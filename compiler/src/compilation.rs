@@ -32,11 +32,6 @@ pub struct Compilation {
     pub(crate) pins: Pins,
 }
 
-/// Elements of each layer's weights.
-pub(crate) fn packed(layers: &[Layer]) -> Vec<usize> {
-    layers.iter().map(|layer| layer.w.len()).collect()
-}
-
 impl Compilation {
     /// Name of the module and stem of its files.
     pub fn name(&self) -> &str {
@@ -174,7 +169,7 @@ impl Compilation {
 
     /// How much less weights would be read with copies of some in RAM, the fewest copies first.
     pub fn pins(&self) -> Vec<PinReport> {
-        let curve = Pins::curve(&self.plan, &packed(&self.layers));
+        let curve = Pins::curve(&self.plan, &self.steps.packed(&self.plan));
         let report = |pins: &Pins| PinReport { pinned_bytes: 4 * pins.elements, read_factor: self.factor(self.reads(pins)) };
         curve.iter().map(report).collect()
     }

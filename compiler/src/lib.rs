@@ -69,9 +69,8 @@ pub fn compile_observed(model: &ModelFile, options: &Options, after: impl FnMut(
     steps.problem.outputs_outside = options.outputs == Placement::Caller;
     let plan = plan::plan(&steps.problem, options.budget()).map_err(|refused| Error::budget(options.ram_budget, refused))?;
     debug_assert_eq!(plan::replay(&steps.problem, &plan), Ok(()), "the plan is wrong");
-    let mut layers = lower::bind::bind(&steps, &plan).map_err(lower::unplaceable)?;
-    let pins = Pins::new(&plan, &compilation::packed(&layers), options.pin_weights / size_of::<f32>());
-    layers.iter_mut().zip(&pins.at).for_each(|(layer, at)| layer.pinned = *at);
+    let pins = Pins::new(&plan, &steps.packed(&plan), options.pin_weights / size_of::<f32>());
+    let layers = lower::bind::bind(&steps, &plan, &pins).map_err(lower::unplaceable)?;
     Ok(Compilation {
         name: options.name.clone().unwrap_or_else(|| emit::names::identifier(model.name())),
         model_hash: model.hash(),

@@ -2,12 +2,12 @@
 
 use peleec_runtime::{
     Activation, Arithmetic, Binary, BinaryKind, Conv2d, DepthwiseConv2d, Destination, Executor, Fused, Kernel, Layer, Map, MatMul,
-    Operands, Pad, Pixels, Place, Plain, Pool2d, PoolKind, RegionError, Softmax, run_checked,
+    Operands, Pad, Place, Plain, Pool2d, PoolKind, RegionError, Softmax, run_checked,
 };
 
 mod maps;
 
-use maps::{Random, at, outputs};
+use maps::{Random, at, dense, outputs};
 
 /// Runs `kernel` with its output in an arena of NaN and everything else outside.
 fn run(kernel: &impl Kernel, [x, r, w]: [&[f32]; 3], y_len: usize) -> Result<Vec<f32>, RegionError> {
@@ -196,7 +196,7 @@ fn pooled<A: Arithmetic, const T: usize, const N: usize>(arithmetic: A) {
         let [h, w] = [0, 1].map(|_| if large { 20 + random.below(10) } else { 1 + random.below(9) });
         let [oh, ow] = [h, w].map(|extent| if extent == 1 || random.below(2) == 0 { extent.div_ceil(2) } else { extent / 2 });
         let (input, output) = (random.map(h, w, depth), random.map(oh, ow, filters));
-        let between = Pixels { height: h, width: w, channels: filters, row: w * filters, pixel: filters, channel: 1, ring: h };
+        let between = dense(h, w, filters);
         let activation = [Activation::Identity, Activation::Relu, Activation::LeakyRelu(0.1)][random.below(3) as usize];
         let alone = Conv2d::<A, T, N> {
             input,
@@ -258,15 +258,7 @@ impl Executor for Three {
 #[test]
 fn a_pool_in_a_convolution_that_several_cores_share() {
     fn check<const EXTENT: u32, const HALF: u32, const X: usize, const Y: usize>() {
-        let map = |extent, channels| Pixels {
-            height: extent,
-            width: extent,
-            channels,
-            row: extent * channels,
-            pixel: channels,
-            channel: 1,
-            ring: extent,
-        };
+        let map = |extent, channels| dense(extent, extent, channels);
         let conv = Conv2d::<Plain, 4, 4> {
             input: map(EXTENT, 5),
             rest: None,
@@ -301,7 +293,7 @@ fn a_pool_in_a_convolution_that_several_cores_share() {
 #[test]
 fn a_pool_that_a_convolution_cannot_compute_is_refused() {
     fn extent<const T: usize>(change: impl Fn(&mut Conv2d<Plain, T, 4>)) -> bool {
-        let map = |extent| Pixels { height: extent, width: extent, channels: 4, row: 4 * extent, pixel: 4, channel: 1, ring: extent };
+        let map = |extent| dense(extent, extent, 4);
         let mut conv = Conv2d::<Plain, T, 4> {
             input: map(7),
             rest: None,

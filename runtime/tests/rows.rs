@@ -3,17 +3,12 @@
 
 use peleec_runtime::{
     Activation, Arithmetic, Conv2d, DepthwiseConv2d, Destination, Executor, Fused, Kernel, Mve, Operands, Pixels, Place, Plain, Pool2d,
-    PoolKind, RegionError, RowCounters, RowLayer, Schedule, Vfp, WithinRows, part_mut, run_checked, run_row_checked,
+    PoolKind, RegionError, RowLayer, Vfp, WithinRows, run_checked, run_row_checked,
 };
 
 mod maps;
 
-use maps::{Random, at, outputs};
-
-/// A dense map that is stored whole.
-const fn dense(height: u32, width: u32, channels: u32) -> Pixels {
-    Pixels { height, width, channels, row: width * channels, pixel: channels, channel: 1, ring: height }
-}
+use maps::{Random, at, dense, outputs};
 
 /// What no kernel computes from values that are numbers.
 const POISON: u32 = 0x7fc0_1234;
@@ -446,54 +441,6 @@ fn an_output_that_grows_over_rows_that_are_no_longer_needed() {
 }
 
 #[test]
-fn a_rest_that_a_convolution_cannot_read_is_refused() {
-    fn extent(change: impl Fn(&mut Conv2d<Plain, 4, 4>)) -> bool {
-        let mut conv = Conv2d::<Plain, 4, 4> {
-            input: dense(4, 4, 4),
-            rest: Some(dense(4, 4, 2)),
-            output: dense(4, 4, 4),
-            residual: None,
-            kernel: [1, 1],
-            strides: [1, 1],
-            dilations: [1, 1],
-            pads: [0, 0],
-            group: 1,
-            depth: 6,
-            filters: 4,
-            band: [1, 1],
-            activation: Activation::Identity,
-            pool: None,
-            general: true,
-            arithmetic: Plain,
-        };
-        change(&mut conv);
-        conv.extent().is_some()
-    }
-    assert!(extent(|_| {}));
-    assert!(!extent(|conv| conv.depth = 4) && !extent(|conv| conv.rest = Some(dense(4, 3, 2))));
-    assert!(!extent(|conv| conv.residual = Some(conv.output)) && !extent(|conv| conv.kernel = [3, 1]));
-    assert!(!extent(|conv| conv.strides = [1, 2]) && !extent(|conv| conv.pads = [1, 0]));
-    assert!(!extent(|conv| (conv.group, conv.depth, conv.filters) = (2, 3, 2)));
-    // The leaf for one place cannot read two.
-    assert!(!extent(|conv| conv.general = false));
-}
-
-#[test]
-fn elements_that_share_a_place_are_not_written() {
-    let pool = |output| {
-        let input = Pixels { height: 1, width: 4, channels: 2, row: 8, pixel: 2, channel: 1, ring: 1 };
-        Pool2d { input, output, kind: PoolKind::Max, kernel: [1, 1], strides: [1, 1], dilations: [1, 1], pads: [0; 4] }.extent()
-    };
-    assert!(pool(Pixels { height: 1, width: 4, channels: 2, row: 0, pixel: 2, channel: 1, ring: 1 }).is_some());
-    assert!(pool(Pixels { height: 1, width: 4, channels: 2, row: 8, pixel: 1, channel: 4, ring: 1 }).is_some());
-    for [row, pixel, channel] in [[8, 0, 1], [8, 1, 1], [8, 2, 0], [8, 1, 3]] {
-        assert_eq!(pool(Pixels { height: 1, width: 4, channels: 2, row, pixel, channel, ring: 1 }), None, "{pixel} {channel}");
-    }
-    let tall = |row| pool(Pixels { height: 3, width: 4, channels: 2, row, pixel: 2, channel: 1, ring: 3 });
-    assert!(tall(8).is_some() && tall(7).is_none() && tall(0).is_none());
-}
-
-#[test]
 fn a_band_beyond_the_map_is_all_of_it() {
     let map = |height, ring| Pixels { height, width: 1, channels: 1, row: 1, pixel: 1, channel: 1, ring };
     let conv = |output| Conv2d::<Plain, 1, 1> {
@@ -517,21 +464,4 @@ fn a_band_beyond_the_map_is_all_of_it() {
     let mut y = [0.0];
     run_row(&conv(map(2, 1)), 1, [&[3.0, 5.0], &[], &[1.0, 2.0]], &mut y).expect("the operands serve");
     assert_eq!(y, [11.0]);
-}
-
-#[test]
-fn a_part_of_an_output() {
-    let mut output = [0.0; 6];
-    part_mut::<2, 3, 6>(&mut output)[2] = 1.0;
-    assert_eq!(output, [0.0, 0.0, 0.0, 0.0, 1.0, 0.0]);
-}
-
-#[test]
-fn a_schedule_repeats_its_body() {
-    let schedule = Schedule { prologue: &[3, 0], body: &[0, 1], times: 3, epilogue: &[2, 2] };
-    assert!(schedule.steps().eq([3, 0, 0, 1, 0, 1, 0, 1, 2, 2]));
-    assert_eq!(Schedule { prologue: &[], body: &[], times: u32::MAX, epilogue: &[] }.steps().next(), None);
-    assert!(Schedule { prologue: &[], body: &[7], times: 2, epilogue: &[] }.steps().eq([7, 7]));
-    let mut rows = RowCounters::<3>::new();
-    assert_eq!([0, 2, 0, 1, 0, 7].map(|step| rows.next(step)), [0, 0, 1, 0, 2, 1]);
 }

@@ -14,8 +14,8 @@ use super::step::Steps;
 use super::strided::{self, View};
 use crate::ops::OpError;
 use crate::ops::window::Window;
-use crate::plan::Plan;
 use crate::plan::problem::{Access, CHANNELS, PlanStep, ROWS, Role};
+use crate::plan::{Pins, Plan};
 
 /// A kernel's geometry: exactly the struct that the runtime takes.
 #[derive(Clone, Debug)]
@@ -141,9 +141,10 @@ impl Layer {
 }
 
 /// The layers of a plan, in its order.
-pub(crate) fn bind(steps: &Steps, plan: &Plan) -> Result<Vec<Layer>, OpError> {
-    let groups = plan.groups.iter().flat_map(|group| (group.begin..group.end).map(|at| (plan.order[at], group.schedule.is_some())));
-    let mut layers: Vec<Layer> = groups.map(|(index, by_rows)| Binder { steps, plan, by_rows }.layer(index)).collect::<Result<_, _>>()?;
+pub(crate) fn bind(steps: &Steps, plan: &Plan, pins: &Pins) -> Result<Vec<Layer>, OpError> {
+    let places = plan.groups.iter().flat_map(|group| (group.begin..group.end).map(|at| (at, group.schedule.is_some())));
+    let bound = places.map(|(at, by_rows)| Binder { steps, plan, by_rows, pinned: pins.at[at] }.layer(plan.order[at]));
+    let mut layers: Vec<Layer> = bound.collect::<Result<_, _>>()?;
     share_leaves(&mut layers);
     Ok(layers)
 }
@@ -176,6 +177,7 @@ struct Binder<'a> {
     steps: &'a Steps,
     plan: &'a Plan,
     by_rows: bool,
+    pinned: Option<usize>,
 }
 
 impl Binder<'_> {
@@ -194,6 +196,8 @@ impl Binder<'_> {
         let elements = |step: &PlanStep| step.write.dims.iter().product::<usize>() as u64;
         let given = self.steps.problem.steps.iter().find(|step| step.work == planned.work);
         let (part, whole) = (elements(planned), given.map_or(1, elements));
+        // Of something of the whole step what the part takes.
+        let share = |all: u64| (u128::from(all) * u128::from(part) / u128::from(whole)) as u64;
         let (cost, blocks) = match &step.kernel {
             Kernel::Conv2d { choice, group, .. } => {
                 (choice.cost, (group * (planned.write.dims[CHANNELS] / group).div_ceil(choice.micro.channels)) as u64)
@@ -208,11 +212,11 @@ impl Binder<'_> {
             w,
             y: region(&planned.write, extent.y),
             dims: planned.write.dims.clone(),
-            macs: if part == whole { step.macs } else { step.macs / whole * part },
-            cost: cost / whole * part,
+            macs: share(step.macs),
+            cost: share(cost),
             row_blocks: if self.by_rows { blocks * planned.write.dims[ROWS] as u64 } else { 0 },
             by_rows: self.by_rows,
-            pinned: None,
+            pinned: self.pinned,
             work,
         })
     }
@@ -243,12 +247,6 @@ impl Binder<'_> {
         View { dims: access.dims.clone(), strides: layout.strides.clone(), ring: self.plan.ring(layout.root) }
     }
 
-    /// Whether a convolution needs the general leaf, or gains by its narrow tiles: in a row of a map even border pixels stand alone.
-    fn is_general(&self, maps: &ConvMaps, kernel: [usize; 2], is_pooled: bool, micro: &MicroKernel) -> bool {
-        let wraps = kernel[0] > 1 && maps.input.ring < maps.input.height;
-        maps.rest.is_some() || wraps || self.by_rows && !is_pooled && micro.pixels > 1
-    }
-
     fn work(&self, kernel: &Kernel, step: &PlanStep) -> Result<Work, OpError> {
         let views: Vec<View> = step.reads.iter().map(|access| self.view(access)).collect();
         let output = self.view(&step.write);
@@ -263,7 +261,9 @@ impl Binder<'_> {
                 let [depth, filters] = [channels, maps.output.channels].map(|channels| channels / *group as u32);
                 let Window { kernel, strides, dilations, pads, .. } = window;
                 let maps = if window.is_pointwise() && pool.is_none() && !self.by_rows { maps.flattened() } else { maps };
-                let geometry = Conv2d {
+                // In a row of a map even border pixels stand alone: narrow tiles serve them.
+                let gains = self.by_rows && pool.is_none() && micro.pixels > 1;
+                let mut geometry = Conv2d {
                     input: maps.input,
                     rest: maps.rest,
                     output: maps.output,
@@ -278,9 +278,10 @@ impl Binder<'_> {
                     band: band(*span, &maps.output),
                     activation: *activation,
                     pool: *pool,
-                    general: self.is_general(&maps, *kernel, pool.is_some(), micro),
+                    general: gains,
                     arithmetic: Plain,
                 };
+                geometry.general |= geometry.needs_general();
                 Geometry::Conv2d(geometry, *micro)
             }
             Kernel::DepthwiseConv2d { window, activation, unit } => {

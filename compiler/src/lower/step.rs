@@ -5,6 +5,7 @@ use std::ops::Range;
 use super::kernel::Kernel;
 use crate::ir::{Shape, Tensor};
 use crate::ops::OpError;
+use crate::plan::Plan;
 use crate::plan::problem::{Access, PlanStep, PlanTensor, Problem, Relation, Role, TensorId};
 
 /// Weight ranges begin at multiples of this many elements (64 bytes).
@@ -34,6 +35,12 @@ pub(crate) struct Steps {
 }
 
 impl Steps {
+    /// Elements of the packed weights at each place in the plan's order.
+    pub(crate) fn packed(&self, plan: &Plan) -> Vec<usize> {
+        let kernels = plan.order.iter().map(|&step| &self.steps[plan.problem.steps[step].work]);
+        kernels.map(|step| step.weights.as_ref().map_or(0, Range::len)).collect()
+    }
+
     pub(crate) fn add_tensor(&mut self, name: &str, shape: Shape, role: Role) -> TensorId {
         self.problem.tensors.push(PlanTensor { name: name.to_owned(), shape, role });
         self.problem.tensors.len() - 1

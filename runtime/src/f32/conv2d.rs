@@ -54,8 +54,8 @@ pub struct Conv2d<A, const T: usize, const N: usize> {
     /// residual. The output is the pooled map, rounded down or up: a last window may be cut off at the map's edge. `T` must be a
     /// multiple of four.
     pub pool: Option<PoolKind>,
-    /// Whether the leaf is the one that serves every geometry. It must be where rows of a window may wrap in the input's ring, and where
-    /// there is a rest. It should be where rows are computed, since that leaf has narrow tiles for what does not fill a tile, and where a
+    /// Whether the leaf is the one that serves every geometry. It must be where [`needs_general`](Self::needs_general) says so: where rows of
+    /// a window may wrap in the input's ring, and where there is a rest. It should be where rows are computed, since that leaf has narrow tiles for what does not fill a tile, and where a
     /// program links it anyway.
     pub general: bool,
     /// The numeric class of the sums, and the unit that makes them.
@@ -99,7 +99,15 @@ impl<A: Arithmetic, const T: usize, const N: usize> Conv2d<A, T, N> {
         let steps =
             self.strides[0] > 0 && self.strides[1] > 0 && self.band[0] > 0 && self.band[1] > 0 && self.kernel[0] > 0 && self.kernel[1] > 0;
         let window = window_fits(&self.output, &self.strides, &self.kernel, &self.dilations) && small(&self.pads);
-        if !groups_fit || !steps || !window || T == 0 || N == 0 || !self.pool_fits() || !self.rest_fits() || !self.leaf_fits() {
+        if !groups_fit
+            || !steps
+            || !window
+            || T == 0
+            || N == 0
+            || !self.pool_fits()
+            || !self.rest_fits()
+            || self.needs_general() && !self.general
+        {
             return None;
         }
         let Some(r) = self.second_extent() else { return None };
@@ -141,9 +149,9 @@ impl<A: Arithmetic, const T: usize, const N: usize> Conv2d<A, T, N> {
         self.rest.is_none() || self.group == 1 && self.is_pointwise()
     }
 
-    /// Whether the leaf serves: a tile has second taps only in the general one.
-    const fn leaf_fits(&self) -> bool {
-        self.general || self.rest.is_none() && !(self.input.is_ring() && self.kernel[0] > 1)
+    /// Whether only the general leaf serves: tiles of the other one have no second taps.
+    pub const fn needs_general(&self) -> bool {
+        self.rest.is_some() || self.input.is_ring() && self.kernel[0] > 1
     }
 
     /// Whether every row of every map is stored.

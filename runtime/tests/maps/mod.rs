@@ -25,6 +25,11 @@ impl Random {
     }
 }
 
+/// A dense map that is stored whole.
+pub(crate) const fn dense(height: u32, width: u32, channels: u32) -> Pixels {
+    Pixels { height, width, channels, row: width * channels, pixel: channels, channel: 1, ring: height }
+}
+
 /// Where element (y, x, c) lies.
 pub(crate) fn at(map: &Pixels, y: u32, x: u32, c: u32) -> usize {
     (y % map.ring * map.row + x * map.pixel + c * map.channel) as usize

@@ -348,6 +348,70 @@ macro_rules! first_products {
     };
 }
 
+macro_rules! first_dense {
+    ($operation:literal) => {
+        first_leaf!(
+            "ldr r5, [r8, #16]",
+            "cmp r5, #0",
+            "beq 4f",
+            "3:",
+            "vldmia r4!, {{s16-s31}}",
+            "vldmia r0!, {{s4-s7}}",
+            first_products!($operation: "s16" "s17" "s18" "s19": "s4"),
+            first_products!($operation: "s20" "s21" "s22" "s23": "s5"),
+            first_products!($operation: "s24" "s25" "s26" "s27": "s6"),
+            first_products!($operation: "s28" "s29" "s30" "s31": "s7"),
+            "subs r5, #1",
+            "bne 3b",
+            "4:",
+            "ldr r5, [r8, #20]",
+            "cmp r5, #0",
+            "beq 6f",
+            "5:",
+            "vldmia r4!, {{s16-s19}}",
+            "vldmia r0!, {{s4}}",
+            first_products!($operation: "s16" "s17" "s18" "s19": "s4"),
+            "subs r5, #1",
+            "bne 5b",
+            "6:",
+        )
+    };
+}
+
+macro_rules! first_strided {
+    ($operation:literal) => {
+        first_leaf!(
+            "ldrd r5, r9, [r8, #16]",
+            "adds r5, r9, r5, lsl #2",
+            "beq 6f",
+            "5:",
+            "vldmia r4!, {{s16-s19}}",
+            "vldr s4, [r0]",
+            "add r0, r10",
+            first_products!($operation: "s16" "s17" "s18" "s19": "s4"),
+            "subs r5, #1",
+            "bne 5b",
+            "6:",
+        )
+    };
+}
+
+/// Functions of a leaf each.
+macro_rules! functions {
+    ($($(#[$doc:meta])+ $name:ident => $leaf:ident!($($what:tt)*);)+) => {
+        $(
+            $(#[$doc])+
+            ///
+            /// # Safety
+            /// The window's and the pixels' pointers serve for what the counts and distances say, `sums` for 16 values.
+            #[unsafe(naked)]
+            pub(crate) unsafe extern "C" fn $name<const UNUSED: usize>(window: *const Window, x: *const *const f32, sums: *mut f32) {
+                $leaf!($($what)*)
+            }
+        )+
+    };
+}
+
 macro_rules! leaves {
     ($class:ident, $operation:literal) => {
         pub(in crate::lanes::cortex) mod $class {
@@ -359,130 +423,27 @@ macro_rules! leaves {
                 naked_asm!(".fpu fpv4-sp-d16", concat!($operation, " s0, s1, s2"), "bx lr")
             }
 
-            /// Channels of a pixel are adjacent.
-            ///
-            /// # Safety
-            /// The window's and the pixels' pointers serve for what the counts and distances say, `sums` for 16 values.
-            #[unsafe(naked)]
-            pub(crate) unsafe extern "C" fn dense<const UNUSED: usize>(window: *const Window, x: *const *const f32, sums: *mut f32) {
-                square_dense!($operation, none)
-            }
-
-            /// Channels of a pixel lie apart.
-            ///
-            /// # Safety
-            /// As [`dense`].
-            #[unsafe(naked)]
-            pub(crate) unsafe extern "C" fn strided<const UNUSED: usize>(window: *const Window, x: *const *const f32, sums: *mut f32) {
-                square_strided!($operation, none)
-            }
-
-            /// As [`dense`], where there may be a second window.
-            ///
-            /// # Safety
-            /// As [`dense`].
-            #[unsafe(naked)]
-            pub(crate) unsafe extern "C" fn dense_split<const UNUSED: usize>(window: *const Window, x: *const *const f32, sums: *mut f32) {
-                square_dense!($operation, square)
-            }
-
-            /// As [`strided`], where there may be a second window.
-            ///
-            /// # Safety
-            /// As [`dense`].
-            #[unsafe(naked)]
-            pub(crate) unsafe extern "C" fn strided_split<const UNUSED: usize>(window: *const Window, x: *const *const f32, sums: *mut f32) {
-                square_strided!($operation, square)
-            }
-
-            /// As [`dense_split`], where four pixels are the first.
-            ///
-            /// # Safety
-            /// As [`dense`].
-            #[unsafe(naked)]
-            pub(crate) unsafe extern "C" fn first_dense<const UNUSED: usize>(window: *const Window, x: *const *const f32, sums: *mut f32) {
-                first_leaf!(
-                    "ldr r5, [r8, #16]",
-                    "cmp r5, #0",
-                    "beq 4f",
-                    "3:",
-                    "vldmia r4!, {{s16-s31}}",
-                    "vldmia r0!, {{s4-s7}}",
-                    first_products!($operation: "s16" "s17" "s18" "s19": "s4"),
-                    first_products!($operation: "s20" "s21" "s22" "s23": "s5"),
-                    first_products!($operation: "s24" "s25" "s26" "s27": "s6"),
-                    first_products!($operation: "s28" "s29" "s30" "s31": "s7"),
-                    "subs r5, #1",
-                    "bne 3b",
-                    "4:",
-                    "ldr r5, [r8, #20]",
-                    "cmp r5, #0",
-                    "beq 6f",
-                    "5:",
-                    "vldmia r4!, {{s16-s19}}",
-                    "vldmia r0!, {{s4}}",
-                    first_products!($operation: "s16" "s17" "s18" "s19": "s4"),
-                    "subs r5, #1",
-                    "bne 5b",
-                    "6:",
-                )
-            }
-
-            /// As [`strided_split`], where four pixels are the first.
-            ///
-            /// # Safety
-            /// As [`dense`].
-            #[unsafe(naked)]
-            pub(crate) unsafe extern "C" fn first_strided<const UNUSED: usize>(window: *const Window, x: *const *const f32, sums: *mut f32) {
-                first_leaf!(
-                    "ldrd r5, r9, [r8, #16]",
-                    "adds r5, r9, r5, lsl #2",
-                    "beq 6f",
-                    "5:",
-                    "vldmia r4!, {{s16-s19}}",
-                    "vldr s4, [r0]",
-                    "add r0, r10",
-                    first_products!($operation: "s16" "s17" "s18" "s19": "s4"),
-                    "subs r5, #1",
-                    "bne 5b",
-                    "6:",
-                )
-            }
-
-            /// One pixel, whose channels are adjacent.
-            ///
-            /// # Safety
-            /// As [`dense`].
-            #[unsafe(naked)]
-            pub(crate) unsafe extern "C" fn single_dense<const UNUSED: usize>(window: *const Window, x: *const *const f32, sums: *mut f32) {
-                single_dense!($operation, none)
-            }
-
-            /// One pixel, whose channels lie apart.
-            ///
-            /// # Safety
-            /// As [`dense`].
-            #[unsafe(naked)]
-            pub(crate) unsafe extern "C" fn single_strided<const UNUSED: usize>(window: *const Window, x: *const *const f32, sums: *mut f32) {
-                single_strided!($operation, none)
-            }
-
-            /// As [`single_dense`], where there may be a second window.
-            ///
-            /// # Safety
-            /// As [`dense`].
-            #[unsafe(naked)]
-            pub(crate) unsafe extern "C" fn single_dense_split<const UNUSED: usize>(window: *const Window, x: *const *const f32, sums: *mut f32) {
-                single_dense!($operation, single)
-            }
-
-            /// As [`single_strided`], where there may be a second window.
-            ///
-            /// # Safety
-            /// As [`dense`].
-            #[unsafe(naked)]
-            pub(crate) unsafe extern "C" fn single_strided_split<const UNUSED: usize>(window: *const Window, x: *const *const f32, sums: *mut f32) {
-                single_strided!($operation, single)
+            functions! {
+                /// Channels of a pixel are adjacent.
+                dense => square_dense!($operation, none);
+                /// Channels of a pixel lie apart.
+                strided => square_strided!($operation, none);
+                /// As [`dense`], where there may be a second window.
+                dense_split => square_dense!($operation, square);
+                /// As [`strided`], where there may be a second window.
+                strided_split => square_strided!($operation, square);
+                /// As [`dense_split`], where four pixels are the first.
+                first_dense => first_dense!($operation);
+                /// As [`strided_split`], where four pixels are the first.
+                first_strided => first_strided!($operation);
+                /// One pixel, whose channels are adjacent.
+                single_dense => single_dense!($operation, none);
+                /// One pixel, whose channels lie apart.
+                single_strided => single_strided!($operation, none);
+                /// As [`single_dense`], where there may be a second window.
+                single_dense_split => single_dense!($operation, single);
+                /// As [`single_strided`], where there may be a second window.
+                single_strided_split => single_strided!($operation, single);
             }
         }
     };

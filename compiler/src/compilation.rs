@@ -3,7 +3,7 @@
 use crate::Error;
 use crate::diagnostics::Diagnostic;
 use crate::emit::files::File;
-use crate::emit::{ModuleSource, module, weight_bytes};
+use crate::emit::{ModuleSource, module};
 use crate::execute::Run;
 use crate::ir::{Graph, Shape, Tensor};
 use crate::lower::bind::{Layer, Memory, Region, Work};
@@ -61,7 +61,7 @@ impl Compilation {
             outputs: &outputs,
             outputs_outside: self.plan.problem.outputs_outside,
             arena: self.plan.cost.arena,
-            pinned: self.pins.elements,
+            pinned: self.pins.bytes,
             weights: self.steps.weights.len(),
             weights_section: self.options.weights_section.as_deref(),
         };
@@ -69,11 +69,7 @@ impl Compilation {
         let mut plan = serde_json::to_string_pretty(&self.report()).map_err(|error| Error::Internal(error.to_string()))?;
         plan.push('\n');
         let file = |ending: &str, bytes| File { name: format!("{}.{ending}", self.name), bytes };
-        Ok(vec![
-            file("rs", text.into_bytes()),
-            file("weights.bin", weight_bytes(&self.steps.weights)),
-            file("plan.json", plan.into_bytes()),
-        ])
+        Ok(vec![file("rs", text.into_bytes()), file("weights.bin", self.steps.weights.to_vec()), file("plan.json", plan.into_bytes())])
     }
 
     /// Runs the plan in this process with the kernels of the runtime: one tensor an output, the same bits as the generated module.
@@ -81,17 +77,17 @@ impl Compilation {
         let mut slices = Vec::new();
         for (index, (name, shape)) in self.inputs().into_iter().enumerate() {
             let values = inputs.get(index).filter(|tensor| *tensor.shape() == shape).and_then(Tensor::as_f32);
-            slices.push(values.ok_or_else(|| Error::Data(format!("input `{name}` is not f32{shape}")))?);
+            slices.push(bytemuck::cast_slice(values.ok_or_else(|| Error::Data(format!("input `{name}` is not f32{shape}")))?));
         }
         let outside: Vec<usize> = match self.plan.problem.outputs_outside {
-            true => self.outputs().iter().map(|(_, shape, _)| shape.elements()).collect(),
+            true => self.outputs().iter().map(|(_, shape, _)| size_of::<f32>() * shape.elements()).collect(),
             false => Vec::new(),
         };
         let run = Run {
             layers: &self.layers,
             groups: &self.plan.groups,
             arena: self.plan.cost.arena,
-            pinned: self.pins.elements,
+            pinned: self.pins.bytes,
             outputs: &outside,
             weights: &self.steps.weights,
             inputs: &slices,
@@ -99,7 +95,7 @@ impl Compilation {
         let memory = run.run().map_err(|(layer, error)| Error::Internal(format!("layer `{layer}` of the plan does not run: {error:?}")))?;
         let tensor = |(index, (_, shape, at)): (usize, (&str, &Shape, usize))| {
             let at = if outside.is_empty() { at } else { run.output(index) };
-            Tensor::f32(shape.clone(), &memory[at..at + shape.elements()])
+            Tensor::f32(shape.clone(), bytemuck::cast_slice(&memory[at..][..size_of::<f32>() * shape.elements()]))
         };
         let outputs = self.outputs().into_iter().enumerate();
         outputs.map(|output| tensor(output).ok_or_else(|| Error::Internal("an output has no place".to_owned()))).collect()
@@ -121,7 +117,7 @@ impl Compilation {
         self.outputs().into_iter().map(|(name, shape, _)| (name.to_owned(), shape.clone())).collect()
     }
 
-    /// Name, shape and first element in the arena of every output.
+    /// Name, shape and first byte in the arena of every output.
     pub(crate) fn outputs(&self) -> Vec<(&str, &Shape, usize)> {
         let tensors = self.steps.problem.tensors.iter().enumerate();
         let outputs = tensors.filter(|(_, tensor)| matches!(tensor.role, Role::Output(_)));
@@ -130,8 +126,7 @@ impl Compilation {
 
     /// The compilation in figures.
     pub fn report(&self) -> Report {
-        let output =
-            |(name, shape, at): (&str, &Shape, usize)| OutputReport { name: name.to_owned(), shape: shape.0.clone(), offset: 4 * at };
+        let output = |(name, shape, at): (&str, &Shape, usize)| OutputReport { name: name.to_owned(), shape: shape.0.clone(), offset: at };
         let asked = |index: usize| self.layers.iter().any(|layer| matches!(layer.work, Work::Source(source) if source.index == index));
         let input = |(index, (name, shape)): (usize, (String, Shape))| InputReport { name, shape: shape.0, by_rows: asked(index) };
         Report {
@@ -141,10 +136,10 @@ impl Compilation {
             opset: self.graph.opset,
             target: self.options.target.to_string(),
             numeric: self.numeric.name(),
-            arena_bytes: 4 * self.plan.cost.arena,
-            live_bound_bytes: 4 * self.plan.bound,
-            pinned_bytes: 4 * self.pins.elements,
-            weight_bytes: 4 * self.steps.weights.len(),
+            arena_bytes: self.plan.cost.arena,
+            live_bound_bytes: self.plan.bound,
+            pinned_bytes: self.pins.bytes,
+            weight_bytes: self.steps.weights.len(),
             macs: self.layers.iter().map(|layer| layer.macs).sum(),
             parameters: self.graph.parameters(),
             nodes: self.nodes,
@@ -153,9 +148,9 @@ impl Compilation {
             passes: self.passes.clone(),
             moves_elided: self.plan.moves_elided,
             buffers: self.buffers(),
-            weight_reads: WeightReads { bytes: 4 * self.reads(&self.pins), factor: self.factor(self.reads(&self.pins)) },
+            weight_reads: WeightReads { bytes: self.reads(&self.pins), factor: self.factor(self.reads(&self.pins)) },
             instructions_factor: self.instructions_factor(),
-            least: CostReport { arena_bytes: 4 * self.plan.least.arena, read_factor: self.factor(self.plan.least.reads) },
+            least: CostReport { arena_bytes: self.plan.least.arena, read_factor: self.factor(self.plan.least.reads) },
             layers: self.layers.iter().map(layer_report).collect(),
             groups: self.plan.groups.iter().map(group_report).collect(),
         }
@@ -164,13 +159,13 @@ impl Compilation {
     /// The plans between which a budget of memory chooses, the largest first.
     pub fn budgets(&self) -> Vec<CostReport> {
         let costs = curve(&self.steps.problem);
-        costs.into_iter().map(|cost| CostReport { arena_bytes: 4 * cost.arena, read_factor: self.factor(cost.reads) }).collect()
+        costs.into_iter().map(|cost| CostReport { arena_bytes: cost.arena, read_factor: self.factor(cost.reads) }).collect()
     }
 
     /// How much less weights would be read with copies of some in RAM, the fewest copies first.
     pub fn pins(&self) -> Vec<PinReport> {
         let curve = Pins::curve(&self.plan, &self.steps.packed(&self.plan));
-        let report = |pins: &Pins| PinReport { pinned_bytes: 4 * pins.elements, read_factor: self.factor(self.reads(pins)) };
+        let report = |pins: &Pins| PinReport { pinned_bytes: pins.bytes, read_factor: self.factor(self.reads(pins)) };
         curve.iter().map(report).collect()
     }
 
@@ -182,12 +177,12 @@ impl Compilation {
         Some(1.0 + rows as f64 / whole.max(1) as f64)
     }
 
-    /// Elements of weights that a run reads with copies of some.
+    /// Bytes of weights that a run reads with copies of some.
     fn reads(&self, pins: &Pins) -> u64 {
         self.plan.cost.reads - pins.saved
     }
 
-    /// So many elements of weights by one pass over all.
+    /// So many bytes of weights by one pass over all.
     fn factor(&self, reads: u64) -> f64 {
         if self.plan.one_pass == 0 { 1.0 } else { reads as f64 / self.plan.one_pass as f64 }
     }
@@ -196,8 +191,8 @@ impl Compilation {
         let buffers = self.plan.buffers.iter().zip(&self.plan.offsets);
         let report = buffers.map(|(life, &offset)| BufferReport {
             name: self.steps.problem.tensors[life.root].name.clone(),
-            offset: 4 * offset,
-            bytes: 4 * life.size,
+            offset,
+            bytes: life.size,
             ring_rows: life.ring,
             first_layer: life.first,
             last_layer: life.last,
@@ -227,8 +222,8 @@ fn layer_report(layer: &Layer) -> LayerReport {
         macs: layer.macs,
         reads: [Some(&layer.x), layer.r.as_ref()].into_iter().flatten().map(range_report).collect(),
         writes: range_report(&layer.y),
-        weights: range_report(&Region { memory: Memory::Weights, at: layer.w.start, len: layer.w.len() }),
-        pinned: layer.pinned.map(|at| RangeReport { memory: "pinned".to_owned(), offset: 4 * at, bytes: 4 * layer.w.len() }),
+        weights: range_report(&layer.w),
+        pinned: layer.pinned.map(|at| RangeReport { memory: "pinned".to_owned(), offset: at, bytes: layer.w.bytes() }),
     }
 }
 
@@ -239,5 +234,5 @@ fn range_report(region: &Region) -> RangeReport {
         Memory::Input(index) => format!("input {index}"),
         Memory::Output(index) => format!("output {index}"),
     };
-    RangeReport { memory, offset: 4 * region.at, bytes: 4 * region.len }
+    RangeReport { memory, offset: region.at, bytes: region.bytes() }
 }

@@ -46,9 +46,9 @@ impl Error {
 
     pub(crate) fn budget(budget: RamBudget, TooLarge { least }: TooLarge) -> Self {
         let (RamBudget::Bytes(budget), Some(least)) = (budget, least) else { return Error::Internal("there is no plan".to_owned()) };
-        let name = |buffer: &Lifetime| format!("`{}` {} bytes", least.problem.tensors[buffer.root].name, 4 * buffer.size);
+        let name = |buffer: &Lifetime| format!("`{}` {} bytes", least.problem.tensors[buffer.root].name, buffer.size);
         let alive: Vec<String> = least.at_peak().into_iter().take(4).map(name).collect();
-        Error::Budget { budget, least: 4 * least.cost.arena, alive: alive.join(", ") }
+        Error::Budget { budget, least: least.cost.arena, alive: alive.join(", ") }
     }
 
     /// The exit code of the command line.

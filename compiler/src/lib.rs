@@ -12,6 +12,7 @@
 //!
 //! The first place to read is [`compile`]: the stages on one screen. `ARCHITECTURE.md` has a paragraph for each.
 
+mod aligned;
 mod builder;
 mod compilation;
 mod diagnostics;
@@ -69,7 +70,7 @@ pub fn compile_observed(model: &ModelFile, options: &Options, after: impl FnMut(
     steps.problem.outputs_outside = options.outputs == Placement::Caller;
     let plan = plan::plan(&steps.problem, options.budget()).map_err(|refused| Error::budget(options.ram_budget, refused))?;
     debug_assert_eq!(plan::replay(&steps.problem, &plan), Ok(()), "the plan is wrong");
-    let pins = Pins::new(&plan, &steps.packed(&plan), options.pin_weights / size_of::<f32>());
+    let pins = Pins::new(&plan, &steps.packed(&plan), options.pin_weights);
     let layers = lower::bind::bind(&steps, &plan, &pins).map_err(lower::unplaceable)?;
     Ok(Compilation {
         name: options.name.clone().unwrap_or_else(|| emit::names::identifier(model.name())),

@@ -191,7 +191,7 @@ impl Options {
         match self.ram_budget {
             RamBudget::Thrifty => Budget::Thrifty,
             RamBudget::Least => Budget::Least,
-            RamBudget::Bytes(bytes) => Budget::Elements(bytes / size_of::<f32>()),
+            RamBudget::Bytes(bytes) => Budget::Bytes(bytes),
         }
     }
 

@@ -1,4 +1,4 @@
-//! The door for code that learns the geometry at run time: the same leaves, with lengths compared on every call.
+//! The door for code that learns the geometry at run time: the same leaves over bytes, with lengths and alignment compared on every call.
 
 use crate::f32::conv2d::Conv2d;
 use crate::f32::depthwise::DepthwiseConv2d;
@@ -15,32 +15,32 @@ use crate::views::Extent;
 /// Where an input begins: in the arena, or in a slice outside it.
 #[derive(Clone, Copy, Debug)]
 pub enum Place<'a> {
-    /// At this element of the arena.
+    /// At this byte of the arena.
     Arena(usize),
     /// At the start of this slice.
-    Outside(&'a [f32]),
+    Outside(&'a [u8]),
 }
 
 /// Where the output begins: in the arena, or in a slice outside it.
 #[derive(Debug)]
 pub enum Destination<'a> {
-    /// At this element of the arena.
+    /// At this byte of the arena.
     Arena(usize),
     /// At the start of this slice.
-    Outside(&'a mut [f32]),
+    Outside(&'a mut [u8]),
 }
 
-/// The operands of one run of a kernel.
+/// The operands of one run of a kernel, as bytes that are aligned for its elements.
 #[derive(Debug)]
 pub struct Operands<'a> {
     /// The arena, which may hold the output and the inputs.
-    pub arena: &'a mut [f32],
+    pub arena: &'a mut [u8],
     /// The input.
     pub x: Place<'a>,
     /// The second input, for kernels that have one.
     pub r: Place<'a>,
     /// The weights.
-    pub w: &'a [f32],
+    pub w: &'a [u8],
     /// The output.
     pub y: Destination<'a>,
 }
@@ -52,6 +52,8 @@ pub enum RegionError {
     Geometry,
     /// A view leaves its operand.
     Outside,
+    /// An operand is not aligned for its elements.
+    Misaligned,
     /// The output shares elements with an input.
     Overlap,
 }
@@ -205,22 +207,31 @@ pub fn run_row_checked<K: Kernel>(kernel: &K, row: usize, operands: Operands<'_>
     Ok(())
 }
 
-/// Some memory, and the element of it at which an operand begins.
+/// Some memory, and the byte of it at which an operand begins.
 #[derive(Clone, Copy)]
 struct Span {
-    memory: *const f32,
+    memory: *const u8,
     len: usize,
     at: usize,
 }
 
 impl Span {
-    fn holds(&self, len: usize) -> bool {
-        self.at <= self.len && len <= self.len - self.at
+    /// Whether so many elements lie in the memory.
+    fn holds(&self, elements: usize) -> bool {
+        self.at <= self.len && elements <= (self.len - self.at) / size_of::<f32>()
+    }
+
+    fn begin(&self) -> *const u8 {
+        self.memory.wrapping_add(self.at)
+    }
+
+    fn is_aligned(&self) -> bool {
+        self.begin().cast::<f32>().is_aligned()
     }
 }
 
 /// Where the operands begin, once they are known to serve; `apart` says of an input and an output whose extents overlap in one memory
-/// whether they may.
+/// whether they may, by their first elements.
 fn pointers<K: Kernel>(kernel: &K, operands: Operands<'_>, apart: impl Fn(usize, usize) -> bool) -> Result<Pointers, RegionError> {
     let extent = kernel.lengths().ok_or(RegionError::Geometry)?;
     let Operands { arena, x, r, w, y } = operands;
@@ -231,6 +242,7 @@ fn pointers<K: Kernel>(kernel: &K, operands: Operands<'_>, apart: impl Fn(usize,
         Place::Outside(slice) => (Span { memory: slice.as_ptr(), len: slice.len(), at: 0 }, false),
     };
     let ((x, x_inside), (r, r_inside)) = (span(x), span(r));
+    let w = Span { memory: w.as_ptr(), len: w.len(), at: 0 };
     let (memory, y, y_inside) = match y {
         Destination::Arena(at) => (arena, inside(at), true),
         Destination::Outside(slice) => {
@@ -238,14 +250,19 @@ fn pointers<K: Kernel>(kernel: &K, operands: Operands<'_>, apart: impl Fn(usize,
             (memory, Span { memory, len: slice.len(), at: 0 }, false)
         }
     };
-    if !x.holds(extent.x) || !r.holds(extent.r) || !y.holds(extent.y) || extent.w > w.len() {
+    let all = [(x, extent.x), (r, extent.r), (w, extent.w), (y, extent.y)];
+    if all.iter().any(|(span, elements)| !span.holds(*elements)) {
         return Err(RegionError::Outside);
     }
-    let overlaps = |input: Span, len: usize| y_inside && input.at < y.at + extent.y && y.at < input.at + len;
-    let x_overlaps = x_inside && overlaps(x, extent.x) && !apart(x.at, y.at);
+    if all.iter().any(|(span, elements)| *elements > 0 && !span.is_aligned()) {
+        return Err(RegionError::Misaligned);
+    }
+    let bytes = |elements: usize| elements * size_of::<f32>();
+    let overlaps = |input: Span, len: usize| y_inside && input.at < y.at + bytes(extent.y) && y.at < input.at + bytes(len);
+    let x_overlaps = x_inside && overlaps(x, extent.x) && !apart(x.at / size_of::<f32>(), y.at / size_of::<f32>());
     if x_overlaps || r_inside && extent.r > 0 && overlaps(r, extent.r) {
         return Err(RegionError::Overlap);
     }
-    let begin = |span: Span| span.memory.wrapping_add(span.at);
-    Ok(Pointers::new(begin(x), begin(r), w.as_ptr(), memory.wrapping_add(y.at)))
+    let begin = |span: Span| span.begin().cast();
+    Ok(Pointers::new(begin(x), begin(r), begin(w), memory.wrapping_add(y.at).cast()))
 }

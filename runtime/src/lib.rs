@@ -3,7 +3,7 @@
 //! Everything is `no_std`, allocates nothing and, built with optimisation, has no panic path. A generated module holds one
 //! [`Layer`] a step. `Layer::new` runs when rustc compiles the module: it asserts that every view stays inside its operand, so
 //! [`Layer::run`] needs no check. Regions of the arena come from [`Arena::read`], [`Arena::write`], [`Arena::read_write`] and
-//! [`Arena::read2_write`], weights from [`Weights::f32s`]: an overlap, an overrun or a misalignment is an error of rustc.
+//! [`Arena::read2_write`], weights from [`Weights::get`]: an overlap, an overrun or a misalignment is an error of rustc.
 //!
 //! A [`RowLayer`] computes one row of its output at a time, over maps of which only the last rows are stored: a row lies in slot
 //! `row % ring`. A [`Schedule`] lists in which order the operators do. The bits are those of the whole layer.
@@ -13,11 +13,13 @@
 #![no_std]
 
 mod checked;
+mod element;
 mod executor;
 pub mod f32;
 mod input;
 mod lanes;
 mod layer;
+mod memory;
 mod model;
 mod schedule;
 #[cfg(feature = "source")]
@@ -27,6 +29,7 @@ mod threads;
 mod views;
 
 pub use checked::{Destination, Kernel, Operands, Place, RegionError, run_checked, run_row_checked};
+pub use element::Element;
 pub use executor::{Executor, OneCore};
 pub use f32::activation::Activation;
 pub use f32::conv2d::Conv2d;
@@ -40,11 +43,12 @@ pub use input::{interleaved_rows, planar_rows};
 pub use lanes::arithmetic::{Arithmetic, Fused, Plain};
 pub use lanes::cortex::{Mve, Vfp};
 pub use layer::{InPlace, Layer, RowLayer, Within, WithinRows};
+pub use memory::{Arena, Placed, Region, Weights, part, part_mut};
 pub use model::{LengthError, Model, TensorInfo, checksum};
 pub use schedule::{RowCounters, Schedule, Steps};
 #[cfg(feature = "threads")]
 pub use threads::Threads;
-pub use views::{Arena, Extent, MAX_RANK, Pixels, Region, Weights, part, part_mut};
+pub use views::{Extent, MAX_RANK, Pixels};
 
 /// Version of the form of generated code that this crate serves; a generated module asserts that it was made for it.
-pub const FORMAT_VERSION: u32 = 1;
+pub const FORMAT_VERSION: u32 = 2;

@@ -3,6 +3,7 @@
 /// Path inside the crate and text of every file that a build of the crate needs.
 pub const FILES: &[(&str, &str)] = &[
     ("src/checked.rs", include_str!("checked.rs")),
+    ("src/element.rs", include_str!("element.rs")),
     ("src/executor.rs", include_str!("executor.rs")),
     ("src/f32/activation.rs", include_str!("f32/activation.rs")),
     ("src/f32/conv2d.rs", include_str!("f32/conv2d.rs")),
@@ -30,6 +31,7 @@ pub const FILES: &[(&str, &str)] = &[
     ("src/lanes/x86.rs", include_str!("lanes/x86.rs")),
     ("src/layer.rs", include_str!("layer.rs")),
     ("src/lib.rs", include_str!("lib.rs")),
+    ("src/memory.rs", include_str!("memory.rs")),
     ("src/model.rs", include_str!("model.rs")),
     ("src/schedule.rs", include_str!("schedule.rs")),
     ("src/source.rs", include_str!("source.rs")),

@@ -1,4 +1,4 @@
-//! Typed memory: regions of the arena, ranges of the weights, and the views through which kernels see them.
+//! Views: how a kernel sees the elements of an operand.
 
 /// The most dimensions that an element-wise view has.
 pub const MAX_RANK: usize = 6;
@@ -125,95 +125,6 @@ pub struct Extent {
     pub y: usize,
 }
 
-/// The memory of a model's activations, aligned to 64 bytes.
-#[repr(C, align(64))]
-pub struct Arena<const N: usize>([f32; N]);
-
-impl<const N: usize> Arena<N> {
-    /// An arena of zeros; in a `static` it costs no flash.
-    pub const fn new() -> Self {
-        Arena([0.0; N])
-    }
-
-    /// Fills the arena with `value`. Tests fill it with NaN first, to see that nothing reads what was never written.
-    pub fn fill(&mut self, value: f32) {
-        self.0 = [value; N];
-    }
-}
-
-impl<const N: usize> Default for Arena<N> {
-    fn default() -> Self {
-        Arena::new()
-    }
-}
-
-/// `LEN` elements of the arena from element `AT` on. The type is the place: it has no data.
-#[derive(Clone, Copy, Debug)]
-pub struct Region<const AT: usize, const LEN: usize>;
-
-impl<const N: usize> Arena<N> {
-    /// The values of a region.
-    pub const fn read<const X: usize, const XL: usize>(&self, _: Region<X, XL>) -> &[f32; XL] {
-        const { assert!(X <= N && XL <= N - X, "a region leaves the arena") };
-        // SAFETY: the region lies inside the arena by the assertion above.
-        unsafe { &*self.0.as_ptr().add(X).cast() }
-    }
-
-    /// A region to write.
-    pub const fn write<const Y: usize, const YL: usize>(&mut self, _: Region<Y, YL>) -> &mut [f32; YL] {
-        const { assert!(Y <= N && YL <= N - Y, "a region leaves the arena") };
-        // SAFETY: the region lies inside the arena by the assertion above.
-        unsafe { &mut *self.0.as_mut_ptr().add(Y).cast() }
-    }
-
-    /// Where row `row` of a map goes in a region that holds its rows one behind the other: all of them, or a ring of the last ones.
-    pub const fn row<const Y: usize, const YL: usize, const C: usize, const W: usize>(
-        &mut self,
-        _: Region<Y, YL>,
-        row: usize,
-    ) -> &mut [[f32; C]; W] {
-        const {
-            assert!(Y <= N && YL <= N - Y, "a region leaves the arena");
-            assert!(YL > 0 && YL.is_multiple_of(W * C), "a region does not hold whole rows");
-        };
-        let slot = row % (YL / (W * C));
-        // SAFETY: the region lies inside the arena, and the row inside the region, by the assertions above.
-        unsafe { &mut *self.0.as_mut_ptr().add(Y + slot * (W * C)).cast() }
-    }
-
-    /// A region to read and one to write, which must lie apart.
-    pub const fn read_write<const X: usize, const XL: usize, const Y: usize, const YL: usize>(
-        &mut self,
-        _: Region<X, XL>,
-        _: Region<Y, YL>,
-    ) -> (&[f32; XL], &mut [f32; YL]) {
-        const {
-            assert!(X <= N && XL <= N - X && Y <= N && YL <= N - Y, "a region leaves the arena");
-            assert!(X + XL <= Y || Y + YL <= X, "regions overlap");
-        };
-        let base = self.0.as_mut_ptr();
-        // SAFETY: both regions lie inside the arena and apart from each other by the assertions above.
-        unsafe { (&*base.add(X).cast(), &mut *base.add(Y).cast()) }
-    }
-
-    /// Two regions to read, which may overlap, and one to write, which must lie apart from both.
-    #[allow(clippy::type_complexity, reason = "three arrays of proven length are what the function is for")]
-    pub const fn read2_write<const X: usize, const XL: usize, const R: usize, const RL: usize, const Y: usize, const YL: usize>(
-        &mut self,
-        _: Region<X, XL>,
-        _: Region<R, RL>,
-        _: Region<Y, YL>,
-    ) -> (&[f32; XL], &[f32; RL], &mut [f32; YL]) {
-        const {
-            assert!(X <= N && XL <= N - X && R <= N && RL <= N - R && Y <= N && YL <= N - Y, "a region leaves the arena");
-            assert!((X + XL <= Y || Y + YL <= X) && (R + RL <= Y || Y + YL <= R), "regions overlap");
-        };
-        let base = self.0.as_mut_ptr();
-        // SAFETY: the regions lie inside the arena, and the written one apart from both others, by the assertions above.
-        unsafe { (&*base.add(X).cast(), &*base.add(R).cast(), &mut *base.add(Y).cast()) }
-    }
-}
-
 /// Whether each element of one view lies where that of another of the same extents does, and apart from all others of a different index
 /// along one dimension, if both begin at the same place.
 pub(crate) const fn in_place(dims: &[u32; MAX_RANK], input: &[u32; MAX_RANK], output: &[u32; MAX_RANK]) -> bool {
@@ -225,35 +136,4 @@ pub(crate) const fn in_place(dims: &[u32; MAX_RANK], input: &[u32; MAX_RANK], ou
         axis += 1;
     }
     true
-}
-
-/// `LEN` values of an output from `AT` on.
-pub const fn part_mut<const AT: usize, const LEN: usize, const N: usize>(output: &mut [f32; N]) -> &mut [f32; LEN] {
-    const { assert!(AT <= N && LEN <= N - AT, "a part leaves its output") };
-    // SAFETY: the part lies inside the output by the assertion above.
-    unsafe { &mut *output.as_mut_ptr().add(AT).cast() }
-}
-
-/// `LEN` values of an input from `AT` on.
-pub const fn part<const AT: usize, const LEN: usize, const N: usize>(input: &[f32; N]) -> &[f32; LEN] {
-    const { assert!(AT <= N && LEN <= N - AT, "a part leaves its input") };
-    // SAFETY: the part lies inside the input by the assertion above.
-    unsafe { &*input.as_ptr().add(AT).cast() }
-}
-
-/// A model's weights: bytes in flash, aligned to 64, little-endian.
-#[repr(C, align(64))]
-pub struct Weights<const B: usize>(pub [u8; B]);
-
-impl<const B: usize> Weights<B> {
-    /// `N` values from byte `AT` on.
-    pub const fn f32s<const AT: usize, const N: usize>(&self) -> &[f32; N] {
-        const {
-            assert!(cfg!(target_endian = "little"), "weights are little-endian");
-            assert!(AT.is_multiple_of(4), "a weight range is not aligned");
-            assert!(AT <= B && N <= (B - AT) / 4, "a weight range leaves the weights");
-        };
-        // SAFETY: inside the weights and aligned by the assertions above and `repr(align)`; every bit pattern is an `f32`.
-        unsafe { &*self.0.as_ptr().add(AT).cast() }
-    }
 }

@@ -55,7 +55,7 @@ fn elements_that_share_a_place_are_not_written() {
 #[test]
 fn a_part_of_an_output() {
     let mut output = [0.0; 6];
-    part_mut::<2, 3, 6>(&mut output)[2] = 1.0;
+    part_mut::<_, 2, 3, 6>(&mut output)[2] = 1.0;
     assert_eq!(output, [0.0, 0.0, 0.0, 0.0, 1.0, 0.0]);
 }
 

@@ -7,12 +7,12 @@ use peleec_runtime::{
 
 mod maps;
 
-use maps::{Random, at, dense, outputs};
+use maps::{Random, at, dense, operands, outputs};
 
 /// Runs `kernel` with its output in an arena of NaN and everything else outside.
 fn run(kernel: &impl Kernel, [x, r, w]: [&[f32]; 3], y_len: usize) -> Result<Vec<f32>, RegionError> {
     let mut arena = vec![f32::NAN; y_len];
-    run_checked(kernel, Operands { arena: &mut arena, x: Place::Outside(x), r: Place::Outside(r), w, y: Destination::Arena(0) })?;
+    run_checked(kernel, operands([x, r, w], &mut arena))?;
     Ok(arena)
 }
 
@@ -364,6 +364,7 @@ fn operands_that_do_not_serve_are_refused() {
     assert_eq!(run(&copy, [&[1.0; 4], &[], &[]], 3), Err(RegionError::Outside));
     assert_eq!(run(&Map { dims: [0; 6], ..copy }, [&[], &[], &[]], 0), Err(RegionError::Geometry));
     let mut arena = [0.0; 6];
-    let operands = Operands { arena: &mut arena, x: Place::Arena(0), r: Place::Outside(&[]), w: &[], y: Destination::Arena(2) };
+    let arena = bytemuck::cast_slice_mut(&mut arena);
+    let operands = Operands { arena, x: Place::Arena(0), r: Place::Outside(&[]), w: &[], y: Destination::Arena(8) };
     assert_eq!(run_checked(&copy, operands), Err(RegionError::Overlap));
 }

@@ -8,7 +8,7 @@ use peleec_runtime::{
 
 mod maps;
 
-use maps::{Random, at, dense, outputs};
+use maps::{Random, at, dense, operands, outputs};
 
 /// What no kernel computes from values that are numbers.
 const POISON: u32 = 0x7fc0_1234;
@@ -55,14 +55,13 @@ impl Input {
 /// Runs `kernel` whole, with its output in an arena of poison and everything else outside.
 fn whole(kernel: &impl Kernel, [x, r, w]: [&[f32]; 3], len: usize) -> Vec<f32> {
     let mut arena = poison(len);
-    let operands = Operands { arena: &mut arena, x: Place::Outside(x), r: Place::Outside(r), w, y: Destination::Arena(0) };
-    run_checked(kernel, operands).expect("the operands serve");
+    run_checked(kernel, operands([x, r, w], &mut arena)).expect("the operands serve");
     arena
 }
 
 fn run_row(kernel: &impl Kernel, row: u32, [x, r, w]: [&[f32]; 3], y: &mut [f32]) -> Result<(), RegionError> {
-    let operands = Operands { arena: &mut [], x: Place::Outside(x), r: Place::Outside(r), w, y: Destination::Outside(y) };
-    run_row_checked(kernel, row as usize, operands)
+    let y = Destination::Outside(bytemuck::cast_slice_mut(y));
+    run_row_checked(kernel, row as usize, Operands { y, ..operands([x, r, w], &mut []) })
 }
 
 /// Row after row: each of the values of `wanted`, and nothing else is written. `rings` makes the kernel over rings.
@@ -101,9 +100,7 @@ fn by_rows<K: Kernel>(
     refused(kernel(x_ring, r_ring, Pixels { ring: 0, ..y_ring }));
     let is_ring = |map: &Pixels| map.ring < map.height;
     if is_ring(&x_ring) || r_ring.as_ref().is_some_and(is_ring) || is_ring(&y_ring) {
-        let operands =
-            Operands { arena: &mut [], x: Place::Outside(&large), r: Place::Outside(&large), w, y: Destination::Outside(&mut y) };
-        assert_eq!(run_checked(&over_rings, operands), Err(RegionError::Geometry));
+        assert_eq!(run_checked(&over_rings, operands([&large, &large, w], &mut y)), Err(RegionError::Geometry));
     }
 }
 
@@ -431,12 +428,12 @@ fn an_output_that_grows_over_rows_that_are_no_longer_needed() {
     arena[48..].copy_from_slice(&x);
     for row in 0..8 {
         LAYER.run_row_second(&Three, row, array(&r), array(&w), &mut z);
-        let operands = Operands { arena: &mut arena, x: Place::Arena(48), r: Place::Outside(&r), w: &w, y: Destination::Arena(0) };
+        let operands = Operands { x: Place::Arena(4 * 48), ..operands([&[], &r, &w], &mut arena) };
         run_row_checked(&CONV, row, operands).expect("the row is apart");
     }
     assert_eq!(z[..168], wanted);
     assert_eq!(arena, z);
-    let operands = Operands { arena: &mut arena, x: Place::Arena(24), r: Place::Outside(&r), w: &w, y: Destination::Arena(0) };
+    let operands = Operands { x: Place::Arena(4 * 24), ..operands([&[], &r, &w], &mut arena) };
     assert_eq!(run_row_checked(&CONV, 1, operands), Err(RegionError::Overlap));
 }
 

@@ -1,9 +1,10 @@
 //! One function a layer: its geometry as a `const`, its regions, its call.
 
 use proc_macro2::{Ident, TokenStream};
-use quote::quote;
+use quote::{format_ident, quote};
 
 use super::geometry::{geometry_type, geometry_value, int};
+use crate::ir::DType;
 use crate::lower::bind::{Geometry, Layer, Memory, Region, Source, Work};
 
 /// An argument of the generated `run`: identifier and length.
@@ -89,7 +90,7 @@ fn has_second(layer: &Layer) -> bool {
 /// Operands that lie apart: those in the arena are bound first, the others stand where they are used.
 fn apart(layer: &Layer, geometry: &Geometry, arguments: &Arguments) -> TokenStream {
     let Layer { x, r, y, .. } = layer;
-    let [x_len, w_len, y_len] = [x.len, layer.w.len(), y.len].map(int);
+    let [x_len, w_len, y_len] = [x.len, layer.w.len, y.len].map(int);
     let kind = geometry_type(geometry);
     let r_len = r.as_ref().map(|r| int(r.len)).into_iter();
     let value = geometry_value(geometry);
@@ -129,14 +130,16 @@ fn within(layer: &Layer, geometry: &Geometry, arguments: &Arguments) -> TokenStr
     let kind = geometry_type(geometry);
     let value = geometry_value(geometry);
     let weights = weights(layer);
-    let [x_at, y_at, start, len, w_len] = [x.at - start, y.at - start, start, len, layer.w.len()].map(int);
+    let size = y.dtype.bytes();
+    let [x_at, y_at, len] = [x.at - start, y.at - start, len].map(|bytes| int(bytes / size));
+    let (host, w_len) = (region(y.dtype, start, (x.end().max(y.end()) - start) / size), int(layer.w.len));
     let (this, run) = (if layer.by_rows { quote!(WithinRows) } else { quote!(Within) }, run(layer));
     let row = layer.by_rows.then(|| quote!(row)).into_iter();
     let r_len = r.as_ref().map(|r| int(r.len)).into_iter();
     let with = r.as_ref().map(|r| operand(r, quote!(with), arguments)).into_iter();
-    let bind = match r.as_ref().filter(|r| r.memory == Memory::Arena).map(|r| [int(r.at), int(r.len)]) {
-        Some([at, len]) => quote! {
-            const WITH: peleec_runtime::Region<#at, #len> = peleec_runtime::Region;
+    let bind = match r.as_ref().filter(|r| r.memory == Memory::Arena).map(region_of) {
+        Some(place) => quote! {
+            const WITH: #place = peleec_runtime::Region::new();
             let (with, host) = self.arena.read_write(WITH, HOST);
         },
         None => quote!(let host = self.arena.write(HOST);),
@@ -146,7 +149,7 @@ fn within(layer: &Layer, geometry: &Geometry, arguments: &Arguments) -> TokenStr
         type This = peleec_runtime::#this<Kernel, #len, #w_len #(, #r_len)*>;
         const KERNEL: Kernel = #value;
         const LAYER: This = This::new(KERNEL, #x_at, #y_at);
-        const HOST: peleec_runtime::Region<#start, #len> = peleec_runtime::Region;
+        const HOST: #host = peleec_runtime::Region::new();
         #bind
         LAYER.#run(executor, #(#row,)* #(#with,)* #weights, host);
     }
@@ -154,13 +157,12 @@ fn within(layer: &Layer, geometry: &Geometry, arguments: &Arguments) -> TokenStr
 
 /// Asks the caller for a row of an input, or for all.
 fn asks(layer: &Layer, source: &Source, arguments: &Arguments) -> TokenStream {
-    let Region { at, len, .. } = layer.y;
-    let (ident, at, len) = (&arguments.inputs[source.index].ident, int(at), int(len));
+    let (ident, place) = (&arguments.inputs[source.index].ident, region_of(&layer.y));
     let ask = quote!(#ident(row, self.arena.row(ROWS, row)););
     let height = int(source.output.height as usize);
     let ask = if layer.by_rows { ask } else { quote!(for row in 0..#height { #ask }) };
     quote! {
-        const ROWS: peleec_runtime::Region<#at, #len> = peleec_runtime::Region;
+        const ROWS: #place = peleec_runtime::Region::new();
         #ask
     }
 }
@@ -184,7 +186,7 @@ pub(super) fn takes_executor(layer: &Layer) -> bool {
 }
 
 fn weights(layer: &Layer) -> TokenStream {
-    if layer.w.is_empty() {
+    if layer.w.len == 0 {
         return quote!(&[]);
     }
     match copy(layer) {
@@ -194,14 +196,13 @@ fn weights(layer: &Layer) -> TokenStream {
 }
 
 fn flash(layer: &Layer) -> TokenStream {
-    let (at, len) = (int(4 * layer.w.start), int(layer.w.len()));
-    quote!(WEIGHTS.f32s::<#at, #len>())
+    stored(&layer.w)
 }
 
 /// The region of the copy of the layer's weights.
 fn copy(layer: &Layer) -> Option<TokenStream> {
-    let (at, len) = (int(layer.pinned?), int(layer.w.len()));
-    Some(quote!(peleec_runtime::Region::<#at, #len>))
+    let place = region(layer.w.dtype, layer.pinned?, layer.w.len);
+    Some(quote!(<#place>::new()))
 }
 
 /// The statement that copies the layer's weights to RAM.
@@ -223,8 +224,8 @@ fn regions(layer: &Layer, arguments: &Arguments) -> TokenStream {
         inside.push((quote!(to), quote!(TO), y));
     }
     let consts = inside.iter().map(|(_, place, region)| {
-        let (at, len) = (int(region.at), int(region.len));
-        quote!(const #place: peleec_runtime::Region<#at, #len> = peleec_runtime::Region;)
+        let kind = region_of(region);
+        quote!(const #place: #kind = peleec_runtime::Region::new();)
     });
     let (names, places) = (inside.iter().map(|(name, ..)| name), inside.iter().map(|(_, place, _)| place));
     let bind = match inside.len() {
@@ -241,23 +242,23 @@ fn regions(layer: &Layer, arguments: &Arguments) -> TokenStream {
 
 /// The statements that bind `to` alone.
 fn output(layer: &Layer, arguments: &Arguments) -> TokenStream {
-    let Region { at, len, .. } = layer.y;
-    let whole = |argument: &&Argument| at == 0 && len == argument.len;
+    let (y, place) = (&layer.y, region_of(&layer.y));
+    let whole = |argument: &&Argument| y.at == 0 && y.len == argument.len;
     let argument = layer_output(layer).map(|index| &arguments.outputs[index]);
-    let (at, len) = (int(at), int(len));
+    let (at, len) = (int(y.element()), int(y.len));
     match argument {
         None => quote! {
-            const TO: peleec_runtime::Region<#at, #len> = peleec_runtime::Region;
+            const TO: #place = peleec_runtime::Region::new();
             let to = self.arena.write(TO);
         },
         Some(Argument { ident, .. }) if argument.as_ref().is_some_and(whole) => quote!(let to = #ident;),
-        Some(Argument { ident, .. }) => quote!(let to = peleec_runtime::part_mut::<#at, #len, _>(#ident);),
+        Some(Argument { ident, .. }) => quote!(let to = peleec_runtime::part_mut::<_, #at, #len, _>(#ident);),
     }
 }
 
 /// An operand of the call: `name` where it lies in the arena.
 fn operand(region: &Region, name: TokenStream, arguments: &Arguments) -> TokenStream {
-    let (at, len) = (int(region.at), int(region.len));
+    let (at, len) = (int(region.element()), int(region.len));
     match region.memory {
         Memory::Arena | Memory::Output(_) => name,
         Memory::Input(index) if region.at == 0 && region.len == arguments.inputs[index].len => {
@@ -266,11 +267,30 @@ fn operand(region: &Region, name: TokenStream, arguments: &Arguments) -> TokenSt
         }
         Memory::Input(index) => {
             let ident = &arguments.inputs[index].ident;
-            quote!(peleec_runtime::part::<#at, #len, _>(#ident))
+            quote!(peleec_runtime::part::<_, #at, #len, _>(#ident))
         }
-        Memory::Weights => {
-            let at = int(4 * region.at);
-            quote!(WEIGHTS.f32s::<#at, #len>())
-        }
+        Memory::Weights => stored(region),
     }
+}
+
+/// Elements in flash.
+fn stored(range: &Region) -> TokenStream {
+    let (dtype, at, len) = (ident(range.dtype), int(range.at), int(range.len));
+    quote!(WEIGHTS.get::<#dtype, #at, #len>())
+}
+
+/// The type of a region of the arena.
+fn region_of(place: &Region) -> TokenStream {
+    region(place.dtype, place.at, place.len)
+}
+
+/// The type of a region of `len` elements from byte `at` on.
+pub(super) fn region(dtype: DType, at: usize, len: usize) -> TokenStream {
+    let (dtype, at, len) = (ident(dtype), int(at), int(len));
+    quote!(peleec_runtime::Region<#dtype, #at, #len>)
+}
+
+/// The type of an element.
+fn ident(dtype: DType) -> Ident {
+    format_ident!("{}", dtype.to_string())
 }

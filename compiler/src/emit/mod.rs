@@ -7,7 +7,5 @@ mod geometry;
 mod layer;
 pub(crate) mod module;
 pub(crate) mod names;
-mod weights;
 
 pub(crate) use module::{ModuleSource, module};
-pub(crate) use weights::weight_bytes;

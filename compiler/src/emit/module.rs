@@ -4,9 +4,9 @@ use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 
 use super::geometry::int;
-use super::layer::{Argument, Arguments, layer_inputs, layer_output, method, pin, takes_executor};
+use super::layer::{Argument, Arguments, layer_inputs, layer_output, method, pin, region, takes_executor};
 use super::names::{Names, identifier};
-use crate::ir::Shape;
+use crate::ir::{DType, Shape};
 use crate::lower::bind::{Layer, Memory, Region, Work};
 use crate::plan::{Group, Schedule};
 use crate::target::Target;
@@ -22,15 +22,15 @@ pub(crate) struct ModuleSource<'a> {
     pub(crate) groups: &'a [Group],
     /// Name and shape of every input.
     pub(crate) inputs: &'a [(String, Shape)],
-    /// Name, shape and first element in the arena of every output.
+    /// Name, shape and first byte in the arena of every output.
     pub(crate) outputs: &'a [(String, Shape, usize)],
     /// Whether the caller has the outputs' memory.
     pub(crate) outputs_outside: bool,
-    /// Elements.
+    /// Bytes.
     pub(crate) arena: usize,
-    /// Elements of the copies of weights.
+    /// Bytes of the copies of weights.
     pub(crate) pinned: usize,
-    /// Elements.
+    /// Bytes.
     pub(crate) weights: usize,
     /// Section of the weights, where they are to have one of their own.
     pub(crate) weights_section: Option<&'a str>,
@@ -121,7 +121,7 @@ fn ident(name: &str) -> Ident {
 }
 
 fn constants(source: &ModuleSource<'_>) -> TokenStream {
-    let (ram, weights) = (int(4 * (source.arena + source.pinned)), int(4 * source.weights));
+    let (ram, weights) = (int(source.arena + source.pinned), int(source.weights));
     let holds = if source.pinned == 0 { "activations and outputs" } else { "activations, outputs and copies of weights" };
     let by_rows = source.layers.iter().any(|layer| matches!(layer.work, Work::Source(_)));
     let inputs = if by_rows { "with the rows of inputs that are asked for" } else { "not the inputs" };
@@ -143,7 +143,7 @@ fn constants(source: &ModuleSource<'_>) -> TokenStream {
     quote! {
         #(#requirement)*
         #[rustfmt::skip]
-        const _: () = assert!(peleec_runtime::FORMAT_VERSION == 1, "this module needs a peleec-runtime of format version 1");
+        const _: () = assert!(peleec_runtime::FORMAT_VERSION == 2, "this module needs a peleec-runtime of format version 2");
         #[doc = #holds]
         #[allow(dead_code, reason = "for the firmware to use")]
         pub const ARENA_BYTES: usize = #ram;
@@ -234,9 +234,9 @@ fn run(source: &ModuleSource<'_>, arguments: &Arguments, calls: &[Call]) -> Toke
         };
     }
     let fields = output_idents(source).into_iter().zip(source.outputs).map(|(ident, (_, shape, at))| {
-        let (at, len) = (int(*at), int(shape.elements()));
+        let kind = region(DType::F32, *at, shape.elements());
         let place = format_ident!("{}", ident.to_string().to_uppercase());
-        let region = quote!(const #place: peleec_runtime::Region<#at, #len> = peleec_runtime::Region;);
+        let region = quote!(const #place: #kind = peleec_runtime::Region::new(););
         (region, quote!(#ident: self.arena.read(#place)))
     });
     let (places, fields): (Vec<_>, Vec<_>) = fields.unzip();
@@ -344,7 +344,7 @@ fn layer_doc(layer: &Layer) -> String {
 
 fn bytes(region: &Region) -> String {
     let memory = if region.memory == Memory::Arena { "arena" } else { "output" };
-    format!("{memory} bytes {}..{}", 4 * region.at, 4 * region.end())
+    format!("{memory} bytes {}..{}", region.at, region.end())
 }
 
 fn output_idents(source: &ModuleSource<'_>) -> Vec<Ident> {

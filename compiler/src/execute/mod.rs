@@ -4,37 +4,41 @@
 
 use peleec_runtime::{Destination, Operands, Place, RegionError};
 
+use crate::aligned::AlignedBytes;
 use crate::lower::bind::{Layer, Memory, Region, Work};
 use crate::plan::Group;
+
+/// A float of these bytes is not a number.
+const NAN: u8 = 0xff;
 
 /// Everything that a run works with.
 pub(crate) struct Run<'a> {
     pub(crate) layers: &'a [Layer],
     pub(crate) groups: &'a [Group],
-    /// Elements of the arena.
+    /// Bytes of the arena.
     pub(crate) arena: usize,
-    /// Elements of the memory for copies of weights.
+    /// Bytes of the memory for copies of weights.
     pub(crate) pinned: usize,
-    /// Elements of every output that lies with the caller, which has its memory behind the arena here.
+    /// Bytes of every output that lies with the caller, which has its memory behind the arena here.
     pub(crate) outputs: &'a [usize],
-    pub(crate) weights: &'a [f32],
+    pub(crate) weights: &'a [u8],
     /// One slice a graph input.
-    pub(crate) inputs: &'a [&'a [f32]],
+    pub(crate) inputs: &'a [&'a [u8]],
 }
 
 impl Run<'_> {
     /// Runs the layers and returns the memory. It is filled with NaN first, so that a read of what was never written shows in the results.
     /// A layer that does not run is named.
-    pub(crate) fn run(&self) -> Result<Vec<f32>, (String, RegionError)> {
-        let mut memory = vec![f32::NAN; self.arena + self.outputs.iter().sum::<usize>()];
-        let mut pinned = vec![f32::NAN; self.pinned];
+    pub(crate) fn run(&self) -> Result<AlignedBytes, (String, RegionError)> {
+        let mut memory = AlignedBytes::filled(self.arena + self.outputs.iter().sum::<usize>(), NAN);
+        let mut pinned = AlignedBytes::filled(self.pinned, NAN);
         for group in self.groups {
             let layers = &self.layers[group.begin..group.end];
             match &group.schedule {
                 None => layers.iter().try_for_each(|layer| self.layer(layer, None, &mut memory, &pinned))?,
                 Some(schedule) => {
                     for (layer, at) in layers.iter().filter_map(|layer| Some((layer, layer.pinned?))) {
-                        let copied = self.weights.get(layer.w.clone()).zip(pinned.get_mut(at..at + layer.w.len()));
+                        let copied = self.weights.get(layer.w.at..layer.w.end()).zip(pinned.get_mut(at..at + layer.w.bytes()));
                         let (from, to) = copied.ok_or_else(|| (layer.name.clone(), RegionError::Outside))?;
                         to.copy_from_slice(from);
                     }
@@ -49,16 +53,16 @@ impl Run<'_> {
         Ok(memory)
     }
 
-    /// First element of an output that lies with the caller.
+    /// First byte of an output that lies with the caller.
     pub(crate) fn output(&self, index: usize) -> usize {
         self.arena + self.outputs[..index].iter().sum::<usize>()
     }
 
-    fn layer(&self, layer: &Layer, row: Option<usize>, memory: &mut [f32], pinned: &[f32]) -> Result<(), (String, RegionError)> {
+    fn layer(&self, layer: &Layer, row: Option<usize>, memory: &mut [u8], pinned: &[u8]) -> Result<(), (String, RegionError)> {
         let refusal = |error| (layer.name.clone(), error);
         let w = match layer.pinned {
-            Some(at) => pinned.get(at..at + layer.w.len()),
-            None => self.weights.get(layer.w.clone()),
+            Some(at) => pinned.get(at..at + layer.w.bytes()),
+            None => self.weights.get(layer.w.at..layer.w.end()),
         };
         let w = w.ok_or_else(|| refusal(RegionError::Outside))?;
         let r = layer.r.as_ref().map_or(Place::Outside(&[]), |r| self.place(r));
@@ -70,8 +74,8 @@ impl Run<'_> {
             }
             Work::Source(source) => source.rows(row).try_for_each(|row| {
                 let (copy, from, to) = source.row(row);
-                let x = self.place(&Region { at: from, ..layer.x });
-                let operands = Operands { x, r, w, y: Destination::Arena(y + to), arena: memory };
+                let x = self.place(&Region { at: layer.x.dtype.bytes() * from, ..layer.x });
+                let operands = Operands { x, r, w, y: Destination::Arena(y + layer.y.dtype.bytes() * to), arena: memory };
                 copy.run(None, operands).map_err(refusal)
             }),
         }

@@ -111,8 +111,8 @@ fn region(name: &str, method: &str, takes_executor: bool, inputs: &[usize]) -> T
 fn outputs(report: &Report) -> Vec<TokenStream> {
     let lengths = lengths(report.outputs.iter().map(|output| &output.shape));
     let places = report.outputs.iter().zip(lengths).map(|(output, len)| {
-        let (at, len) = (Literal::usize_unsuffixed(output.offset / 4), Literal::usize_unsuffixed(len));
-        quote!(self.arena.read(peleec_runtime::Region::<#at, #len>))
+        let (at, len) = (Literal::usize_unsuffixed(output.offset), Literal::usize_unsuffixed(len));
+        quote!(self.arena.read(peleec_runtime::Region::<f32, #at, #len>::new()))
     });
     places.collect()
 }

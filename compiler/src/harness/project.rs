@@ -159,7 +159,7 @@ fn memory(report: &Report, board: &Board) -> Result<String, HarnessError> {
     let elements = |shape: &Vec<usize>| shape.iter().product::<usize>();
     let caller: usize = report.inputs.iter().map(|input| elements(&input.shape)).sum();
     let caller = caller + report.outputs.iter().map(|output| elements(&output.shape)).sum::<usize>();
-    let (constants, statics) = (report.weight_bytes, report.arena_bytes + report.pinned_bytes + 4 * caller);
+    let (constants, statics) = (report.weight_bytes, report.arena_bytes + report.pinned_bytes + size_of::<f32>() * caller);
     let fits = |bytes: usize, memory: Memory| bytes + SPARE <= memory.length as usize;
     let near = |bytes: usize, memory: Memory| board.large.is_none() || fits(bytes, memory);
     let (constants_near, statics_near) = (near(constants, board.code), near(statics, board.ram));

@@ -16,6 +16,17 @@ pub enum DType {
     Bool,
 }
 
+impl DType {
+    /// Size of an element in memory.
+    pub fn bytes(self) -> usize {
+        match self {
+            DType::F32 | DType::I32 => 4,
+            DType::I64 => 8,
+            DType::Bool => 1,
+        }
+    }
+}
+
 impl fmt::Display for DType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -96,6 +107,11 @@ impl TensorType {
     /// A type of `f32` elements.
     pub fn f32(shape: impl Into<Shape>) -> Self {
         TensorType { dtype: DType::F32, shape: shape.into() }
+    }
+
+    /// Size in memory.
+    pub fn bytes(&self) -> usize {
+        self.shape.elements().saturating_mul(self.dtype.bytes())
     }
 
     /// A type of any element type.

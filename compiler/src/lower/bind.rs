@@ -12,6 +12,7 @@ use super::kernel::Kernel;
 use super::micro::{Choice, MicroKernel, Unit, band};
 use super::step::Steps;
 use super::strided::{self, View};
+use crate::ir::DType;
 use crate::ops::OpError;
 use crate::ops::window::Window;
 use crate::plan::problem::{Access, CHANNELS, PlanStep, ROWS, Role};
@@ -88,21 +89,32 @@ pub(crate) enum Memory {
     Weights,
 }
 
-/// `len` elements of a memory from `at` on.
+/// `len` elements of a memory from byte `at` on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Region {
     pub(crate) memory: Memory,
+    pub(crate) dtype: DType,
     pub(crate) at: usize,
     pub(crate) len: usize,
 }
 
 impl Region {
-    /// One past the last element.
-    pub(crate) fn end(&self) -> usize {
-        self.at + self.len
+    /// Size.
+    pub(crate) fn bytes(&self) -> usize {
+        self.len * self.dtype.bytes()
     }
 
-    /// Whether both lie in memory that is written, and share elements of their extents.
+    /// One past the last byte.
+    pub(crate) fn end(&self) -> usize {
+        self.at + self.bytes()
+    }
+
+    /// The first element, counted from the beginning of the memory.
+    pub(crate) fn element(&self) -> usize {
+        self.at / self.dtype.bytes()
+    }
+
+    /// Whether both lie in memory that is written, and share bytes of their extents.
     pub(crate) fn overlaps(&self, other: &Region) -> bool {
         let written = matches!(self.memory, Memory::Arena | Memory::Output(_));
         written && self.memory == other.memory && self.at < other.end() && other.at < self.end()
@@ -117,8 +129,8 @@ pub(crate) struct Layer {
     pub(crate) work: Work,
     pub(crate) x: Region,
     pub(crate) r: Option<Region>,
-    /// Elements of the weights.
-    pub(crate) w: Range<usize>,
+    /// The weights.
+    pub(crate) w: Region,
     pub(crate) y: Region,
     /// Extents of what is written, in ONNX's order.
     pub(crate) dims: Vec<usize>,
@@ -129,7 +141,7 @@ pub(crate) struct Layer {
     pub(crate) row_blocks: u64,
     /// Whether it is called row by row.
     pub(crate) by_rows: bool,
-    /// First element of the copy of its weights that its group makes in RAM, if there is one.
+    /// First byte of the copy of its weights that its group makes in RAM, if there is one.
     pub(crate) pinned: Option<usize>,
 }
 
@@ -184,13 +196,15 @@ impl Binder<'_> {
     fn layer(&self, index: usize) -> Result<Layer, OpError> {
         let planned = &self.plan.problem.steps[index];
         let step = &self.steps.steps[planned.work];
-        let w = step.weights.clone().unwrap_or(0..0);
+        let weights = step.weights.clone().unwrap_or(0..0);
+        let dtype = DType::F32;
+        let w = Region { memory: Memory::Weights, dtype, at: weights.start, len: weights.len() / dtype.bytes() };
         let work = self.work(&step.kernel, planned)?;
         let broken = || OpError::new(format!("`{}` has views that contradict each other", step.name));
-        let extent = work.extent().filter(|extent| extent.w <= w.len()).ok_or_else(broken)?;
+        let extent = work.extent().filter(|extent| extent.w <= w.len).ok_or_else(broken)?;
         let region = |access: &Access, len| self.region(access, len);
         let x = match &work {
-            Work::Source(source) => Region { memory: Memory::Input(source.index), at: 0, len: extent.x },
+            Work::Source(source) => Region { memory: Memory::Input(source.index), at: 0, len: extent.x, dtype: self.dtype(&planned.write) },
             Work::Kernel(_) => region(&planned.reads[0], extent.x),
         };
         let elements = |step: &PlanStep| step.write.dims.iter().product::<usize>() as u64;
@@ -239,7 +253,12 @@ impl Binder<'_> {
             Role::Output(index) if self.plan.problem.outputs_outside => (Memory::Output(index), 0),
             Role::Output(_) | Role::Intermediate | Role::Rows(_) => (Memory::Arena, self.plan.base(layout.root)),
         };
-        Region { memory, at: base + layout.origin(access), len }
+        let dtype = self.dtype(access);
+        Region { memory, dtype, at: base + dtype.bytes() * layout.origin(access), len }
+    }
+
+    fn dtype(&self, access: &Access) -> DType {
+        self.plan.problem.tensors[access.tensor].dtype
     }
 
     fn view(&self, access: &Access) -> View {

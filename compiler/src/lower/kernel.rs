@@ -4,7 +4,7 @@ use peleec_runtime::{Activation, BinaryKind, PoolKind};
 
 use super::micro::{self, Choice, Unit};
 use super::{Lowering, pack};
-use crate::ir::Shape;
+use crate::ir::{DType, Shape};
 use crate::ops::window::{Window, hw};
 use crate::ops::{Conv, OpError, Pool};
 use crate::plan::problem::{Role, Rows, TensorId};
@@ -123,10 +123,10 @@ impl Lowering<'_> {
             let packed = pack::conv2d(weights, bias, [filters * group, depth, kh, kw], group, choice.micro.channels);
             (Kernel::Conv2d { window, group, activation, pool, choice }, packed)
         };
-        let range = self.add_weights(packed);
+        let range = self.add_weights(&packed);
         let batch = self.shape()[0];
         let y = match apart {
-            Some(_) => self.steps.add_tensor(&self.name, Shape(vec![batch, filters, oh, ow]), Role::Intermediate),
+            Some(_) => self.steps.add_tensor(&self.name, Shape(vec![batch, filters, oh, ow]), DType::F32, Role::Intermediate),
             None => self.output(),
         };
         let label = self.label.clone();

@@ -16,7 +16,7 @@ use std::ops::Range;
 use crate::diagnostics::{Diagnostic, Problems};
 use crate::ir::{Content, DType, Graph, NodeId, Shape, Source, Tensor};
 use crate::ops::OpError;
-use crate::plan::problem::{Access, PlanStep, Relation, Role, TensorId};
+use crate::plan::problem::{Access, PlanStep, PlanTensor, Relation, Role, TensorId};
 use crate::target::Profile;
 use kernel::Kernel;
 pub(crate) use source::ask_for_rows;
@@ -28,7 +28,7 @@ pub(crate) fn lower(graph: &Graph, profile: Profile) -> Result<Steps, Vec<(NodeI
     let mut refused = Vec::new();
     for (index, &id) in graph.inputs().iter().enumerate() {
         let value = graph.value(Source { node: id, slot: 0 });
-        let tensor = lowerer.steps.add_tensor(&value.name, value.ty.shape.clone(), Role::Input(index));
+        let tensor = lowerer.steps.add_tensor(&value.name, value.ty.shape.clone(), value.ty.dtype, Role::Input(index));
         lowerer.tensors.insert(Source { node: id, slot: 0 }, tensor);
     }
     let mut left_out = BTreeSet::new();
@@ -95,6 +95,7 @@ impl Lowerer<'_> {
             label: self.graph.label(id),
             operands,
             shape: value.ty.shape.clone(),
+            dtype: value.ty.dtype,
             output_name: &value.name,
             output: None,
             images: 0,
@@ -122,8 +123,8 @@ impl Lowerer<'_> {
                 None => return Ok(()),
             },
         };
-        let shape = self.steps.problem.tensors[from].shape.clone();
-        let to = self.steps.add_tensor(name, shape, Role::Output(index));
+        let PlanTensor { shape, dtype, .. } = self.steps.problem.tensors[from].clone();
+        let to = self.steps.add_tensor(name, shape, dtype, Role::Output(index));
         self.steps.push_move(&format!("{name}_output"), "Output", from, to, Relation::Same);
         Ok(())
     }
@@ -142,6 +143,7 @@ pub(crate) struct Lowering<'a> {
     label: String,
     operands: Vec<Option<Operand<'a>>>,
     shape: Shape,
+    dtype: DType,
     output_name: &'a str,
     output: Option<TensorId>,
     /// How many images the operator computes by a step each; zero where one step does all.
@@ -212,16 +214,16 @@ impl<'a> Lowering<'a> {
     /// `tensor` with its axes in the order of `perm`.
     pub(crate) fn permuted(&mut self, tensor: TensorId, perm: Vec<usize>) -> TensorId {
         let shape = Shape(perm.iter().map(|&axis| self.shape_of(tensor)[axis]).collect());
-        let name = self.steps.problem.tensors[tensor].name.clone();
-        let to = self.steps.add_tensor(&name, shape, Role::Intermediate);
+        let PlanTensor { name, dtype, .. } = self.steps.problem.tensors[tensor].clone();
+        let to = self.steps.add_tensor(&name, shape, dtype, Role::Intermediate);
         self.steps.push_move(&self.name, &self.label, tensor, to, Relation::Permute(perm));
         to
     }
 
     /// `tensor` under another shape of the same elements.
     pub(crate) fn viewed(&mut self, tensor: TensorId, shape: Shape) -> TensorId {
-        let name = self.steps.problem.tensors[tensor].name.clone();
-        let to = self.steps.add_tensor(&name, shape, Role::Intermediate);
+        let PlanTensor { name, dtype, .. } = self.steps.problem.tensors[tensor].clone();
+        let to = self.steps.add_tensor(&name, shape, dtype, Role::Intermediate);
         self.steps.push_move(&self.name, &self.label, tensor, to, Relation::Reshape);
         to
     }
@@ -233,12 +235,12 @@ impl<'a> Lowering<'a> {
 
     /// The operator's output, to be written.
     pub(crate) fn output(&mut self) -> TensorId {
-        *self.output.get_or_insert_with(|| self.steps.add_tensor(self.output_name, self.shape.clone(), Role::Intermediate))
+        *self.output.get_or_insert_with(|| self.steps.add_tensor(self.output_name, self.shape.clone(), self.dtype, Role::Intermediate))
     }
 
     /// The operator's output under another shape of the same elements, to be written before [`finish`](Self::finish).
     pub(crate) fn output_as(&mut self, shape: Shape) -> TensorId {
-        self.steps.add_tensor(self.output_name, shape, Role::Intermediate)
+        self.steps.add_tensor(self.output_name, shape, self.dtype, Role::Intermediate)
     }
 
     /// Moves `tensor` to the operator's output in row-major order.
@@ -265,7 +267,7 @@ impl<'a> Lowering<'a> {
     }
 
     /// Adds weights for the steps that follow.
-    pub(crate) fn add_weights(&mut self, values: Vec<f32>) -> Range<usize> {
+    pub(crate) fn add_weights(&mut self, values: &[f32]) -> Range<usize> {
         self.steps.add_weights(values)
     }
 
@@ -287,7 +289,7 @@ impl<'a> Lowering<'a> {
             splits: kernel.splits() && alone && is_map,
             in_place: kernel.in_place(),
             rows: kernel.rows().filter(|_| is_map),
-            weights: weights.as_ref().and(self.constant(1)).map_or(0, |weights| weights.shape().elements()),
+            weights: weights.as_ref().and(self.constant(1)).map_or(0, |weights| weights.ty().bytes()),
             ..PlanStep::computing(self.steps.steps.len(), reads, write)
         });
         self.steps.steps.push(Step { name, label: self.label.clone(), kernel, weights, macs });

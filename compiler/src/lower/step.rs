@@ -2,14 +2,17 @@
 
 use std::ops::Range;
 
+use bytemuck::NoUninit;
+
 use super::kernel::Kernel;
-use crate::ir::{Shape, Tensor};
+use crate::aligned::AlignedBytes;
+use crate::ir::{DType, Shape, Tensor};
 use crate::ops::OpError;
 use crate::plan::Plan;
 use crate::plan::problem::{Access, PlanStep, PlanTensor, Problem, Relation, Role, TensorId};
 
-/// Weight ranges begin at multiples of this many elements (64 bytes).
-const ALIGNMENT: usize = 16;
+/// Weight ranges begin at multiples of this many bytes.
+const ALIGNMENT: usize = 64;
 
 /// The kernel of one step and what is said of it.
 #[derive(Clone, Debug)]
@@ -19,7 +22,7 @@ pub(crate) struct Step {
     /// The `op_type`s that the step stands for.
     pub(crate) label: String,
     pub(crate) kernel: Kernel,
-    /// Range of the weights, in elements.
+    /// Range of the weights, in bytes.
     pub(crate) weights: Option<Range<usize>>,
     /// Multiply-accumulates of one run.
     pub(crate) macs: u64,
@@ -31,34 +34,31 @@ pub(crate) struct Steps {
     /// One entry a step of the problem.
     pub(crate) steps: Vec<Step>,
     /// All weights, packed for their kernels.
-    pub(crate) weights: Vec<f32>,
+    pub(crate) weights: AlignedBytes,
 }
 
 impl Steps {
-    /// Elements of the packed weights at each place in the plan's order.
+    /// Bytes of the packed weights at each place in the plan's order.
     pub(crate) fn packed(&self, plan: &Plan) -> Vec<usize> {
         let kernels = plan.order.iter().map(|&step| &self.steps[plan.problem.steps[step].work]);
         kernels.map(|step| step.weights.as_ref().map_or(0, Range::len)).collect()
     }
 
-    pub(crate) fn add_tensor(&mut self, name: &str, shape: Shape, role: Role) -> TensorId {
-        self.problem.tensors.push(PlanTensor { name: name.to_owned(), shape, role });
+    pub(crate) fn add_tensor(&mut self, name: &str, shape: Shape, dtype: DType, role: Role) -> TensorId {
+        self.problem.tensors.push(PlanTensor { name: name.to_owned(), shape, dtype, role });
         self.problem.tensors.len() - 1
     }
 
-    pub(crate) fn add_weights(&mut self, values: Vec<f32>) -> Range<usize> {
-        let at = self.weights.len().next_multiple_of(ALIGNMENT);
-        self.weights.resize(at, 0.0);
-        self.weights.extend(values);
-        at..self.weights.len()
+    pub(crate) fn add_weights<T: NoUninit>(&mut self, values: &[T]) -> Range<usize> {
+        self.weights.push(values, ALIGNMENT)
     }
 
     /// A tensor that lies in the weights.
     pub(crate) fn constant(&mut self, name: &str, tensor: &Tensor) -> Result<TensorId, OpError> {
         let values =
             tensor.as_f32().ok_or_else(|| OpError::unsupported(format!("holds `{name}` of type {}", tensor.dtype())).supported("f32"))?;
-        let range = self.add_weights(values.to_vec());
-        Ok(self.add_tensor(name, tensor.shape().clone(), Role::Constant(range.start)))
+        let range = self.add_weights(values);
+        Ok(self.add_tensor(name, tensor.shape().clone(), tensor.dtype(), Role::Constant(range.start)))
     }
 
     pub(crate) fn push_move(&mut self, name: &str, label: &str, from: TensorId, to: TensorId, relation: Relation) {

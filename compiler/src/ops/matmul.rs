@@ -130,7 +130,7 @@ impl MatMul {
         let m = ctx.shape_of(x)[0];
         let y = ctx.output_as(Shape(vec![m, n]));
         let (kernel, packed) = Kernel::linear(&by_filter, bias.as_deref(), [m, n, k], ctx.profile());
-        let range = ctx.add_weights(packed);
+        let range = ctx.add_weights(&packed);
         let channels = |access: Access| Access { channel: Some(1), ..access };
         ctx.push(kernel, vec![channels(ctx.whole(x))], channels(ctx.whole(y)), Some(range), (m * n * k) as u64);
         if bias.is_some() {

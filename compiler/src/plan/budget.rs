@@ -14,8 +14,8 @@ pub(crate) enum Budget {
     Thrifty,
     /// The least memory, and of such plans the one that reads the least weights.
     Least,
-    /// The least weight reads in an arena of so many elements.
-    Elements(usize),
+    /// The least weight reads in an arena of so many bytes.
+    Bytes(usize),
 }
 
 /// What a thrifty plan reads at most, in thousandths of one pass over all weights: what rounds to 1.05 passes.
@@ -24,9 +24,9 @@ const THRIFTY: u64 = 1055;
 /// What a plan takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Cost {
-    /// Elements of the arena.
+    /// Bytes of the arena.
     pub(crate) arena: usize,
-    /// Elements of weights that a run reads.
+    /// Bytes of weights that a run reads.
     pub(crate) reads: u64,
 }
 
@@ -72,7 +72,7 @@ impl Variant {
         Variant { problem, hosting, order, lives, candidates }
     }
 
-    /// Elements of one pass over all weights.
+    /// Bytes of one pass over all weights.
     pub(super) fn one_pass(&self) -> u64 {
         self.order.iter().map(|&step| self.problem.steps[step].weights as u64).sum()
     }
@@ -82,7 +82,7 @@ impl Variant {
             // More may be alive in the smallest arena than in one of which the buffers are hard to place.
             Budget::Least => self.plans().min_by_key(|chosen| chosen.cost),
             // What is alive may fit where no placement does.
-            Budget::Elements(elements) => self.plans().find(|chosen| chosen.cost.arena <= elements),
+            Budget::Bytes(bytes) => self.plans().find(|chosen| chosen.cost.arena <= bytes),
             Budget::Thrifty => {
                 let most = self.one_pass() * THRIFTY / 1000;
                 let caps = self.candidates.sizes();
@@ -131,7 +131,8 @@ impl Variant {
         }
         for (root, rows) in groups.iter().filter_map(|group| group.stream.as_ref()).flat_map(|stream| &stream.rings) {
             if let Some(life) = buffers.iter_mut().find(|life| life.root == *root) {
-                (life.size, life.ring) = (aligned(self.hosting.layouts[*root].strides[ROWS] * rows), Some(*rows));
+                let elements = self.hosting.layouts[*root].strides[ROWS] * rows;
+                (life.size, life.ring) = (aligned(self.problem.tensors[*root].bytes_of(elements)), Some(*rows));
             }
         }
         buffers

@@ -21,15 +21,15 @@ const MOST_PARTS: usize = 4;
 pub(super) struct Candidate {
     pub(super) begin: usize,
     pub(super) end: usize,
-    /// Elements that are alive while it runs.
+    /// Bytes that are alive while it runs.
     pub(super) live: usize,
-    /// Elements of weights that it reads.
+    /// Bytes of weights that it reads.
     pub(super) reads: u64,
     /// How it runs row by row; one without runs its only step whole, or in parts.
     pub(super) stream: Option<Stream>,
     /// How many parts its only step runs in, of as many rows each, the last one maybe of fewer.
     pub(super) parts: usize,
-    /// A map that is made over the dead rows of one that is read, and how many elements that saves.
+    /// A map that is made over the dead rows of one that is read, and how many bytes that saves.
     pub(super) over: Option<(Over, usize)>,
 }
 
@@ -47,13 +47,13 @@ impl Candidate {
         self.end - self.begin == 1 && (self.parts > 1 || self.stream.is_some())
     }
 
-    /// Elements that one map over another saves.
+    /// Bytes that one map over another saves.
     pub(super) fn saved(&self) -> usize {
         self.over.map_or(0, |(_, saved)| saved)
     }
 }
 
-/// `output` begins `lead` elements before `input`, whose rows die before the output's rows reach them.
+/// `output` begins `lead` bytes before `input`, whose rows die before the output's rows reach them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Over {
     pub(crate) input: TensorId,
@@ -75,7 +75,7 @@ pub(super) struct Buffers<'a> {
     lives: &'a [Lifetime],
     /// For every tensor the steps that write into its buffer.
     writers: Vec<Vec<usize>>,
-    /// For every buffer the distance between its rows, if it can be a ring.
+    /// For every buffer the bytes from one row to the next, if it can be a ring.
     pitches: Vec<Option<usize>>,
 }
 
@@ -88,7 +88,7 @@ impl<'a> Buffers<'a> {
                 accesses.map(|access| access.tensor).filter(|&tensor| hosting.layouts[tensor].root == life.root).collect();
             members.sort_unstable();
             members.dedup();
-            ring_pitch(problem, &hosting.layouts, life.root, &members)
+            ring_pitch(problem, &hosting.layouts, life.root, &members).map(|pitch| problem.tensors[life.root].bytes_of(pitch))
         };
         let mut writers = vec![Vec::new(); problem.tensors.len()];
         for &step in order {
@@ -97,7 +97,7 @@ impl<'a> Buffers<'a> {
         Buffers { problem, hosting, lives, writers, pitches: lives.iter().map(pitch).collect() }
     }
 
-    /// Elements alive while the steps from `begin` to before `end` run whole, but for the buffers that `inside` says.
+    /// Bytes alive while the steps from `begin` to before `end` run whole, but for the buffers that `inside` says.
     fn live(&self, begin: usize, end: usize, apart: impl Fn(usize) -> bool) -> usize {
         let alive = self.lives.iter().enumerate().filter(|(_, life)| life.first < end && life.last >= begin);
         alive.filter(|(index, _)| !apart(*index)).map(|(_, life)| life.size).sum()
@@ -113,7 +113,7 @@ impl<'a> Buffers<'a> {
         self.lives.iter().filter(|life| life.first < at && life.last >= at).count()
     }
 
-    /// The group as a candidate, and the elements of its rings.
+    /// The group as a candidate, and the bytes of its rings.
     fn streamed(&self, begin: usize, end: usize, streamed: Streamed) -> (Candidate, usize) {
         let inside: Vec<usize> = (0..self.lives.len()).filter(|&index| self.inside(index, begin, end)).collect();
         let outer = self.live(begin, end, |index| self.inside(index, begin, end));
@@ -159,7 +159,7 @@ impl<'a> Buffers<'a> {
         (2..=MOST_PARTS).filter(|&parts| step.in_parts(parts).count() == parts).filter_map(in_parts).collect()
     }
 
-    /// The pair of a map that the group reads last and one that it writes first, whose overlap saves most elements; where it runs
+    /// The pair of a map that the group reads last and one that it writes first, whose overlap saves most bytes; where it runs
     /// `by_rows`, only one that kernels can be shown to do rightly.
     fn over(&self, begin: usize, end: usize, streamed: &Streamed, by_rows: bool) -> Option<(Over, usize)> {
         let whole = |index: &usize| self.pitches[*index].is_some() && !self.inside(*index, begin, end);
@@ -243,7 +243,7 @@ impl Candidates {
         Candidates { steps, by_end }
     }
 
-    /// The groups, of those that `may` be, that read the least weights with no more than `cap` elements alive, and among those the least
+    /// The groups, of those that `may` be, that read the least weights with no more than `cap` bytes alive, and among those the least
     /// memory.
     pub(super) fn solve(&self, cap: usize, may: impl Fn(&Candidate) -> bool) -> Option<Vec<&Candidate>> {
         let mut best: Vec<Option<(u64, usize, usize)>> = vec![None; self.steps + 1];

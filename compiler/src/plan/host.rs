@@ -175,8 +175,9 @@ impl Hosts<'_> {
             let apart = !(outside || self.overwritten[layout.root]) || !reads || overwrites || self.does_nothing(index);
             apart && (!reads || access.channel.is_none_or(|axis| access.dims[axis] == 1 || layout.strides[axis] == 1))
         });
+        let alike = self.problem.tensors[layout.root].dtype == self.problem.tensors[id].dtype;
         self.layouts[id] = Some(layout);
-        let fits = wanted && self.touching[id].iter().all(|&index| self.does_nothing(index) || self.writes_apart(index));
+        let fits = wanted && alike && self.touching[id].iter().all(|&index| self.does_nothing(index) || self.writes_apart(index));
         self.adopting = elided;
         if fits {
             step.into_iter().for_each(|step| self.elided[step] = true);

@@ -39,15 +39,15 @@ pub(crate) struct Plan {
     pub(crate) layouts: Vec<Layout>,
     /// The buffers of the arena.
     pub(crate) buffers: Vec<Lifetime>,
-    /// One offset a buffer, in elements.
+    /// One offset a buffer, in bytes.
     pub(crate) offsets: Vec<usize>,
-    /// The most elements alive in one group: no placement of these buffers can need less.
+    /// The most bytes alive in one group: no placement of these buffers can need less.
     pub(crate) bound: usize,
     /// The group in which they are.
     pub(crate) peak: usize,
-    /// Elements of the arena, and of weights that a run reads.
+    /// Bytes of the arena, and of weights that a run reads.
     pub(crate) cost: Cost,
-    /// Elements of one pass over all weights.
+    /// Bytes of one pass over all weights.
     pub(crate) one_pass: u64,
     /// The cost of the plan that takes the least memory.
     pub(crate) least: Cost,
@@ -64,13 +64,13 @@ pub(crate) struct Group {
 }
 
 impl Plan {
-    /// First element of `root`'s buffer: in the arena, or zero for what lies elsewhere.
+    /// First byte of `root`'s buffer: in the arena, or zero for what lies elsewhere.
     pub(crate) fn base(&self, root: TensorId) -> usize {
         let found = self.buffers.iter().position(|buffer| buffer.root == root);
         found.map_or(0, |index| self.offsets[index])
     }
 
-    /// The buffers that are alive in the group in which the most elements are, the largest first.
+    /// The buffers that are alive in the group in which the most bytes are, the largest first.
     pub(crate) fn at_peak(&self) -> Vec<&Lifetime> {
         let Some(group) = self.groups.get(self.peak) else { return Vec::new() };
         let mut peak: Vec<_> = self.buffers.iter().filter(|buffer| buffer.first < group.end && buffer.last >= group.begin).collect();
@@ -98,7 +98,7 @@ pub(crate) fn plan(problem: &Problem, budget: Budget) -> Result<Plan, TooLarge> 
         let chosen = variants.iter().filter_map(|variant| Some((variant, variant.choose(budget)?)));
         // Of equals the one that splits the fewest concats.
         chosen.min_by_key(|(_, chosen)| match budget {
-            Budget::Elements(_) => (chosen.cost.reads, chosen.cost.arena as u64),
+            Budget::Bytes(_) => (chosen.cost.reads, chosen.cost.arena as u64),
             Budget::Thrifty | Budget::Least => (chosen.cost.arena as u64, chosen.cost.reads),
         })
     };

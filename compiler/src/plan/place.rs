@@ -6,14 +6,14 @@ use super::groups::Over;
 use super::host::Hosting;
 use super::problem::{Problem, Role, TensorId};
 
-/// Buffers begin at multiples of this many elements (64 bytes).
-pub(crate) const ALIGNMENT: usize = 16;
+/// Buffers begin at multiples of this many bytes.
+pub(crate) const ALIGNMENT: usize = 64;
 
 /// A buffer of the arena: the memory of one root tensor and of all that lives in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Lifetime {
     pub(crate) root: TensorId,
-    /// Elements, rounded up to the alignment.
+    /// Bytes, rounded up to the alignment.
     pub(crate) size: usize,
     /// Positions in the order of the first and the last step that touches it; of a streamed group its whole span counts.
     pub(crate) first: usize,
@@ -35,8 +35,8 @@ impl Lifetime {
 }
 
 /// A buffer's size with the alignment.
-pub(super) fn aligned(elements: usize) -> usize {
-    elements.next_multiple_of(ALIGNMENT)
+pub(super) fn aligned(bytes: usize) -> usize {
+    bytes.next_multiple_of(ALIGNMENT)
 }
 
 /// The buffers that the steps in `order` touch, by root, each as large as it is whole. An output lives to the end; inputs, constants and
@@ -51,7 +51,7 @@ pub(crate) fn lifetimes(problem: &Problem, hosting: &Hosting, order: &[usize]) -
             if !problem.in_arena(root) {
                 continue;
             }
-            let size = aligned(tensor.shape.elements());
+            let size = aligned(tensor.bytes());
             let life = lives.entry(root).or_insert(Lifetime { root, size, first: at, last: at, ring: None });
             life.last = if matches!(tensor.role, Role::Output(_)) { order.len() - 1 } else { at };
         }
@@ -59,7 +59,7 @@ pub(crate) fn lifetimes(problem: &Problem, hosting: &Hosting, order: &[usize]) -
     lives.into_values().collect()
 }
 
-/// The elements alive at each step.
+/// The bytes alive at each step.
 pub(crate) fn live(lifetimes: &[Lifetime]) -> Vec<usize> {
     let steps = lifetimes.iter().map(|life| life.last + 1).max().unwrap_or(0);
     let mut change = vec![0isize; steps];
@@ -77,12 +77,12 @@ pub(crate) fn live(lifetimes: &[Lifetime]) -> Vec<usize> {
     sums.collect()
 }
 
-/// The most elements alive at one step: no placement can need less.
+/// The most bytes alive at one step: no placement can need less.
 pub(crate) fn live_bound(lifetimes: &[Lifetime]) -> usize {
     live(lifetimes).into_iter().max().unwrap_or(0)
 }
 
-/// Buffers that are placed as one, each at a distance from the first element of all.
+/// Buffers that are placed as one, each at a distance from the first byte of all.
 struct Item {
     parts: Vec<(usize, usize)>,
 }
@@ -197,8 +197,8 @@ mod tests {
 
     #[test]
     fn a_chain_reuses_its_memory() {
-        let lives = [life(32, 0, 1), life(32, 1, 2), life(32, 2, 3)];
-        assert_eq!((place(&lives, &[], 64).1, live_bound(&lives)), (64, 64));
+        let lives = [life(128, 0, 1), life(128, 1, 2), life(128, 2, 3)];
+        assert_eq!((place(&lives, &[], 256).1, live_bound(&lives)), (256, 256));
     }
 
     #[test]
@@ -208,7 +208,7 @@ mod tests {
 
     #[test]
     fn buffers_alive_together_lie_apart() {
-        let lives = [life(16, 0, 5), life(64, 1, 2), life(32, 2, 4), life(48, 3, 6), life(16, 4, 6)];
+        let lives = [life(64, 0, 5), life(256, 1, 2), life(128, 2, 4), life(192, 3, 6), life(64, 4, 6)];
         let (offsets, size) = place(&lives, &[], 0);
         assert!(size >= live_bound(&lives));
         for (a, x) in lives.iter().enumerate() {

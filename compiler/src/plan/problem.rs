@@ -1,6 +1,6 @@
 //! What the planner sees: tensors, and steps that read and write boxes of them. No operator, no kernel.
 
-use crate::ir::Shape;
+use crate::ir::{DType, Shape};
 
 pub(crate) type TensorId = usize;
 
@@ -13,7 +13,7 @@ pub(crate) enum Role {
     Rows(usize),
     /// A result, row-major in ONNX's order; in the arena, where it is alive to the end, or with the caller.
     Output(usize),
-    /// Row-major in the weights from this element on; never written.
+    /// Row-major in the weights from this byte on; never written.
     Constant(usize),
     /// Made and used by steps; its layout is free.
     Intermediate,
@@ -23,7 +23,21 @@ pub(crate) enum Role {
 pub(crate) struct PlanTensor {
     pub(crate) name: String,
     pub(crate) shape: Shape,
+    /// All that lives in one buffer is of one element type, as moves do not change elements.
+    pub(crate) dtype: DType,
     pub(crate) role: Role,
+}
+
+impl PlanTensor {
+    /// Size of the whole tensor.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes_of(self.shape.elements())
+    }
+
+    /// Size of so many of its elements.
+    pub(crate) fn bytes_of(&self, elements: usize) -> usize {
+        elements.saturating_mul(self.dtype.bytes())
+    }
 }
 
 /// A box of a tensor: `dims` elements along each axis from `start` on.
@@ -92,7 +106,7 @@ pub(crate) struct PlanStep {
     pub(crate) in_place: bool,
     /// How rows depend on each other, where the kernel can compute row by row.
     pub(crate) rows: Option<Rows>,
-    /// Elements of weights that one pass over them reads.
+    /// Bytes of weights that one pass over them reads.
     pub(crate) weights: usize,
 }
 

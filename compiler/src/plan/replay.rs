@@ -116,6 +116,8 @@ struct Replay<'a> {
     tags: Tags,
     /// For every step of the plan's problem the step as it was given.
     given: BTreeMap<usize, &'a PlanStep>,
+    /// Bytes of the smallest element: memory is tagged in units of it, and a larger element must be found whole.
+    unit: usize,
     arena: Vec<u32>,
     /// The outputs that lie with the caller.
     outputs: BTreeMap<TensorId, Vec<u32>>,
@@ -125,13 +127,15 @@ impl<'a> Replay<'a> {
     fn new(problem: &'a Problem, plan: &'a Plan) -> Self {
         let outside = |id: &TensorId| matches!(problem.tensors[*id].role, Role::Output(_)) && !problem.in_arena(*id);
         let outputs = (0..problem.tensors.len()).filter(outside);
+        let unit = problem.tensors.iter().map(|tensor| tensor.dtype.bytes()).min().unwrap_or(1);
         Replay {
             problem,
             plan,
             tags: Tags::new(problem),
             given: problem.steps.iter().map(|step| (step.work, step)).collect(),
-            arena: vec![EMPTY; plan.cost.arena],
-            outputs: outputs.map(|id| (id, vec![EMPTY; problem.tensors[id].shape.elements()])).collect(),
+            unit,
+            arena: vec![EMPTY; plan.cost.arena / unit],
+            outputs: outputs.map(|id| (id, vec![EMPTY; problem.tensors[id].bytes() / unit])).collect(),
         }
     }
 
@@ -177,15 +181,17 @@ impl<'a> Replay<'a> {
     fn check(&self, operand: &Operand) -> Result<(), String> {
         let tensor = operand.sought.tensor;
         let root = self.plan.layouts[operand.found.tensor].root;
+        let units = self.units(root);
+        let holds = |at: usize| match self.outputs.get(&root) {
+            Some(output) => output.get(at).copied(),
+            None if self.problem.in_arena(root) => self.arena.get(at).copied(),
+            None => self.outside(root, at / units),
+        };
         for (element, at) in self.places(operand) {
-            let found = match self.outputs.get(&root) {
-                Some(output) => output.get(at).copied(),
-                None if self.problem.in_arena(root) => self.arena.get(at).copied(),
-                None => self.outside(root, at),
-            };
-            if found != Some(self.tags.of(tensor, element)) {
+            let sought = Some(self.tags.of(tensor, element));
+            if let Some(found) = (at..at + units).map(holds).find(|found| *found != sought) {
                 let name = &self.problem.tensors[tensor].name;
-                return Err(format!("element {element} of `{name}` is sought at {at}, which {}", self.holds(found)));
+                return Err(format!("element {element} of `{name}` is sought at byte {}, which {}", at * self.unit, self.holds(found)));
             }
         }
         Ok(())
@@ -196,6 +202,7 @@ impl<'a> Replay<'a> {
         let name = &self.problem.tensors[tensor].name;
         let root = self.plan.layouts[operand.found.tensor].root;
         let places: Vec<_> = self.places(operand).collect();
+        let (unit, units) = (self.unit, self.units(root));
         let memory = match self.outputs.get_mut(&root) {
             Some(output) => output,
             None if self.problem.in_arena(root) => &mut self.arena,
@@ -203,15 +210,21 @@ impl<'a> Replay<'a> {
         };
         for (element, at) in places {
             let tag = self.tags.of(tensor, element);
-            *memory.get_mut(at).ok_or_else(|| format!("`{name}` is written at {at}, beyond the memory"))? = tag;
+            let place = memory.get_mut(at..at + units);
+            place.ok_or_else(|| format!("`{name}` is written at byte {}, beyond the memory", at * unit))?.fill(tag);
         }
         Ok(())
     }
 
-    /// Every element of the box: its row-major position in the tensor, and where the plan has it.
+    /// Units of memory that an element of `root`'s buffer takes.
+    fn units(&self, root: TensorId) -> usize {
+        self.problem.tensors[root].dtype.bytes() / self.unit
+    }
+
+    /// Every element of the box: its row-major position in the tensor, and the first unit of memory where the plan has it.
     fn places(&self, Operand { sought, found }: &Operand) -> impl Iterator<Item = (usize, usize)> {
         let layout = &self.plan.layouts[found.tensor];
-        let base = self.plan.base(layout.root);
+        let (base, units) = (self.plan.base(layout.root) / self.unit, self.units(layout.root));
         let ring = self.plan.ring(layout.root);
         // Of a ring row by row, each in its slot; else all at once.
         let rows = if ring.is_some() { found.dims[ROWS] } else { 1 };
@@ -223,7 +236,7 @@ impl<'a> Replay<'a> {
                 found.start[ROWS] %= ring;
             }
             let elements = row_major(self.problem, &sought);
-            let at = walk(&found.dims, &layout.strides, base + layout.origin(&found));
+            let at = walk(&found.dims, &layout.strides, layout.origin(&found)).map(|at| base + at * units);
             places.extend(walk(&sought.dims, &elements.strides, elements.origin).zip(at));
         }
         places.into_iter()
@@ -297,7 +310,7 @@ fn walk(dims: &[usize], strides: &[usize], origin: usize) -> impl Iterator<Item 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ir::Shape;
+    use crate::ir::{DType, Shape};
     use crate::plan::problem::PlanTensor;
     use crate::plan::{Budget, Cost, plan};
 
@@ -316,7 +329,7 @@ mod tests {
         let mut problem = Problem::default();
         let tensor = |problem: &mut Problem, rows: usize, role| {
             let id = problem.tensors.len();
-            problem.tensors.push(PlanTensor { name: format!("t{id}"), shape: Shape(vec![rows, 8]), role });
+            problem.tensors.push(PlanTensor { name: format!("t{id}"), shape: Shape(vec![rows, 8]), dtype: DType::F32, role });
             id
         };
         let mut live = vec![tensor(&mut problem, 4, Role::Input(0))];
@@ -394,7 +407,7 @@ mod tests {
         let roles = [Role::Input(0), Role::Intermediate, Role::Intermediate, Role::Intermediate, Role::Output(0), Role::Output(1)];
         for (name, role) in ["x", "a", "b", "v", "host", "y"].into_iter().zip(roles) {
             let rows = if name == "host" { 8 } else { 4 };
-            problem.tensors.push(PlanTensor { name: name.to_owned(), shape: Shape(vec![rows, 8]), role });
+            problem.tensors.push(PlanTensor { name: name.to_owned(), shape: Shape(vec![rows, 8]), dtype: DType::F32, role });
         }
         let [x, a, b, v, host, y] = [0, 1, 2, 3, 4, 5].map(|id| problem.whole(id));
         let part = |start: usize| Access { start: vec![start, 0], dims: vec![4, 8], ..host.clone() };

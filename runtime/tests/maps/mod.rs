@@ -1,6 +1,13 @@
 //! Random maps for the tests of kernels.
 
-use peleec_runtime::Pixels;
+use bytemuck::cast_slice;
+use peleec_runtime::{Destination, Operands, Pixels, Place};
+
+/// Operands that all lie outside the arena but for the output at its beginning.
+pub(crate) fn operands<'a>([x, r, w]: [&'a [f32]; 3], arena: &'a mut [f32]) -> Operands<'a> {
+    let arena = bytemuck::cast_slice_mut(arena);
+    Operands { arena, x: Place::Outside(cast_slice(x)), r: Place::Outside(cast_slice(r)), w: cast_slice(w), y: Destination::Arena(0) }
+}
 
 /// Random numbers, the same in every run.
 pub(crate) struct Random(pub(crate) u32);

@@ -3,5 +3,5 @@ use peleec_runtime::Weights;
 static WEIGHTS: Weights<64> = Weights([0; 64]);
 
 fn main() {
-    WEIGHTS.f32s::<2, 4>();
+    WEIGHTS.get::<f32, 2, 4>();
 }

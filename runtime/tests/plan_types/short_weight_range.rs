@@ -3,5 +3,5 @@ use peleec_runtime::Weights;
 static WEIGHTS: Weights<64> = Weights([0; 64]);
 
 fn main() {
-    WEIGHTS.f32s::<32, 16>();
+    WEIGHTS.get::<f32, 32, 16>();
 }

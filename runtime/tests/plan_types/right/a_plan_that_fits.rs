@@ -13,8 +13,8 @@ const LAYER: This = This::new(Kernel {
 });
 
 fn main() {
-    let mut arena = Arena::<64>::new();
-    let (from, to) = arena.read_write(Region::<0, 4>, Region::<32, 4>);
+    let mut arena = Arena::<256>::new();
+    let (from, to) = arena.read_write(Region::<f32, 0, 4>::new(), Region::<f32, 128, 4>::new());
     LAYER.run(from, to);
-    assert_eq!(WEIGHTS.f32s::<0, 16>(), &[0.0; 16]);
+    assert_eq!(WEIGHTS.get::<f32, 0, 16>(), &[0.0; 16]);
 }

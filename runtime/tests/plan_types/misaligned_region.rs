@@ -1,0 +1,6 @@
+use peleec_runtime::{Arena, Region};
+
+fn main() {
+    let mut arena = Arena::<256>::new();
+    arena.write(Region::<f32, 2, 8>::new());
+}

@@ -35,13 +35,13 @@ pub mod zoo;
 
 pub use builder::Builder;
 pub use compilation::Compilation;
-pub use diagnostics::{Diagnostic, InputRef, Kind, NodeRef, Problems, Severity, render};
+pub use diagnostics::{Diagnostic, InputRef, Kind, NodeRef, OpError, Problems, Severity, render};
 pub use emit::files::{self, File};
 pub use error::Error;
 pub use ir::{DType, Graph, Shape, Tensor, TensorType};
 pub use model_file::ModelFile;
 pub use onnx::{TensorError, read_tensor, write_tensor};
-pub use ops::{OpError, operators};
+pub use ops::operators;
 pub use options::{FLAGS, Flag, InputForm, OptionError, Options, Placement, RamBudget};
 pub use passes::pass_names;
 pub use report::{

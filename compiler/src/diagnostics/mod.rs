@@ -3,11 +3,14 @@
 //! Codes: `PL01xx` the file and its wire, `PL02xx` the graph and its shapes, `PL03xx` operators and attributes.
 //! A model is binary, so a diagnostic points at a node and its tensors, not at a line.
 
+mod refusal;
 pub mod render;
 
 use std::fmt;
 
 use serde::Serialize;
+
+pub use refusal::OpError;
 
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::graph::{Content, Graph, Source};
 use super::tensor::Tensor;
-use crate::ops::OpError;
+use crate::diagnostics::OpError;
 
 impl Graph {
     /// Computes every graph output from `inputs`, given in the graph's order. Slow, straightforward, in ONNX's layout.

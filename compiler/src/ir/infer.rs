@@ -2,7 +2,7 @@
 
 use super::graph::{Content, Graph, NodeId, Source};
 use super::tensor::TensorType;
-use crate::ops::OpError;
+use crate::diagnostics::OpError;
 
 impl Graph {
     /// The types that node `id` gives its outputs from those of its inputs.

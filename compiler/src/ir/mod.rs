@@ -10,6 +10,7 @@ pub(crate) mod infer;
 pub(crate) mod tensor;
 pub(crate) mod text;
 pub(crate) mod verify;
+pub(crate) mod window;
 
 pub use graph::Graph;
 pub(crate) use graph::{Content, NodeId, Source, Value};

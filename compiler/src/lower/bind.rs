@@ -12,9 +12,9 @@ use super::kernel::Kernel;
 use super::micro::{Choice, MicroKernel, Unit, band};
 use super::step::Steps;
 use super::strided::{self, View};
+use crate::diagnostics::OpError;
 use crate::ir::DType;
-use crate::ops::OpError;
-use crate::ops::window::Window;
+use crate::ir::window::Window;
 use crate::plan::problem::{Access, CHANNELS, PlanStep, ROWS, Role};
 use crate::plan::{Pins, Plan};
 

@@ -4,9 +4,10 @@ use peleec_runtime::{Activation, BinaryKind, PoolKind};
 
 use super::micro::{self, Choice, Unit};
 use super::{Lowering, pack};
+use crate::diagnostics::OpError;
+use crate::ir::window::{Window, hw};
 use crate::ir::{DType, Shape};
-use crate::ops::window::{Window, hw};
-use crate::ops::{Conv, OpError, Pool};
+use crate::ops::{Conv, Pool};
 use crate::plan::problem::{Role, Rows, TensorId};
 use crate::target::Profile;
 

@@ -3,7 +3,7 @@
 
 use peleec_runtime::{Activation, Conv2d, Pixels, Plain, PoolKind};
 
-use crate::ops::window::Window;
+use crate::ir::window::Window;
 use crate::target::{NumericClass, Profile, Target};
 
 /// What makes a convolution's sums.

@@ -13,9 +13,8 @@ mod strided;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-use crate::diagnostics::{Diagnostic, Problems};
+use crate::diagnostics::{Diagnostic, OpError, Problems};
 use crate::ir::{Content, DType, Graph, NodeId, Shape, Source, Tensor};
-use crate::ops::OpError;
 use crate::plan::problem::{Access, PlanStep, PlanTensor, Relation, Role, TensorId};
 use crate::target::Profile;
 use kernel::Kernel;

@@ -6,8 +6,8 @@ use bytemuck::NoUninit;
 
 use super::kernel::Kernel;
 use crate::aligned::AlignedBytes;
+use crate::diagnostics::OpError;
 use crate::ir::{DType, Shape, Tensor};
-use crate::ops::OpError;
 use crate::plan::Plan;
 use crate::plan::problem::{Access, PlanStep, PlanTensor, Problem, Relation, Role, TensorId};
 

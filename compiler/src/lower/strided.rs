@@ -3,7 +3,7 @@
 use peleec_runtime::{Activation, Binary, BinaryKind, MAX_RANK, Map, MatMul, Pad, Pixels, Softmax};
 
 use super::bind::words;
-use crate::ops::OpError;
+use crate::diagnostics::OpError;
 use crate::plan::layout::{backward, common_dims, refined};
 use crate::plan::problem::Relation;
 

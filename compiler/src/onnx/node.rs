@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::diagnostics::OpError;
 use crate::ir::{Tensor, TensorType};
-use crate::ops::OpError;
 
 /// The value of an attribute, by ONNX's kinds; kinds that no operator reads carry only their name.
 #[derive(Clone, Debug)]

@@ -6,9 +6,9 @@ use super::node::{NodeView, Operand};
 use super::tensor::{MAX_DIM, MAX_ELEMENTS};
 use super::wire::NodeProto;
 use super::{attributes, constants};
-use crate::diagnostics::{Diagnostic, InputRef};
+use crate::diagnostics::{Diagnostic, InputRef, OpError};
 use crate::ir::{Data, Shape, Source, Tensor, TensorType, Value};
-use crate::ops::{OPERATORS, Op, OpError};
+use crate::ops::{OPERATORS, Op};
 
 /// Multiply-accumulates and elements that computing values may cost while importing: a second or two, naively.
 pub(crate) const FOLD_BUDGET: u64 = 1 << 27;

@@ -5,9 +5,10 @@
 use peleec_runtime::Activation;
 
 use super::operands::{evaluated, float_type, floats, output, output_shape, product};
-use super::window::{Window, hw, with_spatial};
+use super::window;
 use super::{OpError, Operator, Pool, unary};
 use crate::ir::{DType, Shape, Tensor, TensorType};
+use crate::ir::window::{Window, hw, with_spatial};
 use crate::lower::Lowering;
 use crate::onnx::node::NodeView;
 
@@ -36,7 +37,7 @@ impl Operator for Conv {
         let group = node.int("group")?.unwrap_or(1);
         let group = usize::try_from(group).ok().filter(|&g| g >= 1);
         let group = group.ok_or_else(|| OpError::new("attribute `group` is below 1"))?;
-        let window = Window::parse(node, Some(kernel), &x.shape)?;
+        let window = window::parse(node, Some(kernel), &x.shape)?;
         Ok(Conv { window: Window { ceil_mode: false, ..window }, group, activation: Activation::Identity, pool: None })
     }
 

@@ -12,12 +12,11 @@
 pub(crate) mod broadcast;
 #[cfg(test)]
 pub(crate) mod case;
-mod error;
 mod macros;
 pub(crate) mod operands;
-pub(crate) mod window;
+mod window;
 
-pub use error::OpError;
+pub(crate) use crate::diagnostics::OpError;
 
 use crate::ir::{Tensor, TensorType};
 use crate::lower::Lowering;

@@ -4,9 +4,10 @@
 //! greater one, so a NaN wins only as the first tap. Padding never wins; a window that lies in padding alone is refused.
 
 use super::operands::{evaluated, float_type, floats, output, output_shape, product};
-use super::window::{Window, hw, with_spatial};
+use super::window;
 use super::{OpError, Operator};
 use crate::ir::{DType, Tensor, TensorType};
+use crate::ir::window::{Window, hw, with_spatial};
 use crate::lower::Lowering;
 use crate::onnx::node::NodeView;
 
@@ -46,7 +47,7 @@ impl Operator for Pool {
             "MaxPool" | "GlobalMaxPool" => PoolKind::Max,
             _ => PoolKind::Average { count_include_pad: node.int("count_include_pad")?.unwrap_or(0) != 0 },
         };
-        let window = if node.op_type.starts_with("Global") { Window::whole(input)? } else { Window::parse(node, None, input)? };
+        let window = if node.op_type.starts_with("Global") { Window::whole(input)? } else { window::parse(node, None, input)? };
         Ok(Pool { kind, window })
     }
 

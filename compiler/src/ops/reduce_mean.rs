@@ -2,7 +2,7 @@
 
 use super::broadcast::source_index;
 use super::operands::{distinct_axes, evaluated, float_type, floats, ints, output, output_shape, product};
-use super::window::Window;
+use crate::ir::window::Window;
 use super::{OpError, Operator};
 use crate::ir::{DType, Shape, Tensor, TensorType};
 use crate::lower::Lowering;

@@ -4,8 +4,8 @@ use peleec_runtime::Activation;
 
 use super::Pass;
 use crate::ir::build::{Build, seeded};
+use crate::ir::window::Window;
 use crate::ir::{Graph, Source};
-use crate::ops::window::Window;
 use crate::ops::{Conv, Op};
 
 /// Runs `pass` twice: the first run keeps the meaning, the second finds nothing. Gives its rewrites, the graph and the outline.

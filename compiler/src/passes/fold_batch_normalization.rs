@@ -5,8 +5,8 @@
 use peleec_runtime::Activation;
 
 use super::channels::{PerChannel, of_batch_normalization, set_parameter};
+use crate::ir::window::Window;
 use crate::ir::{Content, Graph, NodeId, Shape, Tensor};
-use crate::ops::window::Window;
 use crate::ops::{BatchNormalization, Conv, Op};
 
 pub(crate) fn fold_batch_normalization(graph: &mut Graph) -> usize {

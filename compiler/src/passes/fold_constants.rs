@@ -70,7 +70,7 @@ mod tests {
     use super::fold_constants;
     use crate::ir::Tensor;
     use crate::ir::build::Build;
-    use crate::ops::window::Window;
+    use crate::ir::window::Window;
     use crate::ops::{Binary, Concat, Constant, Gather, Op, Pool, ShapeOf, pool::PoolKind};
     use crate::passes::equivalence::check;
 

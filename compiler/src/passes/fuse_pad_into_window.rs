@@ -7,9 +7,9 @@
 
 use peleec_runtime::Activation;
 
+use crate::ir::window::Window;
 use crate::ir::{Content, Graph, NodeId, Source};
 use crate::ops::pool::PoolKind;
-use crate::ops::window::Window;
 use crate::ops::{Op, Pad, Pool};
 
 pub(crate) fn fuse_pad_into_window(graph: &mut Graph) -> usize {
@@ -98,8 +98,8 @@ mod tests {
 
     use super::fuse_pad_into_window;
     use crate::ir::build::Build;
+    use crate::ir::window::Window;
     use crate::ops::pool::PoolKind;
-    use crate::ops::window::Window;
     use crate::ops::{Op, Pad, Pool, Unary};
     use crate::passes::equivalence::{check, conv, square};
 

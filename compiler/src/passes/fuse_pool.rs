@@ -44,8 +44,8 @@ mod tests {
     use super::fuse_pool;
     use crate::ir::Source;
     use crate::ir::build::Build;
+    use crate::ir::window::Window;
     use crate::ops::pool::PoolKind;
-    use crate::ops::window::Window;
     use crate::ops::{Op, Pool, Unary};
     use crate::passes::equivalence::{check, conv, square};
     use crate::passes::fuse_activation::fuse_activation;

@@ -1,0 +1,101 @@
+//! Values as the Rust expressions that build them, for tools that write code.
+
+use core::fmt::{Result, Write};
+
+use crate::f32::activation::Activation;
+use crate::f32::elementwise::BinaryKind;
+use crate::f32::pool::PoolKind;
+use crate::views::Pixels;
+
+/// A value that can be written as the Rust expression that builds it, bit for bit. Paths begin with the name of this crate; the type of a
+/// geometry goes by the name `Kernel`.
+pub trait Expression {
+    /// Writes the expression.
+    ///
+    /// # Errors
+    /// Those of `to`.
+    fn write(&self, to: &mut dyn Write) -> Result;
+}
+
+/// Writes values with commas between them.
+pub(crate) fn list(to: &mut dyn Write, open: &str, values: &[&dyn Expression], close: &str) -> Result {
+    to.write_str(open)?;
+    for (index, value) in values.iter().enumerate() {
+        if index > 0 {
+            to.write_str(", ")?;
+        }
+        value.write(to)?;
+    }
+    to.write_str(close)
+}
+
+macro_rules! displayed {
+    ($($ty:ty)+) => {$(
+        impl Expression for $ty {
+            fn write(&self, to: &mut dyn Write) -> Result {
+                write!(to, "{self}")
+            }
+        }
+    )+};
+}
+
+displayed!(u32 bool);
+
+impl Expression for f32 {
+    fn write(&self, to: &mut dyn Write) -> Result {
+        if self.is_finite() { write!(to, "{self:?}") } else { write!(to, "f32::from_bits({})", self.to_bits()) }
+    }
+}
+
+impl<T: Expression, const N: usize> Expression for [T; N] {
+    fn write(&self, to: &mut dyn Write) -> Result {
+        list(to, "[", &self.each_ref().map(|value| value as &dyn Expression), "]")
+    }
+}
+
+impl<T: Expression> Expression for Option<T> {
+    fn write(&self, to: &mut dyn Write) -> Result {
+        match self {
+            None => to.write_str("None"),
+            Some(value) => list(to, "Some(", &[value], ")"),
+        }
+    }
+}
+
+impl Expression for Pixels {
+    fn write(&self, to: &mut dyn Write) -> Result {
+        let default = Pixels::new([self.height, self.width, self.channels]);
+        list(to, "peleec_runtime::Pixels::new(", &[&[self.height, self.width, self.channels]], ")")?;
+        let distances = |map: &Pixels| [map.row, map.pixel, map.channel];
+        if distances(self) != distances(&default) {
+            list(to, ".distances(", &[&distances(self)], ")")?;
+        }
+        if self.ring != default.ring { list(to, ".ring(", &[&self.ring], ")") } else { Ok(()) }
+    }
+}
+
+impl Expression for Activation {
+    fn write(&self, to: &mut dyn Write) -> Result {
+        to.write_str("peleec_runtime::Activation::")?;
+        match self {
+            Activation::Identity => to.write_str("Identity"),
+            Activation::Relu => to.write_str("Relu"),
+            Activation::LeakyRelu(slope) => list(to, "LeakyRelu(", &[slope], ")"),
+            Activation::Clip(low, high) => list(to, "Clip(", &[low, high], ")"),
+            Activation::Sigmoid => to.write_str("Sigmoid"),
+        }
+    }
+}
+
+/// Kinds without fields are written as their names.
+macro_rules! named {
+    ($($kind:ident)+) => {$(
+        impl Expression for $kind {
+            fn write(&self, to: &mut dyn Write) -> Result {
+                write!(to, concat!("peleec_runtime::", stringify!($kind), "::{:?}"), self)
+            }
+        }
+    )+};
+}
+
+named!(PoolKind BinaryKind);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::import::{Entry, Importer, name_of};
+use super::importer::{Entry, Importer, name_of};
 use super::tensor::{Element, MAX_DIM, MAX_ELEMENTS, code, element};
 use super::wire::{Dimension, TensorShapeProto, ValueInfoProto};
 use crate::diagnostics::Diagnostic;

@@ -8,6 +8,7 @@ mod attributes;
 mod constants;
 mod external;
 mod import;
+mod importer;
 mod inputs;
 pub(crate) mod node;
 mod nodes;
@@ -19,7 +20,8 @@ pub(crate) mod tensor;
 mod wire;
 pub(crate) mod write;
 
-pub(crate) use import::{ImportOptions, import};
+pub(crate) use import::import;
+pub(crate) use importer::ImportOptions;
 pub(crate) use outline::outline;
 pub use tensor::{TensorError, read_tensor, write_tensor};
 

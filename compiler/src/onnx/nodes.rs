@@ -1,7 +1,7 @@
 //! One node of the file after another: parsed, its types inferred, computed at once where that is cheap, or added to the graph.
 
 use super::alternatives::{MAX_CUT_INPUTS, way_out};
-use super::import::{Entry, Importer};
+use super::importer::{Entry, Importer, display_name};
 use super::node::{NodeView, Operand};
 use super::tensor::{MAX_DIM, MAX_ELEMENTS};
 use super::wire::NodeProto;
@@ -10,8 +10,6 @@ use crate::diagnostics::{Diagnostic, InputRef, OpError};
 use crate::ir::{Data, Shape, Source, Tensor, TensorType, Value};
 use crate::ops::{OPERATORS, Op};
 
-/// Multiply-accumulates and elements that computing values may cost while importing: a second or two, naively.
-pub(crate) const FOLD_BUDGET: u64 = 1 << 27;
 /// Values of more elements stay operators, for the passes to fold.
 const FOLD_ELEMENTS: usize = 65_536;
 const MAX_RANK: usize = 16;
@@ -27,12 +25,6 @@ impl From<Diagnostic> for Refusal {
     fn from(diagnostic: Diagnostic) -> Self {
         Refusal::Told(Box::new(diagnostic))
     }
-}
-
-/// The node's name, or its first output's where it has none.
-pub(crate) fn display_name(node: &NodeProto) -> &str {
-    let first_output = || node.output.iter().map(String::as_str).find(|name| !name.is_empty());
-    node.name.as_deref().filter(|name| !name.is_empty()).or_else(first_output).unwrap_or("(without a name)")
 }
 
 impl<'a> Importer<'a> {

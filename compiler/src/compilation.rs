@@ -4,9 +4,10 @@ use crate::Error;
 use crate::diagnostics::Diagnostic;
 use crate::emit::files::File;
 use crate::emit::{ModuleSource, module};
-use crate::execute::Run;
+use crate::execute::{FILLS, Run};
 use crate::ir::{Graph, Shape, Tensor};
-use crate::lower::bind::{Layer, Memory, Region, Work};
+use crate::lower::bind::{Layer, Memory, Region};
+use crate::lower::kernels::Work;
 use crate::lower::{Steps, micro};
 use crate::options::Options;
 use crate::plan::problem::Role;
@@ -92,13 +93,19 @@ impl Compilation {
             weights: &self.steps.weights,
             inputs: &slices,
         };
-        let memory = run.run().map_err(|(layer, error)| Error::Internal(format!("layer `{layer}` of the plan does not run: {error:?}")))?;
+        let failed = |(layer, error)| Error::Internal(format!("layer `{layer}` of the plan does not run: {error:?}"));
+        let [memory, again] = FILLS.map(|byte| run.run(byte).map_err(failed));
+        let (memory, again) = (memory?, again?);
         let tensor = |(index, (_, shape, at)): (usize, (&str, &Shape, usize))| {
             let at = if outside.is_empty() { at } else { run.output(index) };
-            Tensor::f32(shape.clone(), bytemuck::cast_slice(&memory[at..][..size_of::<f32>() * shape.elements()]))
+            let bytes = at..at + size_of::<f32>() * shape.elements();
+            let same = memory[bytes.clone()] == again[bytes.clone()];
+            Tensor::f32(shape.clone(), bytemuck::cast_slice(&memory[bytes])).filter(|_| same)
         };
         let outputs = self.outputs().into_iter().enumerate();
-        outputs.map(|output| tensor(output).ok_or_else(|| Error::Internal("an output has no place".to_owned()))).collect()
+        outputs
+            .map(|output| tensor(output).ok_or_else(|| Error::Internal("an output depends on what the arena held before".to_owned())))
+            .collect()
     }
 
     /// Replays the plan with every element of the arena tagged by the tensor that it holds: the first read of something else, or
@@ -216,8 +223,8 @@ fn group_report(group: &Group) -> GroupReport {
 fn layer_report(layer: &Layer) -> LayerReport {
     LayerReport {
         name: layer.name.clone(),
-        op: layer.label.clone(),
-        kernel: layer.work.kernel_name(),
+        op: layer.label.join(" + "),
+        kernel: layer.work.name(),
         output: layer.dims.clone(),
         macs: layer.macs,
         reads: [Some(&layer.x), layer.r.as_ref()].into_iter().flatten().map(range_report).collect(),

@@ -1,16 +1,9 @@
 //! The door for code that learns the geometry at run time: the same leaves over bytes, with lengths and alignment compared on every call.
 
-use crate::f32::conv2d::Conv2d;
-use crate::f32::depthwise::DepthwiseConv2d;
-use crate::f32::elementwise::{Binary, Map};
-use crate::f32::matmul::MatMul;
-use crate::f32::pad::Pad;
-use crate::f32::pool::Pool2d;
-use crate::f32::rows::Pointers;
-use crate::f32::softmax::Softmax;
-use crate::lanes::arithmetic::Arithmetic;
-use crate::layer::interleaved;
-use crate::views::Extent;
+use crate::executor::OneCore;
+use crate::kernel::Kernel;
+use crate::kernel::sealed::Leaf;
+use crate::rows::Pointers;
 
 /// Where an input begins: in the arena, or in a slice outside it.
 #[derive(Clone, Copy, Debug)]
@@ -58,126 +51,6 @@ pub enum RegionError {
     Overlap,
 }
 
-/// A kernel's geometry, for [`run_checked`] and [`run_row_checked`]. Sealed: its leaves are this crate's.
-pub trait Kernel: sealed::Leaf {}
-impl<K: sealed::Leaf> Kernel for K {}
-
-mod sealed {
-    use super::{Extent, Pointers};
-
-    /// The leaf behind a geometry.
-    pub trait Leaf {
-        /// The operands' lengths.
-        fn lengths(&self) -> Option<Extent>;
-
-        /// Whether an input at `x` and an output at `y` of one buffer share no element although their extents overlap, or share each with
-        /// itself where that does no harm.
-        fn apart(&self, _x: usize, _y: usize) -> bool {
-            false
-        }
-
-        /// Whether every row of every map is stored.
-        fn is_whole(&self) -> bool {
-            true
-        }
-
-        /// Whether rows are computed one at a time, and the rings of the inputs hold all rows of one window.
-        fn has_rows(&self) -> bool {
-            false
-        }
-
-        /// As `apart`, for what is read and written for one row.
-        fn row_apart(&self, _row: usize, _x: usize, _y: usize) -> bool {
-            false
-        }
-
-        /// Computes the whole output.
-        ///
-        /// # Safety
-        /// `lengths()` is some, every map is stored whole, the pointers serve for its lengths, and the output shares no element with an
-        /// input.
-        unsafe fn compute(&self, at: Pointers);
-
-        /// Computes row `row` of the output, if there is one and rows are computed one at a time.
-        ///
-        /// # Safety
-        /// `lengths()` is some, `has_rows()`, the pointers serve for its lengths, and the row shares no element with what is read for it.
-        unsafe fn compute_row(&self, _row: usize, _at: Pointers) {}
-    }
-}
-
-macro_rules! map_leaves {
-    ($([$($generics:tt)*] $geometry:ty;)+) => {$(
-        impl<$($generics)*> sealed::Leaf for $geometry {
-            fn lengths(&self) -> Option<Extent> {
-                self.extent()
-            }
-
-            fn apart(&self, x: usize, y: usize) -> bool {
-                interleaved(x, &self.input, y, &self.output)
-            }
-
-            fn is_whole(&self) -> bool {
-                self.is_whole()
-            }
-
-            fn has_rows(&self) -> bool {
-                self.holds_windows()
-            }
-
-            fn row_apart(&self, row: usize, x: usize, y: usize) -> bool {
-                row >= self.output.height as usize || self.row_apart(row, x, y)
-            }
-
-            unsafe fn compute(&self, at: Pointers) {
-                // SAFETY: the caller's contract.
-                unsafe { self.run(self.leaf(), self.piece(None, 0, 1), at) }
-            }
-
-            unsafe fn compute_row(&self, row: usize, at: Pointers) {
-                if row < self.output.height as usize {
-                    // SAFETY: the caller's contract; the row is one of the output.
-                    unsafe { self.run(self.leaf(), self.piece(Some(row), 0, 1), self.at_row(row, at)) }
-                }
-            }
-        }
-    )+};
-}
-
-map_leaves! {
-    [A: Arithmetic, const T: usize, const N: usize] Conv2d<A, T, N>;
-    [A: Arithmetic] DepthwiseConv2d<A>;
-    [] Pool2d;
-}
-
-macro_rules! strided_leaves {
-    ($($geometry:ty: |$self:ident, $x:ident, $r:ident, $y:ident| $call:expr, in place: $in_place:expr;)+) => {$(
-        impl sealed::Leaf for $geometry {
-            fn lengths(&self) -> Option<Extent> {
-                self.extent()
-            }
-
-            fn apart(&$self, x: usize, y: usize) -> bool {
-                x == y && $in_place
-            }
-
-            unsafe fn compute(&$self, at: Pointers) {
-                let Pointers { x: $x, r: $r, y: $y, .. } = at;
-                // SAFETY: the caller's contract.
-                unsafe { $call }
-            }
-        }
-    )+};
-}
-
-strided_leaves! {
-    Map: |self, x, _r, y| self.run(x, y), in place: self.is_in_place();
-    Pad: |self, x, _r, y| self.run(x, y), in place: false;
-    Softmax: |self, x, _r, y| self.run(x, y), in place: self.is_in_place();
-    Binary: |self, x, r, y| self.run(x, r, y), in place: false;
-    MatMul: |self, x, r, y| self.run(x, r, y), in place: false;
-}
-
 /// Computes the whole output of `kernel`.
 ///
 /// # Errors
@@ -188,7 +61,7 @@ pub fn run_checked<K: Kernel>(kernel: &K, operands: Operands<'_>) -> Result<(), 
     }
     let pointers = pointers(kernel, operands, |x, y| kernel.apart(x, y))?;
     // SAFETY: the lengths were compared, and the output shares no element with an input.
-    unsafe { kernel.compute(pointers) };
+    unsafe { kernel.compute(&OneCore, pointers) };
     Ok(())
 }
 
@@ -198,12 +71,14 @@ pub fn run_checked<K: Kernel>(kernel: &K, operands: Operands<'_>) -> Result<(), 
 /// # Errors
 /// [`RegionError`] where the operands do not serve the geometry; nothing is written then.
 pub fn run_row_checked<K: Kernel>(kernel: &K, row: usize, operands: Operands<'_>) -> Result<(), RegionError> {
-    if !kernel.has_rows() {
-        return Err(RegionError::Geometry);
+    let rows = kernel.rows().filter(|_| kernel.holds_windows()).ok_or(RegionError::Geometry)?;
+    let apart = |x, y| row >= rows || kernel.apart(x, y) || kernel.row_apart(row, x, y);
+    let pointers = pointers(kernel, operands, apart)?;
+    if row < rows {
+        // SAFETY: the lengths and the rings were compared, and the row, which is one of the output, shares no element with what is read for
+        // it.
+        unsafe { kernel.compute_row(&OneCore, row, pointers) };
     }
-    let pointers = pointers(kernel, operands, |x, y| kernel.apart(x, y) || kernel.row_apart(row, x, y))?;
-    // SAFETY: the lengths and the rings were compared, and the row shares no element with what is read for it.
-    unsafe { kernel.compute_row(row, pointers) };
     Ok(())
 }
 
@@ -217,22 +92,23 @@ struct Span {
 
 impl Span {
     /// Whether so many elements lie in the memory.
-    fn holds(&self, elements: usize) -> bool {
-        self.at <= self.len && elements <= (self.len - self.at) / size_of::<f32>()
+    fn holds<T>(&self, elements: usize) -> bool {
+        self.at <= self.len && elements <= (self.len - self.at) / size_of::<T>()
     }
 
-    fn begin(&self) -> *const u8 {
-        self.memory.wrapping_add(self.at)
-    }
-
-    fn is_aligned(&self) -> bool {
-        self.begin().cast::<f32>().is_aligned()
+    /// Where the operand begins; an error where there are elements for which that is not aligned.
+    fn begin<T>(&self, elements: usize) -> Result<*const T, RegionError> {
+        let begin = self.memory.wrapping_add(self.at).cast::<T>();
+        if elements == 0 || begin.is_aligned() { Ok(begin) } else { Err(RegionError::Misaligned) }
     }
 }
 
+/// Where the operands of a kernel `K` begin.
+type PointersOf<K> = Pointers<<K as Leaf>::Input, <K as Leaf>::Weight, <K as Leaf>::Output>;
+
 /// Where the operands begin, once they are known to serve; `apart` says of an input and an output whose extents overlap in one memory
 /// whether they may, by their first elements.
-fn pointers<K: Kernel>(kernel: &K, operands: Operands<'_>, apart: impl Fn(usize, usize) -> bool) -> Result<Pointers, RegionError> {
+fn pointers<K: Kernel>(kernel: &K, operands: Operands<'_>, apart: impl Fn(usize, usize) -> bool) -> Result<PointersOf<K>, RegionError> {
     let extent = kernel.lengths().ok_or(RegionError::Geometry)?;
     let Operands { arena, x, r, w, y } = operands;
     let (arena, len) = (arena.as_mut_ptr(), arena.len());
@@ -250,19 +126,18 @@ fn pointers<K: Kernel>(kernel: &K, operands: Operands<'_>, apart: impl Fn(usize,
             (memory, Span { memory, len: slice.len(), at: 0 }, false)
         }
     };
-    let all = [(x, extent.x), (r, extent.r), (w, extent.w), (y, extent.y)];
-    if all.iter().any(|(span, elements)| !span.holds(*elements)) {
+    let inputs = x.holds::<K::Input>(extent.x) && r.holds::<K::Input>(extent.r);
+    if !inputs || !w.holds::<K::Weight>(extent.w) || !y.holds::<K::Output>(extent.y) {
         return Err(RegionError::Outside);
     }
-    if all.iter().any(|(span, elements)| *elements > 0 && !span.is_aligned()) {
-        return Err(RegionError::Misaligned);
-    }
-    let bytes = |elements: usize| elements * size_of::<f32>();
-    let overlaps = |input: Span, len: usize| y_inside && input.at < y.at + bytes(extent.y) && y.at < input.at + bytes(len);
-    let x_overlaps = x_inside && overlaps(x, extent.x) && !apart(x.at / size_of::<f32>(), y.at / size_of::<f32>());
+    let [input, output] = [size_of::<K::Input>(), size_of::<K::Output>()];
+    let overlaps = |span: Span, elements: usize| y_inside && span.at < y.at + extent.y * output && y.at < span.at + elements * input;
+    // What lies in one memory is counted in elements of one size, or not at all.
+    let x_overlaps = x_inside && overlaps(x, extent.x) && !(input == output && apart(x.at / input, y.at / output));
     if x_overlaps || r_inside && extent.r > 0 && overlaps(r, extent.r) {
         return Err(RegionError::Overlap);
     }
-    let begin = |span: Span| span.begin().cast();
-    Ok(Pointers::new(begin(x), begin(r), begin(w), memory.wrapping_add(y.at).cast()))
+    y.begin::<K::Output>(extent.y)?;
+    let written = memory.wrapping_add(y.at).cast();
+    Ok(Pointers::new(x.begin(extent.x)?, r.begin(extent.r)?, w.begin(extent.w)?, written))
 }

@@ -12,7 +12,7 @@ impl<K: sealed::Leaf> Kernel for K {}
 pub(crate) mod sealed {
     use super::{Executor, Extent};
     use crate::element::Element;
-    use crate::rows::Pointers;
+    use crate::rows::{Pointers, RowWindow};
 
     /// The leaf behind a geometry.
     pub trait Leaf: Copy {
@@ -35,6 +35,9 @@ pub(crate) mod sealed {
 
         /// How many rows the output has, where rows are computed one at a time.
         fn rows(&self) -> Option<usize>;
+
+        /// What a row of the output is made of, where rows are computed one at a time.
+        fn window(&self) -> Option<RowWindow>;
 
         /// Whether the rings of the inputs hold all rows of one window.
         fn holds_windows(&self) -> bool;
@@ -82,6 +85,10 @@ macro_rules! map_kernel {
             #[inline(always)]
             fn rows(&self) -> Option<usize> {
                 Some(self.output.height as usize)
+            }
+
+            fn window(&self) -> Option<$crate::rows::RowWindow> {
+                Some(self.row_window())
             }
 
             fn holds_windows(&self) -> bool {
@@ -188,6 +195,10 @@ macro_rules! strided_kernel {
             }
 
             fn rows(&self) -> Option<usize> {
+                None
+            }
+
+            fn window(&self) -> Option<$crate::rows::RowWindow> {
                 None
             }
 

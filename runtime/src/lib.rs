@@ -12,27 +12,39 @@
 //! rounded before it is added, and sums run over (ky, kx, ci) in that order.
 #![no_std]
 
+// Lengths of operands are counted in 32 bits.
+const _: () = assert!(usize::BITS >= 32, "a computer of 16 bits cannot hold an operand's length");
+
 mod checked;
+mod conv2d;
 mod element;
 mod executor;
+#[cfg(feature = "source")]
+mod expression;
 pub mod f32;
+mod geometry;
 mod input;
+mod kernel;
 mod lanes;
 mod layer;
 mod memory;
 mod model;
+mod rows;
 mod schedule;
 #[cfg(feature = "source")]
 pub mod source;
+mod taps;
 #[cfg(feature = "threads")]
 mod threads;
 mod views;
 
-pub use checked::{Destination, Kernel, Operands, Place, RegionError, run_checked, run_row_checked};
+pub use checked::{Destination, Operands, Place, RegionError, run_checked, run_row_checked};
+pub use conv2d::Conv2d;
 pub use element::Element;
 pub use executor::{Executor, OneCore};
+#[cfg(feature = "source")]
+pub use expression::Expression;
 pub use f32::activation::Activation;
-pub use f32::conv2d::Conv2d;
 pub use f32::depthwise::DepthwiseConv2d;
 pub use f32::elementwise::{Binary, BinaryKind, Map};
 pub use f32::matmul::MatMul;
@@ -40,11 +52,13 @@ pub use f32::pad::Pad;
 pub use f32::pool::{Pool2d, PoolKind};
 pub use f32::softmax::Softmax;
 pub use input::{interleaved_rows, planar_rows};
+pub use kernel::Kernel;
 pub use lanes::arithmetic::{Arithmetic, Fused, Plain};
 pub use lanes::cortex::{Mve, Vfp};
 pub use layer::{InPlace, Layer, RowLayer, Within, WithinRows};
 pub use memory::{Arena, Placed, Region, Weights, part, part_mut};
 pub use model::{LengthError, Model, TensorInfo, checksum};
+pub use rows::RowWindow;
 pub use schedule::{RowCounters, Schedule, Steps};
 #[cfg(feature = "threads")]
 pub use threads::Threads;

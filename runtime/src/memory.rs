@@ -11,7 +11,6 @@ pub struct Arena<const BYTES: usize>([u8; BYTES]);
 impl<const BYTES: usize> Arena<BYTES> {
     /// An arena of zeros; in a `static` it costs no flash.
     pub const fn new() -> Self {
-        const { assert!(usize::BITS >= 32, "lengths need 32 bits") };
         Arena([0; BYTES])
     }
 

@@ -2,29 +2,29 @@
 
 use core::ops::Range;
 
-use super::taps::taps_inside;
 use crate::executor::part_of;
+use crate::taps::taps_inside;
 use crate::views::Pixels;
 
 /// Where the operands of a kernel begin. For one row of the output the pointers are moved so that the row, and the first row of its
 /// window, lie where they would if the maps were stored whole.
 #[derive(Clone, Copy)]
-pub struct Pointers {
-    pub(crate) x: *const f32,
-    pub(crate) r: *const f32,
-    pub(crate) w: *const f32,
-    pub(crate) y: *mut f32,
+pub struct Pointers<X = f32, W = f32, Y = f32> {
+    pub(crate) x: *const X,
+    pub(crate) r: *const X,
+    pub(crate) w: *const W,
+    pub(crate) y: *mut Y,
     /// Where a window's rows wrap in `x`, and in `r` where that is an input's rest.
     pub(crate) wraps: [Wrap; 2],
 }
 
 // SAFETY: the parts of a layer, or of a row of it, write different elements, and none is read.
-unsafe impl Sync for Pointers {}
+unsafe impl<X, W, Y> Sync for Pointers<X, W, Y> {}
 
-impl Pointers {
+impl<X, W, Y> Pointers<X, W, Y> {
     /// Operands whose maps are stored whole.
     #[inline(always)]
-    pub(crate) fn new(x: *const f32, r: *const f32, w: *const f32, y: *mut f32) -> Self {
+    pub(crate) fn new(x: *const X, r: *const X, w: *const W, y: *mut Y) -> Self {
         Pointers { x, r, w, y, wraps: [Wrap::NEVER; 2] }
     }
 }
@@ -48,13 +48,18 @@ impl Wrap {
     }
 }
 
-/// A kernel's window along rows.
-#[derive(Clone, Copy)]
-pub(crate) struct RowWindow {
-    pub(crate) kernel: u32,
-    pub(crate) stride: u32,
-    pub(crate) dilation: u32,
-    pub(crate) pad: u32,
+/// A kernel's window along rows: a row of the output is made of `kernel` rows of the input, `dilation` apart, from `row * stride - pad` on,
+/// as far as the input has them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RowWindow {
+    /// Rows of the kernel.
+    pub kernel: u32,
+    /// Distance between windows.
+    pub stride: u32,
+    /// Distance between rows of the kernel.
+    pub dilation: u32,
+    /// Rows of padding above the input.
+    pub pad: u32,
 }
 
 impl RowWindow {
@@ -152,8 +157,9 @@ macro_rules! map_rows {
             !self.input.is_ring() && !self.output.is_ring()
         }
 
-        const fn row_window(&self) -> crate::f32::rows::RowWindow {
-            crate::f32::rows::RowWindow { kernel: self.kernel[0], stride: self.strides[0], dilation: self.dilations[0], pad: self.pads[0] }
+        /// What a row of the output is made of.
+        pub const fn row_window(&self) -> crate::rows::RowWindow {
+            crate::rows::RowWindow { kernel: self.kernel[0], stride: self.strides[0], dilation: self.dilations[0], pad: self.pads[0] }
         }
 
         /// Whether the input's ring holds all rows of one window.

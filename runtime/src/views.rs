@@ -27,6 +27,25 @@ pub struct Pixels {
 }
 
 impl Pixels {
+    /// A dense map, channels-last, of so many rows, pixels in a row and values in a pixel, that is stored whole.
+    pub const fn new([height, width, channels]: [u32; 3]) -> Self {
+        // Such a map that is too large has no extent.
+        let row = width.saturating_mul(channels);
+        Pixels { height, width, channels, row, pixel: channels, channel: 1, ring: height }
+    }
+
+    /// With other distances: between rows, between pixels of a row, and between values of a pixel.
+    #[must_use]
+    pub const fn distances(self, [row, pixel, channel]: [u32; 3]) -> Self {
+        Pixels { row, pixel, channel, ..self }
+    }
+
+    /// With so many rows that are stored.
+    #[must_use]
+    pub const fn ring(self, ring: u32) -> Self {
+        Pixels { ring, ..self }
+    }
+
     /// The number of elements from the first to the last of the rows that are stored, both included; none where an extent is zero or
     /// the number exceeds `u32`.
     pub const fn extent(&self) -> Option<usize> {
@@ -105,11 +124,12 @@ pub(crate) const fn small(values: &[u32; 2]) -> bool {
     values[0] <= 1 << 20 && values[1] <= 1 << 20
 }
 
-/// Whether the positions of every tap of a window over `output`, counted from the start of the padding, fit 31 bits.
-pub(crate) const fn window_fits(output: &Pixels, strides: &[u32; 2], kernel: &[u32; 2], dilations: &[u32; 2]) -> bool {
+/// Whether the positions of every tap of a window from `input` to `output`, counted from the start of the padding, fit 31 bits.
+pub(crate) const fn window_fits(input: &Pixels, output: &Pixels, strides: &[u32; 2], kernel: &[u32; 2], dilations: &[u32; 2]) -> bool {
+    let map = input.height <= 1 << 30 && input.width <= 1 << 30;
     let (rows, columns) = (output.height as u64 * strides[0] as u64, output.width as u64 * strides[1] as u64);
     let (below, right) = (kernel[0] as u64 * dilations[0] as u64, kernel[1] as u64 * dilations[1] as u64);
-    rows <= 1 << 30 && columns <= 1 << 30 && below <= 1 << 30 && right <= 1 << 30 && small(kernel)
+    map && rows <= 1 << 30 && columns <= 1 << 30 && below <= 1 << 30 && right <= 1 << 30 && small(kernel)
 }
 
 /// What a geometry says about its operands' lengths, in elements.

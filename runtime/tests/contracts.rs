@@ -1,38 +1,21 @@
 //! What geometries refuse, and the small types that generated code is made of.
 
-use peleec_runtime::{Activation, Conv2d, Pixels, Plain, Pool2d, PoolKind, RowCounters, Schedule, part_mut};
+use peleec_runtime::{Conv2d, Pixels, Plain, Pool2d, PoolKind, RowCounters, Schedule, part_mut};
 
 #[test]
 fn a_rest_that_a_convolution_cannot_read_is_refused() {
     let map =
         |height, width, channels| Pixels { height, width, channels, row: width * channels, pixel: channels, channel: 1, ring: height };
     let extent = |change: &dyn Fn(&mut Conv2d<Plain, 4, 4>)| {
-        let mut conv = Conv2d::<Plain, 4, 4> {
-            input: map(4, 4, 4),
-            rest: Some(map(4, 4, 2)),
-            output: map(4, 4, 4),
-            residual: None,
-            kernel: [1, 1],
-            strides: [1, 1],
-            dilations: [1, 1],
-            pads: [0, 0],
-            group: 1,
-            depth: 6,
-            filters: 4,
-            band: [1, 1],
-            activation: Activation::Identity,
-            pool: None,
-            general: true,
-            arithmetic: Plain,
-        };
+        let mut conv = Conv2d::<Plain, 4, 4>::new(map(4, 4, 4), map(4, 4, 4)).rest(Some(map(4, 4, 2))).band([1, 1]).general(true);
         change(&mut conv);
         conv.extent().is_some()
     };
     assert!(extent(&|_| {}));
-    assert!(!extent(&|conv| conv.depth = 4) && !extent(&|conv| conv.rest = Some(map(4, 3, 2))));
+    assert!(!extent(&|conv| *conv = conv.rest(Some(map(4, 3, 2)))));
     assert!(!extent(&|conv| conv.residual = Some(conv.output)) && !extent(&|conv| conv.kernel = [3, 1]));
     assert!(!extent(&|conv| conv.strides = [1, 2]) && !extent(&|conv| conv.pads = [1, 0]));
-    assert!(!extent(&|conv| (conv.group, conv.depth, conv.filters) = (2, 3, 2)));
+    assert!(!extent(&|conv| *conv = conv.group(2)));
     // The leaf for one place cannot read two.
     assert!(!extent(&|conv| conv.general = false));
 }
@@ -41,7 +24,7 @@ fn a_rest_that_a_convolution_cannot_read_is_refused() {
 fn elements_that_share_a_place_are_not_written() {
     let pool = |output| {
         let input = Pixels { height: 1, width: 4, channels: 2, row: 8, pixel: 2, channel: 1, ring: 1 };
-        Pool2d { input, output, kind: PoolKind::Max, kernel: [1, 1], strides: [1, 1], dilations: [1, 1], pads: [0; 4] }.extent()
+        Pool2d::new(input, output, PoolKind::Max).extent()
     };
     assert!(pool(Pixels { height: 1, width: 4, channels: 2, row: 0, pixel: 2, channel: 1, ring: 1 }).is_some());
     assert!(pool(Pixels { height: 1, width: 4, channels: 2, row: 8, pixel: 1, channel: 4, ring: 1 }).is_some());

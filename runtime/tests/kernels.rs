@@ -21,7 +21,7 @@ fn tap(at: u32, stride: u32, k: u32, dilation: u32, pad: u32, extent: u32) -> Op
     (at * stride + k * dilation).checked_sub(pad).filter(|&i| i < extent)
 }
 
-fn convolutions<A: Arithmetic, const T: usize, const N: usize>(arithmetic: A, multiply_add: fn(f32, f32, f32) -> f32) {
+fn convolutions<A: Arithmetic, const T: usize, const N: usize>(_: A, multiply_add: fn(f32, f32, f32) -> f32) {
     let mut random = Random(T as u32 * 100 + N as u32);
     let mut ran = 0;
     while ran < 60 {
@@ -37,24 +37,16 @@ fn convolutions<A: Arithmetic, const T: usize, const N: usize>(arithmetic: A, mu
         let activation =
             [Activation::Identity, Activation::Relu, Activation::LeakyRelu(0.1), Activation::Clip(-0.5, 0.5)][random.below(4) as usize];
         let band = [1 + random.below(4), 1 + random.below(30)];
-        let conv = Conv2d::<A, T, N> {
-            input,
-            rest: None,
-            output,
-            residual,
-            kernel,
-            strides,
-            dilations,
-            pads,
-            group,
-            depth,
-            filters,
-            band,
-            activation,
-            pool: None,
-            general: random.below(2) == 0,
-            arithmetic,
-        };
+        let conv = Conv2d::<A, T, N>::new(input, output)
+            .residual(residual)
+            .kernel(kernel)
+            .strides(strides)
+            .dilations(dilations)
+            .pads(pads)
+            .group(group)
+            .band(band)
+            .activation(activation)
+            .general(random.below(2) == 0);
         let extent = conv.extent().expect("the geometry is consistent");
         let (x, r, packed) = (random.values(extent.x), random.values(extent.r), random.values(extent.w));
         let y = run(&conv, [&x, &r, &packed], extent.y).expect("the operands serve");
@@ -77,10 +69,10 @@ fn convolved<A: Arithmetic, const T: usize, const N: usize>(
     [x, r, w]: [&[f32]; 3],
     [oy, ox, m]: [u32; 3],
 ) -> f32 {
-    let (group, filter) = (m / conv.filters, m % conv.filters);
+    let (group, filter) = (m / conv.filters(), m % conv.filters());
     let [kh, kw] = conv.kernel;
-    let block_len = N as u32 * (1 + kh * kw * conv.depth);
-    let block = (group * conv.filters.div_ceil(N as u32) + filter / N as u32) * block_len;
+    let block_len = N as u32 * (1 + kh * kw * conv.depth());
+    let block = (group * conv.filters().div_ceil(N as u32) + filter / N as u32) * block_len;
     let lane = filter % N as u32;
     let mut sum = w[(block + lane) as usize];
     for ky in 0..kh {
@@ -88,9 +80,9 @@ fn convolved<A: Arithmetic, const T: usize, const N: usize>(
             let iy = tap(oy, conv.strides[0], ky, conv.dilations[0], conv.pads[0], conv.input.height);
             let ix = tap(ox, conv.strides[1], kx, conv.dilations[1], conv.pads[1], conv.input.width);
             let (Some(iy), Some(ix)) = (iy, ix) else { continue };
-            for ci in 0..conv.depth {
-                let weight = block + (1 + (ky * kw + kx) * conv.depth + ci) * N as u32 + lane;
-                sum = multiply_add(sum, x[at(&conv.input, iy, ix, group * conv.depth + ci)], w[weight as usize]);
+            for ci in 0..conv.depth() {
+                let weight = block + (1 + (ky * kw + kx) * conv.depth() + ci) * N as u32 + lane;
+                sum = multiply_add(sum, x[at(&conv.input, iy, ix, group * conv.depth() + ci)], w[weight as usize]);
             }
         }
     }
@@ -130,15 +122,14 @@ fn depthwise_convolution_gives_the_bits_of_its_definition() {
     depthwise(Fused, fused);
 }
 
-fn depthwise<A: Arithmetic>(arithmetic: A, multiply_add: fn(f32, f32, f32) -> f32) {
+fn depthwise<A: Arithmetic>(_: A, multiply_add: fn(f32, f32, f32) -> f32) {
     let mut random = Random(7);
     for _ in 0..100 {
         let (h, w, channels) = (3 + random.below(7), 3 + random.below(7), 1 + random.below(23));
         let (strides, pads) = ([1 + random.below(2), 1 + random.below(2)], [random.below(2), random.below(2)]);
         let [oh, ow] = [0, 1].map(|i| outputs([h, w][i], pads[i], 3, strides[i]).expect("the kernel fits"));
         let (input, output) = (random.map(h, w, channels), random.map(oh, ow, channels));
-        let conv =
-            DepthwiseConv2d { input, output, kernel: [3, 3], strides, dilations: [1, 1], pads, activation: Activation::Relu, arithmetic };
+        let conv = DepthwiseConv2d::<A>::new(input, output).kernel([3, 3]).strides(strides).pads(pads).activation(Activation::Relu);
         let extent = conv.extent().expect("the geometry is consistent");
         let (x, weights) = (random.values(extent.x), random.values(extent.w));
         let y = run(&conv, [&x, &[], &weights], extent.y).expect("the operands serve");
@@ -166,7 +157,7 @@ fn pools_give_the_bits_of_their_definition() {
             let [oh, ow] = [0, 1].map(|i| outputs([h, w][i], pads[i], 2, strides[i]).expect("the window fits"));
             let (input, output) = (random.map(h, w, channels), random.map(oh, ow, channels));
             let pads = [pads[0], pads[1], pads[0], pads[1]];
-            let pool = Pool2d { input, output, kind, kernel: [2, 2], strides, dilations: [1, 1], pads };
+            let pool = Pool2d::new(input, output, kind).kernel([2, 2]).strides(strides).pads(pads);
             let extent = pool.extent().expect("the geometry is consistent");
             let x = random.values(extent.x);
             let y = run(&pool, [&x, &[], &[]], extent.y).expect("the operands serve");
@@ -187,7 +178,7 @@ fn pools_give_the_bits_of_their_definition() {
 }
 
 /// A convolution with a pool against the convolution and then the pool, on one core and on several.
-fn pooled<A: Arithmetic, const T: usize, const N: usize>(arithmetic: A) {
+fn pooled<A: Arithmetic, const T: usize, const N: usize>(_: A) {
     let mut random = Random(T as u32 * 100 + N as u32);
     for run_index in 0..90 {
         let kind = [PoolKind::Max, PoolKind::AverageInside, PoolKind::AveragePadded][run_index % 3];
@@ -198,26 +189,12 @@ fn pooled<A: Arithmetic, const T: usize, const N: usize>(arithmetic: A) {
         let (input, output) = (random.map(h, w, depth), random.map(oh, ow, filters));
         let between = dense(h, w, filters);
         let activation = [Activation::Identity, Activation::Relu, Activation::LeakyRelu(0.1)][random.below(3) as usize];
-        let alone = Conv2d::<A, T, N> {
-            input,
-            rest: None,
-            output: between,
-            residual: None,
-            kernel: [1, 1],
-            strides: [1, 1],
-            dilations: [1, 1],
-            pads: [0, 0],
-            group: 1,
-            depth,
-            filters,
-            band: [1 + random.below(4), 1 + random.below(30)],
-            activation,
-            pool: None,
-            general: run_index % 2 == 0,
-            arithmetic,
-        };
-        let both = Conv2d { output, pool: Some(kind), ..alone };
-        let then = Pool2d { input: between, output, kind, kernel: [2, 2], strides: [2, 2], dilations: [1, 1], pads: [0; 4] };
+        let alone = Conv2d::<A, T, N>::new(input, between)
+            .band([1 + random.below(4), 1 + random.below(30)])
+            .activation(activation)
+            .general(run_index % 2 == 0);
+        let both = alone.pool(Some(kind)).over(input, output);
+        let then = Pool2d::new(between, output, kind).kernel([2, 2]).strides([2, 2]);
         let extent = both.extent().expect("the geometry is consistent");
         let (x, packed) = (random.values(extent.x), random.values(extent.w));
         let map = run(&alone, [&x, &[], &packed], (h * w * filters) as usize).expect("the operands serve");
@@ -259,30 +236,16 @@ impl Executor for Three {
 fn a_pool_in_a_convolution_that_several_cores_share() {
     fn check<const EXTENT: u32, const HALF: u32, const X: usize, const Y: usize>() {
         let map = |extent, channels| dense(extent, extent, channels);
-        let conv = Conv2d::<Plain, 4, 4> {
-            input: map(EXTENT, 5),
-            rest: None,
-            output: map(HALF, 16),
-            residual: None,
-            kernel: [1, 1],
-            strides: [1, 1],
-            dilations: [1, 1],
-            pads: [0, 0],
-            group: 1,
-            depth: 5,
-            filters: 16,
-            band: [2, HALF],
-            activation: Activation::Relu,
-            pool: Some(PoolKind::AverageInside),
-            general: false,
-            arithmetic: Plain,
-        };
+        let conv = Conv2d::<Plain, 4, 4>::new(map(EXTENT, 5), map(HALF, 16))
+            .band([2, HALF])
+            .activation(Activation::Relu)
+            .pool(Some(PoolKind::AverageInside));
         let mut random = Random(EXTENT);
         let (x, w) = (random.values(X), random.values(96));
         let wanted = run(&conv, [&x, &[], &w], Y).expect("the operands serve");
         let mut found = [f32::NAN; Y];
         let layer = Layer::<Conv2d<Plain, 4, 4>, X, 96, Y>::new(conv);
-        layer.run(&Three, x.as_slice().try_into().unwrap(), w.as_slice().try_into().unwrap(), &mut found);
+        layer.run(&Three, x.as_slice().try_into().unwrap(), &[], w.as_slice().try_into().unwrap(), &mut found);
         assert_eq!(found.as_slice(), wanted);
     }
     // Parts of rows, and parts of channels.
@@ -294,24 +257,7 @@ fn a_pool_in_a_convolution_that_several_cores_share() {
 fn a_pool_that_a_convolution_cannot_compute_is_refused() {
     fn extent<const T: usize>(change: impl Fn(&mut Conv2d<Plain, T, 4>)) -> bool {
         let map = |extent| dense(extent, extent, 4);
-        let mut conv = Conv2d::<Plain, T, 4> {
-            input: map(7),
-            rest: None,
-            output: map(4),
-            residual: None,
-            kernel: [1, 1],
-            strides: [1, 1],
-            dilations: [1, 1],
-            pads: [0, 0],
-            group: 1,
-            depth: 4,
-            filters: 4,
-            band: [1, 1],
-            activation: Activation::Identity,
-            pool: Some(PoolKind::Max),
-            general: false,
-            arithmetic: Plain,
-        };
+        let mut conv = Conv2d::<Plain, T, 4>::new(map(7), map(4)).band([1, 1]).pool(Some(PoolKind::Max));
         change(&mut conv);
         conv.extent().is_some()
     }
@@ -323,29 +269,28 @@ fn a_pool_that_a_convolution_cannot_compute_is_refused() {
 
 #[test]
 fn a_map_with_permuted_strides_transposes() {
-    let transpose =
-        Map { dims: [1, 1, 1, 1, 3, 2], input: [0, 0, 0, 0, 1, 3], output: [0, 0, 0, 0, 2, 1], activation: Activation::Identity };
+    let transpose = Map::new([1, 1, 1, 1, 3, 2], [0, 0, 0, 0, 1, 3], [0, 0, 0, 0, 2, 1]);
     assert_eq!(run(&transpose, [&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], &[], &[]], 6).unwrap(), [1.0, 4.0, 2.0, 5.0, 3.0, 6.0]);
 }
 
 #[test]
 fn a_binary_broadcasts_where_a_stride_is_zero() {
     let left = [0, 0, 0, 0, 2, 1];
-    let subtract = Binary { dims: [1, 1, 1, 1, 2, 2], left, right: [0, 0, 0, 0, 0, 1], output: left, kind: BinaryKind::Sub };
+    let subtract = Binary::new([1, 1, 1, 1, 2, 2], left, [0, 0, 0, 0, 0, 1], left, BinaryKind::Sub);
     assert_eq!(run(&subtract, [&[1.0, 2.0, 3.0, 4.0], &[10.0, 20.0], &[]], 4).unwrap(), [-9.0, -18.0, -7.0, -16.0]);
 }
 
 #[test]
 fn a_pad_surrounds_its_input() {
     let (inner, output) = ([1, 1, 1, 1, 1, 2], [0, 0, 0, 0, 4, 1]);
-    let pad = Pad { dims: [1, 1, 1, 1, 3, 4], inner, begin: [0, 0, 0, 0, 1, 1], input: [0, 0, 0, 0, 2, 1], output, value: 9.0 };
+    let pad = Pad::new([1, 1, 1, 1, 3, 4], inner, [0, 0, 0, 0, 1, 1], [0, 0, 0, 0, 2, 1], output, 9.0);
     assert_eq!(run(&pad, [&[1.0, 2.0], &[], &[]], 12).unwrap(), [9.0, 9.0, 9.0, 9.0, 9.0, 1.0, 2.0, 9.0, 9.0, 9.0, 9.0, 9.0]);
 }
 
 #[test]
 fn softmax_sums_to_one_along_its_dimension() {
     let strides = [0, 0, 0, 0, 1, 2];
-    let softmax = Softmax { dims: [1, 1, 1, 1, 2, 3], input: strides, output: strides };
+    let softmax = Softmax::new([1, 1, 1, 1, 2, 3], strides, strides);
     let y = run(&softmax, [&[1.0, 100.0, 2.0, 100.0, 3.0, 100.0], &[], &[]], 6).unwrap();
     assert!((y[0] + y[2] + y[4] - 1.0).abs() < 1e-6 && (y[1] - 1.0 / 3.0).abs() < 1e-6);
     assert!((y[4] / y[2] - std::f32::consts::E).abs() < 1e-5);
@@ -353,16 +298,16 @@ fn softmax_sums_to_one_along_its_dimension() {
 
 #[test]
 fn a_matrix_product_broadcasts_its_batch() {
-    let product = MatMul { dims: [1, 2, 1, 2, 2], left: [0, 2, 2, 1], right: [0, 0, 2, 1], output: [0, 2, 2, 1] };
+    let product = MatMul::new([1, 2, 1, 2, 2], [0, 2, 2, 1], [0, 0, 2, 1], [0, 2, 2, 1]);
     assert_eq!(run(&product, [&[1.0, 2.0, 3.0, 4.0], &[1.0, 0.5, -1.0, 2.0], &[]], 4).unwrap(), [-1.0, 4.5, -1.0, 9.5]);
 }
 
 #[test]
 fn operands_that_do_not_serve_are_refused() {
-    let copy = Map { dims: [1, 1, 1, 1, 1, 4], input: [0, 0, 0, 0, 0, 1], output: [0, 0, 0, 0, 0, 1], activation: Activation::Identity };
+    let copy = Map::new([1, 1, 1, 1, 1, 4], [0, 0, 0, 0, 0, 1], [0, 0, 0, 0, 0, 1]);
     assert_eq!(run(&copy, [&[1.0; 3], &[], &[]], 4), Err(RegionError::Outside));
     assert_eq!(run(&copy, [&[1.0; 4], &[], &[]], 3), Err(RegionError::Outside));
-    assert_eq!(run(&Map { dims: [0; 6], ..copy }, [&[], &[], &[]], 0), Err(RegionError::Geometry));
+    assert_eq!(run(&Map::new([0; 6], copy.input, copy.output), [&[], &[], &[]], 0), Err(RegionError::Geometry));
     let mut arena = [0.0; 6];
     let arena = bytemuck::cast_slice_mut(&mut arena);
     let operands = Operands { arena, x: Place::Arena(0), r: Place::Outside(&[]), w: &[], y: Destination::Arena(8) };

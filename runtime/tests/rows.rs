@@ -108,7 +108,7 @@ fn activation(random: &mut Random) -> Activation {
     [Activation::Identity, Activation::Relu, Activation::LeakyRelu(0.1)][random.below(3) as usize]
 }
 
-fn convolutions<A: Arithmetic, const T: usize, const N: usize>(arithmetic: A) {
+fn convolutions<A: Arithmetic, const T: usize, const N: usize>(_: A) {
     let mut random = Random(T as u32 * 100 + N as u32);
     let mut ran = 0;
     while ran < 60 {
@@ -121,38 +121,29 @@ fn convolutions<A: Arithmetic, const T: usize, const N: usize>(arithmetic: A) {
         let [Some(oh), Some(ow)] = sizes else { continue };
         let (input, output) = (random.map(h, w, group * depth), random.map(oh, ow, group * filters));
         let residual = (random.below(2) == 0).then(|| random.map(oh, ow, group * filters));
-        let conv = Conv2d::<A, T, N> {
-            input,
-            rest: None,
-            output,
-            residual,
-            kernel,
-            strides,
-            dilations,
-            pads,
-            group,
-            depth,
-            filters,
-            band: [1 + random.below(4), 1 + random.below(30)],
-            activation: activation(&mut random),
-            pool: None,
-            general: false,
-            arithmetic,
-        };
+        let conv = Conv2d::<A, T, N>::new(input, output)
+            .residual(residual)
+            .kernel(kernel)
+            .strides(strides)
+            .dilations(dilations)
+            .pads(pads)
+            .group(group)
+            .band([1 + random.below(4), 1 + random.below(30)])
+            .activation(activation(&mut random));
         let extent = conv.extent().expect("the geometry is consistent");
         let x = Input::new(&mut random, input, [kernel[0], strides[0], dilations[0], pads[0]]);
         let r = residual.map(|map| Input::new(&mut random, map, ROW));
         let w = random.values(extent.w);
         let wanted = whole(&conv, [&x.values, r.as_ref().map_or(&[], |r| &r.values), &w], extent.y);
         let general = kernel[0] > 1 || random.below(2) == 0;
-        let over = |input, residual, output| Conv2d { input, residual, output, general, ..conv };
+        let over = |input, residual, output| conv.general(general).residual(residual).over(input, output);
         by_rows(over, &x, r.as_ref(), &w, (&output, &wanted), 1 + random.below(oh));
         ran += 1;
     }
 }
 
 /// A 1x1 convolution of a map and its rest, with a pool or without, against one of their concat: whole and row by row.
-fn concats<A: Arithmetic, const T: usize, const N: usize>(arithmetic: A) {
+fn concats<A: Arithmetic, const T: usize, const N: usize>(_: A) {
     let mut random = Random(T as u32 * 100 + N as u32 + 1);
     for run in 0..90 {
         let kinds = [None, Some(PoolKind::Max), Some(PoolKind::AverageInside), Some(PoolKind::AveragePadded)];
@@ -174,35 +165,21 @@ fn concats<A: Arithmetic, const T: usize, const N: usize>(arithmetic: A) {
             Input { map, values, window }
         };
         let (first, rest) = (slice(first, 0), slice(rest, channels[0]));
-        let conv = Conv2d::<A, T, N> {
-            input: both,
-            rest: None,
-            output,
-            residual: None,
-            kernel: [1, 1],
-            strides: [1, 1],
-            dilations: [1, 1],
-            pads: [0, 0],
-            group: 1,
-            depth,
-            filters,
-            band: [1 + random.below(4), 1 + random.below(30)],
-            activation: activation(&mut random),
-            pool,
-            general: false,
-            arithmetic,
-        };
+        let conv = Conv2d::<A, T, N>::new(both, output)
+            .band([1 + random.below(4), 1 + random.below(30)])
+            .activation(activation(&mut random))
+            .pool(pool);
         let extent = conv.extent().expect("the geometry is consistent");
         let packed = random.values(extent.w);
         let wanted = whole(&conv, [&concat.values, &[], &packed], extent.y);
-        let apart = Conv2d { input: first.map, rest: Some(rest.map), general: true, ..conv };
+        let apart = conv.general(true).over(first.map, output).rest(Some(rest.map));
         let found = whole(&apart, [&first.values, &rest.values, &packed], extent.y);
         let bits = |values: &[f32]| values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
         assert_eq!(bits(&found), bits(&wanted), "tile {T}x{N}, {:?} and {:?} to {output:?}, {pool:?}", first.map, rest.map);
         let output_ring = 1 + random.below(oh);
         let general = run % 2 == 0;
-        by_rows(|input, _, output| Conv2d { input, output, general, ..conv }, &concat, None, &packed, (&output, &wanted), output_ring);
-        let over = |input, rest, output| Conv2d { input, rest, output, ..apart };
+        by_rows(|input, _, output| conv.general(general).over(input, output), &concat, None, &packed, (&output, &wanted), output_ring);
+        let over = |input, rest, output| apart.over(input, output).rest(rest);
         by_rows(over, &first, Some(&rest), &packed, (&output, &wanted), output_ring);
     }
 }
@@ -235,7 +212,7 @@ fn rows_of_convolutions_of_concats() {
 
 #[test]
 fn rows_of_depthwise_convolutions() {
-    fn check<A: Arithmetic>(arithmetic: A) {
+    fn check<A: Arithmetic>(_: A) {
         let mut random = Random(7);
         let mut ran = 0;
         while ran < 100 {
@@ -246,12 +223,15 @@ fn rows_of_depthwise_convolutions() {
             let sizes = [0, 1].map(|i| outputs([h, w][i], pads[i], (kernel[i] - 1) * dilations[i] + 1, strides[i]));
             let [Some(oh), Some(ow)] = sizes else { continue };
             let (input, output) = (random.map(h, w, channels), random.map(oh, ow, channels));
-            let conv = DepthwiseConv2d { input, output, kernel, strides, dilations, pads, activation: Activation::Relu, arithmetic };
-            let extent = conv.extent().expect("the geometry is consistent");
+            let conv = |input, output| {
+                let conv = DepthwiseConv2d::<A>::new(input, output).kernel(kernel).strides(strides).dilations(dilations);
+                conv.pads(pads).activation(Activation::Relu)
+            };
+            let extent = conv(input, output).extent().expect("the geometry is consistent");
             let x = Input::new(&mut random, input, [kernel[0], strides[0], dilations[0], pads[0]]);
             let packed = random.values(extent.w);
-            let wanted = whole(&conv, [&x.values, &[], &packed], extent.y);
-            let over = |input, _, output| DepthwiseConv2d { input, output, ..conv };
+            let wanted = whole(&conv(input, output), [&x.values, &[], &packed], extent.y);
+            let over = |input, _, output| conv(input, output);
             by_rows(over, &x, None, &packed, (&output, &wanted), 1 + random.below(oh));
             ran += 1;
         }
@@ -277,11 +257,14 @@ fn rows_of_pools() {
         let ceil = |out: u32, i: usize, extent: u32| if out * strides[i] < extent + pads[i] { out + 1 } else { out };
         let [oh, ow] = if random.below(2) == 0 { [ceil(oh, 0, h), ceil(ow, 1, w)] } else { [oh, ow] };
         let (input, output) = (random.map(h, w, channels), random.map(oh, ow, channels));
-        let pool = Pool2d { input, output, kind, kernel, strides, dilations, pads: [pads[0], pads[1], pads[0], pads[1]] };
-        let extent = pool.extent().expect("the geometry is consistent");
+        let pool = |input, output| {
+            let pool = Pool2d::new(input, output, kind).kernel(kernel).strides(strides).dilations(dilations);
+            pool.pads([pads[0], pads[1], pads[0], pads[1]])
+        };
+        let extent = pool(input, output).extent().expect("the geometry is consistent");
         let x = Input::new(&mut random, input, [kernel[0], strides[0], dilations[0], pads[0]]);
-        let wanted = whole(&pool, [&x.values, &[], &[]], extent.y);
-        let over = |input, _, output| Pool2d { input, output, ..pool };
+        let wanted = whole(&pool(input, output), [&x.values, &[], &[]], extent.y);
+        let over = |input, _, output| pool(input, output);
         by_rows(over, &x, None, &[], (&output, &wanted), 1 + random.below(oh));
     }
 }
@@ -307,24 +290,13 @@ fn array<const N: usize>(values: &[f32]) -> &[f32; N] {
 fn rows_that_several_cores_share() {
     /// A 3x3 convolution, whose residual lies in a ring of one row.
     fn residual<const WIDTH: u32, const X: usize, const R: usize, const Y: usize>() {
-        let conv = Conv2d::<Plain, 4, 4> {
-            input: dense(9, WIDTH, 5),
-            rest: None,
-            output: dense(9, WIDTH, 10),
-            residual: Some(dense(9, WIDTH, 10)),
-            kernel: [3, 3],
-            strides: [1, 1],
-            dilations: [1, 1],
-            pads: [1, 1],
-            group: 1,
-            depth: 5,
-            filters: 10,
-            band: [2, 11],
-            activation: Activation::Relu,
-            pool: None,
-            general: true,
-            arithmetic: Plain,
-        };
+        let conv = Conv2d::<Plain, 4, 4>::new(dense(9, WIDTH, 5), dense(9, WIDTH, 10))
+            .residual(Some(dense(9, WIDTH, 10)))
+            .kernel([3, 3])
+            .pads([1, 1])
+            .band([2, 11])
+            .activation(Activation::Relu)
+            .general(true);
         let mut random = Random(WIDTH);
         let (input, output) = (Pixels { ring: 3, ..conv.input }, Pixels { ring: 2, ..conv.output });
         let x = Input::new(&mut random, conv.input, [3, 1, 1, 1]);
@@ -332,15 +304,15 @@ fn rows_that_several_cores_share() {
         let w = random.values(552);
         let wanted = whole(&conv, [&x.values, &r.values, &w], 9 * Y / 2);
         let row_map = Pixels { ring: 1, ..conv.output };
-        let layer = RowLayer::<Conv2d<Plain, 4, 4>, X, 552, Y, R>::with_second(Conv2d { input, output, residual: Some(row_map), ..conv });
+        let layer = RowLayer::<Conv2d<Plain, 4, 4>, X, 552, Y, R>::new(conv.residual(Some(row_map)).over(input, output));
         let mut y = [f32::NAN; Y];
         for row in 0..9 {
             let (x, r) = (x.ring(&input, row), r.ring(&row_map, row));
-            layer.run_row_second(&Three, row as usize, array(&x), array(&r), array(&w), &mut y);
+            layer.run_row(&Three, row as usize, array(&x), array(&r), array(&w), &mut y);
             let slot = row as usize % 2 * (Y / 2);
             assert_eq!(y[slot..slot + Y / 2], wanted[row as usize * (Y / 2)..][..Y / 2]);
         }
-        layer.run_row_second(&Three, usize::MAX, array(&x.values[..X]), array(&r.values[..R]), array(&w), &mut y);
+        layer.run_row(&Three, usize::MAX, array(&x.values[..X]), array(&r.values[..R]), array(&w), &mut y);
     }
     // Parts of columns, and parts of channels.
     residual::<19, 285, 190, 380>();
@@ -349,48 +321,29 @@ fn rows_that_several_cores_share() {
     /// A pool, alone and in a convolution of a map and its rest.
     fn pools<const WIDTH: u32, const X: usize, const Y: usize>() {
         let half = WIDTH.div_ceil(2);
-        let pool = Pool2d {
-            input: Pixels { ring: 2, ..dense(9, WIDTH, 6) },
-            output: Pixels { ring: 1, ..dense(5, half, 6) },
-            kind: PoolKind::AverageInside,
-            kernel: [2, 2],
-            strides: [2, 2],
-            dilations: [1, 1],
-            pads: [0; 4],
-        };
+        let pool = |input, output| Pool2d::new(input, output, PoolKind::AverageInside).kernel([2, 2]).strides([2, 2]);
+        let (ring, row) = (dense(9, WIDTH, 6).ring(2), dense(5, half, 6).ring(1));
         let mut random = Random(WIDTH);
         let x = Input::new(&mut random, dense(9, WIDTH, 6), [2, 2, 1, 0]);
-        let wanted = whole(&Pool2d { input: x.map, output: dense(5, half, 6), ..pool }, [&x.values, &[], &[]], 5 * Y);
-        let layer = RowLayer::<Pool2d, X, 0, Y>::new(pool);
-        let conv = Conv2d::<Fused, 8, 4> {
-            input: pool.input,
-            rest: Some(pool.input),
-            output: pool.output,
-            residual: None,
-            kernel: [1, 1],
-            strides: [1, 1],
-            dilations: [1, 1],
-            pads: [0, 0],
-            group: 1,
-            depth: 12,
-            filters: 6,
-            band: [9, WIDTH],
-            activation: Activation::Relu,
-            pool: Some(PoolKind::AverageInside),
-            general: true,
-            arithmetic: Fused,
-        };
-        let over_whole = Conv2d { input: x.map, rest: Some(x.map), output: dense(5, half, 6), ..conv };
+        let wanted = whole(&pool(x.map, dense(5, half, 6)), [&x.values, &[], &[]], 5 * Y);
+        let layer = RowLayer::<Pool2d, X, 0, Y>::new(pool(ring, row));
+        let conv = Conv2d::<Fused, 8, 4>::new(ring, row)
+            .rest(Some(ring))
+            .band([9, WIDTH])
+            .activation(Activation::Relu)
+            .pool(Some(PoolKind::AverageInside))
+            .general(true);
+        let over_whole = conv.over(x.map, dense(5, half, 6)).rest(Some(x.map));
         let w = random.values(104);
         let convolved = whole(&over_whole, [&x.values, &x.values, &w], 5 * Y);
-        let conv = RowLayer::<Conv2d<Fused, 8, 4>, X, 104, Y, X>::with_second(conv);
+        let conv = RowLayer::<Conv2d<Fused, 8, 4>, X, 104, Y, X>::new(conv);
         for row in 0..5 {
-            let (at, x) = (row as usize * Y, x.ring(&pool.input, row));
+            let (at, x) = (row as usize * Y, x.ring(&ring, row));
             let mut y = [f32::NAN; Y];
-            layer.run_row(&Three, row as usize, array(&x), &[], &mut y);
+            layer.run_row(&Three, row as usize, array(&x), &[], &[], &mut y);
             assert_eq!(y, wanted[at..at + Y]);
             let mut y = [f32::NAN; Y];
-            conv.run_row_second(&Three, row as usize, array(&x), array(&x), array(&w), &mut y);
+            conv.run_row(&Three, row as usize, array(&x), array(&x), array(&w), &mut y);
             assert_eq!(y, convolved[at..at + Y]);
         }
     }
@@ -400,24 +353,8 @@ fn rows_that_several_cores_share() {
 
 #[test]
 fn an_output_that_grows_over_rows_that_are_no_longer_needed() {
-    const CONV: Conv2d<Plain, 4, 4> = Conv2d {
-        input: dense(7, 6, 4),
-        rest: None,
-        output: dense(7, 6, 4),
-        residual: Some(dense(7, 6, 4)),
-        kernel: [3, 3],
-        strides: [1, 1],
-        dilations: [1, 1],
-        pads: [1, 1],
-        group: 1,
-        depth: 4,
-        filters: 4,
-        band: [1, 6],
-        activation: Activation::Identity,
-        pool: None,
-        general: false,
-        arithmetic: Plain,
-    };
+    const CONV: Conv2d<Plain, 4, 4> =
+        Conv2d::<Plain, 4, 4>::new(dense(7, 6, 4), dense(7, 6, 4)).residual(Some(dense(7, 6, 4))).kernel([3, 3]).pads([1, 1]).band([1, 6]);
     // Row y is written where row y - 2 of the input was.
     const LAYER: WithinRows<Conv2d<Plain, 4, 4>, 216, 148, 168> = WithinRows::<Conv2d<Plain, 4, 4>, 216, 148, 168>::new(CONV, 48, 0);
     let mut random = Random(5);
@@ -427,7 +364,7 @@ fn an_output_that_grows_over_rows_that_are_no_longer_needed() {
     z[48..].copy_from_slice(&x);
     arena[48..].copy_from_slice(&x);
     for row in 0..8 {
-        LAYER.run_row_second(&Three, row, array(&r), array(&w), &mut z);
+        LAYER.run_row(&Three, row, array(&r), array(&w), &mut z);
         let operands = Operands { x: Place::Arena(4 * 48), ..operands([&[], &r, &w], &mut arena) };
         run_row_checked(&CONV, row, operands).expect("the row is apart");
     }
@@ -439,25 +376,8 @@ fn an_output_that_grows_over_rows_that_are_no_longer_needed() {
 
 #[test]
 fn a_band_beyond_the_map_is_all_of_it() {
-    let map = |height, ring| Pixels { height, width: 1, channels: 1, row: 1, pixel: 1, channel: 1, ring };
-    let conv = |output| Conv2d::<Plain, 1, 1> {
-        input: map(2, 2),
-        rest: None,
-        output,
-        residual: None,
-        kernel: [1, 1],
-        strides: [1, 1],
-        dilations: [1, 1],
-        pads: [0, 0],
-        group: 1,
-        depth: 1,
-        filters: 1,
-        band: [u32::MAX, u32::MAX],
-        activation: Activation::Identity,
-        pool: None,
-        general: false,
-        arithmetic: Plain,
-    };
+    let map = |height, ring| Pixels::new([height, 1, 1]).ring(ring);
+    let conv = |output| Conv2d::<Plain, 1, 1>::new(map(2, 2), output).band([u32::MAX, u32::MAX]);
     let mut y = [0.0];
     run_row(&conv(map(2, 1)), 1, [&[3.0, 5.0], &[], &[1.0, 2.0]], &mut y).expect("the operands serve");
     assert_eq!(y, [11.0]);

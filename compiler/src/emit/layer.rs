@@ -3,9 +3,10 @@
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 
-use super::geometry::{geometry_type, geometry_value, int};
+use super::int;
 use crate::ir::DType;
-use crate::lower::bind::{Geometry, Layer, Memory, Region, Source, Work};
+use crate::lower::bind::{Door, Layer, Memory, Region};
+use crate::lower::kernels::{Asked, Bound, Work};
 
 /// An argument of the generated `run`: identifier and length.
 #[derive(Clone)]
@@ -13,7 +14,7 @@ pub(super) struct Argument {
     pub(super) ident: Ident,
     pub(super) len: usize,
     /// What gives its rows, where it is not an array.
-    pub(super) source: Option<Source>,
+    pub(super) source: Option<Asked>,
 }
 
 impl Argument {
@@ -22,7 +23,7 @@ impl Argument {
         let (ident, len) = (&self.ident, int(self.len));
         match &self.source {
             None => quote!(#ident: &[f32; #len]),
-            Some(Source { output, .. }) => {
+            Some(Asked { output, .. }) => {
                 let [width, channels] = [output.width, output.channels].map(|extent| int(extent as usize));
                 quote!(#ident: &mut impl FnMut(usize, &mut [[f32; #channels]; #width]))
             }
@@ -43,24 +44,39 @@ pub(super) struct Arguments {
 }
 
 /// The method `name` that runs the layer, or a row of it.
-pub(super) fn method(layer: &Layer, name: &Ident, doc: &str, arguments: &Arguments) -> TokenStream {
+pub(super) fn method(layer: &Layer, name: &Ident, doc: &str, arguments: &Arguments) -> Result<TokenStream, syn::Error> {
     let inputs = layer_inputs(layer).map(|index| arguments.inputs[index].input());
     let output = layer_output(layer).map(|index| arguments.outputs[index].output()).into_iter();
     let executor = takes_executor(layer).then(|| quote!(executor: &impl peleec_runtime::Executor)).into_iter();
     let row = layer.by_rows.then(|| quote!(row: usize)).into_iter();
     let body = match &layer.work {
-        Work::Source(source) => asks(layer, source, arguments),
-        Work::Kernel(geometry) if layer.in_place() => in_place(layer, geometry, arguments),
-        Work::Kernel(geometry) if layer.x.overlaps(&layer.y) => within(layer, geometry, arguments),
-        Work::Kernel(geometry) => apart(layer, geometry, arguments),
+        Work::Source(asked) => asks(layer, asked, arguments),
+        Work::Kernel(bound) => {
+            let kernel = kernel(bound.as_ref())?;
+            let call = match layer.door {
+                Door::Apart => apart(layer, arguments),
+                Door::Within(host) => within(layer, host, arguments),
+                Door::InPlace => in_place(layer, arguments),
+            };
+            quote!(#kernel #call)
+        }
     };
-    quote! {
+    Ok(quote! {
         #[doc = #doc]
         #[inline(never)]
         fn #name(&mut self, #(#executor,)* #(#row,)* #(#inputs,)* #(#output,)*) {
             #body
         }
-    }
+    })
+}
+
+/// The kernel's type and geometry.
+fn kernel(bound: &dyn Bound) -> Result<TokenStream, syn::Error> {
+    let (kind, value): (TokenStream, TokenStream) = (syn::parse_str(&bound.kind())?, syn::parse_str(&bound.value())?);
+    Ok(quote! {
+        type Kernel = #kind;
+        const KERNEL: Kernel = #value;
+    })
 }
 
 /// The graph inputs that the layer reads, each once.
@@ -82,61 +98,31 @@ pub(super) fn layer_output(layer: &Layer) -> Option<usize> {
     }
 }
 
-/// Whether the layer has a second input that its kernel takes beside weights: a residual, or the rest of its input.
-fn has_second(layer: &Layer) -> bool {
-    matches!(layer.work, Work::Kernel(Geometry::Conv2d(..))) && layer.r.is_some()
-}
-
 /// Operands that lie apart: those in the arena are bound first, the others stand where they are used.
-fn apart(layer: &Layer, geometry: &Geometry, arguments: &Arguments) -> TokenStream {
-    let Layer { x, r, y, .. } = layer;
-    let [x_len, w_len, y_len] = [x.len, layer.w.len, y.len].map(int);
-    let kind = geometry_type(geometry);
-    let r_len = r.as_ref().map(|r| int(r.len)).into_iter();
-    let value = geometry_value(geometry);
-    let this = if layer.by_rows { quote!(RowLayer) } else { quote!(Layer) };
-    let new = if has_second(layer) { quote!(with_second) } else { quote!(new) };
-    let run = run(layer);
+fn apart(layer: &Layer, arguments: &Arguments) -> TokenStream {
+    let Layer { x, r, w, y, .. } = layer;
+    let lengths = [x.len, w.len, y.len].into_iter().chain(r.as_ref().map(|r| r.len)).map(int);
+    let (this, run) = if layer.by_rows { (quote!(RowLayer), quote!(run_row)) } else { (quote!(Layer), quote!(run)) };
     let regions = regions(layer, arguments);
-    let operands = [(quote!(from), Some(x)), (quote!(with), r.as_ref())];
-    let operands = operands.into_iter().filter_map(|(name, region)| Some(operand(region?, name, arguments)));
-    let executor = takes_executor(layer).then(|| quote!(executor)).into_iter();
     let row = layer.by_rows.then(|| quote!(row)).into_iter();
-    let weights = takes_executor(layer).then(|| weights(layer)).into_iter();
+    let from = operand(x, quote!(from), arguments);
+    let (with, weights) = (second(layer, arguments), weights(layer));
     quote! {
-        type Kernel = #kind;
-        type This = peleec_runtime::#this<Kernel, #x_len, #w_len, #y_len #(, #r_len)*>;
-        const LAYER: This = This::#new(#value);
+        type This = peleec_runtime::#this<Kernel, #(#lengths),*>;
+        const LAYER: This = This::new(KERNEL);
         #regions
-        LAYER.#run(#(#executor,)* #(#row,)* #(#operands,)* #(#weights,)* to);
+        LAYER.#run(executor, #(#row,)* #from, #with, #weights, to);
     }
 }
 
-/// The name of the runtime's function that runs the layer.
-fn run(layer: &Layer) -> TokenStream {
-    match (layer.by_rows, has_second(layer)) {
-        (false, false) => quote!(run),
-        (false, true) => quote!(run_second),
-        (true, false) => quote!(run_row),
-        (true, true) => quote!(run_row_second),
-    }
-}
-
-/// Input and output in one region: interleaved slices of one host, or an output over dead rows of its input.
-fn within(layer: &Layer, geometry: &Geometry, arguments: &Arguments) -> TokenStream {
+/// Input and output in one region.
+fn within(layer: &Layer, host: Region, arguments: &Arguments) -> TokenStream {
     let Layer { x, r, y, .. } = layer;
-    let start = x.at.min(y.at);
-    let len = x.end().max(y.end()) - start;
-    let kind = geometry_type(geometry);
-    let value = geometry_value(geometry);
-    let weights = weights(layer);
-    let size = y.dtype.bytes();
-    let [x_at, y_at, len] = [x.at - start, y.at - start, len].map(|bytes| int(bytes / size));
-    let (host, w_len) = (region(y.dtype, start, (x.end().max(y.end()) - start) / size), int(layer.w.len));
-    let (this, run) = (if layer.by_rows { quote!(WithinRows) } else { quote!(Within) }, run(layer));
+    let [x_at, y_at] = [x, y].map(|region| int(region.element() - host.element()));
+    let lengths = [host.len, layer.w.len].into_iter().chain(r.as_ref().map(|r| r.len)).map(int);
+    let (this, run) = if layer.by_rows { (quote!(WithinRows), quote!(run_row)) } else { (quote!(Within), quote!(run)) };
     let row = layer.by_rows.then(|| quote!(row)).into_iter();
-    let r_len = r.as_ref().map(|r| int(r.len)).into_iter();
-    let with = r.as_ref().map(|r| operand(r, quote!(with), arguments)).into_iter();
+    let (with, weights, place) = (second(layer, arguments), weights(layer), region_of(&host));
     let bind = match r.as_ref().filter(|r| r.memory == Memory::Arena).map(region_of) {
         Some(place) => quote! {
             const WITH: #place = peleec_runtime::Region::new();
@@ -145,18 +131,21 @@ fn within(layer: &Layer, geometry: &Geometry, arguments: &Arguments) -> TokenStr
         None => quote!(let host = self.arena.write(HOST);),
     };
     quote! {
-        type Kernel = #kind;
-        type This = peleec_runtime::#this<Kernel, #len, #w_len #(, #r_len)*>;
-        const KERNEL: Kernel = #value;
+        type This = peleec_runtime::#this<Kernel, #(#lengths),*>;
         const LAYER: This = This::new(KERNEL, #x_at, #y_at);
-        const HOST: #host = peleec_runtime::Region::new();
+        const HOST: #place = peleec_runtime::Region::new();
         #bind
-        LAYER.#run(executor, #(#row,)* #(#with,)* #weights, host);
+        LAYER.#run(executor, #(#row,)* #with, #weights, host);
     }
 }
 
+/// The second input of the call.
+fn second(layer: &Layer, arguments: &Arguments) -> TokenStream {
+    layer.r.as_ref().map_or(quote!(&[]), |r| operand(r, quote!(with), arguments))
+}
+
 /// Asks the caller for a row of an input, or for all.
-fn asks(layer: &Layer, source: &Source, arguments: &Arguments) -> TokenStream {
+fn asks(layer: &Layer, source: &Asked, arguments: &Arguments) -> TokenStream {
     let (ident, place) = (&arguments.inputs[source.index].ident, region_of(&layer.y));
     let ask = quote!(#ident(row, self.arena.row(ROWS, row)););
     let height = int(source.output.height as usize);
@@ -168,21 +157,19 @@ fn asks(layer: &Layer, source: &Source, arguments: &Arguments) -> TokenStream {
 }
 
 /// An output over its input.
-fn in_place(layer: &Layer, geometry: &Geometry, arguments: &Arguments) -> TokenStream {
-    let (kind, value, len) = (geometry_type(geometry), geometry_value(geometry), int(layer.y.len));
-    let bind = output(layer, arguments);
+fn in_place(layer: &Layer, arguments: &Arguments) -> TokenStream {
+    let (len, bind) = (int(layer.y.len), output(layer, arguments));
     quote! {
-        type Kernel = #kind;
         type This = peleec_runtime::InPlace<Kernel, #len>;
-        const LAYER: This = This::new(#value);
+        const LAYER: This = This::new(KERNEL);
         #bind
-        LAYER.run(to);
+        LAYER.run(executor, to);
     }
 }
 
-/// Whether the kernel shares its work among cores; these kernels take weights, too.
+/// Whether the layer runs a kernel, which may share its work among cores.
 pub(super) fn takes_executor(layer: &Layer) -> bool {
-    matches!(layer.work, Work::Kernel(Geometry::Conv2d(..) | Geometry::DepthwiseConv2d(..) | Geometry::Pool2d(_)))
+    matches!(layer.work, Work::Kernel(_))
 }
 
 fn weights(layer: &Layer) -> TokenStream {

@@ -80,7 +80,7 @@ fn module(report: &Report, calls: &[Call]) -> Result<String, syn::Error> {
         impl Model {
             #[doc = " Makes every value not-a-number."]
             pub(crate) fn poison(&mut self) {
-                self.arena.fill(f32::NAN);
+                self.arena.fill(0xff);
             }
 
             #[doc = " What lies where the outputs are."]

@@ -264,8 +264,8 @@ impl Graph {
 
     /// Merges `consumer`, the sole reader of `producer`, into `producer`, which takes over its output and its place in the chain.
     pub(crate) fn absorb(&mut self, producer: NodeId, consumer: NodeId) {
-        let mut chain = self.chain(producer);
-        chain.extend(self.chain(consumer));
+        let mut chain = self.labels(producer);
+        chain.extend(self.labels(consumer));
         let outputs = std::mem::take(&mut self.net[consumer].outputs);
         self.replace_uses(Source { node: consumer, slot: 0 }, Source { node: producer, slot: 0 });
         self.net.remove_node(consumer);
@@ -275,8 +275,8 @@ impl Graph {
 
     /// Merges `producer`, which only `consumer`'s first input reads, into `consumer`, which reads what it read and heads its chain.
     pub(crate) fn prepend(&mut self, producer: NodeId, consumer: NodeId) {
-        let mut chain = self.chain(producer);
-        chain.extend(self.chain(consumer));
+        let mut chain = self.labels(producer);
+        chain.extend(self.labels(consumer));
         let input = self.input(producer, 0);
         self.net.remove_node(producer);
         self.set_input(consumer, 0, input);
@@ -292,7 +292,8 @@ impl Graph {
         self.net[id].chain.clear();
     }
 
-    fn chain(&self, id: NodeId) -> Vec<String> {
+    /// The ONNX `op_type`s that the node stands for.
+    pub(crate) fn labels(&self, id: NodeId) -> Vec<String> {
         let node = &self.net[id];
         if node.chain.is_empty() { vec![self.label(id)] } else { node.chain.clone() }
     }

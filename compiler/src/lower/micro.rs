@@ -1,8 +1,10 @@
 //! Which micro-kernel a convolution gets: the unit that makes its sums, its register tile, and how much of the output one pass over
 //! the weights computes.
 
-use peleec_runtime::{Activation, Conv2d, Pixels, Plain, PoolKind};
+use peleec_runtime::{Conv2d, Pixels, Plain, PoolKind};
 
+use super::kernels::words;
+use crate::diagnostics::OpError;
 use crate::ir::window::Window;
 use crate::target::{NumericClass, Profile, Target};
 
@@ -19,6 +21,27 @@ pub(crate) enum Unit {
     VfpFused,
     /// As `Fused`, by the vector unit of a Cortex-M55.
     Mve,
+}
+
+impl Unit {
+    /// Whether product and sum are rounded once.
+    pub(crate) fn is_fused(self) -> bool {
+        match self {
+            Unit::Plain | Unit::VfpPlain => false,
+            Unit::Fused | Unit::VfpFused | Unit::Mve => true,
+        }
+    }
+
+    /// The runtime's type.
+    pub(crate) fn path(self) -> &'static str {
+        match self {
+            Unit::Plain => "peleec_runtime::Plain",
+            Unit::Fused => "peleec_runtime::Fused",
+            Unit::Mve => "peleec_runtime::Mve",
+            Unit::VfpPlain => "peleec_runtime::Vfp<peleec_runtime::Plain>",
+            Unit::VfpFused => "peleec_runtime::Vfp<peleec_runtime::Fused>",
+        }
+    }
 }
 
 /// The const parameters of the runtime's convolution.
@@ -117,8 +140,8 @@ pub(crate) fn can_pool(profile: Profile) -> bool {
     tiles(profile).iter().any(|&(pixels, ..)| holds_windows(pixels))
 }
 
-/// The micro-kernel of least cost, and its span.
-pub(crate) fn choose(problem: &Problem<'_>, profile: Profile) -> Choice {
+/// The micro-kernel of least cost, and its span; an error where none of the target serves.
+pub(crate) fn choose(problem: &Problem<'_>, profile: Profile) -> Result<Choice, OpError> {
     let unit = unit(profile);
     let serve = tiles(profile).iter().filter(|&&(pixels, ..)| problem.pool.is_none() || holds_windows(pixels));
     let choices = serve.map(|&(pixels, channels, step)| {
@@ -126,7 +149,7 @@ pub(crate) fn choose(problem: &Problem<'_>, profile: Profile) -> Choice {
         let choice = Choice { micro, span: problem.span(micro, profile.target), cost: 0 };
         Choice { cost: problem.cost(&choice, step), ..choice }
     });
-    choices.min_by_key(|choice| choice.cost).unwrap_or(Choice { micro: MicroKernel { unit, pixels: 1, channels: 1 }, span: 1, cost: 0 })
+    choices.min_by_key(|choice| choice.cost).ok_or_else(|| OpError::new(format!("has no register tile on {}", profile.target)))
 }
 
 impl Problem<'_> {
@@ -164,59 +187,29 @@ impl Problem<'_> {
 
     /// The convolution over maps that lie alone.
     fn geometry(&self, choice: &Choice) -> Conv2d<Plain, 1, 1> {
-        let [kernel, strides, dilations] = [self.window.kernel, self.window.strides, self.window.dilations].map(super::bind::words);
         let flat = self.window.is_pointwise() && self.pool.is_none();
-        let map = |[height, width]: [usize; 2]| {
-            let [height, width] = super::bind::words(if flat { [1, height * width] } else { [height, width] });
-            Pixels { height, width, channels: 1, row: width, pixel: 1, channel: 1, ring: height }
+        let map = |[height, width]: [usize; 2], channels: usize| {
+            Pixels::new(words(if flat { [1, height * width, channels] } else { [height, width, channels] }))
         };
-        let (input, output) = (map(self.input), map(self.output));
-        Conv2d {
-            input,
-            rest: None,
-            output,
-            residual: None,
-            kernel,
-            strides,
-            dilations,
-            pads: super::bind::words([self.window.pads[0], self.window.pads[1]]),
-            group: 1,
-            depth: super::bind::words([self.depth])[0],
-            filters: 1,
-            band: band(choice.span, &output),
-            activation: Activation::Identity,
-            pool: self.pool,
-            general: false,
-            arithmetic: Plain,
-        }
+        let output = map(self.output, 1);
+        let conv = Conv2d::new(map(self.input, self.depth), output).kernel(words(self.window.kernel)).strides(words(self.window.strides));
+        let conv = conv.dilations(words(self.window.dilations)).pads(words([self.window.pads[0], self.window.pads[1]]));
+        conv.band(band(choice.span, &output)).pool(self.pool)
     }
 }
 
-/// A span of pixels as rows and columns of a map.
+/// A span of pixels as rows and columns of a map; the most there are where that is all of it.
 pub(super) fn band(span: usize, map: &Pixels) -> [u32; 2] {
     let span = u32::try_from(span).unwrap_or(u32::MAX).max(1);
+    if u64::from(span) >= u64::from(map.height) * u64::from(map.width) {
+        return [u32::MAX; 2];
+    }
     if map.height == 1 { [1, span.min(map.width)] } else { [(span / map.width.max(1)).clamp(1, map.height), map.width] }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lower::bind::Geometry;
-
-    /// A tile that `bind` does not list would be bound as another, for which the weights are not packed.
-    #[test]
-    fn every_tile_is_one_that_layers_are_bound_to() {
-        let window = Window::pointwise();
-        let problem = Problem { window: &window, input: [1, 1], output: [1, 1], group: 1, depth: 1, filters: 1, pool: None };
-        for (target, &numeric) in Target::ALL.iter().flat_map(|target| target.classes().iter().map(move |class| (*target, class))) {
-            let profile = Profile { target, numeric };
-            for &(pixels, channels, _) in tiles(profile) {
-                let micro = MicroKernel { unit: unit(profile), pixels, channels };
-                let geometry = Geometry::Conv2d(problem.geometry(&Choice { micro, span: 1, cost: 0 }), micro);
-                assert_eq!(geometry.extent().map(|extent| extent.w), Some(2 * channels), "{pixels}x{channels} for {target}, {numeric}");
-            }
-        }
-    }
 
     #[test]
     fn a_tile_fits_its_map() {
@@ -224,7 +217,7 @@ mod tests {
         let profile = Profile { target: Target::X86_64V4, numeric: NumericClass::Fused };
         let tile = |pixels: usize, filters: usize| {
             let problem = Problem { window: &window, input: [1, pixels], output: [1, pixels], group: 1, depth: 256, filters, pool: None };
-            let MicroKernel { pixels, channels, .. } = choose(&problem, profile).micro;
+            let MicroKernel { pixels, channels, .. } = choose(&problem, profile).expect("there are tiles").micro;
             (pixels, channels)
         };
         assert_eq!([tile(1, 1000), tile(5776, 16), tile(25, 256)], [(1, 64), (12, 16), (5, 64)]);

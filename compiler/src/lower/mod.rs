@@ -3,23 +3,22 @@
 //! Invariant: places nothing. A step names tensors and boxes; the planner decides where they lie, and `bind` fills that in.
 
 pub(crate) mod bind;
-pub(crate) mod kernel;
+pub(crate) mod kernels;
 pub(crate) mod micro;
-mod pack;
 mod source;
 mod step;
-mod strided;
+mod views;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Range;
+use std::sync::Arc;
 
 use crate::diagnostics::{Diagnostic, OpError, Problems};
 use crate::ir::{Content, DType, Graph, NodeId, Shape, Source, Tensor};
 use crate::plan::problem::{Access, PlanStep, PlanTensor, Relation, Role, TensorId};
 use crate::target::Profile;
-use kernel::Kernel;
+use kernels::{Kernel, Places};
 pub(crate) use source::ask_for_rows;
-pub(crate) use step::{Step, Steps};
+pub(crate) use step::{Packed, Step, Steps};
 
 /// Lowers every operator of the graph; the ones that have no kernel are named with the reason, not what reads their results.
 pub(crate) fn lower(graph: &Graph, profile: Profile) -> Result<Steps, Vec<(NodeId, OpError)>> {
@@ -91,7 +90,7 @@ impl Lowerer<'_> {
         }
         let mut ctx = Lowering {
             name: self.graph.node(id).name.clone(),
-            label: self.graph.label(id),
+            label: self.graph.labels(id),
             operands,
             shape: value.ty.shape.clone(),
             dtype: value.ty.dtype,
@@ -124,7 +123,7 @@ impl Lowerer<'_> {
         };
         let PlanTensor { shape, dtype, .. } = self.steps.problem.tensors[from].clone();
         let to = self.steps.add_tensor(name, shape, dtype, Role::Output(index));
-        self.steps.push_move(&format!("{name}_output"), "Output", from, to, Relation::Same);
+        self.steps.push_move(&format!("{name}_output"), &["Output".to_owned()], from, to, Relation::Same);
         Ok(())
     }
 }
@@ -139,7 +138,7 @@ pub(crate) enum Operand<'a> {
 /// Where an operator emits its steps.
 pub(crate) struct Lowering<'a> {
     name: String,
-    label: String,
+    label: Vec<String>,
     operands: Vec<Option<Operand<'a>>>,
     shape: Shape,
     dtype: DType,
@@ -260,38 +259,55 @@ impl<'a> Lowering<'a> {
         access
     }
 
+    /// A tensor between steps of the operator.
+    pub(crate) fn between(&mut self, shape: Shape) -> TensorId {
+        self.steps.add_tensor(&self.name, shape, self.dtype, Role::Intermediate)
+    }
+
+    /// Takes the last of the operators that this one stands for from the steps that follow, for [`go_on`](Self::go_on).
+    pub(crate) fn set_last_aside(&mut self) -> Vec<String> {
+        self.label.split_off(self.label.len().saturating_sub(1))
+    }
+
+    /// Says which operators the steps that follow stand for, and adds `suffix` to their names.
+    pub(crate) fn go_on(&mut self, label: Vec<String>, suffix: &str) {
+        self.label = label;
+        self.name.push_str(suffix);
+    }
+
     /// Says that the operator emits `count` steps, one an image.
     pub(crate) fn images(&mut self, count: usize) {
         self.images = if count > 1 { count } else { 0 };
     }
 
-    /// Adds weights for the steps that follow.
-    pub(crate) fn add_weights(&mut self, values: &[f32]) -> Range<usize> {
-        self.steps.add_weights(values)
+    /// Adds weights for the steps that follow, packed from a constant of `bytes` bytes.
+    pub(crate) fn add_weights(&mut self, values: &[f32], bytes: usize) -> Packed {
+        Packed { range: self.steps.add_weights(values), bytes }
     }
 
     /// Emits the one step that computes the whole output, without weights.
-    pub(crate) fn step(&mut self, kernel: Kernel, reads: Vec<Access>) {
+    pub(crate) fn step(&mut self, kernel: impl Kernel + 'static, reads: Vec<Access>) {
         let output = self.output();
         let write = self.whole(output);
-        self.push(kernel, reads, write, None, 0);
+        self.push(Arc::new(kernel), reads, write, &Packed::default(), 0);
     }
 
     /// Emits a step. `macs` are its multiply-accumulates.
-    pub(crate) fn push(&mut self, kernel: Kernel, reads: Vec<Access>, write: Access, weights: Option<Range<usize>>, macs: u64) {
+    pub(crate) fn push(&mut self, kernel: Arc<dyn Kernel>, reads: Vec<Access>, write: Access, weights: &Packed, macs: u64) {
         let image = write.start.first().copied().unwrap_or(0);
         let name = if self.images > 0 { format!("{}_image_{image}", self.name) } else { self.name.clone() };
         let alone = reads.len() == 1;
         let is_map = self.steps.problem.tensors[write.tensor].shape.rank() == 4 && self.images == 0;
+        let Places { interleaves, splits, in_place, rows } = kernel.places();
         self.steps.problem.steps.push(PlanStep {
-            interleaves: kernel.interleaves() && alone,
-            splits: kernel.splits() && alone && is_map,
-            in_place: kernel.in_place(),
-            rows: kernel.rows().filter(|_| is_map),
-            weights: weights.as_ref().and(self.constant(1)).map_or(0, |weights| weights.ty().bytes()),
+            interleaves: interleaves && alone,
+            splits: splits && alone && is_map,
+            in_place,
+            rows: rows.filter(|_| is_map),
+            weights: weights.bytes,
             ..PlanStep::computing(self.steps.steps.len(), reads, write)
         });
-        self.steps.steps.push(Step { name, label: self.label.clone(), kernel, weights, macs });
+        self.steps.steps.push(Step { name, label: self.label.clone(), kernel, weights: weights.range.clone(), macs });
     }
 
     /// Emits a move: `write` receives the elements of `read`, related by `relation`.

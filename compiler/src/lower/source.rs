@@ -1,11 +1,13 @@
 //! Graph inputs that the caller gives row by row.
 
+use std::sync::Arc;
+
 use super::Steps;
-use super::kernel::Kernel;
+use super::kernels::{Kernel, Move, Source};
 use super::step::Step;
 use crate::diagnostics::{Diagnostic, Problems};
 use crate::ir::Shape;
-use crate::plan::problem::{CHANNELS, PlanStep, Problem, Relation, Role, Rows, TensorId};
+use crate::plan::problem::{CHANNELS, PlanStep, Problem, Relation, Role, TensorId};
 
 /// From `[n, height, width, channels]` to `[n, channels, height, width]`.
 const CHANNELS_FIRST: [usize; 4] = [0, 3, 1, 2];
@@ -65,11 +67,11 @@ fn source(steps: &mut Steps, id: TensorId) {
     rows.channel = Some(CHANNELS);
     let (given, moved) = (problem.whole(0), problem.whole(graph));
     let work = steps.steps.len();
-    let each = Rows { stride: 1, pad: 0, reach: 1 };
-    let asking = PlanStep { rows: Some(each), ..PlanStep::computing(work, Vec::new(), rows) };
+    let source = Source { input, channels_last };
+    let asking = PlanStep { rows: source.places().rows, ..PlanStep::computing(work, Vec::new(), rows) };
     problem.steps.splice(0..0, [asking, PlanStep::moving(work + 1, given, moved, relation)]);
-    let step = |label: &str, kernel| Step { name: name.clone(), label: label.to_owned(), kernel, weights: None, macs: 0 };
-    steps.steps.extend([step("Input", Kernel::Source { input, channels_last }), step("Input", Kernel::Move)]);
+    let step = |kernel: Arc<dyn Kernel>| Step { name: name.clone(), label: vec!["Input".to_owned()], kernel, weights: 0..0, macs: 0 };
+    steps.steps.extend([step(Arc::new(source)), step(Arc::new(Move))]);
 }
 
 /// Makes room for a tensor in front of all others.

@@ -1,10 +1,13 @@
 //! The steps of a network: the planner's problem, and beside each of its steps the kernel that does it.
 
+use std::collections::HashMap;
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::ops::Range;
+use std::sync::Arc;
 
 use bytemuck::NoUninit;
 
-use super::kernel::Kernel;
+use super::kernels::{Kernel, Move};
 use crate::aligned::AlignedBytes;
 use crate::diagnostics::OpError;
 use crate::ir::{DType, Shape, Tensor};
@@ -20,10 +23,10 @@ pub(crate) struct Step {
     /// The ONNX node's name.
     pub(crate) name: String,
     /// The `op_type`s that the step stands for.
-    pub(crate) label: String,
-    pub(crate) kernel: Kernel,
-    /// Range of the weights, in bytes.
-    pub(crate) weights: Option<Range<usize>>,
+    pub(crate) label: Vec<String>,
+    pub(crate) kernel: Arc<dyn Kernel>,
+    /// Range of the packed weights, in bytes; empty where there are none.
+    pub(crate) weights: Range<usize>,
     /// Multiply-accumulates of one run.
     pub(crate) macs: u64,
 }
@@ -35,13 +38,24 @@ pub(crate) struct Steps {
     pub(crate) steps: Vec<Step>,
     /// All weights, packed for their kernels.
     pub(crate) weights: AlignedBytes,
+    /// Where weights lie, by the hash of their bytes: equal ones are stored once.
+    stored: HashMap<u64, Vec<Range<usize>>>,
+}
+
+/// Weights that were packed for a kernel.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Packed {
+    /// Where they lie, in bytes.
+    pub(crate) range: Range<usize>,
+    /// Bytes of the constant that one pass over them reads: without padding, and without a bias.
+    pub(crate) bytes: usize,
 }
 
 impl Steps {
     /// Bytes of the packed weights at each place in the plan's order.
     pub(crate) fn packed(&self, plan: &Plan) -> Vec<usize> {
         let kernels = plan.order.iter().map(|&step| &self.steps[plan.problem.steps[step].work]);
-        kernels.map(|step| step.weights.as_ref().map_or(0, Range::len)).collect()
+        kernels.map(|step| step.weights.len()).collect()
     }
 
     pub(crate) fn add_tensor(&mut self, name: &str, shape: Shape, dtype: DType, role: Role) -> TensorId {
@@ -50,7 +64,14 @@ impl Steps {
     }
 
     pub(crate) fn add_weights<T: NoUninit>(&mut self, values: &[T]) -> Range<usize> {
-        self.weights.push(values, ALIGNMENT)
+        let bytes: &[u8] = bytemuck::cast_slice(values);
+        let places = self.stored.entry(BuildHasherDefault::<DefaultHasher>::default().hash_one(bytes)).or_default();
+        if let Some(range) = places.iter().find(|range| self.weights.get(Range::clone(range)) == Some(bytes)) {
+            return range.clone();
+        }
+        let range = self.weights.push(values, ALIGNMENT);
+        places.push(range.clone());
+        range
     }
 
     /// A tensor that lies in the weights.
@@ -61,13 +82,13 @@ impl Steps {
         Ok(self.add_tensor(name, tensor.shape().clone(), tensor.dtype(), Role::Constant(range.start)))
     }
 
-    pub(crate) fn push_move(&mut self, name: &str, label: &str, from: TensorId, to: TensorId, relation: Relation) {
+    pub(crate) fn push_move(&mut self, name: &str, label: &[String], from: TensorId, to: TensorId, relation: Relation) {
         let (read, write) = (self.problem.whole(from), self.problem.whole(to));
         self.push_access(name, label, read, write, relation);
     }
 
-    pub(crate) fn push_access(&mut self, name: &str, label: &str, read: Access, write: Access, relation: Relation) {
+    pub(crate) fn push_access(&mut self, name: &str, label: &[String], read: Access, write: Access, relation: Relation) {
         self.problem.steps.push(PlanStep::moving(self.steps.len(), read, write, relation));
-        self.steps.push(Step { name: name.to_owned(), label: label.to_owned(), kernel: Kernel::Move, weights: None, macs: 0 });
+        self.steps.push(Step { name: name.to_owned(), label: label.to_vec(), kernel: Arc::new(Move), weights: 0..0, macs: 0 });
     }
 }

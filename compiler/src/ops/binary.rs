@@ -9,7 +9,7 @@ use super::operands::{evaluated, output, output_shape, tensor, typed};
 use super::{OpError, Operator};
 use crate::ir::{DType, Data, Shape, Tensor, TensorType};
 use crate::lower::Lowering;
-use crate::lower::kernel::Kernel;
+use crate::lower::kernels::Binary as Kernel;
 use crate::onnx::node::NodeView;
 
 /// Inputs: `A` and `B` of one element type.
@@ -69,7 +69,7 @@ impl Operator for Binary {
 
     fn lower(&self, ctx: &mut Lowering<'_>) -> Result<(), OpError> {
         let reads = vec![ctx.input(0)?, ctx.input(1)?];
-        ctx.step(Kernel::Binary { kind: self.kind }, reads);
+        ctx.step(Kernel { kind: self.kind }, reads);
         Ok(())
     }
 }

@@ -4,6 +4,8 @@
 //! Where `alpha` is not one, the products are summed from zero, the sum is multiplied by `alpha`, and `beta * C` is added last.
 //! The kernels also add a `C` last that is not one value a column.
 
+use std::sync::Arc;
+
 use super::broadcast::{broadcast, source_index};
 use peleec_runtime::BinaryKind;
 
@@ -11,7 +13,8 @@ use super::operands::{evaluated, float_type, floats, output, output_shape, produ
 use super::{OpError, Operator};
 use crate::ir::{DType, Shape, Tensor, TensorType};
 use crate::lower::Lowering;
-use crate::lower::kernel::Kernel;
+use crate::lower::Packed;
+use crate::lower::kernels::{Binary, Conv2d, MatMul as Kernel};
 use crate::onnx::node::NodeView;
 use crate::plan::problem::{Access, TensorId};
 
@@ -129,10 +132,10 @@ impl MatMul {
         let x = self.rows(ctx, 0, k)?;
         let m = ctx.shape_of(x)[0];
         let y = ctx.output_as(Shape(vec![m, n]));
-        let (kernel, packed) = Kernel::linear(&by_filter, bias.as_deref(), [m, n, k], ctx.profile());
-        let range = ctx.add_weights(&packed);
+        let (kernel, packed) = Conv2d::linear(&by_filter, bias.as_deref(), [m, n, k], ctx.profile())?;
+        let packed = ctx.add_weights(&packed, size_of_val(weights));
         let channels = |access: Access| Access { channel: Some(1), ..access };
-        ctx.push(kernel, vec![channels(ctx.whole(x))], channels(ctx.whole(y)), Some(range), (m * n * k) as u64);
+        ctx.push(Arc::new(kernel), vec![channels(ctx.whole(x))], channels(ctx.whole(y)), &packed, (m * n * k) as u64);
         if bias.is_some() {
             ctx.finish(y);
             return Ok(());
@@ -161,7 +164,7 @@ impl MatMul {
         let r = ctx.viewed(b, four(front(&b_shape), k, n));
         let y = ctx.output_as(four([vec![1; 2 - batch.rank()], batch.0.clone()].concat(), m, n));
         let macs = (product(&batch) * m * n * k) as u64;
-        ctx.push(Kernel::MatMul, vec![ctx.whole(x), ctx.whole(r)], ctx.whole(y), None, macs);
+        ctx.push(Arc::new(Kernel), vec![ctx.whole(x), ctx.whole(r)], ctx.whole(y), &Packed::default(), macs);
         self.finish_with_addend(ctx, y)
     }
 
@@ -187,7 +190,7 @@ impl MatMul {
             None => ctx.tensor(Self::ADDEND)?,
         };
         let product = ctx.viewed(product, ctx.shape());
-        ctx.step(Kernel::Binary { kind: BinaryKind::Add }, vec![ctx.whole(product), ctx.whole(c)]);
+        ctx.step(Binary { kind: BinaryKind::Add }, vec![ctx.whole(product), ctx.whole(c)]);
         Ok(())
     }
 

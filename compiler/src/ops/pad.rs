@@ -5,7 +5,7 @@ use super::{OpError, Operator};
 use crate::ir::tensor::{ravel, unravel};
 use crate::ir::{DType, Tensor, TensorType};
 use crate::lower::Lowering;
-use crate::lower::kernel::Kernel;
+use crate::lower::kernels::Pad as Kernel;
 use crate::onnx::node::NodeView;
 
 /// One input; the pads, the value and the axes are read when the node is parsed.
@@ -70,7 +70,7 @@ impl Operator for Pad {
     fn lower(&self, ctx: &mut Lowering<'_>) -> Result<(), OpError> {
         let read = ctx.input(0)?;
         let begins = self.pads[..read.dims.len()].to_vec();
-        ctx.step(Kernel::Pad { begins, value: self.value }, vec![read]);
+        ctx.step(Kernel { begins, value: self.value }, vec![read]);
         Ok(())
     }
 }

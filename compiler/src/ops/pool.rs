@@ -3,13 +3,17 @@
 //! An average sums its taps in the order (ky, kx), then divides by their number. A maximum starts from its first tap and moves on a
 //! greater one, so a NaN wins only as the first tap. Padding never wins; a window that lies in padding alone is refused.
 
+use std::sync::Arc;
+
 use super::operands::{evaluated, float_type, floats, output, output_shape, product};
 use super::window;
 use super::{OpError, Operator};
 use crate::ir::{DType, Tensor, TensorType};
 use crate::ir::window::{Window, hw, with_spatial};
-use crate::lower::Lowering;
+use crate::lower::kernels::Pool2d;
+use crate::lower::{Lowering, Packed};
 use crate::onnx::node::NodeView;
+use crate::plan::problem::TensorId;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum PoolKind {
@@ -35,6 +39,19 @@ impl PoolKind {
 pub(crate) struct Pool {
     pub(crate) kind: PoolKind,
     pub(crate) window: Window,
+}
+
+impl Pool {
+    /// A step an image, from `x` to the operator's output.
+    pub(super) fn lower_from(&self, ctx: &mut Lowering<'_>, x: TensorId) {
+        let (batch, y) = (ctx.shape()[0], ctx.output());
+        let kernel = Arc::new(Pool2d { window: self.window.clone(), kind: self.kind.lowered() });
+        ctx.images(batch);
+        for n in 0..batch {
+            let (read, write) = (ctx.image(x, n), ctx.image(y, n));
+            ctx.push(kernel.clone(), vec![read], write, &Packed::default(), 0);
+        }
+    }
 }
 
 impl Operator for Pool {
@@ -86,7 +103,7 @@ impl Operator for Pool {
     /// A step an image.
     fn lower(&self, ctx: &mut Lowering<'_>) -> Result<(), OpError> {
         let x = ctx.tensor(0)?;
-        ctx.pool(self, x);
+        self.lower_from(ctx, x);
         Ok(())
     }
 

@@ -1,12 +1,15 @@
 //! `ReduceMean`: the mean over any axes; over the spatial axes of a map it is a global average pool.
 
+use std::sync::Arc;
+
 use super::broadcast::source_index;
 use super::operands::{distinct_axes, evaluated, float_type, floats, ints, output, output_shape, product};
 use crate::ir::window::Window;
 use super::{OpError, Operator};
 use crate::ir::{DType, Shape, Tensor, TensorType};
 use crate::lower::Lowering;
-use crate::lower::kernel::Kernel;
+use crate::lower::Packed;
+use crate::lower::kernels::Pool2d;
 use crate::onnx::node::NodeView;
 
 /// One input; the axes are read when the node is parsed.
@@ -76,7 +79,8 @@ impl Operator for ReduceMean {
         let mean = ctx.output_as(Shape(vec![1, channels, 1, 1]));
         let window = Window { kernel: [1, width], ..Window::pointwise() };
         let (read, write) = (ctx.image(row, 0), ctx.image(mean, 0));
-        ctx.push(Kernel::Pool2d { window, kind: peleec_runtime::PoolKind::AverageInside }, vec![read], write, None, 0);
+        let kernel = Pool2d { window, kind: peleec_runtime::PoolKind::AverageInside };
+        ctx.push(Arc::new(kernel), vec![read], write, &Packed::default(), 0);
         ctx.finish(mean);
         Ok(())
     }

@@ -1,10 +1,13 @@
 //! `Softmax`: along one axis, or before opset 13 over all axes from `axis` on; the maximum is subtracted first.
 
+use std::sync::Arc;
+
 use super::operands::{axis, evaluated, float_type, floats, output_shape, product};
 use super::{OpError, Operator};
 use crate::ir::{Shape, Tensor, TensorType};
 use crate::lower::Lowering;
-use crate::lower::kernel::Kernel;
+use crate::lower::kernels::Softmax as Kernel;
+use crate::lower::Packed;
 use crate::onnx::node::NodeView;
 
 /// One input.
@@ -52,13 +55,13 @@ impl Operator for Softmax {
         let shape = ctx.shape();
         if !self.flatten || self.axis + 1 == shape.rank() {
             let read = ctx.input(0)?;
-            ctx.step(Kernel::Softmax { axis: self.axis }, vec![read]);
+            ctx.step(Kernel { axis: self.axis }, vec![read]);
             return Ok(());
         }
         let flat = Shape(vec![product(&shape[..self.axis]), product(&shape[self.axis..])]);
         let input = ctx.tensor(0)?;
         let (x, y) = (ctx.viewed(input, flat.clone()), ctx.output_as(flat));
-        ctx.push(Kernel::Softmax { axis: 1 }, vec![ctx.whole(x)], ctx.whole(y), None, 0);
+        ctx.push(Arc::new(Kernel { axis: 1 }), vec![ctx.whole(x)], ctx.whole(y), &Packed::default(), 0);
         ctx.finish(y);
         Ok(())
     }

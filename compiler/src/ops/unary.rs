@@ -6,7 +6,7 @@ use super::operands::{evaluated, float_type, floats, output_shape};
 use super::{OpError, Operator};
 use crate::ir::{Tensor, TensorType};
 use crate::lower::Lowering;
-use crate::lower::kernel::Kernel;
+use crate::lower::kernels::Map;
 use crate::onnx::node::NodeView;
 
 /// One input; `Clip`'s bounds are read when the node is parsed.
@@ -55,7 +55,7 @@ impl Operator for Unary {
 
     fn lower(&self, ctx: &mut Lowering<'_>) -> Result<(), OpError> {
         let read = ctx.input(0)?;
-        ctx.step(Kernel::Map { activation: self.activation }, vec![read]);
+        ctx.step(Map { activation: self.activation }, vec![read]);
         Ok(())
     }
 }

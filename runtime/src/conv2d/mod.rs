@@ -1,124 +1,205 @@
 //! Convolution with any kernel, stride, pads, dilation and group; also the matrix product with constant weights (a 1x1 kernel).
 
+#![allow(clippy::needless_range_loop, reason = "loops over lanes are written by index, as the lanes of several arrays go together")]
+
 mod pooled;
 mod tiles;
 
+use core::marker::PhantomData;
 use core::ops::Range;
 
 use pooled::pooled;
 use tiles::{cut, rectangle};
 
-use super::activation::Activation;
-use super::pool::PoolKind;
-use super::rows::{Pointers, RowWindow, Wrap};
-use super::taps::{Inside, taps_inside};
 use crate::executor::part_of;
+use crate::f32::activation::Activation;
+use crate::f32::pool::PoolKind;
+use crate::geometry::geometry;
+use crate::kernel::map_kernel;
 use crate::lanes::arithmetic::Arithmetic;
+use crate::rows::{Pointers, RowWindow, Wrap};
+use crate::taps::{Inside, taps_inside};
 use crate::views::{Extent, Pixels, small, window_fits};
 
-/// Geometry of a convolution whose register tile is `T` pixels by `N` output channels.
-///
-/// `y = activation(bias + sum over (ky, kx, ci) of x * w + residual)`, summed in that order; taps that fall on padding are left out.
-/// Weights are packed by group and by blocks of `N` output channels, the last block padded with zeros:
-/// `[group][filters / N rounded up] { bias [N], [kernel height][kernel width][depth][N] }`.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Conv2d<A, const T: usize, const N: usize> {
-    /// The map that is read.
-    pub input: Pixels,
-    /// A map of the input's height and width that holds the channels behind those of `input`, as a concat of both would: only for a 1x1
-    /// kernel of one group, with a stride of one, no padding and no residual. It is the second input.
-    pub rest: Option<Pixels>,
-    /// The map that is written.
-    pub output: Pixels,
-    /// A map of the output's size that is added before the activation: the second input.
-    pub residual: Option<Pixels>,
-    /// Height and width of the kernel.
-    pub kernel: [u32; 2],
-    /// Distance between windows, in rows and pixels.
-    pub strides: [u32; 2],
-    /// Distance between taps, in rows and pixels.
-    pub dilations: [u32; 2],
-    /// Rows of padding above and pixels of padding left of the input; below and right it is what the output's size asks for.
-    pub pads: [u32; 2],
-    /// Number of groups.
-    pub group: u32,
-    /// Input channels of one group.
-    pub depth: u32,
-    /// Output channels of one group.
-    pub filters: u32,
-    /// Output rows and columns that one pass over the weights computes.
-    pub band: [u32; 2],
-    /// What is applied to each result.
-    pub activation: Activation,
-    /// A pool, kernel 2x2 and stride 2, of what the convolution would give, which must be 1x1 with a stride of one, no padding and no
-    /// residual. The output is the pooled map, rounded down or up: a last window may be cut off at the map's edge. `T` must be a
-    /// multiple of four.
-    pub pool: Option<PoolKind>,
-    /// Whether the leaf is the one that serves every geometry. It must be where [`needs_general`](Self::needs_general) says so: where rows of
-    /// a window may wrap in the input's ring, and where there is a rest. It should be where rows are computed, since that leaf has narrow tiles for what does not fill a tile, and where a
-    /// program links it anyway.
-    pub general: bool,
-    /// The numeric class of the sums, and the unit that makes them.
-    pub arithmetic: A,
+/// The most pixels, or output channels, of a register tile.
+const MOST_TILE: usize = 256;
+
+geometry! {
+    /// Geometry of a convolution whose register tile is `T` pixels by `N` output channels.
+    ///
+    /// `y = activation(bias + sum over (ky, kx, ci) of x * w + residual)`, summed in that order; taps that fall on padding are left out.
+    /// Weights are packed by group and by blocks of `N` output channels, the last block padded with zeros:
+    /// `[group][filters / N rounded up] { bias [N], [kernel height][kernel width][depth][N] }`, where `depth` and `filters` are the input's
+    /// and the output's channels of one group.
+    pub struct Conv2d [A: Arithmetic, const T: usize, const N: usize] [A, T, N] {
+        /// The map that is read.
+        input: Pixels,
+        /// The map that is written.
+        output: Pixels,
+    }
+    options {
+        /// Height and width of the kernel; one by default.
+        kernel: [u32; 2] = [1, 1],
+        /// Distance between windows, in rows and pixels; one by default.
+        strides: [u32; 2] = [1, 1],
+        /// Distance between taps, in rows and pixels; one by default.
+        dilations: [u32; 2] = [1, 1],
+        /// Rows of padding above and pixels of padding left of the input, none by default; below and right it is what the output's size asks
+        /// for.
+        pads: [u32; 2] = [0, 0],
+        /// A map of the output's size that is added before the activation: the second input.
+        residual: Option<Pixels> = None,
+        /// What is applied to each result; nothing by default.
+        activation: Activation = Activation::Identity,
+        /// A pool, kernel 2x2 and stride 2, of what the convolution would give, which must be 1x1 with a stride of one, no padding and no
+        /// residual. The output is the pooled map, rounded down or up: a last window may be cut off at the map's edge. `T` must be a
+        /// multiple of four.
+        pool: Option<PoolKind> = None,
+        /// Output rows and columns that one pass over the weights computes; all by default.
+        band: [u32; 2] = [u32::MAX, u32::MAX],
+        /// Whether the leaf is the one that serves every geometry. It must be where [`needs_general`](Self::needs_general) says so: where rows
+        /// of a window may wrap in the input's ring, and where there is a rest. It should be where rows are computed, since that leaf has
+        /// narrow tiles for what does not fill a tile, and where a program links it anyway.
+        general: bool = false,
+    }
+    by_hand {
+        /// A map of the input's height and width that holds the channels behind those of `input`.
+        rest: Option<Pixels> = None,
+        /// Number of groups.
+        group: u32 = 1,
+    }
+    derived {
+        /// Input channels of one group.
+        depth: u32 = input.channels,
+        /// Output channels of one group.
+        filters: u32 = output.channels,
+        /// The numeric class of the sums, and the unit that makes them.
+        arithmetic: PhantomData<A> = PhantomData,
+    }
 }
 
 impl<A: Arithmetic, const T: usize, const N: usize> Conv2d<A, T, N> {
-    /// The same convolution by another unit and under another register tile; its weights are packed for that one.
-    pub const fn retiled<U: Arithmetic, const P: usize, const M: usize>(&self, arithmetic: U) -> Conv2d<U, P, M> {
-        let Conv2d { input, rest, output, residual, kernel, strides, dilations, pads, group, depth, filters, band, .. } = *self;
-        let Conv2d { activation, pool, general, .. } = *self;
+    /// With the channels behind those of `input` in a map of its height and width, as a concat of both would hold them: only for a 1x1 kernel
+    /// of one group, with a stride of one, no padding and no residual. It is the second input.
+    #[must_use]
+    pub const fn rest(mut self, rest: Option<Pixels>) -> Self {
+        self.rest = rest;
+        self.grouped()
+    }
+
+    /// With the channels in so many groups.
+    #[must_use]
+    pub const fn group(mut self, group: u32) -> Self {
+        self.group = group;
+        self.grouped()
+    }
+
+    /// The same by another unit.
+    pub const fn by<U: Arithmetic>(&self) -> Conv2d<U, T, N> {
+        let Conv2d { input, output, kernel, strides, dilations, pads, residual, activation, pool, band, general, rest, group, .. } = *self;
+        let (depth, filters, arithmetic) = (self.depth, self.filters, PhantomData);
         Conv2d {
             input,
-            rest,
             output,
-            residual,
             kernel,
             strides,
             dilations,
             pads,
+            residual,
+            activation,
+            pool,
+            band,
+            general,
+            rest,
             group,
             depth,
             filters,
-            band,
-            activation,
-            pool,
-            general,
             arithmetic,
         }
     }
 
+    /// The same over other maps.
+    #[must_use]
+    pub const fn over(mut self, input: Pixels, output: Pixels) -> Self {
+        (self.input, self.output) = (input, output);
+        self.grouped()
+    }
+
+    /// Input channels of one group.
+    pub const fn depth(&self) -> u32 {
+        self.depth
+    }
+
+    /// Output channels of one group.
+    pub const fn filters(&self) -> u32 {
+        self.filters
+    }
+
+    const fn grouped(mut self) -> Self {
+        let rest = match &self.rest {
+            None => 0,
+            Some(map) => map.channels,
+        };
+        let channels = self.input.channels.saturating_add(rest);
+        (self.depth, self.filters) = match self.group {
+            0 => (0, 0),
+            group => (channels / group, self.output.channels / group),
+        };
+        self
+    }
+
     /// The operands' lengths, or none where the geometry contradicts itself.
     pub const fn extent(&self) -> Option<Extent> {
-        let channels = self.output.channels;
+        let tile = 0 < T && T <= MOST_TILE && 0 < N && N <= MOST_TILE;
+        let fits = self.groups_fit() && self.window_fits() && self.pool_fits() && self.rest_fits();
+        if !tile || !fits || self.needs_general() && !self.general {
+            return None;
+        }
+        let (Some(x), Some(y), Some(r)) = (self.input.extent(), self.output.extent(), self.second_extent()) else { return None };
+        match self.weights(N as u32) {
+            Some(w) if self.output.is_exclusive() => Some(Extent { x, r, w, y }),
+            _ => None,
+        }
+    }
+
+    /// The length of the weights, packed in blocks of `block` output channels, or none where it exceeds `u32`.
+    pub const fn weights(&self, block: u32) -> Option<usize> {
+        let [height, width] = self.kernel;
+        let blocks = match block {
+            0 => return None,
+            block => self.filters.div_ceil(block),
+        };
+        let factors = [height, width, self.depth];
+        let (mut filter, mut index) = (1u64, 0);
+        while index < factors.len() {
+            filter = match filter.checked_mul(factors[index] as u64) {
+                Some(product) if product < u32::MAX as u64 => product,
+                _ => return None,
+            };
+            index += 1;
+        }
+        // The bias is one more; each factor is less than 2^32.
+        let Some(lanes) = (self.group as u64 * blocks as u64).checked_mul(block as u64) else { return None };
+        match lanes.checked_mul(filter + 1) {
+            Some(all) if all < u32::MAX as u64 => Some(all as usize),
+            _ => None,
+        }
+    }
+
+    /// Whether all groups together have the channels of both maps.
+    const fn groups_fit(&self) -> bool {
         let rest = match &self.rest {
             None => 0,
             Some(map) => map.channels as u64,
         };
-        let groups_fit = self.group as u64 * self.depth as u64 == self.input.channels as u64 + rest
-            && self.group as u64 * self.filters as u64 == channels as u64;
-        let steps =
-            self.strides[0] > 0 && self.strides[1] > 0 && self.band[0] > 0 && self.band[1] > 0 && self.kernel[0] > 0 && self.kernel[1] > 0;
-        let window = window_fits(&self.output, &self.strides, &self.kernel, &self.dilations) && small(&self.pads);
-        if !groups_fit
-            || !steps
-            || !window
-            || T == 0
-            || N == 0
-            || !self.pool_fits()
-            || !self.rest_fits()
-            || self.needs_general() && !self.general
-        {
-            return None;
-        }
-        let Some(r) = self.second_extent() else { return None };
-        let taps = self.kernel[0] as u64 * self.kernel[1] as u64;
-        let blocks = self.group as u64 * (self.filters as u64).div_ceil(N as u64);
-        let Some(block) = taps.checked_mul(self.depth as u64 * N as u64) else { return None };
-        let Some(w) = blocks.checked_mul(block + N as u64) else { return None };
-        match (self.input.extent(), self.output.extent()) {
-            (Some(x), Some(y)) if w < u32::MAX as u64 && self.output.is_exclusive() => Some(Extent { x, r, w: w as usize, y }),
-            _ => None,
-        }
+        self.group as u64 * self.depth as u64 == self.input.channels as u64 + rest
+            && self.group as u64 * self.filters as u64 == self.output.channels as u64
+    }
+
+    const fn window_fits(&self) -> bool {
+        let Conv2d { kernel, strides, dilations, pads, band, .. } = self;
+        let positive = strides[0] > 0 && strides[1] > 0 && band[0] > 0 && band[1] > 0 && kernel[0] > 0 && kernel[1] > 0;
+        positive && window_fits(&self.input, &self.output, strides, kernel, dilations) && small(pads)
     }
 
     /// The length of the second input, or none where its map does not fit.
@@ -160,7 +241,7 @@ impl<A: Arithmetic, const T: usize, const N: usize> Conv2d<A, T, N> {
     }
 
     /// What a row of the output is made of: a pool's window, or the kernel's.
-    const fn row_window(&self) -> RowWindow {
+    pub const fn row_window(&self) -> RowWindow {
         if self.pool.is_some() {
             return RowWindow { kernel: 2, stride: 2, dilation: 1, pad: 0 };
         }
@@ -272,6 +353,8 @@ impl<A: Arithmetic, const T: usize, const N: usize> Conv2d<A, T, N> {
         }
     }
 }
+
+map_kernel!([A: Arithmetic, const T: usize, const N: usize,] Conv2d<A, T, N>, f32, f32 => f32);
 
 /// Computes a piece of a convolution's output.
 ///

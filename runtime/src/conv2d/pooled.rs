@@ -6,10 +6,10 @@ use core::ops::Range;
 use super::tiles::{Reads, Strip, activate, scatter};
 use super::{Block, Conv2d, div_ceil};
 use crate::f32::pool::PoolKind;
-use crate::f32::rows::{Pointers, Wrap};
-use crate::f32::taps::Inside;
 use crate::lanes::arithmetic::Arithmetic;
 use crate::lanes::{Vector, with_vectors};
+use crate::rows::{Pointers, Wrap};
+use crate::taps::Inside;
 use crate::views::Pixels;
 
 /// A rectangle of a pool's windows that are cut off alike.

@@ -5,10 +5,10 @@ use core::ops::Range;
 
 use super::{Block, Conv2d, Run, div_ceil};
 use crate::f32::activation::Activation;
-use crate::f32::rows::Pointers;
-use crate::f32::taps::Inside;
 use crate::lanes::arithmetic::{Arithmetic, Narrow, Taps, load};
 use crate::lanes::{MOST_LANES, Vector, with_vectors};
+use crate::rows::Pointers;
+use crate::taps::Inside;
 use crate::views::Pixels;
 
 /// How a rectangle of pixels is cut into tiles.

@@ -1,52 +1,60 @@
 //! Depthwise convolution: every channel has one kernel of its own.
 
+use core::marker::PhantomData;
 use core::ops::Range;
 
 use super::activation::Activation;
-use super::rows::{Area, MapLeaf, Pointers, Wrap, map_rows};
+use crate::geometry::geometry;
+use crate::kernel::map_kernel;
 use crate::lanes::arithmetic::Arithmetic;
 use crate::lanes::{Eight, Four, Sixteen, Vector};
+use crate::rows::{Area, MapLeaf, Pointers, Wrap, map_rows};
 use crate::views::{Extent, Pixels, small, window_fits};
 
-/// Geometry of a depthwise convolution. Input and output have the same channels; weights are `bias [channels]`, then
-/// `[kernel height][kernel width][channels]`. Sums run over (ky, kx); taps that fall on padding are left out.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct DepthwiseConv2d<A> {
-    /// The map that is read.
-    pub input: Pixels,
-    /// The map that is written.
-    pub output: Pixels,
-    /// Height and width of the kernel.
-    pub kernel: [u32; 2],
-    /// Distance between windows, in rows and pixels.
-    pub strides: [u32; 2],
-    /// Distance between taps, in rows and pixels.
-    pub dilations: [u32; 2],
-    /// Rows of padding above and pixels of padding left of the input.
-    pub pads: [u32; 2],
-    /// What is applied to each result.
-    pub activation: Activation,
-    /// The numeric class of the sums.
-    pub arithmetic: A,
+geometry! {
+    /// Geometry of a depthwise convolution. Input and output have the same channels; weights are `bias [channels]`, then
+    /// `[kernel height][kernel width][channels]`. Sums run over (ky, kx); taps that fall on padding are left out.
+    pub struct DepthwiseConv2d [A: Arithmetic] [A] {
+        /// The map that is read.
+        input: Pixels,
+        /// The map that is written.
+        output: Pixels,
+    }
+    options {
+        /// Height and width of the kernel; one by default.
+        kernel: [u32; 2] = [1, 1],
+        /// Distance between windows, in rows and pixels; one by default.
+        strides: [u32; 2] = [1, 1],
+        /// Distance between taps, in rows and pixels; one by default.
+        dilations: [u32; 2] = [1, 1],
+        /// Rows of padding above and pixels of padding left of the input; none by default.
+        pads: [u32; 2] = [0, 0],
+        /// What is applied to each result; nothing by default.
+        activation: Activation = Activation::Identity,
+    }
+    by_hand {}
+    derived {
+        /// The numeric class of the sums.
+        arithmetic: PhantomData<A> = PhantomData,
+    }
 }
 
 impl<A: Arithmetic> DepthwiseConv2d<A> {
-    /// The same convolution by another unit.
-    pub const fn by<U: Arithmetic>(&self, arithmetic: U) -> DepthwiseConv2d<U> {
+    /// The same by another unit.
+    pub const fn by<U: Arithmetic>(&self) -> DepthwiseConv2d<U> {
         let DepthwiseConv2d { input, output, kernel, strides, dilations, pads, activation, .. } = *self;
-        DepthwiseConv2d { input, output, kernel, strides, dilations, pads, activation, arithmetic }
+        DepthwiseConv2d { input, output, kernel, strides, dilations, pads, activation, arithmetic: PhantomData }
     }
 
     /// The operands' lengths, or none where the geometry contradicts itself.
     pub const fn extent(&self) -> Option<Extent> {
-        let taps = self.kernel[0] as u64 * self.kernel[1] as u64 + 1;
-        let window = window_fits(&self.output, &self.strides, &self.kernel, &self.dilations);
+        let window = window_fits(&self.input, &self.output, &self.strides, &self.kernel, &self.dilations);
         if self.input.channels != self.output.channels || !window || !small(&self.pads) {
             return None;
         }
-        let w = taps * self.input.channels as u64;
-        match (self.input.extent(), self.output.extent()) {
-            (Some(x), Some(y)) if w < u32::MAX as u64 && self.output.is_exclusive() => Some(Extent { x, r: 0, w: w as usize, y }),
+        let taps = self.kernel[0] as u64 * self.kernel[1] as u64 + 1;
+        match (self.input.extent(), self.output.extent(), taps.checked_mul(self.input.channels as u64)) {
+            (Some(x), Some(y), Some(w)) if w < u32::MAX as u64 && self.output.is_exclusive() => Some(Extent { x, r: 0, w: w as usize, y }),
             _ => None,
         }
     }
@@ -142,3 +150,5 @@ struct Places {
     y: *mut f32,
     wrap: Wrap,
 }
+
+map_kernel!([A: Arithmetic,] DepthwiseConv2d<A>, f32, f32 => f32);

@@ -1,20 +1,27 @@
 //! Element-wise functions of one and of two tensors, over strided views of up to six dimensions; a copy is the identity.
 
 use super::activation::Activation;
+use crate::geometry::geometry;
+use crate::kernel::strided_kernel;
 use crate::views::{Extent, MAX_RANK, extent, in_place};
 
-/// Geometry of `y = activation(x)`. Unused leading dimensions are one. The input's strides may be in any order: a transpose is a
-/// map with permuted strides; so is a copy into a slice.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Map {
-    /// Extents, outermost first.
-    pub dims: [u32; MAX_RANK],
-    /// Distance in the input for a step along each dimension.
-    pub input: [u32; MAX_RANK],
-    /// Distance in the output for a step along each dimension.
-    pub output: [u32; MAX_RANK],
-    /// The function.
-    pub activation: Activation,
+geometry! {
+    /// Geometry of `y = activation(x)`. Unused leading dimensions are one. The input's strides may be in any order: a transpose is a
+    /// map with permuted strides; so is a copy into a slice.
+    pub struct Map [] [] {
+        /// Extents, outermost first.
+        dims: [u32; MAX_RANK],
+        /// Distance in the input for a step along each dimension.
+        input: [u32; MAX_RANK],
+        /// Distance in the output for a step along each dimension.
+        output: [u32; MAX_RANK],
+    }
+    options {
+        /// The function; none by default, which copies.
+        activation: Activation = Activation::Identity,
+    }
+    by_hand {}
+    derived {}
 }
 
 impl Map {
@@ -54,6 +61,8 @@ impl Map {
     }
 }
 
+strided_kernel!(Map, f32 => f32, |self, at| self.run(at.x, at.y), in_place: is_in_place);
+
 /// The function of a [`Binary`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum BinaryKind {
@@ -67,19 +76,23 @@ pub enum BinaryKind {
     Div,
 }
 
-/// Geometry of `y = x op r`. A broadcast dimension of an operand has stride zero. Unused leading dimensions are one.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Binary {
-    /// Extents of the output, outermost first.
-    pub dims: [u32; MAX_RANK],
-    /// Distance in the first operand for a step along each dimension.
-    pub left: [u32; MAX_RANK],
-    /// Distance in the second operand.
-    pub right: [u32; MAX_RANK],
-    /// Distance in the output.
-    pub output: [u32; MAX_RANK],
-    /// The function.
-    pub kind: BinaryKind,
+geometry! {
+    /// Geometry of `y = x op r`. A broadcast dimension of an operand has stride zero. Unused leading dimensions are one.
+    pub struct Binary [] [] {
+        /// Extents of the output, outermost first.
+        dims: [u32; MAX_RANK],
+        /// Distance in the first operand for a step along each dimension.
+        left: [u32; MAX_RANK],
+        /// Distance in the second operand.
+        right: [u32; MAX_RANK],
+        /// Distance in the output.
+        output: [u32; MAX_RANK],
+        /// The function.
+        kind: BinaryKind,
+    }
+    options {}
+    by_hand {}
+    derived {}
 }
 
 impl Binary {
@@ -123,6 +136,8 @@ impl Binary {
         }
     }
 }
+
+strided_kernel!(Binary, f32 => f32, |self, at| self.run(at.x, at.r, at.y));
 
 /// Counts through every index of all dimensions but the last, innermost fastest.
 pub(crate) struct Odometer {

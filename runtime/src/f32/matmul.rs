@@ -1,18 +1,24 @@
 //! Matrix product of two tensors that are both computed at run time; with constant weights it is a 1x1 convolution.
 
+use crate::geometry::geometry;
+use crate::kernel::strided_kernel;
 use crate::views::{Extent, extent};
 
-/// Geometry of `y[b, m, n] = sum over k of x[b, m, k] * r[b, k, n]`, over strided views; a broadcast batch has stride zero.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct MatMul {
-    /// Two batch dimensions, then rows, columns and depth: `[b0, b1, m, n, k]`.
-    pub dims: [u32; 5],
-    /// Distance in the left operand along `[b0, b1, m, k]`.
-    pub left: [u32; 4],
-    /// Distance in the right operand along `[b0, b1, k, n]`.
-    pub right: [u32; 4],
-    /// Distance in the output along `[b0, b1, m, n]`.
-    pub output: [u32; 4],
+geometry! {
+    /// Geometry of `y[b, m, n] = sum over k of x[b, m, k] * r[b, k, n]`, over strided views; a broadcast batch has stride zero.
+    pub struct MatMul [] [] {
+        /// Two batch dimensions, then rows, columns and depth: `[b0, b1, m, n, k]`.
+        dims: [u32; 5],
+        /// Distance in the left operand along `[b0, b1, m, k]`.
+        left: [u32; 4],
+        /// Distance in the right operand along `[b0, b1, k, n]`.
+        right: [u32; 4],
+        /// Distance in the output along `[b0, b1, m, n]`.
+        output: [u32; 4],
+    }
+    options {}
+    by_hand {}
+    derived {}
 }
 
 impl MatMul {
@@ -57,3 +63,5 @@ impl MatMul {
         }
     }
 }
+
+strided_kernel!(MatMul, f32 => f32, |self, at| self.run(at.x, at.r, at.y));

@@ -7,13 +7,10 @@
 #![allow(clippy::needless_range_loop, reason = "loops over lanes are written by index, as the lanes of several arrays go together")]
 
 pub mod activation;
-pub mod conv2d;
 pub mod depthwise;
 pub mod elementwise;
 pub mod exp;
 pub mod matmul;
 pub mod pad;
 pub mod pool;
-pub(crate) mod rows;
 pub mod softmax;
-mod taps;

@@ -1,23 +1,29 @@
 //! A tensor inside a larger one of a constant value.
 
 use super::elementwise::Odometer;
+use crate::geometry::geometry;
+use crate::kernel::strided_kernel;
 use crate::views::{Extent, MAX_RANK, extent};
 
-/// Geometry of a pad with a constant, over strided views of up to six dimensions; unused leading dimensions are one.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Pad {
-    /// Extents of the output, outermost first.
-    pub dims: [u32; MAX_RANK],
-    /// Extents of the input.
-    pub inner: [u32; MAX_RANK],
-    /// Index of the output at which the input begins.
-    pub begin: [u32; MAX_RANK],
-    /// Distance in the input for a step along each dimension.
-    pub input: [u32; MAX_RANK],
-    /// Distance in the output for a step along each dimension.
-    pub output: [u32; MAX_RANK],
-    /// The value around the input.
-    pub value: f32,
+geometry! {
+    /// Geometry of a pad with a constant, over strided views of up to six dimensions; unused leading dimensions are one.
+    pub struct Pad [] [] {
+        /// Extents of the output, outermost first.
+        dims: [u32; MAX_RANK],
+        /// Extents of the input.
+        inner: [u32; MAX_RANK],
+        /// Index of the output at which the input begins.
+        begin: [u32; MAX_RANK],
+        /// Distance in the input for a step along each dimension.
+        input: [u32; MAX_RANK],
+        /// Distance in the output for a step along each dimension.
+        output: [u32; MAX_RANK],
+        /// The value around the input.
+        value: f32,
+    }
+    options {}
+    by_hand {}
+    derived {}
 }
 
 impl Pad {
@@ -64,3 +70,5 @@ impl Pad {
         .then_some(at)
     }
 }
+
+strided_kernel!(Pad, f32 => f32, |self, at| self.run(at.x, at.y));

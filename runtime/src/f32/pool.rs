@@ -2,10 +2,12 @@
 
 use core::ops::Range;
 
-use super::rows::{Area, MapLeaf, Pointers, Wrap, map_rows};
-use super::taps::taps_inside;
+use crate::geometry::geometry;
+use crate::kernel::map_kernel;
 use crate::lanes::arithmetic::load;
 use crate::lanes::{Eight, Four, Sixteen, Vector};
+use crate::rows::{Area, MapLeaf, Pointers, Wrap, map_rows};
+use crate::taps::taps_inside;
 use crate::views::{Extent, Pixels, small, window_fits};
 
 /// What a pool does with the values of a window.
@@ -19,30 +21,35 @@ pub enum PoolKind {
     AveragePadded,
 }
 
-/// Geometry of a pool. Sums run over (ky, kx). A window without a value of the map gives minus infinity or a sum of zero.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Pool2d {
-    /// The map that is read.
-    pub input: Pixels,
-    /// The map that is written.
-    pub output: Pixels,
-    /// Maximum or average.
-    pub kind: PoolKind,
-    /// Height and width of the window.
-    pub kernel: [u32; 2],
-    /// Distance between windows, in rows and pixels.
-    pub strides: [u32; 2],
-    /// Distance between taps, in rows and pixels.
-    pub dilations: [u32; 2],
-    /// Padding above, left, below and right.
-    pub pads: [u32; 4],
+geometry! {
+    /// Geometry of a pool. Sums run over (ky, kx). A window without a value of the map gives minus infinity or a sum of zero.
+    pub struct Pool2d [] [] {
+        /// The map that is read.
+        input: Pixels,
+        /// The map that is written.
+        output: Pixels,
+        /// Maximum or average.
+        kind: PoolKind,
+    }
+    options {
+        /// Height and width of the window; one by default.
+        kernel: [u32; 2] = [1, 1],
+        /// Distance between windows, in rows and pixels; one by default.
+        strides: [u32; 2] = [1, 1],
+        /// Distance between taps, in rows and pixels; one by default.
+        dilations: [u32; 2] = [1, 1],
+        /// Padding above, left, below and right; none by default.
+        pads: [u32; 4] = [0; 4],
+    }
+    by_hand {}
+    derived {}
 }
 
 impl Pool2d {
     /// The operands' lengths, or none where the geometry contradicts itself.
     pub const fn extent(&self) -> Option<Extent> {
         let pads = small(&[self.pads[0], self.pads[1]]) && small(&[self.pads[2], self.pads[3]]);
-        let window = window_fits(&self.output, &self.strides, &self.kernel, &self.dilations);
+        let window = window_fits(&self.input, &self.output, &self.strides, &self.kernel, &self.dilations);
         if self.input.channels != self.output.channels || !window || !pads {
             return None;
         }
@@ -83,6 +90,8 @@ impl Pool2d {
         Window { begin: inside.begin, first, taps: inside.end - inside.begin, count }
     }
 }
+
+map_kernel!([] Pool2d, f32, f32 => f32);
 
 /// A window along one axis.
 #[derive(Clone, Copy)]

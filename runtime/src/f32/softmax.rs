@@ -2,17 +2,23 @@
 
 use super::elementwise::Odometer;
 use super::exp::exp;
+use crate::geometry::geometry;
+use crate::kernel::strided_kernel;
 use crate::views::{Extent, MAX_RANK, extent, in_place};
 
-/// Geometry of a softmax along the last of up to six strided dimensions; unused leading dimensions are one.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Softmax {
-    /// Extents, outermost first; the softmax runs along the last.
-    pub dims: [u32; MAX_RANK],
-    /// Distance in the input for a step along each dimension.
-    pub input: [u32; MAX_RANK],
-    /// Distance in the output for a step along each dimension.
-    pub output: [u32; MAX_RANK],
+geometry! {
+    /// Geometry of a softmax along the last of up to six strided dimensions; unused leading dimensions are one.
+    pub struct Softmax [] [] {
+        /// Extents, outermost first; the softmax runs along the last.
+        dims: [u32; MAX_RANK],
+        /// Distance in the input for a step along each dimension.
+        input: [u32; MAX_RANK],
+        /// Distance in the output for a step along each dimension.
+        output: [u32; MAX_RANK],
+    }
+    options {}
+    by_hand {}
+    derived {}
 }
 
 impl Softmax {
@@ -94,6 +100,8 @@ impl Softmax {
         }
     }
 }
+
+strided_kernel!(Softmax, f32 => f32, |self, at| self.run(at.x, at.y), in_place: is_in_place);
 
 /// Elements of which a function is wanted.
 #[derive(Clone, Copy)]

@@ -34,7 +34,7 @@ impl Random {
 
 /// A dense map that is stored whole.
 pub(crate) const fn dense(height: u32, width: u32, channels: u32) -> Pixels {
-    Pixels { height, width, channels, row: width * channels, pixel: channels, channel: 1, ring: height }
+    Pixels::new([height, width, channels])
 }
 
 /// Where element (y, x, c) lies.

@@ -1,25 +1,8 @@
-use peleec_runtime::{Activation, Conv2d, Layer, Pixels, Plain};
+use peleec_runtime::{Conv2d, Layer, Pixels, Plain};
 
 type Kernel = Conv2d<Plain, 1, 4>;
 
-const KERNEL: Kernel = Conv2d {
-    input: Pixels { height: 4, width: 4, channels: 4, row: 16, pixel: 4, channel: 1, ring: 4 },
-    rest: None,
-    output: Pixels { height: 4, width: 4, channels: 4, row: 16, pixel: 4, channel: 1, ring: 4 },
-    residual: None,
-    kernel: [1, 1],
-    strides: [1, 1],
-    dilations: [1, 1],
-    pads: [0, 0],
-    group: 1,
-    depth: 4,
-    filters: 4,
-    band: [1, 1],
-    activation: Activation::Identity,
-    pool: None,
-    general: false,
-    arithmetic: Plain,
-};
+const KERNEL: Kernel = Kernel::new(Pixels::new([4, 4, 4]), Pixels::new([4, 4, 4]));
 
 fn main() {
     const _: Layer<Kernel, 64, 20, 63> = Layer::<Kernel, 64, 20, 63>::new(KERNEL);

@@ -1,0 +1,110 @@
+//! The kernels of `peleec-runtime` as steps know them, a file each: what a kernel asks of places, what it costs, how it is bound to views.
+//!
+//! A step knows everything of a kernel's geometry but where the operands lie; bound to views it becomes the runtime's own geometry.
+
+mod binary;
+mod bound;
+pub(crate) mod conv2d;
+pub(crate) mod depthwise_conv2d;
+mod map;
+mod matmul;
+mod pad;
+mod pool2d;
+mod softmax;
+mod source;
+
+use std::fmt::Debug;
+
+pub(crate) use binary::Binary;
+pub(crate) use bound::Bound;
+pub(crate) use conv2d::Conv2d;
+pub(crate) use depthwise_conv2d::DepthwiseConv2d;
+pub(crate) use map::{Map, Move};
+pub(crate) use matmul::MatMul;
+pub(crate) use pad::Pad;
+pub(crate) use pool2d::Pool2d;
+pub(crate) use softmax::Softmax;
+pub(crate) use source::{Asked, Source};
+
+use super::micro::MicroKernel;
+use super::views::View;
+use crate::diagnostics::OpError;
+use crate::plan::problem::{Relation, Rows};
+
+/// What computes a step. Every kernel answers every question.
+pub(crate) trait Kernel: Debug + Send + Sync {
+    /// What the planner may do with the operands.
+    fn places(&self) -> Places;
+
+    /// What it takes to compute `channels` channels of output.
+    fn cost(&self, channels: usize) -> Cost;
+
+    /// The kernel over these operands; an error where it cannot walk them.
+    fn bind(&self, views: &Views<'_>) -> Result<Work, OpError>;
+}
+
+/// What the planner may do with a kernel's operands.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Places {
+    /// Its only input and its output may be interleaved channel slices of one host.
+    pub(crate) interleaves: bool,
+    /// The channels of its only input may lie in two places.
+    pub(crate) splits: bool,
+    /// Its output may lie where its only input does.
+    pub(crate) in_place: bool,
+    /// How rows depend on each other, where it can compute row by row.
+    pub(crate) rows: Option<Rows>,
+}
+
+/// An estimate of what a kernel takes, in hundredths of an instruction or, on x86-64, of a cycle.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Cost {
+    /// Of the whole map; zero where it was not estimated.
+    pub(crate) whole: u64,
+    /// Blocks of channels that each row is computed under, one after the other.
+    pub(crate) row_blocks: u64,
+}
+
+/// The operands of a step.
+pub(crate) struct Views<'a> {
+    /// At least one, but for a source.
+    pub(crate) inputs: &'a [View],
+    pub(crate) output: &'a View,
+    /// How a move's elements relate.
+    pub(crate) relation: Option<&'a Relation>,
+    /// Whether the second input holds the channels behind those of the first.
+    pub(crate) split: bool,
+    /// Whether rows are computed one by one.
+    pub(crate) by_rows: bool,
+}
+
+/// What a layer does.
+#[derive(Debug)]
+pub(crate) enum Work {
+    /// Runs a kernel.
+    Kernel(Box<dyn Bound>),
+    /// Asks the caller for the rows of a graph input.
+    Source(Asked),
+}
+
+impl Work {
+    /// The name of the runtime's kernel, with its register tile.
+    pub(crate) fn name(&self) -> String {
+        match self {
+            Work::Kernel(bound) => bound.name(),
+            Work::Source(_) => "rows".to_owned(),
+        }
+    }
+}
+
+/// Which of the leaves of a convolution a layer links, of those that the runtime has for one geometry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct LeafKind {
+    pub(crate) micro: MicroKernel,
+    pub(crate) is_pooled: bool,
+    pub(crate) is_dense: bool,
+}
+
+pub(super) fn words<const N: usize>(values: [usize; N]) -> [u32; N] {
+    values.map(|value| u32::try_from(value).unwrap_or(u32::MAX))
+}

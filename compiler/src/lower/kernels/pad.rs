@@ -1,0 +1,37 @@
+//! `Pad`: a tensor inside a larger one of a constant value.
+
+use peleec_runtime::MAX_RANK;
+
+use super::bound::Plainly;
+use super::{Cost, Kernel, Places, Views, Work};
+use crate::diagnostics::OpError;
+use crate::lower::views::leading;
+
+/// Around one input.
+#[derive(Clone, Debug)]
+pub(crate) struct Pad {
+    /// The output's index at which the input begins.
+    pub(crate) begins: Vec<usize>,
+    pub(crate) value: f32,
+}
+
+impl Kernel for Pad {
+    fn places(&self) -> Places {
+        Places { interleaves: false, splits: false, in_place: false, rows: None }
+    }
+
+    fn cost(&self, _channels: usize) -> Cost {
+        Cost::default()
+    }
+
+    fn bind(&self, views: &Views<'_>) -> Result<Work, OpError> {
+        let (input, output) = (&views.inputs[0], views.output);
+        if output.dims.len() > MAX_RANK {
+            return Err(OpError::unsupported(format!("pads {} dimensions", output.dims.len())).supported("6 dimensions"));
+        }
+        let (dims, inner, begin) = (leading(&output.dims, 1), leading(&input.dims, 1), leading(&self.begins, 0));
+        let (input, output) = (leading(&input.strides, 0), leading(&output.strides, 0));
+        let geometry = peleec_runtime::Pad::new(dims, inner, begin, input, output, self.value);
+        Ok(Work::Kernel(Box::new(Plainly { geometry, name: "pad", kind: "Pad" })))
+    }
+}

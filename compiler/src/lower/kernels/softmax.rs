@@ -1,0 +1,36 @@
+//! `Softmax` along one axis.
+
+use super::bound::Plainly;
+use super::{Cost, Kernel, Places, Views, Work};
+use crate::diagnostics::OpError;
+use crate::lower::views::Common;
+
+/// Of one input.
+#[derive(Clone, Debug)]
+pub(crate) struct Softmax {
+    pub(crate) axis: usize,
+}
+
+impl Kernel for Softmax {
+    fn places(&self) -> Places {
+        Places { interleaves: false, splits: false, in_place: true, rows: None }
+    }
+
+    fn cost(&self, _channels: usize) -> Cost {
+        Cost::default()
+    }
+
+    fn bind(&self, views: &Views<'_>) -> Result<Work, OpError> {
+        let (input, output) = (&views.inputs[0], views.output);
+        let last = |values: &[usize]| {
+            let mut values = values.to_vec();
+            let along = values.remove(self.axis);
+            values.push(along);
+            values
+        };
+        let (dims, a, b) = (last(&output.dims), last(&input.strides), last(&output.strides));
+        let common = Common::new(&dims, [&a, &b], dims.len() - 1)?;
+        let geometry = peleec_runtime::Softmax::new(common.dims(), common.strides(0), common.strides(1));
+        Ok(Work::Kernel(Box::new(Plainly { geometry, name: "softmax", kind: "Softmax" })))
+    }
+}

@@ -65,10 +65,10 @@ impl Pool2d {
     #[inline(always)]
     pub(crate) fn leaf(&self) -> MapLeaf<Self> {
         match (self.kind, self.row_window().wraps_in(&self.input)) {
-            (PoolKind::Max, false) => leaf::<true, false>,
-            (PoolKind::Max, true) => leaf::<true, true>,
-            (PoolKind::AverageInside | PoolKind::AveragePadded, false) => leaf::<false, false>,
-            (PoolKind::AverageInside | PoolKind::AveragePadded, true) => leaf::<false, true>,
+            (PoolKind::Max, false) => max,
+            (PoolKind::Max, true) => max_of_ring,
+            (PoolKind::AverageInside | PoolKind::AveragePadded, false) => average,
+            (PoolKind::AverageInside | PoolKind::AveragePadded, true) => average_of_ring,
         }
     }
 
@@ -106,17 +106,37 @@ struct Window {
     count: usize,
 }
 
+/// Functions that are not generic are compiled with this crate: one that is compiled for a layer is unrolled for its numbers of channels and
+/// taps, and takes up to twice the instructions.
+macro_rules! leaves {
+    ($($name:ident: $max:literal $ring:literal;)+) => {$(
+        /// # Safety
+        /// As [`MapLeaf`].
+        #[inline(never)]
+        unsafe fn $name(g: &Pool2d, rows: Range<usize>, columns: Range<usize>, x: *const f32, _: *const f32, y: *mut f32, wrap: Wrap) {
+            // SAFETY: the caller's contract.
+            unsafe { area::<$max, $ring>(g, rows, columns, x, y, wrap) }
+        }
+    )+};
+}
+
+leaves! {
+    max: true false;
+    max_of_ring: true true;
+    average: false false;
+    average_of_ring: false true;
+}
+
 /// Computes an area of the output.
 ///
 /// # Safety
 /// As [`MapLeaf`]; `MAX` says whether it is a maximum, and `RING` whether rows of a window may wrap in the input.
-#[inline(never)]
-unsafe fn leaf<const MAX: bool, const RING: bool>(
+#[inline(always)]
+unsafe fn area<const MAX: bool, const RING: bool>(
     g: &Pool2d,
     rows: Range<usize>,
     columns: Range<usize>,
     x: *const f32,
-    _: *const f32,
     y: *mut f32,
     wrap: Wrap,
 ) {

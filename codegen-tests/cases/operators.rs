@@ -77,6 +77,10 @@ cases! {
         let c = onnx.weights("c", &[5]);
         onnx.op("Gemm", "gemm", &[&x, &b, &c], &[("transB", Attr::Int(1))])
     };
+    gemm_with_a_long_sum_takes_two_steps [1, 4100], |onnx, x| {
+        let b = onnx.weights("b", &[4100, 2]);
+        onnx.op("Gemm", "gemm", &[&x, &b], &[])
+    };
     matmul_of_two_tensors [1, 2, 3, 3], |onnx, x| onnx.op("MatMul", "product", &[&x, &x], &[]);
     a_concat_with_its_own_conv_shares_one_host [1, 4, 4, 4], |onnx, x| {
         let a = onnx.conv("a", &x, &[4, 4, 1, 1], &[]);

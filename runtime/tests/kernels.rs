@@ -313,3 +313,28 @@ fn operands_that_do_not_serve_are_refused() {
     let operands = Operands { arena, x: Place::Arena(0), r: Place::Outside(&[]), w: &[], y: Destination::Arena(8) };
     assert_eq!(run_checked(&copy, operands), Err(RegionError::Overlap));
 }
+
+/// A sum as the documentation has it: in blocks of 1024 terms.
+fn in_blocks(terms: &[f32]) -> f32 {
+    terms.chunks(1024).map(|block| block.iter().fold(0.0, |sum, term| sum + term)).fold(0.0, |sum, block| sum + block)
+}
+
+#[test]
+fn long_sums_go_in_blocks() {
+    let mut random = Random(13);
+    for (h, w, channels) in [(33, 33, 21), (1, 2049, 1), (1500, 2, 70)] {
+        let (input, output) = (random.map(h, w, channels), random.map(1, 1, channels));
+        let pool = Pool2d::new(input, output, PoolKind::AverageInside).kernel([h, w]);
+        let extent = pool.extent().expect("the geometry is consistent");
+        let x = random.values(extent.x);
+        let y = run(&pool, [&x, &[], &[]], extent.y).expect("the operands serve");
+        for c in 0..channels {
+            let terms: Vec<f32> = (0..h).flat_map(|y| (0..w).map(move |x| (y, x))).map(|(iy, ix)| x[at(&input, iy, ix, c)]).collect();
+            assert_eq!(y[at(&output, 0, 0, c)].to_bits(), (in_blocks(&terms) / terms.len() as f32).to_bits(), "{input:?} at {c}");
+        }
+    }
+    let (a, b) = (random.values(3000), random.values(3000));
+    let product = MatMul::new([1, 1, 1, 1, 3000], [0, 0, 0, 1], [0, 0, 1, 0], [0; 4]);
+    let terms: Vec<f32> = a.iter().zip(&b).map(|(a, b)| a * b).collect();
+    assert_eq!(run(&product, [&a, &b, &[]], 1).unwrap(), [in_blocks(&terms)]);
+}

@@ -259,6 +259,12 @@ impl<'a> Lowering<'a> {
         access
     }
 
+    /// All of a new tensor, of the shape that `access` has.
+    pub(crate) fn like(&mut self, access: &Access) -> Access {
+        let tensor = self.between(Shape(access.dims.clone()));
+        Access { channel: access.channel, ..self.whole(tensor) }
+    }
+
     /// A tensor between steps of the operator.
     pub(crate) fn between(&mut self, shape: Shape) -> TensorId {
         self.steps.add_tensor(&self.name, shape, self.dtype, Role::Intermediate)

@@ -2,8 +2,6 @@
 //!
 //! Fusion adds inputs and an epilogue: `pool(activation(Conv(X, W) + B + residual))`.
 
-use std::sync::Arc;
-
 use peleec_runtime::Activation;
 
 use super::operands::{evaluated, float_type, floats, output, output_shape, product};
@@ -11,7 +9,7 @@ use super::window;
 use super::{OpError, Operator, Pool, unary};
 use crate::ir::{DType, Shape, Tensor, TensorType};
 use crate::ir::window::{Window, hw, with_spatial};
-use crate::lower::kernels::{Conv2d, DepthwiseConv2d, Kernel, conv2d, depthwise_conv2d};
+use crate::lower::kernels::{Convolution, DepthwiseConv2d};
 use crate::lower::{Lowering, micro};
 use crate::onnx::node::NodeView;
 use crate::plan::problem::TensorId;
@@ -85,82 +83,54 @@ impl Operator for Conv {
     }
 
     /// A step an image, depthwise where every channel has its own kernel. A pool is a step of its own where no register tile of the target can
-    /// hold whole windows.
+    /// hold whole windows, and where a sum is cut.
     fn lower(&self, ctx: &mut Lowering<'_>) -> Result<(), OpError> {
+        let weights = ctx.weights(1, "W")?;
+        let bias = if ctx.has(Conv::BIAS) { Some(ctx.weights(Conv::BIAS, "B")?) } else { None };
+        let Some(&[filters, depth, ..]) = ctx.constant(1).map(|w| &w.shape()[..]) else {
+            return Err(OpError::new("`W` has fewer than three dimensions"));
+        };
+        let (window, group, activation) = (self.window.clone(), self.group, self.activation);
+        let convolution = Convolution { window, group, activation, pool: None, weights, bias, filters, depth };
         match &self.pool {
-            Some(pool) if !micro::can_pool(ctx.profile()) => {
-                let alone = Conv { pool: None, ..self.clone() };
-                let shape = alone.lowered_shape(ctx)?;
+            None => {
+                let y = ctx.output();
+                convolution_to(ctx, &convolution, y)
+            }
+            Some(pool) if micro::can_pool(ctx.profile()) && !convolution.is_long() => {
+                let y = ctx.output();
+                convolution_to(ctx, &Convolution { pool: Some(pool.kind.lowered()), ..convolution }, y)
+            }
+            Some(pool) => {
+                let x = ctx.tensor(0)?;
+                let shape = with_spatial(ctx.shape_of(x), ctx.shape_of(x)[0], filters, self.window.output(ctx.shape_of(x))?);
                 let map = ctx.between(shape);
                 let last = ctx.set_last_aside();
-                alone.lower_to(ctx, map)?;
+                convolution_to(ctx, &convolution, map)?;
                 ctx.go_on(last, "/pool");
                 pool.lower_from(ctx, map);
                 Ok(())
-            }
-            _ => {
-                let y = ctx.output();
-                self.lower_to(ctx, y)
             }
         }
     }
 }
 
-impl Conv {
-    /// The shape of what [`lower_to`](Self::lower_to) writes, where there is no pool.
-    fn lowered_shape(&self, ctx: &mut Lowering<'_>) -> Result<Shape, OpError> {
-        let x = ctx.tensor(0)?;
-        let [height, width] = self.window.output(ctx.shape_of(x))?;
-        let filters = ctx.constant(1).and_then(|w| w.shape().first().copied()).unwrap_or(0);
-        Ok(Shape(vec![ctx.shape_of(x)[0], filters, height, width]))
-    }
-
-    /// A convolution with constant weights to `y`.
-    fn lower_to(&self, ctx: &mut Lowering<'_>, y: TensorId) -> Result<(), OpError> {
-        let weights = ctx.weights(1, "W")?;
-        let bias = if ctx.has(Conv::BIAS) { Some(ctx.weights(Conv::BIAS, "B")?) } else { None };
-        let Some(&[filters, depth, ref kernel @ ..]) = ctx.constant(1).map(|w| &w.shape()[..]) else {
-            return Err(OpError::new("`W` has fewer than three dimensions"));
-        };
-        let taps = kernel.iter().product::<usize>();
-        let x = ctx.tensor(0)?;
-        let residual = if ctx.has(Conv::RESIDUAL) { Some(ctx.tensor(Conv::RESIDUAL)?) } else { None };
-        let (kernel, packed) = self.kernel(ctx, x, y, (weights, bias), [filters, depth])?;
-        let packed = ctx.add_weights(&packed, size_of_val(weights));
-        let [oh, ow] = self.window.output(ctx.shape_of(x))?;
-        let batch = ctx.shape_of(y)[0];
-        ctx.images(batch);
-        for n in 0..batch {
-            let reads = [Some(x), residual].into_iter().flatten().map(|tensor| ctx.image(tensor, n)).collect();
-            let macs = (filters * oh * ow) as u64 * (depth * taps) as u64;
-            let write = ctx.image(y, n);
-            ctx.push(kernel.clone(), reads, write, &packed, macs);
+/// A convolution of the first input to `y`, with a residual where there is one.
+fn convolution_to(ctx: &mut Lowering<'_>, convolution: &Convolution<'_>, y: TensorId) -> Result<(), OpError> {
+    let x = ctx.tensor(0)?;
+    let residual = if ctx.has(Conv::RESIDUAL) { Some(ctx.tensor(Conv::RESIDUAL)?) } else { None };
+    let Convolution { depth, filters, group, .. } = *convolution;
+    let is_depthwise = depth == 1 && filters == group && group > 1 && residual.is_none() && convolution.pool.is_none();
+    let batch = ctx.shape_of(y)[0];
+    ctx.images(batch);
+    for n in 0..batch {
+        let (from, to) = (ctx.image(x, n), ctx.image(y, n));
+        match residual.map(|residual| ctx.image(residual, n)) {
+            None if is_depthwise => DepthwiseConv2d::lower(ctx, convolution, from, to),
+            residual => convolution.lower(ctx, &from, residual, &to)?,
         }
-        Ok(())
     }
-
-    /// The kernel, and the weights packed for it.
-    fn kernel(
-        &self,
-        ctx: &Lowering<'_>,
-        x: TensorId,
-        y: TensorId,
-        (weights, bias): (&[f32], Option<&[f32]>),
-        [filters, depth]: [usize; 2],
-    ) -> Result<(Arc<dyn Kernel>, Vec<f32>), OpError> {
-        let (window, activation, group) = (self.window.clone(), self.activation, self.group);
-        let [kh, kw] = window.kernel;
-        if depth == 1 && filters == group && group > 1 && !ctx.has(Conv::RESIDUAL) && self.pool.is_none() {
-            let packed = depthwise_conv2d::pack(weights, bias, filters, kh * kw);
-            return Ok((Arc::new(DepthwiseConv2d { window, activation, unit: micro::unit(ctx.profile()) }), packed));
-        }
-        let pool = self.pool.as_ref().map(|pool| pool.kind.lowered());
-        let (input, output) = (hw(ctx.shape_of(x)), hw(ctx.shape_of(y)));
-        let problem = micro::Problem { window: &window, input, output, group, depth, filters: filters / group, pool };
-        let choice = micro::choose(&problem, ctx.profile())?;
-        let packed = conv2d::pack(weights, bias, [filters, depth, kh, kw], group, choice.micro.channels);
-        Ok((Arc::new(Conv2d { window, group, activation, pool, choice }), packed))
-    }
+    Ok(())
 }
 
 impl Conv {

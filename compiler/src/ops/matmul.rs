@@ -7,14 +7,15 @@
 use std::sync::Arc;
 
 use super::broadcast::{broadcast, source_index};
-use peleec_runtime::BinaryKind;
+use peleec_runtime::{Activation, BinaryKind};
 
 use super::operands::{evaluated, float_type, floats, output, output_shape, product, tensor};
 use super::{OpError, Operator};
+use crate::ir::window::Window;
 use crate::ir::{DType, Shape, Tensor, TensorType};
 use crate::lower::Lowering;
 use crate::lower::Packed;
-use crate::lower::kernels::{Binary, Conv2d, MatMul as Kernel};
+use crate::lower::kernels::{Binary, Convolution, MatMul as Kernel};
 use crate::onnx::node::NodeView;
 use crate::plan::problem::{Access, TensorId};
 
@@ -132,10 +133,18 @@ impl MatMul {
         let x = self.rows(ctx, 0, k)?;
         let m = ctx.shape_of(x)[0];
         let y = ctx.output_as(Shape(vec![m, n]));
-        let (kernel, packed) = Conv2d::linear(&by_filter, bias.as_deref(), [m, n, k], ctx.profile())?;
-        let packed = ctx.add_weights(&packed, size_of_val(weights));
         let channels = |access: Access| Access { channel: Some(1), ..access };
-        ctx.push(Arc::new(kernel), vec![channels(ctx.whole(x))], channels(ctx.whole(y)), &packed, (m * n * k) as u64);
+        let convolution = Convolution {
+            window: Window::pointwise(),
+            group: 1,
+            activation: Activation::Identity,
+            pool: None,
+            weights: &by_filter,
+            bias: bias.as_deref(),
+            filters: n,
+            depth: k,
+        };
+        convolution.lower(ctx, &channels(ctx.whole(x)), None, &channels(ctx.whole(y)))?;
         if bias.is_some() {
             ctx.finish(y);
             return Ok(());

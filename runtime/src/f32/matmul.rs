@@ -1,5 +1,6 @@
 //! Matrix product of two tensors that are both computed at run time; with constant weights it is a 1x1 convolution.
 
+use super::LONGEST_SUM;
 use crate::geometry::geometry;
 use crate::kernel::strided_kernel;
 use crate::views::{Extent, extent};
@@ -33,7 +34,7 @@ impl MatMul {
         }
     }
 
-    /// Computes every element; the sum runs over `k` upwards from zero.
+    /// Computes every element; the sum runs over `k` upwards from zero, in blocks of [`LONGEST_SUM`].
     ///
     /// # Safety
     /// `extent()` is some; `x` and `r` are readable and `y` writable for its lengths; no element of the output is an element of an
@@ -49,11 +50,16 @@ impl MatMul {
                     for column in 0..n {
                         let x = x.wrapping_add(at(&self.left, [p, q, row, 0]));
                         let r = r.wrapping_add(at(&self.right, [p, q, 0, column]));
-                        let mut sum = 0.0;
+                        let (mut sum, mut i) = (0.0, 0);
                         // SAFETY: the indices lie inside the dimensions, so the offsets lie inside the extents.
                         unsafe {
-                            for i in 0..k {
-                                sum += *x.add(i * self.left[3] as usize) * *r.add(i * self.right[2] as usize);
+                            while i < k {
+                                let (mut part, end) = (0.0, k.min(i + LONGEST_SUM));
+                                while i < end {
+                                    part += *x.add(i * self.left[3] as usize) * *r.add(i * self.right[2] as usize);
+                                    i += 1;
+                                }
+                                sum += part;
                             }
                             *y.add(at(&self.output, [p, q, row, column])) = sum;
                         }

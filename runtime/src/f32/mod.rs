@@ -6,6 +6,10 @@
 
 #![allow(clippy::needless_range_loop, reason = "loops over lanes are written by index, as the lanes of several arrays go together")]
 
+/// The most values of a sum of a pool, a softmax or a matrix product of two tensors, as rounding errors grow with their number: a longer one is
+/// made of sums over so many values each, in their order.
+pub(crate) const LONGEST_SUM: usize = 1024;
+
 pub mod activation;
 pub mod depthwise;
 pub mod elementwise;

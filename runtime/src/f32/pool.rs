@@ -2,10 +2,11 @@
 
 use core::ops::Range;
 
+use super::LONGEST_SUM;
 use crate::geometry::geometry;
 use crate::kernel::map_kernel;
 use crate::lanes::arithmetic::load;
-use crate::lanes::{Eight, Four, Sixteen, Vector};
+use crate::lanes::{Eight, Four, MOST_LANES, Sixteen, Vector};
 use crate::rows::{Area, MapLeaf, Pointers, Wrap, map_rows};
 use crate::taps::taps_inside;
 use crate::views::{Extent, Pixels, small, window_fits};
@@ -22,7 +23,7 @@ pub enum PoolKind {
 }
 
 geometry! {
-    /// Geometry of a pool. Sums run over (ky, kx). A window without a value of the map gives minus infinity or a sum of zero.
+    /// Geometry of a pool. Sums run over (ky, kx), those over more than 1024 values in blocks of so many. A window without a value of the map gives minus infinity or a sum of zero.
     pub struct Pool2d [] [] {
         /// The map that is read.
         input: Pixels,
@@ -157,6 +158,7 @@ unsafe fn area<const MAX: bool, const RING: bool>(
                 steps: [g.dilations[0] as usize * g.input.row as usize, g.dilations[1] as usize * g.input.pixel as usize],
                 count: (row.count * column.count) as f32,
                 wrap,
+                is_long: row.taps * column.taps > LONGEST_SUM,
             };
             let mut c = 0;
             // SAFETY: the channels exist.
@@ -189,6 +191,8 @@ struct Pixel {
     count: f32,
     /// Where rows of taps wrap.
     wrap: Wrap,
+    /// Whether a sum is made in blocks.
+    is_long: bool,
 }
 
 impl Pixel {
@@ -235,10 +239,51 @@ impl Pixel {
                     }
                 }
             }
+            if !MAX && self.is_long {
+                result = self.long_sums(x);
+            }
             for b in 0..B {
                 let value = if MAX { result[b] } else { result[b].divide(V::splat(self.count)) };
                 value.store(self.y.add(y + b * V::LANES));
             }
         }
+    }
+
+    /// The sums of `B` vectors of channels in blocks of [`LONGEST_SUM`] values, channel by channel.
+    ///
+    /// # Safety
+    /// As [`compute`](Self::compute).
+    #[inline(always)]
+    unsafe fn long_sums<V: Vector, const B: usize>(&self, x: *const f32) -> [V; B] {
+        core::array::from_fn(|b| {
+            let mut lanes = [0.0; MOST_LANES];
+            for (lane, sum) in lanes.iter_mut().enumerate().take(V::LANES) {
+                // SAFETY: the caller's contract.
+                *sum = unsafe { self.long_sum(x.wrapping_add(b * V::LANES + lane)) };
+            }
+            // SAFETY: no vector has more lanes.
+            unsafe { V::load(lanes.as_ptr()) }
+        })
+    }
+
+    /// The sum of the channel at `x`. Out of line, as few networks have such sums.
+    ///
+    /// # Safety
+    /// As [`compute`](Self::compute).
+    #[inline(never)]
+    unsafe fn long_sum(&self, x: *const f32) -> f32 {
+        let (mut sum, mut part, mut taken) = (0.0, 0.0, 0);
+        for ky in 0..self.taps[0] {
+            let line = x.wrapping_add((ky * self.steps[0]).wrapping_sub(self.wrap.back_at(ky)));
+            for kx in 0..self.taps[1] {
+                // SAFETY: the taps lie on the map.
+                part += unsafe { *line.wrapping_add(kx * self.steps[1]) };
+                taken += 1;
+                if taken == LONGEST_SUM {
+                    (sum, part, taken) = (sum + part, 0.0, 0);
+                }
+            }
+        }
+        sum + part
     }
 }

@@ -1,5 +1,6 @@
 //! `exp(x - max) / sum(exp(x - max))` along one dimension.
 
+use super::LONGEST_SUM;
 use super::elementwise::Odometer;
 use super::exp::exp;
 use crate::geometry::geometry;
@@ -35,7 +36,7 @@ impl Softmax {
         in_place(&self.dims, &self.input, &self.output)
     }
 
-    /// Computes every element; the sum runs in the order of the dimension.
+    /// Computes every element; the sum runs in the order of the dimension, in blocks of [`LONGEST_SUM`].
     ///
     /// # Safety
     /// `extent()` is some; `x` is readable and `y` writable for its lengths. The output may be the input under the same strides.
@@ -87,10 +88,17 @@ impl Softmax {
                 let x = Row { first: input(r, 0), step: self.input[LAST] as usize, count };
                 x.map(output(r, 0), self.output[LAST] as usize, |x| exp(x - max[r]));
             }
-            let mut sum = [0.0; R];
-            for i in 0..count {
+            let (mut sum, mut i) = ([0.0; R], 0);
+            while i < count {
+                let (mut part, end) = ([0.0; R], count.min(i + LONGEST_SUM));
+                while i < end {
+                    for r in 0..R {
+                        part[r] += *output(r, i);
+                    }
+                    i += 1;
+                }
                 for r in 0..R {
-                    sum[r] += *output(r, i);
+                    sum[r] += part[r];
                 }
             }
             for r in 0..R {

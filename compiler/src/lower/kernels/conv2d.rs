@@ -1,6 +1,8 @@
 //! `Conv2d`: convolution under a register tile of the target, with an epilogue and maybe a pool; also the product with constant weights.
 
 use std::borrow::Cow;
+use std::ops::Range;
+use std::sync::Arc;
 
 use peleec_runtime::{Activation, Extent, Fused, Operands, Pixels, Plain, PoolKind, RegionError, RowWindow};
 
@@ -8,9 +10,9 @@ use super::bound::{expression, run};
 use super::{Bound, Cost, Kernel, LeafKind, Places, Views, Work, words};
 use crate::diagnostics::OpError;
 use crate::ir::window::Window;
+use crate::lower::Lowering;
 use crate::lower::micro::{self, Choice, MicroKernel, band};
-use crate::plan::problem::Rows;
-use crate::target::Profile;
+use crate::plan::problem::{Access, CHANNELS, Rows};
 
 /// A convolution of `group` groups.
 #[derive(Clone, Debug)]
@@ -23,19 +25,98 @@ pub(crate) struct Conv2d {
     pub(crate) choice: Choice,
 }
 
-impl Conv2d {
-    /// A product with constant weights `[filters, depth]` over `rows` rows of channels, and the weights packed for it.
-    pub(crate) fn linear(
-        weights: &[f32],
-        bias: Option<&[f32]>,
-        [rows, filters, depth]: [usize; 3],
-        profile: Profile,
-    ) -> Result<(Self, Vec<f32>), OpError> {
-        let window = Window::pointwise();
-        let problem = micro::Problem { window: &window, input: [1, rows], output: [1, rows], group: 1, depth, filters, pool: None };
-        let choice = micro::choose(&problem, profile)?;
-        let packed = pack(weights, bias, [filters, depth, 1, 1], 1, choice.micro.channels);
-        Ok((Conv2d { window, group: 1, activation: Activation::Identity, pool: None, choice }, packed))
+/// What a convolution with constant weights computes.
+pub(crate) struct Convolution<'a> {
+    pub(crate) window: Window,
+    pub(crate) group: usize,
+    pub(crate) activation: Activation,
+    pub(crate) pool: Option<PoolKind>,
+    /// `[filters, depth, kernel height, kernel width]`, with `depth` the input's channels of one group.
+    pub(crate) weights: &'a [f32],
+    pub(crate) bias: Option<&'a [f32]>,
+    pub(crate) filters: usize,
+    pub(crate) depth: usize,
+}
+
+/// The most products of one sum, as rounding errors grow with their number. A longer one is made of sums over blocks of as many channels as
+/// give [`BLOCK`] products, the residual and the bias in the first; so it is part of the numeric class.
+const LONGEST_SUM: usize = 4096;
+const BLOCK: usize = 2048;
+
+impl Convolution<'_> {
+    /// Whether a sum has to be cut.
+    pub(crate) fn is_long(&self) -> bool {
+        self.blocks().nth(1).is_some()
+    }
+
+    /// The channels of each block. Groups are never so deep as to be cut.
+    fn blocks(&self) -> impl Iterator<Item = Range<usize>> + use<> {
+        let (taps, depth) = (self.window.kernel.iter().product::<usize>().max(1), self.depth);
+        let is_cut = self.group == 1 && taps * depth > LONGEST_SUM;
+        let most = if is_cut { (BLOCK / taps).max(1) } else { depth.max(1) };
+        (0..depth).step_by(most).map(move |begin| begin..depth.min(begin + most))
+    }
+
+    /// Emits the steps from `x` and a residual to `y`: one, or one a block of channels, and then there is no pool.
+    pub(crate) fn lower(&self, ctx: &mut Lowering<'_>, x: &Access, residual: Option<Access>, y: &Access) -> Result<(), OpError> {
+        let mut second = residual;
+        let blocks: Vec<_> = self.blocks().collect();
+        for channels in &blocks {
+            let is_last = channels.end == self.depth;
+            let to = if is_last { y.clone() } else { ctx.like(y) };
+            let mut from = x.clone();
+            if blocks.len() > 1 {
+                from.start[CHANNELS] += channels.start;
+                from.dims[CHANNELS] = channels.len();
+            }
+            self.step(ctx, channels, [from, to.clone()], second.replace(to), is_last)?;
+        }
+        Ok(())
+    }
+
+    /// The step over some channels.
+    fn step(
+        &self,
+        ctx: &mut Lowering<'_>,
+        channels: &Range<usize>,
+        [from, to]: [Access; 2],
+        second: Option<Access>,
+        is_last: bool,
+    ) -> Result<(), OpError> {
+        let (window, group, depth) = (self.window.clone(), self.group, channels.len());
+        let [kh, kw] = window.kernel;
+        let (input, output) = (extents(&from), extents(&to));
+        let problem = micro::Problem { window: &window, input, output, group, depth, filters: self.filters / group, pool: self.pool };
+        let choice = micro::choose(&problem, ctx.profile())?;
+        let weights = self.weights_of(channels);
+        let bias = self.bias.filter(|_| channels.start == 0);
+        let packed = pack(&weights, bias, [self.filters, depth, kh, kw], group, choice.micro.channels);
+        let packed = ctx.add_weights(&packed, size_of_val(&weights[..]));
+        let activation = if is_last { self.activation } else { Activation::Identity };
+        let convolved = if self.pool.is_some() { input } else { output };
+        let macs = (self.filters * convolved[0] * convolved[1]) as u64 * (depth * kh * kw) as u64;
+        let kernel = Conv2d { window, group, activation, pool: self.pool, choice };
+        ctx.push(Arc::new(kernel), [Some(from), second].into_iter().flatten().collect(), to, &packed, macs);
+        Ok(())
+    }
+
+    fn weights_of(&self, channels: &Range<usize>) -> Cow<'_, [f32]> {
+        if channels.len() == self.depth {
+            return Cow::Borrowed(self.weights);
+        }
+        let taps: usize = self.window.kernel.iter().product();
+        let filters = self.weights.chunks_exact(self.depth * taps);
+        Cow::Owned(filters.flat_map(|filter| &filter[channels.start * taps..channels.end * taps]).copied().collect())
+    }
+}
+
+/// Height and width of `[M, C]`, `[1, C, W]` or `[1, C, H, W]`.
+fn extents(access: &Access) -> [usize; 2] {
+    match access.dims[..] {
+        [rows, _] => [1, rows],
+        [_, _, width] => [1, width],
+        [_, _, height, width, ..] => [height, width],
+        _ => [1, 1],
     }
 }
 

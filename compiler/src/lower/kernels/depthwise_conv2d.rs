@@ -1,13 +1,16 @@
 //! `DepthwiseConv2d`: every channel has a kernel of its own.
 
+use std::sync::Arc;
+
 use peleec_runtime::{Activation, Extent, Fused, Operands, Plain, RegionError, RowWindow};
 
 use super::bound::{expression, run};
-use super::{Bound, Cost, Kernel, Places, Views, Work, words};
+use super::{Bound, Convolution, Cost, Kernel, Places, Views, Work, words};
 use crate::diagnostics::OpError;
 use crate::ir::window::Window;
-use crate::lower::micro::Unit;
-use crate::plan::problem::Rows;
+use crate::lower::Lowering;
+use crate::lower::micro::{self, Unit};
+use crate::plan::problem::{Access, Rows};
 
 /// As many output as input channels, each of its own.
 #[derive(Clone, Debug)]
@@ -15,6 +18,18 @@ pub(crate) struct DepthwiseConv2d {
     pub(crate) window: Window,
     pub(crate) activation: Activation,
     pub(crate) unit: Unit,
+}
+
+impl DepthwiseConv2d {
+    /// Emits the step from one access to another.
+    pub(crate) fn lower(ctx: &mut Lowering<'_>, convolution: &Convolution<'_>, from: Access, to: Access) {
+        let Convolution { window, activation, weights, bias, filters, .. } = convolution;
+        let packed = pack(weights, *bias, *filters, window.kernel.iter().product());
+        let packed = ctx.add_weights(&packed, size_of_val(*weights));
+        let macs = to.dims.iter().product::<usize>() as u64 * window.kernel.iter().product::<usize>() as u64;
+        let kernel = DepthwiseConv2d { window: window.clone(), activation: *activation, unit: micro::unit(ctx.profile()) };
+        ctx.push(Arc::new(kernel), vec![from], to, &packed, macs);
+    }
 }
 
 impl Kernel for DepthwiseConv2d {
@@ -77,7 +92,7 @@ impl Bound for BoundDepthwiseConv2d {
 }
 
 /// Packs `[C, 1, kH, kW]` weights and a bias: the bias, then `[kH][kW][C]`.
-pub(crate) fn pack(weights: &[f32], bias: Option<&[f32]>, channels: usize, taps: usize) -> Vec<f32> {
+fn pack(weights: &[f32], bias: Option<&[f32]>, channels: usize, taps: usize) -> Vec<f32> {
     let mut packed: Vec<f32> = (0..channels).map(|c| bias.map_or(0.0, |bias| bias[c])).collect();
     for tap in 0..taps {
         packed.extend((0..channels).map(|c| weights[c * taps + tap]));

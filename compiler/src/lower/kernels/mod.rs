@@ -4,8 +4,8 @@
 
 mod binary;
 mod bound;
-pub(crate) mod conv2d;
-pub(crate) mod depthwise_conv2d;
+mod conv2d;
+mod depthwise_conv2d;
 mod map;
 mod matmul;
 mod pad;
@@ -17,7 +17,7 @@ use std::fmt::Debug;
 
 pub(crate) use binary::Binary;
 pub(crate) use bound::Bound;
-pub(crate) use conv2d::Conv2d;
+pub(crate) use conv2d::Convolution;
 pub(crate) use depthwise_conv2d::DepthwiseConv2d;
 pub(crate) use map::{Map, Move};
 pub(crate) use matmul::MatMul;

@@ -1,9 +1,10 @@
 //! Memory against weight reads: which plan is chosen, and what others there are.
 
-use super::groups::{Buffers, Candidate, Candidates, Over};
+use super::buffer::{Lifetime, Over, aligned, lifetimes};
+use super::groups::{Buffers, Candidate, Candidates};
 use super::host::{Hosting, host};
 use super::order::order;
-use super::place::{Lifetime, aligned, lifetimes, place};
+use super::place::place;
 use super::problem::{Problem, ROWS};
 use super::split::{Split, split};
 

@@ -1,8 +1,8 @@
 //! Which steps are streamed together: the order is cut into groups, each run row by row, or a step that runs whole or in parts, such that the
 //! least weights are read under a cap of memory.
 
+use super::buffer::{ALIGNMENT, Lifetime, Over, aligned};
 use super::host::Hosting;
-use super::place::{ALIGNMENT, Lifetime, aligned};
 use super::problem::{Access, PlanStep, Problem, TensorId};
 use super::stream::{NEVER, Rowwise, Streamed, ring_pitch};
 
@@ -51,14 +51,6 @@ impl Candidate {
     pub(super) fn saved(&self) -> usize {
         self.over.map_or(0, |(_, saved)| saved)
     }
-}
-
-/// `output` begins `lead` bytes before `input`, whose rows die before the output's rows reach them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Over {
-    pub(crate) input: TensorId,
-    pub(crate) output: TensorId,
-    pub(crate) lead: usize,
 }
 
 /// All candidates of one order.

@@ -3,6 +3,7 @@
 //! Invariant: knows no operator and no kernel; it sees tensors, and steps that read and write boxes of them.
 
 mod budget;
+mod buffer;
 mod groups;
 mod host;
 pub(crate) mod layout;
@@ -16,12 +17,14 @@ mod split;
 mod stream;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod text;
 
 pub(crate) use budget::{Budget, Cost};
 use budget::{Chosen, Variant, pareto, variants};
+pub(crate) use buffer::Lifetime;
 use layout::Layout;
 pub(crate) use pin::Pins;
-pub(crate) use place::Lifetime;
 use problem::{Problem, TensorId};
 pub(crate) use replay::replay;
 pub(crate) use schedule::Schedule;

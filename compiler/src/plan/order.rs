@@ -3,8 +3,8 @@
 
 use std::collections::BTreeSet;
 
+use super::buffer::{Lifetime, lifetimes, live, live_bound};
 use super::host::Hosting;
-use super::place::{Lifetime, lifetimes, live, live_bound};
 use super::problem::{Access, PlanStep, Problem, TensorId};
 
 /// The steps that remain after hosting, in the order in which they run.

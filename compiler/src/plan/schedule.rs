@@ -1,5 +1,7 @@
 //! The calls of a streamed group in short: what comes first, a body that repeats, what comes last.
 
+use std::fmt::{Display, Formatter, Result};
+
 /// The longest body that is looked for.
 const LONGEST: usize = 4096;
 
@@ -39,6 +41,13 @@ impl Schedule {
     pub(crate) fn calls(&self) -> impl Iterator<Item = usize> + '_ {
         let body = (0..self.times).flat_map(|_| &self.body);
         self.prologue.iter().chain(body).chain(&self.epilogue).map(|&call| usize::from(call))
+    }
+}
+
+impl Display for Schedule {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        let list = |calls: &[u8]| calls.iter().map(u8::to_string).collect::<Vec<_>>().join(" ");
+        write!(f, "{} ({})x{} {}", list(&self.prologue), list(&self.body), self.times, list(&self.epilogue))
     }
 }
 

@@ -28,6 +28,7 @@ impl Lifetime {
     }
 
     /// Whether two buffers are ever alive together.
+    #[cfg(test)]
     pub(crate) fn meets(&self, other: &Lifetime) -> bool {
         self.first <= other.last && other.first <= self.last
     }

@@ -50,8 +50,13 @@ impl Problem {
             Some(Relation::Permute(perm)) => format!("; permute {}", list(perm)),
             Some(Relation::Reshape) => "; reshape".to_owned(),
         };
-        let mut line = format!("{} {} {}{relation}", self.access(&step.write), if step.relation.is_some() { "<=" } else { "<-" }, reads.join(", "));
-        let mut say = |holds: bool, text: String| if holds { line += &format!("; {text}") };
+        let mut line =
+            format!("{} {} {}{relation}", self.access(&step.write), if step.relation.is_some() { "<=" } else { "<-" }, reads.join(", "));
+        let mut say = |holds: bool, text: String| {
+            if holds {
+                line += &format!("; {text}")
+            }
+        };
         say(step.rows.is_some(), step.rows.map(rows).unwrap_or_default());
         say(step.weights > 0, format!("weights {}", step.weights));
         let abilities = [(step.interleaves, "interleaves"), (step.splits, "splits"), (step.split, "split"), (step.in_place, "in place")];
@@ -165,7 +170,11 @@ fn parse_rows(text: &str) -> Rows {
 impl Display for Plan {
     /// A line for the whole, one a group, one a buffer, and one for each tensor that lives in another's.
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
-        writeln!(f, "arena {}, alive {} in group {}, weights {} of {}", self.cost.arena, self.bound, self.peak, self.cost.reads, self.one_pass)?;
+        writeln!(
+            f,
+            "arena {}, alive {} in group {}, weights {} of {}",
+            self.cost.arena, self.bound, self.peak, self.cost.reads, self.one_pass
+        )?;
         let name = |id: usize| &self.problem.tensors[id].name;
         for (index, group) in self.groups.iter().enumerate() {
             let writes = self.order[group.begin..group.end].iter().map(|&step| self.problem.access(&self.problem.steps[step].write));

@@ -1,10 +1,13 @@
 //! Memory against weight reads: which plan is chosen, and what others there are.
 
-use super::groups::{Buffers, Candidate, Candidates, Over};
+use super::buffer::{Lifetime, Over, aligned, lifetimes};
+use super::candidate::{Buffers, Candidate};
+use super::groups::Candidates;
 use super::host::{Hosting, host};
 use super::order::order;
-use super::place::{Lifetime, aligned, lifetimes, place};
+use super::place::place;
 use super::problem::{Problem, ROWS};
+use super::rowwise::Rowwise;
 use super::split::{Split, split};
 
 /// What a plan is chosen by.
@@ -20,6 +23,16 @@ pub(crate) enum Budget {
 
 /// What a thrifty plan reads at most, in thousandths of one pass over all weights: what rounds to 1.05 passes.
 const THRIFTY: u64 = 1055;
+
+/// How many candidates are looked at to choose plans; where all plans take more than that, so many caps are passed over as are left by so many
+/// tries, each a plan. A detector of a hundred steps stays far below.
+const MOST_EFFORT: usize = 1 << 25;
+
+/// What placing a buffer takes, in candidates that are looked at.
+const PLACING: usize = 256;
+
+/// The fewest plans that are tried before the first half of all caps is passed over, be they ever so large.
+const LEAST_TRIES: usize = 4;
 
 /// What a plan takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -68,7 +81,8 @@ impl Variant {
         let hosting = host(&problem);
         let order = order(&problem, &hosting);
         let lives = lifetimes(&problem, &hosting, &order);
-        let candidates = Candidates::new(&Buffers::new(&problem, &hosting, &lives, &order), &order);
+        let rowwise = Rowwise::new(&problem, &hosting.layouts, &order);
+        let candidates = Candidates::new(&Buffers::new(&problem, &hosting, &lives, &order), &rowwise);
         Variant { problem, hosting, order, lives, candidates }
     }
 
@@ -94,12 +108,17 @@ impl Variant {
         }
     }
 
-    /// Every plan that differs in what it trades, from the fewest weight reads to the least that is alive.
+    /// Every plan that differs in what it trades, from the fewest weight reads to the least that is alive; of very many, some.
     fn plans(&self) -> impl Iterator<Item = Chosen<'_>> {
-        let mut cap = Some(usize::MAX);
+        let caps = self.candidates.sizes();
+        let least = caps.partition_point(|&cap| self.candidates.solve(cap, |_| true).is_none());
+        let tries = (MOST_EFFORT / (self.candidates.count() + PLACING * self.lives.len() + 1)).max(LEAST_TRIES);
+        let mut left = caps.len();
         std::iter::from_fn(move || {
-            let chosen = self.chosen(self.candidates.solve(cap?, |_| true)?);
-            cap = chosen.bound.checked_sub(1);
+            let cap = *caps.get(least..left)?.last()?;
+            let chosen = self.chosen(self.candidates.solve(cap, |_| true)?);
+            let below = caps.partition_point(|&cap| cap < chosen.bound);
+            left = below.min(left - (left - least) / tries).max(below.min(least + 1));
             Some(chosen)
         })
     }
@@ -123,16 +142,16 @@ impl Variant {
     /// The buffers as the groups need them: rings where they are, alive as long as any group that touches them runs.
     fn buffers(&self, groups: &[&Candidate]) -> Vec<Lifetime> {
         let mut buffers = self.lives.clone();
+        let mut group = vec![(0, 0); self.order.len()];
+        groups.iter().for_each(|of| group[of.begin..of.end].fill((of.begin, of.end - 1)));
         for life in &mut buffers {
-            let group = |at: usize| groups.iter().find(|group| (group.begin..group.end).contains(&at));
-            if let (Some(first), Some(last)) = (group(life.first), group(life.last)) {
-                (life.first, life.last) = (first.begin, last.end - 1);
-            }
+            (life.first, life.last) = (group[life.first].0, group[life.last].1);
         }
         for (root, rows) in groups.iter().filter_map(|group| group.stream.as_ref()).flat_map(|stream| &stream.rings) {
-            if let Some(life) = buffers.iter_mut().find(|life| life.root == *root) {
+            if let Ok(index) = buffers.binary_search_by_key(root, |life| life.root) {
                 let elements = self.hosting.layouts[*root].strides[ROWS] * rows;
-                (life.size, life.ring) = (aligned(self.problem.tensors[*root].bytes_of(elements)), Some(*rows));
+                let size = aligned(self.problem.tensors[*root].bytes_of(elements));
+                (buffers[index].size, buffers[index].ring) = (size, Some(*rows));
             }
         }
         buffers

@@ -3,6 +3,8 @@
 //! A tensor is given its layout after its consumers: as a part of a consumer's buffer where the move between them can go,
 //! else as a buffer of its own, of which later views may be parts in turn.
 
+use std::vec::IntoIter;
+
 use super::layout::{Layout, backward, common_dims, forward};
 use super::problem::{Access, CHANNELS, PlanStep, Problem, Relation, Role, TensorId};
 
@@ -32,7 +34,7 @@ pub(crate) fn host(problem: &Problem) -> Hosting {
     for id in (0..problem.tensors.len()).rev() {
         match problem.tensors[id].role {
             Role::Intermediate => hosts.settle(id),
-            Role::Input(_) | Role::Constant(_) | Role::Rows(_) => hosts.push_views(id),
+            Role::Input(_) | Role::Constant(_) | Role::Rows(_) => hosts.run(hosts.viewing(id)),
             Role::Output(_) => {}
         }
     }
@@ -52,13 +54,21 @@ struct Hosts<'a> {
     adopting: Option<usize>,
 }
 
+/// What is still to be done about `id`, for those of the moves from it that are left.
+enum Task {
+    /// It needs a place; of the last move that was looked at the view has been given one, of which `id` may be a part.
+    Found { id: TensorId, moves: IntoIter<usize>, tried: Option<usize> },
+    /// It has a place, its views need theirs.
+    Views { id: TensorId, moves: IntoIter<usize> },
+}
+
 impl Hosts<'_> {
     /// Finds a place for `id`, whose consumers have theirs or wait for this one.
     fn settle(&mut self, id: TensorId) {
         if self.layouts[id].is_some() || self.join_consumer(id) || self.waits_for_source(id) {
             return;
         }
-        self.found(id);
+        self.run(self.founding(id));
     }
 
     /// Makes `id` a part of a consumer's buffer.
@@ -67,7 +77,7 @@ impl Hosts<'_> {
             let PlanStep { write, .. } = &self.problem.steps[step];
             let Some(host) = self.layouts[write.tensor].clone() else { continue };
             if self.join(id, step, &host) {
-                self.push_views(id);
+                self.run(self.viewing(id));
                 return true;
             }
         }
@@ -104,28 +114,46 @@ impl Hosts<'_> {
         relation.is_some() && reads.first().is_some_and(|read| self.layouts[read.tensor].is_none() || given(read.tensor))
     }
 
+    /// Gives `id` a place and its views theirs, and so on: one after the other, as chains of views may be long.
+    fn run(&mut self, first: Task) {
+        let mut tasks = vec![first];
+        while let Some(task) = tasks.pop() {
+            match task {
+                Task::Found { id, moves, tried } => self.found(id, moves, tried, &mut tasks),
+                Task::Views { id, moves } => self.place_views(id, moves, &mut tasks),
+            }
+        }
+    }
+
+    fn founding(&self, id: TensorId) -> Task {
+        Task::Found { id, moves: self.moves_from(id).into_iter(), tried: None }
+    }
+
+    fn viewing(&self, id: TensorId) -> Task {
+        Task::Views { id, moves: self.moves_from(id).into_iter() }
+    }
+
     /// Gives `id` a buffer of its own: channels innermost if a kernel wants it, unless a view of `id` can only be had otherwise.
-    fn found(&mut self, id: TensorId) {
+    fn found(&mut self, id: TensorId, mut moves: IntoIter<usize>, tried: Option<usize>, tasks: &mut Vec<Task>) {
+        if let Some(step) = tried {
+            let host = self.layouts[self.problem.steps[step].write.tensor].clone();
+            if host.is_some_and(|host| self.join(id, step, &host)) {
+                return tasks.push(self.viewing(id));
+            }
+        }
         let shape = &self.problem.tensors[id].shape;
-        let innermost = self.accesses(id).find_map(|(_, access)| access.channel);
-        let layout = Layout::dense(id, shape, innermost);
-        for step in self.moves_from(id) {
+        let layout = Layout::dense(id, shape, self.accesses(id).find_map(|(_, access)| access.channel));
+        while let Some(step) = moves.next() {
             let PlanStep { reads, write, relation, .. } = &self.problem.steps[step];
             let (None, Some(relation)) = (&self.layouts[write.tensor], relation) else { continue };
-            let waiting = write.tensor;
-            if forward(relation, &reads[0].dims, &write.dims, &layout.strides).is_some() {
-                continue;
-            }
-            self.found(waiting);
-            let host = self.layouts[waiting].clone();
-            if host.is_some_and(|host| self.join(id, step, &host)) {
-                self.push_views(id);
-                return;
+            if forward(relation, &reads[0].dims, &write.dims, &layout.strides).is_none() {
+                let waiting = self.founding(write.tensor);
+                return tasks.extend([Task::Found { id, moves, tried: Some(step) }, waiting]);
             }
         }
         let row_major = Layout::dense(id, shape, None);
         self.layouts[id] = Some(if self.copies_nest(id, &layout) { layout } else { row_major });
-        self.push_views(id);
+        tasks.push(self.viewing(id));
     }
 
     /// Whether every reshape out of `id` can be copied by one strided copy.
@@ -139,22 +167,21 @@ impl Hosts<'_> {
     }
 
     /// Makes the views of `id` that have no place yet parts of its buffer, and theirs in turn.
-    fn push_views(&mut self, id: TensorId) {
-        for step in self.moves_from(id) {
+    fn place_views(&mut self, id: TensorId, mut moves: IntoIter<usize>, tasks: &mut Vec<Task>) {
+        while let Some(step) = moves.next() {
             let PlanStep { reads, write, relation, .. } = &self.problem.steps[step];
             let (Some(layout), None, Some(relation)) = (&self.layouts[id], &self.layouts[write.tensor], relation) else { continue };
             let whole = write.dims == self.problem.tensors[write.tensor].shape.0;
             let strides = forward(relation, &reads[0].dims, &write.dims, &layout.strides);
-            let (waiting, root, offset) = (write.tensor, layout.root, layout.offset);
+            let (waiting, root, offset) = (write.tensor, layout.root, layout.origin(&reads[0]));
             let view = strides.filter(|_| whole).map(|strides| Layout { root, offset, strides });
             let view = view.filter(|view| self.copies_nest(waiting, view));
-            if !view.is_some_and(|view| self.adopt(waiting, Some(step), view)) {
-                if self.waits_only_for(waiting, id) {
-                    self.found(waiting);
-                }
-                continue;
-            }
-            self.push_views(waiting);
+            let next = match view.is_some_and(|view| self.adopt(waiting, Some(step), view)) {
+                true => self.viewing(waiting),
+                false if self.waits_only_for(waiting, id) => self.founding(waiting),
+                false => continue,
+            };
+            return tasks.extend([Task::Views { id, moves }, next]);
         }
     }
 

@@ -3,25 +3,34 @@
 //! Invariant: knows no operator and no kernel; it sees tensors, and steps that read and write boxes of them.
 
 mod budget;
+mod buffer;
+mod candidate;
+mod early;
 mod groups;
 mod host;
+#[cfg(test)]
+mod large;
 pub(crate) mod layout;
 mod order;
 mod pin;
 mod place;
 pub(crate) mod problem;
 mod replay;
+mod rowwise;
 mod schedule;
 mod split;
 mod stream;
+mod taken;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod text;
 
 pub(crate) use budget::{Budget, Cost};
 use budget::{Chosen, Variant, pareto, variants};
+pub(crate) use buffer::Lifetime;
 use layout::Layout;
 pub(crate) use pin::Pins;
-pub(crate) use place::Lifetime;
 use problem::{Problem, TensorId};
 pub(crate) use replay::replay;
 pub(crate) use schedule::Schedule;
@@ -66,8 +75,7 @@ pub(crate) struct Group {
 impl Plan {
     /// First byte of `root`'s buffer: in the arena, or zero for what lies elsewhere.
     pub(crate) fn base(&self, root: TensorId) -> usize {
-        let found = self.buffers.iter().position(|buffer| buffer.root == root);
-        found.map_or(0, |index| self.offsets[index])
+        self.buffer(root).map_or(0, |index| self.offsets[index])
     }
 
     /// The buffers that are alive in the group in which the most bytes are, the largest first.
@@ -80,7 +88,12 @@ impl Plan {
 
     /// The rows that `root`'s buffer holds at a time, if it is a ring.
     pub(crate) fn ring(&self, root: TensorId) -> Option<usize> {
-        self.buffers.iter().find(|buffer| buffer.root == root).and_then(|buffer| buffer.ring)
+        self.buffer(root).and_then(|index| self.buffers[index].ring)
+    }
+
+    /// Buffers are in the order of their roots.
+    fn buffer(&self, root: TensorId) -> Option<usize> {
+        self.buffers.binary_search_by_key(&root, |buffer| buffer.root).ok()
     }
 }
 

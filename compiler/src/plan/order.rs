@@ -3,120 +3,103 @@
 
 use std::collections::BTreeSet;
 
+use super::buffer::{lifetimes, live_bound};
+use super::early::early;
 use super::host::Hosting;
-use super::place::{Lifetime, lifetimes, live, live_bound};
-use super::problem::{Access, PlanStep, Problem, TensorId};
+use super::problem::{PlanStep, Problem};
+
+/// The most steps of which the followers are counted, which takes time by the square; longer networks run a branch as it is given.
+const MOST_COUNTED: usize = 1 << 17;
 
 /// The steps that remain after hosting, in the order in which they run.
 pub(crate) fn order(problem: &Problem, hosting: &Hosting) -> Vec<usize> {
-    let depends = dependencies(problem);
-    let as_given: Vec<usize> = (0..problem.steps.len()).collect();
-    let eager = schedule(&depends, &followers(&depends));
+    let needs = Needs::new(problem);
     let remaining = |order: Vec<usize>| -> Vec<usize> { order.into_iter().filter(|&step| !hosting.elided[step]).collect() };
-    let (as_given, eager) = (remaining(as_given), remaining(eager));
+    let as_given = remaining((0..problem.steps.len()).collect());
+    let eager = remaining(needs.eager(problem, &needs.followers(problem)));
     let peak = |order: &[usize]| live_bound(&lifetimes(problem, hosting, order));
-    let orders = [late(problem, eager.clone()), eager, late(problem, as_given.clone()), as_given];
+    let orders = [late(problem, &eager), eager, late(problem, &as_given), as_given];
     early(problem, hosting, orders.into_iter().min_by_key(|order| peak(order)).unwrap_or_default())
 }
 
-/// Moves a step that frees more than it makes to right behind the last other one that touches what it frees, where the steps between then
-/// need less.
-fn early(problem: &Problem, hosting: &Hosting, mut order: Vec<usize>) -> Vec<usize> {
-    let root = |access: &Access| hosting.layouts[access.tensor].root;
-    let mut lives = lifetimes(problem, hosting, &order);
-    for step in order.clone() {
-        let Some(at) = order.iter().position(|&other| other == step) else { continue };
-        let freed = || lives.iter().filter(|life| life.last == at && life.first < at);
-        let made = lives.iter().filter(|life| life.first == at).map(|life| life.size).sum();
-        if freed().map(|life| life.size).sum::<usize>() <= made {
-            continue;
-        }
-        let PlanStep { reads, write, .. } = &problem.steps[step];
-        let waits_for = |&other: &usize| {
-            let other = &problem.steps[other];
-            let touches = |of: TensorId| other.reads.iter().chain([&other.write]).any(|access| root(access) == of);
-            touches(root(write)) || reads.iter().any(|read| root(read) == root(&other.write)) || freed().any(|life| touches(life.root))
-        };
-        let to = order[..at].iter().rposition(waits_for).map_or(0, |other| other + 1);
-        if to == at {
-            continue;
-        }
-        let mut moved = order.clone();
-        moved[to..=at].rotate_right(1);
-        let after = lifetimes(problem, hosting, &moved);
-        let peak = |lives: &[Lifetime]| live(lives).into_iter().take(at + 1).skip(to).max();
-        if peak(&after) < peak(&lives) {
-            (order, lives) = (moved, after);
-        }
-    }
-    order
-}
-
 /// Moves a step whose result only one other reads, as its second operand, right before that one, so that it is not kept meanwhile.
-fn late(problem: &Problem, mut order: Vec<usize>) -> Vec<usize> {
+fn late(problem: &Problem, order: &[usize]) -> Vec<usize> {
     let touching = problem.touching();
-    for step in order.clone() {
-        let result = problem.steps[step].write.tensor;
-        let Some(&[writer, reader]) = touching[result].get(..).filter(|touching| touching.len() == 2) else { continue };
-        let read = &problem.steps[reader];
-        if writer != step || read.split || read.reads.get(1).map(|read| read.tensor) != Some(result) {
-            continue;
-        }
-        let position = |order: &[usize], step: usize| order.iter().position(|&other| other == step);
-        let (Some(from), Some(_)) = (position(&order, step), position(&order, reader)) else { continue };
-        order.remove(from);
-        if let Some(to) = position(&order, reader) {
-            order.insert(to, step);
+    let mut runs = vec![false; problem.steps.len()];
+    order.iter().for_each(|&step| runs[step] = true);
+    let reader = |step: usize| match touching[problem.steps[step].write.tensor][..] {
+        [writer, reader] if writer == step && runs[reader] => Some(reader),
+        _ => None,
+    };
+    let mut waits_for = vec![None; problem.steps.len()];
+    let mut waits = vec![false; problem.steps.len()];
+    for &step in order {
+        let Some(reader) = reader(step) else { continue };
+        let by = &problem.steps[reader];
+        if !by.split && by.reads.get(1).map(|read| read.tensor) == Some(problem.steps[step].write.tensor) {
+            (waits_for[reader], waits[step]) = (Some(step), true);
         }
     }
-    order
+    let place = |&step: &usize| waits_for[step].into_iter().chain(Some(step).filter(|&step| !waits[step]));
+    order.iter().flat_map(place).collect()
 }
 
-/// For every step, the steps that make what it reads.
-fn dependencies(problem: &Problem) -> Vec<Vec<usize>> {
-    let mut writers = vec![Vec::new(); problem.tensors.len()];
-    for (index, step) in problem.steps.iter().enumerate() {
-        writers[step.write.tensor].push(index);
+/// Which steps make each tensor and which read it.
+struct Needs {
+    writers: Vec<Vec<usize>>,
+    readers: Vec<Vec<usize>>,
+}
+
+impl Needs {
+    fn new(problem: &Problem) -> Self {
+        let mut needs = Needs { writers: vec![Vec::new(); problem.tensors.len()], readers: vec![Vec::new(); problem.tensors.len()] };
+        for (index, step) in problem.steps.iter().enumerate() {
+            needs.writers[step.write.tensor].push(index);
+            step.reads.iter().for_each(|read| needs.readers[read.tensor].push(index));
+        }
+        needs
     }
-    problem.steps.iter().map(|step| step.reads.iter().flat_map(|read| writers[read.tensor].iter().copied()).collect()).collect()
-}
 
-/// How many steps need each step, directly or not.
-fn followers(depends: &[Vec<usize>]) -> Vec<usize> {
-    let words = depends.len().div_ceil(64);
-    let mut reached = vec![vec![0u64; words]; depends.len()];
-    for step in (0..depends.len()).rev() {
-        let mut mine = std::mem::take(&mut reached[step]);
-        mine[step / 64] |= 1 << (step % 64);
-        for &before in &depends[step] {
-            for (word, bits) in reached[before].iter_mut().zip(&mine) {
-                *word |= bits;
+    /// How many steps need each step, directly or not, itself among them: those of 64 steps at a time are counted.
+    fn followers(&self, problem: &Problem) -> Vec<u32> {
+        let steps = &problem.steps;
+        let mut followers = vec![0; steps.len()];
+        if steps.len() > MOST_COUNTED {
+            return followers;
+        }
+        // For every tensor which of the 64 steps need it.
+        let mut needed = vec![0u64; problem.tensors.len()];
+        for first in (0..steps.len()).step_by(64) {
+            needed.fill(0);
+            // Steps behind the last of these are followers of none of those before them that is counted here.
+            for step in (0..steps.len().min(first + 64)).rev() {
+                let own = if step >= first { 1 << (step - first) } else { 0 };
+                let mine = needed[steps[step].write.tensor] | own;
+                followers[step] += mine.count_ones();
+                steps[step].reads.iter().for_each(|read| needed[read.tensor] |= mine);
             }
         }
-        reached[step] = mine;
+        followers
     }
-    reached.iter().map(|bits| bits.iter().map(|word| word.count_ones() as usize).sum()).collect()
-}
 
-/// Of the steps that are ready, always the one that the fewest others need; ties in the given order.
-fn schedule(depends: &[Vec<usize>], followers: &[usize]) -> Vec<usize> {
-    let mut waiting: Vec<usize> = depends.iter().map(Vec::len).collect();
-    let mut users = vec![Vec::new(); depends.len()];
-    for (step, before) in depends.iter().enumerate() {
-        for &other in before {
-            users[other].push(step);
-        }
-    }
-    let mut ready: BTreeSet<_> = (0..depends.len()).filter(|&step| waiting[step] == 0).map(|step| (followers[step], step)).collect();
-    let mut order = Vec::with_capacity(depends.len());
-    while let Some((_, step)) = ready.pop_first() {
-        order.push(step);
-        for &user in &users[step] {
-            waiting[user] -= 1;
-            if waiting[user] == 0 {
-                ready.insert((followers[user], user));
+    /// Of the steps that are ready, always the one that the fewest others need; ties in the given order.
+    fn eager(&self, problem: &Problem, followers: &[u32]) -> Vec<usize> {
+        let mut missing: Vec<usize> = self.writers.iter().map(Vec::len).collect();
+        let made = |step: &PlanStep| step.reads.iter().filter(|read| !self.writers[read.tensor].is_empty()).count();
+        let mut waiting: Vec<usize> = problem.steps.iter().map(made).collect();
+        let mut ready: BTreeSet<_> = (0..waiting.len()).filter(|&step| waiting[step] == 0).map(|step| (followers[step], step)).collect();
+        let mut order = Vec::with_capacity(waiting.len());
+        while let Some((_, step)) = ready.pop_first() {
+            order.push(step);
+            let made = problem.steps[step].write.tensor;
+            missing[made] -= 1;
+            for &reader in self.readers[made].iter().filter(|_| missing[made] == 0) {
+                waiting[reader] -= 1;
+                if waiting[reader] == 0 {
+                    ready.insert((followers[reader], reader));
+                }
             }
         }
+        order
     }
-    order
 }

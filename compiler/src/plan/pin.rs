@@ -1,7 +1,7 @@
 //! Which weights a streamed group copies to memory before it runs, as its steps read them once a row.
 
 use super::Plan;
-use super::place::aligned;
+use super::buffer::aligned;
 
 /// Bytes of the smallest memory that [`Pins::curve`] looks at.
 const LEAST_ROOM: usize = 1024;

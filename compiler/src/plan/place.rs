@@ -1,86 +1,8 @@
-//! Lifetimes of the buffers, and their offsets in the arena.
+//! The offsets of the buffers in the arena.
 
-use std::collections::BTreeMap;
-
-use super::groups::Over;
-use super::host::Hosting;
-use super::problem::{Problem, Role, TensorId};
-
-/// Buffers begin at multiples of this many bytes.
-pub(crate) const ALIGNMENT: usize = 64;
-
-/// A buffer of the arena: the memory of one root tensor and of all that lives in it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Lifetime {
-    pub(crate) root: TensorId,
-    /// Bytes, rounded up to the alignment.
-    pub(crate) size: usize,
-    /// Positions in the order of the first and the last step that touches it; of a streamed group its whole span counts.
-    pub(crate) first: usize,
-    pub(crate) last: usize,
-    /// The rows that it holds at a time, if it is a ring.
-    pub(crate) ring: Option<usize>,
-}
-
-impl Lifetime {
-    /// Steps from the first to the last.
-    fn length(&self) -> usize {
-        self.last - self.first + 1
-    }
-
-    /// Whether two buffers are ever alive together.
-    pub(crate) fn meets(&self, other: &Lifetime) -> bool {
-        self.first <= other.last && other.first <= self.last
-    }
-}
-
-/// A buffer's size with the alignment.
-pub(super) fn aligned(bytes: usize) -> usize {
-    bytes.next_multiple_of(ALIGNMENT)
-}
-
-/// The buffers that the steps in `order` touch, by root, each as large as it is whole. An output lives to the end; inputs, constants and
-/// outputs that lie with the caller need no memory here.
-pub(crate) fn lifetimes(problem: &Problem, hosting: &Hosting, order: &[usize]) -> Vec<Lifetime> {
-    let mut lives: BTreeMap<TensorId, Lifetime> = BTreeMap::new();
-    for (at, &step) in order.iter().enumerate() {
-        let step = &problem.steps[step];
-        for access in step.reads.iter().chain([&step.write]) {
-            let root = hosting.layouts[access.tensor].root;
-            let tensor = &problem.tensors[root];
-            if !problem.in_arena(root) {
-                continue;
-            }
-            let size = aligned(tensor.bytes());
-            let life = lives.entry(root).or_insert(Lifetime { root, size, first: at, last: at, ring: None });
-            life.last = if matches!(tensor.role, Role::Output(_)) { order.len() - 1 } else { at };
-        }
-    }
-    lives.into_values().collect()
-}
-
-/// The bytes alive at each step.
-pub(crate) fn live(lifetimes: &[Lifetime]) -> Vec<usize> {
-    let steps = lifetimes.iter().map(|life| life.last + 1).max().unwrap_or(0);
-    let mut change = vec![0isize; steps];
-    for life in lifetimes {
-        change[life.first] += life.size as isize;
-        if let Some(after) = change.get_mut(life.last + 1) {
-            *after -= life.size as isize;
-        }
-    }
-    let mut live = 0;
-    let sums = change.iter().map(|change| {
-        live += change;
-        live as usize
-    });
-    sums.collect()
-}
-
-/// The most bytes alive at one step: no placement can need less.
-pub(crate) fn live_bound(lifetimes: &[Lifetime]) -> usize {
-    live(lifetimes).into_iter().max().unwrap_or(0)
-}
+use super::buffer::{Lifetime, Over};
+use super::problem::TensorId;
+use super::taken::Taken;
 
 /// Buffers that are placed as one, each at a distance from the first byte of all.
 struct Item {
@@ -90,25 +12,26 @@ struct Item {
 impl Item {
     /// A buffer by itself, or those that lie over each other.
     fn all(lifetimes: &[Lifetime], overs: &[Over]) -> Vec<Item> {
-        let index = |root: TensorId| lifetimes.iter().position(|life| life.root == root);
+        let index = |root: TensorId| lifetimes.binary_search_by_key(&root, |life| life.root).ok();
         let mut items: Vec<Item> = (0..lifetimes.len()).map(|index| Item { parts: vec![(index, 0)] }).collect();
+        // The item that holds each buffer.
+        let mut holds: Vec<usize> = (0..lifetimes.len()).collect();
         for over in overs {
             let (Some(input), Some(output)) = (index(over.input), index(over.output)) else { continue };
-            let holds = |items: &[Item], index: usize| items.iter().position(|item| item.parts.iter().any(|part| part.0 == index));
-            let (Some(a), Some(b)) = (holds(&items, input), holds(&items, output)) else { continue };
+            let (a, b) = (holds[input], holds[output]);
             if a == b {
                 continue;
             }
             let distance = |item: &Item, index: usize| item.parts.iter().find(|part| part.0 == index).map_or(0, |part| part.1);
             let (above, below) = (distance(&items[a], input), distance(&items[b], output) + over.lead);
             let (raise, shift) = (below.saturating_sub(above), above.saturating_sub(below));
-            let moved: Vec<_> = items[b].parts.iter().map(|&(index, at)| (index, at + shift)).collect();
-            for part in &mut items[a].parts {
-                part.1 += raise;
+            items[a].parts.iter_mut().for_each(|part| part.1 += raise);
+            for (index, at) in std::mem::take(&mut items[b].parts) {
+                holds[index] = a;
+                items[a].parts.push((index, at + shift));
             }
-            items[a].parts.extend(moved);
-            items.remove(b);
         }
+        items.retain(|item| !item.parts.is_empty());
         items
     }
 
@@ -128,6 +51,9 @@ type Key = fn(&Lifetime) -> (usize, usize);
 /// How often what reaches the end of the arena is placed first instead, under each key.
 const RAISES: usize = 16;
 
+/// How many items are placed so again under each key: of a network with more than some hundred buffers less is raised.
+const MOST_PLACED: usize = 1 << 13;
+
 /// An offset for every buffer, and the size of the arena, which is `bound` at best. Greedy under several keys, the best kept.
 pub(crate) fn place(lifetimes: &[Lifetime], overs: &[Over], bound: usize) -> (Vec<usize>, usize) {
     let keys: [Key; 4] = [
@@ -138,15 +64,17 @@ pub(crate) fn place(lifetimes: &[Lifetime], overs: &[Over], bound: usize) -> (Ve
     ];
     let items = Item::all(lifetimes, overs);
     let measures: Vec<Lifetime> = items.iter().map(|item| item.measure(lifetimes)).collect();
+    let steps = lifetimes.iter().map(|life| life.last + 1).max().unwrap_or(0);
+    let raises = RAISES.min(MOST_PLACED / items.len().max(1));
     let mut best: Option<(Vec<usize>, usize)> = None;
     for key in keys {
         let mut turns: Vec<usize> = (0..items.len()).collect();
         turns.sort_by_key(|&index| (std::cmp::Reverse(key(&measures[index])), index));
-        for _ in 0..=RAISES {
+        for _ in 0..=raises {
             if best.as_ref().is_some_and(|(_, size)| *size <= bound) {
                 break;
             }
-            let (offsets, size) = greedy(lifetimes, turns.iter().map(|&turn| &items[turn]));
+            let (offsets, size) = greedy(lifetimes, steps, turns.iter().map(|&turn| &items[turn]));
             let ends = |turn: &usize| items[*turn].parts.iter().any(|&(index, _)| offsets[index] + lifetimes[index].size == size);
             let last = turns.iter().position(ends).unwrap_or(0);
             if let Some(turns) = turns.get_mut(..=last) {
@@ -161,27 +89,25 @@ pub(crate) fn place(lifetimes: &[Lifetime], overs: &[Over], bound: usize) -> (Ve
 }
 
 /// Places the items in turn, each as low as it goes.
-fn greedy<'a>(lifetimes: &[Lifetime], items: impl Iterator<Item = &'a Item>) -> (Vec<usize>, usize) {
+fn greedy<'a>(lifetimes: &[Lifetime], steps: usize, items: impl Iterator<Item = &'a Item>) -> (Vec<usize>, usize) {
     let mut offsets = vec![0; lifetimes.len()];
-    let mut placed: Vec<usize> = Vec::new();
+    let mut taken = Taken::new(steps);
     let mut size = 0;
     for item in items {
         let mut base = 0;
         // Above whatever a part would meet, until none meets anything.
         while let Some(above) = item.parts.iter().find_map(|&(index, at)| {
-            let (life, begin) = (&lifetimes[index], base + at);
-            let met = placed.iter().filter(|&&other| {
-                let there = &lifetimes[other];
-                there.meets(life) && offsets[other] < begin + life.size && begin < offsets[other] + there.size
-            });
-            met.map(|&other| (offsets[other] + lifetimes[other].size).saturating_sub(at)).max()
+            let life = &lifetimes[index];
+            let free = taken.free(life.first..life.last + 1, base + at, life.size);
+            (free > base + at).then(|| free - at)
         }) {
             base = above;
         }
         for &(index, at) in &item.parts {
+            let life = &lifetimes[index];
             offsets[index] = base + at;
-            size = size.max(base + at + lifetimes[index].size);
-            placed.push(index);
+            size = size.max(base + at + life.size);
+            taken.take(life.first..life.last + 1, offsets[index]..offsets[index] + life.size);
         }
     }
     (offsets, size)
@@ -189,6 +115,7 @@ fn greedy<'a>(lifetimes: &[Lifetime], items: impl Iterator<Item = &'a Item>) -> 
 
 #[cfg(test)]
 mod tests {
+    use super::super::buffer::live_bound;
     use super::*;
 
     fn life(size: usize, first: usize, last: usize) -> Lifetime {

@@ -124,6 +124,30 @@ impl PlanStep {
             && self.reads.iter().all(|read| read.dims.get(ROWS) == height)
     }
 
+    /// Its operands, and what it writes last.
+    pub(crate) fn accesses(&self) -> impl Iterator<Item = &Access> {
+        self.reads.iter().chain([&self.write])
+    }
+
+    /// Whether `rows` says which rows of operand `operand` it reads, and not the row alone that it writes.
+    pub(crate) fn by_rows(&self, operand: usize) -> bool {
+        operand == 0 || self.split
+    }
+
+    /// The most rows of the operand that it reads at a time; one of its result.
+    pub(crate) fn reach(&self, operand: usize) -> usize {
+        let read = self.reads.get(operand).filter(|_| self.by_rows(operand));
+        self.rows.zip(read).map_or(1, |(rows, read)| rows.reach.min(read.dims[ROWS]))
+    }
+
+    /// The rows of operand `operand` that it reads for row `row` of what it writes: those from the first to before the second.
+    pub(crate) fn rows_of(&self, operand: usize, row: usize) -> (usize, usize) {
+        match self.rows {
+            Some(rows) if self.by_rows(operand) => rows.window(row, self.reads[operand].dims[ROWS]),
+            _ => (row, row + 1),
+        }
+    }
+
     /// The rows of all but the last of `parts` parts.
     pub(crate) fn rows_of_part(&self, parts: usize) -> usize {
         self.write.dims[ROWS].div_ceil(parts)

@@ -1,0 +1,186 @@
+//! What the steps of an order are to each other row by row: which make what a step reads, and when a row can be had at the earliest.
+//!
+//! A streamed group has at most [`MOST_STEPS`] steps, so that only so many steps back are looked at, however long the order is.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use super::layout::Layout;
+use super::problem::{Access, CHANNELS, COLUMNS, PlanStep, Problem, ROWS, Rows, TensorId};
+
+/// The most steps of a streamed group; their numbers are bytes in the generated code.
+pub(super) const MOST_STEPS: usize = 255;
+
+/// When a row of a step can be had at the earliest, in parts of a row of the network's input: `pace * row + delay`, not cut off at the map's
+/// edges.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Readiness {
+    pace: i64,
+    delay: i64,
+    /// When the last row can be had.
+    last: i64,
+}
+
+impl Readiness {
+    /// In how many parts of an input's row time is counted, as maps may have more rows than the input.
+    const ROW: i64 = 1 << 16;
+
+    /// Of what is there from the beginning.
+    const GIVEN: Readiness = Readiness { pace: Readiness::ROW, delay: 0, last: 0 };
+
+    pub(super) fn of(&self, row: usize) -> i64 {
+        self.pace.saturating_mul(row as i64).saturating_add(self.delay)
+    }
+
+    /// The later of two in all.
+    fn max(self, other: Readiness) -> Readiness {
+        Readiness { pace: self.pace.max(other.pace), delay: self.delay.max(other.delay), last: self.last.max(other.last) }
+    }
+
+    /// Of a step that reads, for a row, those that `rows` says of what is ready so.
+    fn through(self, rows: Rows) -> Readiness {
+        let ahead = rows.reach as i64 - 1 - rows.pad as i64;
+        let pace = self.pace.saturating_mul(rows.stride as i64);
+        Readiness { pace, delay: self.pace.saturating_mul(ahead).saturating_add(self.delay), ..self }
+    }
+}
+
+/// What is known of the steps in the order in which they would run one by one.
+pub(super) struct Rowwise<'a> {
+    pub(super) problem: &'a Problem,
+    pub(super) layouts: &'a [Layout],
+    pub(super) order: &'a [usize],
+    /// For every place in the order the earlier ones that write what its operands lie in, the latest first, and the operand.
+    pub(super) producers: Vec<Vec<(usize, usize)>>,
+    /// For every place the last later one that reads what it writes.
+    pub(super) last_reader: Vec<Option<usize>>,
+    /// For every place the last earlier one that writes what it reads in rows of another kind, so that both are in no group.
+    apart: Vec<Option<usize>>,
+    pub(super) readiness: Vec<Readiness>,
+    /// For every place the rows that all before it touch, each as often as a step does.
+    touches: Vec<usize>,
+}
+
+/// The steps that write into one buffer, in order, as far back as a group may reach.
+#[derive(Default)]
+struct Writers {
+    near: VecDeque<usize>,
+    /// When all rows can be had that steps before those write.
+    far: Option<Readiness>,
+}
+
+impl<'a> Rowwise<'a> {
+    pub(super) fn new(problem: &'a Problem, layouts: &'a [Layout], order: &'a [usize]) -> Self {
+        let mut writers: BTreeMap<TensorId, Writers> = BTreeMap::new();
+        let mut rowwise = Rowwise {
+            problem,
+            layouts,
+            order,
+            producers: Vec::new(),
+            last_reader: vec![None; order.len()],
+            apart: Vec::new(),
+            readiness: Vec::new(),
+            touches: vec![0],
+        };
+        for at in 0..order.len() {
+            rowwise.add(at, &mut writers);
+        }
+        rowwise
+    }
+
+    pub(super) fn step(&self, at: usize) -> &'a PlanStep {
+        &self.problem.steps[self.order[at]]
+    }
+
+    /// Rows of what the step at `at` writes.
+    pub(super) fn height(&self, at: usize) -> usize {
+        let step = self.step(at);
+        if step.rows.is_some() { step.write.dims[ROWS] } else { 1 }
+    }
+
+    /// Takes the step at `at` in, which those before it are.
+    fn add(&mut self, at: usize, writers: &mut BTreeMap<TensorId, Writers>) {
+        let step = self.step(at);
+        let mut producers: Vec<(usize, usize)> = Vec::new();
+        let mut sources = Vec::new();
+        for (operand, read) in step.reads.iter().enumerate() {
+            let earlier = writers.get(&self.layouts[read.tensor].root);
+            let near = earlier.iter().flat_map(|earlier| &earlier.near).copied();
+            let made: Vec<usize> = near.filter(|&writer| meet(self.layouts, read, &self.step(writer).write)).collect();
+            let ready = made.iter().map(|&writer| self.readiness[writer]).chain(earlier.and_then(|earlier| earlier.far));
+            sources.push((operand, ready.reduce(Readiness::max).unwrap_or(Readiness::GIVEN)));
+            producers.extend(made.into_iter().map(|writer| (writer, operand)));
+        }
+        let unlike = |&&(writer, operand): &&(usize, usize)| !same_rows(self.layouts, &step.reads[operand], &self.step(writer).write);
+        self.apart.push(producers.iter().filter(unlike).map(|&(writer, _)| writer).max());
+        producers.iter().for_each(|&(writer, _)| self.last_reader[writer] = Some(at));
+        producers.sort_unstable_by(|a, b| b.cmp(a));
+        self.producers.push(producers);
+        self.readiness.push(self.ready(at, &sources));
+        self.touches.push(self.touches[at].saturating_add(self.height(at).saturating_mul(step.reads.len() + 1)));
+        self.wrote(at, writers.entry(self.layouts[step.write.tensor].root).or_default());
+    }
+
+    /// Enters the step at `at` among those that write `into` a buffer.
+    fn wrote(&self, at: usize, into: &mut Writers) {
+        let step = self.step(at);
+        // What is written in place has read what was there.
+        into.near.retain(|&writer| !(step.in_place && same_place(self.layouts, &self.step(writer).write, &step.write)));
+        into.near.push_back(at);
+        while let Some(writer) = into.near.front().copied().filter(|writer| at - writer >= MOST_STEPS) {
+            into.near.pop_front();
+            into.far = Some(self.readiness[writer].max(into.far.unwrap_or_default()));
+        }
+    }
+
+    /// When the rows of the step at `at` can be had, from when its operands' can.
+    fn ready(&self, at: usize, sources: &[(usize, Readiness)]) -> Readiness {
+        let step = self.step(at);
+        let Some(rows) = step.rows else {
+            let delay = sources.iter().map(|(_, source)| source.last).max().unwrap_or(0);
+            return Readiness { pace: 0, delay, last: delay };
+        };
+        let through = |&(operand, source): &(usize, Readiness)| if step.by_rows(operand) { source.through(rows) } else { source };
+        let ready = sources.iter().map(through).reduce(Readiness::max).unwrap_or(Readiness::GIVEN);
+        Readiness { last: ready.of(self.height(at).saturating_sub(1)), ..ready }
+    }
+
+    /// How many rows the steps from `begin` to before `end` touch at most, each row as often as a step touches it.
+    pub(super) fn touches(&self, begin: usize, end: usize) -> usize {
+        self.touches[end] - self.touches[begin]
+    }
+
+    /// Whether the step at `at` can be computed row by row in a group that begins at `begin`.
+    pub(super) fn has_rows(&self, at: usize, begin: usize) -> bool {
+        self.step(at).rows.is_some() && self.apart[at].is_none_or(|other| other < begin)
+    }
+}
+
+/// Whether two boxes of one buffer are the same elements in the same order.
+fn same_place(layouts: &[Layout], a: &Access, b: &Access) -> bool {
+    let (here, there) = (&layouts[a.tensor], &layouts[b.tensor]);
+    a.dims == b.dims && here.strides == there.strides && here.origin(a) == there.origin(b)
+}
+
+/// Whether two boxes of one buffer may share elements: not where they are other channels of the same pixels.
+fn meet(layouts: &[Layout], a: &Access, b: &Access) -> bool {
+    let channels = |access: &Access| {
+        let layout = &layouts[access.tensor];
+        let pixel = *layout.strides.get(COLUMNS)?;
+        let begin = layout.origin(access).checked_rem(pixel)?;
+        (layout.strides[CHANNELS] == 1).then_some((pixel, begin, begin + access.dims[CHANNELS]))
+    };
+    match (channels(a), channels(b)) {
+        (Some((pixel, begin, end)), Some((other, from, to))) => pixel != other || (begin < to && from < end),
+        _ => true,
+    }
+}
+
+/// Whether two boxes of one buffer have the same rows.
+fn same_rows(layouts: &[Layout], a: &Access, b: &Access) -> bool {
+    let rows = |access: &Access| {
+        let layout = &layouts[access.tensor];
+        let pitch = *layout.strides.get(ROWS)?;
+        Some((access.dims[ROWS], pitch, layout.origin(access).checked_div(pitch)?))
+    };
+    rows(a).is_some_and(|rows_of_a| rows(b) == Some(rows_of_a))
+}

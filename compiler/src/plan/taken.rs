@@ -1,0 +1,96 @@
+//! Which bytes are taken while: the arena as it is filled, by time and by place.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+/// The bytes that buffers take. Time is cut into halves, those into halves, and so on; a span of time is few of these.
+pub(super) struct Taken {
+    /// Spans of time; the halves of span `i` are `2 * i` and `2 * i + 1`.
+    spans: Vec<Span>,
+    /// How many of the shortest spans there are.
+    moments: usize,
+}
+
+/// What is taken in a span of time.
+#[derive(Clone, Default)]
+struct Span {
+    /// All the time.
+    whole: Bytes,
+    /// At any time.
+    ever: Bytes,
+}
+
+/// Ranges of bytes that do not touch, each by its first byte.
+#[derive(Clone, Default)]
+struct Bytes(BTreeMap<usize, usize>);
+
+impl Taken {
+    /// Nothing, in so many moments.
+    pub(super) fn new(moments: usize) -> Self {
+        let moments = moments.next_power_of_two();
+        Taken { spans: vec![Span::default(); 2 * moments], moments }
+    }
+
+    /// Takes the bytes while.
+    pub(super) fn take(&mut self, time: Range<usize>, bytes: Range<usize>) {
+        for span in self.cover(time) {
+            self.spans[span].whole.add(bytes.clone());
+            above(span).chain([span]).for_each(|span| self.spans[span].ever.add(bytes.clone()));
+        }
+    }
+
+    /// The first byte from `at` on that begins `size` bytes of which none is taken while.
+    pub(super) fn free(&self, time: Range<usize>, mut at: usize, size: usize) -> usize {
+        let cover = self.cover(time);
+        let mut sets: Vec<&Bytes> = cover.iter().map(|&span| &self.spans[span].ever).collect();
+        let mut longer: Vec<usize> = cover.iter().flat_map(|&span| above(span)).collect();
+        longer.sort_unstable();
+        longer.dedup();
+        sets.extend(longer.into_iter().map(|span| &self.spans[span].whole));
+        sets.retain(|bytes| !bytes.0.is_empty());
+        while let Some(end) = sets.iter().filter_map(|bytes| bytes.meets(at, size)).max() {
+            at = end;
+        }
+        at
+    }
+
+    /// The fewest spans that make up a time.
+    fn cover(&self, time: Range<usize>) -> Vec<usize> {
+        let (mut begin, mut end) = (time.start + self.moments, time.end + self.moments);
+        let mut cover = Vec::new();
+        while begin < end {
+            if begin % 2 == 1 {
+                cover.push(begin);
+                begin += 1;
+            }
+            if end % 2 == 1 {
+                end -= 1;
+                cover.push(end);
+            }
+            (begin, end) = (begin / 2, end / 2);
+        }
+        cover
+    }
+}
+
+/// The spans that a span is a part of.
+fn above(span: usize) -> impl Iterator<Item = usize> {
+    std::iter::successors(Some(span / 2), |span| Some(span / 2)).take_while(|&span| span > 0)
+}
+
+impl Bytes {
+    /// The end of the last range that meets the `size` bytes from `at` on.
+    fn meets(&self, at: usize, size: usize) -> Option<usize> {
+        let (_, &end) = self.0.range(..at + size).next_back()?;
+        (end > at).then_some(end)
+    }
+
+    fn add(&mut self, bytes: Range<usize>) {
+        let Range { mut start, mut end } = bytes;
+        while let Some((&from, &to)) = self.0.range(..=end).next_back().filter(|&(_, &to)| to >= start) {
+            (start, end) = (start.min(from), end.max(to));
+            self.0.remove(&from);
+        }
+        self.0.insert(start, end);
+    }
+}

@@ -25,10 +25,13 @@ pub enum OptLevel {
     S,
     /// `z`: smaller.
     Z,
+    /// As cargo builds while a program is developed: level 0, with overflow checks and debug assertions. An image keeps its ways to panic, and
+    /// says where it panicked.
+    Dev,
 }
 
 impl OptLevel {
-    /// Every level.
+    /// The levels at which an image has no way to panic.
     pub const ALL: [OptLevel; 4] = [OptLevel::Two, OptLevel::Three, OptLevel::S, OptLevel::Z];
 
     /// As rustc is told.
@@ -38,6 +41,7 @@ impl OptLevel {
             OptLevel::Three => "3",
             OptLevel::S => "s",
             OptLevel::Z => "z",
+            OptLevel::Dev => "0",
         }
     }
 }
@@ -49,6 +53,8 @@ pub struct Project {
     pub folder: PathBuf,
     /// What it is for.
     pub machine: Machine,
+    /// How it is built.
+    pub opt_level: OptLevel,
     /// Name of the package and the program.
     pub name: String,
     /// Name and shape of every output.
@@ -85,11 +91,11 @@ impl Project {
         let report = compilation.report();
         let name = format!("{}-{}", report.name.replace('_', "-"), machine.target);
         let mut all = network;
-        all.extend(program(machine));
+        all.extend(program(machine, opt_level));
         all.push(text("Cargo.toml", manifest(&name, opt_level, matches!(machine.seat, Seat::Board(_)))));
         all.push(text(".cargo/config.toml", configuration(machine, &build::triple(machine)?)));
         if let Seat::Board(board) = machine.seat {
-            all.push(text("memory.x", memory(&report, &board)?));
+            all.push(text("memory.x", memory(&report, &board, opt_level)?));
         }
         let module = compilation.files().map_err(|error| HarnessError::Build(error.to_string()))?;
         all.extend(module.into_iter().map(|file| File { name: format!("src/generated/{}", file.name), ..file }));
@@ -97,7 +103,8 @@ impl Project {
         files::write(&folder, &all).map_err(|error| HarnessError::io(&folder, error))?;
         let layers = report.calls().len();
         let outputs = report.outputs.into_iter().map(|output| (output.name, Shape(output.shape))).collect();
-        Ok(Project { folder, machine: *machine, name, outputs, layers, arena_bytes: report.arena_bytes + report.pinned_bytes })
+        let arena_bytes = report.arena_bytes + report.pinned_bytes;
+        Ok(Project { folder, machine: *machine, opt_level, name, outputs, layers, arena_bytes })
     }
 
     /// Where inputs and outputs of a run lie.
@@ -111,11 +118,13 @@ pub(crate) fn text(name: &str, contents: impl Into<String>) -> File {
     File { name: name.to_owned(), bytes: contents.into().into_bytes() }
 }
 
-fn program(machine: &Machine) -> Vec<File> {
+fn program(machine: &Machine, opt_level: OptLevel) -> Vec<File> {
+    let panic = if opt_level == OptLevel::Dev { include_str!("image/panic.rs") } else { include_str!("image/no_panic.rs") };
     match machine.seat {
         Seat::Host | Seat::QemuUser(_) => vec![text("src/main.rs", include_str!("image/host.rs"))],
         Seat::Board(_) => vec![
             text("src/main.rs", include_str!("image/board.rs")),
+            text("src/panic.rs", panic),
             text("src/semihosting.rs", include_str!("image/semihosting.rs")),
             text("src/start.rs", include_str!("image/start.rs")),
             text("link.x", include_str!("image/link.x")),
@@ -125,14 +134,17 @@ fn program(machine: &Machine) -> Vec<File> {
 
 /// Optimisation across crates is what proves an image free of panics; linking Rust's standard library that way takes seconds.
 fn manifest(name: &str, opt_level: OptLevel, lto: bool) -> String {
+    let checks = opt_level == OptLevel::Dev;
+    let lto = lto && !checks;
     let opt_level = match opt_level {
-        OptLevel::Two | OptLevel::Three => opt_level.name().to_owned(),
+        OptLevel::Two | OptLevel::Three | OptLevel::Dev => opt_level.name().to_owned(),
         OptLevel::S | OptLevel::Z => format!("\"{}\"", opt_level.name()),
     };
     format!(
         "[package]\nname = \"{name}\"\nversion = \"0.0.0\"\nedition = \"2024\"\npublish = false\n\n\
          [dependencies]\npeleec-runtime = {{ path = \"peleec-runtime\" }}\n\n\
-         [profile.release]\nopt-level = {opt_level}\npanic = \"abort\"\nlto = {lto}\ncodegen-units = 1\nincremental = false\n\n\
+         [profile.release]\nopt-level = {opt_level}\npanic = \"abort\"\nlto = {lto}\ncodegen-units = 1\nincremental = false\n\
+         overflow-checks = {checks}\ndebug-assertions = {checks}\n\n\
          [workspace]\nexclude = [\"peleec-runtime\"]\n"
     )
 }
@@ -155,7 +167,8 @@ fn configuration(machine: &Machine, triple: &str) -> String {
 
 /// The board's memories; weights and statics that the small ones cannot hold go to the large one. Where there is none, inputs lie in
 /// flash, into which the emulator reads files as well, so that the RAM holds no more than the network, its outputs and the stack.
-fn memory(report: &Report, board: &Board) -> Result<String, HarnessError> {
+fn memory(report: &Report, board: &Board, opt_level: OptLevel) -> Result<String, HarnessError> {
+    let stack = if opt_level == OptLevel::Dev { 16 * STACK } else { STACK };
     let elements = |shape: &Vec<usize>| shape.iter().product::<usize>();
     let caller: usize = report.inputs.iter().map(|input| elements(&input.shape)).sum();
     let caller = caller + report.outputs.iter().map(|output| elements(&output.shape)).sum::<usize>();
@@ -170,7 +183,7 @@ fn memory(report: &Report, board: &Board) -> Result<String, HarnessError> {
     }
     let region = |name: &str, memory: Memory| format!("    {name} : ORIGIN = {:#010x}, LENGTH = {:#x}\n", memory.origin, memory.length);
     Ok(format!(
-        "/* {} */\nMEMORY\n{{\n{}{}{}}}\nREGION_ALIAS(\"CONSTANTS\", {})\nREGION_ALIAS(\"STATICS\", {})\nSTACK = {STACK:#x};\n",
+        "/* {} */\nMEMORY\n{{\n{}{}{}}}\nREGION_ALIAS(\"CONSTANTS\", {})\nREGION_ALIAS(\"STATICS\", {})\nSTACK = {stack:#x};\n",
         board.name,
         region("CODE", board.code),
         region("RAM", board.ram),

@@ -130,6 +130,7 @@ fn meaning(status: ExitStatus) -> String {
         Some(3) => "the model refused its operands".to_owned(),
         Some(4) => "it could not write its output".to_owned(),
         Some(5) => "the layers, called one by one, compute other outputs than the network".to_owned(),
+        Some(98) => "it panicked".to_owned(),
         Some(99) => "the core took an exception".to_owned(),
         _ => status.to_string(),
     }

@@ -5,6 +5,7 @@ use core::ffi::CStr;
 
 const OPEN: usize = 0x01;
 const CLOSE: usize = 0x02;
+const WRITE_BYTE: usize = 0x03;
 const WRITE0: usize = 0x04;
 const WRITE: usize = 0x05;
 const READ: usize = 0x06;
@@ -60,6 +61,13 @@ pub(crate) fn print_checksum(checksum: u32) {
     }
     // SAFETY: the text ends with a zero.
     unsafe { call(WRITE0, line.as_ptr()) };
+}
+
+/// Prints a byte of text.
+#[allow(dead_code, reason = "for programs that may panic")]
+pub(crate) fn print(byte: u8) {
+    // SAFETY: the operation reads one byte.
+    unsafe { call(WRITE_BYTE, &raw const byte) };
 }
 
 /// Ends the program.

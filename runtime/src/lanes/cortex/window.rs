@@ -6,7 +6,7 @@ use crate::lanes::arithmetic::sealed::Sums;
 use crate::lanes::arithmetic::{self, Taps};
 use crate::lanes::{MOST_LANES, Vector};
 
-/// What tiles with the same taps have in common, as the leaves read it. Distances are in bytes.
+/// What tiles with the same taps have in common, as the leaves read it. Distances are in bytes, and wrap as addresses do: some lead back.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub(super) struct Window {
@@ -55,7 +55,8 @@ impl Window {
             // The taps of a row follow each other without a gap.
             (columns, depth) = (columns.min(1), columns * depth);
         }
-        let passed = if DENSE { depth } else { depth * channel };
+        let passed = if DENSE { depth } else { depth.wrapping_mul(channel) };
+        let bytes = |elements: usize| elements.wrapping_mul(size_of::<f32>());
         Window {
             w,
             bias,
@@ -63,10 +64,10 @@ impl Window {
             columns,
             fours: depth / 4,
             ones: depth % 4,
-            column: 4 * column.wrapping_sub(passed),
-            row: (4 * row).wrapping_sub(4 * columns * column),
-            weights_row: 4 * weights_row.wrapping_sub(columns * depth * N),
-            channel: 4 * channel,
+            column: bytes(column.wrapping_sub(passed)),
+            row: bytes(row).wrapping_sub(bytes(columns).wrapping_mul(column)),
+            weights_row: bytes(weights_row.wrapping_sub(columns * depth * N)),
+            channel: bytes(channel),
             more: more.into(),
         }
     }

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use super::figures::Figures;
 use super::machine::{Machine, Seat};
-use super::project::{OptLevel, Project};
+use super::project::Project;
 use super::{HarnessError, figures};
 
 /// Builds the project and gives the program's path, and its figures where it is a firmware image that keeps the promises.
@@ -24,9 +24,8 @@ pub fn build(project: &Project) -> Result<(PathBuf, Option<Figures>), HarnessErr
     }
     let program = project.folder.join("target").join(triple).join("release").join(format!("{}{}", project.name, suffix(&project.machine)));
     let figures = match project.machine.seat {
-        Seat::Board(_) if project.opt_level == OptLevel::Dev => None,
-        Seat::Board(_) => Some(figures::examine(&program, project.arena_bytes)?),
-        Seat::Host | Seat::QemuUser(_) => None,
+        Seat::Board(_) if project.keeps_promises => Some(figures::examine(&program, project.arena_bytes)?),
+        Seat::Board(_) | Seat::Host | Seat::QemuUser(_) => None,
     };
     Ok((program, figures))
 }

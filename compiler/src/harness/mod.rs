@@ -22,6 +22,6 @@ pub use error::HarnessError;
 pub use figures::Figures;
 pub use machine::{Board, Machine, Memory, NETDUINO_PLUS_2, Seat, machine};
 pub use project::{OptLevel, Project, STACK};
-pub use run::{Run, checksum, run};
+pub use run::{Run, checksum, print, run};
 pub use tensors::{DataSet, data_sets};
 pub use time::{Times, time};

@@ -29,6 +29,13 @@ pub fn run(project: &Project, program: &Path, inputs: &[Tensor], limit: Duration
     start(project, command(project, program, &[]), inputs, limit).map(|(run, _)| run)
 }
 
+/// Runs a `program` that has no network, at most for `limit`, and gives what it printed.
+pub fn print(project: &Project, program: &Path, limit: Duration) -> Result<String, HarnessError> {
+    let folder = project.run_folder();
+    fs::create_dir_all(&folder).map_err(|error| HarnessError::io(&folder, error))?;
+    finish(command(project, program, &[]), &folder, limit)
+}
+
 /// Runs `command` on `inputs`, and gives what it printed as well.
 pub(crate) fn start(project: &Project, command: Command, inputs: &[Tensor], limit: Duration) -> Result<(Run, String), HarnessError> {
     let folder = project.run_folder();

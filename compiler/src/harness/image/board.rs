@@ -2,6 +2,7 @@
 #![no_std]
 #![no_main]
 
+mod machine;
 mod network;
 mod panic;
 mod semihosting;

@@ -1,18 +1,11 @@
 //! Says where the program panicked, and ends it.
 
-use core::fmt::{self, Write};
+use core::fmt::Write;
 
-struct Console;
-
-impl Write for Console {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        text.bytes().for_each(crate::semihosting::print);
-        Ok(())
-    }
-}
+use crate::semihosting::{Console, exit};
 
 #[panic_handler]
 fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
     _ = writeln!(Console, "{info}");
-    crate::semihosting::exit(98)
+    exit(98)
 }

@@ -63,11 +63,18 @@ pub(crate) fn print_checksum(checksum: u32) {
     unsafe { call(WRITE0, line.as_ptr()) };
 }
 
-/// Prints a byte of text.
-#[allow(dead_code, reason = "for programs that may panic")]
-pub(crate) fn print(byte: u8) {
-    // SAFETY: the operation reads one byte.
-    unsafe { call(WRITE_BYTE, &raw const byte) };
+/// Prints text.
+#[allow(dead_code, reason = "for programs that have more to say than a checksum")]
+pub(crate) struct Console;
+
+impl core::fmt::Write for Console {
+    fn write_str(&mut self, text: &str) -> core::fmt::Result {
+        for byte in text.as_bytes() {
+            // SAFETY: the operation reads one byte.
+            unsafe { call(WRITE_BYTE, byte) };
+        }
+        Ok(())
+    }
 }
 
 /// Ends the program.

@@ -10,7 +10,8 @@ use super::window::Window;
 /// How many sums a tile has.
 pub(super) const SUMS: usize = 24;
 
-/// Where one of 24 values is less than zero, zero.
+/// Where one of 24 values is less than zero, zero. Of the core's comparisons only "greater" and "equal" are false for what is not a number, so
+/// that zero is compared with the value.
 ///
 /// # Safety
 /// 24 values are readable and writable.
@@ -18,30 +19,31 @@ pub(super) const SUMS: usize = 24;
 pub(super) unsafe extern "C" fn relu<const UNUSED: usize>(sums: *mut f32) {
     naked_asm!(
         ".cpu cortex-m55",
+        "vmov.i32 q3, #0",
         "vldrw.u32 q0, [r0]",
         "vldrw.u32 q1, [r0, #16]",
         "vldrw.u32 q2, [r0, #32]",
-        "vldrw.u32 q3, [r0, #48]",
-        "vpt.f32 lt, q0, zr",
-        "vmovt.i32 q0, #0",
-        "vpt.f32 lt, q1, zr",
-        "vmovt.i32 q1, #0",
-        "vpt.f32 lt, q2, zr",
-        "vmovt.i32 q2, #0",
-        "vpt.f32 lt, q3, zr",
-        "vmovt.i32 q3, #0",
+        "vpt.f32 gt, q3, q0",
+        "vmovt q0, q3",
+        "vpt.f32 gt, q3, q1",
+        "vmovt q1, q3",
         "vstrw.32 q0, [r0]",
-        "vldrw.u32 q0, [r0, #64]",
+        "vldrw.u32 q0, [r0, #48]",
+        "vpt.f32 gt, q3, q2",
+        "vmovt q2, q3",
         "vstrw.32 q1, [r0, #16]",
-        "vldrw.u32 q1, [r0, #80]",
+        "vldrw.u32 q1, [r0, #64]",
+        "vpt.f32 gt, q3, q0",
+        "vmovt q0, q3",
         "vstrw.32 q2, [r0, #32]",
-        "vpt.f32 lt, q0, zr",
-        "vmovt.i32 q0, #0",
-        "vpt.f32 lt, q1, zr",
-        "vmovt.i32 q1, #0",
-        "vstrw.32 q3, [r0, #48]",
-        "vstrw.32 q0, [r0, #64]",
-        "vstrw.32 q1, [r0, #80]",
+        "vldrw.u32 q2, [r0, #80]",
+        "vpt.f32 gt, q3, q1",
+        "vmovt q1, q3",
+        "vstrw.32 q0, [r0, #48]",
+        "vpt.f32 gt, q3, q2",
+        "vmovt q2, q3",
+        "vstrw.32 q1, [r0, #64]",
+        "vstrw.32 q2, [r0, #80]",
         "bx lr",
     )
 }

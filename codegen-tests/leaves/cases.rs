@@ -161,6 +161,10 @@ impl<W: Write> Check<'_, W> {
         let rare = if random.below(4) == 0 { rare } else { &[] };
         random.fill(&mut x[..extent.x], rare);
         random.fill(&mut weights[..plain.w], &[]);
+        if random.below(8) == 0 {
+            // Sums of -0.0, which pass a relu.
+            weights[..plain.w].fill(-0.0);
+        }
         random.fill(&mut rest[..extent.r], rare);
         random.fill(&mut residual[..extent.r], rare);
         pack(&conv, weights, &mut packed[..extent.w]);

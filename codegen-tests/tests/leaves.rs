@@ -5,7 +5,7 @@
 use std::io::Write as _;
 use std::time::Duration;
 
-use peleec::harness::{self, HarnessError, OptLevel, Project, Seat};
+use peleec::harness::{self, BARE_AARCH64, HarnessError, Machine, OptLevel, Project, Seat};
 use peleec::{File, Target};
 
 const LIMIT: Duration = Duration::from_secs(300);
@@ -54,6 +54,11 @@ fn aarch64() {
     check(Target::Aarch64, NEON);
 }
 
+#[test]
+fn aarch64_without_an_operating_system() {
+    check_on(&BARE_AARCH64, NEON);
+}
+
 /// Two geometries of each combination of layout, channels, second window and epilogue that a tile can have.
 fn n_cases(pixels: usize) -> usize {
     let (layouts, channels, rests, others) = (3, 4, 4, 3);
@@ -62,7 +67,12 @@ fn n_cases(pixels: usize) -> usize {
 }
 
 fn check(target: Target, units: &[Unit]) {
-    match printed(target, units) {
+    check_on(&harness::machine(target).expect("the machine is an emulator's"), units);
+}
+
+fn check_on(machine: &Machine, units: &[Unit]) {
+    let target = machine.describe();
+    match printed(machine, units) {
         Err(error) if error.is_missing() => _ = writeln!(std::io::stderr(), "SKIPPED LANE leaves on {target}: {error}"),
         printed => {
             let printed = printed.map_err(|error| format!("{target}: {error}")).expect("every leaf computes what its twin does");
@@ -73,8 +83,7 @@ fn check(target: Target, units: &[Unit]) {
     }
 }
 
-fn printed(target: Target, units: &[Unit]) -> Result<String, HarnessError> {
-    let machine = harness::machine(target)?;
+fn printed(machine: &Machine, units: &[Unit]) -> Result<String, HarnessError> {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let file = |name: &str, text: &str| File { name: format!("src/{name}"), bytes: text.as_bytes().to_vec() };
     let main = match machine.seat {
@@ -87,7 +96,7 @@ fn printed(target: Target, units: &[Unit]) -> Result<String, HarnessError> {
         file("geometry.rs", include_str!("../leaves/geometry.rs")),
         file("units.rs", &list(units)),
     ];
-    let project = Project::write_program("leaves", sources, &machine, OptLevel::Three, folder.path())?;
+    let project = Project::write_program("leaves", sources, machine, OptLevel::Three, folder.path())?;
     let (program, _) = harness::build(&project)?;
     harness::print(&project, &program, LIMIT)
 }

@@ -20,7 +20,7 @@ pub use compare::{Difference, Tolerance, compare, first_different_bit};
 pub use count::{Counts, count};
 pub use error::HarnessError;
 pub use figures::Figures;
-pub use machine::{Board, Machine, Memory, NETDUINO_PLUS_2, Seat, machine};
+pub use machine::{BARE_AARCH64, Board, Machine, Memory, NETDUINO_PLUS_2, Seat, machine};
 pub use project::{OptLevel, Project, STACK};
 pub use run::{Run, checksum, print, run};
 pub use tensors::{DataSet, data_sets};

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::machine::{Board, Machine, Memory, Seat};
-use super::{HarnessError, build, network};
+use super::{HarnessError, build, network, run};
 use crate::emit::files;
 use crate::{Compilation, File, Report, Shape};
 
@@ -166,7 +166,7 @@ fn firmware(board: &Board, panic: &str) -> Vec<File> {
         text("src/machine.rs", machine),
         text("src/panic.rs", panic),
         text("src/semihosting.rs", include_str!("image/semihosting.rs")),
-        text("src/start.rs", include_str!("image/start.rs")),
+        text("src/start.rs", if board.cpu.is_some() { include_str!("image/start_64.rs") } else { include_str!("image/start.rs") }),
         text("link.x", include_str!("image/link.x")),
     ]
 }
@@ -196,7 +196,8 @@ fn configuration(machine: &Machine, triple: &str) -> String {
         Seat::QemuUser(program) => runner = format!("runner = \"{program}\"\n"),
         Seat::Board(board) => {
             flags.extend(["-Clink-arg=-Tlink.x", "-Clink-arg=--nmagic"]);
-            runner = format!("runner = \"qemu-system-arm {} -kernel\"\n", super::run::board_arguments(&board).join(" "));
+            let arguments = run::board_arguments(&board).join(" ");
+            runner = format!("runner = \"{} {arguments} -kernel\"\n", run::emulator(&board));
         }
     }
     // A table named for the platform does not do: cargo does not find one with a dot in its name. In `[build]`, a table of the user's

@@ -64,8 +64,14 @@ pub fn checksum(outputs: &[Tensor]) -> u32 {
 /// How QEMU is told to be a board that ends with its program.
 pub(crate) fn board_arguments(board: &Board) -> Vec<&'static str> {
     let mut arguments = vec!["-M", board.name];
-    arguments.extend("-display none -monitor none -serial none -semihosting-config enable=on,target=native".split(' '));
+    arguments.extend(board.cpu.iter().flat_map(|cpu| ["-cpu", cpu]));
+    arguments.extend("-display none -monitor none -nic none -serial none -semihosting-config enable=on,target=native".split(' '));
     arguments
+}
+
+/// The emulator that has the board.
+pub(crate) fn emulator(board: &Board) -> &'static str {
+    if board.cpu.is_some() { "qemu-system-aarch64" } else { "qemu-system-arm" }
 }
 
 /// How the program is started; an emulator gets `options` as well.
@@ -78,7 +84,7 @@ pub(crate) fn command(project: &Project, program: &Path, options: &[&str]) -> Co
             command
         }
         Seat::Board(board) => {
-            let mut command = Command::new("qemu-system-arm");
+            let mut command = Command::new(emulator(&board));
             command.args(board_arguments(&board)).args(options).arg("-kernel").arg(program);
             command
         }

@@ -23,7 +23,15 @@ const WRITE_BINARY: usize = 5;
 unsafe fn call(operation: usize, argument: *const u8) -> usize {
     let result;
     // SAFETY: the host reads and writes only what the argument names.
-    unsafe { asm!("bkpt 0xab", inlateout("r0") operation => result, in("r1") argument, options(nostack)) };
+    #[cfg(target_arch = "arm")]
+    unsafe {
+        asm!("bkpt 0xab", inlateout("r0") operation => result, in("r1") argument, options(nostack));
+    }
+    // SAFETY: as above.
+    #[cfg(target_arch = "aarch64")]
+    unsafe {
+        asm!("hlt 0xf000", inlateout("x0") operation => result, in("x1") argument, options(nostack));
+    }
     result
 }
 

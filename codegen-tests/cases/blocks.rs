@@ -14,6 +14,9 @@ pub const CASES: &[Case] = &[
 /// A mini-Pelee: one block of each kind.
 pub const MINI: Case = Case { name: "mini_pelee", build: mini };
 
+/// Every kernel of the runtime, each behind tensors that are computed, so that none is folded or fused away.
+pub const KERNELS: Case = Case { name: "kernels", build: kernels };
+
 const PAD_1: (&str, Attr<'_>) = ("pads", Attr::Ints(&[1, 1, 1, 1]));
 const STRIDE_2: (&str, Attr<'_>) = ("strides", Attr::Ints(&[2, 2]));
 const KERNEL_2: (&str, Attr<'_>) = ("kernel_shape", Attr::Ints(&[2, 2]));
@@ -118,5 +121,34 @@ fn mini() -> Vec<u8> {
     let dense = add_dense_layer(&mut onnx, &stem, "stage", 8);
     let small = add_transition(&mut onnx, &dense, 16);
     add_detector(&mut onnx, [(&dense, 16), (&small, 16)]);
+    onnx.bytes()
+}
+
+fn kernels() -> Vec<u8> {
+    let mut onnx = Onnx::new(17);
+    let x = onnx.input("image", &[1, 6, 11, 11]);
+    let wide = conv_relu(&mut onnx, "wide", &x, &[8, 6, 3, 3], &[PAD_1]);
+    let far = [("pads", Attr::Ints(&[2, 2, 2, 2])), ("dilations", Attr::Ints(&[2, 2])), ("group", Attr::Int(2))];
+    let far = onnx.conv("far", &wide, &[8, 4, 3, 3], &far);
+    let far = onnx.op("LeakyRelu", "far/leaky", &[&far], &[("alpha", Attr::Float(0.1))]);
+    let deep = onnx.conv("deep", &far, &[8, 1, 3, 3], &[PAD_1, ("group", Attr::Int(8))]);
+    let window = [("kernel_shape", Attr::Ints(&[3, 3])), PAD_1, STRIDE_2];
+    let most = onnx.op("MaxPool", "most", &[&deep], &window);
+    let mean = onnx.op("AveragePool", "mean", &[&deep], &window);
+    let product = onnx.op("Mul", "product", &[&most, &mean], &[]);
+    let share = onnx.op("Sigmoid", "share", &[&mean], &[]);
+    let quotient = onnx.op("Div", "quotient", &[&product, &share], &[]);
+    let (pads, value) = (onnx.ints("pads", &[0, 0, 1, 1, 0, 0, 0, 0]), onnx.floats("value", &[], &[0.25]));
+    let padded = onnx.op("Pad", "padded", &[&quotient, &pads, &value], &[]);
+    let shrunk = conv_relu(&mut onnx, "shrunk", &padded, &[8, 8, 1, 1], &[]);
+    let shrunk = onnx.op("AveragePool", "shrink", &[&shrunk], &[KERNEL_2, STRIDE_2, ("ceil_mode", Attr::Int(1))]);
+    let skip = onnx.conv("skip", &shrunk, &[8, 8, 3, 3], &[PAD_1]);
+    let sum = onnx.op("Add", "sum", &[&skip, &shrunk], &[]);
+    let shape = onnx.ints("shape", &[8, 16]);
+    let rows = onnx.op("Reshape", "rows", &[&sum, &shape], &[]);
+    let columns = onnx.op("Transpose", "columns", &[&rows], &[("perm", Attr::Ints(&[1, 0]))]);
+    let pairs = onnx.op("MatMul", "pairs", &[&rows, &columns], &[]);
+    let pairs = onnx.op("Softmax", "softmax", &[&pairs], &[("axis", Attr::Int(1))]);
+    onnx.output(&pairs);
     onnx.bytes()
 }

@@ -154,6 +154,44 @@ fn no_panic_path_is_left_at_any_level() {
     }
 }
 
+/// Every kernel, layer by layer and in the least memory: a way to panic in any of them would keep the image from being linked.
+#[test]
+fn no_panic_path_is_left_in_any_kernel() {
+    let kernels = ModelFile::from_bytes(blocks::KERNELS.name, (blocks::KERNELS.build)());
+    let named = compile(&kernels, &Options::default()).expect("a case compiles").report();
+    let has = |kind: &str| named.layers.iter().any(|layer| layer.kernel.contains(kind));
+    for kind in ["conv2d", "depthwise", "pool", "matmul", "softmax", "pad", "binary", "map"] {
+        assert!(has(kind), "no {kind} among {:?}", named.layers.iter().map(|layer| &layer.kernel).collect::<Vec<_>>());
+    }
+    for target in BOARDS.into_iter().chain([Target::Aarch64]) {
+        for level in [OptLevel::Three, OptLevel::Z, OptLevel::Dev] {
+            check_kernels(&kernels, &Options { target, ..Options::default() }, level);
+        }
+        check_kernels(&kernels, &Options { target, ram_budget: RamBudget::Least, ..Options::default() }, OptLevel::Two);
+    }
+}
+
+/// The bits of a run in this process.
+fn check_kernels(model: &ModelFile, options: &Options, level: OptLevel) {
+    let compilation = compile(model, options).expect("a case compiles");
+    let inputs = inputs(&compilation.inputs());
+    let here = compilation.execute(&inputs).expect("a plan runs");
+    let Some((outputs, checksum)) = run(&compilation, options.target, level, &inputs) else { return };
+    assert_eq!(compare(&outputs, &here, Closeness::Bits), Ok(()), "{} at {level:?}", options.target);
+    assert_eq!(checksum, harness::checksum(&here), "{} at {level:?}", options.target);
+}
+
+/// Arithmetic that wraps says so: with overflow checks and debug assertions nothing panics, and the bits are those of a release.
+#[test]
+fn checks_find_nothing_on_any_machine() {
+    for target in BOARDS.into_iter().chain([Target::Aarch64, Target::Generic, Target::X86_64V4]) {
+        for &numeric in target.classes() {
+            check_class(&stored("peleenet-folded-13"), target, Some(numeric), OptLevel::Dev);
+        }
+        check(&stored("pelee-dynamo-18"), target, OptLevel::Dev);
+    }
+}
+
 /// What a network's code takes does not depend on the number of its channels, and the board has room for 0.6 of Pelee's.
 #[test]
 fn the_whole_of_pelee_has_less_than_96_kib_of_code_and_no_panic_path() {

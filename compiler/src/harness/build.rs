@@ -9,7 +9,7 @@ use super::machine::{Machine, Seat};
 use super::project::Project;
 use super::{HarnessError, figures};
 
-/// Builds the project and gives the program's path, and its figures where it is a firmware image.
+/// Builds the project and gives the program's path, and its figures where it is a firmware image that keeps the promises.
 pub fn build(project: &Project) -> Result<(PathBuf, Option<Figures>), HarnessError> {
     let triple = triple(&project.machine)?;
     require_target(&triple)?;
@@ -24,8 +24,8 @@ pub fn build(project: &Project) -> Result<(PathBuf, Option<Figures>), HarnessErr
     }
     let program = project.folder.join("target").join(triple).join("release").join(format!("{}{}", project.name, suffix(&project.machine)));
     let figures = match project.machine.seat {
-        Seat::Board(_) => Some(figures::examine(&program, project.arena_bytes)?),
-        Seat::Host | Seat::QemuUser(_) => None,
+        Seat::Board(_) if project.keeps_promises => Some(figures::examine(&program, project.arena_bytes)?),
+        Seat::Board(_) | Seat::Host | Seat::QemuUser(_) => None,
     };
     Ok((program, figures))
 }

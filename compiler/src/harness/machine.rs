@@ -12,7 +12,7 @@ pub struct Memory {
     pub length: u32,
 }
 
-/// A board that qemu-system-arm models.
+/// A board that QEMU models.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Board {
     /// QEMU's name.
@@ -25,6 +25,8 @@ pub struct Board {
     pub large: Option<Memory>,
     /// Whether the start code must switch a floating-point unit on.
     pub has_fpu: bool,
+    /// QEMU's name of the core, of which a board with 64-bit Arm cores takes several; none where the board says it.
+    pub cpu: Option<&'static str>,
 }
 
 /// How a program is started.
@@ -56,17 +58,24 @@ const fn mib(origin: u32, mib: u32) -> Memory {
 }
 
 const AN385: Board =
-    Board { name: "mps2-an385", code: mib(0, 4), ram: mib(0x2000_0000, 4), large: Some(mib(0x2100_0000, 16)), has_fpu: false };
+    Board { name: "mps2-an385", code: mib(0, 4), ram: mib(0x2000_0000, 4), large: Some(mib(0x2100_0000, 16)), has_fpu: false, cpu: None };
 const AN386: Board = Board { name: "mps2-an386", has_fpu: true, ..AN385 };
 const AN500: Board = Board { name: "mps2-an500", large: Some(mib(0x6000_0000, 16)), has_fpu: true, ..AN385 };
-const AN505: Board =
-    Board { name: "mps2-an505", code: mib(0x1000_0000, 4), ram: mib(0x3800_0000, 4), large: Some(mib(0x8000_0000, 16)), has_fpu: true };
+const AN505: Board = Board {
+    name: "mps2-an505",
+    code: mib(0x1000_0000, 4),
+    ram: mib(0x3800_0000, 4),
+    large: Some(mib(0x8000_0000, 16)),
+    has_fpu: true,
+    cpu: None,
+};
 const AN547: Board = Board {
     name: "mps3-an547",
     code: Memory { origin: 0x1000_0000, length: 512 << 10 },
     ram: mib(0x3100_0000, 2),
     large: Some(mib(0x7000_0000, 256)),
     has_fpu: true,
+    cpu: None,
 };
 
 /// A Cortex-M4F with the memory of a real one, an STM32F405, for networks that fit: the machine of the target with this as its seat. QEMU
@@ -77,6 +86,22 @@ pub const NETDUINO_PLUS_2: Board = Board {
     ram: Memory { origin: 0x2000_0000, length: 128 << 10 },
     large: None,
     has_fpu: true,
+    cpu: None,
+};
+
+/// A 64-bit Arm core without an operating system, its MMU off and alignment checked. The memory begins behind what QEMU puts there.
+pub const BARE_AARCH64: Machine = Machine {
+    target: Target::Aarch64,
+    triple: Some("aarch64-unknown-none"),
+    flags: &[],
+    seat: Seat::Board(Board {
+        name: "virt",
+        code: mib(0x4020_0000, 30),
+        ram: mib(0x4200_0000, 32),
+        large: None,
+        has_fpu: true,
+        cpu: Some("cortex-a72"),
+    }),
 };
 
 /// The machine of a target, or what this computer lacks for it.

@@ -125,14 +125,12 @@ fn lengths<'a>(shapes: impl Iterator<Item = &'a Vec<usize>>) -> Vec<usize> {
 fn network(report: &Report, machine: &Machine, modules: &str, body: &str) -> String {
     let inputs = lengths(report.inputs.iter().map(|input| &input.shape));
     let outputs = lengths(report.outputs.iter().map(|output| &output.shape));
-    let has_fpu = matches!(machine.seat, Seat::Board(board) if board.has_fpu);
     let inputs_in_flash = matches!(machine.seat, Seat::Board(board) if board.large.is_none());
     format!(
         "//! The network, and the memory of its caller.\n\n\
          {modules}\n\
          use core::ffi::CStr;\n\n\
          pub(crate) use module::Model;\n\n\
-         /// Whether the board's core has a floating-point unit.\n#[allow(dead_code, reason = \"programs of a host do not ask\")]\npub(crate) const HAS_FPU: bool = {has_fpu};\n\n\
          #[unsafe(no_mangle)]\nstatic mut PELEEC_MODEL: Model = Model::new();\n\n\
          /// The model with every byte of its memory 0xff: not-a-number wherever it reads what it has not written.\n///\n\
          /// # Safety\n/// Called once, by the only thread.\n\

@@ -29,6 +29,13 @@ pub fn run(project: &Project, program: &Path, inputs: &[Tensor], limit: Duration
     start(project, command(project, program, &[]), inputs, limit).map(|(run, _)| run)
 }
 
+/// Runs a `program` that has no network, at most for `limit`, and gives what it printed.
+pub fn print(project: &Project, program: &Path, limit: Duration) -> Result<String, HarnessError> {
+    let folder = project.run_folder();
+    fs::create_dir_all(&folder).map_err(|error| HarnessError::io(&folder, error))?;
+    finish(command(project, program, &[]), &folder, limit)
+}
+
 /// Runs `command` on `inputs`, and gives what it printed as well.
 pub(crate) fn start(project: &Project, command: Command, inputs: &[Tensor], limit: Duration) -> Result<(Run, String), HarnessError> {
     let folder = project.run_folder();
@@ -57,8 +64,14 @@ pub fn checksum(outputs: &[Tensor]) -> u32 {
 /// How QEMU is told to be a board that ends with its program.
 pub(crate) fn board_arguments(board: &Board) -> Vec<&'static str> {
     let mut arguments = vec!["-M", board.name];
-    arguments.extend("-display none -monitor none -serial none -semihosting-config enable=on,target=native".split(' '));
+    arguments.extend(board.cpu.iter().flat_map(|cpu| ["-cpu", cpu]));
+    arguments.extend("-display none -monitor none -nic none -serial none -semihosting-config enable=on,target=native".split(' '));
     arguments
+}
+
+/// The emulator that has the board.
+pub(crate) fn emulator(board: &Board) -> &'static str {
+    if board.cpu.is_some() { "qemu-system-aarch64" } else { "qemu-system-arm" }
 }
 
 /// How the program is started; an emulator gets `options` as well.
@@ -71,7 +84,7 @@ pub(crate) fn command(project: &Project, program: &Path, options: &[&str]) -> Co
             command
         }
         Seat::Board(board) => {
-            let mut command = Command::new("qemu-system-arm");
+            let mut command = Command::new(emulator(&board));
             command.args(board_arguments(&board)).args(options).arg("-kernel").arg(program);
             command
         }
@@ -130,6 +143,7 @@ fn meaning(status: ExitStatus) -> String {
         Some(3) => "the model refused its operands".to_owned(),
         Some(4) => "it could not write its output".to_owned(),
         Some(5) => "the layers, called one by one, compute other outputs than the network".to_owned(),
+        Some(98) => "it panicked".to_owned(),
         Some(99) => "the core took an exception".to_owned(),
         _ => status.to_string(),
     }

@@ -112,7 +112,7 @@ impl Source {
 
     #[inline(always)]
     fn first(&self, Window { row, column, .. }: Window) -> *const f32 {
-        self.x.wrapping_add((2 * row).wrapping_mul(self.down).wrapping_add(2 * column * self.right))
+        self.x.wrapping_add((2 * row).wrapping_mul(self.down).wrapping_add((2 * column).wrapping_mul(self.right)))
     }
 }
 
@@ -154,7 +154,7 @@ unsafe fn pooled_tiles<A: Arithmetic, V: Vector, const T: usize, const N: usize,
     unsafe { A::advance::<V, T, B, N>(&mut prepared, block.w + strip.lane) };
     let source = Source::new(at.x.wrapping_add(x.wrapping_add(block.channel * input.channel as usize)), input, at.wraps[0]);
     let rest = g.rest.as_ref().filter(|_| GENERAL).map(|map| Source::new(at.r, map, at.wraps[1]));
-    let y = at.y.wrapping_add((block.filter + strip.lane) * output.channel as usize);
+    let y = at.y.wrapping_add((block.filter + strip.lane).wrapping_mul(output.channel as usize));
     let (last_row, last_column) = ((input.height as usize).saturating_sub(1), (input.width as usize).saturating_sub(1));
     let [mut row, mut column] = [windows.rows.start, windows.columns.start];
     let mut next = || {

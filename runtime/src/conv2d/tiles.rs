@@ -127,13 +127,15 @@ impl Reads {
     ) -> Self {
         let input = &g.input;
         let depth = if GENERAL && g.rest.is_some() { input.channels } else { g.depth } as usize;
-        let steps = [g.dilations[0] as usize * input.row as usize, g.dilations[1] as usize * input.pixel as usize];
+        // Distances wrap as addresses do: with one tap, or one row, they may be of any size.
+        let times = |count: u32, distance: u32| (count as usize).wrapping_mul(distance as usize);
+        let steps = [times(g.dilations[0], input.row), times(g.dilations[1], input.pixel)];
         let row = g.kernel[1] as usize * g.depth as usize * N;
         let [wrap, _] = at.wraps;
         let split = if GENERAL { wrap.tap.min(rows.end).max(rows.begin) } else { rows.end };
         let channel = input.channel as usize;
-        let x = (rows.begin * steps[0] + columns.begin * steps[1])
-            .wrapping_sub(g.pads[0] as usize * input.row as usize + g.pads[1] as usize * input.pixel as usize);
+        let begin = rows.begin.wrapping_mul(steps[0]).wrapping_add(columns.begin.wrapping_mul(steps[1]));
+        let x = begin.wrapping_sub(times(g.pads[0], input.row).wrapping_add(times(g.pads[1], input.pixel)));
         let w = at.w.wrapping_add(N + rows.begin * row + columns.begin * depth * N);
         let first = Taps { w, count: [split - rows.begin, columns.end - columns.begin], depth, channel, steps, row };
         let second = match &g.rest {
@@ -147,7 +149,7 @@ impl Reads {
             }
             _ => None,
         };
-        Reads { x, first, second, behind: (first.count[0] * steps[0]).wrapping_sub(wrap.back) }
+        Reads { x, first, second, behind: first.count[0].wrapping_mul(steps[0]).wrapping_sub(wrap.back) }
     }
 }
 
@@ -174,7 +176,7 @@ unsafe fn tiles<A: Arithmetic, V: Vector, const T: usize, const N: usize, const 
     };
     let [r_row, r_pixel] = beside.map_or([0; 2], |map| [map.row as usize, map.pixel as usize]);
     let down = Step { x: (g.strides[0] as usize).wrapping_mul(input.row as usize), y: output.row as usize, r: r_row };
-    let right = Step { x: g.strides[1] as usize * input.pixel as usize, y: output.pixel as usize, r: r_pixel };
+    let right = Step { x: (g.strides[1] as usize).wrapping_mul(input.pixel as usize), y: output.pixel as usize, r: r_pixel };
     let narrow = if GENERAL { A::narrow::<V, T, B, N>() } else { Narrow { pixels: T, most: 0 } };
     let products = (rows.taps.end - rows.taps.begin) * first.count[1] * g.depth as usize;
     let (height, width) = (rows.end - rows.begin, columns.end - columns.begin);
@@ -216,8 +218,9 @@ unsafe fn tiles<A: Arithmetic, V: Vector, const T: usize, const N: usize, const 
             w = block.w + lane;
             let origin = Pixel {
                 x: at.x.wrapping_add(x.wrapping_add(block.channel * input.channel as usize)),
-                y: at.y.wrapping_add(filter * output.channel as usize),
-                r: at.r.wrapping_add(filter * channel),
+                // Of a strip without channels these mean nothing.
+                y: at.y.wrapping_add(filter.wrapping_mul(output.channel as usize)),
+                r: at.r.wrapping_add(filter.wrapping_mul(channel)),
             };
             let lines = [(rows.begin..rows.end, down), (columns.begin..columns.end, right)];
             for_each_tile(cut, narrow, origin, lines, |pixels, narrow| tile(&prepared, strip, pixels, narrow));

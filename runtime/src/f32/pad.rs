@@ -60,11 +60,12 @@ impl Pad {
 
     /// Where the input's element lies that comes to output index `outer` and last index `i`; none on the pad.
     fn inside(&self, outer: &[u32; MAX_RANK], i: u32) -> Option<usize> {
-        let mut at = 0;
+        let mut at = 0usize;
         let mut axes = outer.iter().zip(&self.begin).zip(&self.inner).zip(&self.input).enumerate();
         axes.all(|(axis, (((&index, &begin), &inner), &stride))| {
             let index = (if axis == MAX_RANK - 1 { i } else { index }).wrapping_sub(begin);
-            at += index as usize * stride as usize;
+            // Before the comparison, so that no branch is between: on the pad it means nothing.
+            at = at.wrapping_add((index as usize).wrapping_mul(stride as usize));
             index < inner
         })
         .then_some(at)

@@ -149,13 +149,14 @@ unsafe fn area<const MAX: bool, const RING: bool>(
         let wrap = Wrap { tap: wrap.tap - row.begin.min(wrap.tap), ..wrap };
         for ox in columns.clone() {
             let column = g.window(1, ox);
+            let step = |dilation: u32, distance: u32| (dilation as usize).wrapping_mul(distance as usize);
             let offset =
                 |map: &Pixels, [y, x]: [usize; 2]| y.wrapping_mul(map.row as usize).wrapping_add(x.wrapping_mul(map.pixel as usize));
             let pixel = Pixel {
                 x: x.wrapping_add(offset(&g.input, [row.first, column.first])),
                 y: y.wrapping_add(offset(&g.output, [oy, ox])),
                 taps: [row.taps, column.taps],
-                steps: [g.dilations[0] as usize * g.input.row as usize, g.dilations[1] as usize * g.input.pixel as usize],
+                steps: [step(g.dilations[0], g.input.row), step(g.dilations[1], g.input.pixel)],
                 count: (row.count * column.count) as f32,
                 wrap,
                 is_long: row.taps * column.taps > LONGEST_SUM,

@@ -1,9 +1,14 @@
 //! 4 lanes of `f32`: NEON.
+//!
+//! Without an operating system addresses may have to be aligned, as they do while the MMU is off, and the compiler makes single bytes of an
+//! intrinsic's load or store. There they are by assembly, with instructions that ask for the alignment of one lane, as `f32` has it.
 
 use core::arch::aarch64::{
-    float32x4_t, vaddq_f32, vbslq_f32, vcgtq_f32, vcltzq_f32, vdivq_f32, vdupq_n_f32, vfmaq_f32, vfmaq_laneq_f32, vld1q_f32, vmulq_f32,
-    vmulq_laneq_f32, vst1q_f32,
+    float32x4_t, vaddq_f32, vbslq_f32, vcgtq_f32, vcltzq_f32, vdivq_f32, vdupq_n_f32, vfmaq_f32, vfmaq_laneq_f32, vmulq_f32,
+    vmulq_laneq_f32,
 };
+#[cfg(not(target_os = "none"))]
+use core::arch::aarch64::{vld1q_f32, vst1q_f32};
 use core::arch::asm;
 
 use super::Vector;
@@ -25,13 +30,29 @@ impl Vector for Neon {
     #[inline(always)]
     unsafe fn load(from: *const f32) -> Self {
         // SAFETY: the caller's contract.
-        Neon(unsafe { vld1q_f32(from) })
+        #[cfg(not(target_os = "none"))]
+        return Neon(unsafe { vld1q_f32(from) });
+        #[cfg(target_os = "none")]
+        {
+            let vector: float32x4_t;
+            // SAFETY: the caller's contract.
+            unsafe { asm!("ld1 {{{0:v}.4s}}, [{1}]", out(vreg) vector, in(reg) from, options(pure, readonly, nostack, preserves_flags)) };
+            Neon(vector)
+        }
     }
 
     #[inline(always)]
     unsafe fn store(self, to: *mut f32) {
         // SAFETY: the caller's contract.
-        unsafe { vst1q_f32(to, self.0) }
+        #[cfg(not(target_os = "none"))]
+        unsafe {
+            vst1q_f32(to, self.0);
+        }
+        // SAFETY: the caller's contract.
+        #[cfg(target_os = "none")]
+        unsafe {
+            asm!("st1 {{{0:v}.4s}}, [{1}]", in(vreg) self.0, in(reg) to, options(nostack, preserves_flags));
+        }
     }
 
     #[inline(always)]
@@ -39,7 +60,10 @@ impl Vector for Neon {
         let group: float32x4_t;
         // SAFETY: the caller's contract. By assembly, since the compiler moves the pointers of many pixels by an addition each.
         unsafe {
+            #[cfg(not(target_os = "none"))]
             asm!("ldr {0:q}, [{1}], #16", out(vreg) group, inout(reg) *from, options(readonly, nostack, preserves_flags));
+            #[cfg(target_os = "none")]
+            asm!("ld1 {{{0:v}.4s}}, [{1}], #16", out(vreg) group, inout(reg) *from, options(readonly, nostack, preserves_flags));
         }
         Neon(group)
     }

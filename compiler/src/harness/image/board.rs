@@ -1,21 +1,12 @@
-//! Runs the network once as firmware: files of the host through semihosting, and no panic path, or it would not link.
+//! Runs the network once as firmware: files of the host through semihosting.
 #![no_std]
 #![no_main]
 
+mod machine;
 mod network;
+mod panic;
 mod semihosting;
 mod start;
-
-unsafe extern "C" {
-    fn peleec_panic_path_is_present() -> !;
-}
-
-/// Defined nowhere: an image from which this can be reached does not link.
-#[panic_handler]
-fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
-    // SAFETY: never linked, so never called.
-    unsafe { peleec_panic_path_is_present() }
-}
 
 /// Called by the start code, once.
 #[unsafe(no_mangle)]

@@ -5,6 +5,7 @@ use core::ffi::CStr;
 
 const OPEN: usize = 0x01;
 const CLOSE: usize = 0x02;
+const WRITE_BYTE: usize = 0x03;
 const WRITE0: usize = 0x04;
 const WRITE: usize = 0x05;
 const READ: usize = 0x06;
@@ -22,7 +23,15 @@ const WRITE_BINARY: usize = 5;
 unsafe fn call(operation: usize, argument: *const u8) -> usize {
     let result;
     // SAFETY: the host reads and writes only what the argument names.
-    unsafe { asm!("bkpt 0xab", inlateout("r0") operation => result, in("r1") argument, options(nostack)) };
+    #[cfg(target_arch = "arm")]
+    unsafe {
+        asm!("bkpt 0xab", inlateout("r0") operation => result, in("r1") argument, options(nostack));
+    }
+    // SAFETY: as above.
+    #[cfg(target_arch = "aarch64")]
+    unsafe {
+        asm!("hlt 0xf000", inlateout("x0") operation => result, in("x1") argument, options(nostack));
+    }
     result
 }
 
@@ -60,6 +69,20 @@ pub(crate) fn print_checksum(checksum: u32) {
     }
     // SAFETY: the text ends with a zero.
     unsafe { call(WRITE0, line.as_ptr()) };
+}
+
+/// Prints text.
+#[allow(dead_code, reason = "for programs that have more to say than a checksum")]
+pub(crate) struct Console;
+
+impl core::fmt::Write for Console {
+    fn write_str(&mut self, text: &str) -> core::fmt::Result {
+        for byte in text.as_bytes() {
+            // SAFETY: the operation reads one byte.
+            unsafe { call(WRITE_BYTE, byte) };
+        }
+        Ok(())
+    }
 }
 
 /// Ends the program.

@@ -37,7 +37,7 @@ global_asm!(
     "4:",
     "bl firmware",
     ".pool",
-    has_fpu = const crate::network::HAS_FPU as u32,
+    has_fpu = const crate::machine::HAS_FPU as u32,
 );
 
 /// Where every exception of the core leads.

@@ -4,13 +4,15 @@
 //! A parameter that means nothing makes a function generic, so that it is assembled only where a module uses it.
 
 use core::arch::naked_asm;
+use core::mem::offset_of;
 
-use super::window::Window;
+use super::window::{SAVED_SUMS, SAVED_X, Window, pointers};
 
 /// How many sums a tile has.
 pub(super) const SUMS: usize = 24;
 
-/// Where one of 24 values is less than zero, zero.
+/// Where one of 24 values is less than zero, zero. Of the core's comparisons only "greater" and "equal" are false for what is not a number, so
+/// that zero is compared with the value.
 ///
 /// # Safety
 /// 24 values are readable and writable.
@@ -18,84 +20,92 @@ pub(super) const SUMS: usize = 24;
 pub(super) unsafe extern "C" fn relu<const UNUSED: usize>(sums: *mut f32) {
     naked_asm!(
         ".cpu cortex-m55",
+        "vmov.i32 q3, #0",
         "vldrw.u32 q0, [r0]",
         "vldrw.u32 q1, [r0, #16]",
         "vldrw.u32 q2, [r0, #32]",
-        "vldrw.u32 q3, [r0, #48]",
-        "vpt.f32 lt, q0, zr",
-        "vmovt.i32 q0, #0",
-        "vpt.f32 lt, q1, zr",
-        "vmovt.i32 q1, #0",
-        "vpt.f32 lt, q2, zr",
-        "vmovt.i32 q2, #0",
-        "vpt.f32 lt, q3, zr",
-        "vmovt.i32 q3, #0",
+        "vpt.f32 gt, q3, q0",
+        "vmovt q0, q3",
+        "vpt.f32 gt, q3, q1",
+        "vmovt q1, q3",
         "vstrw.32 q0, [r0]",
-        "vldrw.u32 q0, [r0, #64]",
+        "vldrw.u32 q0, [r0, #48]",
+        "vpt.f32 gt, q3, q2",
+        "vmovt q2, q3",
         "vstrw.32 q1, [r0, #16]",
-        "vldrw.u32 q1, [r0, #80]",
+        "vldrw.u32 q1, [r0, #64]",
+        "vpt.f32 gt, q3, q0",
+        "vmovt q0, q3",
         "vstrw.32 q2, [r0, #32]",
-        "vpt.f32 lt, q0, zr",
-        "vmovt.i32 q0, #0",
-        "vpt.f32 lt, q1, zr",
-        "vmovt.i32 q1, #0",
-        "vstrw.32 q3, [r0, #48]",
-        "vstrw.32 q0, [r0, #64]",
-        "vstrw.32 q1, [r0, #80]",
+        "vldrw.u32 q2, [r0, #80]",
+        "vpt.f32 gt, q3, q1",
+        "vmovt q1, q3",
+        "vstrw.32 q0, [r0, #48]",
+        "vpt.f32 gt, q3, q2",
+        "vmovt q2, q3",
+        "vstrw.32 q1, [r0, #64]",
+        "vstrw.32 q2, [r0, #80]",
         "bx lr",
     )
 }
 
 /// Eight products for each of three pixels, whose values stand in the registers that are named.
+#[rustfmt::skip]
 macro_rules! products {
     ($x0:literal $x1:literal $x2:literal) => {
         concat!(
             "vldrw.u32 q6, [r3], #16\n",
-            "vfma.f32 q0, q6, ",
-            $x0,
-            "\n",
+            "vfma.f32 q0, q6, ", $x0, "\n",
             "vldrw.u32 q7, [r3], #16\n",
-            "vfma.f32 q2, q6, ",
-            $x1,
-            "\n",
-            "vfma.f32 q4, q6, ",
-            $x2,
-            "\n",
-            "vfma.f32 q1, q7, ",
-            $x0,
-            "\n",
-            "vfma.f32 q3, q7, ",
-            $x1,
-            "\n",
-            "vfma.f32 q5, q7, ",
-            $x2,
+            "vfma.f32 q2, q6, ", $x1, "\n",
+            "vfma.f32 q4, q6, ", $x2, "\n",
+            "vfma.f32 q1, q7, ", $x0, "\n",
+            "vfma.f32 q3, q7, ", $x1, "\n",
+            "vfma.f32 q5, q7, ", $x2,
         )
     };
 }
 
-/// What goes on with the second window, which lies behind the first, and its pixels, which lie behind the first ones' pointers.
-macro_rules! second {
-    (none) => {
-        ""
-    };
-    (split) => {
-        concat!(
-            "ldr r4, [r12, #40]\ncmp r4, #0\nbeq 8f\nadd r12, #44\nldr r3, [r12]\nldr r4, [sp, #64]\nadds r4, #12\n",
-            "ldm r4, {{r0-r2}}\nb 7b\n8:"
-        )
-    };
-}
-
-/// r0-r2: x; r3: w; r4-r9: values; r10: columns; r11: rows; r12: the window; lr: channels; q0-q5: sums.
+/// What goes on with the second window, which lies behind the first, and its pixels, which lie behind the first ones' pointers; or nothing.
 macro_rules! leaf {
-    ($second:ident, $($channels:expr),+ $(,)?) => {
+    (none, $($rest:tt)+) => {
+        leaf!([] [], $($rest)+)
+    };
+    (second, $($rest:tt)+) => {
+        leaf!(
+            [
+                "ldr r4, [r12, #{more}]",
+                "cmp r4, #0",
+                "beq 8f",
+                "add r12, #{window}",
+                "ldr r3, [r12, #{w}]",
+                "ldr r4, [sp, #{saved_x}]",
+                "adds r4, #{pointers}",
+                "ldm r4, {{r0-r2}}",
+                "b 7b",
+                "8:",
+            ] [
+                more = offset_of!(Window, more),
+                window = size_of::<Window>(),
+                saved_x = SAVED_X,
+                pointers = pointers(3),
+            ],
+            $($rest)+
+        )
+    };
+    // r0-r2: x; r3: w; r4-r9: values; r10: columns; r11: rows; r12: the window; lr: channels; q0-q5: sums.
+    (
+        [$($second:literal,)*] [$($name:ident = $value:expr,)*],
+        $($field:ident)+;
+        $($channels:expr),+ $(,)?
+    ) => {
         naked_asm!(
             ".cpu cortex-m55",
             "push {{r1, r2, r4-r11, lr}}",
             "vpush {{d8-d15}}",
             "mov r12, r0",
             "ldm r1, {{r0-r2}}",
-            "ldrd r3, r4, [r12]",
+            "ldrd r3, r4, [r12, #{w}]",
             "vldrw.u32 q0, [r4]",
             "vldrw.u32 q1, [r4, #16]",
             "vmov q2, q0",
@@ -103,20 +113,20 @@ macro_rules! leaf {
             "vmov q4, q0",
             "vmov q5, q1",
             "7:",
-            "ldr r11, [r12, #8]",
+            "ldr r11, [r12, #{rows}]",
             "cmp r11, #0",
             "beq 9f",
             "1:",
-            "ldr r10, [r12, #12]",
+            "ldr r10, [r12, #{columns}]",
             "2:",
             $($channels,)+
-            "ldr r4, [r12, #24]",
+            "ldr r4, [r12, #{column}]",
             "add r0, r4",
             "add r1, r4",
             "add r2, r4",
             "subs r10, #1",
             "bne 2b",
-            "ldrd r4, r5, [r12, #28]",
+            "ldrd r4, r5, [r12, #{row}]",
             "add r0, r4",
             "add r1, r4",
             "add r2, r4",
@@ -124,8 +134,8 @@ macro_rules! leaf {
             "subs r11, #1",
             "bne 1b",
             "9:",
-            second!($second),
-            "ldr r4, [sp, #68]",
+            $($second,)*
+            "ldr r4, [sp, #{saved_sums}]",
             "vstrw.32 q0, [r4]",
             "vstrw.32 q1, [r4, #16]",
             "vstrw.32 q2, [r4, #32]",
@@ -134,6 +144,14 @@ macro_rules! leaf {
             "vstrw.32 q5, [r4, #80]",
             "vpop {{d8-d15}}",
             "pop {{r1, r2, r4-r11, pc}}",
+            w = const offset_of!(Window, w),
+            rows = const offset_of!(Window, rows),
+            columns = const offset_of!(Window, columns),
+            column = const offset_of!(Window, column),
+            row = const offset_of!(Window, row),
+            saved_sums = const SAVED_SUMS,
+            $($field = const offset_of!(Window, $field),)+
+            $($name = const $value,)*
         )
     };
 }
@@ -143,7 +161,8 @@ macro_rules! dense_leaf {
     ($second:ident) => {
         leaf!(
             $second,
-            "ldr r4, [r12, #16]",
+            fours ones;
+            "ldr r4, [r12, #{fours}]",
             "wls lr, r4, 4f",
             "3:",
             "ldrd r4, r5, [r0], #8",
@@ -158,7 +177,7 @@ macro_rules! dense_leaf {
             products!("r5" "r7" "r9"),
             "le lr, 3b",
             "4:",
-            "ldr r4, [r12, #20]",
+            "ldr r4, [r12, #{ones}]",
             "wls lr, r4, 6f",
             "5:",
             "ldr r4, [r0], #4",
@@ -176,9 +195,10 @@ macro_rules! strided_leaf {
     ($second:ident) => {
         leaf!(
             $second,
-            "ldrd r4, r5, [r12, #16]",
+            fours channel;
+            "ldrd r4, r5, [r12, #{fours}]",
             "add r4, r5, r4, lsl #2",
-            "ldr r5, [r12, #36]",
+            "ldr r5, [r12, #{channel}]",
             "wls lr, r4, 4f",
             "3:",
             "ldr r4, [r0]",
@@ -218,7 +238,7 @@ pub(super) unsafe extern "C" fn strided<const UNUSED: usize>(window: *const Wind
 /// As [`dense`].
 #[unsafe(naked)]
 pub(super) unsafe extern "C" fn dense_split<const UNUSED: usize>(window: *const Window, x: *const *const f32, sums: *mut f32) {
-    dense_leaf!(split)
+    dense_leaf!(second)
 }
 
 /// As [`strided`], where there may be a second window.
@@ -227,5 +247,5 @@ pub(super) unsafe extern "C" fn dense_split<const UNUSED: usize>(window: *const 
 /// As [`dense`].
 #[unsafe(naked)]
 pub(super) unsafe extern "C" fn strided_split<const UNUSED: usize>(window: *const Window, x: *const *const f32, sums: *mut f32) {
-    strided_leaf!(split)
+    strided_leaf!(second)
 }

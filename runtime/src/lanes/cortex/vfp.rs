@@ -4,8 +4,9 @@
 //! A parameter that means nothing makes a function generic, so that it is assembled only where a module uses it.
 
 use core::arch::naked_asm;
+use core::mem::offset_of;
 
-use super::window::Window;
+use super::window::{SAVED_X, Window, pointers};
 
 /// How many sums a tile has.
 pub(super) const SUMS: usize = 16;
@@ -34,91 +35,124 @@ pub(super) unsafe extern "C" fn relu<const UNUSED: usize>(values: *mut f32) {
 }
 
 /// Four products for each of four pixels, whose values stand in the registers that are named.
+#[rustfmt::skip]
 macro_rules! products {
     ($operation:literal: $w0:literal $w1:literal $w2:literal $w3:literal: $x0:literal $x1:literal $x2:literal $x3:literal) => {
         concat!(
-            $operation, " s0, ", $w0, ", ", $x0, "\n", $operation, " s1, ", $w1, ", ", $x0, "\n", $operation, " s2, ", $w2, ", ", $x0,
-            "\n", $operation, " s3, ", $w3, ", ", $x0, "\n", $operation, " s4, ", $w0, ", ", $x1, "\n", $operation, " s5, ", $w1, ", ",
-            $x1, "\n", $operation, " s6, ", $w2, ", ", $x1, "\n", $operation, " s7, ", $w3, ", ", $x1, "\n", $operation, " s8, ", $w0,
-            ", ", $x2, "\n", $operation, " s9, ", $w1, ", ", $x2, "\n", $operation, " s10, ", $w2, ", ", $x2, "\n", $operation, " s11, ",
-            $w3, ", ", $x2, "\n", $operation, " s12, ", $w0, ", ", $x3, "\n", $operation, " s13, ", $w1, ", ", $x3, "\n", $operation,
-            " s14, ", $w2, ", ", $x3, "\n", $operation, " s15, ", $w3, ", ", $x3,
+            $operation, " s0, ", $w0, ", ", $x0, "\n",
+            $operation, " s1, ", $w1, ", ", $x0, "\n",
+            $operation, " s2, ", $w2, ", ", $x0, "\n",
+            $operation, " s3, ", $w3, ", ", $x0, "\n",
+            $operation, " s4, ", $w0, ", ", $x1, "\n",
+            $operation, " s5, ", $w1, ", ", $x1, "\n",
+            $operation, " s6, ", $w2, ", ", $x1, "\n",
+            $operation, " s7, ", $w3, ", ", $x1, "\n",
+            $operation, " s8, ", $w0, ", ", $x2, "\n",
+            $operation, " s9, ", $w1, ", ", $x2, "\n",
+            $operation, " s10, ", $w2, ", ", $x2, "\n",
+            $operation, " s11, ", $w3, ", ", $x2, "\n",
+            $operation, " s12, ", $w0, ", ", $x3, "\n",
+            $operation, " s13, ", $w1, ", ", $x3, "\n",
+            $operation, " s14, ", $w2, ", ", $x3, "\n",
+            $operation, " s15, ", $w3, ", ", $x3,
         )
     };
 }
 
-/// r0-r3: x; r4: w; r5: channels; r6: columns; r7: rows; r8: the window; s0-s15: sums.
+/// What goes on with the second window, which lies behind the first, and its pixels, which lie behind the first ones' pointers; or nothing.
 macro_rules! leaf {
-    (begin: $begin:expr; second: $second:expr; advance: $($advance:literal)+; end: $($end:literal)+; $($channels:expr),+ $(,)?) => {
+    (second: none; $($rest:tt)+) => {
+        leaf! { second: [] []; $($rest)+ }
+    };
+    (second: $pixels:literal $load:literal; $($rest:tt)+) => {
+        leaf! {
+            second: [
+                "ldr r9, [r8, #{more}]",
+                "cmp r9, #0",
+                "beq 8f",
+                "add r8, #{window}",
+                "ldr r4, [r8, #{w}]",
+                "ldr r1, [sp, #{saved_x}]",
+                "adds r1, #{pointers}",
+                $load,
+                "b 7b",
+                "8:",
+            ] [
+                more = offset_of!(Window, more),
+                window = size_of::<Window>(),
+                saved_x = SAVED_X,
+                pointers = pointers($pixels),
+            ];
+            $($rest)+
+        }
+    };
+    // r0-r3: x; r4: w; r5: channels; r6: columns; r7: rows; r8: the window; r10: between channels; s0-s15: sums.
+    (
+        second: [$($second:literal,)*] [$($name:ident = $value:expr,)*];
+        begin: $($begin:literal)+;
+        advance: $($advance:literal)+;
+        end: $($end:literal)+;
+        counts: $($count:ident)+;
+        $($channels:expr),+ $(,)?
+    ) => {
         naked_asm!(
             ".fpu fpv4-sp-d16",
             "push {{r1, r2, r4-r10, lr}}",
             "vpush {{s16-s31}}",
             "mov r8, r0",
-            "ldrd r4, r5, [r8]",
-            $begin,
+            "ldrd r4, r5, [r8, #{w}]",
+            $($begin,)+
             "7:",
-            "ldr r10, [r8, #36]",
-            "ldr r7, [r8, #8]",
+            "ldr r10, [r8, #{channel}]",
+            "ldr r7, [r8, #{rows}]",
             "cmp r7, #0",
             "beq 9f",
             "1:",
-            "ldr r6, [r8, #12]",
+            "ldr r6, [r8, #{columns}]",
             "2:",
             $($channels,)+
-            "ldr r9, [r8, #24]",
+            "ldr r9, [r8, #{column}]",
             $($advance,)+
             "subs r6, #1",
             "bne 2b",
-            "ldrd r9, r5, [r8, #28]",
+            "ldrd r9, r5, [r8, #{row}]",
             $($advance,)+
             "add r4, r5",
             "subs r7, #1",
             "bne 1b",
             "9:",
-            $second,
+            $($second,)*
             "vpop {{s16-s31}}",
             "pop {{r1, r2}}",
             $($end,)+
             "pop {{r4-r10, pc}}",
+            w = const offset_of!(Window, w),
+            rows = const offset_of!(Window, rows),
+            columns = const offset_of!(Window, columns),
+            column = const offset_of!(Window, column),
+            row = const offset_of!(Window, row),
+            channel = const offset_of!(Window, channel),
+            $($count = const offset_of!(Window, $count),)+
+            $($name = const $value,)*
         )
-    };
-}
-
-/// What goes on with the second window, which lies behind the first, and its pixels, which lie behind the first ones' pointers.
-macro_rules! second {
-    (none) => {
-        ""
-    };
-    ($bytes:literal $load:literal) => {
-        concat!(
-            "ldr r9, [r8, #40]\ncmp r9, #0\nbeq 8f\nadd r8, #44\nldr r4, [r8]\nldr r1, [sp, #64]\nadds r1, #",
-            $bytes,
-            "\n",
-            $load,
-            "\nb 7b\n8:"
-        )
-    };
-    (square) => {
-        second!("16" "ldm r1, {{r0-r3}}")
-    };
-    (single) => {
-        second!("4" "ldr r0, [r1]")
-    };
-    (first) => {
-        second!("16" "ldr r0, [r1]")
     };
 }
 
 /// As `leaf`, for four pixels of four channels.
 macro_rules! square_leaf {
-    ($second:ident, $($channels:expr),+ $(,)?) => {
+    (none, $($channels:tt)+) => {
+        square_leaf!([none], $($channels)+)
+    };
+    (second, $($channels:tt)+) => {
+        square_leaf!([4 "ldm r1, {{r0-r3}}"], $($channels)+)
+    };
+    ([$($second:tt)+], $($channels:tt)+) => {
         leaf!(
-            begin: "ldm r1, {{r0-r3}}\nvldmia r5, {{s0-s3}}\nvldmia r5, {{s4-s7}}\nvldmia r5, {{s8-s11}}\nvldmia r5, {{s12-s15}}";
-            second: second!($second);
+            second: $($second)+;
+            begin: "ldm r1, {{r0-r3}}" "vldmia r5, {{s0-s3}}" "vldmia r5, {{s4-s7}}" "vldmia r5, {{s8-s11}}" "vldmia r5, {{s12-s15}}";
             advance: "add r0, r9" "add r1, r9" "add r2, r9" "add r3, r9";
             end: "vstmia r2, {{s0-s15}}";
-            $($channels),+
+            $($channels)+
         )
     };
 }
@@ -128,7 +162,8 @@ macro_rules! square_dense {
     ($operation:literal, $second:ident) => {
         square_leaf!(
             $second,
-            "ldr r5, [r8, #16]",
+            counts: fours ones;
+            "ldr r5, [r8, #{fours}]",
             "cmp r5, #0",
             "beq 4f",
             "3:",
@@ -149,7 +184,7 @@ macro_rules! square_dense {
             "subs r5, #1",
             "bne 3b",
             "4:",
-            "ldr r5, [r8, #20]",
+            "ldr r5, [r8, #{ones}]",
             "cmp r5, #0",
             "beq 6f",
             "5:",
@@ -171,7 +206,8 @@ macro_rules! square_strided {
     ($operation:literal, $second:ident) => {
         square_leaf!(
             $second,
-            "ldrd r5, r9, [r8, #16]",
+            counts: fours;
+            "ldrd r5, r9, [r8, #{fours}]",
             "adds r5, r9, r5, lsl #2",
             "beq 6f",
             "5:",
@@ -194,86 +230,46 @@ macro_rules! square_strided {
 
 /// As `leaf`, for one pixel of sixteen channels.
 macro_rules! single_leaf {
-    ($second:ident, $($channels:expr),+ $(,)?) => {
+    (none, $($channels:tt)+) => {
+        single_leaf!([none], $($channels)+)
+    };
+    (second, $($channels:tt)+) => {
+        single_leaf!([1 "ldr r0, [r1]"], $($channels)+)
+    };
+    ([$($second:tt)+], $($channels:tt)+) => {
         leaf!(
-            begin: "ldr r0, [r1]\nvldmia r5, {{s0-s15}}";
-            second: second!($second);
+            second: $($second)+;
+            begin: "ldr r0, [r1]" "vldmia r5, {{s0-s15}}";
             advance: "add r0, r9";
             end: "vstmia r2, {{s0-s15}}";
-            $($channels),+
+            $($channels)+
         )
     };
 }
 
 /// Sixteen products for one pixel, whose value stands in the register that is named.
+#[rustfmt::skip]
 macro_rules! single_products {
     ($operation:literal: $x:literal) => {
         concat!(
             "vldmia r4!, {{s16-s23}}\n",
-            $operation,
-            " s0, s16, ",
-            $x,
-            "\n",
-            $operation,
-            " s1, s17, ",
-            $x,
-            "\n",
-            $operation,
-            " s2, s18, ",
-            $x,
-            "\n",
-            $operation,
-            " s3, s19, ",
-            $x,
-            "\n",
-            $operation,
-            " s4, s20, ",
-            $x,
-            "\n",
-            $operation,
-            " s5, s21, ",
-            $x,
-            "\n",
-            $operation,
-            " s6, s22, ",
-            $x,
-            "\n",
-            $operation,
-            " s7, s23, ",
-            $x,
-            "\n",
+            $operation, " s0, s16, ", $x, "\n",
+            $operation, " s1, s17, ", $x, "\n",
+            $operation, " s2, s18, ", $x, "\n",
+            $operation, " s3, s19, ", $x, "\n",
+            $operation, " s4, s20, ", $x, "\n",
+            $operation, " s5, s21, ", $x, "\n",
+            $operation, " s6, s22, ", $x, "\n",
+            $operation, " s7, s23, ", $x, "\n",
             "vldmia r4!, {{s16-s23}}\n",
-            $operation,
-            " s8, s16, ",
-            $x,
-            "\n",
-            $operation,
-            " s9, s17, ",
-            $x,
-            "\n",
-            $operation,
-            " s10, s18, ",
-            $x,
-            "\n",
-            $operation,
-            " s11, s19, ",
-            $x,
-            "\n",
-            $operation,
-            " s12, s20, ",
-            $x,
-            "\n",
-            $operation,
-            " s13, s21, ",
-            $x,
-            "\n",
-            $operation,
-            " s14, s22, ",
-            $x,
-            "\n",
-            $operation,
-            " s15, s23, ",
-            $x,
+            $operation, " s8, s16, ", $x, "\n",
+            $operation, " s9, s17, ", $x, "\n",
+            $operation, " s10, s18, ", $x, "\n",
+            $operation, " s11, s19, ", $x, "\n",
+            $operation, " s12, s20, ", $x, "\n",
+            $operation, " s13, s21, ", $x, "\n",
+            $operation, " s14, s22, ", $x, "\n",
+            $operation, " s15, s23, ", $x,
         )
     };
 }
@@ -282,7 +278,8 @@ macro_rules! single_dense {
     ($operation:literal, $second:ident) => {
         single_leaf!(
             $second,
-            "ldr r5, [r8, #16]",
+            counts: fours ones;
+            "ldr r5, [r8, #{fours}]",
             "cmp r5, #0",
             "beq 4f",
             "3:",
@@ -294,7 +291,7 @@ macro_rules! single_dense {
             "subs r5, #1",
             "bne 3b",
             "4:",
-            "ldr r5, [r8, #20]",
+            "ldr r5, [r8, #{ones}]",
             "cmp r5, #0",
             "beq 6f",
             "5:",
@@ -311,7 +308,8 @@ macro_rules! single_strided {
     ($operation:literal, $second:ident) => {
         single_leaf!(
             $second,
-            "ldrd r5, r9, [r8, #16]",
+            counts: fours;
+            "ldrd r5, r9, [r8, #{fours}]",
             "adds r5, r9, r5, lsl #2",
             "beq 6f",
             "5:",
@@ -327,22 +325,25 @@ macro_rules! single_strided {
 
 /// As `leaf`, for the first of four pixels, of four channels; the others have its sums.
 macro_rules! first_leaf {
-    ($($channels:expr),+ $(,)?) => {
+    ($($channels:tt)+) => {
         leaf!(
-            begin: "ldr r0, [r1]\nvldmia r5, {{s0-s3}}";
-            second: second!(first);
+            second: 4 "ldr r0, [r1]";
+            begin: "ldr r0, [r1]" "vldmia r5, {{s0-s3}}";
             advance: "add r0, r9";
             end: "vstmia r2!, {{s0-s3}}" "vstmia r2!, {{s0-s3}}" "vstmia r2!, {{s0-s3}}" "vstmia r2!, {{s0-s3}}";
-            $($channels),+
+            $($channels)+
         )
     };
 }
 
 /// Four products for one pixel.
+#[rustfmt::skip]
 macro_rules! first_products {
     ($operation:literal: $w0:literal $w1:literal $w2:literal $w3:literal: $x:literal) => {
         concat!(
-            $operation, " s0, ", $w0, ", ", $x, "\n", $operation, " s1, ", $w1, ", ", $x, "\n", $operation, " s2, ", $w2, ", ", $x, "\n",
+            $operation, " s0, ", $w0, ", ", $x, "\n",
+            $operation, " s1, ", $w1, ", ", $x, "\n",
+            $operation, " s2, ", $w2, ", ", $x, "\n",
             $operation, " s3, ", $w3, ", ", $x,
         )
     };
@@ -351,7 +352,8 @@ macro_rules! first_products {
 macro_rules! first_dense {
     ($operation:literal) => {
         first_leaf!(
-            "ldr r5, [r8, #16]",
+            counts: fours ones;
+            "ldr r5, [r8, #{fours}]",
             "cmp r5, #0",
             "beq 4f",
             "3:",
@@ -364,7 +366,7 @@ macro_rules! first_dense {
             "subs r5, #1",
             "bne 3b",
             "4:",
-            "ldr r5, [r8, #20]",
+            "ldr r5, [r8, #{ones}]",
             "cmp r5, #0",
             "beq 6f",
             "5:",
@@ -381,7 +383,8 @@ macro_rules! first_dense {
 macro_rules! first_strided {
     ($operation:literal) => {
         first_leaf!(
-            "ldrd r5, r9, [r8, #16]",
+            counts: fours;
+            "ldrd r5, r9, [r8, #{fours}]",
             "adds r5, r9, r5, lsl #2",
             "beq 6f",
             "5:",
@@ -415,7 +418,7 @@ macro_rules! functions {
 macro_rules! leaves {
     ($class:ident, $operation:literal) => {
         pub(in crate::lanes::cortex) mod $class {
-            use super::{Window, naked_asm};
+            use super::{SAVED_X, Window, naked_asm, offset_of, pointers};
 
             /// `sum + x * w`
             #[unsafe(naked)]
@@ -429,9 +432,9 @@ macro_rules! leaves {
                 /// Channels of a pixel lie apart.
                 strided => square_strided!($operation, none);
                 /// As [`dense`], where there may be a second window.
-                dense_split => square_dense!($operation, square);
+                dense_split => square_dense!($operation, second);
                 /// As [`strided`], where there may be a second window.
-                strided_split => square_strided!($operation, square);
+                strided_split => square_strided!($operation, second);
                 /// As [`dense_split`], where four pixels are the first.
                 first_dense => first_dense!($operation);
                 /// As [`strided_split`], where four pixels are the first.
@@ -441,9 +444,9 @@ macro_rules! leaves {
                 /// One pixel, whose channels lie apart.
                 single_strided => single_strided!($operation, none);
                 /// As [`single_dense`], where there may be a second window.
-                single_dense_split => single_dense!($operation, single);
+                single_dense_split => single_dense!($operation, second);
                 /// As [`single_strided`], where there may be a second window.
-                single_strided_split => single_strided!($operation, single);
+                single_strided_split => single_strided!($operation, second);
             }
         }
     };

@@ -1,31 +1,49 @@
 //! What the leaves of both units read: a window over the input, with every distance worked out.
 
-use core::mem::MaybeUninit;
+use core::mem::{MaybeUninit, offset_of};
 
 use crate::lanes::arithmetic::sealed::Sums;
 use crate::lanes::arithmetic::{self, Taps};
 use crate::lanes::{MOST_LANES, Vector};
 
-/// What tiles with the same taps have in common, as the leaves read it. Distances are in bytes.
+/// What tiles with the same taps have in common, as the leaves read it. Distances are in bytes, and wrap as addresses do: some lead back.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub(super) struct Window {
-    w: *const f32,
-    bias: *const f32,
-    rows: usize,
-    columns: usize,
+    pub(super) w: *const f32,
+    pub(super) bias: *const f32,
+    pub(super) rows: usize,
+    pub(super) columns: usize,
     /// Channels in fours, and what is left.
-    fours: usize,
-    ones: usize,
+    pub(super) fours: usize,
+    pub(super) ones: usize,
     /// What leads from behind the channels of a tap to the next tap of its row.
-    column: usize,
+    pub(super) column: usize,
     /// What leads from behind a row of taps to the next row, in the input and in the weights.
-    row: usize,
-    weights_row: usize,
+    pub(super) row: usize,
+    pub(super) weights_row: usize,
     /// Between channels.
-    channel: usize,
+    pub(super) channel: usize,
     /// Not zero where a second window follows.
-    more: usize,
+    pub(super) more: usize,
+}
+
+// Leaves load these by one instruction.
+const _: () = {
+    let word = size_of::<usize>();
+    assert!(offset_of!(Window, bias) == offset_of!(Window, w) + word);
+    assert!(offset_of!(Window, ones) == offset_of!(Window, fours) + word);
+    assert!(offset_of!(Window, weights_row) == offset_of!(Window, row) + word);
+    assert!(offset_of!(Windows, second) == size_of::<Window>());
+};
+
+/// Where a leaf's stack has what it was called with, behind the eight double registers that it saves.
+pub(super) const SAVED_X: usize = 8 * size_of::<f64>();
+pub(super) const SAVED_SUMS: usize = SAVED_X + size_of::<usize>();
+
+/// Bytes of the pointers to the pixels of a tile, behind which those of the second window's lie.
+pub(super) const fn pointers(pixels: usize) -> usize {
+    pixels * size_of::<*const f32>()
 }
 
 /// Computes from a window and its pixels, and from the second ones if there are, the sums of a tile, pixel by pixel.
@@ -55,7 +73,8 @@ impl Window {
             // The taps of a row follow each other without a gap.
             (columns, depth) = (columns.min(1), columns * depth);
         }
-        let passed = if DENSE { depth } else { depth * channel };
+        let passed = if DENSE { depth } else { depth.wrapping_mul(channel) };
+        let bytes = |elements: usize| elements.wrapping_mul(size_of::<f32>());
         Window {
             w,
             bias,
@@ -63,10 +82,10 @@ impl Window {
             columns,
             fours: depth / 4,
             ones: depth % 4,
-            column: 4 * column.wrapping_sub(passed),
-            row: (4 * row).wrapping_sub(4 * columns * column),
-            weights_row: 4 * weights_row.wrapping_sub(columns * depth * N),
-            channel: 4 * channel,
+            column: bytes(column.wrapping_sub(passed)),
+            row: bytes(row).wrapping_sub(bytes(columns).wrapping_mul(column)),
+            weights_row: bytes(weights_row.wrapping_sub(columns * depth * N)),
+            channel: bytes(channel),
             more: more.into(),
         }
     }

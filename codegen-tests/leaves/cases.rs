@@ -1,0 +1,319 @@
+//! Convolutions by the leaves of a unit, against the same ones by scalars of portable Rust under a tile of 4 pixels by 1 channel: the same
+//! bits, and nothing else is written.
+
+use core::fmt::{Debug, Write};
+
+use peleec_runtime::{
+    Activation, Arithmetic, Conv2d, Destination, Kernel, Operands, Pixels, Place, PoolKind, run_checked, run_row_checked,
+};
+
+use crate::geometry::{Layout, Random, at};
+
+/// Elements of an operand: more than any case has.
+const MOST: usize = 1 << 14;
+
+/// What no kernel computes.
+const POISON: u32 = 0x7fc0_1234;
+
+/// Geometries of each combination.
+const DRAWS: u32 = 2;
+
+/// What else there may be in an input, first what is or makes what is not a number. Subnormal numbers are left out, since the vector unit of a
+/// Cortex-M55 takes them for zeros.
+const RARE: [f32; 7] = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, f32::MAX, f32::MIN_POSITIVE, 0.0, -0.0];
+const N_NAN: usize = 4;
+
+/// The memory of all operands.
+pub(crate) struct Memory {
+    x: [f32; MOST],
+    rest: [f32; MOST],
+    residual: [f32; MOST],
+    ring: [f32; MOST],
+    weights: [f32; MOST],
+    packed: [f32; MOST],
+    found: [f32; MOST],
+    wanted: [f32; MOST],
+}
+
+impl Memory {
+    pub(crate) const fn new() -> Self {
+        let zeros = [0.0; MOST];
+        Memory { x: zeros, rest: zeros, residual: zeros, ring: zeros, weights: zeros, packed: zeros, found: zeros, wanted: zeros }
+    }
+}
+
+/// Where a second window comes from.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Second {
+    /// From nowhere, and the leaf is for one.
+    None,
+    /// From nowhere, and the leaf is for two.
+    Absent,
+    /// From where the rows of a ring wrap.
+    Wrap,
+    /// From another map, with that many channels more than a multiple of four.
+    Rest(u32),
+}
+
+/// What comes behind the sums.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Epilogue {
+    Only(Activation),
+    Residual,
+    Pool(PoolKind),
+}
+
+const SECONDS: [Second; 7] =
+    [Second::None, Second::Absent, Second::Wrap, Second::Rest(0), Second::Rest(1), Second::Rest(2), Second::Rest(3)];
+
+const EPILOGUES: [Epilogue; 9] = [
+    Epilogue::Only(Activation::Identity),
+    Epilogue::Only(Activation::Relu),
+    Epilogue::Only(Activation::LeakyRelu(0.1)),
+    Epilogue::Only(Activation::Clip(-0.5, 0.5)),
+    Epilogue::Only(Activation::Sigmoid),
+    Epilogue::Residual,
+    Epilogue::Pool(PoolKind::Max),
+    Epilogue::Pool(PoolKind::AverageInside),
+    Epilogue::Pool(PoolKind::AveragePadded),
+];
+
+/// A combination of all that leaves distinguish.
+#[derive(Clone, Copy, Debug)]
+struct Case {
+    layout: Layout,
+    /// Channels more than a multiple of four.
+    ones: u32,
+    second: Second,
+    epilogue: Epilogue,
+}
+
+impl Case {
+    fn all() -> impl Iterator<Item = Case> {
+        let windows = Layout::ALL.into_iter().flat_map(|layout| (0..4).flat_map(move |ones| SECONDS.map(|second| (layout, ones, second))));
+        windows.flat_map(|(layout, ones, second)| EPILOGUES.map(|epilogue| Case { layout, ones, second, epilogue }))
+    }
+
+    fn is_possible(&self, pixels: usize) -> bool {
+        match self.epilogue {
+            Epilogue::Only(_) => true,
+            Epilogue::Residual => !matches!(self.second, Second::Rest(_)),
+            Epilogue::Pool(_) => pixels.is_multiple_of(4),
+        }
+    }
+
+    /// Whether the kernel has one tap, as those with a rest and those with a pool do.
+    fn is_pointwise(&self) -> bool {
+        matches!(self.second, Second::Rest(_)) || matches!(self.epilogue, Epilogue::Pool(_))
+    }
+}
+
+/// Channels of which `ones` are more than a multiple of four.
+fn channels(random: &mut Random, ones: u32) -> u32 {
+    let fours = random.below(3);
+    if fours + ones == 0 { 4 } else { 4 * fours + ones }
+}
+
+/// Compares, and counts what was compared.
+pub(crate) struct Check<'a, W> {
+    pub(crate) memory: &'a mut Memory,
+    pub(crate) out: W,
+    /// Whether what is not a number is compared.
+    pub(crate) compares_nan: bool,
+    pub(crate) n_cases: usize,
+    pub(crate) failed: bool,
+}
+
+impl<W: Write> Check<'_, W> {
+    /// All combinations for a tile of `T` pixels by `N` channels of `unit`, whose class is that of `twin`.
+    pub(crate) fn tile<U: Arithmetic + Debug + Copy, C: Arithmetic + Debug + Copy, const T: usize, const N: usize>(
+        &mut self,
+        unit: U,
+        twin: C,
+    ) {
+        let mut random = Random(T as u32 * 100 + N as u32);
+        let before = self.n_cases;
+        for case in Case::all().filter(|case| case.is_possible(T)) {
+            for _ in 0..DRAWS {
+                if !self.failed {
+                    self.draw::<U, C, T, N>(&mut random, case, unit, twin);
+                }
+            }
+        }
+        _ = writeln!(self.out, "{unit:?} {T}x{N}: {} cases", self.n_cases - before);
+    }
+
+    /// One geometry of a combination.
+    fn draw<U: Arithmetic + Debug + Copy, C: Arithmetic + Debug + Copy, const T: usize, const N: usize>(
+        &mut self,
+        random: &mut Random,
+        case: Case,
+        unit: U,
+        twin: C,
+    ) {
+        let conv: Conv2d<U, T, N> = convolution(random, case, unit);
+        let alone = conv.retiled::<C, 4, 1>(twin);
+        let Memory { x, rest, residual, ring, weights, packed, found, wanted } = &mut *self.memory;
+        let (Some(extent), Some(plain)) = (conv.extent(), Conv2d { general: true, ..alone }.extent()) else {
+            return self.fail(format_args!("no extent: {case:?} {conv:?}"));
+        };
+        let rare = if self.compares_nan { &RARE } else { &RARE[N_NAN..] };
+        let rare = if random.below(4) == 0 { rare } else { &[] };
+        random.fill(&mut x[..extent.x], rare);
+        random.fill(&mut weights[..plain.w], &[]);
+        if random.below(8) == 0 {
+            // Sums of -0.0, which pass a relu.
+            weights[..plain.w].fill(-0.0);
+        }
+        random.fill(&mut rest[..extent.r], rare);
+        random.fill(&mut residual[..extent.r], rare);
+        pack(&conv, weights, &mut packed[..extent.w]);
+        let r = if conv.rest.is_some() { &rest[..extent.r] } else { &residual[..extent.r] };
+        let (found, wanted) = (&mut found[..extent.y], &mut wanted[..extent.y]);
+        found.fill(f32::from_bits(POISON));
+        wanted.fill(f32::from_bits(POISON));
+        let whole = Conv2d { general: true, ..alone };
+        let mut ran = run_checked(&whole, operands([&x[..extent.x], r, &weights[..plain.w]], wanted)).is_ok();
+        let operands_of_all = [&x[..extent.x], r, &packed[..extent.w]];
+        ran &= match case.second {
+            Second::Wrap => by_rows(random, &conv, ring, operands_of_all, found),
+            _ => run_checked(&conv, operands(operands_of_all, found)).is_ok(),
+        };
+        let differs = found.iter().zip(&*wanted).position(|(found, wanted)| !same(*found, *wanted));
+        self.n_cases += 1;
+        match differs {
+            _ if !ran => self.fail(format_args!("refused: {case:?} {conv:?}")),
+            Some(index) => {
+                let (found, wanted) = (found[index], wanted[index]);
+                self.fail(format_args!("element {index} is {found:e} and not {wanted:e}: {case:?} {conv:?}"));
+            }
+            None => {}
+        }
+    }
+
+    fn fail(&mut self, why: core::fmt::Arguments<'_>) {
+        self.failed = true;
+        _ = writeln!(self.out, "{why}");
+    }
+}
+
+fn same(found: f32, wanted: f32) -> bool {
+    let computed = |value: f32| value.to_bits() != POISON;
+    found.to_bits() == wanted.to_bits() || found.is_nan() && wanted.is_nan() && computed(found) && computed(wanted)
+}
+
+fn operands<'a>([x, r, w]: [&'a [f32]; 3], y: &'a mut [f32]) -> Operands<'a> {
+    Operands { arena: &mut [], x: Place::Outside(x), r: Place::Outside(r), w, y: Destination::Outside(y) }
+}
+
+/// Sizes and steps along one axis.
+struct Axis {
+    input: u32,
+    output: u32,
+    kernel: u32,
+    stride: u32,
+    dilation: u32,
+    pad: u32,
+}
+
+/// An axis of `extent` outputs; a pool halves it, and rounds up or down.
+fn axis(random: &mut Random, case: &Case, extent: u32, kernel: u32) -> Axis {
+    if let Epilogue::Pool(_) = case.epilogue {
+        let output = if extent == 1 { 1 } else { random.one_of([extent / 2, extent.div_ceil(2)]) };
+        return Axis { input: extent, output, kernel: 1, stride: 1, dilation: 1, pad: 0 };
+    }
+    if case.is_pointwise() {
+        return Axis { input: extent, output: extent, kernel: 1, stride: 1, dilation: 1, pad: 0 };
+    }
+    let (stride, dilation) = (1 + random.below(2), 1 + random.below(2));
+    let pad = if kernel > 1 { random.below(3) } else { 0 };
+    let reach = (kernel - 1) * dilation + 1;
+    let input = ((extent - 1) * stride + reach).saturating_sub(2 * pad).max(1);
+    let output = (input + 2 * pad - reach) / stride + 1;
+    Axis { input, output, kernel, stride, dilation, pad }
+}
+
+fn convolution<U: Arithmetic, const T: usize, const N: usize>(random: &mut Random, case: Case, unit: U) -> Conv2d<U, T, N> {
+    let wraps = case.second == Second::Wrap;
+    let (tall, wide) = if wraps { (random.one_of([2, 3]), random.one_of([1, 3])) } else { random.one_of([(1, 1), (3, 3), (1, 3), (2, 2)]) };
+    let (height, width) = (if wraps { 4 + random.below(4) } else { 1 + random.below(6) }, 1 + random.below(9));
+    let [rows, columns] = [axis(random, &case, height, tall), axis(random, &case, width, wide)];
+    let (size, out_size) = ([rows.input, columns.input], [rows.output, columns.output]);
+    let rest = match case.second {
+        Second::Rest(ones) => Some(channels(random, ones)),
+        _ => None,
+    };
+    let group = if rest.is_some() { 1 } else { random.one_of([1, 1, 2]) };
+    let (own, n) = (channels(random, case.ones), N as u32);
+    let filters = random.one_of([n, n, n + 1, n.max(2) - 1]);
+    let out_layout = random.one_of(Layout::ALL);
+    let output = out_layout.map(out_size, group * filters);
+    let residual = (case.epilogue == Epilogue::Residual).then(|| random.one_of(Layout::ALL).map(out_size, group * filters));
+    Conv2d {
+        input: case.layout.map(size, group * own),
+        rest: rest.map(|rest| case.layout.map(size, rest)),
+        output,
+        residual,
+        kernel: [rows.kernel, columns.kernel],
+        strides: [rows.stride, columns.stride],
+        dilations: [rows.dilation, columns.dilation],
+        pads: [rows.pad, columns.pad],
+        group,
+        depth: own + rest.unwrap_or(0),
+        filters,
+        band: [1 + random.below(4), 1 + random.below(9)],
+        activation: match case.epilogue {
+            Epilogue::Only(activation) => activation,
+            Epilogue::Residual | Epilogue::Pool(_) => random.one_of([Activation::Identity, Activation::Relu]),
+        },
+        pool: match case.epilogue {
+            Epilogue::Pool(kind) => Some(kind),
+            _ => None,
+        },
+        general: case.second != Second::None,
+        arithmetic: unit,
+    }
+}
+
+/// Packs weights that lie filter after filter, each behind its bias, in blocks of `N` filters.
+fn pack<U: Arithmetic, const T: usize, const N: usize>(conv: &Conv2d<U, T, N>, weights: &[f32], packed: &mut [f32]) {
+    let len = (1 + conv.kernel[0] * conv.kernel[1] * conv.depth) as usize;
+    let filters = conv.filters as usize;
+    for (block, values) in packed.chunks_exact_mut(len * N).enumerate() {
+        let (group, first) = (block / filters.div_ceil(N), block % filters.div_ceil(N) * N);
+        for (i, value) in values.iter_mut().enumerate() {
+            let filter = first + i % N;
+            *value = if filter < filters { weights[(group * filters + filter) * len + i / N] } else { 0.0 };
+        }
+    }
+}
+
+/// Runs a convolution row by row, over a ring of its input that holds the rows of one window; whether it is a ring and was taken.
+fn by_rows<U: Arithmetic + Copy, const T: usize, const N: usize>(
+    random: &mut Random,
+    conv: &Conv2d<U, T, N>,
+    ring: &mut [f32],
+    [x, r, w]: [&[f32]; 3],
+    found: &mut [f32],
+) -> bool
+where
+    Conv2d<U, T, N>: Kernel,
+{
+    let [kernel, stride, dilation, pad] = match conv.pool {
+        Some(_) => [2, 2, 1, 0],
+        None => [conv.kernel[0], conv.strides[0], conv.dilations[0], conv.pads[0]],
+    };
+    let rows = (kernel - 1) * dilation + 1 + random.below(2);
+    let map = Pixels { ring: rows.min(conv.input.height), ..conv.input };
+    let Some(len) = map.extent() else { return false };
+    let over = Conv2d { input: map, ..*conv };
+    (0..conv.output.height).all(|row| {
+        ring[..len].fill(f32::from_bits(POISON));
+        for y in (0..kernel).filter_map(|k| (row * stride + k * dilation).checked_sub(pad)).filter(|&y| y < map.height) {
+            for (px, c) in (0..map.width).flat_map(|px| (0..map.channels).map(move |c| (px, c))) {
+                ring[at(&map, [y, px, c])] = x[at(&conv.input, [y, px, c])];
+            }
+        }
+        run_row_checked(&over, row as usize, operands([&ring[..len], r, w], found)).is_ok()
+    })
+}

@@ -1,0 +1,116 @@
+//! Every leaf on its own core: what it computes, bit for bit, against portable Rust that runs on the same core.
+//!
+//! A lane whose platform or emulator is not installed says so on stderr, in a line that begins with `SKIPPED LANE`, and is left out.
+
+use std::io::Write as _;
+use std::time::Duration;
+
+use peleec::harness::{self, BARE_AARCH64, HarnessError, Machine, OptLevel, Project, Seat};
+use peleec::{File, Target};
+
+const LIMIT: Duration = Duration::from_secs(300);
+
+/// A unit and its twin, with its tiles of pixels and channels.
+struct Unit {
+    name: &'static str,
+    twin: &'static str,
+    tiles: &'static [(usize, usize)],
+    /// Whether the compiler keeps comparisons of what is not a number: LLVM 22 does not where it makes vectors for a Cortex-M55 of a portable
+    /// loop, since it takes the core's "less" for one that is false then.
+    compares_nan: bool,
+}
+
+const fn unit(name: &'static str, twin: &'static str, tiles: &'static [(usize, usize)]) -> Unit {
+    Unit { name, twin, tiles, compares_nan: true }
+}
+
+const VFP: &[Unit] = &[unit("Vfp(Plain)", "Plain", &[(4, 4), (1, 16)]), unit("Vfp(Fused)", "Fused", &[(4, 4), (1, 16)])];
+const MVE: &[Unit] = &[unit("Mve", "Fused", &[(3, 8)]), Unit { compares_nan: false, ..unit("Plain", "Plain", &[(2, 8)]) }];
+const NEON: &[Unit] =
+    &[unit("Fused", "Fused", &[(5, 16), (4, 16), (8, 8), (12, 4), (1, 32)]), unit("Plain", "Plain", &[(4, 16), (8, 8), (12, 4), (1, 32)])];
+
+#[test]
+fn cortex_m4f() {
+    check(Target::CortexM4F, VFP);
+}
+
+#[test]
+fn cortex_m7() {
+    check(Target::CortexM7, VFP);
+}
+
+#[test]
+fn cortex_m33() {
+    check(Target::CortexM33, VFP);
+}
+
+#[test]
+fn cortex_m55() {
+    check(Target::CortexM55, MVE);
+}
+
+#[test]
+fn aarch64() {
+    check(Target::Aarch64, NEON);
+}
+
+#[test]
+fn aarch64_without_an_operating_system() {
+    check_on(&BARE_AARCH64, NEON);
+}
+
+/// Two geometries of each combination of layout, channels, second window and epilogue that a tile can have.
+fn n_cases(pixels: usize) -> usize {
+    let (layouts, channels, rests, others) = (3, 4, 4, 3);
+    let (activations, pools) = (5, if pixels.is_multiple_of(4) { 3 } else { 0 });
+    2 * layouts * channels * ((rests + others) * (activations + pools) + others)
+}
+
+fn check(target: Target, units: &[Unit]) {
+    check_on(&harness::machine(target).expect("the machine is an emulator's"), units);
+}
+
+fn check_on(machine: &Machine, units: &[Unit]) {
+    let target = machine.describe();
+    match printed(machine, units) {
+        Err(error) if error.is_missing() => _ = writeln!(std::io::stderr(), "SKIPPED LANE leaves on {target}: {error}"),
+        printed => {
+            let printed = printed.map_err(|error| format!("{target}: {error}")).expect("every leaf computes what its twin does");
+            let tiles = units.iter().flat_map(|unit| unit.tiles.iter().map(|tile| (unit.name, tile)));
+            let wanted: Vec<String> = tiles.map(|(name, &(t, n))| format!("{name} {t}x{n}: {} cases", n_cases(t))).collect();
+            assert_eq!(printed.lines().collect::<Vec<_>>(), wanted, "{target}");
+        }
+    }
+}
+
+fn printed(machine: &Machine, units: &[Unit]) -> Result<String, HarnessError> {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = |name: &str, text: &str| File { name: format!("src/{name}"), bytes: text.as_bytes().to_vec() };
+    let main = match machine.seat {
+        Seat::Board(_) => include_str!("../leaves/board.rs"),
+        Seat::Host | Seat::QemuUser(_) => include_str!("../leaves/linux.rs"),
+    };
+    let sources = vec![
+        file("main.rs", main),
+        file("cases.rs", include_str!("../leaves/cases.rs")),
+        file("geometry.rs", include_str!("../leaves/geometry.rs")),
+        file("units.rs", &list(units)),
+    ];
+    let project = Project::write_program("leaves", sources, machine, OptLevel::Three, folder.path())?;
+    let (program, _) = harness::build(&project)?;
+    harness::print(&project, &program, LIMIT)
+}
+
+/// The calls for all tiles of the units.
+fn list(units: &[Unit]) -> String {
+    let call = |Unit { name, twin, tiles, compares_nan }: &Unit| -> String {
+        let calls = tiles.iter().map(|(t, n)| format!("    check.tile::<_, _, {t}, {n}>({name}, {twin});\n"));
+        format!("    check.compares_nan = {compares_nan};\n{}", calls.collect::<String>())
+    };
+    let calls: String = units.iter().map(call).collect();
+    format!(
+        "//! The leaves of this machine.\n\n#[allow(unused_imports, reason = \"a machine has some of them\")]\n\
+         use peleec_runtime::{{Fused, Mve, Plain, Vfp}};\n\n\
+         pub(crate) fn all<W: core::fmt::Write>(check: &mut crate::cases::Check<'_, W>) {{\n{calls}}}\n"
+    )
+}

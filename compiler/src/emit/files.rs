@@ -12,6 +12,13 @@ pub struct File {
     pub bytes: Vec<u8>,
 }
 
+impl File {
+    /// A file of text.
+    pub(crate) fn text(name: &str, contents: impl Into<String>) -> Self {
+        File { name: name.to_owned(), bytes: contents.into().into_bytes() }
+    }
+}
+
 /// Writes `files` into `dir`, which is made if need be. Each is written beside its place first and all are renamed at the end; a file
 /// that already has its bytes is left alone, so that a build does not see it as changed.
 pub fn write(dir: &Path, files: &[File]) -> io::Result<()> {

@@ -126,6 +126,15 @@ fn runs_here(_: Target) -> bool {
     false
 }
 
+impl Board {
+    /// How QEMU is told to be the board, and to end with its program.
+    pub(crate) fn arguments(&self) -> Vec<&'static str> {
+        let mut arguments = vec!["-M", self.name];
+        arguments.extend("-display none -monitor none -serial none -semihosting-config enable=on,target=native".split(' '));
+        arguments
+    }
+}
+
 impl Machine {
     /// In words, such as `cortex-m7 (qemu mps2-an500)`.
     pub fn describe(&self) -> String {

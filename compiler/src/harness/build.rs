@@ -25,6 +25,10 @@ pub fn build(project: &Project) -> Result<(PathBuf, Option<Figures>), HarnessErr
     for variable in FOREIGN.into_iter().map(Into::into).chain(profile) {
         cargo.env_remove(variable);
     }
+    // What rustc leaves when it is interrupted goes with the project.
+    let temporary = project.folder.join("target").join("tmp");
+    std::fs::create_dir_all(&temporary).map_err(|error| HarnessError::io(&temporary, error))?;
+    cargo.env("TMPDIR", &temporary);
     let (status, printed) = finish(cargo, &project.build_log(), None).map_err(without_cargo)?;
     if !status.success() {
         return Err(refusal(&printed, status, &project.machine.seat));

@@ -10,6 +10,7 @@ mod error;
 mod figures;
 mod machine;
 mod network;
+mod npy;
 mod process;
 mod project;
 mod refusal;

@@ -53,7 +53,8 @@ fn is_of_the_project(log: &str) -> bool {
 
 fn fault(log: &str, status: ExitStatus, variable: &dyn Fn(&str) -> Option<String>) -> HarnessError {
     let set = PROGRAMS.iter().find_map(|name| Some((name, variable(name)?)));
-    let starts = ["could not execute process `", "process didn't exit successfully: `", "`rustc -vV`"].iter().any(|text| log.contains(text));
+    let starts =
+        ["could not execute process `", "process didn't exit successfully: `", "`rustc -vV`"].iter().any(|text| log.contains(text));
     let (what, remedy) = match (FAULTS.iter().find(|(text, ..)| log.contains(text)), set) {
         (Some((_, what, remedy)), _) if !starts => ((*what).to_owned(), (*remedy).to_owned()),
         (_, Some((name, value))) if starts || log.is_empty() => {

@@ -30,16 +30,15 @@ pub(crate) fn require(triple: &str) -> Result<(), HarnessError> {
 
 fn ask(arguments: &[&str]) -> Result<String, HarnessError> {
     let chosen = std::env::var_os("RUSTC");
-    let get = match &chosen {
-        Some(chosen) => format!("RUSTC is {}: unset it", chosen.display()),
-        None => "install Rust from https://rustup.rs".to_owned(),
-    };
+    let install = "install Rust from https://rustup.rs";
+    let unset = chosen.as_ref().map_or(install.to_owned(), |chosen| format!("RUSTC is {}: unset it", chosen.display()));
     let missing = |remedy| HarnessError::Missing { what: "rustc does not run".to_owned(), remedy };
-    let output = Command::new(chosen.unwrap_or_else(|| "rustc".into())).args(arguments).output().map_err(|_| missing(get.clone()))?;
+    let rustc = chosen.unwrap_or_else(|| "rustc".into());
+    let output = Command::new(rustc).args(arguments).output().map_err(|_| missing(install.to_owned()))?;
     let said = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
     match (output.status.success(), said(&output.stdout), said(&output.stderr)) {
         (true, answer, _) if !answer.is_empty() => Ok(answer),
         (false, _, reason) if !reason.is_empty() => Err(missing(reason)),
-        _ => Err(missing(get)),
+        _ => Err(missing(unset)),
     }
 }

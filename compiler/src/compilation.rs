@@ -9,6 +9,7 @@ use crate::ir::{Graph, Shape, Tensor};
 use crate::lower::bind::{Layer, Memory, Region};
 use crate::lower::kernels::Work;
 use crate::lower::{Steps, micro};
+use crate::model_file::Origin;
 use crate::options::Options;
 use crate::plan::problem::Role;
 use crate::plan::{Group, Pins, Plan, curve, replay};
@@ -21,6 +22,7 @@ use crate::target::NumericClass;
 pub struct Compilation {
     pub(crate) name: String,
     pub(crate) model_hash: String,
+    pub(crate) origin: Origin,
     pub(crate) options: Options,
     pub(crate) numeric: NumericClass,
     pub(crate) nodes: usize,
@@ -54,7 +56,7 @@ impl Compilation {
         let outputs: Vec<_> = self.outputs().into_iter().map(|(name, shape, at)| (name.to_owned(), shape.clone(), at)).collect();
         let source = ModuleSource {
             name: &self.name,
-            model_hash: &self.model_hash,
+            head: &self.head(),
             target: self.options.target,
             layers: &self.layers,
             groups: &self.plan.groups,

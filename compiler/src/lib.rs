@@ -31,12 +31,16 @@ mod passes;
 mod plan;
 mod report;
 mod target;
+mod written;
 pub mod zoo;
+
+use std::collections::BTreeSet;
 
 pub use builder::Builder;
 pub use compilation::Compilation;
-pub use diagnostics::{Diagnostic, InputRef, Kind, NodeRef, OpError, Problems, Severity, render};
+pub use diagnostics::{Diagnostic, InputRef, Kind, NodeRef, OpError, Problems, Severity, clean, render};
 pub use emit::files::{self, File};
+pub use emit::head::Head;
 pub use error::Error;
 pub use ir::{DType, Graph, Shape, Tensor, TensorType};
 pub use model_file::ModelFile;
@@ -70,11 +74,13 @@ pub fn compile_observed(model: &ModelFile, options: &Options, after: impl FnMut(
     steps.problem.outputs_outside = options.outputs == Placement::Caller;
     let plan = plan::plan(&steps.problem, options.budget()).map_err(|refused| Error::budget(options.ram_budget, refused))?;
     debug_assert_eq!(plan::replay(&steps.problem, &plan), Ok(()), "the plan is wrong");
+    let data = if options.allow_external { onnx::data_files(model.shared()) } else { BTreeSet::new() };
     let pins = Pins::new(&plan, &steps.packed(&plan), options.pin_weights);
     let layers = lower::bind::bind(&steps, &plan, &pins).map_err(lower::unplaceable)?;
     Ok(Compilation {
-        name: options.name.clone().unwrap_or_else(|| emit::names::identifier(model.name())),
+        name: options.name.clone().unwrap_or_else(|| model.module_name()),
         model_hash: model.hash(),
+        origin: model.origin(data.into_iter())?,
         options: options.clone(),
         numeric: profile.numeric,
         nodes: imported.nodes,

@@ -1,25 +1,45 @@
 //! A model as bytes, with the name and the folder that it came from.
 
-use std::fs::File;
-use std::io::Read;
+use std::fs::{File, Metadata};
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
+#[cfg(unix)]
+use std::time::Duration;
+use std::time::SystemTime;
 
 use prost::bytes::Bytes;
 use sha2::{Digest, Sha256};
 
 use crate::Error;
 use crate::diagnostics::Diagnostic;
+use crate::emit::names::identifier;
 use crate::zoo::{self, ZooOptions};
 
 /// The largest file that is read.
 const MAX_BYTES: u64 = 256 << 20;
+
+/// How much of the files with weights is hashed: more than a model can have of them.
+const MAX_DATA_BYTES: u64 = 1 << 30;
 
 /// The bytes of an ONNX file.
 #[derive(Clone, Debug)]
 pub struct ModelFile {
     name: String,
     bytes: Bytes,
-    folder: Option<PathBuf>,
+    path: Option<PathBuf>,
+}
+
+/// The files that a compilation has read, and what is known of them.
+#[derive(Clone, Debug)]
+pub(crate) struct Origin {
+    /// Stem of the model's file.
+    pub(crate) name: String,
+    /// Every file: the model's, and those in which it keeps weights.
+    pub(crate) files: Vec<PathBuf>,
+    /// SHA-256 over the files with weights, where there are any.
+    pub(crate) data_hash: Option<String>,
+    /// When one of the files was last written or moved to where it is.
+    pub(crate) changed: Option<SystemTime>,
 }
 
 impl ModelFile {
@@ -27,18 +47,21 @@ impl ModelFile {
     pub fn read(path: &Path) -> Result<Self, Error> {
         let io = |source| Error::io(path, source);
         let mut bytes = Vec::new();
+        if path.as_os_str().is_empty() {
+            return Err(Error::Data("there is no model: give the path of an ONNX file".to_owned()));
+        }
         File::open(path).and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes)).map_err(io)?;
         if bytes.len() as u64 > MAX_BYTES {
             let too_large = Diagnostic::unsupported("PL0102", "the file is too large").found("more than 256 MiB");
             return Err(Error::Model(too_large.supported("up to 256 MiB").into()));
         }
         let name = path.file_stem().map_or_else(|| "model".to_owned(), |stem| stem.to_string_lossy().into_owned());
-        Ok(ModelFile { name, bytes: bytes.into(), folder: path.parent().map(Path::to_owned) })
+        Ok(ModelFile { name, bytes: bytes.into(), path: Some(path.to_owned()) })
     }
 
     /// Takes bytes that are already there.
     pub fn from_bytes(name: &str, bytes: Vec<u8>) -> Self {
-        ModelFile { name: name.to_owned(), bytes: bytes.into(), folder: None }
+        ModelFile { name: name.to_owned(), bytes: bytes.into(), path: None }
     }
 
     /// Writes a network of the zoo and takes its bytes.
@@ -52,6 +75,11 @@ impl ModelFile {
         &self.name
     }
 
+    /// The name of a module that is given none: the stem made an identifier.
+    pub fn module_name(&self) -> String {
+        identifier(&self.name)
+    }
+
     /// The bytes.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
@@ -62,11 +90,67 @@ impl ModelFile {
     }
 
     pub(crate) fn folder(&self) -> Option<&Path> {
-        self.folder.as_deref()
+        self.path.as_deref().and_then(Path::parent)
     }
 
     /// SHA-256 in hexadecimal.
     pub fn hash(&self) -> String {
-        Sha256::digest(&self.bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+        hexadecimal(&Sha256::digest(&self.bytes))
     }
+
+    /// What is known of the files; `data` names those beside the model's that hold weights.
+    pub(crate) fn origin(&self, data: impl Iterator<Item = String>) -> Result<Origin, Error> {
+        let data: Vec<PathBuf> = data.filter_map(|name| inside(self.folder()?, &name)).collect();
+        let (mut hash, mut left) = (Sha256::new(), MAX_DATA_BYTES);
+        for path in &data {
+            let io = |source| Error::io(path, source);
+            let file = File::open(path).map_err(io)?;
+            hash.update(file.metadata().map_err(io)?.len().to_le_bytes());
+            left -= std::io::copy(&mut file.take(left), &mut Digested(&mut hash)).map_err(io)?;
+        }
+        let data_hash = (!data.is_empty()).then(|| hexadecimal(&hash.finalize()));
+        let files: Vec<PathBuf> = self.path.iter().cloned().chain(data).collect();
+        let times = |path: &PathBuf| [std::fs::metadata(path), std::fs::symlink_metadata(path)].map(|metadata| changed(&metadata.ok()?));
+        let changed = files.iter().flat_map(times).flatten().max();
+        Ok(Origin { name: self.name.clone(), files, data_hash, changed })
+    }
+}
+
+/// The path of a plain file inside a folder; none where the name leads out of it.
+fn inside(folder: &Path, name: &str) -> Option<PathBuf> {
+    let path = folder.join(name);
+    let folder = if folder == Path::new("") { Path::new(".") } else { folder };
+    let is_plain = std::fs::symlink_metadata(&path).is_ok_and(|metadata| metadata.is_file());
+    (is_plain && path.canonicalize().ok()?.starts_with(folder.canonicalize().ok()?)).then_some(path)
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// What is written is hashed.
+struct Digested<'a>(&'a mut Sha256);
+
+impl Write for Digested<'_> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// When a file was written, or moved or copied to where it is.
+#[cfg(unix)]
+fn changed(metadata: &Metadata) -> Option<SystemTime> {
+    use std::os::unix::fs::MetadataExt;
+    let (seconds, nanos) = (u64::try_from(metadata.ctime()).ok()?, u32::try_from(metadata.ctime_nsec()).ok()?);
+    SystemTime::UNIX_EPOCH.checked_add(Duration::new(seconds, nanos)).max(metadata.modified().ok())
+}
+
+#[cfg(not(unix))]
+fn changed(metadata: &Metadata) -> Option<SystemTime> {
+    metadata.created().ok().max(metadata.modified().ok())
 }

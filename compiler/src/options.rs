@@ -2,27 +2,37 @@
 
 use std::collections::BTreeMap;
 
+use crate::emit::names::identifier;
 use crate::plan::Budget;
-use crate::target::{NumericClass, Profile, Target};
+use crate::target::{NumericClass, Profile, Target, UnknownTarget};
 
-/// A command-line flag that sets an option.
+mod bytes;
+pub(crate) mod words;
+
+/// A command-line flag that sets an option, and the builder's method that does.
 #[derive(Clone, Copy, Debug)]
 pub struct Flag {
     /// Name without the dashes.
     pub name: &'static str,
     /// What its value is called; empty for a flag without one.
     pub value: &'static str,
+    /// The values that there are; empty where there are too many to list.
+    pub values: fn() -> Vec<&'static str>,
     /// Whether it can be given more than once.
     pub repeats: bool,
     /// One line for people.
     pub help: &'static str,
+    /// The values that set an option anew to what it is; none where it is as by default.
+    show: fn(&Options) -> Vec<String>,
+    /// The call of the builder's method that does what the flag does with a value.
+    code: fn(&str) -> String,
 }
 
 /// A flag's value that does not serve.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("--{flag} {value}: {why}")]
+#[error("{}: {why}", format!("{flag} {value}").trim_end())]
 pub struct OptionError {
-    /// Name of the flag without the dashes.
+    /// The flag with its dashes, or the builder's method with its dot.
     pub flag: String,
     /// What was given.
     pub value: String,
@@ -49,19 +59,14 @@ impl std::str::FromStr for RamBudget {
         if text == "min" {
             return Ok(RamBudget::Least);
         }
-        bytes(text).map(RamBudget::Bytes).map_err(|error| format!("{error}, or `min`"))
+        bytes::parse(text).map(RamBudget::Bytes).map_err(|error| format!("{error}, or `min`"))
     }
 }
 
-/// A number of bytes.
-fn bytes(text: &str) -> Result<usize, String> {
-    let (digits, unit) = match text.as_bytes().last() {
-        Some(b'K' | b'k') => (&text[..text.len() - 1], 1 << 10),
-        Some(b'M' | b'm') => (&text[..text.len() - 1], 1 << 20),
-        _ => (text, 1),
-    };
-    let bytes = digits.parse::<usize>().ok().and_then(|count| count.checked_mul(unit));
-    bytes.ok_or_else(|| "give a number of bytes, with K or M for 1024 or 1048576 of them".to_owned())
+impl From<usize> for RamBudget {
+    fn from(bytes: usize) -> Self {
+        RamBudget::Bytes(bytes)
+    }
 }
 
 /// How a model is given its inputs.
@@ -85,16 +90,24 @@ pub enum Placement {
 }
 
 macro_rules! options {
-    ($($(#[doc = $doc:literal])+ $name:ident: $ty:ty, $flag:literal $value:literal $repeats:literal, $set:expr;)+) => {
+    ($($(#[doc = $doc:literal])+ $name:ident: $ty:ty {
+        flag: $flag:literal $value:literal $values:expr, repeats: $repeats:literal,
+        builder: |$options:ident, $arg:ident: $arg_ty:ty| $put:expr,
+        set: $set:expr,
+        show: $show:expr,
+        code: $code:expr,
+    })+) => {
         /// What a compilation is asked for.
-        #[derive(Clone, Debug, Default)]
+        #[derive(Clone, Debug, Default, PartialEq, Eq)]
         pub struct Options {
             $($(#[doc = $doc])+ pub $name: $ty,)+
         }
 
         /// The command line's form of every option.
         pub const FLAGS: &[Flag] = &[
-            $(Flag { name: $flag, value: $value, repeats: $repeats, help: concat!($($doc),+) },)+
+            $(Flag {
+                name: $flag, value: $value, values: $values, repeats: $repeats, help: concat!($($doc),+), show: $show, code: $code
+            },)+
         ];
 
         impl Options {
@@ -104,7 +117,7 @@ macro_rules! options {
                     $($flag => $set,)+
                     _ => |_, _| Err("no such option".to_owned()),
                 };
-                set(self, value).map_err(|why| OptionError { flag: name.to_owned(), value: value.to_owned(), why })
+                set(self, value).map_err(|why| OptionError { flag: format!("--{name}"), value: value.to_owned(), why })
             }
         }
 
@@ -112,8 +125,9 @@ macro_rules! options {
             $(
                 $(#[doc = $doc])+
                 #[must_use]
-                pub fn $name(mut self, value: impl Into<$ty>) -> Self {
-                    self.options.$name = value.into();
+                pub fn $name(mut self, $arg: $arg_ty) -> Self {
+                    let $options = &mut self.options;
+                    $put;
                     self
                 }
             )+
@@ -123,66 +137,140 @@ macro_rules! options {
 
 options! {
     /// Name of the generated files and module; the model's file stem by default.
-    name: Option<String>, "name" "NAME" false, |options, text| {
-        options.name = Some(crate::emit::names::identifier(text));
-        Ok(())
-    };
+    name: Option<String> {
+        flag: "name" "NAME" Vec::new, repeats: false,
+        builder: |options, name: impl Into<String>| options.name = Some(identifier(&name.into())),
+        set: |options, text| {
+            options.name = Some(identifier(text));
+            Ok(())
+        },
+        show: |options| options.name.iter().cloned().collect(),
+        code: |value| format!(".name({value:?})"),
+    }
     /// Machine that the code is specialised for; portable Rust by default.
-    target: Target, "target" "TARGET" false, |options, text| {
-        options.target = text.parse().map_err(|error: crate::target::UnknownTarget| error.to_string())?;
-        Ok(())
-    };
+    target: Target {
+        flag: "target" "TARGET" || Target::ALL.map(Target::name).to_vec(), repeats: false,
+        builder: |options, target: Target| options.target = target,
+        set: |options, text| {
+            options.target = text.parse().map_err(|error: UnknownTarget| error.to_string())?;
+            Ok(())
+        },
+        show: |options| differing(options.target, Target::default()),
+        code: |value| value.parse::<Target>().map_or_else(|_| ".target(..)".to_owned(), |target| format!(".target(Target::{target:?})")),
+    }
     /// Numeric class, plain or fused: one gives the same bits on every machine; the target's own by default.
-    numeric: Option<NumericClass>, "numeric" "CLASS" false, |options, text| {
-        let class = NumericClass::ALL.into_iter().find(|class| class.name() == text);
-        options.numeric = Some(class.ok_or("the classes are plain and fused")?);
-        Ok(())
-    };
+    numeric: Option<NumericClass> {
+        flag: "numeric" "CLASS" || NumericClass::ALL.map(NumericClass::name).to_vec(), repeats: false,
+        builder: |options, class: impl Into<Option<NumericClass>>| options.numeric = class.into(),
+        set: |options, text| {
+            let class = NumericClass::ALL.into_iter().find(|class| class.name() == text);
+            options.numeric = Some(class.ok_or("the classes are plain and fused")?);
+            Ok(())
+        },
+        show: |options| options.numeric.iter().map(ToString::to_string).collect(),
+        code: |value| format!(".numeric({})", if value == "fused" { "NumericClass::Fused" } else { "NumericClass::Plain" }),
+    }
     /// Size of a symbolic input dimension.
-    input_dims: BTreeMap<String, usize>, "input-dim" "NAME=SIZE" true, |options, text| {
-        let pair = text.split_once('=').and_then(|(name, size)| Some((name.to_owned(), size.parse().ok().filter(|&size| size > 0)?)));
-        let (name, size) = pair.ok_or("give NAME=SIZE with a size of 1 or more, such as `batch=1`")?;
-        options.input_dims.insert(name, size);
-        Ok(())
-    };
-    /// RAM for activations, such as 512K or 200000, or `min`; by default the least that does without reading weights again.
-    ram_budget: RamBudget, "ram-budget" "BYTES|min" false, |options, text| {
-        options.ram_budget = text.parse()?;
-        Ok(())
-    };
+    input_dims: BTreeMap<String, usize> {
+        flag: "input-dim" "NAME=SIZE" Vec::new, repeats: true,
+        builder: |options, sizes: impl IntoIterator<Item = (impl Into<String>, usize)>| {
+            options.input_dims.extend(sizes.into_iter().map(|(name, size)| (name.into(), size)));
+        },
+        set: |options, text| {
+            let pair = text.rsplit_once('=').and_then(|(name, size)| Some((name.to_owned(), size.parse().ok().filter(|&size| size > 0)?)));
+            let (name, size) = pair.ok_or("give NAME=SIZE with a size of 1 or more, such as `batch=1`")?;
+            options.input_dims.insert(name, size);
+            Ok(())
+        },
+        show: |options| options.input_dims.iter().map(|(name, size)| format!("{name}={size}")).collect(),
+        code: |value| {
+            let (name, size) = value.rsplit_once('=').unwrap_or((value, "N"));
+            format!(".input_dims([({name:?}, {size})])")
+        },
+    }
+    /// RAM for activations, such as 512K, 1.5MiB or 200000, or `min`; by default the least that does without reading weights again.
+    ram_budget: RamBudget {
+        flag: "ram-budget" "BYTES|min" Vec::new, repeats: false,
+        builder: |options, budget: impl Into<RamBudget>| options.ram_budget = budget.into(),
+        set: |options, text| {
+            options.ram_budget = text.parse()?;
+            Ok(())
+        },
+        show: |options| match options.ram_budget {
+            RamBudget::Thrifty => Vec::new(),
+            RamBudget::Least => vec!["min".to_owned()],
+            RamBudget::Bytes(bytes) => vec![bytes.to_string()],
+        },
+        code: |value| format!(".ram_budget({})", if value == "min" { "RamBudget::Least" } else { value }),
+    }
     /// Where the results lie: `arena`, in the model's memory, or `caller`, in arrays that `run_into` is given.
-    outputs: Placement, "outputs" "PLACE" false, |options, text| {
-        options.outputs = match text {
-            "arena" => Placement::Arena,
-            "caller" => Placement::Caller,
-            _ => return Err("the places are arena and caller".to_owned()),
-        };
-        Ok(())
-    };
+    outputs: Placement {
+        flag: "outputs" "PLACE" || vec!["arena", "caller"], repeats: false,
+        builder: |options, place: Placement| options.outputs = place,
+        set: |options, text| {
+            options.outputs = match text {
+                "arena" => Placement::Arena,
+                "caller" => Placement::Caller,
+                _ => return Err("the places are arena and caller".to_owned()),
+            };
+            Ok(())
+        },
+        show: |options| (options.outputs == Placement::Caller).then(|| "caller".to_owned()).into_iter().collect(),
+        code: |value| format!(".outputs({})", if value == "caller" { "Placement::Caller" } else { "Placement::Arena" }),
+    }
     /// How inputs come: `whole`, as arrays, or `rows`, by a function that `run` calls for one row of pixels after the other.
-    input: InputForm, "input" "FORM" false, |options, text| {
-        options.input = match text {
-            "whole" => InputForm::Whole,
-            "rows" => InputForm::Rows,
-            _ => return Err("the forms are whole and rows".to_owned()),
-        };
-        Ok(())
-    };
+    input: InputForm {
+        flag: "input" "FORM" || vec!["whole", "rows"], repeats: false,
+        builder: |options, form: InputForm| options.input = form,
+        set: |options, text| {
+            options.input = match text {
+                "whole" => InputForm::Whole,
+                "rows" => InputForm::Rows,
+                _ => return Err("the forms are whole and rows".to_owned()),
+            };
+            Ok(())
+        },
+        show: |options| (options.input == InputForm::Rows).then(|| "rows".to_owned()).into_iter().collect(),
+        code: |value| format!(".input({})", if value == "rows" { "InputForm::Rows" } else { "InputForm::Whole" }),
+    }
     /// RAM for copies of the weights that are read row by row, such as 64K, beside that for activations; none by default.
-    pin_weights: usize, "pin-weights" "BYTES" false, |options, text| {
-        options.pin_weights = bytes(text)?;
-        Ok(())
-    };
+    pin_weights: usize {
+        flag: "pin-weights" "BYTES" Vec::new, repeats: false,
+        builder: |options, bytes: usize| options.pin_weights = bytes,
+        set: |options, text| {
+            options.pin_weights = bytes::parse(text)?;
+            Ok(())
+        },
+        show: |options| differing(options.pin_weights, 0),
+        code: |value| format!(".pin_weights({value})"),
+    }
     /// Section of the weights in the linked image, such as `.peleec.weights`; needs `unsafe` attributes to be allowed.
-    weights_section: Option<String>, "weights-section" "SECTION" false, |options, text| {
-        options.weights_section = Some(text.to_owned());
-        Ok(())
-    };
+    weights_section: Option<String> {
+        flag: "weights-section" "SECTION" Vec::new, repeats: false,
+        builder: |options, section: impl Into<String>| options.weights_section = Some(section.into()),
+        set: |options, text| {
+            options.weights_section = Some(text.to_owned());
+            Ok(())
+        },
+        show: |options| options.weights_section.iter().cloned().collect(),
+        code: |value| format!(".weights_section({value:?})"),
+    }
     /// Read weights from files that the model names, if they lie in its own folder.
-    allow_external: bool, "allow-external" "" false, |options, _| {
-        options.allow_external = true;
-        Ok(())
-    };
+    allow_external: bool {
+        flag: "allow-external" "" Vec::new, repeats: false,
+        builder: |options, allow: bool| options.allow_external = allow,
+        set: |options, _| {
+            options.allow_external = true;
+            Ok(())
+        },
+        show: |options| options.allow_external.then(String::new).into_iter().collect(),
+        code: |_| ".allow_external(true)".to_owned(),
+    }
+}
+
+/// The value as text, unless it is the default.
+fn differing<T: PartialEq + ToString>(value: T, default: T) -> Vec<String> {
+    if value == default { Vec::new() } else { vec![value.to_string()] }
 }
 
 impl Options {
@@ -203,7 +291,7 @@ impl Options {
             return Ok(Profile { target: self.target, numeric });
         }
         let why = format!("{} has no instruction for it; its class is {}", self.target, classes[0]);
-        Err(OptionError { flag: "numeric".to_owned(), value: numeric.to_string(), why })
+        Err(OptionError { flag: "--numeric".to_owned(), value: numeric.to_string(), why })
     }
 }
 

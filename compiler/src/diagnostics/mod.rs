@@ -3,6 +3,7 @@
 //! Codes: `PL01xx` the file and its wire, `PL02xx` the graph and its shapes, `PL03xx` operators and attributes.
 //! A model is binary, so a diagnostic points at a node and its tensors, not at a line.
 
+pub mod clean;
 mod refusal;
 pub mod render;
 

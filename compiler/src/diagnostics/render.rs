@@ -3,6 +3,7 @@
 //! Colour is the caller's: every coloured part goes through a function that the binary supplies. Names come from the model file,
 //! so control characters are escaped before anything reaches a terminal.
 
+use super::clean::clean;
 use super::{Diagnostic, InputRef, NodeRef, Severity};
 
 /// What a piece of text is, for whoever colours it.
@@ -90,12 +91,6 @@ fn describe_inputs(inputs: &[InputRef]) -> String {
         parts.push(format!("and {} more", inputs.len() - SHOWN));
     }
     parts.join("   ")
-}
-
-/// The text with control characters escaped, so that a name in a model cannot steer a terminal.
-fn clean(text: &str) -> String {
-    let escape = |c: char| c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    text.chars().map(|c| if escape(c) { c.escape_default().to_string() } else { c.to_string() }).collect()
 }
 
 #[cfg(test)]

@@ -12,10 +12,18 @@ pub struct File {
     pub bytes: Vec<u8>,
 }
 
+#[cfg(feature = "cli")]
+impl File {
+    /// A file of text.
+    pub(crate) fn text(name: &str, contents: impl Into<String>) -> Self {
+        File { name: name.to_owned(), bytes: contents.into().into_bytes() }
+    }
+}
+
 /// Writes `files` into `dir`, which is made if need be. Each is written beside its place first and all are renamed at the end; a file
 /// that already has its bytes is left alone, so that a build does not see it as changed.
 pub fn write(dir: &Path, files: &[File]) -> io::Result<()> {
-    std::fs::create_dir_all(dir)?;
+    make_folder(dir)?;
     let mut ready = Vec::new();
     for File { name, bytes } in files {
         let path = dir.join(name);
@@ -23,7 +31,10 @@ pub fn write(dir: &Path, files: &[File]) -> io::Result<()> {
             continue;
         }
         let folder = path.parent().unwrap_or(dir);
-        std::fs::create_dir_all(folder)?;
+        make_folder(folder)?;
+        if path.is_dir() {
+            return Err(io::Error::new(io::ErrorKind::IsADirectory, format!("{} is a folder, and a file is to be there", path.display())));
+        }
         let mut temporary = tempfile::Builder::new().prefix(".peleec-").tempfile_in(folder)?;
         temporary.write_all(bytes)?;
         make_readable(temporary.path())?;
@@ -33,6 +44,16 @@ pub fn write(dir: &Path, files: &[File]) -> io::Result<()> {
         temporary.persist(path).map_err(|error| error.error)?;
     }
     Ok(())
+}
+
+/// Makes a folder, and says which file is in the way.
+fn make_folder(folder: &Path) -> io::Result<()> {
+    match folder.ancestors().find(|path| path.is_file()) {
+        Some(file) => {
+            Err(io::Error::new(io::ErrorKind::NotADirectory, format!("{} is a file, and a folder is to be there", file.display())))
+        }
+        None => std::fs::create_dir_all(folder),
+    }
 }
 
 /// The runtime as a crate of its own in the folder `peleec-runtime`, for builds without a registry.

@@ -3,6 +3,7 @@
 //! Invariant: decides nothing; it prints what `lower` and `plan` have decided.
 
 pub mod files;
+pub(crate) mod head;
 mod layer;
 pub(crate) mod module;
 pub(crate) mod names;

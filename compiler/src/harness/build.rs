@@ -1,26 +1,37 @@
 //! Runs cargo on a project, offline, and looks at what it linked.
 
-use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::Command;
 
 use super::figures::Figures;
 use super::machine::{Machine, Seat};
+use super::process::finish;
 use super::project::Project;
-use super::{HarnessError, figures};
+use super::refusal::refusal;
+use super::{HarnessError, figures, rustc};
+
+/// Variables of the user's that would change the build, and what begins the names of more of them.
+const FOREIGN: [&str; 6] =
+    ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_BUILD_RUSTFLAGS", "CARGO_BUILD_TARGET", "CARGO_TARGET_DIR", "CARGO_BUILD_TARGET_DIR"];
+const FOREIGN_PROFILE: &str = "CARGO_PROFILE_";
 
 /// Builds the project and gives the program's path, and its figures where it is a firmware image that keeps the promises.
 pub fn build(project: &Project) -> Result<(PathBuf, Option<Figures>), HarnessError> {
-    let triple = triple(&project.machine)?;
-    require_target(&triple)?;
-    let mut cargo = Command::new(cargo());
+    let triple = rustc::triple(&project.machine)?;
+    rustc::require(&triple)?;
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.args(["build", "--release", "--offline", "--quiet", "--color=never", "--target-dir=target"]).current_dir(&project.folder);
-    for variable in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_BUILD_RUSTFLAGS", "CARGO_BUILD_TARGET", "CARGO_TARGET_DIR"] {
+    let profile = std::env::vars_os().map(|(name, _)| name).filter(|name| name.to_string_lossy().starts_with(FOREIGN_PROFILE));
+    for variable in FOREIGN.into_iter().map(Into::into).chain(profile) {
         cargo.env_remove(variable);
     }
-    let output = cargo.output().map_err(|error| HarnessError::io(&PathBuf::from(cargo.get_program()), error))?;
-    if !output.status.success() {
-        return Err(refusal(&String::from_utf8_lossy(&output.stderr)));
+    // What rustc leaves when it is interrupted goes with the project.
+    let temporary = project.folder.join("target").join("tmp");
+    std::fs::create_dir_all(&temporary).map_err(|error| HarnessError::io(&temporary, error))?;
+    cargo.env("TMPDIR", &temporary);
+    let (status, printed) = finish(cargo, &project.build_log(), None).map_err(without_cargo)?;
+    if !status.success() {
+        return Err(refusal(&printed, status, &project.machine.seat));
     }
     let program = project.folder.join("target").join(triple).join("release").join(format!("{}{}", project.name, suffix(&project.machine)));
     let figures = match project.machine.seat {
@@ -30,50 +41,23 @@ pub fn build(project: &Project) -> Result<(PathBuf, Option<Figures>), HarnessErr
     Ok((program, figures))
 }
 
-/// What the compiler says that it is, such as `rustc 1.95.0 (59807616e 2026-04-14)`.
-pub fn rustc_version() -> Result<String, HarnessError> {
-    ask_rustc(&["--version"])
-}
-
-/// Rust's name of the platform that the machine's code is for.
-pub(crate) fn triple(machine: &Machine) -> Result<String, HarnessError> {
-    match machine.triple {
-        Some(triple) => Ok(triple.to_owned()),
-        None => ask_rustc(&["--print", "host-tuple"]),
-    }
-}
-
-fn require_target(triple: &str) -> Result<(), HarnessError> {
-    let folder = PathBuf::from(ask_rustc(&["--print", "target-libdir", "--target", triple])?);
-    let has_core = std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some());
-    let what = format!("Rust's standard library for {triple} is not installed");
-    let missing = || HarnessError::Missing { what, remedy: format!("rustup target add {triple}") };
-    has_core.then_some(()).ok_or_else(missing)
-}
-
-fn ask_rustc(arguments: &[&str]) -> Result<String, HarnessError> {
-    let what = || "rustc does not run".to_owned();
-    let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
-    let missing = |_| HarnessError::Missing { what: what(), remedy: "install Rust from https://rustup.rs".to_owned() };
-    let output = Command::new(rustc).args(arguments).output().map_err(missing)?;
-    if !output.status.success() {
-        let remedy = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-        return Err(HarnessError::Missing { what: what(), remedy });
-    }
-    Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
-}
-
-fn cargo() -> OsString {
-    std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
+/// What rustc had to say of a project that it has built; empty where there was nothing.
+pub fn warnings(project: &Project) -> String {
+    std::fs::read_to_string(project.build_log()).unwrap_or_default().trim().to_owned()
 }
 
 fn suffix(machine: &Machine) -> &'static str {
     if matches!(machine.seat, Seat::Host) { std::env::consts::EXE_SUFFIX } else { "" }
 }
 
-fn refusal(log: &str) -> HarnessError {
-    if log.contains("peleec_panic_path_is_present") {
-        return HarnessError::PanicPath;
+/// Where cargo does not even start.
+fn without_cargo(error: HarnessError) -> HarnessError {
+    if !error.is_missing() {
+        return error;
     }
-    HarnessError::Build(log.trim_end().to_owned())
+    let remedy = match std::env::var_os("CARGO") {
+        Some(cargo) => format!("CARGO is {}: unset it", cargo.display()),
+        None => "install Rust from https://rustup.rs".to_owned(),
+    };
+    HarnessError::Missing { what: "cargo does not run".to_owned(), remedy }
 }

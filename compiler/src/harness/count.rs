@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use super::HarnessError;
 use super::network::{CALLER, REGION};
+use super::process::finish;
 use super::project::Project;
-use super::run::{Run, command, not_started, start};
+use super::run::{Run, command, start};
 use crate::Tensor;
 
 /// Exact numbers of instructions, the same in every run of one program.
@@ -41,9 +42,10 @@ fn build_plugin(folder: &Path) -> Result<(), HarnessError> {
     fs::write(&source, include_str!("count.c")).map_err(|error| HarnessError::io(&source, error))?;
     let mut cc = Command::new("cc");
     cc.args(["-O2", "-shared", "-fPIC", "-o", "count.so", "count.c"]).current_dir(folder);
-    let output = cc.output().map_err(|error| not_started("cc", error))?;
-    let log = || HarnessError::Build(String::from_utf8_lossy(&output.stderr).trim_end().to_owned());
-    output.status.success().then_some(()).ok_or_else(log)
+    let (status, printed) = finish(cc, &folder.join("cc.txt"), None)?;
+    let remedy = "QEMU's plugins need a C compiler that links shared libraries: apt-get install build-essential".to_owned();
+    let refused = || HarnessError::Computer { what: "cc does not build the plugin that counts".to_owned(), remedy, log: printed };
+    status.success().then_some(()).ok_or_else(refused)
 }
 
 /// The whole network comes first, then its layers.

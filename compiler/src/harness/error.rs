@@ -14,6 +14,16 @@ pub enum HarnessError {
         /// How to get it.
         remedy: String,
     },
+    /// Cargo, or a program that it needs, does not work on this computer.
+    #[error("{what}: {remedy}\n  {}", .log.replace('\n', "\n  "))]
+    Computer {
+        /// What is wrong.
+        what: String,
+        /// One way out.
+        remedy: String,
+        /// What the program said.
+        log: String,
+    },
     /// The board has less memory than the network needs.
     #[error("the network needs {needed} bytes of {what}, and {board} has {available}; `--target cortex-m55` has a larger board")]
     TooLarge {
@@ -73,7 +83,7 @@ impl HarnessError {
     pub fn exit_code(&self) -> u8 {
         match self {
             HarnessError::TooLarge { .. } | HarnessError::Failed { .. } | HarnessError::TimedOut(_) => 1,
-            HarnessError::Missing { .. } => 2,
+            HarnessError::Missing { .. } | HarnessError::Computer { .. } => 2,
             HarnessError::Io { .. } | HarnessError::Data(_) => 3,
             HarnessError::Build(_) | HarnessError::PanicPath | HarnessError::Image(_) => 70,
         }

@@ -151,6 +151,21 @@ fn runs_here(_: Target) -> bool {
     false
 }
 
+impl Board {
+    /// The emulator that has the board.
+    pub(crate) fn emulator(&self) -> &'static str {
+        if self.cpu.is_some() { "qemu-system-aarch64" } else { "qemu-system-arm" }
+    }
+
+    /// How QEMU is told to be the board, and to end with its program.
+    pub(crate) fn arguments(&self) -> Vec<&'static str> {
+        let mut arguments = vec!["-M", self.name];
+        arguments.extend(self.cpu.iter().flat_map(|cpu| ["-cpu", cpu]));
+        arguments.extend("-display none -monitor none -nic none -serial none -semihosting-config enable=on,target=native".split(' '));
+        arguments
+    }
+}
+
 impl Machine {
     /// In words, such as `cortex-m7 (qemu mps2-an500)`.
     pub fn describe(&self) -> String {

@@ -5,7 +5,6 @@ use quote::{format_ident, quote};
 
 use super::HarnessError;
 use super::machine::{Machine, Seat};
-use super::project::text;
 use crate::emit::module::{Call, methods};
 use crate::{Compilation, File, Report};
 
@@ -18,7 +17,7 @@ pub(crate) const CALLER: &str = "peleec_call_regions";
 pub(crate) fn once(report: &Report, machine: &Machine) -> Vec<File> {
     let body = "    peleec_runtime::Model::run_slices(model, inputs, outputs).map_err(|_| 3)\n";
     let module = format!("#[path = \"generated/{}.rs\"]\nmod module;\n", report.name);
-    vec![text("src/network.rs", network(report, machine, &module, body))]
+    vec![File::text("src/network.rs", network(report, machine, &module, body))]
 }
 
 /// A network that is run whole and layer by layer, with what measures that.
@@ -32,19 +31,19 @@ pub(crate) fn layer_by_layer(compilation: &Compilation, machine: &Machine) -> Re
     );
     let module = module(&report, &methods(&compilation.layers, &compilation.plan.groups).calls)
         .map_err(|error| HarnessError::Build(error.to_string()))?;
-    let mut files = vec![text("src/network/module.rs", module)];
+    let mut files = vec![File::text("src/network/module.rs", module)];
     let modules = match machine.seat {
         Seat::Host => {
-            files.push(text("src/network/measure.rs", include_str!("image/time.rs")));
-            files.push(text("src/network/roof.rs", include_str!("image/roof.rs")));
+            files.push(File::text("src/network/measure.rs", include_str!("image/time.rs")));
+            files.push(File::text("src/network/roof.rs", include_str!("image/roof.rs")));
             "mod measure;\nmod module;\nmod roof;\n"
         }
         Seat::QemuUser(_) | Seat::Board(_) => {
-            files.push(text("src/network/measure.rs", include_str!("image/count.rs")));
+            files.push(File::text("src/network/measure.rs", include_str!("image/count.rs")));
             "mod measure;\nmod module;\n"
         }
     };
-    files.push(text("src/network.rs", network(&report, machine, modules, &body)));
+    files.push(File::text("src/network.rs", network(&report, machine, modules, &body)));
     Ok(files)
 }
 

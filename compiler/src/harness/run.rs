@@ -1,17 +1,14 @@
 //! Runs a built program on its machine and reads back what it computed.
 
-use std::fs::{self, File};
+use std::fs;
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Command, ExitStatus};
 use std::time::{Duration, Instant};
 
-use super::HarnessError;
-use super::machine::{Board, Seat};
+use super::machine::Seat;
 use super::project::Project;
+use super::{HarnessError, process};
 use crate::{Shape, Tensor};
-
-/// How often a running program is looked at.
-const PATIENCE: Duration = Duration::from_millis(5);
 
 /// What a program computed.
 #[derive(Clone, Debug)]
@@ -61,19 +58,6 @@ pub fn checksum(outputs: &[Tensor]) -> u32 {
     outputs.iter().filter_map(Tensor::as_f32).fold(0, peleec_runtime::checksum)
 }
 
-/// How QEMU is told to be a board that ends with its program.
-pub(crate) fn board_arguments(board: &Board) -> Vec<&'static str> {
-    let mut arguments = vec!["-M", board.name];
-    arguments.extend(board.cpu.iter().flat_map(|cpu| ["-cpu", cpu]));
-    arguments.extend("-display none -monitor none -nic none -serial none -semihosting-config enable=on,target=native".split(' '));
-    arguments
-}
-
-/// The emulator that has the board.
-pub(crate) fn emulator(board: &Board) -> &'static str {
-    if board.cpu.is_some() { "qemu-system-aarch64" } else { "qemu-system-arm" }
-}
-
 /// How the program is started; an emulator gets `options` as well.
 pub(crate) fn command(project: &Project, program: &Path, options: &[&str]) -> Command {
     match project.machine.seat {
@@ -84,56 +68,21 @@ pub(crate) fn command(project: &Project, program: &Path, options: &[&str]) -> Co
             command
         }
         Seat::Board(board) => {
-            let mut command = Command::new(emulator(&board));
-            command.args(board_arguments(&board)).args(options).arg("-kernel").arg(program);
+            let mut command = Command::new(board.emulator());
+            command.args(board.arguments()).args(options).arg("-kernel").arg(program);
             command
         }
     }
 }
 
-/// Runs a command to its end in `folder` and gives what it printed.
+/// Runs a command in `folder`, and gives what it printed.
 fn finish(mut command: Command, folder: &Path, limit: Duration) -> Result<String, HarnessError> {
-    let log = folder.join("printed.txt");
-    let io = |error| HarnessError::io(&log, error);
-    let file = File::create(&log).map_err(io)?;
-    command.current_dir(folder).stdin(Stdio::null()).stdout(file.try_clone().map_err(io)?).stderr(file);
-    let name = command.get_program().to_string_lossy().into_owned();
-    let mut child = command.spawn().map_err(|error| not_started(&name, error))?;
-    let status = wait(&mut child, limit).map_err(io)?.ok_or(HarnessError::TimedOut(limit))?;
-    let printed = fs::read_to_string(&log).map_err(io)?;
+    command.current_dir(folder);
+    let (status, printed) = process::finish(command, &folder.join("printed.txt"), Some(limit))?;
     match status.code() {
         Some(0) => Ok(printed),
         _ => Err(HarnessError::Failed { status: meaning(status), text: printed }),
     }
-}
-
-/// Waits for the end; kills the program where that takes too long.
-fn wait(child: &mut Child, limit: Duration) -> std::io::Result<Option<ExitStatus>> {
-    let start = Instant::now();
-    loop {
-        if let Some(status) = child.try_wait()? {
-            return Ok(Some(status));
-        }
-        if start.elapsed() > limit {
-            child.kill()?;
-            child.wait()?;
-            return Ok(None);
-        }
-        std::thread::sleep(PATIENCE);
-    }
-}
-
-pub(crate) fn not_started(program: &str, error: std::io::Error) -> HarnessError {
-    if error.kind() != std::io::ErrorKind::NotFound {
-        return HarnessError::io(Path::new(program), error);
-    }
-    let (debian, mac) = match program {
-        "qemu-aarch64" => ("apt-get install qemu-user", "brew install qemu"),
-        qemu if qemu.starts_with("qemu-") => ("apt-get install qemu-system-arm", "brew install qemu"),
-        _ => ("apt-get install gcc", "xcode-select --install"),
-    };
-    let remedy = if cfg!(target_os = "macos") { mac.to_owned() } else { debian.to_owned() };
-    HarnessError::Missing { what: format!("{program} is not installed"), remedy }
 }
 
 /// An exit status in words; the numbers are those of the programs in `image/`.
@@ -161,32 +110,12 @@ fn read(path: &Path, shape: &Shape) -> Result<Tensor, HarnessError> {
 mod tests {
     use super::*;
 
-    fn shell(script: &str, limit: Duration) -> Result<String, String> {
-        let folder = tempfile::tempdir().unwrap();
-        let mut command = Command::new("sh");
-        command.args(["-c", script]);
-        finish(command, folder.path(), limit).map_err(|error| error.to_string())
-    }
-
-    #[test]
-    fn a_program_that_does_not_end_is_stopped() {
-        let start = Instant::now();
-        let outcome = shell("exec sleep 60", Duration::from_millis(50));
-        assert_eq!(outcome, Err("the program was stopped after 0 s".to_owned()));
-        assert!(start.elapsed() < Duration::from_secs(10));
-    }
-
     #[test]
     fn a_program_that_fails_says_why() {
-        let limit = Duration::from_secs(60);
-        assert_eq!(shell("echo all; echo well >&2", limit), Ok("all\nwell\n".to_owned()));
-        assert_eq!(shell("exit 99", limit), Err("the program failed (the core took an exception): ".to_owned()));
-    }
-
-    #[test]
-    fn a_program_that_is_not_there_is_named() {
         let folder = tempfile::tempdir().unwrap();
-        let error = finish(Command::new("qemu-that-is-nowhere"), folder.path(), Duration::from_secs(1)).unwrap_err();
-        assert!(error.is_missing() && error.to_string().starts_with("qemu-that-is-nowhere is not installed: "), "{error}");
+        let mut command = Command::new("sh");
+        command.args(["-c", "exit 99"]);
+        let outcome = finish(command, folder.path(), Duration::from_secs(60)).map_err(|error| error.to_string());
+        assert_eq!(outcome, Err("the program failed (the core took an exception): ".to_owned()));
     }
 }

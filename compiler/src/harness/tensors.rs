@@ -1,11 +1,8 @@
 //! Test data of a model: folders of `input_J` and `output_J`, as `.pb` of the ONNX backend tests or as `.npy`.
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use ndarray_npy::{ReadNpyError, ReadNpyExt};
-
-use super::HarnessError;
+use super::{HarnessError, npy};
 use crate::{Shape, Tensor, read_tensor};
 
 /// The largest file of test data that is read.
@@ -65,9 +62,10 @@ fn read_one(path: &Path, name: &str, shape: &Shape) -> Result<Tensor, HarnessErr
     if std::fs::metadata(path).map_err(io)?.len() > MAX_BYTES {
         return Err(wrong("the file is larger than 1 GiB".to_owned()));
     }
+    let bytes = std::fs::read(path).map_err(io)?;
     let (stated, tensor) = match path.extension() {
-        Some(ending) if ending == "npy" => (String::new(), read_npy(path)?),
-        _ => read_tensor(std::fs::read(path).map_err(io)?).map_err(|error| wrong(error.to_string()))?,
+        Some(ending) if ending == "npy" => (String::new(), npy::read(&bytes).map_err(|error| wrong(error.to_string()))?),
+        _ => read_tensor(bytes).map_err(|error| wrong(error.to_string()))?,
     };
     if !stated.is_empty() && stated != name {
         return Err(wrong(format!("the tensor is named `{stated}`, and the model has `{name}` in this place")));
@@ -78,24 +76,8 @@ fn read_one(path: &Path, name: &str, shape: &Shape) -> Result<Tensor, HarnessErr
     Ok(tensor)
 }
 
-fn read_npy(path: &Path) -> Result<Tensor, HarnessError> {
-    type Array<T> = ndarray::ArrayD<T>;
-    let open = || File::open(path).map_err(|error| HarnessError::io(path, error));
-    let array = match Array::<f32>::read_npy(open()?) {
-        Err(ReadNpyError::WrongDescriptor(_)) => Array::<f64>::read_npy(open()?).map(|array| array.mapv(|value| value as f32)),
-        other => other,
-    };
-    let array = array.map_err(|error| HarnessError::Data(format!("{}: {error}", path.display())))?;
-    let values: Vec<f32> = array.iter().copied().collect();
-    let wrong = || HarnessError::Data(format!("{}: the array contradicts itself", path.display()));
-    Tensor::f32(array.shape().to_vec(), values).ok_or_else(wrong)
-}
-
 #[cfg(test)]
 mod tests {
-    use ndarray::{Array2, ShapeBuilder};
-    use ndarray_npy::write_npy;
-
     use super::*;
     use crate::write_tensor;
 
@@ -108,17 +90,19 @@ mod tests {
     }
 
     #[test]
-    fn numpy_arrays_read_in_logical_order_whatever_their_layout() {
+    fn numpy_arrays_serve_as_test_data() {
         let folder = tempfile::tempdir().unwrap();
-        let values = vec![0.0f32, 1.0, 2.0, 3.0, 4.0, 5.0];
-        let rows = Array2::from_shape_vec((2, 3), values.clone()).unwrap();
-        let mut columns = Array2::<f64>::zeros((2, 3).f());
-        columns.assign(&rows.mapv(f64::from));
-        write_npy(folder.path().join("input_0.npy"), &rows).unwrap();
-        write_npy(folder.path().join("output_0.npy"), &columns).unwrap();
+        let header = "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }\n";
+        let values = [0.0f32, 1.0, 2.0, 3.0, 4.0, 5.0];
+        let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        for name in ["input_0.npy", "output_0.npy"] {
+            std::fs::write(folder.path().join(name), npy::file(1, header, &bytes)).unwrap();
+        }
         let set = read(folder.path()).unwrap();
         let expected = Tensor::f32(vec![2, 3], values);
         assert_eq!((set.inputs.unwrap().pop(), set.outputs.unwrap().pop()), (expected.clone(), expected));
+        std::fs::write(folder.path().join("input_0.npy"), "no array").unwrap();
+        assert!(read(folder.path()).unwrap_err().to_string().ends_with("input_0.npy: it is no .npy file; save it with numpy.save"));
     }
 
     #[test]

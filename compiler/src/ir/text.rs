@@ -5,15 +5,16 @@
 use std::fmt;
 
 use super::graph::{Content, Graph, NodeId};
+use crate::diagnostics::clean::clean;
 
 impl fmt::Display for Graph {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "graph {} (opset {})", self.name, self.opset)?;
+        writeln!(f, "graph {} (opset {})", clean(&self.name), self.opset)?;
         for id in self.ids() {
             self.fmt_node(id, f)?;
         }
         for output in self.outputs() {
-            writeln!(f, "  return %{} as {}", self.value(output.source).name, output.name)?;
+            writeln!(f, "  return %{} as {}", clean(&self.value(output.source).name), clean(&output.name))?;
         }
         Ok(())
     }
@@ -22,7 +23,7 @@ impl fmt::Display for Graph {
 impl Graph {
     fn fmt_node(&self, id: NodeId, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let node = self.node(id);
-        let outputs: Vec<_> = node.outputs.iter().map(|value| format!("%{}: {}", value.name, value.ty)).collect();
+        let outputs: Vec<_> = node.outputs.iter().map(|value| format!("%{}: {}", clean(&value.name), value.ty)).collect();
         write!(f, "  {} = ", outputs.join(", "))?;
         match &node.content {
             Content::Input => writeln!(f, "Input"),
@@ -31,7 +32,7 @@ impl Graph {
                 let inputs: Vec<_> = self
                     .node_inputs(id)
                     .into_iter()
-                    .map(|source| source.map_or("_".to_owned(), |s| format!("%{}", self.value(s).name)))
+                    .map(|source| source.map_or("_".to_owned(), |s| format!("%{}", clean(&self.value(s).name))))
                     .collect();
                 writeln!(f, "{op:?}({})", inputs.join(", "))
             }

@@ -6,6 +6,7 @@
 mod alternatives;
 mod attributes;
 mod constants;
+mod data_files;
 mod external;
 mod import;
 mod importer;
@@ -20,6 +21,7 @@ pub(crate) mod tensor;
 mod wire;
 pub(crate) mod write;
 
+pub(crate) use data_files::data_files;
 pub(crate) use import::import;
 pub(crate) use importer::ImportOptions;
 pub(crate) use outline::outline;

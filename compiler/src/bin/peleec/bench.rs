@@ -48,7 +48,7 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<Answer, Failure> {
         Built::new(&args.build, &machine, output, |folder| Project::write_measured(&compilation, &machine, args.build.opt_level, folder))?;
     let profile = measure(args, duration, &compilation, &machine, &built, output)?;
     let report = compilation.report();
-    output.say(table::render(&profile, &report, args.order, &machine.describe()));
+    table::show(&profile, &report, args.order, &machine.describe(), output);
     let mut body = json!({ "model": report.name, "model_sha256": report.model_sha256, "machine": machine.describe(), "macs": report.macs });
     body["rustc"] = harness::rustc_version()?.into();
     profile.describe(&report, &mut body);

@@ -3,23 +3,23 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use peleec::Error;
 use peleec::harness::{self, Figures, HarnessError, Machine, OptLevel, Project};
 
 use crate::failure::Failure;
+use crate::interrupt;
 use crate::output::Output;
 use crate::progress::Progress;
 
 #[derive(clap::Args)]
 pub(crate) struct BuildArgs {
     /// Optimisation level of the build: 2, 3, s or z
-    #[arg(long, value_name = "LEVEL", default_value = "3", value_parser = opt_level)]
+    #[arg(long, value_name = "LEVEL", default_value = "3", value_parser = opt_level, hide_short_help = true)]
     pub(crate) opt_level: OptLevel,
     /// Keep the build in a folder, as a cargo project
     #[arg(long, value_name = "DIR")]
     build_dir: Option<PathBuf>,
     /// Longest time that one run may take
-    #[arg(long, value_name = "SECONDS", default_value_t = 300)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 300, hide_short_help = true)]
     time_limit: u64,
 }
 
@@ -51,21 +51,31 @@ impl Built {
     ) -> Result<Self, Failure> {
         let _progress = Progress::start(output, format!("building for {}", machine.target));
         let start = Instant::now();
-        let io = |source| Error::Io { path: std::env::temp_dir().display().to_string(), source };
         let (folder, path) = match &args.build_dir {
             Some(path) => (None, path.clone()),
             None => {
-                let folder = tempfile::Builder::new().prefix("peleec-").tempdir().map_err(io)?;
+                let folder = temporary()?;
                 let path = folder.path().to_owned();
                 (Some(folder), path)
             }
         };
         let project = write(&path)?;
         let (program, figures) = harness::build(&project)?;
+        output.warn(&harness::warnings(&project));
         output.detail(format_args!("built for {} in {:.1} s", machine.describe(), start.elapsed().as_secs_f32()));
         if let Some(Figures { text, rodata, bss, model }) = figures {
             output.detail(format_args!("image: text {text}, rodata {rodata}, bss {bss}, model {model} bytes; no panic path, no allocator"));
         }
         Ok(Built { project, program, figures, _folder: folder })
     }
+}
+
+/// A folder that goes when it is dropped, or when the command is interrupted.
+fn temporary() -> Result<tempfile::TempDir, HarnessError> {
+    let folder = tempfile::Builder::new().prefix("peleec-").tempdir().map_err(|error| HarnessError::Missing {
+        what: format!("no folder can be made in {}: {}", std::env::temp_dir().display(), error.kind()),
+        remedy: "set TMPDIR to a folder that can be written, or give one with --build-dir".to_owned(),
+    })?;
+    interrupt::clear_up(folder.path());
+    Ok(folder)
 }

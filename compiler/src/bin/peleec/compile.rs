@@ -3,13 +3,15 @@
 use std::path::{Path, PathBuf};
 
 use clap::builder::PossibleValuesParser;
-use peleec::{File, Report, compile_observed, files, pass_names};
+use peleec::{Compilation, File, ModelFile, Options, Report, compile_observed, files, pass_names};
 use serde_json::json;
 
 use crate::failure::{Answer, Failure};
 use crate::model::ModelArgs;
 use crate::numbers::{bytes, dims, macs};
 use crate::output::Output;
+
+mod check;
 
 /// Compile a model to NAME.rs, NAME.weights.bin and NAME.plan.json
 #[derive(clap::Args)]
@@ -19,48 +21,59 @@ pub(crate) struct Args {
     /// Folder of the files; all of them are written, or none
     #[arg(short, long = "output", value_name = "DIR", required_unless_present = "dump_after")]
     output: Option<PathBuf>,
-    /// Write nothing; fail where DIR does not hold what would be written
+    /// Write nothing; fail where DIR does not hold what its files' own flags ask for
     #[arg(long, requires = "output")]
     check: bool,
     /// Write the runtime's source beside the module, in `peleec-runtime/`
     #[arg(long)]
     vendor_runtime: bool,
     /// Print the graph after a pass
-    #[arg(long, value_name = "PASS", value_parser = PossibleValuesParser::new(pass_names()))]
+    #[arg(long, value_name = "PASS", value_parser = PossibleValuesParser::new(pass_names()), hide_short_help = true)]
     dump_after: Option<String>,
 }
 
 pub(crate) fn run(args: &Args, output: &Output) -> Result<Answer, Failure> {
+    let model = args.model.load()?;
+    if let (Some(dir), true) = (&args.output, args.check) {
+        return check::run(args, &model, dir, output);
+    }
+    let (compilation, dump) = compile(args, &model, args.model.options(), output)?;
+    let all = files(args, &compilation)?;
+    let report = compilation.report();
+    if let Some(dir) = &args.output {
+        compilation.claim(dir)?;
+        write(dir, &all)?;
+        output.say(summary(&report, dir));
+    }
+    let names: Vec<_> = all.iter().map(|file| &file.name).collect();
+    let body = json!({ "files": names, "differing": null, "graph": dump, "notes": compilation.notes(), "report": report });
+    output.document(body);
+    Ok(Answer::Yes)
+}
+
+/// Compiles, and says what there is to say on the way; the graph after the pass that it is asked for.
+fn compile(args: &Args, model: &ModelFile, options: &Options, output: &Output) -> Result<(Compilation, Option<String>), Failure> {
     let mut dump = None;
     let observe = |name: &'static str, graph: &peleec::Graph| {
         if args.dump_after.as_deref() == Some(name) {
             dump = Some(graph.to_string());
         }
     };
-    let compilation = compile_observed(&args.model.load()?, args.model.options(), observe)?;
+    let compilation = compile_observed(model, options, observe)?;
     output.advice(compilation.notes(), output.verbose);
     if let Some(text) = &dump {
-        output.say(text.trim_end());
+        output.say_lines(text.trim_end());
     }
+    Ok((compilation, dump))
+}
+
+/// What there is to write.
+fn files(args: &Args, compilation: &Compilation) -> Result<Vec<File>, Failure> {
     let mut all = compilation.files()?;
     if args.vendor_runtime {
         all.extend(files::runtime());
     }
-    let differing = match &args.output {
-        Some(dir) if args.check => files::differing(dir, &all),
-        Some(dir) => write(dir, &all).map(|()| None)?,
-        None => None,
-    };
-    let report = compilation.report();
-    match (&differing, &args.output) {
-        (Some(path), _) => output.say(format_args!("{} is not what peleec would write", path.display())),
-        (None, Some(dir)) => output.say(summary(&report, dir)),
-        (None, None) => {}
-    }
-    let names: Vec<_> = all.iter().map(|file| &file.name).collect();
-    let body = json!({ "files": names, "differing": differing, "graph": dump, "notes": compilation.notes(), "report": report });
-    output.document(body);
-    Ok(Answer::from(differing.is_none()))
+    Ok(all)
 }
 
 /// Writes all files or none.

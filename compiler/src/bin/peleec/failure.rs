@@ -2,6 +2,7 @@
 
 use std::sync::OnceLock;
 
+use peleec::clean::{clean, clean_lines};
 use peleec::harness::HarnessError;
 use peleec::{Diagnostic, Error};
 
@@ -37,6 +38,16 @@ impl Failure {
             Failure::Compiler(error) => error.exit_code(),
             Failure::Harness(error) => error.exit_code(),
             Failure::Usage(_) => 2,
+        }
+    }
+
+    /// For people. Where the text is of one line, a name in it does not make more.
+    pub(crate) fn text(&self) -> String {
+        let text = self.to_string();
+        match self {
+            Failure::Compiler(Error::Budget { .. })
+            | Failure::Harness(HarnessError::Build(_) | HarnessError::Computer { .. } | HarnessError::Failed { .. }) => clean_lines(&text),
+            _ => clean(&text),
         }
     }
 

@@ -1,6 +1,5 @@
 //! `inspect`: what a model is made of, and the layers that it becomes.
 
-use comfy_table::{CellAlignment, Table, presets};
 use peleec::{LayerReport, Report};
 use serde_json::json;
 
@@ -8,6 +7,7 @@ use crate::failure::{Answer, Failure};
 use crate::model::ModelArgs;
 use crate::numbers::{bytes, dims, macs};
 use crate::output::Output;
+use crate::table::Table;
 
 /// Show operators, shapes, parameters, multiply-accumulates and layers
 #[derive(clap::Args)]
@@ -24,34 +24,35 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<Answer, Failure> {
     output.advice(compilation.notes(), output.verbose);
     let report = compilation.report();
     let counts: Vec<_> = operators.iter().map(|(name, count)| format!("{count} {name}")).collect();
-    output.say(overview(&report, &counts.join(", ")));
-    output.say(layers(&report.layers));
+    for (label, text) in overview(&report, &counts.join(", ")) {
+        output.say(format_args!("{label:<11} {text}"));
+    }
+    output.say("");
+    output.table(&layers(&report.layers));
     output.document(json!({ "operators": operators, "notes": compilation.notes(), "report": report }));
     Ok(Answer::Yes)
 }
 
-fn overview(report: &Report, operators: &str) -> String {
-    let line = |label: &str, text: String| format!("{label:<11} {text}\n");
-    let mut text = line("model", format!("{}, opset {}, sha256 {}", report.name, report.opset, report.model_sha256));
-    for input in &report.inputs {
-        text += &line("input", format!("{} f32 {}", input.name, dims(&input.shape)));
-    }
-    for output in &report.outputs {
-        text += &line("output", format!("{} f32 {}", output.name, dims(&output.shape)));
-    }
-    text += &line("operators", operators.to_owned());
-    text += &line("parameters", format!("{}, {} packed", report.parameters, bytes(report.weight_bytes)));
-    text += &line("arena", format!("{}; no placement needs less than {}", bytes(report.arena_bytes), bytes(report.live_bound_bytes)));
-    text += &line("compute", macs(report.macs));
-    text += &line("layers", format!("{} from {} nodes; {} moves elided", report.layers.len(), report.nodes, report.moves_elided));
-    text
+fn overview(report: &Report, operators: &str) -> Vec<(&'static str, String)> {
+    let mut lines = vec![("model", format!("{}, opset {}, sha256 {}", report.name, report.opset, report.model_sha256))];
+    lines.extend(report.inputs.iter().map(|input| ("input", format!("{} f32 {}", input.name, dims(&input.shape)))));
+    lines.extend(report.outputs.iter().map(|output| ("output", format!("{} f32 {}", output.name, dims(&output.shape)))));
+    let arena = format!("{}; no placement needs less than {}", bytes(report.arena_bytes), bytes(report.live_bound_bytes));
+    lines.extend([
+        ("operators", operators.to_owned()),
+        ("parameters", format!("{}, {} packed", report.parameters, bytes(report.weight_bytes))),
+        ("arena", arena),
+        ("compute", macs(report.macs)),
+        ("layers", format!("{} from {} nodes; {} moves elided", report.layers.len(), report.nodes, report.moves_elided)),
+    ]);
+    lines
 }
 
 fn layers(layers: &[LayerReport]) -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_header(["#", "layer", "operators", "kernel", "output", "MAC", "weights", "arena"]);
+    let header = ["#", "layer", "operators", "kernel", "output", "MAC", "weights", "arena"];
+    let mut table = Table::new(&header, &[0, 5, 6]);
     for (index, layer) in layers.iter().enumerate() {
-        table.add_row([
+        table.row([
             index.to_string(),
             layer.name.clone(),
             layer.op.clone(),
@@ -61,11 +62,6 @@ fn layers(layers: &[LayerReport]) -> Table {
             layer.weights.bytes.to_string(),
             format!("{}..{}", layer.writes.offset, layer.writes.offset + layer.writes.bytes),
         ]);
-    }
-    for column in [0, 5, 6] {
-        if let Some(column) = table.column_mut(column) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
     }
     table
 }

@@ -8,12 +8,14 @@ mod check;
 mod compile;
 mod failure;
 mod inspect;
+mod interrupt;
 mod model;
 mod numbers;
 mod ops;
 mod output;
 mod plan;
 mod progress;
+mod table;
 mod verify;
 mod zoo;
 

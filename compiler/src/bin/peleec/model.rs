@@ -2,10 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use clap::builder::PossibleValuesParser;
 use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use peleec::zoo::ZooOptions;
-use peleec::{Error, FLAGS, ModelFile, Options};
+use peleec::{Error, FLAGS, Flag, ModelFile, Options};
 
 use crate::failure::{Failure, working_on};
 
@@ -21,20 +22,23 @@ pub(crate) struct ModelArgs {
 
 const ZOO_HEADING: &str = "Networks of the zoo";
 
+/// Flags that `--help` has and `-h`, which fits a screen, has not.
+const RARE: [&str; 4] = ["numeric", "pin-weights", "weights-section", "input"];
+
 /// What may vary in a network of the zoo.
 #[derive(clap::Args)]
 pub(crate) struct ZooArgs {
     /// Factor on the channel counts
-    #[arg(long, value_name = "FACTOR", help_heading = ZOO_HEADING)]
+    #[arg(long, value_name = "FACTOR", help_heading = ZOO_HEADING, hide_short_help = true)]
     width: Option<f32>,
     /// Height and width of the picture
-    #[arg(long, value_name = "PIXELS", help_heading = ZOO_HEADING)]
+    #[arg(long, value_name = "PIXELS", help_heading = ZOO_HEADING, hide_short_help = true)]
     input_size: Option<usize>,
     /// Number of classes
-    #[arg(long, value_name = "N", help_heading = ZOO_HEADING)]
+    #[arg(long, value_name = "N", help_heading = ZOO_HEADING, hide_short_help = true)]
     classes: Option<usize>,
     /// Seed of the weights, and of inputs that are made up
-    #[arg(long, value_name = "N", help_heading = ZOO_HEADING)]
+    #[arg(long, value_name = "N", help_heading = ZOO_HEADING, hide_short_help = true)]
     seed: Option<u64>,
 }
 
@@ -61,7 +65,16 @@ impl ModelArgs {
     }
 
     pub(crate) fn options(&self) -> &Options {
-        &self.compile.0
+        &self.compile.options
+    }
+
+    /// `options` with the flags that were given set in them.
+    pub(crate) fn given_over(&self, options: &Options) -> Result<Options, Failure> {
+        let mut options = options.clone();
+        for (flag, value) in &self.compile.given {
+            options.set(flag, value).map_err(Error::from)?;
+        }
+        Ok(options)
     }
 
     /// Seed of inputs that are made up.
@@ -87,20 +100,15 @@ pub(crate) fn network(name: &str, args: &ZooArgs) -> Result<ModelFile, Failure> 
     })
 }
 
-/// The flags of every option of the library.
-struct CompileArgs(Options);
+/// The options of the library, and the flags that were given for them.
+struct CompileArgs {
+    options: Options,
+    given: Vec<(&'static str, String)>,
+}
 
 impl clap::Args for CompileArgs {
     fn augment_args(command: Command) -> Command {
-        command.args(FLAGS.iter().map(|flag| {
-            let help = flag.help.trim().trim_end_matches('.');
-            let arg = Arg::new(flag.name).long(flag.name).help(help).help_heading("Compilation");
-            match (flag.value, flag.repeats) {
-                ("", _) => arg.action(ArgAction::SetTrue),
-                (value, false) => arg.action(ArgAction::Set).value_name(value),
-                (value, true) => arg.action(ArgAction::Append).value_name(value),
-            }
-        }))
+        command.args(FLAGS.iter().map(arg))
     }
 
     fn augment_args_for_update(command: Command) -> Command {
@@ -108,19 +116,32 @@ impl clap::Args for CompileArgs {
     }
 }
 
+fn arg(flag: &Flag) -> Arg {
+    let help = flag.help.trim().trim_end_matches('.');
+    let arg = Arg::new(flag.name).long(flag.name).help(help).help_heading("Compilation").hide_short_help(RARE.contains(&flag.name));
+    let arg = match (flag.value, flag.repeats) {
+        ("", _) => return arg.action(ArgAction::SetTrue),
+        (value, false) => arg.action(ArgAction::Set).value_name(value),
+        (value, true) => arg.action(ArgAction::Append).value_name(value),
+    };
+    let values = (flag.values)();
+    if values.is_empty() { arg } else { arg.value_parser(PossibleValuesParser::new(values)) }
+}
+
 impl clap::FromArgMatches for CompileArgs {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
-        let mut options = Options::default();
+        let (mut options, mut given) = (Options::default(), Vec::new());
         for flag in FLAGS {
             let values: Vec<&str> = match flag.value {
                 "" => matches.get_flag(flag.name).then_some("").into_iter().collect(),
                 _ => matches.get_many::<String>(flag.name).into_iter().flatten().map(String::as_str).collect(),
             };
             for value in values {
-                options.set(flag.name, value).map_err(|error| clap::Error::raw(ErrorKind::ValueValidation, error))?;
+                options.set(flag.name, value).map_err(|error| clap::Error::raw(ErrorKind::ValueValidation, format!("{error}\n")))?;
+                given.push((flag.name, value.to_owned()));
             }
         }
-        Ok(CompileArgs(options))
+        Ok(CompileArgs { options, given })
     }
 
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {

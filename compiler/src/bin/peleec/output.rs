@@ -6,11 +6,13 @@ use std::io::{ErrorKind, Write};
 use anstream::ColorChoice;
 use clap::ValueEnum;
 use clap::builder::styling::{AnsiColor, Style};
+use peleec::clean::{clean, clean_json, clean_lines};
 use peleec::render::Part;
 use peleec::{Diagnostic, Severity};
 use serde_json::{Value, json};
 
 use crate::failure::{Failure, internal_error};
+use crate::table::Table;
 
 #[derive(clap::Args)]
 pub(crate) struct OutputArgs {
@@ -24,7 +26,7 @@ pub(crate) struct OutputArgs {
     #[arg(short, long, global = true)]
     verbose: bool,
     /// Colours
-    #[arg(long, global = true, value_enum, default_value_t = Color::Auto)]
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto, hide_short_help = true)]
     color: Color,
 }
 
@@ -61,8 +63,22 @@ impl Output {
         Output { json: args.format == Format::Json, quiet: args.quiet, verbose: args.verbose, command }
     }
 
-    /// A result for people.
-    pub(crate) fn say(&self, text: impl Display) {
+    /// A line of a result for people. What the text has of a model's names stays in the line.
+    pub(crate) fn say(&self, line: impl Display) {
+        self.show(clean(&line.to_string()));
+    }
+
+    /// A result for people of several lines, of which a model's names are in quotes.
+    pub(crate) fn say_lines(&self, text: &str) {
+        self.show(clean_lines(text));
+    }
+
+    /// A table for people.
+    pub(crate) fn table(&self, table: &Table) {
+        self.show(table);
+    }
+
+    fn show(&self, text: impl Display) {
         if !self.json && !self.quiet {
             print(text);
         }
@@ -73,14 +89,21 @@ impl Output {
         if self.json {
             body["schema"] = 1.into();
             body["command"] = self.command.into();
-            print(format_args!("{body:#}"));
+            print(clean_json(&format!("{body:#}")));
         }
     }
 
     /// Something beside the result that only `-v` asks for.
-    pub(crate) fn detail(&self, text: impl Display) {
+    pub(crate) fn detail(&self, line: impl Display) {
         if self.verbose && !self.quiet {
-            tell(text);
+            tell(clean(&line.to_string()));
+        }
+    }
+
+    /// What another program has said and a user should see.
+    pub(crate) fn warn(&self, text: &str) {
+        if !text.is_empty() && !self.json && !self.quiet {
+            tell(clean_lines(text));
         }
     }
 
@@ -106,7 +129,7 @@ impl Output {
         }
         match failure.diagnostics() {
             Some(diagnostics) => tell(peleec::render::render(diagnostics, &paint)),
-            None => tell(format_args!("{} {failure}", paint(Part::Heading(Severity::Error), "error:"))),
+            None => tell(format_args!("{} {}", paint(Part::Heading(Severity::Error), "error:"), failure.text())),
         }
         if code == 70 {
             tell(internal_error());

@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use comfy_table::{CellAlignment, Table, presets};
 use peleec::{BufferReport, CostReport, File, GroupReport, PinReport, Report, memory_map};
 use serde_json::{Value, json};
 
@@ -11,6 +10,7 @@ use crate::failure::{Answer, Failure};
 use crate::model::ModelArgs;
 use crate::numbers::bytes;
 use crate::output::Output;
+use crate::table::Table;
 
 /// Show what RAM a model takes, what budgets it can be given, and what is alive at the peak
 #[derive(clap::Args)]
@@ -38,11 +38,12 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<Answer, Failure> {
     }
     output.say(summary(&report, &budgets));
     let chosen = CostReport { arena_bytes: report.arena_bytes, read_factor: report.weight_reads.factor };
-    output.say(format_args!("\nbudgets: RAM against how often weights are read\n{}", curve(&thinned(&budgets, chosen), chosen)));
-    output.say(streamed(&report));
-    output.say(pins(&compilation.pins(), report.pinned_bytes));
+    let curve = curve(&thinned(&budgets, chosen), chosen);
+    part(output, "budgets: RAM against how often weights are read", Some(&curve));
+    streamed(&report, output);
+    pins(&compilation.pins(), report.pinned_bytes, output);
     if let Some(group) = report.peak() {
-        output.say(peak(&report, group));
+        peak(&report, group, output);
     }
     output.document(json!({
         "notes": compilation.notes(),
@@ -53,6 +54,15 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<Answer, Failure> {
         "svg": args.svg,
     }));
     Ok(Answer::Yes)
+}
+
+/// A line that says what a table is of, with room before it.
+fn part(output: &Output, title: &str, table: Option<&Table>) {
+    output.say("");
+    output.say(title);
+    if let Some(table) = table {
+        output.table(table);
+    }
 }
 
 fn write(path: &Path, picture: String) -> Result<(), Failure> {
@@ -98,10 +108,10 @@ fn thinned(budgets: &[CostReport], chosen: CostReport) -> Vec<CostReport> {
 
 fn curve(rows: &[CostReport], chosen: CostReport) -> Table {
     let most = rows.first().map_or(1, |row| row.arena_bytes.max(1));
-    let mut table = table(&["", "arena", "--ram-budget", "weight reads", ""], &[1, 2, 3]);
+    let mut table = Table::new(&["", "arena", "--ram-budget", "weight reads", ""], &[1, 2, 3]);
     for row in rows {
         let bar = (BAR * row.arena_bytes as f64 / most as f64).round() as usize;
-        table.add_row([
+        table.row([
             if row.arena_bytes == chosen.arena_bytes { ">" } else { "" }.to_owned(),
             bytes(row.arena_bytes),
             row.arena_bytes.to_string(),
@@ -112,17 +122,17 @@ fn curve(rows: &[CostReport], chosen: CostReport) -> Table {
     table
 }
 
-fn streamed(report: &Report) -> String {
+fn streamed(report: &Report, output: &Output) {
     let groups: Vec<_> = report.groups.iter().filter(|group| group.streamed).collect();
     if groups.is_empty() {
-        return "\nstreamed groups: none, every layer runs whole".to_owned();
+        return part(output, "streamed groups: none, every layer runs whole", None);
     }
-    let mut table = table(&["#", "layers", "first", "last", "calls", "schedule", "rings", "ring bytes"], &[0, 1, 4, 6, 7]);
+    let mut table = Table::new(&["#", "layers", "first", "last", "calls", "schedule", "rings", "ring bytes"], &[0, 1, 4, 6, 7]);
     for (index, group) in groups.iter().enumerate() {
         let name = |layer: usize| report.layers.get(layer).map_or(String::new(), |found| format!("{layer} {}", found.name));
         let rings: Vec<_> = report.alive(group).into_iter().filter(|buffer| buffer.ring_rows.is_some()).collect();
         let repeated = group.body_calls * group.body_times;
-        table.add_row([
+        table.row([
             (index + 1).to_string(),
             (group.last_layer + 1 - group.first_layer).to_string(),
             name(group.first_layer),
@@ -134,42 +144,42 @@ fn streamed(report: &Report) -> String {
         ]);
     }
     let text = "streamed groups: layers that run row by row; calls of the part that repeats x how often, + those around it";
-    format!("\n{text}\n{table}")
+    part(output, text, Some(&table));
 }
 
 /// What copies of weights would save, where any do.
-fn pins(rows: &[PinReport], chosen: usize) -> String {
+fn pins(rows: &[PinReport], chosen: usize, output: &Output) {
     if rows.is_empty() {
-        return String::new();
+        return;
     }
-    let mut table = table(&["", "copies", "--pin-weights", "weight reads"], &[1, 2, 3]);
+    let mut table = Table::new(&["", "copies", "--pin-weights", "weight reads"], &[1, 2, 3]);
     for row in rows {
         let mark = if row.pinned_bytes == chosen { ">" } else { "" }.to_owned();
-        table.add_row([mark, bytes(row.pinned_bytes), row.pinned_bytes.to_string(), times(row.read_factor)]);
+        table.row([mark, bytes(row.pinned_bytes), row.pinned_bytes.to_string(), times(row.read_factor)]);
     }
-    format!("\ncopies of weights in RAM, beside the arena: how often they are read from flash then\n{table}")
+    part(output, "copies of weights in RAM, beside the arena: how often they are read from flash then", Some(&table));
 }
 
-fn peak(report: &Report, group: &GroupReport) -> String {
+fn peak(report: &Report, group: &GroupReport, output: &Output) {
     let alive = report.alive(group);
     let covered = BufferReport::covered(&alive);
-    let mut table = table(&["bytes", "rows", "buffer"], &[0]);
+    let mut table = Table::new(&["bytes", "rows", "buffer"], &[0]);
     for buffer in alive.iter().take(BUFFERS) {
-        table.add_row([buffer.bytes.to_string(), rows(buffer), buffer.name.clone()]);
+        table.row([buffer.bytes.to_string(), rows(buffer), buffer.name.clone()]);
     }
     let rest: usize = alive.iter().skip(BUFFERS).map(|buffer| buffer.bytes).sum();
     if alive.len() > BUFFERS {
-        table.add_row([rest.to_string(), String::new(), format!("{} others", alive.len() - BUFFERS)]);
+        table.row([rest.to_string(), String::new(), format!("{} others", alive.len() - BUFFERS)]);
     }
     let shared = alive.iter().map(|buffer| buffer.bytes).sum::<usize>() - covered;
     if shared > 0 {
-        table.add_row([format!("-{shared}"), String::new(), "where a buffer lies over dead rows of another".to_owned()]);
+        table.row([format!("-{shared}"), String::new(), "where a buffer lies over dead rows of another".to_owned()]);
     }
     let layers = match (group.first_layer, group.last_layer) {
         (first, last) if first == last => format!("at layer {first}"),
         (first, last) => format!("in layers {first} to {last}"),
     };
-    format!("\nalive at the peak, {layers}: {covered} bytes in {} buffers\n{table}", alive.len())
+    part(output, &format!("alive at the peak, {layers}: {covered} bytes in {} buffers", alive.len()), Some(&table));
 }
 
 fn peak_document(report: &Report, group: &GroupReport) -> Value {
@@ -188,17 +198,6 @@ fn rows(buffer: &BufferReport) -> String {
         Some(rows) => format!("ring of {rows} rows"),
         None => "whole".to_owned(),
     }
-}
-
-fn table(header: &[&str], right: &[usize]) -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_header(header);
-    for &column in right {
-        if let Some(column) = table.column_mut(column) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-    }
-    table
 }
 
 #[cfg(test)]

@@ -45,10 +45,11 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<Answer, Failure> {
     let results = sets.iter().map(|set| examine(args, &compilation, built.as_ref(), set, output)).collect::<Result<Vec<_>, _>>()?;
     let machine = built.as_ref().map_or("in this process".to_owned(), |built| format!("on {}", built.project.machine.describe()));
     let passed = results.iter().all(SetResult::passed);
-    output.say(table::render(&results, &machine));
+    table::show(&results, &machine, output);
     let figures = built.as_ref().and_then(|built| built.figures.as_ref());
     let mut body = json!({ "model": compilation.name(), "model_sha256": model.hash(), "machine": machine, "image": figures });
     body["passed"] = passed.into();
+    body["compared"] = results.iter().all(SetResult::is_compared).into();
     body["data_sets"] = results.iter().map(SetResult::json).collect();
     output.document(body);
     Ok(Answer::from(passed))

@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use clap::ValueEnum;
-use comfy_table::{CellAlignment, Table, presets};
 use peleec::Report;
 use peleec::harness::{Counts, Times};
 use serde_json::{Value, json};
 
 use crate::numbers::macs;
+use crate::output::Output;
+use crate::table::Table;
 
 /// Characters of the longest bar.
 const BAR: f64 = 16.0;
@@ -137,9 +138,8 @@ fn per_mac(macs: u64, instructions: f64) -> Option<f64> {
 }
 
 /// One line a layer, and what the whole takes. Shares are of the layers' sum.
-pub(super) fn render(profile: &Profile, report: &Report, order: Order, machine: &str) -> String {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_header(profile.columns());
+pub(super) fn show(profile: &Profile, report: &Report, order: Order, machine: &str, output: &Output) {
+    let mut table = Table::new(&profile.columns(), &[2, 3, 4, 6, 7]);
     let mut layers: Vec<_> = report.calls().into_iter().zip(profile.layers()).collect();
     if let Order::Cost = order {
         layers.sort_by(|(_, a), (_, b)| b.total_cmp(a));
@@ -150,14 +150,10 @@ pub(super) fn render(profile: &Profile, report: &Report, order: Order, machine: 
         let mut row = vec![layer.name.clone(), layer.kernel.clone(), layer.macs.to_string(), profile.cost(cost)];
         row.extend([format!("{:.1} %", 100.0 * share(cost, sum)), bar(share(cost, most))]);
         row.extend(profile.efficiency(layer.macs, cost));
-        table.add_row(row);
+        table.row(row);
     }
-    for index in [2, 3, 4, 6, 7] {
-        if let Some(column) = table.column_mut(index) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-    }
-    format!("{table}\n{}", profile.summary(report, machine))
+    output.table(&table);
+    profile.summary(report, machine).lines().for_each(|line| output.say(line));
 }
 
 /// A bar of whole characters and a last one in eighths.

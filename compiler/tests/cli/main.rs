@@ -1,5 +1,14 @@
 //! The command line as a user meets it: exit codes, texts, files that are written or are not.
 
+mod build_script;
+#[cfg(unix)]
+mod computer;
+mod help;
+#[cfg(unix)]
+mod interrupt;
+mod names;
+mod written;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
@@ -107,6 +116,14 @@ fn a_folder_that_cannot_be_made_is_an_error_of_reading_and_writing() {
     assert_eq!((output.status.code(), text(&output.stdout)), (Some(3), String::new()));
     assert_eq!(std::fs::read_to_string(folder.path().join("taken")).unwrap(), "mine");
     assert_eq!(entries(folder.path()), ["taken"]);
+    assert_eq!(text(&output.stderr), "error: taken: taken is a file, and a folder is to be there\n");
+    let output = peleec(folder.path(), &["compile", model.to_str().unwrap(), "-o", "taken/deep"]);
+    assert_eq!(text(&output.stderr), "error: taken/deep: taken is a file, and a folder is to be there\n");
+    let output = peleec(folder.path(), &["zoo", "peleenet-224", "-o", "."]);
+    assert_eq!(output.status.code(), Some(2), "{}", text(&output.stderr));
+    std::fs::create_dir(folder.path().join("net.onnx")).unwrap();
+    let output = peleec(folder.path(), &["zoo", "peleenet-224", "-o", "net.onnx"]);
+    assert_eq!((output.status.code(), text(&output.stderr).contains("is a folder, and a file is to be there")), (Some(3), true));
 }
 
 #[test]
@@ -273,6 +290,20 @@ fn verify_in_process_compares_with_the_stored_outputs() {
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stdout));
     let impossible = ["verify", model.to_str().unwrap(), "--in-process", "--tolerance", "0"];
     assert_eq!(peleec(folder.path(), &impossible).status.code(), Some(1), "a tolerance of nothing is not met");
+}
+
+#[test]
+fn verify_does_not_say_verified_of_what_was_not_compared() {
+    let folder = folder();
+    let zoo = ["zoo:peleenet-224", "--width", "0.25", "--input-size", "32"];
+    let said = text(&peleec(folder.path(), &[&["verify", "--in-process"], &zoo[..]].concat()).stdout);
+    assert!(!said.contains("verified") && said.contains("nothing was compared with expected outputs"), "{said}");
+    let output = peleec(folder.path(), &[&["verify", "--in-process", "--format", "json"], &zoo[..]].concat());
+    let document: serde_json::Value = serde_json::from_slice(&output.stdout).expect("one document");
+    assert_eq!((&document["compared"], &document["passed"]), (&false.into(), &true.into()));
+    let model = models().join("pelee-bn-kept-11/model.onnx");
+    let said = text(&peleec(folder.path(), &["verify", "--in-process", model.to_str().unwrap()]).stdout);
+    assert!(said.contains("\nverified in this process: ") && !said.contains("nothing was compared"), "{said}");
 }
 
 #[test]

@@ -86,7 +86,7 @@ impl<'a> Importer<'a> {
         let op_type = node.op_type.as_deref().unwrap_or_default();
         let domain = node.domain.as_deref().unwrap_or_default();
         let is_default = matches!(domain, "" | "ai.onnx");
-        if is_default && OPERATORS.iter().any(|(name, _)| *name == op_type) {
+        if is_default && OPERATORS.iter().any(|(name, ..)| *name == op_type) {
             return Ok(());
         }
         let inputs = self.graph.inputs().iter().take(MAX_CUT_INPUTS + 1).map(|&id| self.graph.node(id).name.as_str());

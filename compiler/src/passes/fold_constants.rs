@@ -79,7 +79,7 @@ mod tests {
     fn a_computed_shape_is_folded() {
         let mut build = Build::new();
         let x = build.input("x", &[2, 3, 4, 4]);
-        let shape = build.op("shape", Op::ShapeOf(ShapeOf { start: 0, end: 4 }), &[x]);
+        let shape = build.op("shape", Op::ShapeOf(ShapeOf::Extents { start: 0, end: 4 }), &[x]);
         let index = build.op("index", Op::Constant(Constant { value: Tensor::i64s([0]) }), &[]);
         let batch = build.op("batch", Op::Gather(Gather { axis: 0 }), &[shape, index]);
         let rest = build.op("rest", Op::Constant(Constant { value: Tensor::i64s([-1]) }), &[]);

@@ -5,22 +5,26 @@
 
 mod alternatives;
 mod attributes;
+mod branch;
 mod constants;
 mod external;
 mod import;
 mod importer;
 mod inputs;
+mod names;
 pub(crate) mod node;
 mod nodes;
 mod open;
 mod order;
 mod outline;
 mod prescan;
+mod scope;
+mod support;
 pub(crate) mod tensor;
 mod wire;
 pub(crate) mod write;
 
-pub(crate) use import::import;
+pub(crate) use import::{Refused, import};
 pub(crate) use importer::ImportOptions;
 pub(crate) use outline::outline;
 pub use tensor::{TensorError, read_tensor, write_tensor};

@@ -49,11 +49,6 @@ pub(crate) fn check_numbers(value: &Tensor, what: &str) -> Result<(), Diagnostic
     }
 }
 
-/// Bytes of a value of this type in memory.
-pub(crate) fn bytes_of(ty: &TensorType) -> usize {
-    ty.shape.elements().saturating_mul(ty.dtype.bytes())
-}
-
 fn refused(what: &str, error: &TensorError) -> Diagnostic {
     match error {
         TensorError::DType(_) => Diagnostic::unsupported("PL0107", format!("{what} cannot be taken: {error}"))

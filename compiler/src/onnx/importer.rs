@@ -141,7 +141,7 @@ impl<'a> Importer<'a> {
 
     fn known(&mut self, value: Tensor) -> Definition<'a> {
         let ty = value.ty();
-        self.constant_bytes += constants::bytes_of(&ty);
+        self.constant_bytes += ty.bytes();
         Definition::Known(Entry { ty, value: Some(value), source: None, is_constant: true })
     }
 
@@ -159,7 +159,7 @@ impl<'a> Importer<'a> {
 
     /// Whether known values of these types still fit.
     pub(crate) fn has_room_for(&self, types: &[TensorType]) -> bool {
-        let bytes = types.iter().map(constants::bytes_of).fold(self.constant_bytes, usize::saturating_add);
+        let bytes = types.iter().map(TensorType::bytes).fold(self.constant_bytes, usize::saturating_add);
         bytes <= MAX_CONSTANT_BYTES
     }
 

@@ -30,8 +30,7 @@ fn cost(graph: &Graph, id: NodeId) -> Option<u64> {
     let op = graph.op(id)?;
     let outputs = &graph.node(id).outputs;
     let elements = outputs.iter().map(|output| output.ty.shape.elements()).fold(0, usize::saturating_add);
-    let bytes =
-        outputs.iter().map(|output| output.ty.shape.elements().saturating_mul(output.ty.dtype.bytes())).fold(0, usize::saturating_add);
+    let bytes = outputs.iter().map(|output| output.ty.bytes()).fold(0, usize::saturating_add);
     if bytes > MOST_BYTES || !graph.has_room_for(bytes) {
         return None;
     }

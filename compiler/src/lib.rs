@@ -64,7 +64,7 @@ pub fn compile(model: &ModelFile, options: &Options) -> Result<Compilation, Erro
 /// As [`compile`]; `after` sees the graph after each pass, by the pass's name.
 pub fn compile_observed(model: &ModelFile, options: &Options, after: impl FnMut(&'static str, &Graph)) -> Result<Compilation, Error> {
     let profile = options.profile()?;
-    let imported = import(model, options)?;
+    let imported = read(model, options).map_err(|refused| all_problems(refused, profile))?;
     let mut graph = imported.graph;
     let rewrites = passes::run(&mut graph, after);
     let mut steps = lower::lower(&graph, profile).map_err(|refused| lower::problems(&graph, refused))?;
@@ -106,10 +106,23 @@ pub struct Imported {
 
 /// Reads a model without compiling it.
 pub fn import(model: &ModelFile, options: &Options) -> Result<Imported, Problems> {
+    read(model, options).map_err(|refused| refused.problems)
+}
+
+fn read(model: &ModelFile, options: &Options) -> Result<Imported, onnx::Refused> {
     let choices = onnx::ImportOptions { input_dims: options.input_dims.clone(), allow_external: options.allow_external };
     let (graph, notes) = onnx::import(model.shared(), &choices, model.folder())?;
     let nodes = graph.ids().into_iter().filter(|&id| graph.op(id).is_some()).count();
     Ok(Imported { graph, notes, nodes })
+}
+
+/// What keeps a model from being imported, and what would keep the rest of it from being lowered.
+fn all_problems(onnx::Refused { mut problems, mut graph }: onnx::Refused, profile: target::Profile) -> Problems {
+    passes::run(&mut graph, |_, _| {});
+    if let Err(refused) = lower::lower(&graph, profile) {
+        problems.0.extend(lower::problems(&graph, refused).0);
+    }
+    problems
 }
 
 /// A model as its file holds it, one line an entry, before anything is made of it: for comparing decoders and for bug reports.

@@ -7,6 +7,8 @@ pub mod clean;
 mod refusal;
 pub mod render;
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fmt;
 
 use serde::Serialize;
@@ -89,6 +91,12 @@ pub struct Diagnostic {
     /// One concrete thing to do.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub help: Option<String>,
+    /// Further nodes or tensors of which the same is to be said.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<String>,
+    /// What is at fault, and what it is said of: diagnostics of one cause become one.
+    #[serde(skip)]
+    pub(crate) cause: Option<(String, String)>,
 }
 
 impl Diagnostic {
@@ -113,7 +121,19 @@ impl Diagnostic {
     }
 
     fn new(code: &'static str, severity: Severity, kind: Kind, title: String) -> Self {
-        Diagnostic { code, severity, kind, title, node: None, inputs: Vec::new(), found: None, supported: None, help: None }
+        Diagnostic {
+            code,
+            severity,
+            kind,
+            title,
+            node: None,
+            inputs: Vec::new(),
+            found: None,
+            supported: None,
+            help: None,
+            also: Vec::new(),
+            cause: None,
+        }
     }
 
     pub(crate) fn found(mut self, found: impl Into<String>) -> Self {
@@ -131,11 +151,43 @@ impl Diagnostic {
         self
     }
 
+    /// Names the cause, and what of the model this is said of.
+    pub(crate) fn because(mut self, cause: impl Into<String>, subject: impl Into<String>) -> Self {
+        self.cause = Some((cause.into(), subject.into()));
+        self
+    }
+
     pub(crate) fn at(mut self, node: NodeRef, inputs: Vec<InputRef>) -> Self {
         self.node = Some(node);
         self.inputs = inputs;
         self
     }
+}
+
+/// The diagnostics with each cause told once, at its first place; the other places are named there.
+///
+/// Without a stated cause, nodes of which the same was found have one.
+pub(crate) fn grouped(diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    let mut first_of: BTreeMap<(&'static str, String), usize> = BTreeMap::new();
+    let mut grouped: Vec<Diagnostic> = Vec::new();
+    for diagnostic in diagnostics {
+        let (cause, subject) = match (&diagnostic.cause, &diagnostic.node) {
+            (Some((cause, subject)), _) => (cause.clone(), subject.clone()),
+            (None, Some(node)) => (format!("{} {:?} {:?}", diagnostic.title, diagnostic.found, diagnostic.supported), node.name.clone()),
+            (None, None) => {
+                grouped.push(diagnostic);
+                continue;
+            }
+        };
+        match first_of.entry((diagnostic.code, cause)) {
+            Entry::Occupied(first) => grouped[*first.get()].also.push(subject),
+            Entry::Vacant(place) => {
+                place.insert(grouped.len());
+                grouped.push(diagnostic);
+            }
+        }
+    }
+    grouped
 }
 
 /// Everything that keeps a model from being compiled, with the warnings and notes beside it.

@@ -44,6 +44,9 @@ pub fn block(diagnostic: &Diagnostic, paint: &dyn Fn(Part, &str) -> String) -> S
     if !diagnostic.inputs.is_empty() {
         line("inputs", describe_inputs(&diagnostic.inputs));
     }
+    if !diagnostic.also.is_empty() {
+        line("also", describe_names(&diagnostic.also));
+    }
     match (&diagnostic.found, &diagnostic.supported) {
         (Some(found), Some(supported)) => {
             line("found", format!("{}    {} {}", clean(found), paint(Part::Label, "supported:"), clean(supported)));
@@ -91,6 +94,14 @@ fn describe_inputs(inputs: &[InputRef]) -> String {
         parts.push(format!("and {} more", inputs.len() - SHOWN));
     }
     parts.join("   ")
+}
+
+/// The first names, and how many more there are.
+fn describe_names(names: &[String]) -> String {
+    const SHOWN: usize = 5;
+    let shown: Vec<_> = names.iter().take(SHOWN).map(|name| clean(name)).collect();
+    let more = names.len().saturating_sub(SHOWN);
+    if more > 0 { format!("{} and {more} more", shown.join(", ")) } else { shown.join(", ") }
 }
 
 #[cfg(test)]

@@ -14,6 +14,9 @@ use crate::ops::Op;
 
 pub(crate) type NodeId = NodeIndex<u32>;
 
+/// Most bytes that all known values of a graph may have together, at any time.
+pub(crate) const MAX_CONSTANT_BYTES: usize = 1 << 30;
+
 /// One output tensor of one node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Source {
@@ -42,7 +45,7 @@ pub(crate) struct Node {
     pub(crate) name: String,
     pub(crate) content: Content,
     pub(crate) outputs: Vec<Value>,
-    /// `op_type`s that a fusion has merged into this node, in execution order; empty for a node as imported.
+    /// `op_type`s that the node stands for, in execution order, by the file's names; empty where the operator's own name says it.
     pub(crate) chain: Vec<String>,
 }
 
@@ -65,6 +68,7 @@ pub struct Graph {
     pub(crate) name: String,
     pub(crate) opset: i64,
     net: StableDiGraph<Node, Edge, u32>,
+    constant_bytes: usize,
     inputs: Vec<NodeId>,
     outputs: Vec<GraphOutput>,
 }
@@ -82,6 +86,7 @@ impl Graph {
 
     pub(crate) fn add_constant(&mut self, name: &str, value: Tensor) -> Source {
         let ty = value.ty();
+        self.constant_bytes += value.bytes();
         self.add(name, Content::Constant(value), vec![Value { name: name.to_owned(), ty }])
     }
 
@@ -107,6 +112,16 @@ impl Graph {
 
     pub(crate) fn add_output(&mut self, name: &str, source: Source) {
         self.outputs.push(GraphOutput { name: name.to_owned(), source });
+    }
+
+    /// Makes a result of every operator's output that nothing reads: what is there of a graph of which parts could not be imported.
+    pub(crate) fn return_unread(&mut self) {
+        for id in self.ids() {
+            let source = Source { node: id, slot: 0 };
+            if self.op(id).is_some() && self.consumers(source).is_empty() && !self.is_output(source) {
+                self.add_output(&self.value(source).name.clone(), source);
+            }
+        }
     }
 
     pub(crate) fn inputs(&self) -> &[NodeId] {
@@ -244,6 +259,13 @@ impl Graph {
         }
     }
 
+    /// Lets `id` read `sources`, one a slot, and nothing else.
+    pub(crate) fn read_only(&mut self, id: NodeId, sources: &[Source]) {
+        for slot in 0..self.node_inputs(id).len().max(sources.len()) {
+            self.set_input(id, slot, sources.get(slot).copied());
+        }
+    }
+
     /// Lets everything that reads `old` read `new`, graph outputs included.
     pub(crate) fn replace_uses(&mut self, old: Source, new: Source) {
         for (consumer, slot) in self.consumers(old) {
@@ -283,13 +305,37 @@ impl Graph {
         self.net[consumer].chain = chain;
     }
 
-    /// Makes `id` a constant, which reads nothing.
-    pub(crate) fn fold(&mut self, id: NodeId, value: Tensor) {
-        for slot in 0..self.node_inputs(id).len() {
-            self.set_input(id, slot, None);
+    /// Makes `id` a constant, which reads nothing, or one constant an output.
+    pub(crate) fn fold(&mut self, id: NodeId, values: Vec<Tensor>) {
+        if let [value] = values.as_slice() {
+            self.read_only(id, &[]);
+            self.constant_bytes += value.bytes();
+            self.net[id].content = Content::Constant(value.clone());
+            self.net[id].chain.clear();
+            return;
         }
-        self.net[id].content = Content::Constant(value);
-        self.net[id].chain.clear();
+        for (slot, value) in values.into_iter().enumerate() {
+            let output = Source { node: id, slot };
+            let constant = self.add_constant(&self.value(output).name.clone(), value);
+            self.replace_uses(output, constant);
+        }
+        self.net.remove_node(id);
+    }
+
+    /// Whether constants of so many bytes more are few enough to be kept, those that nothing reads any more among them.
+    pub(crate) fn has_room_for(&self, bytes: usize) -> bool {
+        self.constant_bytes.saturating_add(bytes) <= MAX_CONSTANT_BYTES
+    }
+
+    /// Forgets the elements of a constant that nothing reads any more.
+    pub(crate) fn release(&mut self, source: Source) {
+        let is_read = !self.consumers(source).is_empty() || self.is_output(source);
+        if let (false, Content::Constant(value)) = (is_read, &self.net[source.node].content) {
+            self.constant_bytes -= value.bytes();
+            let nothing = value.nothing();
+            self.net[source.node].outputs[0].ty = nothing.ty();
+            self.net[source.node].content = Content::Constant(nothing);
+        }
     }
 
     /// The ONNX `op_type`s that the node stands for.
@@ -310,7 +356,9 @@ impl Graph {
     }
 
     pub(crate) fn remove(&mut self, id: NodeId) {
-        self.net.remove_node(id);
+        if let Some(Node { content: Content::Constant(value), .. }) = self.net.remove_node(id) {
+            self.constant_bytes -= value.bytes();
+        }
     }
 
     /// Name and shape of every input.
@@ -320,10 +368,10 @@ impl Graph {
     }
 
     /// How many nodes there are of each operator, by its ONNX name.
-    pub fn operators(&self) -> BTreeMap<&'static str, usize> {
+    pub fn operators(&self) -> BTreeMap<String, usize> {
         let mut counts = BTreeMap::new();
-        for op in self.ids().into_iter().filter_map(|id| self.op(id)) {
-            *counts.entry(op.name()).or_insert(0) += 1;
+        for id in self.ids().into_iter().filter(|&id| self.op(id).is_some()) {
+            *counts.entry(self.label(id)).or_insert(0) += 1;
         }
         counts
     }

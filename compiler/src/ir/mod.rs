@@ -13,6 +13,6 @@ pub(crate) mod verify;
 pub(crate) mod window;
 
 pub use graph::Graph;
-pub(crate) use graph::{Content, NodeId, Source, Value};
+pub(crate) use graph::{Content, MAX_CONSTANT_BYTES, NodeId, Source, Value};
 pub(crate) use tensor::Data;
 pub use tensor::{DType, Shape, Tensor, TensorType};

@@ -198,6 +198,16 @@ impl Tensor {
         TensorType { dtype: self.dtype(), shape: self.shape.clone() }
     }
 
+    /// Bytes of the elements in memory.
+    pub(crate) fn bytes(&self) -> usize {
+        self.shape.elements() * self.dtype().bytes()
+    }
+
+    /// A tensor of the same element type without elements.
+    pub(crate) fn nothing(&self) -> Self {
+        self.gathered(&Shape(vec![0]), |i| i)
+    }
+
     /// The elements, where they are `f32`.
     pub fn as_f32(&self) -> Option<&[f32]> {
         match &self.data {

@@ -3,9 +3,28 @@
 /// Graph inputs that a suggested command names at most.
 pub(crate) const MAX_CUT_INPUTS: usize = 4;
 
-/// What to do about a node of `op_type` in `domain`; `cut` is a tensor at which the graph could end instead.
-pub(crate) fn way_out(op_type: &str, domain: &str, inputs: &[&str], cut: Option<&str>) -> String {
-    known(op_type, domain).map_or_else(|| cut_command(inputs, cut), str::to_owned)
+/// What stands around a node that is refused.
+#[derive(Debug, Default)]
+pub(crate) struct Surroundings<'a> {
+    /// The names of the graph's inputs, or of the first few.
+    pub(crate) inputs: Vec<&'a str>,
+    /// A tensor that the node reads, at which the graph could end instead: computed, and not an input.
+    pub(crate) cut: Option<&'a str>,
+    /// The node reads nothing but inputs of the graph and constants, and something in the graph reads it.
+    pub(crate) is_first: bool,
+    /// The model has functions, which nodes may call.
+    pub(crate) has_functions: bool,
+}
+
+/// What to do about a node of `op_type` in `domain`.
+pub(crate) fn way_out(op_type: &str, domain: &str, around: &Surroundings<'_>) -> String {
+    match known(op_type, domain) {
+        Some(way) => way.to_owned(),
+        None if around.has_functions && !matches!(domain, "" | "ai.onnx") => {
+            "if it is a function of the model: python -c \"import onnx, onnx.inliner as i; onnx.save(i.inline_local_functions(onnx.load('model.onnx')), 'flat.onnx')\"".to_owned()
+        }
+        None => cut_command(around),
+    }
 }
 
 fn known(op_type: &str, domain: &str) -> Option<&'static str> {
@@ -23,7 +42,7 @@ fn known(op_type: &str, domain: &str) -> Option<&'static str> {
             | "ConvInteger"
             | "MatMulInteger",
         ) => "int8 models come later; export the float model",
-        (_, "If" | "Loop" | "Scan") => "control flow is not compiled: try python -m onnxsim model.onnx simple.onnx",
+        (_, "Loop" | "Scan") => "export by tracing, which unrolls loops: give torch.onnx.export a plain nn.Module",
         (_, "NonMaxSuppression" | "TopK" | "NonZero" | "Where" | "ScatterND" | "GatherND" | "RoiAlign") => {
             "export the network without its post-processing: end it at the box offsets and the class scores"
         }
@@ -36,17 +55,20 @@ fn known(op_type: &str, domain: &str) -> Option<&'static str> {
     })
 }
 
-/// A command that ends the graph before the node, where all names can stand in one as they are.
-fn cut_command(inputs: &[&str], cut: Option<&str>) -> String {
+/// A command that ends the graph before the node, where that leaves a network and all names can stand in one as they are.
+fn cut_command(around: &Surroundings<'_>) -> String {
     let plain =
         |name: &str| !name.is_empty() && name.len() <= 100 && name.chars().all(|c| c.is_ascii_alphanumeric() || "._/:-".contains(c));
-    match cut {
+    let inputs = &around.inputs;
+    match around.cut {
         Some(cut) if plain(cut) && (1..=MAX_CUT_INPUTS).contains(&inputs.len()) && inputs.iter().all(|name| plain(name)) => {
             let inputs = inputs.join("', '");
             format!(
                 "cut the graph before it: python -c \"import onnx.utils as u; u.extract_model('model.onnx', 'cut.onnx', ['{inputs}'], ['{cut}'])\""
             )
         }
-        _ => "express it with operators that `peleec ops` lists, or cut the graph before it".to_owned(),
+        Some(cut) => format!("express it with operators that `peleec ops` lists, or end the graph at `{cut}`"),
+        None if around.is_first => "compute it before the network, and let its result be an input of the network".to_owned(),
+        None => "express it with operators that `peleec ops` lists".to_owned(),
     }
 }

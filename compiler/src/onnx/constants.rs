@@ -6,16 +6,18 @@ use super::external::{self, ExternalError};
 use super::tensor::{self, TensorError};
 use super::wire::TensorProto;
 use crate::diagnostics::Diagnostic;
-use crate::ir::{DType, Tensor, TensorType};
-
-/// Most bytes that all known values of a graph may have together.
-pub(crate) const MAX_CONSTANT_BYTES: usize = 1 << 30;
+use crate::ir::{Tensor, TensorType};
 
 /// Where elements may come from besides the model file.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct External<'a> {
     pub(crate) folder: Option<&'a Path>,
     pub(crate) allowed: bool,
+}
+
+/// The type of `proto`'s value, of which nothing is read.
+pub(crate) fn ty(proto: &TensorProto, what: &str) -> Result<TensorType, Diagnostic> {
+    tensor::header(proto).map(|(_, ty)| ty).map_err(|error| refused(what, &error))
 }
 
 /// Reads `proto`; `what` names it for people, such as "initializer `w`".
@@ -30,32 +32,21 @@ pub(crate) fn read(proto: &TensorProto, what: &str, external: External<'_>) -> R
         None
     };
     let value = tensor::decode(proto, bytes.as_deref()).map_err(|error| refused(what, &error))?;
-    check_finite(&value, what)?;
+    check_numbers(&value, what)?;
     Ok(value)
 }
 
-/// Refuses NaN anywhere, and infinity except in a single element: `Clip` may be open to one side.
-pub(crate) fn check_finite(value: &Tensor, what: &str) -> Result<(), Diagnostic> {
+/// Refuses NaN; infinities are values, as in masks and open bounds.
+pub(crate) fn check_numbers(value: &Tensor, what: &str) -> Result<(), Diagnostic> {
     let Some(values) = value.as_f32() else { return Ok(()) };
-    let bad = |x: &f32| x.is_nan() || (x.is_infinite() && values.len() > 1);
-    match values.iter().position(bad) {
+    match values.iter().position(|x| x.is_nan()) {
         None => Ok(()),
         Some(at) => {
-            let found = format!("{} at element {at} of {}", values.get(at).copied().unwrap_or(f32::NAN), value.ty());
-            let help = "did training diverge, or does a value not fit a 32-bit float?";
-            Err(Diagnostic::invalid("PL0109", format!("{what} holds a value that is not finite")).found(found).help(help))
+            let found = format!("NaN at element {at} of {}", value.ty());
+            let help = "did training diverge? look at the weights in the framework that wrote the model";
+            Err(Diagnostic::invalid("PL0109", format!("{what} holds a value that is no number")).found(found).help(help))
         }
     }
-}
-
-/// Bytes of a value of this type in memory.
-pub(crate) fn bytes_of(ty: &TensorType) -> usize {
-    let size = match ty.dtype {
-        DType::F32 | DType::I32 => 4,
-        DType::I64 => 8,
-        DType::Bool => 1,
-    };
-    ty.shape.elements().saturating_mul(size)
 }
 
 fn refused(what: &str, error: &TensorError) -> Diagnostic {
@@ -70,7 +61,7 @@ fn refused(what: &str, error: &TensorError) -> Diagnostic {
 fn not_followed(what: &str, error: &ExternalError) -> Diagnostic {
     let title = format!("{what} cannot be read: {error}");
     let kind = if error.is_unsupported() { Diagnostic::unsupported } else { Diagnostic::invalid };
-    let diagnostic = kind("PL0108", title);
+    let diagnostic = kind("PL0108", title).because(error.to_string(), what);
     match error.help() {
         Some(help) => diagnostic.help(help),
         None => diagnostic,

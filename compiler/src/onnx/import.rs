@@ -1,37 +1,51 @@
 //! A decoded model to a [`Graph`]: every problem is collected before anything is returned.
 //!
 //! A name whose definition failed is poisoned; what reads it is skipped in silence, so that one run shows every root problem and
-//! nothing else. Constants enter the graph when an operator that stays reads them.
+//! nothing else. What no result needs is not looked at. Constants enter the graph when an operator that stays reads them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use prost::bytes::Bytes;
 
-use super::constants;
-use super::importer::{ImportOptions, Importer, name_of};
+use super::importer::{Definition, ImportOptions, Importer, check_name};
 use super::open::open;
-use super::order::order;
+use super::scope::{Scope, name_of};
 use super::tensor::element;
 use super::wire::{ModelProto, ValueInfoProto};
-use crate::diagnostics::{Diagnostic, Problems, Severity};
+use crate::diagnostics::{Diagnostic, Problems, Severity, grouped};
 use crate::ir::Graph;
 
 /// Versions of the default operator set whose models are taken.
 pub(crate) const OPSETS: std::ops::RangeInclusive<i64> = 7..=28;
 
+/// Why there is no graph of the whole model, and the graph of what could be imported, whose results are what its rest would read.
+#[derive(Debug)]
+pub(crate) struct Refused {
+    pub(crate) problems: Problems,
+    pub(crate) graph: Graph,
+}
+
+impl From<Diagnostic> for Refused {
+    fn from(diagnostic: Diagnostic) -> Self {
+        Refused { problems: diagnostic.into(), graph: Graph::default() }
+    }
+}
+
 /// Imports a model file. `model_dir` is the folder it was read from, for external data.
 ///
 /// Gives the graph with the notes and warnings, or every problem of the file.
-pub(crate) fn import(bytes: Bytes, options: &ImportOptions, model_dir: Option<&Path>) -> Result<(Graph, Vec<Diagnostic>), Problems> {
-    let model = open(bytes)?;
+pub(crate) fn import(bytes: Bytes, options: &ImportOptions, model_dir: Option<&Path>) -> Result<(Graph, Vec<Diagnostic>), Refused> {
+    let (model, mut scan) = open(bytes)?;
     let opset = default_opset(&model)?;
-    let graph = model.graph.unwrap_or_default();
-    let mut importer = Importer::new(&graph, opset, options, model_dir);
-    importer.initializers();
-    importer.inputs();
-    importer.nodes();
-    importer.outputs();
+    let scope = Scope::new(model.graph.unwrap_or_default(), &mut scan);
+    let mut importer = Importer::new(scope.graph.name.as_deref().unwrap_or_default(), opset, options, model_dir);
+    importer.has_functions = scan.has_functions;
+    importer.results = scope.results().collect();
+    importer.initializers(&scope.graph);
+    importer.inputs(&scope.graph);
+    importer.graph_nodes(&scope);
+    importer.outputs(&scope.graph.output);
     importer.finish()
 }
 
@@ -43,106 +57,43 @@ fn default_opset(model: &ModelProto) -> Result<i64, Diagnostic> {
     let supported = format!("{} to {}", OPSETS.start(), OPSETS.end());
     match (versions.first(), versions.len()) {
         (Some(version), 1) if OPSETS.contains(version) => Ok(*version),
-        (Some(version), 1) => Err(Diagnostic::unsupported("PL0104", format!("operator set version {version} is not supported"))
+        (Some(&version), 1) => Err(Diagnostic::unsupported("PL0104", format!("operator set version {version} is not supported"))
             .found(format!("opset {version}"))
             .supported(supported)
-            .help("re-export with opset_version=17, or convert: python -c \"import onnx; onnx.save(onnx.version_converter.convert_version(onnx.load('model.onnx'), 17), 'opset17.onnx')\"")),
+            .help(other_opset(version))),
         (None, _) => Err(Diagnostic::invalid("PL0104", "the model imports no version of the operator set `ai.onnx`").supported(supported)),
         _ => Err(Diagnostic::invalid("PL0104", "the model imports several versions of the operator set `ai.onnx`")
             .found(format!("{versions:?}"))),
     }
 }
 
-impl<'a> Importer<'a> {
-    fn initializers(&mut self) {
-        let file = self.file;
-        for proto in &file.initializer {
-            let name = proto.name.as_deref().unwrap_or_default();
-            let what = format!("initializer `{name}`");
-            if name.is_empty() || self.entries.contains_key(name) {
-                let how = if name.is_empty() { "an initializer has no name".to_owned() } else { format!("{what} is given twice") };
-                self.report(Diagnostic::invalid("PL0201", how));
-                continue;
-            }
-            self.entries.insert(name, None);
-            match constants::read(proto, &what, self.external) {
-                Ok(value) => self.define_value(name, value),
-                Err(diagnostic) => self.report(diagnostic),
-            }
-        }
+/// The converter goes up from the first version on; versions to come are unknown to it.
+fn other_opset(version: i64) -> &'static str {
+    if (1..*OPSETS.start()).contains(&version) {
+        "re-export with opset_version=17, or convert: python -c \"import onnx; onnx.save(onnx.version_converter.convert_version(onnx.load('model.onnx'), 17), 'opset17.onnx')\""
+    } else {
+        "re-export with opset_version=17"
     }
+}
 
-    fn nodes(&mut self) {
-        let producers = self.producers();
-        self.undefined_names(&producers);
-        let order = order(&self.file.node, &producers);
-        for cycle in &order.cycles {
-            let diagnostic = self.describe_cycle(cycle);
-            self.report(diagnostic);
-        }
-        for index in order.nodes {
-            self.node(index);
-        }
-        for index in order.stuck {
-            self.stuck_node(index);
-        }
-    }
-
-    /// The node that defines each name; a second definition is reported and left out.
-    fn producers(&mut self) -> BTreeMap<&'a str, usize> {
-        let mut producers = BTreeMap::new();
-        let file = self.file;
-        for (index, node) in file.node.iter().enumerate() {
-            for name in node.output.iter().map(String::as_str).filter(|name| !name.is_empty()) {
-                if self.entries.contains_key(name) || producers.contains_key(name) {
-                    let diagnostic =
-                        Diagnostic::invalid("PL0201", format!("`{name}` is defined twice")).at(self.node_ref(index), Vec::new());
-                    self.report(diagnostic.help("every tensor needs a name of its own; export the model again"));
-                } else {
-                    producers.insert(name, index);
-                }
-            }
-        }
-        producers
-    }
-
-    /// Reports and poisons names that a node reads and nothing defines.
-    fn undefined_names(&mut self, producers: &BTreeMap<&'a str, usize>) {
-        let file = self.file;
-        for (index, node) in file.node.iter().enumerate() {
-            for name in node.input.iter().map(String::as_str).filter(|name| !name.is_empty()) {
-                if !self.entries.contains_key(name) && !producers.contains_key(name) {
-                    let diagnostic = Diagnostic::invalid("PL0202", format!("nothing defines the tensor `{name}`"));
-                    self.report(diagnostic.at(self.node_ref(index), Vec::new()));
-                    self.entries.insert(name, None);
-                }
-            }
-        }
-    }
-
-    fn describe_cycle(&self, cycle: &[usize]) -> Diagnostic {
-        const SHOWN: usize = 5;
-        let mut names: Vec<_> = cycle.iter().take(SHOWN).map(|&index| format!("`{}`", self.node_ref(index).name)).collect();
-        if cycle.len() > SHOWN {
-            names.push(format!("{} more", cycle.len() - SHOWN));
-        }
-        Diagnostic::invalid("PL0203", format!("nodes read each other in a cycle: {}", names.join(", ")))
-    }
-
-    fn outputs(&mut self) {
-        let file = self.file;
-        let mut seen = BTreeSet::new();
-        if file.output.is_empty() {
+impl Importer<'_> {
+    fn outputs(&mut self, outputs: &[ValueInfoProto]) {
+        if outputs.is_empty() {
             self.report(Diagnostic::invalid("PL0207", "the graph has no outputs"));
         }
-        for output in &file.output {
+        for output in outputs {
             let name = name_of(output);
-            if !seen.insert(name) {
-                self.report(Diagnostic::invalid("PL0201", format!("graph output `{name}` is given twice")));
-                continue;
-            }
-            if !self.entries.contains_key(name) {
-                self.report(Diagnostic::invalid("PL0207", format!("nothing defines the graph output `{name}`")));
+            self.demand(name);
+            let diagnostic = match self.definitions.get(name) {
+                None => Some(Diagnostic::invalid("PL0207", format!("nothing defines the graph output `{name}`"))),
+                Some(Definition::Known(entry)) if entry.ty.shape.contains(&0) => {
+                    let title = format!("graph output `{name}` has no elements");
+                    Some(Diagnostic::unsupported("PL0206", title).found(entry.ty.to_string()).supported("extents from 1"))
+                }
+                Some(_) => check_name(name).err(),
+            };
+            if let Some(diagnostic) = diagnostic {
+                self.report(diagnostic);
                 continue;
             }
             self.check_declared(output);
@@ -165,10 +116,13 @@ impl<'a> Importer<'a> {
         }
     }
 
-    fn finish(self) -> Result<(Graph, Vec<Diagnostic>), Problems> {
-        if self.diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error) {
-            return Err(Problems(self.diagnostics));
+    fn finish(self) -> Result<(Graph, Vec<Diagnostic>), Refused> {
+        let mut graph = self.graph;
+        let diagnostics = grouped(self.diagnostics);
+        if diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error) {
+            graph.return_unread();
+            return Err(Refused { problems: Problems(diagnostics), graph });
         }
-        Ok((self.graph, self.diagnostics))
+        Ok((graph, diagnostics))
     }
 }

@@ -3,14 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use super::constants::{self, External, MAX_CONSTANT_BYTES};
+use super::constants::{self, External};
 use super::node::Operand;
-use super::wire::{GraphProto, NodeProto, ValueInfoProto};
+use super::scope::Scope;
+use super::wire::{NodeProto, TensorProto};
 use crate::diagnostics::{Diagnostic, NodeRef};
-use crate::ir::{Graph, Source, Tensor, TensorType};
+use crate::ir::{Graph, MAX_CONSTANT_BYTES, Source, Tensor, TensorType};
 
 /// Multiply-accumulates and elements that computing values may cost while importing: a second or two, naively.
-pub(crate) const FOLD_BUDGET: u64 = 1 << 27;
+const FOLD_BUDGET: u64 = 1 << 27;
+/// Most bytes of a name by which something goes, and of one that is shown.
+pub(crate) const NAME_BYTES: usize = 4096;
 
 /// What the user decides about reading a model.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -21,45 +24,74 @@ pub(crate) struct ImportOptions {
     pub(crate) allow_external: bool,
 }
 
+/// What a name stands for.
+#[derive(Clone, Debug)]
+pub(crate) enum Definition<'a> {
+    /// A stored value that nothing has asked for yet.
+    Stored(&'a TensorProto),
+    /// A sparse value, which is an error once something asks for it.
+    Sparse,
+    Known(Entry),
+    /// Its definition failed, which has been reported; what reads it is skipped in silence.
+    Failed,
+}
+
 /// A defined name: its type, its value where that is known, its place in the graph once it has one.
 #[derive(Clone, Debug)]
 pub(crate) struct Entry {
     pub(crate) ty: TensorType,
     pub(crate) value: Option<Tensor>,
     pub(crate) source: Option<Source>,
+    /// It depends on constants alone, known or yet to be folded.
+    pub(crate) is_constant: bool,
+}
+
+/// Why a node is left out.
+pub(crate) enum Refusal {
+    /// Something that it reads is missing, which has been reported.
+    Poisoned,
+    Told(Box<Diagnostic>),
+}
+
+impl From<Diagnostic> for Refusal {
+    fn from(diagnostic: Diagnostic) -> Self {
+        Refusal::Told(Box::new(diagnostic))
+    }
 }
 
 /// The state of an import.
 pub(crate) struct Importer<'a> {
-    pub(crate) file: &'a GraphProto,
     pub(crate) opset: i64,
     pub(crate) options: &'a ImportOptions,
     pub(crate) external: External<'a>,
+    pub(crate) has_functions: bool,
     pub(crate) graph: Graph,
-    /// By name; `None` is a name whose definition failed.
-    pub(crate) entries: BTreeMap<&'a str, Option<Entry>>,
-    /// Names that a node or the graph's outputs read.
+    pub(crate) definitions: BTreeMap<&'a str, Definition<'a>>,
+    /// Names that a node that is needed reads, and those of results.
     pub(crate) read: BTreeSet<&'a str>,
+    /// The names of the graph's outputs.
+    pub(crate) results: BTreeSet<&'a str>,
     /// Work that computing values while importing may still cost.
     pub(crate) fold_budget: u64,
     constant_bytes: usize,
+    is_over_limit: bool,
     pub(crate) diagnostics: Vec<Diagnostic>,
 }
 
 impl<'a> Importer<'a> {
-    pub(crate) fn new(file: &'a GraphProto, opset: i64, options: &'a ImportOptions, folder: Option<&'a Path>) -> Self {
-        let read = file.node.iter().flat_map(|node| &node.input).map(String::as_str);
-        let outputs = file.output.iter().map(name_of);
+    pub(crate) fn new(name: &str, opset: i64, options: &'a ImportOptions, folder: Option<&'a Path>) -> Self {
         Importer {
-            file,
             opset,
             options,
             external: External { folder, allowed: options.allow_external },
-            graph: Graph::new(file.name.as_deref().unwrap_or_default(), opset),
-            entries: BTreeMap::new(),
-            read: read.chain(outputs).collect(),
+            has_functions: false,
+            graph: Graph::new(shown(name), opset),
+            definitions: BTreeMap::new(),
+            read: BTreeSet::new(),
+            results: BTreeSet::new(),
             fold_budget: FOLD_BUDGET,
             constant_bytes: 0,
+            is_over_limit: false,
             diagnostics: Vec::new(),
         }
     }
@@ -68,41 +100,73 @@ impl<'a> Importer<'a> {
         self.diagnostics.push(diagnostic);
     }
 
-    /// Gives `name` a known value, or poisons it where the value is not finite or too much together with the others.
-    pub(crate) fn define_value(&mut self, name: &'a str, value: Tensor) {
-        let entry = Entry { ty: value.ty(), value: Some(value), source: None };
-        let entry = match self.admit_bytes(&entry.ty) {
-            Ok(()) => Some(entry),
-            Err(diagnostic) => {
-                self.report(diagnostic);
-                None
+    /// Reads the stored value of `name`, if that has not been done.
+    pub(crate) fn demand(&mut self, name: &str) {
+        let definition = match self.definitions.get(name) {
+            Some(&Definition::Stored(proto)) => self.stored(proto, name),
+            Some(Definition::Sparse) => {
+                let title = format!("initializer `{name}` is sparse");
+                Err(Diagnostic::unsupported("PL0105", title).help("export the model with plain dense tensors only").into())
             }
+            _ => return,
         };
-        self.entries.insert(name, entry);
-    }
-
-    /// Counts a known value of this type.
-    fn admit_bytes(&mut self, ty: &TensorType) -> Result<(), Diagnostic> {
-        let before = self.constant_bytes;
-        self.constant_bytes = before.saturating_add(constants::bytes_of(ty));
-        // Reported once: at the value that goes beyond.
-        if before <= MAX_CONSTANT_BYTES && self.constant_bytes > MAX_CONSTANT_BYTES {
-            let supported = format!("{} MiB", MAX_CONSTANT_BYTES >> 20);
-            return Err(Diagnostic::unsupported("PL0102", "the model's constants are too large together").supported(supported));
+        let definition = self.or_failed(definition);
+        if let Some(known) = self.definitions.get_mut(name) {
+            *known = definition;
         }
-        Ok(())
     }
 
-    /// Whether a known value of this type still fits.
+    fn stored(&mut self, proto: &TensorProto, name: &str) -> Result<Definition<'a>, Refusal> {
+        let what = format!("initializer `{name}`");
+        check_name(name)?;
+        self.check_room(&[constants::ty(proto, &what)?])?;
+        Ok(self.known(constants::read(proto, &what, self.external)?))
+    }
+
+    /// Gives `name` a known value, or poisons it where that is too much together with the others.
+    pub(crate) fn define_value(&mut self, name: &'a str, value: Tensor) {
+        let definition = self.check_room(&[value.ty()]).map(|()| self.known(value));
+        let definition = self.or_failed(definition);
+        self.definitions.insert(name, definition);
+    }
+
+    fn or_failed(&mut self, definition: Result<Definition<'a>, Refusal>) -> Definition<'a> {
+        definition.unwrap_or_else(|refusal| {
+            if let Refusal::Told(diagnostic) = refusal {
+                self.report(*diagnostic);
+            }
+            Definition::Failed
+        })
+    }
+
+    fn known(&mut self, value: Tensor) -> Definition<'a> {
+        let ty = value.ty();
+        self.constant_bytes += ty.bytes();
+        Definition::Known(Entry { ty, value: Some(value), source: None, is_constant: true })
+    }
+
+    /// Refuses known values of these types where all together would be too large, which is reported once.
+    pub(crate) fn check_room(&mut self, types: &[TensorType]) -> Result<(), Refusal> {
+        if self.has_room_for(types) {
+            return Ok(());
+        }
+        if std::mem::replace(&mut self.is_over_limit, true) {
+            return Err(Refusal::Poisoned);
+        }
+        let supported = format!("{} MiB", MAX_CONSTANT_BYTES >> 20);
+        Err(Diagnostic::unsupported("PL0102", "the model's constants are too large together").supported(supported).into())
+    }
+
+    /// Whether known values of these types still fit.
     pub(crate) fn has_room_for(&self, types: &[TensorType]) -> bool {
-        let bytes = types.iter().map(constants::bytes_of).fold(self.constant_bytes, usize::saturating_add);
+        let bytes = types.iter().map(TensorType::bytes).fold(self.constant_bytes, usize::saturating_add);
         bytes <= MAX_CONSTANT_BYTES
     }
 
-    /// The node at `index` for a diagnostic.
-    pub(crate) fn node_ref(&self, index: usize) -> NodeRef {
-        let total = self.file.node.len();
-        let Some(node) = self.file.node.get(index) else {
+    /// The node at `index` of `scope` for a diagnostic.
+    pub(crate) fn node_ref(&self, scope: &Scope, index: usize) -> NodeRef {
+        let total = scope.graph.node.len();
+        let Some(node) = scope.graph.node.get(index) else {
             return NodeRef { name: String::new(), index, total, op_type: String::new(), domain: String::new(), opset: self.opset };
         };
         let domain = node.domain.as_deref().filter(|domain| !domain.is_empty()).unwrap_or("ai.onnx");
@@ -110,21 +174,28 @@ impl<'a> Importer<'a> {
             name: display_name(node).to_owned(),
             index: index + 1,
             total,
-            op_type: node.op_type.clone().unwrap_or_default(),
-            domain: domain.to_owned(),
+            op_type: shown(node.op_type.as_deref().unwrap_or_default()).to_owned(),
+            domain: shown(domain).to_owned(),
             opset: self.opset,
         }
     }
 
     /// What is known of `name`, as an operator sees it.
     pub(crate) fn operand(&self, name: &str) -> Option<Operand<'_>> {
-        let entry = self.entries.get(name)?.as_ref()?;
-        Some(Operand { ty: &entry.ty, value: entry.value.as_ref() })
+        self.entry(name).map(|entry| Operand { ty: &entry.ty, value: entry.value.as_ref() })
+    }
+
+    /// What `name` stands for, where it could be defined and has been asked for.
+    pub(crate) fn entry(&self, name: &str) -> Option<&Entry> {
+        match self.definitions.get(name)? {
+            Definition::Known(entry) => Some(entry),
+            _ => None,
+        }
     }
 
     /// The place of `name` in the graph; a constant gets its node on first use.
     pub(crate) fn source_of(&mut self, name: &str) -> Option<Source> {
-        let entry = self.entries.get_mut(name)?.as_mut()?;
+        let Some(Definition::Known(entry)) = self.definitions.get_mut(name) else { return None };
         match (entry.source, &entry.value) {
             (Some(source), _) => Some(source),
             (None, Some(value)) => {
@@ -137,12 +208,23 @@ impl<'a> Importer<'a> {
     }
 }
 
+/// Refuses a name that is too long to go by.
+pub(crate) fn check_name(name: &str) -> Result<(), Diagnostic> {
+    if name.len() <= NAME_BYTES {
+        return Ok(());
+    }
+    let title = format!("a name has {} bytes: `{}`", name.len(), shown(name));
+    Err(Diagnostic::unsupported("PL0102", title).supported(format!("names of up to {NAME_BYTES} bytes")))
+}
+
+/// The beginning of a name that is too long to be shown.
+fn shown(name: &str) -> &str {
+    const SHOWN: usize = 200;
+    if name.len() <= NAME_BYTES { name } else { (0..SHOWN).rev().find_map(|end| name.get(..end)).unwrap_or_default() }
+}
+
 /// The node's name, or its first output's where it has none.
 pub(crate) fn display_name(node: &NodeProto) -> &str {
     let first_output = || node.output.iter().map(String::as_str).find(|name| !name.is_empty());
-    node.name.as_deref().filter(|name| !name.is_empty()).or_else(first_output).unwrap_or("(without a name)")
-}
-
-pub(crate) fn name_of(value: &ValueInfoProto) -> &str {
-    value.name.as_deref().unwrap_or_default()
+    shown(node.name.as_deref().filter(|name| !name.is_empty()).or_else(first_output).unwrap_or("(without a name)"))
 }

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::importer::{Entry, Importer, name_of};
+use super::importer::{Definition, Entry, Importer, check_name};
+use super::scope::name_of;
 use super::tensor::{Element, MAX_DIM, MAX_ELEMENTS, code, element};
-use super::wire::{Dimension, TensorShapeProto, ValueInfoProto};
+use super::wire::{Dimension, GraphProto, TensorShapeProto, ValueInfoProto};
 use crate::diagnostics::Diagnostic;
 use crate::ir::{DType, Shape, TensorType};
 
@@ -12,27 +13,26 @@ const MAX_RANK: usize = 16;
 
 impl<'a> Importer<'a> {
     /// Defines every graph input that is not an initializer (files of the oldest format list initializers as inputs too).
-    pub(crate) fn inputs(&mut self) {
-        let file = self.file;
-        let constants: BTreeSet<&str> = self.entries.keys().copied().collect();
+    pub(crate) fn inputs(&mut self, file: &'a GraphProto) {
+        let constants: BTreeSet<&str> = self.definitions.keys().copied().collect();
         let mut asked = BTreeSet::new();
         for input in file.input.iter().filter(|input| !constants.contains(name_of(input))) {
             let name = name_of(input);
-            if name.is_empty() || self.entries.contains_key(name) {
+            if name.is_empty() || self.definitions.contains_key(name) {
                 self.report(Diagnostic::invalid("PL0201", format!("graph input `{name}` is given twice, or has no name")));
                 continue;
             }
-            let entry = match self.input_type(input, &mut asked) {
+            let definition = match check_name(name).and_then(|()| self.input_type(input, &mut asked)) {
                 Ok(ty) => {
                     let source = self.graph.add_input(name, ty.clone());
-                    Some(Entry { ty, value: None, source: Some(source) })
+                    Definition::Known(Entry { ty, value: None, source: Some(source), is_constant: false })
                 }
                 Err(diagnostic) => {
                     self.report(diagnostic);
-                    None
+                    Definition::Failed
                 }
             };
-            self.entries.insert(name, entry);
+            self.definitions.insert(name, definition);
         }
         self.unused_dims(&asked);
     }
@@ -88,7 +88,8 @@ impl<'a> Importer<'a> {
                 None if axis == 0 => {
                     dims.push(1);
                     let note = Diagnostic::note("PL0209", format!("dimension `{symbol}` of input `{name}` is set to 1"));
-                    self.report(note.help(format!("--input-dim {symbol}=N for another size")));
+                    let help = input_dim(&symbol).map(|flag| format!("{flag} for another size"));
+                    self.report(Diagnostic { help, ..note }.because(symbol, name));
                 }
                 None => missing.push(symbol),
             }
@@ -124,8 +125,19 @@ fn checked_extent(extent: i64, input: &str) -> Result<usize, Diagnostic> {
 
 fn symbolic(input: &str, missing: &[String]) -> Diagnostic {
     let names: Vec<_> = missing.iter().map(|name| format!("`{name}`")).collect();
-    let flags: BTreeSet<_> = missing.iter().map(|name| format!("--input-dim {name}=N")).collect();
+    let flags: Option<BTreeSet<_>> = missing.iter().map(|name| input_dim(name)).collect();
+    let fixed = || "export the model with fixed input sizes, such as [1,3,304,304]".to_owned();
+    let help = flags.map_or_else(fixed, |flags| flags.into_iter().collect::<Vec<_>>().join(" "));
     let dimensions = if missing.len() == 1 { "a symbolic dimension" } else { "symbolic dimensions" };
     let title = format!("input `{input}` has {dimensions} {}", names.join(", "));
-    Diagnostic::unsupported("PL0204", title).help(flags.into_iter().collect::<Vec<_>>().join(" "))
+    Diagnostic::unsupported("PL0204", title).help(help).because(names.join(", "), input)
+}
+
+/// The flag that sets an extent, as it is typed in a shell; `None` for names that cannot be typed.
+fn input_dim(name: &str) -> Option<String> {
+    if name.chars().any(char::is_control) || name.len() > 100 {
+        return None;
+    }
+    let plain = !name.starts_with('-') && name.chars().all(|c| c.is_ascii_alphanumeric() || "._/:+-".contains(c));
+    Some(if plain { format!("--input-dim {name}=N") } else { format!("--input-dim='{}=N'", name.replace('\'', "'\\''")) })
 }

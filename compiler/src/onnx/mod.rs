@@ -5,24 +5,28 @@
 
 mod alternatives;
 mod attributes;
+mod branch;
 mod constants;
 mod data_files;
 mod external;
 mod import;
 mod importer;
 mod inputs;
+mod names;
 pub(crate) mod node;
 mod nodes;
 mod open;
 mod order;
 mod outline;
 mod prescan;
+mod scope;
+mod support;
 pub(crate) mod tensor;
 mod wire;
 pub(crate) mod write;
 
 pub(crate) use data_files::data_files;
-pub(crate) use import::import;
+pub(crate) use import::{Refused, import};
 pub(crate) use importer::ImportOptions;
 pub(crate) use outline::outline;
 pub use tensor::{TensorError, read_tensor, write_tensor};

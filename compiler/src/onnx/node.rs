@@ -53,7 +53,7 @@ impl<'a> NodeView<'a> {
         operand.value.map(Some).ok_or_else(|| {
             OpError::unsupported(format!("input `{name}` is computed at run time"))
                 .supported(format!("`{name}` as a constant"))
-                .help("fix the input sizes when exporting, or simplify the model: `python -m onnxsim model.onnx simple.onnx`")
+                .help(format!("store `{name}` as an initializer: what depends on data cannot set a size or a bound"))
         })
     }
 
@@ -72,6 +72,16 @@ impl<'a> NodeView<'a> {
         }
     }
 
+    /// An integer that is 0 or 1.
+    pub(crate) fn flag(&self, name: &str) -> Result<Option<bool>, OpError> {
+        match self.int(name)? {
+            None => Ok(None),
+            Some(0) => Ok(Some(false)),
+            Some(1) => Ok(Some(true)),
+            Some(other) => Err(OpError::new(format!("attribute `{name}` is {other}")).supported("0 or 1")),
+        }
+    }
+
     pub(crate) fn ints(&self, name: &str) -> Result<Option<&'a [i64]>, OpError> {
         match self.attributes.get(name) {
             None => Ok(None),
@@ -80,11 +90,28 @@ impl<'a> NodeView<'a> {
         }
     }
 
+    /// A list of integers whose default is also what an empty list means.
+    pub(crate) fn filled_ints(&self, name: &str) -> Result<Option<&'a [i64]>, OpError> {
+        Ok(self.ints(name)?.filter(|ints| !ints.is_empty()))
+    }
+
+    /// A float that is a number or an infinity.
     pub(crate) fn float(&self, name: &str) -> Result<Option<f32>, OpError> {
         match self.attributes.get(name) {
             None => Ok(None),
+            Some(Attribute::Float(value)) if value.is_nan() => {
+                Err(OpError::new(format!("attribute `{name}` is NaN")).supported("a number"))
+            }
             Some(Attribute::Float(value)) => Ok(Some(*value)),
             Some(other) => Err(wrong_kind(name, "a float", other)),
+        }
+    }
+
+    /// A float that is neither NaN nor infinite.
+    pub(crate) fn finite(&self, name: &str) -> Result<Option<f32>, OpError> {
+        match self.float(name)? {
+            Some(value) if value.is_infinite() => Err(OpError::new(format!("attribute `{name}` is {value}")).supported("a finite number")),
+            value => Ok(value),
         }
     }
 

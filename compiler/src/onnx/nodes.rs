@@ -1,65 +1,58 @@
 //! One node of the file after another: parsed, its types inferred, computed at once where that is cheap, or added to the graph.
 
-use super::alternatives::{MAX_CUT_INPUTS, way_out};
-use super::importer::{Entry, Importer, display_name};
-use super::node::{NodeView, Operand};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+use super::importer::{Definition, Entry, Importer, Refusal, check_name, display_name};
+use super::node::{Attribute, NodeView, Operand};
+use super::scope::{Scope, inputs, is_if};
 use super::tensor::{MAX_DIM, MAX_ELEMENTS};
-use super::wire::NodeProto;
+use super::wire::{NodeProto, TensorProto};
 use super::{attributes, constants};
-use crate::diagnostics::{Diagnostic, InputRef, OpError};
-use crate::ir::{Data, Shape, Source, Tensor, TensorType, Value};
-use crate::ops::{OPERATORS, Op};
+use crate::diagnostics::{Diagnostic, OpError};
+use crate::ir::{Shape, Source, Tensor, TensorType, Value};
+use crate::ops::Op;
 
 /// Values of more elements stay operators, for the passes to fold.
 const FOLD_ELEMENTS: usize = 65_536;
 const MAX_RANK: usize = 16;
 
-/// Why a node is left out.
-enum Refusal {
-    /// Something that it reads is missing, which has been reported.
-    Poisoned,
-    Told(Box<Diagnostic>),
-}
-
-impl From<Diagnostic> for Refusal {
-    fn from(diagnostic: Diagnostic) -> Self {
-        Refusal::Told(Box::new(diagnostic))
-    }
-}
-
 impl<'a> Importer<'a> {
     /// Imports the node at `index`, whose inputs are defined or poisoned.
-    pub(crate) fn node(&mut self, index: usize) {
-        let Some(node) = self.file.node.get(index) else { return };
-        if let Err(refusal) = self.import_node(node) {
-            self.refuse(index, node, refusal);
+    pub(crate) fn node(&mut self, scope: &'a Scope, index: usize) {
+        let Some(node) = scope.graph.node.get(index) else { return };
+        let imported = if is_if(node) { self.choose(scope, index) } else { self.import_node(node) };
+        if let Err(refusal) = imported {
+            self.refuse(scope, index, refusal);
         }
     }
 
     /// A node on or behind a cycle: only its operator is looked at.
-    pub(crate) fn stuck_node(&mut self, index: usize) {
-        let Some(node) = self.file.node.get(index) else { return };
+    pub(crate) fn stuck_node(&mut self, scope: &'a Scope, index: usize) {
+        let Some(node) = scope.graph.node.get(index) else { return };
         let refusal = self.check_supported(node).err().map_or(Refusal::Poisoned, Refusal::from);
-        self.refuse(index, node, refusal);
+        self.refuse(scope, index, refusal);
     }
 
-    fn refuse(&mut self, index: usize, node: &'a NodeProto, refusal: Refusal) {
+    fn refuse(&mut self, scope: &'a Scope, index: usize, refusal: Refusal) {
+        let Some(node) = scope.graph.node.get(index) else { return };
         if let Refusal::Told(diagnostic) = refusal {
-            let diagnostic = diagnostic.at(self.node_ref(index), self.describe_inputs(node));
+            let diagnostic = diagnostic.at(self.node_ref(scope, index), self.describe_inputs(node));
             self.report(diagnostic);
         }
         for name in node.output.iter().filter(|name| !name.is_empty()) {
-            self.entries.entry(name).or_insert(None);
+            self.definitions.entry(name).or_insert(Definition::Failed);
         }
     }
 
     fn import_node(&mut self, node: &'a NodeProto) -> Result<(), Refusal> {
         self.check_supported(node)?;
+        node.input.iter().chain(&node.output).try_for_each(|name| check_name(name))?;
+        inputs(node).for_each(|name| self.demand(name));
         let op_type = node.op_type.as_deref().unwrap_or_default();
         let names: Vec<Option<&str>> = until_last(&node.input).iter().map(|name| Some(name.as_str()).filter(|n| !n.is_empty())).collect();
         let inputs = self.operands(&names)?;
-        let stored = |proto: &_| constants::read(proto, "a tensor among the attributes", self.external);
-        let attributes = attributes::read(node, stored)?;
+        let attributes = self.attributes(node)?;
         let outputs = until_last(&node.output).len();
         let view = NodeView { op_type, opset: self.opset, attributes: &attributes, inputs, outputs };
         let told = |error| op_refused(op_type, error);
@@ -68,39 +61,40 @@ impl<'a> Importer<'a> {
         let types: Vec<_> = kept.iter().map(|operand| operand.map(|operand| operand.ty)).collect();
         let inferred = op.infer(&types).map_err(told)?;
         self.check_outputs(node, &inferred)?;
-        match self.compute(&op, kept, &inferred).map_err(told)? {
+        let is_constant = names.iter().flatten().take(kept.len()).all(|name| self.entry(name).is_some_and(|entry| entry.is_constant));
+        if !is_constant && !op.runs(&types) {
+            return Err(self.only_computed(node).into());
+        }
+        let computed = if !is_constant || self.has_room_for(&inferred) {
+            self.compute(&op, kept, &inferred).map_err(told)?
+        } else {
+            return Err(self.check_room(&inferred).err().unwrap_or(Refusal::Poisoned));
+        };
+        match computed {
             Some((values, cost)) => {
                 self.fold_budget = self.fold_budget.saturating_sub(cost);
                 self.define_values(node, values)?;
             }
             None => {
                 let kept = names.get(..kept.len()).unwrap_or(&names).to_vec();
-                self.add_op(node, op, &kept, inferred);
+                self.add_op(node, op, &kept, inferred, is_constant);
             }
         }
         Ok(())
     }
 
-    /// Refuses other domains and unknown operators, before anything of the node is read.
-    fn check_supported(&self, node: &NodeProto) -> Result<(), Diagnostic> {
-        let op_type = node.op_type.as_deref().unwrap_or_default();
-        let domain = node.domain.as_deref().unwrap_or_default();
-        let is_default = matches!(domain, "" | "ai.onnx");
-        if is_default && OPERATORS.iter().any(|(name, _)| *name == op_type) {
-            return Ok(());
-        }
-        let inputs = self.graph.inputs().iter().take(MAX_CUT_INPUTS + 1).map(|&id| self.graph.node(id).name.as_str());
-        let inputs: Vec<&str> = inputs.collect();
-        let cut = node.input.iter().map(String::as_str).find(|name| self.operand(name).is_some_and(|operand| operand.value.is_none()));
-        let help = way_out(op_type, domain, &inputs, cut);
-        let supported = "the operators that `peleec ops` lists";
-        Err(if is_default {
-            let diagnostic = Diagnostic::unsupported("PL0301", format!("operator `{op_type}` is not supported"));
-            diagnostic.supported(supported).help(help)
-        } else {
-            let title = format!("operator `{op_type}` of the domain `{domain}` is not supported");
-            Diagnostic::unsupported("PL0302", title).supported(format!("{supported}, of the domain `ai.onnx`")).help(help)
-        })
+    /// The node's attributes, of which tensors count towards the limit of known values.
+    fn attributes(&self, node: &NodeProto) -> Result<BTreeMap<String, Attribute>, Diagnostic> {
+        let read = RefCell::new(Vec::new());
+        let stored = |proto: &TensorProto| {
+            let what = "a tensor among the attributes";
+            read.borrow_mut().push(constants::ty(proto, what)?);
+            if !self.has_room_for(&read.borrow()) {
+                return Err(Diagnostic::unsupported("PL0102", "the node's attributes are too large together with the constants"));
+            }
+            constants::read(proto, what, self.external)
+        };
+        attributes::read(node, stored)
     }
 
     fn operands(&self, names: &[Option<&str>]) -> Result<Vec<Option<Operand<'_>>>, Refusal> {
@@ -164,7 +158,7 @@ impl<'a> Importer<'a> {
 
     fn define_values(&mut self, node: &'a NodeProto, values: Vec<Tensor>) -> Result<(), Diagnostic> {
         for value in &values {
-            constants::check_finite(value, "a constant result of the node")?;
+            constants::check_numbers(value, "a constant result of the node")?;
         }
         for (name, value) in node.output.iter().zip(values) {
             if self.is_free(name) {
@@ -174,7 +168,8 @@ impl<'a> Importer<'a> {
         Ok(())
     }
 
-    fn add_op(&mut self, node: &'a NodeProto, op: Op, inputs: &[Option<&str>], types: Vec<TensorType>) {
+    /// Adds the node, under the name that the file has for its operator.
+    fn add_op(&mut self, node: &'a NodeProto, op: Op, inputs: &[Option<&str>], types: Vec<TensorType>, is_constant: bool) {
         let sources: Vec<Option<Source>> = inputs.iter().map(|name| name.and_then(|name| self.source_of(name))).collect();
         let name_at = |slot: usize| node.output.get(slot).map(String::as_str).filter(|name| !name.is_empty());
         let fallback = |slot: usize| format!("{}_output_{slot}", display_name(node));
@@ -182,24 +177,18 @@ impl<'a> Importer<'a> {
             |(slot, ty): (usize, &TensorType)| Value { name: name_at(slot).map_or_else(|| fallback(slot), str::to_owned), ty: ty.clone() };
         let outputs = types.iter().enumerate().map(value).collect();
         let source = self.graph.add_op(display_name(node), op, &sources, outputs);
+        self.graph.node_mut(source.node).chain = node.op_type.clone().into_iter().collect();
         for (slot, ty) in types.into_iter().enumerate() {
             if let Some(name) = name_at(slot).filter(|name| self.is_free(name)) {
-                self.entries.insert(name, Some(Entry { ty, value: None, source: Some(Source { node: source.node, slot }) }));
+                let source = Some(Source { node: source.node, slot });
+                self.definitions.insert(name, Definition::Known(Entry { ty, value: None, source, is_constant }));
             }
         }
     }
 
     /// Whether an output may define this name: a second definition has been reported and changes nothing.
     fn is_free(&self, name: &str) -> bool {
-        !name.is_empty() && !self.entries.contains_key(name)
-    }
-
-    fn describe_inputs(&self, node: &NodeProto) -> Vec<InputRef> {
-        let describe = |name: &String| InputRef {
-            name: name.clone(),
-            description: self.operand(name).map_or_else(|| "(unknown)".to_owned(), describe_operand),
-        };
-        node.input.iter().filter(|name| !name.is_empty()).map(describe).collect()
+        !name.is_empty() && !self.definitions.contains_key(name)
     }
 }
 
@@ -230,17 +219,4 @@ fn short(shape: &Shape) -> String {
     const SHOWN: usize = 8;
     let dims: Vec<_> = shape.iter().take(SHOWN).map(usize::to_string).collect();
     format!("[{}{}]", dims.join(","), if shape.rank() > SHOWN { ",..." } else { "" })
-}
-
-/// The type, and the value where it is known and short.
-fn describe_operand(operand: Operand<'_>) -> String {
-    const SHOWN: usize = 8;
-    let list = |values: Vec<String>| format!("{} = [{}]", operand.ty, values.join(","));
-    match operand.value.filter(|value| value.shape().elements() <= SHOWN).map(Tensor::data) {
-        Some(Data::F32(values)) => list(values.iter().map(f32::to_string).collect()),
-        Some(Data::I32(values)) => list(values.iter().map(i32::to_string).collect()),
-        Some(Data::I64(values)) => list(values.iter().map(i64::to_string).collect()),
-        Some(Data::Bool(values)) => list(values.iter().map(bool::to_string).collect()),
-        None => operand.ty.to_string(),
-    }
 }

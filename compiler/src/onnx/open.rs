@@ -3,32 +3,22 @@
 use prost::Message;
 use prost::bytes::Bytes;
 
-use super::prescan::{FILE_BYTES, ScanError, scan_model};
+use super::prescan::{FILE_BYTES, Scan, ScanError, scan_model};
 use super::wire::ModelProto;
 use crate::diagnostics::Diagnostic;
 
 /// Scans the wire, then decodes it. Tensors of the model share `bytes`.
-pub(crate) fn open(bytes: Bytes) -> Result<ModelProto, Diagnostic> {
+pub(crate) fn open(bytes: Bytes) -> Result<(ModelProto, Scan), Diagnostic> {
     if bytes.len() > FILE_BYTES {
         let found = format!("{} MiB", bytes.len() >> 20);
         let supported = format!("up to {} MiB", FILE_BYTES >> 20);
         return Err(Diagnostic::unsupported("PL0102", "the file is too large").found(found).supported(supported));
     }
     let scan = scan_model(&bytes).map_err(|error| unreadable(&bytes, error))?;
-    if let [first, ..] = scan.refused.as_slice() {
-        let title = format!("the model has {}, which are not supported", scan.refused.join(", "));
-        let help = match *first {
-            "functions" => {
-                "inline them: python -c \"import onnx, onnx.inliner as i; onnx.save(i.inline_local_functions(onnx.load('model.onnx')), 'flat.onnx')\""
-            }
-            _ => "export the model with plain dense tensors only",
-        };
-        return Err(Diagnostic::unsupported("PL0105", title).help(help));
-    }
     let model =
         ModelProto::decode(bytes.clone()).map_err(|error| Diagnostic::invalid("PL0101", "the file is damaged").found(error.to_string()))?;
     match model.graph {
-        Some(_) => Ok(model),
+        Some(_) => Ok((model, scan)),
         None => Err(not_a_model(&bytes).unwrap_or_else(|| Diagnostic::invalid("PL0103", "the file holds no graph"))),
     }
 }
@@ -45,7 +35,7 @@ fn unreadable(bytes: &[u8], error: ScanError) -> Diagnostic {
         ScanError::Malformed { .. } => {
             Diagnostic::invalid("PL0101", "the file is not an ONNX model, or it is damaged").found(error.to_string())
         }
-        ScanError::TooMany { .. } | ScanError::LongString { .. } => Diagnostic::unsupported("PL0102", error.to_string()),
+        ScanError::TooMany { .. } => Diagnostic::unsupported("PL0102", error.to_string()),
     }
 }
 

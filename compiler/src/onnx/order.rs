@@ -7,7 +7,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use petgraph::algo::kosaraju_scc;
 use petgraph::graph::{DiGraph, NodeIndex};
 
-use super::wire::NodeProto;
+/// Whether something that `wanted` needs is defined by each node.
+pub(crate) fn live<'a>(wanted: impl Iterator<Item = &'a str>, reads: &[Vec<&'a str>], producers: &BTreeMap<&str, usize>) -> Vec<bool> {
+    let mut is_live = vec![false; reads.len()];
+    let mut waiting: Vec<&str> = wanted.collect();
+    while let Some(name) = waiting.pop() {
+        let Some(&producer) = producers.get(name) else { continue };
+        if let Some(known) = is_live.get_mut(producer).filter(|known| !**known) {
+            *known = true;
+            waiting.extend(reads.get(producer).into_iter().flatten());
+        }
+    }
+    is_live
+}
 
 /// The order of a file's nodes, and what keeps it from having one.
 #[derive(Debug, Default, PartialEq)]
@@ -20,13 +32,13 @@ pub(crate) struct Order {
     pub(crate) cycles: Vec<Vec<usize>>,
 }
 
-/// Sorts `nodes`; `producers` gives the node that defines a name.
-pub(crate) fn order(nodes: &[NodeProto], producers: &BTreeMap<&str, usize>) -> Order {
+/// Sorts nodes by the names that each reads; `producers` gives the node that defines a name.
+pub(crate) fn order(reads: &[Vec<&str>], producers: &BTreeMap<&str, usize>) -> Order {
     let mut edges = Vec::new();
-    let mut waiting = Vec::with_capacity(nodes.len());
-    for (to, node) in nodes.iter().enumerate() {
+    let mut waiting = Vec::with_capacity(reads.len());
+    for (to, names) in reads.iter().enumerate() {
         let before = edges.len();
-        edges.extend(node.input.iter().filter_map(|name| producers.get(name.as_str())).map(|&from| (from, to)));
+        edges.extend(names.iter().filter_map(|name| producers.get(name)).map(|&from| (from, to)));
         waiting.push(edges.len() - before);
     }
     edges.sort_unstable();
@@ -45,7 +57,7 @@ pub(crate) fn order(nodes: &[NodeProto], producers: &BTreeMap<&str, usize>) -> O
     }
     order.stuck = waiting.iter().enumerate().filter(|(_, count)| **count > 0).map(|(index, _)| index).collect();
     if !order.stuck.is_empty() {
-        order.cycles = cycles(nodes.len(), &edges);
+        order.cycles = cycles(reads.len(), &edges);
     }
     order
 }
@@ -73,12 +85,8 @@ mod tests {
     use super::*;
 
     fn sorted(nodes: &[(&[&str], &str)]) -> Order {
-        let names = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
-        let protos: Vec<_> = nodes
-            .iter()
-            .map(|(input, output)| NodeProto { input: names(input), output: names(&[output]), ..NodeProto::default() })
-            .collect();
-        order(&protos, &nodes.iter().enumerate().map(|(index, (_, output))| (*output, index)).collect())
+        let reads: Vec<_> = nodes.iter().map(|(reads, _)| reads.to_vec()).collect();
+        order(&reads, &nodes.iter().enumerate().map(|(index, (_, output))| (*output, index)).collect())
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::diagnostics::Problems;
 /// Operator sets, inputs, outputs, initializers and nodes with their attributes; tensors by element type, extents, number of stored
 /// elements and a checksum of what is stored.
 pub(crate) fn outline(bytes: Bytes) -> Result<String, Problems> {
-    Ok(text(&open(bytes)?))
+    Ok(text(&open(bytes)?.0))
 }
 
 fn text(model: &ModelProto) -> String {

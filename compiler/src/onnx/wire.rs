@@ -1,7 +1,7 @@
 //! The protobuf messages of an ONNX file, as far as peleec reads them; fields that are not listed are skipped.
 //!
-//! Field numbers are those of the ONNX schema. Subgraphs, functions, sparse and sequence values are left out on purpose: no
-//! message contains itself, so decoding cannot recurse.
+//! Field numbers are those of the ONNX schema. Functions, sparse and sequence values are left out on purpose, and a subgraph is
+//! bytes: no message contains itself, so decoding cannot recurse.
 
 use prost::bytes::Bytes;
 
@@ -9,8 +9,6 @@ use prost::bytes::Bytes;
 pub(crate) struct ModelProto {
     #[prost(int64, optional, tag = "1")]
     pub(crate) ir_version: Option<i64>,
-    #[prost(string, optional, tag = "2")]
-    pub(crate) producer_name: Option<String>,
     #[prost(message, optional, tag = "7")]
     pub(crate) graph: Option<GraphProto>,
     #[prost(message, repeated, tag = "8")]
@@ -37,6 +35,21 @@ pub(crate) struct GraphProto {
     pub(crate) input: Vec<ValueInfoProto>,
     #[prost(message, repeated, tag = "12")]
     pub(crate) output: Vec<ValueInfoProto>,
+    #[prost(message, repeated, tag = "15")]
+    pub(crate) sparse_initializer: Vec<SparseTensorProto>,
+}
+
+/// A sparse initializer, of which only the name is read.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct SparseTensorProto {
+    #[prost(message, optional, tag = "1")]
+    pub(crate) values: Option<SparseValuesProto>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct SparseValuesProto {
+    #[prost(string, optional, tag = "8")]
+    pub(crate) name: Option<String>,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -67,6 +80,9 @@ pub(crate) struct AttributeProto {
     pub(crate) s: Option<Bytes>,
     #[prost(message, optional, boxed, tag = "5")]
     pub(crate) t: Option<Box<TensorProto>>,
+    /// A `GraphProto`.
+    #[prost(bytes = "bytes", optional, tag = "6")]
+    pub(crate) g: Option<Bytes>,
     #[prost(float, repeated, packed = "false", tag = "7")]
     pub(crate) floats: Vec<f32>,
     #[prost(int64, repeated, packed = "false", tag = "8")]

@@ -72,12 +72,7 @@ impl ModelWriter {
 
     /// The bytes of the file.
     pub(crate) fn finish(&self) -> Vec<u8> {
-        let model = ModelProto {
-            ir_version: Some(IR_VERSION),
-            producer_name: Some("peleec".to_owned()),
-            graph: Some(self.graph.clone()),
-            opset_import: self.opsets.clone(),
-        };
+        let model = ModelProto { ir_version: Some(IR_VERSION), graph: Some(self.graph.clone()), opset_import: self.opsets.clone() };
         model.encode_to_vec()
     }
 }

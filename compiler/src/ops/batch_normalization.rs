@@ -1,6 +1,6 @@
 //! `BatchNormalization`: inference only; each channel is scaled and shifted by its running statistics.
 //!
-//! Passes turn it into a convolution; what they leave has no kernel.
+//! Passes fold it into what is before it, or turn it into a convolution or a product and a sum; what they leave has no kernel.
 
 use super::operands::{float_type, floats, output_shape, product};
 use super::{OpError, Operator};
@@ -8,7 +8,7 @@ use crate::ir::{Tensor, TensorType};
 use crate::lower::Lowering;
 use crate::onnx::node::NodeView;
 
-/// Inputs: `X` [N,C,..], `scale`, `B`, `mean` and `var`, each [C].
+/// Inputs: `X` [N,C,..] or [N] of one channel, `scale`, `B`, `mean` and `var`, each [C].
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct BatchNormalization {
     pub(crate) epsilon: f32,
@@ -20,29 +20,33 @@ impl BatchNormalization {
     pub(crate) const BIAS: usize = 2;
     pub(crate) const MEAN: usize = 3;
     pub(crate) const VARIANCE: usize = 4;
+
+    const PARAMETERS: [(usize, &str); 4] = [(Self::SCALE, "scale"), (Self::BIAS, "B"), (Self::MEAN, "mean"), (Self::VARIANCE, "var")];
 }
 
 impl Operator for BatchNormalization {
     fn parse(node: &NodeView<'_>) -> Result<Self, OpError> {
-        if node.int("training_mode")?.unwrap_or(0) != 0 {
+        if node.flag("training_mode")?.unwrap_or(false) {
             return Err(OpError::unsupported("attribute `training_mode` is 1").supported("0").help("export the model in inference mode"));
         }
-        if node.int("spatial")?.unwrap_or(1) == 0 {
+        if !node.flag("spatial")?.unwrap_or(true) {
             return Err(OpError::unsupported("attribute `spatial` is 0").supported("1"));
         }
         if node.outputs > 1 {
             let found = format!("{} outputs are asked for, which is the training form", node.outputs);
             return Err(OpError::unsupported(found).supported("1 output").help("export the model in inference mode"));
         }
-        Ok(BatchNormalization { epsilon: node.float("epsilon")?.unwrap_or(1e-5) })
+        Ok(BatchNormalization { epsilon: node.finite("epsilon")?.unwrap_or(1e-5) })
     }
 
     fn infer(&self, inputs: &[Option<&TensorType>]) -> Result<Vec<TensorType>, OpError> {
         let x = float_type(inputs, 0)?;
-        let Some(&channels) = x.shape.get(1) else {
-            return Err(OpError::new(format!("`X` is {x}")).supported("[N,C,..]"));
+        let channels = match x.shape[..] {
+            [] => return Err(OpError::new(format!("`X` is {x}")).supported("[N,C,..]")),
+            [_] => 1,
+            [_, channels, ..] => channels,
         };
-        for (slot, name) in [(Self::SCALE, "scale"), (Self::BIAS, "B"), (Self::MEAN, "mean"), (Self::VARIANCE, "var")] {
+        for (slot, name) in Self::PARAMETERS {
             let parameter = float_type(inputs, slot)?;
             if parameter.shape[..] != [channels] {
                 return Err(OpError::new(format!("`{name}` is {parameter} where `X` is {x}")).supported(format!("[{channels}]")));
@@ -55,7 +59,7 @@ impl Operator for BatchNormalization {
         let shape = output_shape(self, inputs)?;
         let (x, scale, bias) = (floats(inputs, 0)?, floats(inputs, Self::SCALE)?, floats(inputs, Self::BIAS)?);
         let (mean, variance) = (floats(inputs, Self::MEAN)?, floats(inputs, Self::VARIANCE)?);
-        let (channels, inner) = (shape[1], product(&shape[2..]));
+        let (channels, inner) = (scale.len(), product(shape.get(2..).unwrap_or_default()));
         let normalize = |i: usize| {
             let c = i / inner % channels;
             (x[i] - mean[c]) / (variance[c] + self.epsilon).sqrt() * scale[c] + bias[c]
@@ -64,8 +68,17 @@ impl Operator for BatchNormalization {
     }
 
     fn lower(&self, ctx: &mut Lowering<'_>) -> Result<(), OpError> {
-        let supported = "inputs of 3 or 4 dimensions, with constant parameters";
-        Err(OpError::unsupported(format!("computes f32{} at run time", ctx.shape())).supported(supported))
+        for (slot, name) in Self::PARAMETERS {
+            ctx.weights(slot, name)?;
+        }
+        let variance = ctx.weights(Self::VARIANCE, "var")?;
+        let is_positive = |&v: &f32| f64::from(v) + f64::from(self.epsilon) > 0.0;
+        let found = match variance.iter().position(|v| !is_positive(v)) {
+            Some(channel) => format!("the variance of channel {channel} is {}, with `epsilon` {}", variance[channel], self.epsilon),
+            None => "a parameter leaves the range of f32 when scale and variance are joined".to_owned(),
+        };
+        let help = "set such variances to 0 in the training framework and export again: rounding to half floats may have made them negative";
+        Err(OpError::unsupported(found).supported("variances that are positive with `epsilon` added").help(help))
     }
 }
 
@@ -87,9 +100,19 @@ mod tests {
     }
 
     #[test]
+    fn one_dimension_is_one_channel() {
+        let ones = |case: Case| case.floats(&[1], &[2.0]).floats(&[1], &[1.0]).floats(&[1], &[0.0]).floats(&[1], &[1.0]);
+        let case = ones(Case::new("BatchNormalization", 15).with("epsilon", Attribute::Float(0.0)).floats(&[3], &[1.0, 2.0, 3.0]));
+        assert_eq!(case.values(), [3.0, 5.0, 7.0]);
+        assert!(ones(Case::new("BatchNormalization", 15).input(&[])).refusal().contains("`X` is f32[]"));
+    }
+
+    #[test]
     fn refusals() {
         assert_eq!(case(15).int("training_mode", 1).refusal(), "attribute `training_mode` is 1 (supported: 0)");
         assert_eq!(case(7).int("spatial", 0).refusal(), "attribute `spatial` is 0 (supported: 1)");
+        assert!(case(15).with("epsilon", Attribute::Float(f32::INFINITY)).refusal().contains("`epsilon` is inf"));
+        assert!(case(15).int("training_mode", 7).refusal().contains("`training_mode` is 7"));
         let mut training = case(9);
         training.outputs = 5;
         assert!(training.refusal().contains("training form"));

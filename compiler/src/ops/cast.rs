@@ -1,4 +1,6 @@
-//! `Cast`: between floats, 32- and 64-bit integers and booleans; half and double floats are held as `f32`.
+//! `Cast` and `CastLike`: between floats, 32- and 64-bit integers and booleans; half and double floats are held as `f32`.
+//!
+//! At run time only from a type to itself, which changes nothing.
 
 use std::sync::Arc;
 
@@ -14,6 +16,9 @@ pub(crate) struct Cast {
 
 impl Operator for Cast {
     fn parse(node: &NodeView<'_>) -> Result<Self, OpError> {
+        if node.op_type == "CastLike" {
+            return Ok(Cast { to: node.input_type(1)?.dtype });
+        }
         // The numbers are `TensorProto.DataType`'s.
         let to = match node.int("to")? {
             Some(1 | 10 | 11 | 16) => DType::F32,
@@ -35,6 +40,10 @@ impl Operator for Cast {
 
     fn infer(&self, inputs: &[Option<&TensorType>]) -> Result<Vec<TensorType>, OpError> {
         output(self.to, typed(inputs, 0)?.shape.clone())
+    }
+
+    fn runs(&self, inputs: &[Option<&TensorType>]) -> bool {
+        typed(inputs, 0).is_ok_and(|input| input.dtype == self.to)
     }
 
     fn evaluate(&self, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>, OpError> {
@@ -117,6 +126,14 @@ mod tests {
         assert!(cast(Data::F32([f32::NAN, 0.5].into()), 6) == Data::I32([0, 0].into()));
         assert!(cast(Data::F32([0.5, -0.0].into()), 9) == Data::Bool([true, false].into()));
         assert!(cast(Data::F32([0.1, 2.0].into()), 10) == Data::F32([0.1, 2.0].into()));
+    }
+
+    #[test]
+    fn like_another_input() {
+        let case = Case::new("CastLike", 15).floats(&[2], &[1.5, -2.0]).i64s(&[7]);
+        assert_eq!(case.evaluate(), Ok(Tensor::i64s([1, -2])));
+        let same = Case::new("CastLike", 19).input(&[2]).floats(&[], &[1.0]);
+        assert!(same.parse().unwrap().runs(&[Some(&crate::ir::TensorType::f32([2]))]));
     }
 
     #[test]

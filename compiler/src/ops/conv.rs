@@ -32,9 +32,6 @@ impl Conv {
 impl Operator for Conv {
     fn parse(node: &NodeView<'_>) -> Result<Self, OpError> {
         let (x, w) = (node.input_type(0)?, node.input_type(1)?);
-        if node.inputs.len() > Conv::RESIDUAL {
-            return Err(OpError::new(format!("`Conv` has {} inputs", node.inputs.len())).supported("2 or 3"));
-        }
         let kernel = w.shape.get(2..).ok_or_else(|| OpError::new(format!("`W` is {w}")).supported("[M,C/group,kH,kW]"))?;
         let group = node.int("group")?.unwrap_or(1);
         let group = usize::try_from(group).ok().filter(|&g| g >= 1);

@@ -31,6 +31,10 @@ impl Operator for Gather {
         output(data.dtype, [&data.shape[..self.axis], &indices.shape[..], &data.shape[self.axis + 1..]].concat())
     }
 
+    fn runs(&self, _inputs: &[Option<&TensorType>]) -> bool {
+        false
+    }
+
     fn evaluate(&self, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>, OpError> {
         let shape = output_shape(self, inputs)?;
         let (data, indices) = (tensor(inputs, 0)?, tensor(inputs, 1)?);

@@ -1,7 +1,7 @@
 //! The macro that makes the `Op` enum and its dispatch from the one list.
 
 macro_rules! operators {
-    ($($module:ident::$op:ident: $($name:literal)+;)+) => {
+    ($($module:ident::$op:ident: $($name:literal $most:expr),+;)+) => {
         $(pub(crate) mod $module;)+
         $(pub(crate) use $module::$op;)+
 
@@ -19,14 +19,19 @@ macro_rules! operators {
             }
         }
 
-        /// Every ONNX `op_type` that is supported, with the doc text of the file that holds it.
-        pub(crate) const OPERATORS: &[(&str, &str)] = &[
-            $($(($name, include_str!(concat!(stringify!($module), ".rs"))),)+)+
+        /// Every ONNX `op_type` that is supported, with its most inputs and the doc text of the file that holds it.
+        pub(crate) const OPERATORS: &[(&str, usize, &str)] = &[
+            $($(($name, $most, include_str!(concat!(stringify!($module), ".rs"))),)+)+
         ];
 
         impl Op {
             /// Reads a node, or `None` where its `op_type` is in no file of this folder.
             pub(crate) fn parse(node: &NodeView<'_>) -> Option<Result<Op, OpError>> {
+                let most = OPERATORS.iter().find(|(name, ..)| *name == node.op_type)?.1;
+                if node.inputs.len() > most {
+                    let found = format!("`{}` has {} inputs", node.op_type, node.inputs.len());
+                    return Some(Err(OpError::new(found).supported(format!("at most {most}"))));
+                }
                 Some(match node.op_type {
                     $($($name)|+ => $op::parse(node).map(Op::$op),)+
                     _ => return None,
@@ -61,6 +66,12 @@ macro_rules! operators {
             pub(crate) fn value(&self, inputs: &[Option<&TensorType>]) -> Option<Tensor> {
                 match self {
                     $(Op::$op(op) => op.value(inputs),)+
+                }
+            }
+
+            pub(crate) fn runs(&self, inputs: &[Option<&TensorType>]) -> bool {
+                match self {
+                    $(Op::$op(op) => op.runs(inputs),)+
                 }
             }
 

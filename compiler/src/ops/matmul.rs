@@ -47,19 +47,16 @@ impl Operator for MatMul {
     fn parse(node: &NodeView<'_>) -> Result<Self, OpError> {
         let (a, b) = (node.input_type(0)?, node.input_type(1)?);
         if node.op_type == "MatMul" {
-            return match node.inputs.len() {
-                2 => Ok(MatMul { alpha: 1.0, beta: 1.0, trans_a: false, trans_b: false }),
-                n => Err(OpError::new(format!("`MatMul` has {n} inputs")).supported("2")),
-            };
+            return Ok(MatMul { alpha: 1.0, beta: 1.0, trans_a: false, trans_b: false });
         }
         if a.shape.rank() != 2 || b.shape.rank() != 2 {
             return Err(OpError::new(format!("the inputs of `Gemm` are {a} and {b}")).supported("2 dimensions each"));
         }
         Ok(MatMul {
-            alpha: node.float("alpha")?.unwrap_or(1.0),
-            beta: node.float("beta")?.unwrap_or(1.0),
-            trans_a: node.int("transA")?.unwrap_or(0) != 0,
-            trans_b: node.int("transB")?.unwrap_or(0) != 0,
+            alpha: node.finite("alpha")?.unwrap_or(1.0),
+            beta: node.finite("beta")?.unwrap_or(1.0),
+            trans_a: node.flag("transA")?.unwrap_or(false),
+            trans_b: node.flag("transB")?.unwrap_or(false),
         })
     }
 

@@ -58,37 +58,50 @@ pub(crate) trait Operator: Sized {
         self.macs(inputs)
     }
 
-    /// Emits the steps that compute the outputs; the default is for operators that must fold.
+    /// Whether firmware can compute it from inputs of these types; where not, every input must be known when compiling.
+    fn runs(&self, _inputs: &[Option<&TensorType>]) -> bool {
+        true
+    }
+
+    /// Emits the steps that compute the outputs; the default is for operators that do not [run](Self::runs): import has refused
+    /// them where an input is not known, and folding has computed them but where that takes too long.
     fn lower(&self, _ctx: &mut Lowering<'_>) -> Result<(), OpError> {
-        Err(OpError::unsupported("has an input that is not known when compiling")
-            .supported("this operator where all its inputs are constants")
-            .help("simplify the model first: `python -m onnxsim model.onnx simple.onnx`"))
+        Err(OpError::unsupported("is too large to be computed when compiling").supported("some 2^28 elements and products altogether"))
     }
 }
 
+/// The most inputs of an operator that takes any number of them.
+const ANY: usize = usize::MAX;
+
 macros::operators! {
-    batch_normalization::BatchNormalization: "BatchNormalization";
-    binary::Binary: "Add" "Sub" "Mul" "Div";
-    cast::Cast: "Cast";
-    concat::Concat: "Concat";
-    constant::Constant: "Constant" "ConstantOfShape";
-    conv::Conv: "Conv";
-    gather::Gather: "Gather";
-    identity::Identity: "Identity" "Dropout";
-    matmul::MatMul: "MatMul" "Gemm";
-    pad::Pad: "Pad";
-    pool::Pool: "MaxPool" "AveragePool" "GlobalMaxPool" "GlobalAveragePool";
-    reduce_mean::ReduceMean: "ReduceMean";
-    reshape::Reshape: "Reshape" "Flatten" "Squeeze" "Unsqueeze";
-    shape::ShapeOf: "Shape";
-    softmax::Softmax: "Softmax";
-    transpose::Transpose: "Transpose";
-    unary::Unary: "Relu" "LeakyRelu" "Clip" "Sigmoid";
+    batch_normalization::BatchNormalization: "BatchNormalization" 5;
+    binary::Binary: "Add" 2, "Sub" 2, "Mul" 2, "Div" 2;
+    cast::Cast: "Cast" 1, "CastLike" 2;
+    concat::Concat: "Concat" ANY;
+    constant::Constant: "Constant" 0, "ConstantOfShape" 1, "Range" 3, "NonZero" 1;
+    conv::Conv: "Conv" 3;
+    elementwise::Elementwise: "Neg" 1, "Abs" 1, "Sign" 1, "Floor" 1, "Ceil" 1, "Round" 1, "Sqrt" 1, "Exp" 1, "Log" 1, "Reciprocal" 1,
+        "Not" 1, "And" 2, "Or" 2, "Xor" 2, "Equal" 2, "Less" 2, "LessOrEqual" 2, "Greater" 2, "GreaterOrEqual" 2, "Mod" 2, "Pow" 2,
+        "Min" ANY, "Max" ANY, "Where" 3;
+    gather::Gather: "Gather" 2;
+    identity::Identity: "Identity" 1, "Dropout" 3;
+    matmul::MatMul: "MatMul" 2, "Gemm" 3;
+    pad::Pad: "Pad" 4;
+    pick::Pick: "Slice" 5, "Split" 2, "Expand" 2, "Tile" 2;
+    pool::Pool: "MaxPool" 1, "AveragePool" 1, "GlobalMaxPool" 1, "GlobalAveragePool" 1;
+    reduce::Reduce: "ReduceSum" 2, "ReduceProd" 2, "ReduceMin" 2, "ReduceMax" 2;
+    reduce_mean::ReduceMean: "ReduceMean" 2;
+    reshape::Reshape: "Reshape" 2, "Flatten" 1, "Squeeze" 2, "Unsqueeze" 2;
+    shape::ShapeOf: "Shape" 1, "Size" 1;
+    softmax::Softmax: "Softmax" 1;
+    sum::Sum: "Sum" ANY;
+    transpose::Transpose: "Transpose" 1;
+    unary::Unary: "Relu" 1, "LeakyRelu" 1, "Clip" 3, "Sigmoid" 1;
 }
 
 /// Every supported ONNX operator in alphabetical order, with the first sentence of the file that holds it.
 pub fn operators() -> Vec<(&'static str, String)> {
-    let mut list: Vec<_> = OPERATORS.iter().map(|&(name, file)| (name, first_sentence(file))).collect();
+    let mut list: Vec<_> = OPERATORS.iter().map(|&(name, _, file)| (name, first_sentence(file))).collect();
     list.sort();
     list
 }

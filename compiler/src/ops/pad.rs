@@ -78,7 +78,6 @@ impl Operator for Pad {
 fn scalar(tensor: &Tensor) -> Result<f32, OpError> {
     match tensor.as_f32() {
         Some([value]) => Ok(*value),
-        Some([]) => Ok(0.0),
         _ => Err(OpError::unsupported(format!("input `constant_value` is {}", tensor.ty())).supported("one f32")),
     }
 }
@@ -123,6 +122,7 @@ mod tests {
         assert_eq!(row().string("mode", "reflect").i64s(&[0; 4]).refusal(), "attribute `mode` is `reflect` (supported: constant)");
         assert!(row().i64s(&[0, -1, 0, 0]).refusal().contains("zero and above"));
         assert!(row().i64s(&[0, 1]).refusal().contains("4 values"));
+        assert!(row().i64s(&[0; 4]).floats(&[0], &[]).refusal().contains("`constant_value` is f32[0]"));
         assert!(row().i64s(&[0; 4]).none().i64s(&[0, 2]).refusal().contains("axis 2"));
         assert!(row().i64s(&[0; 4]).none().i64s(&[1, -1]).refusal().contains("twice"));
         assert!(row().i64s(&[0, 0, 0, i64::MAX]).refusal().contains("too many"));

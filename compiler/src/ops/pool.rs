@@ -57,12 +57,12 @@ impl Pool {
 impl Operator for Pool {
     fn parse(node: &NodeView<'_>) -> Result<Self, OpError> {
         let input = &node.input_type(0)?.shape;
-        if node.int("storage_order")?.unwrap_or(0) != 0 {
+        if node.flag("storage_order")?.unwrap_or(false) {
             return Err(OpError::unsupported("attribute `storage_order` is 1").supported("0"));
         }
         let kind = match node.op_type {
             "MaxPool" | "GlobalMaxPool" => PoolKind::Max,
-            _ => PoolKind::Average { count_include_pad: node.int("count_include_pad")?.unwrap_or(0) != 0 },
+            _ => PoolKind::Average { count_include_pad: node.flag("count_include_pad")?.unwrap_or(false) },
         };
         let window = if node.op_type.starts_with("Global") { Window::whole(input)? } else { window::parse(node, None, input)? };
         Ok(Pool { kind, window })

@@ -26,11 +26,11 @@ impl Operator for ReduceMean {
         let rank = node.input_type(0)?.shape.rank();
         let mut axes = match ints(node, 1, "axes")?.filter(|found| !found.is_empty()) {
             Some(found) => distinct_axes(&found, rank)?,
-            None if node.int("noop_with_empty_axes")?.unwrap_or(0) != 0 => Vec::new(),
+            None if node.flag("noop_with_empty_axes")?.unwrap_or(false) => Vec::new(),
             None => (0..rank).collect(),
         };
         axes.sort_unstable();
-        Ok(ReduceMean { axes, keepdims: node.int("keepdims")?.unwrap_or(1) != 0 })
+        Ok(ReduceMean { axes, keepdims: node.flag("keepdims")?.unwrap_or(true) })
     }
 
     fn data_inputs(&self) -> usize {
@@ -38,16 +38,7 @@ impl Operator for ReduceMean {
     }
 
     fn infer(&self, inputs: &[Option<&TensorType>]) -> Result<Vec<TensorType>, OpError> {
-        let x = float_type(inputs, 0)?;
-        if self.axes.last().is_some_and(|&axis| axis >= x.shape.rank()) {
-            return Err(OpError::new(format!("the input is {x} where `axes` is {:?}", self.axes)));
-        }
-        let kept = self.kept(&x.shape);
-        if self.keepdims {
-            return output(DType::F32, kept);
-        }
-        let is_left = |axis: &usize| !self.axes.contains(axis);
-        output(DType::F32, (0..x.shape.rank()).filter(is_left).map(|axis| x.shape[axis]).collect::<Vec<_>>())
+        output(DType::F32, self.reduced(float_type(inputs, 0)?)?)
     }
 
     fn evaluate(&self, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>, OpError> {
@@ -87,7 +78,21 @@ impl Operator for ReduceMean {
 }
 
 impl ReduceMean {
-    fn kept(&self, input: &Shape) -> Shape {
+    /// The shape of the output.
+    pub(crate) fn reduced(&self, x: &TensorType) -> Result<Shape, OpError> {
+        if self.axes.last().is_some_and(|&axis| axis >= x.shape.rank()) {
+            return Err(OpError::new(format!("the input is {x} where `axes` is {:?}", self.axes)));
+        }
+        let kept = self.kept(&x.shape);
+        if self.keepdims {
+            return Ok(kept);
+        }
+        let is_left = |axis: &usize| !self.axes.contains(axis);
+        Ok(Shape((0..x.shape.rank()).filter(is_left).map(|axis| x.shape[axis]).collect()))
+    }
+
+    /// The input's shape with an extent of one on the reduced axes.
+    pub(crate) fn kept(&self, input: &Shape) -> Shape {
         let mut kept = input.clone();
         self.axes.iter().for_each(|&axis| kept.0[axis] = 1);
         kept
@@ -124,5 +129,6 @@ mod tests {
         assert!(Case::new("ReduceMean", 11).ints("axes", &[0, -2]).input(&[2, 3]).refusal().contains("twice"));
         assert!(Case::new("ReduceMean", 18).input(&[2, 3]).input(&[1]).refusal().contains("run time"));
         assert!(Case::new("ReduceMean", 18).i64s(&[2]).refusal().contains("i64"));
+        assert_eq!(Case::new("ReduceMean", 11).int("keepdims", 2).input(&[2]).refusal(), "attribute `keepdims` is 2 (supported: 0 or 1)");
     }
 }

@@ -21,7 +21,7 @@ impl Operator for Reshape {
             "Unsqueeze" => unsqueezed(input, &ints(node, 1, "axes")?.ok_or_else(|| OpError::new("`axes` is missing"))?)?,
             _ => {
                 let wanted = node.known_ints(1, "shape")?.ok_or_else(|| OpError::new("input `shape` is missing"))?;
-                reshaped(input, &wanted, node.int("allowzero")?.unwrap_or(0) != 0)?
+                reshaped(input, &wanted, node.flag("allowzero")?.unwrap_or(false))?
             }
         };
         Ok(Reshape { shape: Shape(dims) })
@@ -78,9 +78,9 @@ fn flattened(input: &Shape, at: i64) -> Result<Vec<usize>, OpError> {
     Ok(vec![product(&input[..at]), product(&input[at..])])
 }
 
-/// `Squeeze`: without `axes`, every extent of one goes.
+/// `Squeeze`: without `axes`, or with none in the list, every extent of one goes.
 fn squeezed(input: &Shape, found: Option<Vec<i64>>) -> Result<Vec<usize>, OpError> {
-    let Some(found) = found else { return Ok(input.iter().copied().filter(|&dim| dim != 1).collect()) };
+    let Some(found) = found.filter(|found| !found.is_empty()) else { return Ok(input.iter().copied().filter(|&dim| dim != 1).collect()) };
     let gone = distinct_axes(&found, input.rank())?;
     if let Some(&axis) = gone.iter().find(|&&axis| input[axis] != 1) {
         return Err(OpError::new(format!("`axes` {found:?} takes axis {axis} from {input}")).supported("axes of extent 1"));
@@ -147,6 +147,9 @@ mod tests {
         assert_eq!(Case::new("Squeeze", 11).ints("axes", &[-1]).input(&input).shape(), Ok(vec![1, 3]));
         assert_eq!(Case::new("Squeeze", 13).input(&input).i64s(&[0, 2]).shape(), Ok(vec![3]));
         assert_eq!(Case::new("Squeeze", 13).input(&input).shape(), Ok(vec![3]));
+        assert_eq!(Case::new("Squeeze", 13).input(&input).i64s(&[]).shape(), Ok(vec![3]));
+        assert_eq!(Case::new("Squeeze", 11).ints("axes", &[]).input(&input).shape(), Ok(vec![3]));
+        assert_eq!(Case::new("Unsqueeze", 13).input(&input).i64s(&[]).shape(), Ok(input.to_vec()));
         assert_eq!(Case::new("Unsqueeze", 11).ints("axes", &[0, 2]).input(&[3]).shape(), Ok(vec![1, 3, 1]));
         assert_eq!(Case::new("Unsqueeze", 13).input(&[3, 4]).i64s(&[-1, 1]).shape(), Ok(vec![3, 1, 4, 1]));
         let scalar = Tensor::i64([], [5]).unwrap();

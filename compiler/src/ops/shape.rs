@@ -1,20 +1,23 @@
-//! `Shape`: known when compiling, since every extent is.
+//! `Shape` and `Size`: known when compiling, since every extent is.
 
 use super::operands::{output, output_shape, tensor, typed};
 use super::{OpError, Operator};
 use crate::ir::{DType, Tensor, TensorType};
 use crate::onnx::node::NodeView;
 
-/// One input of any type; the output holds its extents from axis `start` to before `end`.
+/// One input of any type; the output holds its extents from axis `start` to before `end`, or the number of its elements.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct ShapeOf {
-    pub(crate) start: usize,
-    pub(crate) end: usize,
+pub(crate) enum ShapeOf {
+    Extents { start: usize, end: usize },
+    Count,
 }
 
 impl Operator for ShapeOf {
     fn parse(node: &NodeView<'_>) -> Result<Self, OpError> {
         let rank = node.input_type(0)?.shape.rank();
+        if node.op_type == "Size" {
+            return Ok(ShapeOf::Count);
+        }
         // ONNX clamps both ends, so no value is out of range.
         let clamped = |found: i64| {
             let from_start = if found < 0 { found.saturating_add_unsigned(rank as u64) } else { found };
@@ -22,11 +25,11 @@ impl Operator for ShapeOf {
         };
         let start = clamped(node.int("start")?.unwrap_or(0));
         let end = node.int("end")?.map_or(rank, clamped);
-        Ok(ShapeOf { start, end: end.max(start) })
+        Ok(ShapeOf::Extents { start, end: end.max(start) })
     }
 
     fn op_type(&self) -> Option<&'static str> {
-        Some("Shape")
+        Some(if *self == ShapeOf::Count { "Size" } else { "Shape" })
     }
 
     fn data_inputs(&self) -> usize {
@@ -35,10 +38,11 @@ impl Operator for ShapeOf {
 
     fn infer(&self, inputs: &[Option<&TensorType>]) -> Result<Vec<TensorType>, OpError> {
         let input = typed(inputs, 0)?;
-        if self.end > input.shape.rank() {
-            return Err(OpError::new(format!("axes {} to {} of {input} are asked for", self.start, self.end)));
+        match *self {
+            ShapeOf::Count => output(DType::I64, []),
+            ShapeOf::Extents { start, end } if end <= input.shape.rank() => output(DType::I64, [end - start]),
+            ShapeOf::Extents { start, end } => Err(OpError::new(format!("axes {start} to {end} of {input} are asked for"))),
         }
-        output(DType::I64, [self.end - self.start])
     }
 
     fn evaluate(&self, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>, OpError> {
@@ -48,7 +52,11 @@ impl Operator for ShapeOf {
     }
 
     fn value(&self, inputs: &[Option<&TensorType>]) -> Option<Tensor> {
-        let dims = typed(inputs, 0).ok()?.shape.get(self.start..self.end)?;
+        let shape = &typed(inputs, 0).ok()?.shape;
+        let ShapeOf::Extents { start, end } = *self else {
+            return Tensor::i64([], [i64::try_from(shape.checked_elements()?).ok()?]);
+        };
+        let dims = shape.get(start..end)?;
         Some(Tensor::i64s(dims.iter().map(|&dim| i64::try_from(dim)).collect::<Result<Vec<_>, _>>().ok()?))
     }
 }
@@ -74,6 +82,7 @@ mod tests {
         assert_eq!(value(shape().int("start", -9).int("end", 9)), Some(Tensor::i64s([1, 3, 8, 6])));
         assert_eq!(value(shape().int("start", 3).int("end", 1)), Some(Tensor::i64s([])));
         assert_eq!(Case::new("Shape", 13).i64s(&[7, 7]).evaluate(), Ok(Tensor::i64s([2])));
+        assert_eq!(value(Case::new("Size", 13).input(&[1, 3, 8, 6])), Tensor::i64([], [144]));
         assert!(Case::new("Shape", 13).refusal().contains("missing"));
     }
 }

@@ -17,7 +17,7 @@ pub(crate) struct Transpose {
 impl Operator for Transpose {
     fn parse(node: &NodeView<'_>) -> Result<Self, OpError> {
         let rank = node.input_type(0)?.shape.rank();
-        let Some(found) = node.ints("perm")? else { return Ok(Transpose { perm: (0..rank).rev().collect() }) };
+        let Some(found) = node.filled_ints("perm")? else { return Ok(Transpose { perm: (0..rank).rev().collect() }) };
         let mut is_named = vec![false; rank];
         for &axis in found {
             if let Some(named) = usize::try_from(axis).ok().and_then(|axis| is_named.get_mut(axis)) {
@@ -74,12 +74,13 @@ mod tests {
         assert_eq!(matrix().evaluate(), Ok(floats(&[3, 2], &[1.0, 4.0, 2.0, 5.0, 3.0, 6.0])));
         assert_eq!(matrix().ints("perm", &[0, 1]).values(), [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
         assert_eq!(Case::new("Transpose", 13).ints("perm", &[0, 2, 3, 1]).input(&[1, 8, 3, 5]).shape(), Ok(vec![1, 3, 5, 8]));
+        assert_eq!(matrix().ints("perm", &[]).shape(), Ok(vec![3, 2]));
         assert_eq!(Case::new("Transpose", 13).i64s(&[1, 2]).evaluate(), Ok(Tensor::i64s([1, 2])));
     }
 
     #[test]
     fn only_permutations() {
-        for perm in [&[0, 0][..], &[0], &[1, 2], &[0, -1], &[0, 1, 0]] {
+        for perm in [&[0, 0][..], &[0], &[2, 0], &[1, 2], &[0, -1], &[0, 1, 0]] {
             assert!(matrix().ints("perm", perm).refusal().contains("`perm` is"), "{perm:?}");
         }
     }

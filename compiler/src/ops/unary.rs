@@ -19,7 +19,7 @@ impl Operator for Unary {
     fn parse(node: &NodeView<'_>) -> Result<Self, OpError> {
         let activation = match node.op_type {
             "Relu" => Activation::Relu,
-            "LeakyRelu" => Activation::LeakyRelu(node.float("alpha")?.unwrap_or(0.01)),
+            "LeakyRelu" => Activation::LeakyRelu(node.finite("alpha")?.unwrap_or(0.01)),
             "Clip" => {
                 // Where the bounds cross, ONNX gives the upper one for every element.
                 let high = bound(node, 2, "max", f32::MAX)?;
@@ -77,7 +77,10 @@ pub(crate) fn activate(activation: Activation, x: f32) -> f32 {
 /// `Clip`'s bound: an attribute up to opset 10, an input since.
 fn bound(node: &NodeView<'_>, slot: usize, name: &str, open: f32) -> Result<f32, OpError> {
     let known = match node.known_input(slot, name)? {
-        Some(tensor) => tensor.as_f32().and_then(|values| values.first().copied()),
+        Some(tensor) => match tensor.as_f32() {
+            Some([value]) => Some(*value),
+            _ => return Err(OpError::new(format!("input `{name}` is {}", tensor.ty())).supported("one f32")),
+        },
         None => node.float(name)?,
     };
     match known.unwrap_or(open) {
@@ -117,7 +120,11 @@ mod tests {
     #[test]
     fn refusals() {
         assert_eq!(case("Clip", 13).floats(&[], &[f32::NAN]).refusal(), "`min` is NaN (supported: a number)");
+        assert_eq!(case("Clip", 13).floats(&[0], &[]).refusal(), "input `min` is f32[0] (supported: one f32)");
         assert!(case("Clip", 13).input(&[]).refusal().contains("run time"));
+        assert_eq!(case("LeakyRelu", 13).with("alpha", Attribute::Float(f32::INFINITY)).refusal(), "attribute `alpha` is inf (supported: a finite number)");
+        assert!(case("LeakyRelu", 13).with("alpha", Attribute::Float(f32::NAN)).refusal().contains("NaN"));
+        assert_eq!(case("Relu", 13).floats(&[], &[1.0]).refusal(), "`Relu` has 2 inputs (supported: at most 1)");
         assert!(Case::new("Relu", 14).i64s(&[1]).refusal().contains("i64"));
     }
 }

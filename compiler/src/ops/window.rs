@@ -8,18 +8,18 @@ use crate::onnx::node::NodeView;
 /// Reads the window's attributes; `kernel` is the weights' extent where `kernel_shape` is left out, `input` the type's shape.
 pub(crate) fn parse(node: &NodeView<'_>, kernel: Option<&[usize]>, input: &Shape) -> Result<Window, OpError> {
     let spatial = spatial_rank(input)?;
-    let kernel = match (node.ints("kernel_shape")?, kernel) {
+    let kernel = match (node.filled_ints("kernel_shape")?, kernel) {
         (Some(ints), _) => pair(ints, spatial, "kernel_shape", 1)?,
         (None, Some(dims)) => pair(&dims.iter().map(|&d| d as i64).collect::<Vec<_>>(), spatial, "kernel_shape", 1)?,
         (None, None) => return Err(OpError::new("attribute `kernel_shape` is missing")),
     };
-    let or_ones = |name| node.ints(name)?.map_or(Ok([1, 1]), |ints| pair(ints, spatial, name, 1));
+    let or_ones = |name| node.filled_ints(name)?.map_or(Ok([1, 1]), |ints| pair(ints, spatial, name, 1));
     let mut window = Window {
         kernel,
         strides: or_ones("strides")?,
         dilations: or_ones("dilations")?,
         pads: explicit_pads(node, spatial)?,
-        ceil_mode: node.int("ceil_mode")?.unwrap_or(0) != 0,
+        ceil_mode: node.flag("ceil_mode")?.unwrap_or(false),
     };
     match node.string("auto_pad")?.unwrap_or("NOTSET") {
         "NOTSET" => {}
@@ -45,7 +45,7 @@ fn pair(ints: &[i64], spatial: usize, name: &str, least: i64) -> Result<[usize; 
 }
 
 fn explicit_pads(node: &NodeView<'_>, spatial: usize) -> Result<[usize; 4], OpError> {
-    let Some(ints) = node.ints("pads")? else { return Ok([0; 4]) };
+    let Some(ints) = node.filled_ints("pads")? else { return Ok([0; 4]) };
     let ok = ints.len() == 2 * spatial && ints.iter().all(|i| (0..=1 << 16).contains(i));
     match (ok, ints) {
         (true, &[left, right]) => Ok([0, left as usize, 0, right as usize]),

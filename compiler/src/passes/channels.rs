@@ -1,9 +1,10 @@
-//! Scaling and shifting the output channels of a convolution by rewriting its weights; several passes come down to it.
+//! Scaling and shifting the output channels of a convolution, or the columns of a product, by rewriting its weights; several passes come down to it.
 
 use peleec_runtime::Activation;
 
-use crate::ir::{Graph, NodeId, Shape, Source, Tensor};
-use crate::ops::{BatchNormalization, Conv, Op};
+use crate::ir::{Content, Graph, NodeId, Shape, Source, Tensor};
+use crate::ops::broadcast::{broadcast, source_index};
+use crate::ops::{BatchNormalization, Conv, MatMul, Op};
 
 /// `y = scale * x + shift`, one entry a channel.
 pub(crate) struct PerChannel {
@@ -38,9 +39,64 @@ pub(crate) fn of_batch_normalization(graph: &Graph, id: NodeId) -> Option<PerCha
 /// Lets the bare convolution `conv` compute `per_channel` of what it computed; false where its weights do not allow it.
 pub(crate) fn rescale_conv(graph: &mut Graph, conv: NodeId, per_channel: &PerChannel) -> bool {
     let Some((weights, bias)) = rescaled(graph, conv, per_channel) else { return false };
-    set_parameter(graph, conv, 1, "W", weights);
-    set_parameter(graph, conv, Conv::BIAS, "B", bias);
+    replace_parameter(graph, conv, 1, "W", weights);
+    replace_parameter(graph, conv, Conv::BIAS, "B", bias);
     true
+}
+
+/// As [`set_parameter`]; what was there before goes where nothing else reads it.
+fn replace_parameter(graph: &mut Graph, id: NodeId, slot: usize, name: &str, value: Tensor) {
+    let old = graph.input(id, slot);
+    set_parameter(graph, id, slot, name, value);
+    if let Some(old) = old {
+        graph.release(old);
+    }
+}
+
+/// Lets the product of matrices `id`, whose columns are the channels, compute `per_channel` of what it computed; false where it
+/// cannot.
+pub(crate) fn rescale_matmul(graph: &mut Graph, id: NodeId, per_channel: &PerChannel) -> bool {
+    let Some((weights, addend)) = rescaled_matmul(graph, id, per_channel) else { return false };
+    replace_parameter(graph, id, 1, "B", weights);
+    replace_parameter(graph, id, MatMul::ADDEND, "C", addend);
+    if let Content::Op(Op::MatMul(matmul)) = &mut graph.node_mut(id).content {
+        matmul.beta = 1.0;
+    }
+    true
+}
+
+fn rescaled_matmul(graph: &Graph, id: NodeId, PerChannel { scale, shift }: &PerChannel) -> Option<(Tensor, Tensor)> {
+    let Op::MatMul(op) = graph.op(id)? else { return None };
+    let output = &graph.ty(Source { node: id, slot: 0 }).shape;
+    let source = graph.input(id, 1)?;
+    let weights = graph.constant(source)?;
+    let (&[_, n], &[_, columns]) = (&output[..], &weights.shape()[..]) else { return None };
+    let is_copy = graph.consumers(source).len() > 1 || graph.is_output(source);
+    if scale.len() != n || shift.len() != n || is_copy && !graph.has_room_for(weights.bytes()) {
+        return None;
+    }
+    let old = match graph.input(id, MatMul::ADDEND) {
+        Some(source) => Some(graph.constant(source)?),
+        None => None,
+    };
+    let column = |i: usize| if op.trans_b { i / columns } else { i % columns };
+    let values = weights.as_f32()?;
+    let rescaled = Tensor::from_fn(weights.shape(), |i| (f64::from(values[i]) * scale[column(i)]) as f32);
+    let shape = broadcast(old.map_or(&[], |old| old.shape()), &[n]).ok()?;
+    let added = old.map(|old| Some((old.shape(), old.as_f32()?)));
+    let added = match added {
+        Some(added) => Some(added?),
+        None => None,
+    };
+    let addend = Tensor::from_fn(&shape, |i| {
+        let old = added.map_or(0.0, |(old, values)| f64::from(op.beta) * f64::from(values[source_index(i, &shape, old)]));
+        (old * scale[i % n] + shift[i % n]) as f32
+    });
+    (is_finite(&rescaled) && is_finite(&addend)).then_some((rescaled, addend))
+}
+
+fn is_finite(tensor: &Tensor) -> bool {
+    tensor.as_f32().is_some_and(|values| values.iter().all(|v| v.is_finite()))
 }
 
 fn rescaled(graph: &Graph, conv: NodeId, PerChannel { scale, shift }: &PerChannel) -> Option<(Tensor, Tensor)> {
@@ -54,13 +110,16 @@ fn rescaled(graph: &Graph, conv: NodeId, PerChannel { scale, shift }: &PerChanne
     if channels == 0 || scale.len() != channels || shift.len() != channels || graph.consumers(source).len() > MOST_COPIES {
         return None;
     }
+    let is_copy = graph.consumers(source).len() > 1 || graph.is_output(source);
+    if is_copy && !graph.has_room_for(weights.bytes()) {
+        return None;
+    }
     let (values, per_output) = (weights.as_f32()?, weights.shape().elements() / channels);
     let weights = Tensor::from_fn(weights.shape(), |i| (f64::from(values[i]) * scale[i / per_output]) as f32);
     let bias = Tensor::from_fn(&Shape(vec![channels]), |c| {
         let old = old_bias.map_or(0.0, |bias| f64::from(bias[c]));
         (old * scale[c] + shift[c]) as f32
     });
-    let is_finite = |tensor: &Tensor| tensor.as_f32().is_some_and(|values| values.iter().all(|v| v.is_finite()));
     (is_finite(&weights) && is_finite(&bias)).then_some((weights, bias))
 }
 

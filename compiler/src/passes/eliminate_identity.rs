@@ -1,12 +1,12 @@
 //! Removes operators that hand on one of their inputs unchanged. Bit-exact, but that adding zero no longer turns -0.0 into 0.0
 //! and a `Clip` without bounds no longer turns infinities into the largest floats.
 //!
-//! Between a graph input and a graph output the operator stays, since it copies one to the other.
+//! Between a graph input and a graph output an `Identity` stays, which copies one to the other.
 
 use peleec_runtime::{Activation, BinaryKind};
 
 use crate::ir::{Content, Data, Graph, NodeId, Source, Tensor};
-use crate::ops::{Binary, Op};
+use crate::ops::{Binary, Identity, Op};
 
 pub(crate) fn eliminate_identity(graph: &mut Graph) -> usize {
     let mut removed = 0;
@@ -14,13 +14,27 @@ pub(crate) fn eliminate_identity(graph: &mut Graph) -> usize {
         let Some(kept) = handed_on(graph, id) else { continue };
         let output = Source { node: id, slot: 0 };
         let is_input = matches!(graph.node(kept.node).content, Content::Input);
-        if graph.ty(kept) != graph.ty(output) || (is_input && graph.is_output(output)) {
+        if graph.ty(kept) != graph.ty(output) {
             continue;
         }
-        graph.bypass(id, kept);
+        if !is_input || !graph.is_output(output) {
+            graph.bypass(id, kept);
+        } else if matches!(graph.op(id), Some(Op::Identity(_))) {
+            continue;
+        } else {
+            become_identity(graph, id, kept);
+        }
         removed += 1;
     }
     removed
+}
+
+fn become_identity(graph: &mut Graph, id: NodeId, kept: Source) {
+    let label = graph.label(id);
+    graph.read_only(id, &[kept]);
+    let node = graph.node_mut(id);
+    node.content = Content::Op(Op::Identity(Identity));
+    node.chain = vec![label];
 }
 
 /// The input that `id` hands on, if its output has that input's type.
@@ -30,7 +44,8 @@ fn handed_on(graph: &Graph, id: NodeId) -> Option<Source> {
         Op::Identity(_) | Op::Reshape(_) | Op::Cast(_) => true,
         Op::Transpose(transpose) => transpose.perm.is_sorted(),
         Op::Pad(pad) => pad.pads.iter().all(|&pad| pad == 0),
-        Op::Concat(_) => graph.node_inputs(id).len() == 1,
+        Op::Concat(_) | Op::Sum(_) => graph.node_inputs(id).len() == 1,
+        Op::Pick(pick) => pick.hands_on(),
         Op::Unary(unary) => is_open(unary.activation),
         Op::Pool(pool) => pool.window.kernel == [1, 1] && pool.window.strides == [1, 1] && pool.window.pads == [0; 4],
         Op::Binary(binary) => return beside_neutral(graph, id, binary),
@@ -81,7 +96,7 @@ mod tests {
     use super::eliminate_identity;
     use crate::ir::build::Build;
     use crate::ir::{DType, Shape, Source};
-    use crate::ops::{Binary, Cast, Concat, Identity, Op, Pad, Pool, Reshape, Transpose, Unary, pool::PoolKind};
+    use crate::ops::{Binary, Cast, Concat, Identity, Op, Pad, Pool, Reshape, Sum, Transpose, Unary, pool::PoolKind};
     use crate::passes::equivalence::{check, square};
 
     const SHAPE: [usize; 4] = [1, 2, 3, 3];
@@ -137,6 +152,20 @@ mod tests {
         let joined = build.op("joined", Op::Concat(Concat { axis: 0 }), &[clipped, clipped]);
         build.output(joined);
         assert_eq!(check(build, eliminate_identity).0, 0);
+    }
+
+    #[test]
+    fn what_is_left_between_an_input_and_an_output_is_an_identity() {
+        let mut build = Build::new();
+        let x = build.input("x", &SHAPE);
+        let one = build.constant("one", &[1], &[1.0]);
+        let cast = build.op("cast", Op::Cast(Cast { to: DType::F32 }), &[x]);
+        let mul = build.op("mul", binary(BinaryKind::Mul), &[one, x]);
+        let sum = build.op("sum", Op::Sum(Sum), &[x]);
+        [cast, mul, sum].into_iter().for_each(|source| build.output(source));
+        let (removed, after, lines) = check(build, eliminate_identity);
+        assert_eq!((removed, lines), (3, ["cast", "mul", "sum"].map(|name| format!("%{name} = Identity(%x)")).to_vec()));
+        assert_eq!(after.label(cast.node), "Cast");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! Large results, and work that would take long, are left to the firmware.
 
-use crate::ir::{DType, Graph, NodeId, Source, Tensor, TensorType};
+use crate::ir::{Graph, NodeId, Tensor, TensorType};
 
 /// The largest constant that folding makes, in bytes.
 const MOST_BYTES: usize = 64 << 20;
@@ -17,9 +17,9 @@ pub(crate) fn fold_constants(graph: &mut Graph) -> usize {
         if work.saturating_add(cost) > MOST_WORK {
             continue;
         }
-        let Some(value) = known(graph, id) else { continue };
+        let Some(values) = known(graph, id) else { continue };
         work += cost;
-        graph.fold(id, value);
+        graph.fold(id, values);
         folded += 1;
     }
     folded
@@ -28,18 +28,19 @@ pub(crate) fn fold_constants(graph: &mut Graph) -> usize {
 /// What evaluating `id` takes, where it may be folded at all.
 fn cost(graph: &Graph, id: NodeId) -> Option<u64> {
     let op = graph.op(id)?;
-    let [output] = graph.node(id).outputs.as_slice() else { return None };
-    let elements = output.ty.shape.elements();
-    if elements.saturating_mul(bytes(output.ty.dtype)) > MOST_BYTES {
+    let outputs = &graph.node(id).outputs;
+    let elements = outputs.iter().map(|output| output.ty.shape.elements()).fold(0, usize::saturating_add);
+    let bytes = outputs.iter().map(|output| output.ty.bytes()).fold(0, usize::saturating_add);
+    if bytes > MOST_BYTES || !graph.has_room_for(bytes) {
         return None;
     }
     Some(op.work(&types(graph, id)).max(elements as u64))
 }
 
-fn known(graph: &Graph, id: NodeId) -> Option<Tensor> {
+fn known(graph: &Graph, id: NodeId) -> Option<Vec<Tensor>> {
     let op = graph.op(id)?;
     if let Some(value) = op.value(&types(graph, id)) {
-        return Some(value);
+        return Some(vec![value]);
     }
     let mut values = Vec::new();
     for input in graph.node_inputs(id) {
@@ -48,19 +49,12 @@ fn known(graph: &Graph, id: NodeId) -> Option<Tensor> {
             None => None,
         });
     }
-    op.evaluate(&values).ok()?.pop().filter(|value| value.ty() == *graph.ty(Source { node: id, slot: 0 }))
+    let carried = graph.node(id).outputs.iter().map(|output| &output.ty);
+    op.evaluate(&values).ok().filter(|values| values.iter().map(Tensor::ty).eq(carried.cloned()))
 }
 
 fn types(graph: &Graph, id: NodeId) -> Vec<Option<&TensorType>> {
     graph.node_inputs(id).into_iter().map(|source| source.map(|s| graph.ty(s))).collect()
-}
-
-fn bytes(dtype: DType) -> usize {
-    match dtype {
-        DType::F32 | DType::I32 => 4,
-        DType::I64 => 8,
-        DType::Bool => 1,
-    }
 }
 
 #[cfg(test)]
@@ -79,7 +73,7 @@ mod tests {
     fn a_computed_shape_is_folded() {
         let mut build = Build::new();
         let x = build.input("x", &[2, 3, 4, 4]);
-        let shape = build.op("shape", Op::ShapeOf(ShapeOf { start: 0, end: 4 }), &[x]);
+        let shape = build.op("shape", Op::ShapeOf(ShapeOf::Extents { start: 0, end: 4 }), &[x]);
         let index = build.op("index", Op::Constant(Constant { value: Tensor::i64s([0]) }), &[]);
         let batch = build.op("batch", Op::Gather(Gather { axis: 0 }), &[shape, index]);
         let rest = build.op("rest", Op::Constant(Constant { value: Tensor::i64s([-1]) }), &[]);
@@ -88,6 +82,19 @@ mod tests {
         let (folded, after, lines) = check(build, fold_constants);
         assert_eq!((folded, lines.len()), (5, 0));
         assert_eq!(after.constant(after.outputs()[0].source), Some(&Tensor::i64s([2, -1])));
+    }
+
+    #[test]
+    fn an_operator_of_two_results_becomes_two_constants() {
+        let mut model = crate::onnx::write::ModelWriter::new("g", 13);
+        let values: Vec<f32> = (0..1u32 << 17).map(|i| i as f32).collect();
+        model.initializer("k", &Tensor::f32([1 << 17], values).unwrap()).node("Split", "split", &["k"], &["a", "b"], &[]);
+        model.output("a", &crate::ir::TensorType::f32([1])).output("b", &crate::ir::TensorType::f32([1]));
+        let (mut graph, _) = crate::onnx::import(model.finish().into(), &Default::default(), None).unwrap();
+        assert_eq!((fold_constants(&mut graph), graph.verify()), (1, vec![]));
+        let first =
+            |index: usize| graph.constant(graph.outputs()[index].source).and_then(Tensor::as_f32).map(|values| (values.len(), values[0]));
+        assert_eq!((first(0), first(1)), (Some((1 << 16, 0.0)), Some((1 << 16, 65536.0))));
     }
 
     #[test]

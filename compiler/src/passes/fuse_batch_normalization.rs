@@ -1,18 +1,24 @@
-//! Folds a batch normalization into the weights of the convolution in front of it. The new weights are computed in f64 and rounded once.
+//! Folds a batch normalization into the weights of the convolution, or of the product of matrices, in front of it. The new weights are computed in f64 and rounded once.
 
-use super::channels::{is_bare_conv, of_batch_normalization, rescale_conv};
-use crate::ir::{Graph, Source};
+use super::channels::{is_bare_conv, of_batch_normalization, rescale_conv, rescale_matmul};
+use crate::ir::{Graph, NodeId, Source};
+use crate::ops::Op;
 
 pub(crate) fn fuse_batch_normalization(graph: &mut Graph) -> usize {
     let mut fused = 0;
     for id in graph.ids() {
-        while is_bare_conv(graph, id) {
+        let rescale = match graph.op(id) {
+            Some(Op::Conv(_)) => rescale_conv,
+            Some(Op::MatMul(_)) => rescale_matmul,
+            _ => continue,
+        };
+        while is_bare(graph, id) {
             let Some(consumer) = graph.sole_consumer(id) else { break };
             if graph.input(consumer, 0) != Some(Source { node: id, slot: 0 }) {
                 break;
             }
             let Some(per_channel) = of_batch_normalization(graph, consumer) else { break };
-            if !rescale_conv(graph, id, &per_channel) {
+            if !rescale(graph, id, &per_channel) {
                 break;
             }
             graph.absorb(id, consumer);
@@ -22,6 +28,10 @@ pub(crate) fn fuse_batch_normalization(graph: &mut Graph) -> usize {
     fused
 }
 
+fn is_bare(graph: &Graph, id: NodeId) -> bool {
+    is_bare_conv(graph, id) || matches!(graph.op(id), Some(Op::MatMul(_)))
+}
+
 #[cfg(test)]
 mod tests {
     use peleec_runtime::Activation;
@@ -29,7 +39,7 @@ mod tests {
     use super::fuse_batch_normalization;
     use crate::ir::Source;
     use crate::ir::build::Build;
-    use crate::ops::{BatchNormalization, Op, Unary};
+    use crate::ops::{BatchNormalization, MatMul, Op, Unary};
     use crate::passes::equivalence::{check, conv, conv_op};
 
     fn normalize(build: &mut Build, x: Source, variances: &[f32]) -> Source {
@@ -57,6 +67,33 @@ mod tests {
         let y = normalize(&mut build, y, &[0.5, 2.0]);
         build.output(y);
         assert_eq!(check(build, fuse_batch_normalization).0, 1);
+    }
+
+    #[test]
+    fn products_whose_columns_are_the_channels() {
+        let addends: [Option<&[usize]>; 6] = [None, Some(&[2]), Some(&[1, 2]), Some(&[]), Some(&[3, 1]), Some(&[3, 2])];
+        for (addend, trans_b) in addends.into_iter().flat_map(|addend| [(addend, false), (addend, true)]) {
+            let mut build = Build::new();
+            let x = build.input("x", &[3, 4]);
+            let w = build.seeded("w", if trans_b { &[2, 4] } else { &[4, 2] });
+            let c = addend.map(|shape| build.seeded("c", shape));
+            let op = Op::MatMul(MatMul { alpha: 0.5, beta: 2.0, trans_a: false, trans_b });
+            let y = build.op("fc", op, &[x, w].into_iter().chain(c).collect::<Vec<_>>());
+            let y = normalize(&mut build, y, &[0.5, 2.0]);
+            build.output(y);
+            let (fused, _, lines) = check(build, fuse_batch_normalization);
+            assert_eq!((fused, lines), (1, vec!["%bn = MatMul(%x, %fc/B, %fc/C)".to_owned()]), "{addend:?}");
+        }
+    }
+
+    #[test]
+    fn not_where_rows_are_the_channels() {
+        let mut build = Build::new();
+        let (x, w) = (build.input("x", &[3, 2, 4]), build.seeded("w", &[4, 2]));
+        let y = build.op("fc", Op::MatMul(MatMul { alpha: 1.0, beta: 1.0, trans_a: false, trans_b: false }), &[x, w]);
+        let y = normalize(&mut build, y, &[0.5, 2.0]);
+        build.output(y);
+        assert_eq!(check(build, fuse_batch_normalization).0, 0);
     }
 
     #[test]

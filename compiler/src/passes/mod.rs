@@ -4,7 +4,9 @@
 
 mod channels;
 mod eliminate_dead_code;
+mod eliminate_empty;
 mod eliminate_identity;
+mod eliminate_sum;
 #[cfg(test)]
 mod equivalence;
 mod fold_batch_normalization;
@@ -30,7 +32,9 @@ pub(crate) type Pass = fn(&mut Graph) -> usize;
 pub(crate) const PASSES: &[(&str, Pass)] = &[
     ("eliminate_dead_code", eliminate_dead_code::eliminate_dead_code),
     ("fold_constants", fold_constants::fold_constants),
+    ("eliminate_empty", eliminate_empty::eliminate_empty),
     ("eliminate_identity", eliminate_identity::eliminate_identity),
+    ("eliminate_sum", eliminate_sum::eliminate_sum),
     ("merge_reshapes", merge_reshapes::merge_reshapes),
     ("fuse_batch_normalization", fuse_batch_normalization::fuse_batch_normalization),
     ("fuse_scale", fuse_scale::fuse_scale),

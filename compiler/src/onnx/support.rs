@@ -1,0 +1,86 @@
+//! What is said of a node that cannot be compiled, and of what stands around it.
+
+use super::alternatives::{MAX_CUT_INPUTS, Surroundings, way_out};
+use super::importer::{Definition, Entry, Importer, check_name};
+use super::node::Operand;
+use super::scope::{inputs, is_if};
+use super::wire::NodeProto;
+use crate::diagnostics::{Diagnostic, InputRef};
+use crate::ir::{DType, Data, Tensor};
+use crate::ops::OPERATORS;
+
+impl Importer<'_> {
+    /// Refuses other domains and unknown operators, before anything of the node is read.
+    pub(crate) fn check_supported(&self, node: &NodeProto) -> Result<(), Diagnostic> {
+        let op_type = node.op_type.as_deref().unwrap_or_default();
+        let domain = node.domain.as_deref().unwrap_or_default();
+        check_name(op_type).and_then(|()| check_name(domain))?;
+        let is_default = matches!(domain, "" | "ai.onnx");
+        if is_if(node) || (is_default && OPERATORS.iter().any(|(name, ..)| *name == op_type)) {
+            return Ok(());
+        }
+        let help = way_out(op_type, domain, &self.surroundings(node));
+        let supported = "the operators that `peleec ops` lists";
+        Err(if is_default {
+            let diagnostic = Diagnostic::unsupported("PL0301", format!("operator `{op_type}` is not supported"));
+            diagnostic.supported(supported).help(help)
+        } else {
+            let title = format!("operator `{op_type}` of the domain `{domain}` is not supported");
+            Diagnostic::unsupported("PL0302", title).supported(format!("{supported}, of the domain `ai.onnx`")).help(help)
+        })
+    }
+
+    /// A node whose operator is computed when compiling, and which reads what is computed at run time.
+    pub(crate) fn only_computed(&self, node: &NodeProto) -> Diagnostic {
+        let op_type = node.op_type.as_deref().unwrap_or_default();
+        let is_computed = |name: &&str| self.entry(name).is_some_and(|entry| !entry.is_constant);
+        let computed = inputs(node).find(is_computed).unwrap_or_default();
+        Diagnostic::unsupported("PL0304", format!("this use of operator `{op_type}` is not supported"))
+            .found(format!("input `{computed}` is computed at run time"))
+            .supported(format!("`{op_type}` of constants and of what follows from shapes"))
+            .help(way_out(op_type, "", &self.surroundings(node)))
+    }
+
+    /// Where the graph could end or begin instead.
+    fn surroundings(&self, node: &NodeProto) -> Surroundings<'_> {
+        let is_of_graph = |entry: &Entry| entry.source.is_some_and(|source| self.graph.op(source.node).is_some());
+        let names = self.graph.inputs().iter().take(MAX_CUT_INPUTS + 1).map(|&id| self.graph.node(id).name.as_str());
+        let mut at_run_time = Vec::new();
+        for (name, definition) in inputs(node).filter_map(|name| self.definitions.get_key_value(name)) {
+            match definition {
+                Definition::Known(entry) if !entry.is_constant => at_run_time.push((*name, entry)),
+                _ => {}
+            }
+        }
+        let cut = at_run_time.iter().find(|(_, entry)| is_of_graph(entry) && entry.ty.dtype == DType::F32);
+        let is_result = node.output.iter().any(|name| self.results.contains(name.as_str()));
+        let knows_all = inputs(node).all(|name| self.entry(name).is_some());
+        Surroundings {
+            inputs: names.collect(),
+            cut: cut.map(|&(name, _)| name),
+            is_first: knows_all && !is_result && !at_run_time.iter().any(|(_, entry)| is_of_graph(entry)),
+            has_functions: self.has_functions,
+        }
+    }
+
+    pub(crate) fn describe_inputs(&self, node: &NodeProto) -> Vec<InputRef> {
+        let describe = |name: &str| InputRef {
+            name: name.to_owned(),
+            description: self.operand(name).map_or_else(|| "(unknown)".to_owned(), describe_operand),
+        };
+        inputs(node).map(describe).collect()
+    }
+}
+
+/// The type, and the value where it is known and short.
+fn describe_operand(operand: Operand<'_>) -> String {
+    const SHOWN: usize = 8;
+    let list = |values: Vec<String>| format!("{} = [{}]", operand.ty, values.join(","));
+    match operand.value.filter(|value| value.shape().elements() <= SHOWN).map(Tensor::data) {
+        Some(Data::F32(values)) => list(values.iter().map(f32::to_string).collect()),
+        Some(Data::I32(values)) => list(values.iter().map(i32::to_string).collect()),
+        Some(Data::I64(values)) => list(values.iter().map(i64::to_string).collect()),
+        Some(Data::Bool(values)) => list(values.iter().map(bool::to_string).collect()),
+        None => operand.ty.to_string(),
+    }
+}

@@ -1,0 +1,293 @@
+//! Operators of exporters' shape arithmetic (comparisons, logic, rounding, powers): computed when compiling, from known inputs only.
+//!
+//! `Neg`, `Floor`, `Mod`, `Equal`, `Where` and their like: a row of the table each. One shape rule: the inputs broadcast.
+
+use super::broadcast::{broadcast, source_index};
+use super::operands::{evaluated, output, output_shape, tensor, typed};
+use super::{OpError, Operator};
+use crate::ir::{DType, Data, Shape, Tensor, TensorType};
+use crate::onnx::node::NodeView;
+
+/// One element.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Value {
+    F(f32),
+    I(i64),
+    B(bool),
+}
+
+/// What an operator does with one element of each input; `None` where it is not defined for them.
+type Function = fn(&[Value]) -> Option<Value>;
+
+/// An operator: its name, the slot of the input whose element type is the output's (none: booleans), its fewest inputs, its meaning.
+#[derive(Clone, Copy)]
+struct Row {
+    name: &'static str,
+    like: Option<usize>,
+    least: usize,
+    function: Function,
+}
+
+const fn same(name: &'static str, least: usize, function: Function) -> Row {
+    Row { name, like: Some(0), least, function }
+}
+
+const fn test(name: &'static str, least: usize, function: Function) -> Row {
+    Row { name, like: None, least, function }
+}
+
+use Value::{B, F, I};
+
+/// Rounds towards minus infinity, as `Mod` does for integers.
+fn floor_mod(a: i64, b: i64) -> Option<i64> {
+    let rest = a.checked_rem(b)?;
+    Some(if rest != 0 && (rest < 0) != (b < 0) { rest + b } else { rest })
+}
+
+fn power(base: i64, exponent: i64) -> Option<i64> {
+    Some(base.wrapping_pow(u32::try_from(exponent).ok()?))
+}
+
+fn float(values: &[Value], f: impl Fn(f32) -> f32) -> Option<Value> {
+    if let [F(x)] = *values { Some(F(f(x))) } else { None }
+}
+
+fn compared(values: &[Value], holds: impl Fn(std::cmp::Ordering) -> bool) -> Option<Value> {
+    let order = match *values {
+        [F(a), F(b)] => a.partial_cmp(&b),
+        [I(a), I(b)] => Some(a.cmp(&b)),
+        _ => return None,
+    };
+    Some(B(order.is_some_and(holds)))
+}
+
+fn extreme(values: &[Value], wanted: std::cmp::Ordering) -> Option<Value> {
+    let better = |a: Value, b: Value| match (a, b) {
+        (F(a), F(b)) => Some(F(if a.is_nan() || a.partial_cmp(&b) == Some(wanted) { a } else { b })),
+        (I(a), I(b)) => Some(I(if a.cmp(&b) == wanted { a } else { b })),
+        _ => None,
+    };
+    let (first, rest) = values.split_first()?;
+    rest.iter().try_fold(*first, |best, &value| better(best, value))
+}
+
+fn logic(values: &[Value], f: impl Fn(bool, bool) -> bool) -> Option<Value> {
+    if let [B(a), B(b)] = *values { Some(B(f(a, b))) } else { None }
+}
+
+const ROWS: &[Row] = &[
+    same("Neg", 1, |v| match *v {
+        [I(x)] => Some(I(x.wrapping_neg())),
+        _ => float(v, |x| -x),
+    }),
+    same("Abs", 1, |v| match *v {
+        [I(x)] => Some(I(x.wrapping_abs())),
+        _ => float(v, f32::abs),
+    }),
+    same("Sign", 1, |v| match *v {
+        [I(x)] => Some(I(x.signum())),
+        _ => float(v, |x| if x == 0.0 { 0.0 } else { x.signum() }),
+    }),
+    same("Floor", 1, |v| float(v, f32::floor)),
+    same("Ceil", 1, |v| float(v, f32::ceil)),
+    same("Round", 1, |v| float(v, f32::round_ties_even)),
+    same("Sqrt", 1, |v| float(v, f32::sqrt)),
+    same("Exp", 1, |v| float(v, f32::exp)),
+    same("Log", 1, |v| float(v, f32::ln)),
+    same("Reciprocal", 1, |v| float(v, f32::recip)),
+    same("Not", 1, |v| if let [B(x)] = *v { Some(B(!x)) } else { None }),
+    same("And", 2, |v| logic(v, |a, b| a && b)),
+    same("Or", 2, |v| logic(v, |a, b| a || b)),
+    same("Xor", 2, |v| logic(v, |a, b| a != b)),
+    test("Equal", 2, |v| if let [B(a), B(b)] = *v { Some(B(a == b)) } else { compared(v, std::cmp::Ordering::is_eq) }),
+    test("Less", 2, |v| compared(v, std::cmp::Ordering::is_lt)),
+    test("LessOrEqual", 2, |v| compared(v, std::cmp::Ordering::is_le)),
+    test("Greater", 2, |v| compared(v, std::cmp::Ordering::is_gt)),
+    test("GreaterOrEqual", 2, |v| compared(v, std::cmp::Ordering::is_ge)),
+    same("Mod", 2, |v| if let [I(a), I(b)] = *v { floor_mod(a, b).map(I) } else { None }),
+    // C's remainder, by `fmod`.
+    same("Fmod", 2, |v| match *v {
+        [I(a), I(b)] => a.checked_rem(b).map(I),
+        [F(a), F(b)] => Some(F(a % b)),
+        _ => None,
+    }),
+    same("Pow", 2, |v| match *v {
+        [I(a), I(b)] => power(a, b).map(I),
+        [I(a), F(b)] => Some(I((a as f64).powf(f64::from(b)) as i64)),
+        [F(a), I(b)] => Some(F(f64::from(a).powf(b as f64) as f32)),
+        [F(a), F(b)] => Some(F(a.powf(b))),
+        _ => None,
+    }),
+    same("Min", 1, |v| extreme(v, std::cmp::Ordering::Less)),
+    same("Max", 1, |v| extreme(v, std::cmp::Ordering::Greater)),
+    Row { name: "Where", like: Some(1), least: 3, function: |v| if let [B(choice), a, b] = *v { Some(if choice { a } else { b }) } else { None } },
+];
+
+/// One input or more, which broadcast.
+#[derive(Clone, Copy)]
+pub(crate) struct Elementwise {
+    row: &'static Row,
+}
+
+impl PartialEq for Elementwise {
+    fn eq(&self, other: &Self) -> bool {
+        self.row.name == other.row.name
+    }
+}
+
+impl std::fmt::Debug for Elementwise {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.row.name)
+    }
+}
+
+impl Operator for Elementwise {
+    fn parse(node: &NodeView<'_>) -> Result<Self, OpError> {
+        let name = if node.op_type == "Mod" && node.flag("fmod")?.unwrap_or(false) { "Fmod" } else { node.op_type };
+        let row = ROWS.iter().find(|row| row.name == name).ok_or_else(|| OpError::unsupported("is in no row"))?;
+        if node.inputs.len() < row.least {
+            return Err(OpError::new(format!("has {} inputs", node.inputs.len())).supported(format!("{}", row.least)));
+        }
+        Ok(Elementwise { row })
+    }
+
+    fn op_type(&self) -> Option<&'static str> {
+        Some(if self.row.name == "Fmod" { "Mod" } else { self.row.name })
+    }
+
+    fn infer(&self, inputs: &[Option<&TensorType>]) -> Result<Vec<TensorType>, OpError> {
+        let mut shape = Shape::default();
+        for slot in 0..inputs.len() {
+            shape = broadcast(&shape, &typed(inputs, slot)?.shape)?;
+        }
+        // One element of each type tells whether the operator is defined for them.
+        let types: Vec<_> = inputs.iter().flatten().map(|ty| ty.dtype).collect();
+        let ones: Vec<_> = types.iter().map(|dtype| one(*dtype)).collect();
+        let compared = types.get(self.row.like.unwrap_or(0)..).unwrap_or_default();
+        let alike = self.row.name == "Pow" || compared.windows(2).all(|pair| pair[0] == pair[1]);
+        let result = (self.row.function)(&ones).filter(|_| alike);
+        let (Some(_), Some(dtype)) = (result, self.row.like.map_or(Some(DType::Bool), |slot| types.get(slot).copied())) else {
+            let names: Vec<_> = types.iter().map(DType::to_string).collect();
+            return Err(OpError::new(format!("the inputs are of types {}", names.join(", "))));
+        };
+        output(dtype, shape)
+    }
+
+    fn runs(&self, _inputs: &[Option<&TensorType>]) -> bool {
+        false
+    }
+
+    fn evaluate(&self, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>, OpError> {
+        let shape = output_shape(self, inputs)?;
+        let tensors = (0..inputs.len()).map(|slot| tensor(inputs, slot)).collect::<Result<Vec<_>, _>>()?;
+        let element = |i: usize| {
+            let values: Vec<_> = tensors.iter().map(|tensor| at(tensor, source_index(i, &shape, tensor.shape()))).collect();
+            (self.row.function)(&values).ok_or_else(|| OpError::new(format!("is not defined for {values:?}")))
+        };
+        let values = (0..shape.elements()).map(element).collect::<Result<Vec<_>, _>>()?;
+        let dtype = self.row.like.and_then(|slot| tensors.get(slot)).map_or(DType::Bool, |tensor| tensor.dtype());
+        evaluated(Tensor::new(shape, collected(dtype, &values)))
+    }
+}
+
+fn one(dtype: DType) -> Value {
+    match dtype {
+        DType::F32 => F(1.0),
+        DType::I32 | DType::I64 => I(1),
+        DType::Bool => B(true),
+    }
+}
+
+fn at(tensor: &Tensor, index: usize) -> Value {
+    match tensor.data() {
+        Data::F32(v) => F(v[index]),
+        Data::I32(v) => I(v[index].into()),
+        Data::I64(v) => I(v[index]),
+        Data::Bool(v) => B(v[index]),
+    }
+}
+
+/// The values as elements of `dtype`, which is theirs but for the width of integers.
+fn collected(dtype: DType, values: &[Value]) -> Data {
+    let float = |value: &Value| if let F(x) = value { *x } else { 0.0 };
+    let integer = |value: &Value| if let I(x) = value { *x } else { 0 };
+    match dtype {
+        DType::F32 => Data::F32(values.iter().map(float).collect()),
+        DType::I32 => Data::I32(values.iter().map(|value| integer(value) as i32).collect()),
+        DType::I64 => Data::I64(values.iter().map(integer).collect()),
+        DType::Bool => Data::Bool(values.iter().map(|value| *value == B(true)).collect()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ROWS;
+    use crate::ir::{Data, Shape, Tensor};
+    use crate::ops::case::{Case, floats};
+
+    fn bools(values: &[bool]) -> Tensor {
+        Tensor::new(Shape(vec![values.len()]), Data::Bool(values.into())).unwrap()
+    }
+
+    fn of_ints(name: &'static str, inputs: &[&[i64]]) -> Tensor {
+        inputs.iter().fold(Case::new(name, 18), |case, values| case.i64s(values)).evaluate().unwrap()
+    }
+
+    #[test]
+    fn floats_are_rounded_and_raised() {
+        let of = |name| Case::new(name, 18).floats(&[3], &[-1.5, 0.0, 2.5]).values();
+        assert_eq!((of("Floor"), of("Ceil"), of("Round")), (vec![-2.0, 0.0, 2.0], vec![-1.0, 0.0, 3.0], vec![-2.0, 0.0, 2.0]));
+        assert_eq!((of("Neg"), of("Abs"), of("Sign")), (vec![1.5, 0.0, -2.5], vec![1.5, 0.0, 2.5], vec![-1.0, 0.0, 1.0]));
+        let four = |name| Case::new(name, 18).floats(&[1], &[4.0]).values();
+        assert_eq!((four("Sqrt"), four("Reciprocal")), (vec![2.0], vec![0.25]));
+        assert_eq!(Case::new("Exp", 18).floats(&[1], &[0.0]).values(), Case::new("Pow", 18).floats(&[1], &[9.0]).i64s(&[0]).values());
+        assert_eq!(Case::new("Log", 18).floats(&[1], &[1.0]).values(), [0.0]);
+    }
+
+    #[test]
+    fn integers_keep_their_type() {
+        assert_eq!(of_ints("Mod", &[&[7, -7, 7], &[3, 3, -3]]), Tensor::i64s([1, 2, -2]));
+        assert_eq!(of_ints("Min", &[&[7, 1], &[3, 3], &[5]]), Tensor::i64s([3, 1]));
+        assert_eq!(of_ints("Max", &[&[7, 1]]), Tensor::i64s([7, 1]));
+        assert_eq!(of_ints("Pow", &[&[2], &[10]]), Tensor::i64s([1024]));
+        assert_eq!(of_ints("Neg", &[&[i64::MIN, 1]]), Tensor::i64s([i64::MIN, -1]));
+        let fmod = Case::new("Mod", 13).int("fmod", 1).i64s(&[-7]).i64s(&[3]);
+        assert_eq!(fmod.evaluate(), Ok(Tensor::i64s([-1])));
+        let narrow = Tensor::new(Shape(vec![1]), Data::I32([i32::MIN].into())).unwrap();
+        assert_eq!(Case::new("Abs", 13).known(narrow.clone()).evaluate(), Ok(narrow));
+    }
+
+    #[test]
+    fn comparisons_and_logic_give_booleans() {
+        let of = |name| of_ints(name, &[&[1, 2, 3], &[2]]);
+        assert_eq!((of("Less"), of("LessOrEqual")), (bools(&[true, false, false]), bools(&[true, true, false])));
+        assert_eq!((of("Greater"), of("GreaterOrEqual")), (bools(&[false, false, true]), bools(&[false, true, true])));
+        assert_eq!(of("Equal"), bools(&[false, true, false]));
+        let logic = |name| Case::new(name, 13).known(bools(&[false, false, true, true])).known(bools(&[false, true, false, true])).evaluate();
+        assert_eq!(logic("And"), Ok(bools(&[false, false, false, true])));
+        assert_eq!(logic("Or"), Ok(bools(&[false, true, true, true])));
+        assert_eq!(logic("Xor"), Ok(bools(&[false, true, true, false])));
+        assert_eq!(logic("Equal"), Ok(bools(&[true, false, false, true])));
+        assert_eq!(Case::new("Not", 13).known(bools(&[true])).evaluate(), Ok(bools(&[false])));
+        let chosen = Case::new("Where", 16).known(bools(&[true, false])).floats(&[2], &[1.0, 2.0]).floats(&[], &[9.0]);
+        assert_eq!(chosen.evaluate(), Ok(floats(&[2], &[1.0, 9.0])));
+    }
+
+    #[test]
+    fn refusals() {
+        assert_eq!(Case::new("Less", 13).i64s(&[1]).floats(&[1], &[1.0]).refusal(), "the inputs are of types i64, f32");
+        assert_eq!(Case::new("Mod", 13).floats(&[1], &[1.0]).floats(&[1], &[1.0]).refusal(), "the inputs are of types f32, f32");
+        assert!(Case::new("Mod", 13).i64s(&[1]).i64s(&[0]).evaluate().is_err());
+        assert!(Case::new("Where", 16).known(bools(&[true])).i64s(&[1]).refusal().contains("has 2 inputs"));
+        assert!(Case::new("Where", 16).known(bools(&[true])).i64s(&[1]).floats(&[1], &[1.0]).refusal().contains("bool, i64, f32"));
+        assert!(Case::new("Not", 13).i64s(&[1]).refusal().contains("i64"));
+        assert!(Case::new("Mod", 13).int("fmod", 2).i64s(&[1]).i64s(&[1]).refusal().contains("`fmod` is 2"));
+    }
+
+    #[test]
+    fn every_row_is_listed() {
+        for row in ROWS.iter().filter(|row| row.name != "Fmod") {
+            assert!(crate::ops::OPERATORS.iter().any(|(name, ..)| *name == row.name), "{}", row.name);
+        }
+    }
+}

@@ -1,0 +1,278 @@
+//! `Slice`, `Split`, `Expand` and `Tile`: parts and repetitions of a tensor; computed when compiling, from known inputs only.
+//!
+//! Where the output is the input, they run, since they do nothing.
+
+use super::broadcast::broadcast;
+use super::operands::{axis, distinct_axes, ints, output, tensor, typed};
+use super::{OpError, Operator};
+use crate::ir::tensor::{ravel, unravel};
+use crate::ir::{Shape, Tensor, TensorType};
+use crate::onnx::node::NodeView;
+
+/// Which elements of an axis an output has: `len` of them from `start`, `step` apart, counted round where they reach the end.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Range {
+    start: usize,
+    step: i64,
+    len: usize,
+}
+
+/// One input; what is picked is read when the node is parsed.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Pick {
+    input: Shape,
+    /// One entry an output, which has a range for each of its axes; the input's axes are the last ones.
+    outputs: Vec<Vec<Range>>,
+    name: &'static str,
+}
+
+impl Operator for Pick {
+    fn parse(node: &NodeView<'_>) -> Result<Self, OpError> {
+        let input = node.input_type(0)?.shape.clone();
+        let (name, outputs) = match node.op_type {
+            "Slice" => ("Slice", vec![sliced(node, &input)?]),
+            "Split" => ("Split", split(node, &input)?),
+            "Expand" => ("Expand", vec![expanded(node, &input)?]),
+            _ => ("Tile", vec![tiled(node, &input)?]),
+        };
+        Ok(Pick { input, outputs, name })
+    }
+
+    fn op_type(&self) -> Option<&'static str> {
+        Some(self.name)
+    }
+
+    fn data_inputs(&self) -> usize {
+        1
+    }
+
+    fn infer(&self, inputs: &[Option<&TensorType>]) -> Result<Vec<TensorType>, OpError> {
+        let input = typed(inputs, 0)?;
+        if input.shape != self.input {
+            return Err(OpError::new(format!("the input is {input} where [{}] is picked from", self.input)));
+        }
+        let of = |ranges: &Vec<Range>| output(input.dtype, ranges.iter().map(|range| range.len).collect::<Vec<_>>());
+        Ok(self.outputs.iter().map(of).collect::<Result<Vec<_>, _>>()?.concat())
+    }
+
+    fn runs(&self, _inputs: &[Option<&TensorType>]) -> bool {
+        self.hands_on()
+    }
+
+    fn evaluate(&self, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>, OpError> {
+        let input = tensor(inputs, 0)?;
+        let types = self.infer(&[Some(&input.ty())])?;
+        let strides = input.shape().strides();
+        let picked = |(ranges, ty): (&Vec<Range>, &TensorType)| {
+            let new = ranges.len() - self.input.rank();
+            input.gathered(&ty.shape, |flat| {
+                let index = unravel(flat, &ty.shape);
+                let places = index[new..].iter().zip(&ranges[new..]).zip(self.input.iter()).map(|((&i, range), &extent)| range.at(i, extent));
+                ravel(&places.collect::<Vec<_>>(), &strides)
+            })
+        };
+        Ok(self.outputs.iter().zip(&types).map(picked).collect())
+    }
+}
+
+impl Pick {
+    /// Whether the one output is the input.
+    pub(crate) fn hands_on(&self) -> bool {
+        let [ranges] = self.outputs.as_slice() else { return false };
+        let whole = |(range, &extent): (&Range, &usize)| *range == Range { start: 0, step: 1, len: extent } || (range.len, extent) == (1, 1);
+        ranges.len() == self.input.rank() && ranges.iter().zip(self.input.iter()).all(whole)
+    }
+}
+
+impl Range {
+    fn at(self, i: usize, extent: usize) -> usize {
+        (self.start as i64).wrapping_add(self.step.wrapping_mul(i as i64)).rem_euclid(extent as i64) as usize
+    }
+}
+
+fn whole(input: &Shape) -> Vec<Range> {
+    input.iter().map(|&extent| Range { start: 0, step: 1, len: extent }).collect()
+}
+
+/// Bounds are inputs since opset 10; each counts from the end where it is negative, and is cut to the axis.
+fn sliced(node: &NodeView<'_>, input: &Shape) -> Result<Vec<Range>, OpError> {
+    let missing = |name: &str| OpError::new(format!("`{name}` is missing"));
+    let starts = ints(node, 1, "starts")?.ok_or_else(|| missing("starts"))?;
+    let ends = ints(node, 2, "ends")?.ok_or_else(|| missing("ends"))?;
+    let axes = ints(node, 3, "axes")?.filter(|axes| !axes.is_empty()).unwrap_or_else(|| (0..starts.len() as i64).collect());
+    let steps = node.known_ints(4, "steps")?.filter(|steps| !steps.is_empty()).unwrap_or_else(|| vec![1; starts.len()]);
+    if [ends.len(), axes.len(), steps.len()] != [starts.len(); 3] {
+        let found = format!("{} starts, {} ends, {} axes and {} steps", starts.len(), ends.len(), axes.len(), steps.len());
+        return Err(OpError::new(found).supported("as many of each"));
+    }
+    let mut ranges = whole(input);
+    for (i, axis) in distinct_axes(&axes, input.rank())?.into_iter().enumerate() {
+        ranges[axis] = slice(starts[i], ends[i], steps[i], input[axis])?;
+    }
+    Ok(ranges)
+}
+
+fn slice(start: i64, end: i64, step: i64, extent: usize) -> Result<Range, OpError> {
+    let extent = extent as i64;
+    let from_end = |at: i64| if at < 0 { at.saturating_add(extent) } else { at };
+    let (start, end) = (from_end(start), from_end(end));
+    let len = match step {
+        0 => return Err(OpError::new("`steps` holds 0").supported("any other number")),
+        1.. => {
+            let (start, end) = (start.clamp(0, extent), end.clamp(0, extent));
+            (start, (end - start).max(0) as u64)
+        }
+        _ => {
+            let (start, end) = (start.clamp(-1, extent - 1), end.clamp(-1, extent - 1));
+            (start, (start - end).max(0) as u64)
+        }
+    };
+    let (start, reach) = len;
+    Ok(Range { start: start.max(0) as usize, step, len: reach.div_ceil(step.unsigned_abs()) as usize })
+}
+
+/// Parts of the given lengths, or as many equal ones as there are outputs, of which the last may be shorter.
+fn split(node: &NodeView<'_>, input: &Shape) -> Result<Vec<Vec<Range>>, OpError> {
+    let axis = axis(node.int("axis")?.unwrap_or(0), input.rank())?;
+    let extent = input[axis];
+    let lengths = match ints(node, 1, "split")?.filter(|lengths| !lengths.is_empty()) {
+        Some(found) => {
+            let lengths = found.iter().map(|&length| usize::try_from(length)).collect::<Result<Vec<_>, _>>().ok();
+            let fits = |lengths: &Vec<usize>| lengths.iter().try_fold(0usize, |sum, &length| sum.checked_add(length)) == Some(extent);
+            lengths.filter(fits).ok_or_else(|| OpError::new(format!("`split` is {found:?}")).supported(format!("parts of {extent} together")))?
+        }
+        None => {
+            let count = node.int("num_outputs")?.map_or(node.outputs, |count| usize::try_from(count).unwrap_or(0));
+            let refusal = || OpError::new(format!("{count} parts of an extent of {extent}")).supported(format!("1 to {extent} parts"));
+            if count == 0 || count > extent.max(1) {
+                return Err(refusal());
+            }
+            let length = extent.div_ceil(count);
+            (0..count).map(|part| length.min(extent.saturating_sub(part * length))).collect()
+        }
+    };
+    if lengths.len() < node.outputs {
+        return Err(OpError::new(format!("{} outputs are named for {} parts", node.outputs, lengths.len())));
+    }
+    let mut start = 0;
+    let part = |len: usize| {
+        let mut ranges = whole(input);
+        ranges[axis] = Range { start, step: 1, len };
+        start += len;
+        ranges
+    };
+    Ok(lengths.into_iter().map(part).collect())
+}
+
+/// An extent of one is repeated; new axes come in front.
+fn expanded(node: &NodeView<'_>, input: &Shape) -> Result<Vec<Range>, OpError> {
+    let wanted = extents(node, "shape")?;
+    let shape = broadcast(input, &wanted)?;
+    let own = whole(input).into_iter();
+    let new = shape.rank() - input.rank();
+    let ranges = vec![Range { start: 0, step: 0, len: 1 }; new].into_iter().chain(own);
+    Ok(ranges.zip(shape.iter()).map(|(range, &len)| Range { len, ..range }).collect())
+}
+
+fn tiled(node: &NodeView<'_>, input: &Shape) -> Result<Vec<Range>, OpError> {
+    let repeats = extents(node, "repeats")?;
+    if repeats.len() != input.rank() {
+        return Err(OpError::new(format!("`repeats` is {repeats:?} for {input}")).supported(format!("{} values", input.rank())));
+    }
+    let range = |(&extent, &times): (&usize, &usize)| {
+        let len = extent.checked_mul(times).ok_or_else(|| OpError::new(format!("`repeats` {repeats:?} is too much")))?;
+        Ok(Range { start: 0, step: 1, len })
+    };
+    input.iter().zip(&repeats).map(range).collect()
+}
+
+/// The known integers of input 1, none of them negative.
+fn extents(node: &NodeView<'_>, name: &str) -> Result<Vec<usize>, OpError> {
+    let found = node.known_ints(1, name)?.ok_or_else(|| OpError::new(format!("`{name}` is missing")))?;
+    let extents = found.iter().map(|&extent| usize::try_from(extent)).collect::<Result<Vec<_>, _>>();
+    extents.map_err(|_| OpError::new(format!("`{name}` is {found:?}")).supported("numbers from 0"))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::ir::Tensor;
+    use crate::ops::case::{Case, floats};
+
+    fn slice(bounds: &[&[i64]]) -> Case {
+        bounds.iter().fold(Case::new("Slice", 13).i64s(&[0, 1, 2, 3, 4]), |case, bound| case.i64s(bound))
+    }
+
+    #[test]
+    fn slices_in_either_direction() {
+        let cases: [(&[&[i64]], &[i64]); 9] = [
+            (&[&[1], &[3]], &[1, 2]),
+            (&[&[-2], &[i64::MAX]], &[3, 4]),
+            (&[&[0], &[5], &[0], &[2]], &[0, 2, 4]),
+            (&[&[-1], &[i64::MIN + 1], &[0], &[-1]], &[4, 3, 2, 1, 0]),
+            (&[&[i64::MAX], &[0], &[-1], &[-3]], &[4, 1]),
+            (&[&[3], &[1]], &[]),
+            (&[&[-9], &[9], &[], &[]], &[0, 1, 2, 3, 4]),
+            (&[&[], &[]], &[0, 1, 2, 3, 4]),
+            (&[&[7], &[9]], &[]),
+        ];
+        for (bounds, expected) in cases {
+            assert_eq!(slice(bounds).evaluate(), Ok(Tensor::i64s(expected)), "{bounds:?}");
+        }
+        let old = Case::new("Slice", 9).ints("starts", &[1, 0]).ints("ends", &[2, 1]).floats(&[2, 2], &[1.0, 2.0, 3.0, 4.0]);
+        assert_eq!(old.evaluate(), Ok(floats(&[1, 1], &[3.0])));
+        let columns = Case::new("Slice", 13).floats(&[2, 2], &[1.0, 2.0, 3.0, 4.0]).i64s(&[1]).i64s(&[2]).i64s(&[-1]);
+        assert_eq!(columns.evaluate(), Ok(floats(&[2, 1], &[2.0, 4.0])));
+    }
+
+    #[test]
+    fn splits() {
+        let parts = |case: Case| {
+            let (op, value) = (case.parse().unwrap(), Tensor::i64s([0, 1, 2, 3, 4]));
+            op.evaluate(&[Some(&value)]).unwrap().iter().map(|part| part.to_i64s().unwrap()).collect::<Vec<_>>()
+        };
+        let case = |opset, outputs| {
+            let mut case = Case::new("Split", opset).i64s(&[0, 1, 2, 3, 4]);
+            case.outputs = outputs;
+            case
+        };
+        assert_eq!(parts(case(13, 2).i64s(&[2, 3])), [vec![0, 1], vec![2, 3, 4]]);
+        assert_eq!(parts(case(11, 2).ints("split", &[5, 0])), [vec![0, 1, 2, 3, 4], vec![]]);
+        assert_eq!(parts(case(18, 2).int("num_outputs", 2)), [vec![0, 1, 2], vec![3, 4]]);
+        assert!(case(13, 2).i64s(&[2, 2]).refusal().contains("`split` is [2, 2]"));
+        assert!(case(13, 3).i64s(&[2, 3]).refusal().contains("3 outputs are named for 2 parts"));
+        assert!(case(18, 1).int("num_outputs", 0).refusal().contains("0 parts"));
+    }
+
+    #[test]
+    fn repetitions() {
+        let row = |name| Case::new(name, 13).floats(&[1, 2], &[1.0, 2.0]);
+        assert_eq!(row("Expand").i64s(&[2, 1]).evaluate(), Ok(floats(&[2, 2], &[1.0, 2.0, 1.0, 2.0])));
+        assert_eq!(row("Expand").i64s(&[2, 1, 1]).shape(), Ok(vec![2, 1, 2]));
+        assert_eq!(row("Expand").i64s(&[2]).values(), [1.0, 2.0]);
+        assert_eq!(row("Tile").i64s(&[1, 2]).evaluate(), Ok(floats(&[1, 4], &[1.0, 2.0, 1.0, 2.0])));
+        assert_eq!(row("Tile").i64s(&[0, 2]).shape(), Ok(vec![0, 4]));
+        assert!(row("Expand").i64s(&[3]).refusal().contains("do not broadcast"));
+        assert!(row("Tile").i64s(&[1]).refusal().contains("2 values"));
+        assert!(row("Tile").i64s(&[1, -1]).refusal().contains("numbers from 0"));
+        assert!(row("Tile").i64s(&[i64::MAX, i64::MAX]).refusal().contains("too m"));
+    }
+
+    #[test]
+    fn what_changes_nothing_runs() {
+        let runs = |case: Case| matches!(case.parse().unwrap(), crate::ops::Op::Pick(pick) if pick.hands_on());
+        assert!(runs(slice(&[&[0], &[9]])) && !runs(slice(&[&[1], &[9]])) && !runs(slice(&[&[-1], &[-9], &[0], &[-1]])));
+        let row = |name| Case::new(name, 13).input(&[1, 2]);
+        assert!(runs(row("Tile").i64s(&[1, 1])) && !runs(row("Tile").i64s(&[2, 1])));
+        assert!(runs(row("Expand").i64s(&[1, 2])) && !runs(row("Expand").i64s(&[1, 1, 1])));
+    }
+
+    #[test]
+    fn refusals() {
+        assert!(slice(&[&[0], &[1], &[0], &[0]]).refusal().contains("`steps` holds 0"));
+        assert!(slice(&[&[0], &[1, 2]]).refusal().contains("2 ends"));
+        assert!(slice(&[&[0, 0], &[1, 1], &[0, -1]]).refusal().contains("twice"));
+        assert!(slice(&[&[0], &[1], &[1]]).refusal().contains("axis 1"));
+        assert!(Case::new("Slice", 13).input(&[2]).input(&[1]).i64s(&[1]).refusal().contains("run time"));
+        assert!(Case::new("Slice", 13).input(&[2]).refusal().contains("missing"));
+    }
+}

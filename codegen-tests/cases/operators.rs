@@ -77,7 +77,7 @@ cases! {
         let c = onnx.weights("c", &[5]);
         onnx.op("Gemm", "gemm", &[&x, &b, &c], &[("transB", Attr::Int(1))])
     };
-    gemm_with_a_long_sum_takes_two_steps [1, 4100], |onnx, x| {
+    gemm_with_a_long_sum_takes_three_steps [1, 4100], |onnx, x| {
         let b = onnx.weights("b", &[4100, 2]);
         onnx.op("Gemm", "gemm", &[&x, &b], &[])
     };

@@ -1,6 +1,10 @@
 //! What geometries refuse, and the small types that generated code is made of.
 
-use peleec_runtime::{Conv2d, Pixels, Plain, Pool2d, PoolKind, RowCounters, Schedule, part_mut};
+use bytemuck::{cast_slice, cast_slice_mut};
+use peleec_runtime::{
+    Binary, BinaryKind, Conv2d, DepthwiseConv2d, Destination, Extent, Kernel, Map, Operands, Pixels, Place, Plain, Pool2d, PoolKind,
+    RegionError, RowCounters, Schedule, part_mut, run_checked, run_row_checked,
+};
 
 #[test]
 fn a_rest_that_a_convolution_cannot_read_is_refused() {
@@ -50,4 +54,125 @@ fn a_schedule_repeats_its_body() {
     assert!(Schedule { prologue: &[], body: &[7], times: 2, epilogue: &[] }.steps().eq([7, 7]));
     let mut rows = RowCounters::<3>::new();
     assert_eq!([0, 2, 0, 1, 0, 7].map(|step| rows.next(step)), [0, 0, 1, 0, 2, 1]);
+}
+
+fn map(height: u32, width: u32, channels: u32) -> Pixels {
+    Pixels::new([height, width, channels])
+}
+
+/// Whether the products of a geometry's factors are refused before they wrap.
+#[test]
+fn lengths_beyond_32_bits_are_no_lengths() {
+    const LARGE: u32 = 1 << 20;
+    let point = |channels| Pixels::new([1, 1, channels]).distances([0, 0, 0]);
+    // 2^20 x 2^20 taps of 2^24 channels are 2^64 weights, and 2^24 beside them.
+    let depthwise = |channels| DepthwiseConv2d::<Plain>::new(map(1, 1, channels), map(1, 1, channels)).kernel([LARGE, LARGE]).extent();
+    assert_eq!((depthwise(1 << 24), depthwise(1)), (None, None));
+    let small = DepthwiseConv2d::<Plain>::new(map(1, 1, 4), map(1, 1, 4)).kernel([3, 3]).extent();
+    assert_eq!(small, Some(Extent { x: 4, r: 0, w: 40, y: 4 }));
+    let conv =
+        |channels: u32, kernel| Conv2d::<Plain, 1, 4>::new(point(channels), map(1, 1, 4)).kernel(kernel).extent().map(|extent| extent.w);
+    assert_eq!(conv(4, [3, 3]), Some(4 * 37));
+    for (channels, kernel) in [(1 << 30, [1, 1]), (1 << 12, [LARGE, 1]), (1, [LARGE, LARGE]), (u32::MAX, [LARGE, LARGE]), (4, [1 << 30, 1])]
+    {
+        assert_eq!(conv(channels, kernel), None, "{channels} {kernel:?}");
+    }
+    // Tiles of nothing, and tiles beyond every register file, whose weights would count as none.
+    let map = map(1, 1, 1);
+    assert_eq!(Conv2d::<Plain, 0, 1>::new(map, map).extent(), None);
+    assert_eq!(Conv2d::<Plain, 1, 0>::new(map, map).extent(), None);
+    assert_eq!(Conv2d::<Plain, 1, { 1 << 16 }>::new(map, map).extent(), None);
+    assert_eq!(Conv2d::<Plain, 257, 1>::new(map, map).extent(), None);
+    assert!(Conv2d::<Plain, 256, 256>::new(map, map).extent().is_some());
+}
+
+#[test]
+fn positions_beyond_31_bits_are_refused() {
+    let tall = |height, width| Pixels::new([height, width, 1]).distances([0, 0, 0]);
+    let pool = |input, output: Pixels, change: fn(Pool2d) -> Pool2d| change(Pool2d::new(input, output, PoolKind::Max)).extent().is_some();
+    let one = map(1, 1, 1);
+    assert!(pool(tall(1 << 30, 1), one, |pool| pool));
+    assert!(!pool(tall((1 << 30) + 1, 1), one, |pool| pool) && !pool(tall(1, u32::MAX), one, |pool| pool));
+    assert!(pool(one, map(1 << 10, 1, 1), |pool| pool.strides([1 << 20, 1])));
+    assert!(!pool(one, map((1 << 10) + 1, 1, 1), |pool| pool.strides([1 << 20, 1])));
+    assert!(!pool(one, map(1, (1 << 10) + 1, 1), |pool| pool.strides([1, 1 << 20])));
+    assert!(pool(one, one, |pool| pool.kernel([1 << 10, 1]).dilations([1 << 20, 1])));
+    assert!(!pool(one, one, |pool| pool.kernel([(1 << 10) + 1, 1]).dilations([1 << 20, 1])));
+    assert!(!pool(one, one, |pool| pool.kernel([1, 2]).dilations([1, 1 << 30])));
+    for side in 0..4 {
+        let pads = |pad: u32| {
+            let mut pads = [0; 4];
+            pads[side] = pad;
+            Pool2d::new(one, one, PoolKind::Max).pads(pads).extent().is_some()
+        };
+        assert!(pads(1 << 20) && !pads((1 << 20) + 1), "{side}");
+    }
+}
+
+#[test]
+fn kernels_that_work_channel_by_channel_want_as_many_in_as_out() {
+    for (input, output) in [(4, 3), (3, 4)] {
+        assert_eq!(Pool2d::new(map(2, 2, input), map(2, 2, output), PoolKind::Max).extent(), None);
+        assert_eq!(DepthwiseConv2d::<Plain>::new(map(2, 2, input), map(2, 2, output)).extent(), None);
+    }
+}
+
+/// Runs `kernel` in an arena of 16 elements; what it says.
+fn in_arena(kernel: &impl Kernel, x: usize, r: Place<'_>, w: &[f32], y: usize) -> Result<(), RegionError> {
+    let mut arena = [0.0f32; 16];
+    let arena = cast_slice_mut(&mut arena);
+    run_checked(kernel, Operands { arena, x: Place::Arena(4 * x), r, w: cast_slice(w), y: Destination::Arena(4 * y) })
+}
+
+#[test]
+fn an_output_lies_over_no_operand_of_another_place() {
+    let dims = [1, 1, 1, 1, 2, 2];
+    let (dense, turned) = ([0, 0, 0, 0, 2, 1], [0, 0, 0, 0, 1, 2]);
+    // In place only where each element stays where it is.
+    assert_eq!(in_arena(&Map::new(dims, dense, dense), 0, Place::Outside(&[]), &[], 0), Ok(()));
+    assert_eq!(in_arena(&Map::new(dims, dense, turned), 0, Place::Outside(&[]), &[], 0), Err(RegionError::Overlap));
+    assert_eq!(in_arena(&Map::new(dims, [0; 6], [0, 0, 0, 0, 2, 1]), 0, Place::Outside(&[]), &[], 0), Err(RegionError::Overlap));
+    assert_eq!(in_arena(&Map::new(dims, dense, dense), 1, Place::Outside(&[]), &[], 0), Err(RegionError::Overlap));
+    let add = Binary::new(dims, dense, dense, dense, BinaryKind::Add);
+    assert_eq!(in_arena(&add, 0, Place::Arena(0), &[], 4), Ok(()));
+    assert_eq!(in_arena(&add, 0, Place::Arena(4 * 4), &[], 4), Err(RegionError::Overlap));
+    assert_eq!(in_arena(&add, 0, Place::Arena(4), &[], 4), Err(RegionError::Overlap));
+    assert_eq!(in_arena(&add, 0, Place::Arena(1), &[], 8), Err(RegionError::Misaligned));
+}
+
+/// Two slices of one host of four channels: the output's must end where the input's begins again.
+#[test]
+fn slices_of_one_host_share_no_channel() {
+    let slice = |channels| Pixels::new([1, 2, channels]).distances([8, 4, 1]);
+    let conv = |input, output| Conv2d::<Plain, 1, 4>::new(slice(input), slice(output));
+    let weights = [0.0f32; 64];
+    for (x, input, y, output, apart) in [
+        (0, 2, 2, 2, true),
+        (0, 2, 1, 2, false),
+        (2, 2, 0, 2, true),
+        (2, 1, 3, 3, true),
+        (2, 1, 3, 4, false),
+        (3, 1, 0, 3, true),
+        (1, 2, 3, 2, true),
+        (1, 2, 3, 3, false),
+    ] {
+        let wanted = if apart { Ok(()) } else { Err(RegionError::Overlap) };
+        assert_eq!(in_arena(&conv(input, output), x, Place::Outside(&[]), &weights, y), wanted, "{input} at {x}, {output} at {y}");
+    }
+}
+
+/// Row 1 of the output is made of rows 0 to 2 of the input: where it is written over the first, or the last of them, it is refused.
+#[test]
+fn a_row_is_written_over_none_that_is_read_for_it() {
+    let pool = Pool2d::new(Pixels::new([3, 2, 1]), Pixels::new([3, 2, 1]), PoolKind::Max).kernel([3, 1]).pads([1, 0, 1, 0]);
+    let run = |x: usize, y: usize| {
+        let mut arena = [0.0f32; 32];
+        let arena = cast_slice_mut(&mut arena);
+        let operands = Operands { arena, x: Place::Arena(4 * x), r: Place::Outside(&[]), w: &[], y: Destination::Arena(4 * y) };
+        run_row_checked(&pool, 1, operands)
+    };
+    // Row 1 lies at element 2 behind the output's beginning, the input's rows at 0, 2 and 4 behind its own.
+    for (x, y, apart) in [(4, 0, true), (3, 0, false), (2, 0, false), (0, 2, false), (0, 3, false), (0, 4, true)] {
+        assert_eq!(run(x, y), if apart { Ok(()) } else { Err(RegionError::Overlap) }, "{x} {y}");
+    }
 }

@@ -38,8 +38,9 @@ pub(crate) struct Convolution<'a> {
     pub(crate) depth: usize,
 }
 
-/// The most products of one sum, as rounding errors grow with their number. A longer one is made of sums over blocks of as many channels as
-/// give [`BLOCK`] products, the residual and the bias in the first; so it is part of the numeric class.
+/// The most products of one sum, as rounding errors grow with their number. A longer one is made of sums over blocks of channels, as
+/// many blocks as it has times [`BLOCK`] products and as many channels in each, the residual and the bias in the first; so it is part of the
+/// numeric class.
 const LONGEST_SUM: usize = 4096;
 const BLOCK: usize = 2048;
 
@@ -53,7 +54,7 @@ impl Convolution<'_> {
     fn blocks(&self) -> impl Iterator<Item = Range<usize>> + use<> {
         let (taps, depth) = (self.window.kernel.iter().product::<usize>().max(1), self.depth);
         let is_cut = self.group == 1 && taps * depth > LONGEST_SUM;
-        let most = if is_cut { (BLOCK / taps).max(1) } else { depth.max(1) };
+        let most = if is_cut { depth.div_ceil((taps * depth).div_ceil(BLOCK)) } else { depth }.max(1);
         (0..depth).step_by(most).map(move |begin| begin..depth.min(begin + most))
     }
 

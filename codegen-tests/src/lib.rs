@@ -3,6 +3,7 @@
 #[path = "../cases/mod.rs"]
 pub mod cases;
 pub mod compare;
+pub mod lanes;
 pub mod vectors;
 
 /// The README's examples, compiled and run.

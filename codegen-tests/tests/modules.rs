@@ -10,22 +10,18 @@ use codegen_tests::vectors;
 use peleec::{Builder, ModelFile, Options, Tensor, compile};
 use peleec_runtime::{Executor, Model, OneCore, Threads};
 
-#[allow(unreachable_pub, reason = "a lint of this workspace that is off by default")]
 mod peleenet {
     include!(concat!(env!("OUT_DIR"), "/peleenet.rs"));
 }
 
-#[allow(unreachable_pub, reason = "a lint of this workspace that is off by default")]
 mod pelee_caffe {
     include!(concat!(env!("OUT_DIR"), "/pelee_caffe.rs"));
 }
 
-#[allow(unreachable_pub, reason = "a lint of this workspace that is off by default")]
 mod peleenet_rows {
     include!(concat!(env!("OUT_DIR"), "/peleenet_rows.rs"));
 }
 
-#[allow(unreachable_pub, reason = "a lint of this workspace that is off by default")]
 mod peleenet_parts {
     include!(concat!(env!("OUT_DIR"), "/peleenet_parts.rs"));
 }

@@ -90,7 +90,7 @@ macro_rules! impl_model {
                     })*
                 }
                 let [$($input),*] = inputs else { return Err($crate::LengthError) };
-                $(let $input = <&[f32; $input_len]>::try_from(*$input).map_err(|_| $crate::LengthError)?;
+                $(let $input = <&[f32; $input_len] as ::core::convert::TryFrom<&[f32]>>::try_from(*$input).map_err(|_| $crate::LengthError)?;
                 $(let $input = &mut $crate::$rows::<$width, $channels>($input);)?)*
                 $crate::impl_model!(@ $run self, executor, ($($input),*), outputs, $($output [$output_len])*)
             }
@@ -99,13 +99,13 @@ macro_rules! impl_model {
     (@ run_with $model:ident, $executor:ident, ($($input:ident),*), $outputs:ident, $($output:ident [$output_len:literal])*) => {{
         let results = $model.run_with($executor, $($input),*);
         let [$($output),*] = $outputs else { return Err($crate::LengthError) };
-        $(let $output = <&mut [f32; $output_len]>::try_from(&mut **$output).map_err(|_| $crate::LengthError)?;
+        $(let $output = <&mut [f32; $output_len] as ::core::convert::TryFrom<&mut [f32]>>::try_from(&mut **$output).map_err(|_| $crate::LengthError)?;
         *$output = *results.$output;)*
         Ok(())
     }};
     (@ run_into_with $model:ident, $executor:ident, ($($input:ident),*), $outputs:ident, $($output:ident [$output_len:literal])*) => {{
         let [$($output),*] = $outputs else { return Err($crate::LengthError) };
-        $(let $output = <&mut [f32; $output_len]>::try_from(&mut **$output).map_err(|_| $crate::LengthError)?;)*
+        $(let $output = <&mut [f32; $output_len] as ::core::convert::TryFrom<&mut [f32]>>::try_from(&mut **$output).map_err(|_| $crate::LengthError)?;)*
         $model.run_into_with($executor, $($input,)* $($output),*);
         Ok(())
     }};

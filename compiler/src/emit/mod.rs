@@ -12,7 +12,27 @@ use proc_macro2::Literal;
 
 pub(crate) use module::{ModuleSource, module};
 
-/// A number without its type.
+/// A number without its type, as people write it: in groups of three digits where it has more than five.
 fn int(value: usize) -> Literal {
-    Literal::usize_unsuffixed(value)
+    long(value as u64)
+}
+
+fn long(value: u64) -> Literal {
+    let digits = value.to_string();
+    let groups = digits.as_bytes().rchunks(3).rev().map(String::from_utf8_lossy);
+    let grouped = groups.collect::<Vec<_>>().join("_");
+    let plain = Literal::u64_unsuffixed(value);
+    if digits.len() > 5 { grouped.parse().unwrap_or(plain) } else { plain }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_numbers_are_grouped() {
+        let shown = [0, 99_999, 100_000, 1_234_567].map(|value| int(value).to_string());
+        assert_eq!(shown, ["0", "99999", "100_000", "1_234_567"]);
+        assert_eq!(long(u64::MAX).to_string(), "18_446_744_073_709_551_615");
+    }
 }

@@ -4,9 +4,9 @@ use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 
 use super::head::Head;
-use super::int;
 use super::layer::{Argument, Arguments, layer_inputs, layer_output, method, pin, region, takes_executor};
-use super::names::{Names, identifier};
+use super::names::{Names, identifier, in_doc};
+use super::{int, long};
 use crate::ir::{DType, Shape};
 use crate::lower::bind::{Layer, Memory, Region};
 use crate::lower::kernels::Work;
@@ -119,7 +119,7 @@ fn constants(source: &ModuleSource<'_>) -> TokenStream {
     let by_rows = source.layers.iter().any(|layer| matches!(layer.work, Work::Source(_)));
     let inputs = if by_rows { "with the rows of inputs that are asked for" } else { "not the inputs" };
     let holds = format!(" Bytes of RAM that a [`Model`] owns: {holds}, {inputs}.");
-    let macs = proc_macro2::Literal::u64_unsuffixed(source.layers.iter().map(|layer| layer.macs).sum());
+    let macs = long(source.layers.iter().map(|layer| layer.macs).sum());
     let file = format!("{}.weights.bin", source.name);
     let section = source.weights_section.map(|section| quote!(#[unsafe(link_section = #section)])).into_iter();
     let requirement = source.target.requirement().map(|(cfg, flag)| {
@@ -138,18 +138,19 @@ fn constants(source: &ModuleSource<'_>) -> TokenStream {
         #[rustfmt::skip]
         const _: () = assert!(peleec_runtime::FORMAT_VERSION == 2, "this module needs a peleec-runtime of format version 2");
         #[doc = #holds]
-        #[allow(dead_code, reason = "for the firmware to use")]
+        #[allow(dead_code, unreachable_pub, reason = "for the firmware to use")]
         pub const ARENA_BYTES: usize = #ram;
         #[doc = " Bytes of [`WEIGHTS`]."]
+        #[allow(unreachable_pub, reason = "for the firmware to use")]
         pub const WEIGHT_BYTES: usize = #weights;
         #[doc = " Multiply-accumulates of one run."]
-        #[allow(dead_code, reason = "for the firmware to use")]
+        #[allow(dead_code, unreachable_pub, reason = "for the firmware to use")]
         pub const MACS: u64 = #macs;
         type Flash = peleec_runtime::Weights<WEIGHT_BYTES>;
         #[rustfmt::skip]
         const FILE: &[u8; WEIGHT_BYTES] = include_bytes!(#file);
         #[doc = " The packed weights, in flash."]
-        #[allow(dead_code, reason = "a network may have none")]
+        #[allow(dead_code, unreachable_pub, reason = "a network may have none")]
         #(#section)*
         pub static WEIGHTS: Flash = peleec_runtime::Weights(*FILE);
     }
@@ -168,19 +169,34 @@ fn model(source: &ModuleSource<'_>, arguments: &Arguments) -> Result<TokenStream
     let run = run(source, arguments, &methods.calls);
     let pinned = (source.pinned > 0).then(|| int(source.pinned));
     let field = pinned.iter().map(|len| quote!(pinned: peleec_runtime::Arena<#len>,));
+    let unread = (source.arena == 0).then(|| quote!(#[allow(dead_code, reason = "a network may need none")])).into_iter();
     let empty = pinned.iter().map(|_| quote!(pinned: peleec_runtime::Arena::new(),));
     let doc = format!(" The network `{}` and the memory that it works in. Place it in a `static`.", identifier(source.name));
     Ok(quote! {
         #[doc = #doc]
+        #[allow(unreachable_pub, missing_debug_implementations, reason = "for the firmware to use; numbers by the thousand say nothing")]
         #[rustfmt::skip]
         pub struct Model {
+            #(#unread)*
             arena: peleec_runtime::Arena<#arena>,
             #(#field)*
         }
 
+        #[allow(unreachable_pub, reason = "for the firmware to use")]
+        #[allow(
+            clippy::items_after_statements,
+            clippy::missing_const_for_fn,
+            clippy::needless_pass_by_ref_mut,
+            clippy::similar_names,
+            clippy::too_many_arguments,
+            clippy::too_many_lines,
+            clippy::unused_self,
+            reason = "one form for every layer, and as many as the network has"
+        )]
         #[rustfmt::skip]
         impl Model {
             #[doc = " A model that has not run; all zeros, so a `static` of it costs no flash."]
+            #[must_use]
             pub const fn new() -> Self {
                 Self { arena: peleec_runtime::Arena::new(), #(#empty)* }
             }
@@ -206,16 +222,17 @@ fn run(source: &ModuleSource<'_>, arguments: &Arguments, calls: &[Call]) -> Toke
     let parameters = parameters(arguments);
     let passed: Vec<&Ident> = arguments.inputs.iter().chain(&arguments.outputs).map(|argument| &argument.ident).collect();
     let executor = if calls.iter().any(|call| call.takes_executor) { quote!(executor) } else { quote!(_) };
+    let unread = unread(arguments, calls);
     let calls = calls.iter().map(|call| {
         let name = ident(&call.method);
         let passed = passed_to(call, arguments);
         let executor = call.takes_executor.then(|| quote!(executor)).into_iter();
         quote!(self.#name(#(#executor,)* #(#passed),*);)
     });
-    let doc = format!(" Runs once. {}", arguments_doc(source, arguments));
+    let doc = run_doc(source, arguments);
     if source.outputs_outside {
         return quote! {
-            #[doc = #doc]
+            #doc
             #[allow(dead_code, reason = "for the firmware to use")]
             pub fn run_into(&mut self, #(#parameters),*) {
                 self.run_into_with(&peleec_runtime::OneCore, #(#passed),*);
@@ -223,6 +240,7 @@ fn run(source: &ModuleSource<'_>, arguments: &Arguments, calls: &[Call]) -> Toke
 
             #[doc = " As [`run_into`](Self::run_into), on the executor's cores: the same bits."]
             pub fn run_into_with(&mut self, #executor: &impl peleec_runtime::Executor, #(#parameters),*) {
+                #unread
                 #(#calls)*
             }
         };
@@ -235,7 +253,7 @@ fn run(source: &ModuleSource<'_>, arguments: &Arguments, calls: &[Call]) -> Toke
     });
     let (places, fields): (Vec<_>, Vec<_>) = fields.unzip();
     quote! {
-        #[doc = #doc]
+        #doc
         #[allow(dead_code, reason = "for the firmware to use")]
         pub fn run(&mut self, #(#parameters),*) -> Outputs<'_> {
             self.run_with(&peleec_runtime::OneCore, #(#passed),*)
@@ -244,10 +262,26 @@ fn run(source: &ModuleSource<'_>, arguments: &Arguments, calls: &[Call]) -> Toke
         #[doc = " As [`run`](Self::run), on the executor's cores: the same bits."]
         pub fn run_with(&mut self, #executor: &impl peleec_runtime::Executor, #(#parameters),*) -> Outputs<'_> {
             #(#places)*
+            #unread
             #(#calls)*
             Outputs { #(#fields),* }
         }
     }
+}
+
+/// Takes note of the inputs that nothing reads, or rustc would warn of them.
+fn unread(arguments: &Arguments, calls: &[Call]) -> TokenStream {
+    let inputs = arguments.inputs.iter().enumerate();
+    let idents = inputs.filter(|(index, _)| calls.iter().all(|call| !call.inputs.contains(index))).map(|(_, input)| &input.ident);
+    quote!(#(let _ = #idents;)*)
+}
+
+fn run_doc(source: &ModuleSource<'_>, arguments: &Arguments) -> TokenStream {
+    let lines = match arguments_doc(source, arguments) {
+        text if text.is_empty() => Vec::new(),
+        text => vec![String::new(), format!(" {text}")],
+    };
+    quote!(#[doc = " Runs once."] #(#[doc = #lines])*)
 }
 
 /// The parameters for all arguments.
@@ -325,13 +359,13 @@ fn arguments_doc(source: &ModuleSource<'_>, arguments: &Arguments) -> String {
 
 fn layer_doc(layer: &Layer) -> String {
     let dims = Shape(layer.dims.clone());
-    let name: String = layer.name.chars().map(|c| if c.is_control() || c == '`' { '_' } else { c }).collect();
+    let name = in_doc(&layer.name);
     let place = bytes(&layer.y);
     match layer.work {
         Work::Source(_) => format!(" `{name}`: asks for {} of f32{dims}, {place}.", if layer.by_rows { "one row" } else { "all rows" }),
         Work::Kernel(_) => {
             let what = if layer.by_rows { "one row of " } else { "" };
-            format!(" `{name}`: {what}{} -> f32{dims}, {} MACs, {place}.", layer.label.join(" + "), layer.macs)
+            format!(" `{name}`: {what}`{}` -> f32{dims}, {} MACs, {place}.", layer.label.join(" + "), layer.macs)
         }
     }
 }
@@ -354,7 +388,8 @@ fn outputs_struct(source: &ModuleSource<'_>) -> TokenStream {
     });
     quote! {
         #[doc = " The results of one run, in the model's memory."]
-        #[allow(dead_code, reason = "for the firmware to use")]
+        #[derive(Clone, Copy, Debug)]
+        #[allow(dead_code, unreachable_pub, clippy::struct_field_names, reason = "for the firmware to use, by the network's names")]
         #[rustfmt::skip]
         pub struct Outputs<'m> { #(#fields),* }
     }

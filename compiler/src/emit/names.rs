@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use crate::diagnostics::clean::is_hidden;
+
 /// Names that a generated item must not take.
 const TAKEN: &[&str] = &[
     "new",
@@ -45,6 +47,11 @@ impl Names {
     }
 }
 
+/// The name between the backticks of a doc: what a reader would not see as a character in its place is not there.
+pub(crate) fn in_doc(name: &str) -> String {
+    name.chars().map(|c| if is_hidden(c) || c == '`' { '_' } else { c }).collect()
+}
+
 /// A snake-case identifier that reads like `name`.
 pub(crate) fn identifier(name: &str) -> String {
     let mut text = String::new();
@@ -72,6 +79,11 @@ mod tests {
         assert_eq!(identifier("*/ }\n"), "n");
         assert_eq!(identifier("type"), "type_");
         assert_eq!(identifier("run"), "run_");
+    }
+
+    #[test]
+    fn a_doc_is_one_line_in_one_direction() {
+        assert_eq!(in_doc("la\u{202e}y`er\n\u{200b}図"), "la_y_er__図");
     }
 
     #[test]

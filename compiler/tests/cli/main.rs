@@ -9,6 +9,7 @@ mod interrupt;
 mod names;
 mod written;
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
@@ -27,6 +28,12 @@ fn text(bytes: &[u8]) -> String {
 
 fn folder() -> tempfile::TempDir {
     tempfile::tempdir().expect("a temporary folder")
+}
+
+/// Says that a lane is left out; with `CI=true` none may be.
+fn skip_lane(lane: &str, why: &str) {
+    _ = writeln!(std::io::stderr(), "SKIPPED LANE {lane}: {}", why.trim_end());
+    assert_ne!(std::env::var("CI").as_deref(), Ok("true"), "with CI=true every lane must run");
 }
 
 fn entries(folder: &Path) -> Vec<String> {
@@ -345,7 +352,7 @@ fn bench_says_that_instructions_are_not_time() {
     let output = peleec(folder.path(), &arguments);
     if output.status.code() == Some(2) {
         assert!(text(&output.stderr).contains(" install"), "{}", text(&output.stderr));
-        return;
+        return skip_lane("bench on cortex-m4f", &text(&output.stderr));
     }
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     let said = text(&output.stdout);
@@ -388,8 +395,10 @@ fn counting_needs_a_c_compiler() {
     let rustc = Path::new(text(&sysroot).trim()).join("bin/rustc");
     let (code, said) = run_without("bench", &[("PATH", folder().path()), ("RUSTC", &rustc)]);
     assert_eq!((code, said.lines().count()), (Some(2), 1), "{said}");
-    let missing = ["error: cc is not installed: ", "error: Rust's standard library for thumbv7em-none-eabihf is not installed: "];
-    assert!(missing.iter().any(|start| said.starts_with(start)), "{said}");
+    if said.starts_with("error: Rust's standard library for thumbv7em-none-eabihf is not installed: ") {
+        return skip_lane("counting without a C compiler", &said);
+    }
+    assert!(said.starts_with("error: cc is not installed: "), "{said}");
 }
 
 #[test]

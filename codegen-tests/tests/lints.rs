@@ -1,0 +1,91 @@
+//! Generated modules in crates that deny every lint of rustc and clippy that there is for them, in each edition that can be.
+
+use std::path::Path;
+use std::process::Command;
+
+use codegen_tests::cases::onnx::{Attr, Onnx};
+use codegen_tests::cases::{blocks, operators};
+use codegen_tests::lanes;
+use peleec::{InputForm, ModelFile, Options, Placement, RamBudget, compile, files};
+
+const EDITIONS: [&str; 3] = ["2018", "2021", "2024"];
+
+const DENIED: &str = "\
+#![forbid(unsafe_code)]
+#![deny(warnings, future_incompatible, let_underscore, nonstandard_style, rust_2018_idioms, unused)]
+#![deny(clippy::all, clippy::pedantic, clippy::nursery)]
+#![deny(elided_lifetimes_in_paths, explicit_outlives_requirements, keyword_idents, missing_copy_implementations)]
+#![deny(missing_debug_implementations, missing_docs, single_use_lifetimes, trivial_casts, trivial_numeric_casts)]
+#![deny(unreachable_pub, unused_import_braces, unused_lifetimes, unused_qualifications, unused_results)]
+#![deny(variant_size_differences)]
+";
+
+/// A convolution between names that a reader would not see as they are, and an input that nothing reads.
+fn hostile() -> Vec<u8> {
+    let mut onnx = Onnx::new(17);
+    let x = onnx.input("in\u{202e}put `\u{200b}", &[1, 3, 6, 6]);
+    onnx.input("im_info", &[1, 3]);
+    let y = onnx.conv("la\u{202e}yer\n\u{9b}`*/", &x, &[4, 3, 3, 3], &[("pads", Attr::Ints(&[1, 1, 1, 1]))]);
+    onnx.output(&y);
+    onnx.bytes()
+}
+
+/// Modules of every form that there is, written into `folder`; their names.
+fn modules(folder: &Path) -> Vec<String> {
+    let least = Options { ram_budget: RamBudget::Least, pin_weights: 2048, ..Options::default() };
+    let rows = Options { input: InputForm::Rows, ..least.clone() };
+    let caller = Options { outputs: Placement::Caller, ..Options::default() };
+    let forms = [("", Options::default()), ("_least", least), ("_rows", rows), ("_caller", caller)];
+    let one = operators::CASES.iter().find(|case| case.name == "conv_of_a_planar_input_with_stride_2").expect("the case is there");
+    let mut models = vec![("hostile", hostile(), &forms[..1])];
+    for (name, build) in [("mini", blocks::MINI.build), ("one", one.build)] {
+        models.push((name, build(), &forms));
+    }
+    models.extend(operators::CASES.iter().map(|case| (case.name, (case.build)(), &forms[..1])));
+    let mut names = Vec::new();
+    for (model, bytes, forms) in models {
+        let file = ModelFile::from_bytes(model, bytes);
+        for (form, options) in forms {
+            let name = format!("{model}{form}");
+            let compilation = compile(&file, &Options { name: Some(name.clone()), ..options.clone() }).expect("a case compiles");
+            compilation.write(folder).expect("it is written");
+            names.push(name);
+        }
+    }
+    names
+}
+
+/// A crate that has every module for itself, and one for others to see.
+fn put_crate(folder: &Path, edition: &str, names: &[String]) {
+    let manifest = format!(
+        "[package]\nname = \"edition{edition}\"\nversion = \"0.0.0\"\nedition = \"{edition}\"\n\n\
+         [dependencies]\npeleec-runtime = {{ path = \"../modules/peleec-runtime\" }}\n"
+    );
+    let private: String = names.iter().map(|name| format!("#[path = \"../../modules/{name}.rs\"]\nmod {name};\n")).collect();
+    let public = "/// A module that others see.\npub mod seen {\n    include!(\"../../modules/mini.rs\");\n}\n";
+    let source = folder.join(format!("edition{edition}/src"));
+    std::fs::create_dir_all(&source).expect("a folder");
+    std::fs::write(source.join("../Cargo.toml"), manifest).expect("a manifest");
+    std::fs::write(source.join("lib.rs"), format!("//! Denies.\n#![no_std]\n{DENIED}\n{private}\n{public}")).expect("a crate");
+}
+
+#[test]
+fn a_module_is_no_cause_for_a_warning() {
+    if !Command::new("cargo").args(["clippy", "--version"]).output().is_ok_and(|output| output.status.success()) {
+        return lanes::skip("lints", "clippy is not installed: rustup component add clippy");
+    }
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let modules_folder = folder.path().join("modules");
+    let names = modules(&modules_folder);
+    files::write(&modules_folder, &files::runtime()).expect("the runtime is written");
+    for edition in EDITIONS {
+        put_crate(folder.path(), edition, &names);
+    }
+    let workspace = "[workspace]\nmembers = [\"edition*\"]\nexclude = [\"modules\"]\nresolver = \"2\"\n";
+    std::fs::write(folder.path().join("Cargo.toml"), workspace).expect("a workspace");
+    let mut clippy = Command::new("cargo");
+    clippy.args(["clippy", "--offline", "--quiet", "--workspace", "--keep-going", "--target-dir", "target"]);
+    clippy.env_remove("RUSTFLAGS").env_remove("CARGO_TARGET_DIR").env_remove("CARGO_BUILD_TARGET").current_dir(folder.path());
+    let output = clippy.output().expect("cargo runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}

@@ -1,13 +1,13 @@
 //! Convolutions by the leaves of a unit, against the same ones by scalars of portable Rust under a tile of 4 pixels by 1 channel: the same
 //! bits, and nothing else is written.
 
-use core::fmt::{Debug, Write};
+use core::fmt::Write;
 
 use peleec_runtime::{
     Activation, Arithmetic, Conv2d, Destination, Kernel, Operands, Pixels, Place, PoolKind, run_checked, run_row_checked,
 };
 
-use crate::geometry::{Layout, Random, at};
+use crate::geometry::{Layout, Random, at, bytes, bytes_mut};
 
 /// Elements of an operand: more than any case has.
 const MOST: usize = 1 << 14;
@@ -26,8 +26,7 @@ const N_NAN: usize = 4;
 /// The memory of all operands.
 pub(crate) struct Memory {
     x: [f32; MOST],
-    rest: [f32; MOST],
-    residual: [f32; MOST],
+    r: [f32; MOST],
     ring: [f32; MOST],
     weights: [f32; MOST],
     packed: [f32; MOST],
@@ -38,7 +37,7 @@ pub(crate) struct Memory {
 impl Memory {
     pub(crate) const fn new() -> Self {
         let zeros = [0.0; MOST];
-        Memory { x: zeros, rest: zeros, residual: zeros, ring: zeros, weights: zeros, packed: zeros, found: zeros, wanted: zeros }
+        Memory { x: zeros, r: zeros, ring: zeros, weights: zeros, packed: zeros, found: zeros, wanted: zeros }
     }
 }
 
@@ -125,67 +124,55 @@ pub(crate) struct Check<'a, W> {
 }
 
 impl<W: Write> Check<'_, W> {
-    /// All combinations for a tile of `T` pixels by `N` channels of `unit`, whose class is that of `twin`.
-    pub(crate) fn tile<U: Arithmetic + Debug + Copy, C: Arithmetic + Debug + Copy, const T: usize, const N: usize>(
-        &mut self,
-        unit: U,
-        twin: C,
-    ) {
+    /// All combinations for a tile of `T` pixels by `N` channels of the unit `U`, whose class is that of `C`.
+    pub(crate) fn tile<U: Arithmetic, C: Arithmetic, const T: usize, const N: usize>(&mut self, unit: &str) {
         let mut random = Random(T as u32 * 100 + N as u32);
         let before = self.n_cases;
         for case in Case::all().filter(|case| case.is_possible(T)) {
             for _ in 0..DRAWS {
                 if !self.failed {
-                    self.draw::<U, C, T, N>(&mut random, case, unit, twin);
+                    self.draw::<U, C, T, N>(&mut random, case);
                 }
             }
         }
-        _ = writeln!(self.out, "{unit:?} {T}x{N}: {} cases", self.n_cases - before);
+        _ = writeln!(self.out, "{unit} {T}x{N}: {} cases", self.n_cases - before);
     }
 
     /// One geometry of a combination.
-    fn draw<U: Arithmetic + Debug + Copy, C: Arithmetic + Debug + Copy, const T: usize, const N: usize>(
-        &mut self,
-        random: &mut Random,
-        case: Case,
-        unit: U,
-        twin: C,
-    ) {
-        let conv: Conv2d<U, T, N> = convolution(random, case, unit);
-        let alone = conv.retiled::<C, 4, 1>(twin);
-        let Memory { x, rest, residual, ring, weights, packed, found, wanted } = &mut *self.memory;
-        let (Some(extent), Some(plain)) = (conv.extent(), Conv2d { general: true, ..alone }.extent()) else {
-            return self.fail(format_args!("no extent: {case:?} {conv:?}"));
+    fn draw<U: Arithmetic, C: Arithmetic, const T: usize, const N: usize>(&mut self, random: &mut Random, case: Case) {
+        self.n_cases += 1;
+        let shape = Shape::of(random, case, N as u32);
+        let by_leaf: Conv2d<U, T, N> = shape.geometry(shape.input, case.second != Second::None);
+        let by_twin: Conv2d<C, 4, 1> = shape.geometry(shape.input, true);
+        let (Some(extent), Some(plain)) = (by_leaf.extent(), by_twin.extent()) else {
+            return self.fail(format_args!("no extent: {case:?} {shape:?}"));
         };
+        let Memory { x, r, ring, weights, packed, found, wanted } = &mut *self.memory;
+        let (x, r, weights, packed) = (&mut x[..extent.x], &mut r[..extent.r], &mut weights[..plain.w], &mut packed[..extent.w]);
+        let (found, wanted) = (&mut found[..extent.y], &mut wanted[..extent.y]);
         let rare = if self.compares_nan { &RARE } else { &RARE[N_NAN..] };
         let rare = if random.below(4) == 0 { rare } else { &[] };
-        random.fill(&mut x[..extent.x], rare);
-        random.fill(&mut weights[..plain.w], &[]);
+        random.fill(x, rare);
+        random.fill(r, rare);
+        random.fill(weights, &[]);
         if random.below(8) == 0 {
             // Sums of -0.0, which pass a relu.
-            weights[..plain.w].fill(-0.0);
+            weights.fill(-0.0);
         }
-        random.fill(&mut rest[..extent.r], rare);
-        random.fill(&mut residual[..extent.r], rare);
-        pack(&conv, weights, &mut packed[..extent.w]);
-        let r = if conv.rest.is_some() { &rest[..extent.r] } else { &residual[..extent.r] };
-        let (found, wanted) = (&mut found[..extent.y], &mut wanted[..extent.y]);
+        shape.pack(weights, packed, N);
         found.fill(f32::from_bits(POISON));
         wanted.fill(f32::from_bits(POISON));
-        let whole = Conv2d { general: true, ..alone };
-        let mut ran = run_checked(&whole, operands([&x[..extent.x], r, &weights[..plain.w]], wanted)).is_ok();
-        let operands_of_all = [&x[..extent.x], r, &packed[..extent.w]];
+        let mut ran = run_checked(&by_twin, operands([x, r, weights], wanted)).is_ok();
         ran &= match case.second {
-            Second::Wrap => by_rows(random, &conv, ring, operands_of_all, found),
-            _ => run_checked(&conv, operands(operands_of_all, found)).is_ok(),
+            Second::Wrap => shape.by_rows::<U, T, N>(random, ring, [x, r, packed], found),
+            _ => run_checked(&by_leaf, operands([x, r, packed], found)).is_ok(),
         };
         let differs = found.iter().zip(&*wanted).position(|(found, wanted)| !same(*found, *wanted));
-        self.n_cases += 1;
         match differs {
-            _ if !ran => self.fail(format_args!("refused: {case:?} {conv:?}")),
+            _ if !ran => self.fail(format_args!("refused: {case:?} {shape:?}")),
             Some(index) => {
                 let (found, wanted) = (found[index], wanted[index]);
-                self.fail(format_args!("element {index} is {found:e} and not {wanted:e}: {case:?} {conv:?}"));
+                self.fail(format_args!("element {index} is {found:e} and not {wanted:e}: {case:?} {shape:?}"));
             }
             None => {}
         }
@@ -203,7 +190,8 @@ fn same(found: f32, wanted: f32) -> bool {
 }
 
 fn operands<'a>([x, r, w]: [&'a [f32]; 3], y: &'a mut [f32]) -> Operands<'a> {
-    Operands { arena: &mut [], x: Place::Outside(x), r: Place::Outside(r), w, y: Destination::Outside(y) }
+    let [x, r, w] = [x, r, w].map(bytes);
+    Operands { arena: &mut [], x: Place::Outside(x), r: Place::Outside(r), w, y: Destination::Outside(bytes_mut(y)) }
 }
 
 /// Sizes and steps along one axis.
@@ -233,87 +221,117 @@ fn axis(random: &mut Random, case: &Case, extent: u32, kernel: u32) -> Axis {
     Axis { input, output, kernel, stride, dilation, pad }
 }
 
-fn convolution<U: Arithmetic, const T: usize, const N: usize>(random: &mut Random, case: Case, unit: U) -> Conv2d<U, T, N> {
-    let wraps = case.second == Second::Wrap;
-    let (tall, wide) = if wraps { (random.one_of([2, 3]), random.one_of([1, 3])) } else { random.one_of([(1, 1), (3, 3), (1, 3), (2, 2)]) };
-    let (height, width) = (if wraps { 4 + random.below(4) } else { 1 + random.below(6) }, 1 + random.below(9));
-    let [rows, columns] = [axis(random, &case, height, tall), axis(random, &case, width, wide)];
-    let (size, out_size) = ([rows.input, columns.input], [rows.output, columns.output]);
-    let rest = match case.second {
-        Second::Rest(ones) => Some(channels(random, ones)),
-        _ => None,
-    };
-    let group = if rest.is_some() { 1 } else { random.one_of([1, 1, 2]) };
-    let (own, n) = (channels(random, case.ones), N as u32);
-    let filters = random.one_of([n, n, n + 1, n.max(2) - 1]);
-    let out_layout = random.one_of(Layout::ALL);
-    let output = out_layout.map(out_size, group * filters);
-    let residual = (case.epilogue == Epilogue::Residual).then(|| random.one_of(Layout::ALL).map(out_size, group * filters));
-    Conv2d {
-        input: case.layout.map(size, group * own),
-        rest: rest.map(|rest| case.layout.map(size, rest)),
-        output,
-        residual,
-        kernel: [rows.kernel, columns.kernel],
-        strides: [rows.stride, columns.stride],
-        dilations: [rows.dilation, columns.dilation],
-        pads: [rows.pad, columns.pad],
-        group,
-        depth: own + rest.unwrap_or(0),
-        filters,
-        band: [1 + random.below(4), 1 + random.below(9)],
-        activation: match case.epilogue {
-            Epilogue::Only(activation) => activation,
-            Epilogue::Residual | Epilogue::Pool(_) => random.one_of([Activation::Identity, Activation::Relu]),
-        },
-        pool: match case.epilogue {
-            Epilogue::Pool(kind) => Some(kind),
-            _ => None,
-        },
-        general: case.second != Second::None,
-        arithmetic: unit,
-    }
+/// A convolution, whatever computes it.
+#[derive(Clone, Copy, Debug)]
+struct Shape {
+    input: Pixels,
+    rest: Option<Pixels>,
+    output: Pixels,
+    residual: Option<Pixels>,
+    kernel: [u32; 2],
+    strides: [u32; 2],
+    dilations: [u32; 2],
+    pads: [u32; 2],
+    group: u32,
+    band: [u32; 2],
+    activation: Activation,
+    pool: Option<PoolKind>,
 }
 
-/// Packs weights that lie filter after filter, each behind its bias, in blocks of `N` filters.
-fn pack<U: Arithmetic, const T: usize, const N: usize>(conv: &Conv2d<U, T, N>, weights: &[f32], packed: &mut [f32]) {
-    let len = (1 + conv.kernel[0] * conv.kernel[1] * conv.depth) as usize;
-    let filters = conv.filters as usize;
-    for (block, values) in packed.chunks_exact_mut(len * N).enumerate() {
-        let (group, first) = (block / filters.div_ceil(N), block % filters.div_ceil(N) * N);
-        for (i, value) in values.iter_mut().enumerate() {
-            let filter = first + i % N;
-            *value = if filter < filters { weights[(group * filters + filter) * len + i / N] } else { 0.0 };
+impl Shape {
+    /// One of a combination, for tiles of `n` channels.
+    fn of(random: &mut Random, case: Case, n: u32) -> Self {
+        let wraps = case.second == Second::Wrap;
+        let [tall, wide] =
+            if wraps { [random.one_of([2, 3]), random.one_of([1, 3])] } else { random.one_of([[1, 1], [3, 3], [1, 3], [2, 2]]) };
+        let (height, width) = (if wraps { 4 + random.below(4) } else { 1 + random.below(6) }, 1 + random.below(9));
+        let [rows, columns] = [axis(random, &case, height, tall), axis(random, &case, width, wide)];
+        let (size, out_size) = ([rows.input, columns.input], [rows.output, columns.output]);
+        let rest = match case.second {
+            Second::Rest(ones) => Some(case.layout.map(size, channels(random, ones))),
+            _ => None,
+        };
+        let group = if rest.is_some() { 1 } else { random.one_of([1, 1, 2]) };
+        let filters = group * random.one_of([n, n, n + 1, n.max(2) - 1]);
+        let mut out_map = || random.one_of(Layout::ALL).map(out_size, filters);
+        let (output, residual) = (out_map(), (case.epilogue == Epilogue::Residual).then(out_map));
+        let (activation, pool) = match case.epilogue {
+            Epilogue::Only(activation) => (activation, None),
+            Epilogue::Residual => (random.one_of([Activation::Identity, Activation::Relu]), None),
+            Epilogue::Pool(kind) => (random.one_of([Activation::Identity, Activation::Relu]), Some(kind)),
+        };
+        Shape {
+            input: case.layout.map(size, group * channels(random, case.ones)),
+            rest,
+            output,
+            residual,
+            kernel: [rows.kernel, columns.kernel],
+            strides: [rows.stride, columns.stride],
+            dilations: [rows.dilation, columns.dilation],
+            pads: [rows.pad, columns.pad],
+            group,
+            band: [1 + random.below(4), 1 + random.below(9)],
+            activation,
+            pool,
         }
     }
-}
 
-/// Runs a convolution row by row, over a ring of its input that holds the rows of one window; whether it is a ring and was taken.
-fn by_rows<U: Arithmetic + Copy, const T: usize, const N: usize>(
-    random: &mut Random,
-    conv: &Conv2d<U, T, N>,
-    ring: &mut [f32],
-    [x, r, w]: [&[f32]; 3],
-    found: &mut [f32],
-) -> bool
-where
-    Conv2d<U, T, N>: Kernel,
-{
-    let [kernel, stride, dilation, pad] = match conv.pool {
-        Some(_) => [2, 2, 1, 0],
-        None => [conv.kernel[0], conv.strides[0], conv.dilations[0], conv.pads[0]],
-    };
-    let rows = (kernel - 1) * dilation + 1 + random.below(2);
-    let map = Pixels { ring: rows.min(conv.input.height), ..conv.input };
-    let Some(len) = map.extent() else { return false };
-    let over = Conv2d { input: map, ..*conv };
-    (0..conv.output.height).all(|row| {
-        ring[..len].fill(f32::from_bits(POISON));
-        for y in (0..kernel).filter_map(|k| (row * stride + k * dilation).checked_sub(pad)).filter(|&y| y < map.height) {
-            for (px, c) in (0..map.width).flat_map(|px| (0..map.channels).map(move |c| (px, c))) {
-                ring[at(&map, [y, px, c])] = x[at(&conv.input, [y, px, c])];
+    /// By a unit and a tile, over an input that may be a ring.
+    fn geometry<A: Arithmetic, const T: usize, const N: usize>(&self, input: Pixels, general: bool) -> Conv2d<A, T, N> {
+        Conv2d::new(input, self.output)
+            .rest(self.rest)
+            .residual(self.residual)
+            .kernel(self.kernel)
+            .strides(self.strides)
+            .dilations(self.dilations)
+            .pads(self.pads)
+            .group(self.group)
+            .band(self.band)
+            .activation(self.activation)
+            .pool(self.pool)
+            .general(general)
+    }
+
+    /// Packs weights that lie filter after filter, each behind its bias, in blocks of `n` filters.
+    fn pack(&self, weights: &[f32], packed: &mut [f32], n: usize) {
+        let filters = (self.output.channels / self.group) as usize;
+        let len = weights.len() / self.output.channels as usize;
+        for (block, values) in packed.chunks_exact_mut(len * n).enumerate() {
+            let (group, first) = (block / filters.div_ceil(n), block % filters.div_ceil(n) * n);
+            for (i, value) in values.iter_mut().enumerate() {
+                let filter = first + i % n;
+                *value = if filter < filters { weights[(group * filters + filter) * len + i / n] } else { 0.0 };
             }
         }
-        run_row_checked(&over, row as usize, operands([&ring[..len], r, w], found)).is_ok()
-    })
+    }
+
+    /// Computes row after row, over a ring of the input that holds the rows of one window; whether it was taken.
+    fn by_rows<A: Arithmetic, const T: usize, const N: usize>(
+        &self,
+        random: &mut Random,
+        ring: &mut [f32],
+        [x, r, w]: [&[f32]; 3],
+        found: &mut [f32],
+    ) -> bool
+    where
+        Conv2d<A, T, N>: Kernel,
+    {
+        let [kernel, stride, dilation, pad] = match self.pool {
+            Some(_) => [2, 2, 1, 0],
+            None => [self.kernel[0], self.strides[0], self.dilations[0], self.pads[0]],
+        };
+        let rows = (kernel - 1) * dilation + 1 + random.below(2);
+        let map = self.input.ring(rows.min(self.input.height));
+        let Some(len) = map.extent() else { return false };
+        let geometry: Conv2d<A, T, N> = self.geometry(map, true);
+        (0..self.output.height).all(|row| {
+            ring[..len].fill(f32::from_bits(POISON));
+            for y in (0..kernel).filter_map(|k| (row * stride + k * dilation).checked_sub(pad)).filter(|&y| y < map.height) {
+                for (px, c) in (0..map.width).flat_map(|px| (0..map.channels).map(move |c| (px, c))) {
+                    ring[at(&map, [y, px, c])] = x[at(&self.input, [y, px, c])];
+                }
+            }
+            run_row_checked(&geometry, row as usize, operands([&ring[..len], r, w], found)).is_ok()
+        })
+    }
 }

@@ -42,13 +42,11 @@ impl Layout {
 
     /// A map that is stored whole.
     pub(crate) fn map(self, [height, width]: [u32; 2], channels: u32) -> Pixels {
-        let pixel = channels + if self == Layout::Wide { 3 } else { 0 };
+        let map = Pixels::new([height, width, channels]);
         match self {
-            Layout::Tight | Layout::Wide => {
-                let row = width * pixel + if self == Layout::Wide { 5 } else { 0 };
-                Pixels { height, width, channels, row, pixel, channel: 1, ring: height }
-            }
-            Layout::Planar => Pixels { height, width, channels, row: width, pixel: 1, channel: height * width, ring: height },
+            Layout::Tight => map,
+            Layout::Wide => map.distances([width * (channels + 3) + 5, channels + 3, 1]),
+            Layout::Planar => map.distances([width, 1, height * width]),
         }
     }
 }
@@ -56,4 +54,16 @@ impl Layout {
 /// Where element (y, x, c) lies.
 pub(crate) fn at(map: &Pixels, [y, x, c]: [u32; 3]) -> usize {
     (y % map.ring * map.row + x * map.pixel + c * map.channel) as usize
+}
+
+/// The bytes of values.
+pub(crate) fn bytes(values: &[f32]) -> &[u8] {
+    // SAFETY: every byte of an `f32` is a `u8`.
+    unsafe { core::slice::from_raw_parts(values.as_ptr().cast(), size_of_val(values)) }
+}
+
+/// The bytes of values that are to be written.
+pub(crate) fn bytes_mut(values: &mut [f32]) -> &mut [u8] {
+    // SAFETY: every byte of an `f32` is a `u8`, and any four bytes are an `f32`.
+    unsafe { core::slice::from_raw_parts_mut(values.as_mut_ptr().cast(), size_of_val(values)) }
 }

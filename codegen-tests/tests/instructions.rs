@@ -9,7 +9,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use codegen_tests::lanes;
-use peleec::harness::{self, HarnessError, Machine, OptLevel, Project};
+use peleec::harness::{self, BARE_AARCH64, HarnessError, Machine, OptLevel, Project};
 use peleec::zoo::{ZooOptions, seeded_input};
 use peleec::{ModelFile, Options, RamBudget, Target, compile};
 
@@ -24,6 +24,11 @@ const AARCH64: &[&str] = &["peleenet-folded-13", "pelee-folded-17", "peleenet-ti
 #[test]
 fn aarch64() {
     check(Target::Aarch64, AARCH64);
+}
+
+#[test]
+fn aarch64_without_an_operating_system() {
+    check_on(Ok(BARE_AARCH64), "aarch64-none", BOARDS);
 }
 
 #[test]
@@ -71,7 +76,7 @@ fn what_little_memory_costs_is_near_what_the_report_says() {
         };
         let both = counted(RamBudget::Bytes(usize::MAX)).and_then(|whole| Ok((whole, counted(RamBudget::Least)?)));
         match both {
-            Err(error) if HarnessError::is_missing(&error) => skip(target, &error.to_string()),
+            Err(error) if HarnessError::is_missing(&error) => skip(target.name(), &error.to_string()),
             both => {
                 let ((whole, one), (least, factor)) = both.map_err(|error| format!("{target}: {error}")).expect("the network is counted");
                 assert_eq!(one, 1.0, "{target}");
@@ -82,34 +87,37 @@ fn what_little_memory_costs_is_near_what_the_report_says() {
 }
 
 fn check(target: Target, networks: &[&str]) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../bench/arm/figures/{target}.txt"));
+    check_on(harness::machine(target), target.name(), networks);
+}
+
+fn check_on(machine: Result<Machine, HarnessError>, name: &str, networks: &[&str]) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../bench/arm/figures/{name}.txt"));
     let updating = std::env::var_os("PELEEC_UPDATE").is_some();
-    match compare(target, networks, &path, updating) {
-        Err(error) if error.is_missing() => skip(target, &error.to_string()),
-        result => result.map_err(|error| format!("{target}: {error}")).expect("the networks are counted"),
+    match machine.and_then(|machine| compare(&machine, name, networks, &path, updating)) {
+        Err(error) if error.is_missing() => skip(name, &error.to_string()),
+        result => result.map_err(|error| format!("{name}: {error}")).expect("the networks are counted"),
     }
 }
 
-fn skip(target: Target, why: &str) {
-    lanes::skip(format_args!("instructions on {target}"), why);
+fn skip(machine: &str, why: &str) {
+    lanes::skip(format_args!("instructions on {machine}"), why);
 }
 
-fn compare(target: Target, networks: &[&str], path: &Path, updating: bool) -> Result<(), HarnessError> {
-    let machine = harness::machine(target)?;
+fn compare(machine: &Machine, name: &str, networks: &[&str], path: &Path, updating: bool) -> Result<(), HarnessError> {
     let rustc = harness::rustc_version()?;
     let stored = std::fs::read_to_string(path).unwrap_or_default();
     let stored_rustc = stored.lines().next().unwrap_or_default();
     if !updating && !stored.is_empty() && stored_rustc != rustc {
-        skip(target, &format!("its figures are of {stored_rustc}, and this is {rustc}"));
+        skip(name, &format!("its figures are of {stored_rustc}, and this is {rustc}"));
         return Ok(());
     }
-    let found = format!("{rustc}\n{}", figures(&machine, networks)?);
+    let found = format!("{rustc}\n{}", figures(machine, networks)?);
     if updating {
         std::fs::write(path, found).expect("the figures can be written");
     } else {
         assert!(
             found == stored,
-            "other instructions on {target} than in bench/arm/figures:\n{}{UPDATE} rewrites them",
+            "other instructions on {name} than in bench/arm/figures:\n{}{UPDATE} rewrites them",
             changes(&stored, &found)
         );
     }

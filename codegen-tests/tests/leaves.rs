@@ -24,7 +24,7 @@ const fn unit(name: &'static str, twin: &'static str, tiles: &'static [(usize, u
     Unit { name, twin, tiles, compares_nan: true }
 }
 
-const VFP: &[Unit] = &[unit("Vfp(Plain)", "Plain", &[(4, 4), (1, 16)]), unit("Vfp(Fused)", "Fused", &[(4, 4), (1, 16)])];
+const VFP: &[Unit] = &[unit("Vfp<Plain>", "Plain", &[(4, 4), (1, 16)]), unit("Vfp<Fused>", "Fused", &[(4, 4), (1, 16)])];
 const MVE: &[Unit] = &[unit("Mve", "Fused", &[(3, 8)]), Unit { compares_nan: false, ..unit("Plain", "Plain", &[(2, 8)]) }];
 const NEON: &[Unit] =
     &[unit("Fused", "Fused", &[(5, 16), (4, 16), (8, 8), (12, 4), (1, 32)]), unit("Plain", "Plain", &[(4, 16), (8, 8), (12, 4), (1, 32)])];
@@ -104,7 +104,7 @@ fn printed(machine: &Machine, units: &[Unit]) -> Result<String, HarnessError> {
 /// The calls for all tiles of the units.
 fn list(units: &[Unit]) -> String {
     let call = |Unit { name, twin, tiles, compares_nan }: &Unit| -> String {
-        let calls = tiles.iter().map(|(t, n)| format!("    check.tile::<_, _, {t}, {n}>({name}, {twin});\n"));
+        let calls = tiles.iter().map(|(t, n)| format!("    check.tile::<{name}, {twin}, {t}, {n}>(\"{name}\");\n"));
         format!("    check.compares_nan = {compares_nan};\n{}", calls.collect::<String>())
     };
     let calls: String = units.iter().map(call).collect();

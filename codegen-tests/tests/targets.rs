@@ -154,6 +154,29 @@ fn no_panic_path_is_left_at_any_level() {
     }
 }
 
+/// The features of an Arm core are no `cfg`, but its instructions are: what would fault is refused, and says how to build it.
+#[test]
+fn a_module_for_another_core_is_not_built() {
+    for (target, triple, wanted) in [
+        (Target::CortexM55, "thumbv7em-none-eabihf", "`--target thumbv8m.main-none-eabihf`"),
+        (Target::CortexM4F, "thumbv7em-none-eabi", "--target thumbv7em-none-eabihf"),
+    ] {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let model = ModelFile::from_bytes(blocks::KERNELS.name, (blocks::KERNELS.build)());
+        let compilation = compile(&model, &Options { target, ..Options::default() }).expect("a case compiles");
+        let built = harness::machine(target)
+            .map(|machine| Machine { triple: Some(triple), flags: &[], ..machine })
+            .and_then(|machine| harness::build(&Project::write(&compilation, &machine, OptLevel::Three, folder.path())?));
+        match built {
+            Err(error) if error.is_missing() => _ = writeln!(std::io::stderr(), "SKIPPED LANE {triple}: {error}"),
+            built => {
+                let refused = built.err().map(|error| error.to_string()).unwrap_or_default();
+                assert!(refused.contains(wanted), "{target} for {triple}: {refused}");
+            }
+        }
+    }
+}
+
 /// Every kernel, layer by layer and in the least memory: a way to panic in any of them would keep the image from being linked.
 #[test]
 fn no_panic_path_is_left_in_any_kernel() {

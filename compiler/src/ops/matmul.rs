@@ -223,13 +223,13 @@ impl MatMul {
 
     fn element(&self, addend: f32, (a, b): (&[f32], &[f32]), [row, column]: [usize; 2], [m, k, n]: [usize; 3]) -> f32 {
         let scaled = self.alpha != 1.0;
-        let mut sum = if scaled { 0.0 } else { addend };
+        let mut sum = if scaled { 0.0 } else { f64::from(addend) };
         for i in 0..k {
             let left = if self.trans_a { a[i * m + row] } else { a[row * k + i] };
             let right = if self.trans_b { b[column * k + i] } else { b[i * n + column] };
-            sum += left * right;
+            sum += f64::from(left) * f64::from(right);
         }
-        if scaled { self.alpha * sum + addend } else { sum }
+        if scaled { self.alpha * sum as f32 + addend } else { sum as f32 }
     }
 }
 

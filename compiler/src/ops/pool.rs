@@ -132,8 +132,8 @@ impl Pool {
         match self.kind {
             PoolKind::Max => taps.reduce(|max, v| if v > max { v } else { max }).unwrap_or(f32::MIN),
             PoolKind::Average { count_include_pad } => {
-                let sum = taps.fold(0.0, |sum, v| sum + v);
-                sum / (self.count(0, y, h, count_include_pad) * self.count(1, x, w, count_include_pad)) as f32
+                let sum = taps.fold(0.0, |sum, v| sum + f64::from(v));
+                sum as f32 / (self.count(0, y, h, count_include_pad) * self.count(1, x, w, count_include_pad)) as f32
             }
         }
     }

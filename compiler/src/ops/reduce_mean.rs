@@ -45,13 +45,13 @@ impl Operator for ReduceMean {
         let shape = output_shape(self, inputs)?;
         let (x, input) = (floats(inputs, 0)?, inputs[0].map(|tensor| tensor.shape().clone()).unwrap_or_default());
         let kept = self.kept(&input);
-        let mut sums = vec![0.0; shape.elements()];
+        let mut sums = vec![0.0f64; shape.elements()];
         for (i, value) in x.iter().enumerate() {
-            sums[source_index(i, &input, &kept)] += value;
+            sums[source_index(i, &input, &kept)] += f64::from(*value);
         }
         let count = product(&self.axes.iter().map(|&axis| input[axis]).collect::<Vec<_>>());
-        sums.iter_mut().for_each(|sum| *sum /= count as f32);
-        evaluated(Tensor::f32(shape, sums))
+        let means: Vec<f32> = sums.into_iter().map(|sum| sum as f32 / count as f32).collect();
+        evaluated(Tensor::f32(shape, means))
     }
 
     fn work(&self, inputs: &[Option<&TensorType>]) -> u64 {

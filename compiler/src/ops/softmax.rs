@@ -45,7 +45,7 @@ impl Operator for Softmax {
             let run = || (start..).step_by(step).take(len);
             let max = run().map(|i| values[i]).fold(f32::NEG_INFINITY, f32::max);
             run().for_each(|i| values[i] = (values[i] - max).exp());
-            let sum: f32 = run().map(|i| values[i]).sum();
+            let sum = run().map(|i| f64::from(values[i])).sum::<f64>() as f32;
             run().for_each(|i| values[i] /= sum);
         }
         evaluated(Tensor::f32(shape, values))

@@ -390,5 +390,5 @@ unsafe fn add_products<A: sealed::Sums, const INDEX: i32, V: Vector, const T: us
 #[inline(always)]
 pub(crate) unsafe fn load<V: Vector, const B: usize>(from: *const f32) -> [V; B] {
     // SAFETY: the caller's contract.
-    core::array::from_fn(|b| unsafe { V::load(from.add(b * V::LANES)) })
+    unsafe { V::load_all(from) }
 }

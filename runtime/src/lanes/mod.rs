@@ -32,6 +32,16 @@ pub trait Vector: Copy {
     /// `LANES` values are readable.
     unsafe fn load(from: *const f32) -> Self;
 
+    /// Adjacent vectors.
+    ///
+    /// # Safety
+    /// `B` times `LANES` values are readable.
+    #[inline(always)]
+    unsafe fn load_all<const B: usize>(from: *const f32) -> [Self; B] {
+        // SAFETY: the caller's contract.
+        core::array::from_fn(|b| unsafe { Self::load(from.add(b * Self::LANES)) })
+    }
+
     /// # Safety
     /// `LANES` values are writable.
     unsafe fn store(self, to: *mut f32);

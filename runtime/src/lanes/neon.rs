@@ -41,6 +41,20 @@ impl Vector for Neon {
         }
     }
 
+    /// Each load moves the pointer to the next vector, as these loads have no offsets.
+    #[cfg(target_os = "none")]
+    #[inline(always)]
+    unsafe fn load_all<const B: usize>(mut from: *const f32) -> [Self; B] {
+        core::array::from_fn(|_| {
+            let vector: float32x4_t;
+            // SAFETY: the caller's contract.
+            unsafe {
+                asm!("ld1 {{{0:v}.4s}}, [{1}], #16", out(vreg) vector, inout(reg) from, options(pure, readonly, nostack, preserves_flags))
+            };
+            Neon(vector)
+        })
+    }
+
     #[inline(always)]
     unsafe fn store(self, to: *mut f32) {
         // SAFETY: the caller's contract.

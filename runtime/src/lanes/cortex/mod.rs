@@ -3,6 +3,21 @@
 
 use super::arithmetic::{Fused, Plain};
 
+/// Assembles an instruction that not every core has into a section that is never loaded, so that a build for the wrong core is refused.
+#[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
+macro_rules! requires {
+    ($instruction:literal, $target:literal) => {
+        concat!(
+            ".pushsection .peleec.requires, \"\", %progbits\n",
+            $instruction,
+            " @ a module for this core is built with `--target ",
+            $target,
+            "`\n",
+            ".popsection",
+        )
+    };
+}
+
 #[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
 mod mve;
 #[cfg(all(target_arch = "arm", target_abi = "eabihf"))]

@@ -96,6 +96,7 @@ macro_rules! leaf {
         $($channels:expr),+ $(,)?
     ) => {
         naked_asm!(
+            requires!("mrs r0, primask", "thumbv7em-none-eabihf` or `thumbv8m.main-none-eabihf"),
             ".fpu fpv4-sp-d16",
             "push {{r1, r2, r4-r10, lr}}",
             "vpush {{s16-s31}}",

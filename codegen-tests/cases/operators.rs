@@ -110,5 +110,9 @@ cases! {
         onnx.conv("conv", &padded, &[2, 2, 3, 3], &[])
     };
     softmax_over_channels [1, 4, 2, 2], |onnx, x| onnx.op("Softmax", "softmax", &[&x], &[("axis", Attr::Int(1))]);
+    hard_swish_in_the_epilogue [1, 2, 3, 3], |onnx, x| {
+        let conv = onnx.conv("conv", &x, &[4, 2, 1, 1], &[]);
+        onnx.op("HardSwish", "swish", &[&conv], &[])
+    };
     sigmoid_alone [1, 4], |onnx, x| onnx.op("Sigmoid", "sigmoid", &[&x], &[]);
 }

@@ -2,9 +2,6 @@
 
 use core::fmt::{Result, Write};
 
-use crate::f32::activation::Activation;
-use crate::f32::elementwise::BinaryKind;
-use crate::f32::pool::PoolKind;
 use crate::views::Pixels;
 
 /// A value that can be written as the Rust expression that builds it, bit for bit. Paths begin with the name of this crate; the type of a
@@ -73,29 +70,3 @@ impl Expression for Pixels {
         if self.ring != default.ring { list(to, ".ring(", &[&self.ring], ")") } else { Ok(()) }
     }
 }
-
-impl Expression for Activation {
-    fn write(&self, to: &mut dyn Write) -> Result {
-        to.write_str("peleec_runtime::Activation::")?;
-        match self {
-            Activation::Identity => to.write_str("Identity"),
-            Activation::Relu => to.write_str("Relu"),
-            Activation::LeakyRelu(slope) => list(to, "LeakyRelu(", &[slope], ")"),
-            Activation::Clip(low, high) => list(to, "Clip(", &[low, high], ")"),
-            Activation::Sigmoid => to.write_str("Sigmoid"),
-        }
-    }
-}
-
-/// Kinds without fields are written as their names.
-macro_rules! named {
-    ($($kind:ident)+) => {$(
-        impl Expression for $kind {
-            fn write(&self, to: &mut dyn Write) -> Result {
-                write!(to, concat!("peleec_runtime::", stringify!($kind), "::{:?}"), self)
-            }
-        }
-    )+};
-}
-
-named!(PoolKind BinaryKind);

@@ -61,3 +61,16 @@ macro_rules! geometry {
     };
 }
 pub(crate) use geometry;
+
+/// Lets a kind without fields be written as its name, which `Debug` gives.
+macro_rules! named {
+    ($kind:ident) => {
+        #[cfg(feature = "source")]
+        impl $crate::Expression for $kind {
+            fn write(&self, to: &mut dyn core::fmt::Write) -> core::fmt::Result {
+                write!(to, concat!("peleec_runtime::", stringify!($kind), "::{:?}"), self)
+            }
+        }
+    };
+}
+pub(crate) use named;

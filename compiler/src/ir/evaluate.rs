@@ -1,4 +1,4 @@
-//! Naive evaluation: the oracle of folding, of passes and of property tests.
+//! Naive evaluation: the oracle of folding, of passes and of property tests. Long sums are made in double precision.
 
 use std::collections::BTreeMap;
 

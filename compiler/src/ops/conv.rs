@@ -4,7 +4,7 @@
 
 use peleec_runtime::Activation;
 
-use super::operands::{evaluated, float_type, floats, output, output_shape, product};
+use super::operands::{Sum, evaluated, float_type, floats, output, output_shape, product};
 use super::window;
 use super::{OpError, Operator, Pool, unary};
 use crate::ir::{DType, Shape, Tensor, TensorType};
@@ -156,22 +156,22 @@ impl Conv {
         Ok(shape)
     }
 
-    /// One output: the sum of the products of the window, in double precision.
+    /// One output: the products of the window in the order (ky, kx, ci), which is the numeric contract of class `plain`.
     fn sum(&self, start: f32, x: (&[f32], &Option<&Tensor>), w: (&[f32], &Option<&Tensor>), [n, m, y, at]: [usize; 4]) -> f32 {
         let (Some(xs), Some(ws)) = (x.1.map(Tensor::shape), w.1.map(Tensor::shape)) else { return start };
         let ([h, width], channels) = (hw(xs), ws[1]);
         let first = m / (ws[0] / self.group) * channels;
         let [kh, kw] = self.window.kernel;
-        let mut sum = f64::from(start);
+        let mut sum = Sum::from(start);
         for (ky, iy) in self.window.taps(0, y, h) {
             for (kx, ix) in self.window.taps(1, at, width) {
                 for ci in 0..channels {
                     let value = x.0[((n * xs[1] + first + ci) * h + iy) * width + ix];
-                    sum += f64::from(value) * f64::from(w.0[((m * channels + ci) * kh + ky) * kw + kx]);
+                    sum.add_product(value, w.0[((m * channels + ci) * kh + ky) * kw + kx]);
                 }
             }
         }
-        sum as f32
+        sum.value(Sum::LONGEST_OF_PRODUCTS)
     }
 }
 

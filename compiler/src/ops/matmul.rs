@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::broadcast::{broadcast, source_index};
 use peleec_runtime::{Activation, BinaryKind};
 
-use super::operands::{evaluated, float_type, floats, output, output_shape, product, tensor};
+use super::operands::{Sum, evaluated, float_type, floats, output, output_shape, product, tensor};
 use super::{OpError, Operator};
 use crate::ir::window::Window;
 use crate::ir::{DType, Shape, Tensor, TensorType};
@@ -223,13 +223,14 @@ impl MatMul {
 
     fn element(&self, addend: f32, (a, b): (&[f32], &[f32]), [row, column]: [usize; 2], [m, k, n]: [usize; 3]) -> f32 {
         let scaled = self.alpha != 1.0;
-        let mut sum = if scaled { 0.0 } else { f64::from(addend) };
+        let mut sum = Sum::from(if scaled { 0.0 } else { addend });
         for i in 0..k {
             let left = if self.trans_a { a[i * m + row] } else { a[row * k + i] };
             let right = if self.trans_b { b[column * k + i] } else { b[i * n + column] };
-            sum += f64::from(left) * f64::from(right);
+            sum.add_product(left, right);
         }
-        if scaled { self.alpha * sum as f32 + addend } else { sum as f32 }
+        let sum = sum.value(Sum::LONGEST_OF_PRODUCTS);
+        if scaled { self.alpha * sum + addend } else { sum }
     }
 }
 

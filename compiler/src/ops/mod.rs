@@ -3,8 +3,13 @@
 //! To add an operator:
 //! 1. write its file (or a row in a family's file) with `parse`, `infer`, `evaluate` and `lower`;
 //! 2. add its line to the list below;
-//! 3. if no kernel of `peleec-runtime` computes it, add one there and its row in `lower/kernel.rs`;
+//! 3. if no kernel of `peleec-runtime` computes it, add one there (a file that ends in its doors' macro, a `mod` and a `pub use`, a line in
+//!    `source.rs`), and its file in `lower/kernels/` with a `mod` and a `use`;
 //! 4. add a case to `codegen-tests/cases/` and review the new snapshot.
+//!
+//! So `HardSwish` is a variant in the runtime's `activation.rs`, a row in `unary.rs`, its name below and a case: four files and a new snapshot.
+//! `Split` at run time is `lower` in `pick.rs` and a case. `Resize` is three new files, of the operator and of both sides of its kernel, and lines
+//! in `lib.rs`, `f32/mod.rs` and `source.rs` of the runtime, in `lower/kernels/mod.rs`, below, and a case.
 //!
 //! Invariant: an operator sees its own attributes and its inputs' types and values, never the graph or another node.
 //! A match over operators stands nowhere else.
@@ -96,7 +101,7 @@ macros::operators! {
     softmax::Softmax: "Softmax" 1;
     sum::Sum: "Sum" ANY;
     transpose::Transpose: "Transpose" 1;
-    unary::Unary: "Relu" 1, "LeakyRelu" 1, "Clip" 3, "Sigmoid" 1;
+    unary::Unary: "Relu" 1, "LeakyRelu" 1, "Clip" 3, "Sigmoid" 1, "HardSwish" 1;
 }
 
 /// Every supported ONNX operator in alphabetical order, with the first sentence of the file that holds it.

@@ -98,6 +98,40 @@ pub(crate) fn product(dims: &[usize]) -> usize {
     dims.iter().fold(1, |product, &dim| product.saturating_mul(dim))
 }
 
+/// A naive sum: as class `plain` makes it, term by term, or in double precision where it has more terms than the class adds in one go.
+#[derive(Clone, Copy)]
+pub(super) struct Sum {
+    plain: f32,
+    double: f64,
+    terms: usize,
+}
+
+impl Sum {
+    /// The most terms that a pool, a mean, a softmax or a product of two tensors adds in one go.
+    pub(super) const LONGEST: usize = 1024;
+    /// The most products that a convolution or a product with constant weights adds in one go.
+    pub(super) const LONGEST_OF_PRODUCTS: usize = 4096;
+
+    pub(super) fn from(start: f32) -> Self {
+        Sum { plain: start, double: f64::from(start), terms: 0 }
+    }
+
+    pub(super) fn add(&mut self, term: f32) {
+        self.add_product(term, 1.0);
+    }
+
+    pub(super) fn add_product(&mut self, x: f32, w: f32) {
+        self.plain += x * w;
+        self.double += f64::from(x) * f64::from(w);
+        self.terms += 1;
+    }
+
+    /// The sum, of which at most `longest` terms are added in one go.
+    pub(super) fn value(&self, longest: usize) -> f32 {
+        if self.terms > longest { self.double as f32 } else { self.plain }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::operands::{evaluated, float_type, floats, output, output_shape, product};
+use super::operands::{Sum, evaluated, float_type, floats, output, output_shape, product};
 use super::window;
 use super::{OpError, Operator};
 use crate::ir::{DType, Tensor, TensorType};
@@ -132,8 +132,9 @@ impl Pool {
         match self.kind {
             PoolKind::Max => taps.reduce(|max, v| if v > max { v } else { max }).unwrap_or(f32::MIN),
             PoolKind::Average { count_include_pad } => {
-                let sum = taps.fold(0.0, |sum, v| sum + f64::from(v));
-                sum as f32 / (self.count(0, y, h, count_include_pad) * self.count(1, x, w, count_include_pad)) as f32
+                let mut sum = Sum::from(0.0);
+                taps.for_each(|v| sum.add(v));
+                sum.value(Sum::LONGEST) / (self.count(0, y, h, count_include_pad) * self.count(1, x, w, count_include_pad)) as f32
             }
         }
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::broadcast::source_index;
-use super::operands::{distinct_axes, evaluated, float_type, floats, ints, output, output_shape, product};
+use super::operands::{Sum, distinct_axes, evaluated, float_type, floats, ints, output, output_shape, product};
 use crate::ir::window::Window;
 use super::{OpError, Operator};
 use crate::ir::{DType, Shape, Tensor, TensorType};
@@ -45,12 +45,12 @@ impl Operator for ReduceMean {
         let shape = output_shape(self, inputs)?;
         let (x, input) = (floats(inputs, 0)?, inputs[0].map(|tensor| tensor.shape().clone()).unwrap_or_default());
         let kept = self.kept(&input);
-        let mut sums = vec![0.0f64; shape.elements()];
+        let mut sums = vec![Sum::from(0.0); shape.elements()];
         for (i, value) in x.iter().enumerate() {
-            sums[source_index(i, &input, &kept)] += f64::from(*value);
+            sums[source_index(i, &input, &kept)].add(*value);
         }
         let count = product(&self.axes.iter().map(|&axis| input[axis]).collect::<Vec<_>>());
-        let means: Vec<f32> = sums.into_iter().map(|sum| sum as f32 / count as f32).collect();
+        let means: Vec<f32> = sums.into_iter().map(|sum| sum.value(Sum::LONGEST) / count as f32).collect();
         evaluated(Tensor::f32(shape, means))
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::operands::{axis, evaluated, float_type, floats, output_shape, product};
+use super::operands::{Sum, axis, evaluated, float_type, floats, output_shape, product};
 use super::{OpError, Operator};
 use crate::ir::{Shape, Tensor, TensorType};
 use crate::lower::Lowering;
@@ -45,7 +45,9 @@ impl Operator for Softmax {
             let run = || (start..).step_by(step).take(len);
             let max = run().map(|i| values[i]).fold(f32::NEG_INFINITY, f32::max);
             run().for_each(|i| values[i] = (values[i] - max).exp());
-            let sum = run().map(|i| f64::from(values[i])).sum::<f64>() as f32;
+            let mut sum = Sum::from(0.0);
+            run().for_each(|i| sum.add(values[i]));
+            let sum = sum.value(Sum::LONGEST);
             run().for_each(|i| values[i] /= sum);
         }
         evaluated(Tensor::f32(shape, values))

@@ -1,4 +1,4 @@
-//! `Relu`, `LeakyRelu`, `Clip` and `Sigmoid`: element-wise, the output has the input's type.
+//! `Relu`, `LeakyRelu`, `Clip`, `Sigmoid` and `HardSwish`: element-wise, the output has the input's type.
 
 use peleec_runtime::Activation;
 
@@ -25,6 +25,7 @@ impl Operator for Unary {
                 let high = bound(node, 2, "max", f32::MAX)?;
                 Activation::Clip(bound(node, 1, "min", f32::MIN)?.min(high), high)
             }
+            "HardSwish" => Activation::HardSwish,
             _ => Activation::Sigmoid,
         };
         Ok(Unary { activation })
@@ -37,6 +38,7 @@ impl Operator for Unary {
             Activation::LeakyRelu(_) => "LeakyRelu",
             Activation::Clip(..) => "Clip",
             Activation::Sigmoid => "Sigmoid",
+            Activation::HardSwish => "HardSwish",
         })
     }
 
@@ -71,6 +73,16 @@ pub(crate) fn activate(activation: Activation, x: f32) -> f32 {
         Activation::Clip(_, high) if x > high => high,
         Activation::Clip(..) => x,
         Activation::Sigmoid => 1.0 / (1.0 + (-x).exp()),
+        Activation::HardSwish => x * (x / 6.0 + 0.5).clamp(0.0, 1.0),
+    }
+}
+
+/// Whether it gives no value below zero.
+pub(crate) fn is_non_negative(activation: Activation) -> bool {
+    match activation {
+        Activation::Relu | Activation::Sigmoid => true,
+        Activation::Clip(low, _) => low >= 0.0,
+        Activation::Identity | Activation::LeakyRelu(_) | Activation::HardSwish => false,
     }
 }
 
@@ -105,6 +117,7 @@ mod tests {
         assert_eq!(case("Relu", 13).values(), [0.0, 0.5, 3.0]);
         assert_eq!(case("LeakyRelu", 13).values(), [-0.02, 0.5, 3.0]);
         assert_eq!(case("LeakyRelu", 13).with("alpha", Attribute::Float(0.5)).values(), [-1.0, 0.5, 3.0]);
+        assert_eq!(Case::new("HardSwish", 14).floats(&[4], &[-4.0, -1.5, 3.0, 7.0]).values(), [0.0, -0.375, 3.0, 7.0]);
         assert_eq!(Case::new("Sigmoid", 13).floats(&[1], &[0.0]).values(), [0.5]);
     }
 

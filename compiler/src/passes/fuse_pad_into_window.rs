@@ -5,12 +5,10 @@
 //! - `MaxPool`: pads that never win: of the lowest float, or not above zero in front of a map without negative values, as an
 //!   activation leaves it. Every window keeps a cell of the map. Bit-exact for maps without NaN, but for the sign of zero.
 
-use peleec_runtime::Activation;
-
 use crate::ir::window::Window;
 use crate::ir::{Content, Graph, NodeId, Source};
 use crate::ops::pool::PoolKind;
-use crate::ops::{Op, Pad, Pool};
+use crate::ops::{Op, Pad, Pool, unary};
 
 pub(crate) fn fuse_pad_into_window(graph: &mut Graph) -> usize {
     let mut fused = 0;
@@ -85,11 +83,7 @@ fn is_non_negative(graph: &Graph, source: Source) -> bool {
         Some(Op::Unary(unary)) => unary.activation,
         _ => return false,
     };
-    match activation {
-        Activation::Relu | Activation::Sigmoid => true,
-        Activation::Clip(low, _) => low >= 0.0,
-        Activation::Identity | Activation::LeakyRelu(_) => false,
-    }
+    unary::is_non_negative(activation)
 }
 
 #[cfg(test)]

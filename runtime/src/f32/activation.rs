@@ -16,6 +16,20 @@ pub enum Activation {
     Clip(f32, f32),
     /// `1 / (1 + exp(-x))`.
     Sigmoid,
+    /// `x` times `x / 6 + 1 / 2` limited to `[0, 1]`.
+    HardSwish,
+}
+
+#[cfg(feature = "source")]
+impl crate::Expression for Activation {
+    fn write(&self, to: &mut dyn core::fmt::Write) -> core::fmt::Result {
+        use crate::expression::list;
+        match self {
+            Activation::LeakyRelu(slope) => list(to, "peleec_runtime::Activation::LeakyRelu(", &[slope], ")"),
+            Activation::Clip(low, high) => list(to, "peleec_runtime::Activation::Clip(", &[low, high], ")"),
+            other => write!(to, "peleec_runtime::Activation::{other:?}"),
+        }
+    }
 }
 
 impl Activation {
@@ -42,6 +56,7 @@ impl Activation {
                 }
             }
             Activation::Sigmoid => 1.0 / (1.0 + exp(-x)),
+            Activation::HardSwish => x * Activation::Clip(0.0, 1.0).apply(x * (1.0 / 6.0) + 0.5),
         }
     }
 

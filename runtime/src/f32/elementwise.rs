@@ -1,7 +1,7 @@
 //! Element-wise functions of one and of two tensors, over strided views of up to six dimensions; a copy is the identity.
 
 use super::activation::Activation;
-use crate::geometry::geometry;
+use crate::geometry::{geometry, named};
 use crate::kernel::strided_kernel;
 use crate::views::{Extent, MAX_RANK, extent, in_place};
 
@@ -75,6 +75,8 @@ pub enum BinaryKind {
     /// `a / b`.
     Div,
 }
+
+named!(BinaryKind);
 
 geometry! {
     /// Geometry of `y = x op r`. A broadcast dimension of an operand has stride zero. Unused leading dimensions are one.

@@ -3,7 +3,7 @@
 use core::ops::Range;
 
 use super::LONGEST_SUM;
-use crate::geometry::geometry;
+use crate::geometry::{geometry, named};
 use crate::kernel::map_kernel;
 use crate::lanes::arithmetic::load;
 use crate::lanes::{Eight, Four, MOST_LANES, Sixteen, Vector};
@@ -21,6 +21,8 @@ pub enum PoolKind {
     /// The sum divided by the number of positions inside the map and its declared padding.
     AveragePadded,
 }
+
+named!(PoolKind);
 
 geometry! {
     /// Geometry of a pool. Sums run over (ky, kx), those over more than 1024 values in blocks of so many. A window without a value of the map gives minus infinity or a sum of zero.

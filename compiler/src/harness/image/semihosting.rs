@@ -5,6 +5,7 @@ use core::ffi::CStr;
 
 const OPEN: usize = 0x01;
 const CLOSE: usize = 0x02;
+#[allow(dead_code, reason = "only images that may panic write text")]
 const WRITE_BYTE: usize = 0x03;
 const WRITE0: usize = 0x04;
 const WRITE: usize = 0x05;

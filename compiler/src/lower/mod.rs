@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::diagnostics::{Diagnostic, OpError, Problems};
-use crate::ir::{Content, DType, Graph, NodeId, Shape, Source, Tensor};
+use crate::ir::{Content, DType, Graph, NodeId, Shape, Source, Tensor, TensorType};
 use crate::plan::problem::{Access, PlanStep, PlanTensor, Relation, Role, TensorId};
 use crate::target::Profile;
 use kernels::{Kernel, Places};
@@ -83,27 +83,26 @@ impl Lowerer<'_> {
                 }),
             });
         }
-        let source = Source { node: id, slot: 0 };
-        let value = self.graph.value(source);
-        if value.ty.dtype != DType::F32 {
-            return Err(OpError::unsupported(format!("computes {} at run time", value.ty)).supported("f32"));
-        }
+        let outlets = self.graph.node(id).outputs.iter().enumerate().map(|(slot, value)| {
+            let source = Source { node: id, slot };
+            let is_read = self.graph.is_output(source) || !self.graph.consumers(source).is_empty();
+            Outlet { name: &value.name, ty: &value.ty, is_read, tensor: None }
+        });
         let mut ctx = Lowering {
             name: self.graph.node(id).name.clone(),
             label: self.graph.labels(id),
             operands,
-            shape: value.ty.shape.clone(),
-            dtype: value.ty.dtype,
-            output_name: &value.name,
-            output: None,
+            outlets: outlets.collect(),
             images: 0,
             profile: self.profile,
             steps: &mut self.steps,
         };
-        op.lower(&mut ctx)?;
-        if let Some(output) = ctx.output {
-            self.tensors.insert(source, output);
+        if let Some(Outlet { ty, .. }) = ctx.outlets.first().filter(|outlet| outlet.ty.dtype != DType::F32) {
+            return Err(OpError::unsupported(format!("computes {ty} at run time")).supported("f32"));
         }
+        op.lower(&mut ctx)?;
+        let made = ctx.outlets.iter().enumerate().filter_map(|(slot, outlet)| Some((Source { node: id, slot }, outlet.tensor?)));
+        self.tensors.extend(made);
         Ok(())
     }
 
@@ -135,15 +134,20 @@ pub(crate) enum Operand<'a> {
     Constant(&'a Tensor),
 }
 
+/// An output of the operator that is being lowered.
+struct Outlet<'a> {
+    name: &'a str,
+    ty: &'a TensorType,
+    is_read: bool,
+    tensor: Option<TensorId>,
+}
+
 /// Where an operator emits its steps.
 pub(crate) struct Lowering<'a> {
     name: String,
     label: Vec<String>,
     operands: Vec<Option<Operand<'a>>>,
-    shape: Shape,
-    dtype: DType,
-    output_name: &'a str,
-    output: Option<TensorId>,
+    outlets: Vec<Outlet<'a>>,
     /// How many images the operator computes by a step each; zero where one step does all.
     images: usize,
     profile: Profile,
@@ -156,9 +160,14 @@ impl<'a> Lowering<'a> {
         self.profile
     }
 
-    /// The shape of the operator's output.
+    /// The type of the operator's first output.
+    fn ty(&self) -> &'a TensorType {
+        self.outlets[0].ty
+    }
+
+    /// The shape of the operator's first output.
     pub(crate) fn shape(&self) -> Shape {
-        self.shape.clone()
+        self.ty().shape.clone()
     }
 
     /// The constant at input `slot`.
@@ -231,14 +240,25 @@ impl<'a> Lowering<'a> {
         &self.steps.problem.tensors[tensor].shape
     }
 
-    /// The operator's output, to be written.
+    /// The operator's first output, to be written.
     pub(crate) fn output(&mut self) -> TensorId {
-        *self.output.get_or_insert_with(|| self.steps.add_tensor(self.output_name, self.shape.clone(), self.dtype, Role::Intermediate))
+        self.output_at(0)
     }
 
-    /// The operator's output under another shape of the same elements, to be written before [`finish`](Self::finish).
+    /// Whether anything reads the operator's output `slot`.
+    pub(crate) fn is_read(&self, slot: usize) -> bool {
+        self.outlets[slot].is_read
+    }
+
+    /// The operator's output `slot`, to be written.
+    pub(crate) fn output_at(&mut self, slot: usize) -> TensorId {
+        let Outlet { name, ty, tensor, .. } = &mut self.outlets[slot];
+        *tensor.get_or_insert_with(|| self.steps.add_tensor(name, ty.shape.clone(), ty.dtype, Role::Intermediate))
+    }
+
+    /// The operator's first output under another shape of the same elements, to be written before [`finish`](Self::finish).
     pub(crate) fn output_as(&mut self, shape: Shape) -> TensorId {
-        self.steps.add_tensor(self.output_name, shape, self.dtype, Role::Intermediate)
+        self.steps.add_tensor(self.outlets[0].name, shape, self.ty().dtype, Role::Intermediate)
     }
 
     /// Moves `tensor` to the operator's output in row-major order.
@@ -267,7 +287,7 @@ impl<'a> Lowering<'a> {
 
     /// A tensor between steps of the operator.
     pub(crate) fn between(&mut self, shape: Shape) -> TensorId {
-        self.steps.add_tensor(&self.name, shape, self.dtype, Role::Intermediate)
+        self.steps.add_tensor(&self.name, shape, self.ty().dtype, Role::Intermediate)
     }
 
     /// Takes the last of the operators that this one stands for from the steps that follow, for [`go_on`](Self::go_on).

@@ -4,7 +4,7 @@
 use core::fmt::Write;
 
 use peleec_runtime::{
-    Activation, Arithmetic, Conv2d, Destination, Kernel, Operands, Pixels, Place, PoolKind, run_checked, run_row_checked,
+    Activation, FloatArithmetic, Conv2d, Destination, Kernel, Operands, Pixels, Place, PoolKind, run_checked, run_row_checked,
 };
 
 use crate::geometry::{Layout, Random, at, bytes, bytes_mut};
@@ -125,7 +125,7 @@ pub(crate) struct Check<'a, W> {
 
 impl<W: Write> Check<'_, W> {
     /// All combinations for a tile of `T` pixels by `N` channels of the unit `U`, whose class is that of `C`.
-    pub(crate) fn tile<U: Arithmetic, C: Arithmetic, const T: usize, const N: usize>(&mut self, unit: &str) {
+    pub(crate) fn tile<U: FloatArithmetic, C: FloatArithmetic, const T: usize, const N: usize>(&mut self, unit: &str) {
         let mut random = Random(T as u32 * 100 + N as u32);
         let before = self.n_cases;
         for case in Case::all().filter(|case| case.is_possible(T)) {
@@ -139,7 +139,7 @@ impl<W: Write> Check<'_, W> {
     }
 
     /// One geometry of a combination.
-    fn draw<U: Arithmetic, C: Arithmetic, const T: usize, const N: usize>(&mut self, random: &mut Random, case: Case) {
+    fn draw<U: FloatArithmetic, C: FloatArithmetic, const T: usize, const N: usize>(&mut self, random: &mut Random, case: Case) {
         self.n_cases += 1;
         let shape = Shape::of(random, case, N as u32);
         let by_leaf: Conv2d<U, T, N> = shape.geometry(shape.input, case.second != Second::None);
@@ -277,7 +277,7 @@ impl Shape {
     }
 
     /// By a unit and a tile, over an input that may be a ring.
-    fn geometry<A: Arithmetic, const T: usize, const N: usize>(&self, input: Pixels, general: bool) -> Conv2d<A, T, N> {
+    fn geometry<A: FloatArithmetic, const T: usize, const N: usize>(&self, input: Pixels, general: bool) -> Conv2d<A, T, N> {
         Conv2d::new(input, self.output)
             .rest(self.rest)
             .residual(self.residual)
@@ -287,7 +287,7 @@ impl Shape {
             .pads(self.pads)
             .group(self.group)
             .band(self.band)
-            .activation(self.activation)
+            .epilogue(self.activation)
             .pool(self.pool)
             .general(general)
     }
@@ -306,7 +306,7 @@ impl Shape {
     }
 
     /// Computes row after row, over a ring of the input that holds the rows of one window; whether it was taken.
-    fn by_rows<A: Arithmetic, const T: usize, const N: usize>(
+    fn by_rows<A: FloatArithmetic, const T: usize, const N: usize>(
         &self,
         random: &mut Random,
         ring: &mut [f32],

@@ -42,7 +42,6 @@ macro_rules! geometry {
             )*
         }
 
-        #[cfg(feature = "source")]
         impl<$($generics)*> $crate::Expression for $name<$($names)*> {
             fn write(&self, to: &mut dyn core::fmt::Write) -> core::fmt::Result {
                 let default = Self::new($(self.$argument),+);
@@ -65,7 +64,6 @@ pub(crate) use geometry;
 /// Lets a kind without fields be written as its name, which `Debug` gives.
 macro_rules! named {
     ($kind:ident) => {
-        #[cfg(feature = "source")]
         impl $crate::Expression for $kind {
             fn write(&self, to: &mut dyn core::fmt::Write) -> core::fmt::Result {
                 write!(to, concat!("peleec_runtime::", stringify!($kind), "::{:?}"), self)

@@ -19,7 +19,6 @@ mod checked;
 mod conv2d;
 mod element;
 mod executor;
-#[cfg(feature = "source")]
 mod expression;
 pub mod f32;
 mod geometry;
@@ -42,7 +41,6 @@ pub use checked::{Destination, Operands, Place, RegionError, run_checked, run_ro
 pub use conv2d::Conv2d;
 pub use element::Element;
 pub use executor::{Executor, OneCore};
-#[cfg(feature = "source")]
 pub use expression::Expression;
 pub use f32::activation::Activation;
 pub use f32::depthwise::DepthwiseConv2d;
@@ -53,7 +51,7 @@ pub use f32::pool::{Pool2d, PoolKind};
 pub use f32::softmax::Softmax;
 pub use input::{interleaved_rows, planar_rows};
 pub use kernel::Kernel;
-pub use lanes::arithmetic::{Arithmetic, Fused, Plain};
+pub use lanes::arithmetic::{Arithmetic, FloatArithmetic, Fused, Plain};
 pub use lanes::cortex::{Mve, Vfp};
 pub use layer::{InPlace, Layer, RowLayer, Within, WithinRows};
 pub use memory::{Arena, Placed, Region, Weights, part, part_mut};

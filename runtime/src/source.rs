@@ -12,6 +12,7 @@ pub const FILES: &[(&str, &str)] = &[
     ("src/f32/activation.rs", include_str!("f32/activation.rs")),
     ("src/f32/depthwise.rs", include_str!("f32/depthwise.rs")),
     ("src/f32/elementwise.rs", include_str!("f32/elementwise.rs")),
+    ("src/f32/epilogue.rs", include_str!("f32/epilogue.rs")),
     ("src/f32/exp.rs", include_str!("f32/exp.rs")),
     ("src/f32/matmul.rs", include_str!("f32/matmul.rs")),
     ("src/f32/mod.rs", include_str!("f32/mod.rs")),

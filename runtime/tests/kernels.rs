@@ -1,7 +1,7 @@
 //! Every kernel through the checked door, against loops that follow its documentation to the letter: the same bits.
 
 use peleec_runtime::{
-    Activation, Arithmetic, Binary, BinaryKind, Conv2d, DepthwiseConv2d, Destination, Executor, Fused, Kernel, Layer, Map, MatMul,
+    Activation, Binary, BinaryKind, Conv2d, DepthwiseConv2d, Destination, Executor, FloatArithmetic, Fused, Kernel, Layer, Map, MatMul,
     Operands, Pad, Place, Plain, Pool2d, PoolKind, RegionError, Softmax, run_checked,
 };
 
@@ -21,7 +21,7 @@ fn tap(at: u32, stride: u32, k: u32, dilation: u32, pad: u32, extent: u32) -> Op
     (at * stride + k * dilation).checked_sub(pad).filter(|&i| i < extent)
 }
 
-fn convolutions<A: Arithmetic, const T: usize, const N: usize>(_: A, multiply_add: fn(f32, f32, f32) -> f32) {
+fn convolutions<A: FloatArithmetic, const T: usize, const N: usize>(_: A, multiply_add: fn(f32, f32, f32) -> f32) {
     let mut random = Random(T as u32 * 100 + N as u32);
     let mut ran = 0;
     while ran < 60 {
@@ -45,7 +45,7 @@ fn convolutions<A: Arithmetic, const T: usize, const N: usize>(_: A, multiply_ad
             .pads(pads)
             .group(group)
             .band(band)
-            .activation(activation)
+            .epilogue(activation)
             .general(random.below(2) == 0);
         let extent = conv.extent().expect("the geometry is consistent");
         let (x, r, packed) = (random.values(extent.x), random.values(extent.r), random.values(extent.w));
@@ -63,7 +63,7 @@ fn convolutions<A: Arithmetic, const T: usize, const N: usize>(_: A, multiply_ad
 }
 
 /// One result by the definition: bias, products over (ky, kx, ci), residual, activation.
-fn convolved<A: Arithmetic, const T: usize, const N: usize>(
+fn convolved<A: FloatArithmetic, const T: usize, const N: usize>(
     conv: &Conv2d<A, T, N>,
     multiply_add: fn(f32, f32, f32) -> f32,
     [x, r, w]: [&[f32]; 3],
@@ -87,7 +87,7 @@ fn convolved<A: Arithmetic, const T: usize, const N: usize>(
         }
     }
     let residual = conv.residual.as_ref().map(|map| r[at(map, oy, ox, m)]);
-    conv.activation.apply(residual.map_or(sum, |r| sum + r))
+    conv.epilogue.apply(residual.map_or(sum, |r| sum + r))
 }
 
 #[test]
@@ -122,7 +122,7 @@ fn depthwise_convolution_gives_the_bits_of_its_definition() {
     depthwise(Fused, fused);
 }
 
-fn depthwise<A: Arithmetic>(_: A, multiply_add: fn(f32, f32, f32) -> f32) {
+fn depthwise<A: FloatArithmetic>(_: A, multiply_add: fn(f32, f32, f32) -> f32) {
     let mut random = Random(7);
     for _ in 0..100 {
         let (h, w, channels) = (3 + random.below(7), 3 + random.below(7), 1 + random.below(23));
@@ -178,7 +178,7 @@ fn pools_give_the_bits_of_their_definition() {
 }
 
 /// A convolution with a pool against the convolution and then the pool, on one core and on several.
-fn pooled<A: Arithmetic, const T: usize, const N: usize>(_: A) {
+fn pooled<A: FloatArithmetic, const T: usize, const N: usize>(_: A) {
     let mut random = Random(T as u32 * 100 + N as u32);
     for run_index in 0..90 {
         let kind = [PoolKind::Max, PoolKind::AverageInside, PoolKind::AveragePadded][run_index % 3];
@@ -191,7 +191,7 @@ fn pooled<A: Arithmetic, const T: usize, const N: usize>(_: A) {
         let activation = [Activation::Identity, Activation::Relu, Activation::LeakyRelu(0.1)][random.below(3) as usize];
         let alone = Conv2d::<A, T, N>::new(input, between)
             .band([1 + random.below(4), 1 + random.below(30)])
-            .activation(activation)
+            .epilogue(activation)
             .general(run_index % 2 == 0);
         let both = alone.pool(Some(kind)).over(input, output);
         let then = Pool2d::new(between, output, kind).kernel([2, 2]).strides([2, 2]);
@@ -238,7 +238,7 @@ fn a_pool_in_a_convolution_that_several_cores_share() {
         let map = |extent, channels| dense(extent, extent, channels);
         let conv = Conv2d::<Plain, 4, 4>::new(map(EXTENT, 5), map(HALF, 16))
             .band([2, HALF])
-            .activation(Activation::Relu)
+            .epilogue(Activation::Relu)
             .pool(Some(PoolKind::AverageInside));
         let mut random = Random(EXTENT);
         let (x, w) = (random.values(X), random.values(96));

@@ -2,8 +2,8 @@
 //! slot that does not hold a row of the window is poisoned.
 
 use peleec_runtime::{
-    Activation, Arithmetic, Conv2d, DepthwiseConv2d, Destination, Executor, Fused, Kernel, Mve, Operands, Pixels, Place, Plain, Pool2d,
-    PoolKind, RegionError, RowLayer, Vfp, WithinRows, run_checked, run_row_checked,
+    Activation, Conv2d, DepthwiseConv2d, Destination, Executor, FloatArithmetic, Fused, Kernel, Mve, Operands, Pixels, Place, Plain,
+    Pool2d, PoolKind, RegionError, RowLayer, Vfp, WithinRows, run_checked, run_row_checked,
 };
 
 mod maps;
@@ -108,7 +108,7 @@ fn activation(random: &mut Random) -> Activation {
     [Activation::Identity, Activation::Relu, Activation::LeakyRelu(0.1)][random.below(3) as usize]
 }
 
-fn convolutions<A: Arithmetic, const T: usize, const N: usize>(_: A) {
+fn convolutions<A: FloatArithmetic, const T: usize, const N: usize>(_: A) {
     let mut random = Random(T as u32 * 100 + N as u32);
     let mut ran = 0;
     while ran < 60 {
@@ -129,7 +129,7 @@ fn convolutions<A: Arithmetic, const T: usize, const N: usize>(_: A) {
             .pads(pads)
             .group(group)
             .band([1 + random.below(4), 1 + random.below(30)])
-            .activation(activation(&mut random));
+            .epilogue(activation(&mut random));
         let extent = conv.extent().expect("the geometry is consistent");
         let x = Input::new(&mut random, input, [kernel[0], strides[0], dilations[0], pads[0]]);
         let r = residual.map(|map| Input::new(&mut random, map, ROW));
@@ -143,7 +143,7 @@ fn convolutions<A: Arithmetic, const T: usize, const N: usize>(_: A) {
 }
 
 /// A 1x1 convolution of a map and its rest, with a pool or without, against one of their concat: whole and row by row.
-fn concats<A: Arithmetic, const T: usize, const N: usize>(_: A) {
+fn concats<A: FloatArithmetic, const T: usize, const N: usize>(_: A) {
     let mut random = Random(T as u32 * 100 + N as u32 + 1);
     for run in 0..90 {
         let kinds = [None, Some(PoolKind::Max), Some(PoolKind::AverageInside), Some(PoolKind::AveragePadded)];
@@ -167,7 +167,7 @@ fn concats<A: Arithmetic, const T: usize, const N: usize>(_: A) {
         let (first, rest) = (slice(first, 0), slice(rest, channels[0]));
         let conv = Conv2d::<A, T, N>::new(both, output)
             .band([1 + random.below(4), 1 + random.below(30)])
-            .activation(activation(&mut random))
+            .epilogue(activation(&mut random))
             .pool(pool);
         let extent = conv.extent().expect("the geometry is consistent");
         let packed = random.values(extent.w);
@@ -212,7 +212,7 @@ fn rows_of_convolutions_of_concats() {
 
 #[test]
 fn rows_of_depthwise_convolutions() {
-    fn check<A: Arithmetic>(_: A) {
+    fn check<A: FloatArithmetic>(_: A) {
         let mut random = Random(7);
         let mut ran = 0;
         while ran < 100 {
@@ -295,7 +295,7 @@ fn rows_that_several_cores_share() {
             .kernel([3, 3])
             .pads([1, 1])
             .band([2, 11])
-            .activation(Activation::Relu)
+            .epilogue(Activation::Relu)
             .general(true);
         let mut random = Random(WIDTH);
         let (input, output) = (Pixels { ring: 3, ..conv.input }, Pixels { ring: 2, ..conv.output });
@@ -330,7 +330,7 @@ fn rows_that_several_cores_share() {
         let conv = Conv2d::<Fused, 8, 4>::new(ring, row)
             .rest(Some(ring))
             .band([9, WIDTH])
-            .activation(Activation::Relu)
+            .epilogue(Activation::Relu)
             .pool(Some(PoolKind::AverageInside))
             .general(true);
         let over_whole = conv.over(x.map, dense(5, half, 6)).rest(Some(x.map));

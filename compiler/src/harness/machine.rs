@@ -160,8 +160,8 @@ impl Board {
     /// How QEMU is told to be the board, and to end with its program.
     pub(crate) fn arguments(&self) -> Vec<&'static str> {
         let mut arguments = vec!["-M", self.name];
-        arguments.extend(self.cpu.iter().flat_map(|cpu| ["-cpu", cpu]));
-        arguments.extend("-display none -monitor none -nic none -serial none -semihosting-config enable=on,target=native".split(' '));
+        arguments.extend(self.cpu.iter().flat_map(|cpu| ["-cpu", cpu, "-nic", "none"]));
+        arguments.extend("-display none -monitor none -serial none -semihosting-config enable=on,target=native".split(' '));
         arguments
     }
 }

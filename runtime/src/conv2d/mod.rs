@@ -12,11 +12,11 @@ use pooled::pooled;
 use tiles::{cut, rectangle};
 
 use crate::executor::part_of;
-use crate::f32::activation::Activation;
 use crate::f32::pool::PoolKind;
 use crate::geometry::geometry;
 use crate::kernel::map_kernel;
-use crate::lanes::arithmetic::Arithmetic;
+use crate::lanes::arithmetic::sealed::Sums;
+use crate::lanes::arithmetic::{Arithmetic, Ends};
 use crate::rows::{Pointers, RowWindow, Wrap};
 use crate::taps::{Inside, taps_inside};
 use crate::views::{Extent, Pixels, small, window_fits};
@@ -49,8 +49,8 @@ geometry! {
         pads: [u32; 2] = [0, 0],
         /// A map of the output's size that is added before the activation: the second input.
         residual: Option<Pixels> = None,
-        /// What is applied to each result; nothing by default.
-        activation: Activation = Activation::Identity,
+        /// What makes outputs of sums; over `f32` an activation. Nothing by default.
+        epilogue: A::Epilogue = A::IDENTITY,
         /// A pool, kernel 2x2 and stride 2, of what the convolution would give, which must be 1x1 with a stride of one, no padding and no
         /// residual. The output is the pooled map, rounded down or up: a last window may be cut off at the map's edge. `T` must be a
         /// multiple of four.
@@ -95,8 +95,8 @@ impl<A: Arithmetic, const T: usize, const N: usize> Conv2d<A, T, N> {
     }
 
     /// The same by another unit.
-    pub const fn by<U: Arithmetic>(&self) -> Conv2d<U, T, N> {
-        let Conv2d { input, output, kernel, strides, dilations, pads, residual, activation, pool, band, general, rest, group, .. } = *self;
+    pub const fn by<U: Arithmetic<Epilogue = A::Epilogue>>(&self) -> Conv2d<U, T, N> {
+        let Conv2d { input, output, kernel, strides, dilations, pads, residual, epilogue, pool, band, general, rest, group, .. } = *self;
         let (depth, filters, arithmetic) = (self.depth, self.filters, PhantomData);
         Conv2d {
             input,
@@ -106,7 +106,7 @@ impl<A: Arithmetic, const T: usize, const N: usize> Conv2d<A, T, N> {
             dilations,
             pads,
             residual,
-            activation,
+            epilogue,
             pool,
             band,
             general,
@@ -169,7 +169,7 @@ impl<A: Arithmetic, const T: usize, const N: usize> Conv2d<A, T, N> {
             0 => return None,
             block => self.filters.div_ceil(block),
         };
-        let factors = [height, width, self.depth];
+        let factors = [height, width, self.depth.div_ceil(A::WORD as u32)];
         let (mut filter, mut index) = (1u64, 0);
         while index < factors.len() {
             filter = match filter.checked_mul(factors[index] as u64) {
@@ -178,9 +178,9 @@ impl<A: Arithmetic, const T: usize, const N: usize> Conv2d<A, T, N> {
             };
             index += 1;
         }
-        // The bias is one more; each factor is less than 2^32.
+        // Each factor is less than 2^32.
         let Some(lanes) = (self.group as u64 * blocks as u64).checked_mul(block as u64) else { return None };
-        match lanes.checked_mul(filter + 1) {
+        match lanes.checked_mul(filter + A::HEADER as u64) {
             Some(all) if all < u32::MAX as u64 => Some(all as usize),
             _ => None,
         }
@@ -265,7 +265,7 @@ impl<A: Arithmetic, const T: usize, const N: usize> Conv2d<A, T, N> {
 
     /// The pointers by which a leaf finds output row `row`, its window and its residual. One copy for all layers, as it is called once a row.
     #[inline(never)]
-    pub(crate) fn at_row(&self, row: usize, at: Pointers) -> Pointers {
+    pub(crate) fn at_row(&self, row: usize, at: PointersOf<A>) -> PointersOf<A> {
         let (x, wrap) = self.row_window().place(&self.input, row);
         let (r, rest_wrap) = match (&self.rest, &self.residual) {
             (Some(map), _) => self.row_window().place(map, row),
@@ -326,7 +326,7 @@ impl<A: Arithmetic, const T: usize, const N: usize> Conv2d<A, T, N> {
 
     /// What computes a piece of the output. A geometry that is known when a layer is built links with the one leaf that it needs.
     #[inline(always)]
-    pub(crate) fn leaf(&self) -> Leaf<Self> {
+    pub(crate) fn leaf(&self) -> Leaf<Self, A> {
         if self.general { self.leaf_of::<true>() } else { self.leaf_of::<false>() }
     }
 
@@ -335,14 +335,14 @@ impl<A: Arithmetic, const T: usize, const N: usize> Conv2d<A, T, N> {
     /// # Safety
     /// As [`Leaf`].
     #[inline(always)]
-    pub(crate) unsafe fn run(&self, leaf: Leaf<Self>, piece: Piece, at: Pointers) {
+    pub(crate) unsafe fn run(&self, leaf: Leaf<Self, A>, piece: Piece, at: PointersOf<A>) {
         // SAFETY: the caller's contract.
         unsafe { leaf(self, piece, at) }
     }
 
     /// The leaf that serves every geometry where `GENERAL`.
     #[inline(always)]
-    fn leaf_of<const GENERAL: bool>(&self) -> Leaf<Self> {
+    fn leaf_of<const GENERAL: bool>(&self) -> Leaf<Self, A> {
         let adjacent = |map: &Pixels| map.channel == 1;
         let dense = adjacent(&self.input) && self.rest.as_ref().is_none_or(adjacent);
         match (const { T.is_multiple_of(4) } && self.pool.is_some(), dense) {
@@ -354,14 +354,39 @@ impl<A: Arithmetic, const T: usize, const N: usize> Conv2d<A, T, N> {
     }
 }
 
-map_kernel!([A: Arithmetic, const T: usize, const N: usize,] Conv2d<A, T, N>, f32, f32 => f32);
+map_kernel!([A: Arithmetic, const T: usize, const N: usize,] Conv2d<A, T, N>, A::Input, A::Weight => A::Output);
+
+impl<A: Arithmetic, const T: usize, const N: usize> Ends<A::Epilogue> for Conv2d<A, T, N> {
+    #[inline(always)]
+    fn output(&self) -> &Pixels {
+        &self.output
+    }
+
+    #[inline(always)]
+    fn residual(&self) -> &Option<Pixels> {
+        &self.residual
+    }
+
+    #[inline(always)]
+    fn epilogue(&self) -> &A::Epilogue {
+        &self.epilogue
+    }
+
+    #[inline(always)]
+    fn is_max(&self) -> bool {
+        self.pool == Some(PoolKind::Max)
+    }
+}
 
 /// Computes a piece of a convolution's output.
 ///
 /// # Safety
 /// The geometry's `extent()` is some and the leaf is its own; `x`, `r` and `w` are readable and `y` writable for its lengths, moved as
 /// `at_row` says where the piece is of one row; the piece lies in the output; no element that is written is one that is read.
-pub(crate) type Leaf<G> = unsafe fn(geometry: &G, piece: Piece, at: Pointers);
+pub(crate) type Leaf<G, A> = unsafe fn(geometry: &G, piece: Piece, at: PointersOf<A>);
+
+/// Where the operands of a convolution begin.
+type PointersOf<A> = Pointers<<A as Sums>::Input, <A as Sums>::Weight, <A as Sums>::Output>;
 
 /// Rows, columns and blocks of channels of an output.
 pub(crate) struct Piece {
@@ -408,7 +433,8 @@ impl<A: Arithmetic, const T: usize, const N: usize> Conv2d<A, T, N> {
     /// The blocks of channels whose numbers are in `range`.
     #[inline(always)]
     fn blocks(&self, range: Range<usize>) -> impl Iterator<Item = Block> {
-        let len = N + (self.kernel[0] as usize) * (self.kernel[1] as usize) * (self.depth as usize) * N;
+        let words = div_ceil(self.depth as usize, A::WORD);
+        let len = A::HEADER * N + (self.kernel[0] as usize) * (self.kernel[1] as usize) * words * N;
         let (depth, filters) = (self.depth as usize, self.filters as usize);
         let per_group = div_ceil(filters, N).max(1);
         let group = range.start / per_group;
@@ -480,7 +506,7 @@ const fn halves(output: u32, input: u32) -> bool {
 unsafe fn leaf<A: Arithmetic, const T: usize, const N: usize, const DENSE: bool, const POOLED: bool, const GENERAL: bool>(
     g: &Conv2d<A, T, N>,
     piece: Piece,
-    at: Pointers,
+    at: PointersOf<A>,
 ) {
     let interior = [g.interior(0), g.interior(1)];
     let Piece { rows, columns, blocks } = piece;

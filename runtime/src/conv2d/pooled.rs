@@ -3,12 +3,11 @@
 use core::mem::MaybeUninit;
 use core::ops::Range;
 
-use super::tiles::{Reads, Strip, activate, scatter};
-use super::{Block, Conv2d, div_ceil};
-use crate::f32::pool::PoolKind;
-use crate::lanes::arithmetic::Arithmetic;
+use super::tiles::{Reads, strip_of};
+use super::{Block, Conv2d, PointersOf, div_ceil};
+use crate::lanes::arithmetic::{Arithmetic, Half, Strip};
 use crate::lanes::{Vector, with_vectors};
-use crate::rows::{Pointers, Wrap};
+use crate::rows::Wrap;
 use crate::taps::Inside;
 use crate::views::Pixels;
 
@@ -56,14 +55,14 @@ impl<A: Arithmetic, const T: usize, const N: usize> Conv2d<A, T, N> {
 #[inline(always)]
 pub(super) unsafe fn pooled<A: Arithmetic, const T: usize, const N: usize, const DENSE: bool, const GENERAL: bool>(
     g: &Conv2d<A, T, N>,
-    at: Pointers,
+    at: PointersOf<A>,
     block: Block,
     windows: Windows,
 ) {
     with_vectors!(N, |V, B| {
         let mut lane = 0;
         while lane < N {
-            let strip = Strip::new(&block, lane, B * V::LANES, &g.output);
+            let strip = strip_of(&block, lane, B * V::LANES, &g.output);
             // SAFETY: the caller's contract.
             unsafe { pooled_tiles::<A, V, T, N, B, DENSE, GENERAL>(g, at, block, strip, &windows) };
             lane += B * V::LANES;
@@ -72,8 +71,8 @@ pub(super) unsafe fn pooled<A: Arithmetic, const T: usize, const N: usize, const
 }
 
 /// A map that windows are made of, from the first channel that is read.
-struct Source {
-    x: *const f32,
+struct Source<X> {
+    x: *const X,
     /// Distances between pixels.
     down: usize,
     right: usize,
@@ -81,16 +80,16 @@ struct Source {
     under: usize,
 }
 
-impl Source {
+impl<X> Source<X> {
     #[inline(always)]
-    fn new(x: *const f32, map: &Pixels, wrap: Wrap) -> Self {
+    fn new(x: *const X, map: &Pixels, wrap: Wrap) -> Self {
         let down = map.row as usize;
         Source { x, down, right: map.pixel as usize, under: down.wrapping_sub(wrap.back_at(1)) }
     }
 
     /// The pixels of a whole window.
     #[inline(always)]
-    fn four(&self, window: Window) -> [*const f32; 4] {
+    fn four(&self, window: Window) -> [*const X; 4] {
         let above = self.first(window);
         let below = above.wrapping_add(self.under);
         [above, above.wrapping_add(self.right), below, below.wrapping_add(self.right)]
@@ -98,7 +97,7 @@ impl Source {
 
     /// The pixels of one that is cut off; the first twice where it is the only one.
     #[inline(always)]
-    fn two(&self, window: Window) -> [*const f32; 2] {
+    fn two(&self, window: Window) -> [*const X; 2] {
         let first = self.first(window);
         let step = if window.has_right {
             self.right
@@ -111,7 +110,7 @@ impl Source {
     }
 
     #[inline(always)]
-    fn first(&self, Window { row, column, .. }: Window) -> *const f32 {
+    fn first(&self, Window { row, column, .. }: Window) -> *const X {
         self.x.wrapping_add((2 * row).wrapping_mul(self.down).wrapping_add((2 * column).wrapping_mul(self.right)))
     }
 }
@@ -125,15 +124,6 @@ struct Window {
     has_lower: bool,
 }
 
-/// Two of a tile's pixels: a row of a whole window, or what is on the map of one that is cut off.
-#[derive(Clone, Copy)]
-struct Half {
-    /// The window's place in the output.
-    y: *mut f32,
-    /// Whether the second pixel is on the map; else it is the first again.
-    pair: bool,
-}
-
 /// A strip of a pool's windows, tile after tile. A last tile that is not full computes windows twice, to the same bits.
 ///
 /// # Safety
@@ -141,7 +131,7 @@ struct Half {
 #[inline(always)]
 unsafe fn pooled_tiles<A: Arithmetic, V: Vector, const T: usize, const N: usize, const B: usize, const DENSE: bool, const GENERAL: bool>(
     g: &Conv2d<A, T, N>,
-    at: Pointers,
+    at: PointersOf<A>,
     block: Block,
     strip: Strip,
     windows: &Windows,
@@ -175,7 +165,7 @@ unsafe fn pooled_tiles<A: Arithmetic, V: Vector, const T: usize, const N: usize,
             let (window, half) = next();
             let (second, second_half) = if windows.whole { (window, half) } else { next() };
             *halves = [half, second_half];
-            let places = |source: &Source| {
+            let places = |source: &Source<A::Input>| {
                 if windows.whole {
                     return source.four(window);
                 }
@@ -189,99 +179,9 @@ unsafe fn pooled_tiles<A: Arithmetic, V: Vector, const T: usize, const N: usize,
         }
         // SAFETY: the pixels are on the map, and the windows in the output.
         unsafe {
-            let mut sums = MaybeUninit::<[[V; B]; T]>::uninit();
+            let mut sums = MaybeUninit::<[[A::Sum<V>; B]; T]>::uninit();
             A::sums::<V, T, B, N, DENSE, GENERAL>(&prepared, |segment| if segment == 0 { pixels } else { others }, false, &mut sums);
-            let sums = sums.assume_init_mut();
-            activate::<A, V, T, B>(g.activation, sums);
-            reduce(g.pool == Some(PoolKind::Max), sums, &halves, windows.whole, output, strip.whole, strip.valid);
-        }
-    }
-}
-
-/// Takes the windows of a tile together, and stores them.
-///
-/// # Safety
-/// The places of `halves` are writable for `valid` channels of a pixel of `map`, which are all of the vectors' lanes and adjacent where
-/// `dense`.
-#[inline(always)]
-unsafe fn reduce<V: Vector, const T: usize, const B: usize>(
-    max: bool,
-    sums: &[[V; B]; T],
-    halves: &[[Half; 2]; T],
-    whole: bool,
-    map: &Pixels,
-    dense: bool,
-    valid: usize,
-) {
-    for ([a, b, c, d], [first, second]) in sums.as_chunks::<4>().0.iter().zip(halves) {
-        let mut result = begun(max, a);
-        if first.pair {
-            join(max, &mut result, b);
-        }
-        // SAFETY: the caller's contract.
-        unsafe {
-            if whole {
-                join(max, &mut result, c);
-                join(max, &mut result, d);
-                complete(max, 4.0, result, first.y, map, dense, valid);
-            } else {
-                complete(max, if first.pair { 2.0 } else { 1.0 }, result, first.y, map, dense, valid);
-                let mut result = begun(max, c);
-                if second.pair {
-                    join(max, &mut result, d);
-                }
-                complete(max, if second.pair { 2.0 } else { 1.0 }, result, second.y, map, dense, valid);
-            }
-        }
-    }
-}
-
-/// A window of one value; a sum starts from zero as that of `Pool2d` does.
-#[inline(always)]
-fn begun<V: Vector, const B: usize>(max: bool, value: &[V; B]) -> [V; B] {
-    let mut result = *value;
-    if !max {
-        result = [V::splat(0.0); B];
-        join(max, &mut result, value);
-    }
-    result
-}
-
-/// Takes a value into a window's result.
-#[inline(always)]
-fn join<V: Vector, const B: usize>(max: bool, result: &mut [V; B], value: &[V; B]) {
-    for b in 0..B {
-        result[b] = if max { result[b].max(value[b]) } else { result[b].add(value[b]) };
-    }
-}
-
-/// Divides the sum of an average by `count`, and stores `valid` channels of a pixel of `map`.
-///
-/// # Safety
-/// As [`finish`], of the pixel `y`.
-#[inline(always)]
-unsafe fn complete<V: Vector, const B: usize>(
-    max: bool,
-    count: f32,
-    mut result: [V; B],
-    y: *mut f32,
-    map: &Pixels,
-    whole: bool,
-    valid: usize,
-) {
-    if !max {
-        for b in 0..B {
-            result[b] = result[b].divide(V::splat(count));
-        }
-    }
-    // SAFETY: the caller's contract.
-    unsafe {
-        if whole {
-            for b in 0..B {
-                result[b].store(y.add(b * V::LANES));
-            }
-        } else {
-            scatter(&result, y, map, valid);
+            A::finish_pooled::<V, T, B>(g, strip, windows.whole, &halves, sums.assume_init_mut());
         }
     }
 }

@@ -3,11 +3,9 @@
 use core::mem::MaybeUninit;
 use core::ops::Range;
 
-use super::{Block, Conv2d, Run, div_ceil};
-use crate::f32::activation::Activation;
-use crate::lanes::arithmetic::{Arithmetic, Narrow, Taps, load};
-use crate::lanes::{MOST_LANES, Vector, with_vectors};
-use crate::rows::Pointers;
+use super::{Block, Conv2d, PointersOf, Run, div_ceil};
+use crate::lanes::arithmetic::{Arithmetic, Narrow, Pixel, Strip, Taps};
+use crate::lanes::{Vector, with_vectors};
 use crate::taps::Inside;
 use crate::views::Pixels;
 
@@ -48,7 +46,7 @@ pub(super) fn cut(pixels: usize, height: usize, width: usize, products: usize) -
 #[inline(always)]
 pub(super) unsafe fn rectangle<A: Arithmetic, const T: usize, const N: usize, const DENSE: bool, const GENERAL: bool>(
     g: &Conv2d<A, T, N>,
-    at: Pointers,
+    at: PointersOf<A>,
     blocks: impl Iterator<Item = Block>,
     rows: Run,
     columns: Run,
@@ -57,31 +55,10 @@ pub(super) unsafe fn rectangle<A: Arithmetic, const T: usize, const N: usize, co
     with_vectors!(N, |V, B| unsafe { tiles::<A, V, T, N, B, DENSE, GENERAL>(g, at, blocks, rows, columns) });
 }
 
-/// Some vectors of a block's channels.
-#[derive(Clone, Copy)]
-pub(super) struct Strip {
-    /// The first lane of the block.
-    pub(super) lane: usize,
-    /// How many channels are left from there on.
-    pub(super) valid: usize,
-    /// Whether a channel stands behind every lane, and they are adjacent in the output.
-    pub(super) whole: bool,
-}
-
-impl Strip {
-    /// Of `lanes` lanes of a block.
-    #[inline(always)]
-    pub(super) fn new(block: &Block, lane: usize, lanes: usize, output: &Pixels) -> Self {
-        Strip { lane, valid: block.valid.saturating_sub(lane), whole: lane + lanes <= block.valid && output.channel == 1 }
-    }
-}
-
-/// A pixel's places in the input, in the output, and in the residual or the input's rest.
-#[derive(Clone, Copy)]
-struct Pixel {
-    x: *const f32,
-    y: *mut f32,
-    r: *const f32,
+/// `lanes` lanes of a block from `lane` on.
+#[inline(always)]
+pub(super) fn strip_of(block: &Block, lane: usize, lanes: usize, output: &Pixels) -> Strip {
+    Strip { lane, valid: block.valid.saturating_sub(lane), whole: lane + lanes <= block.valid && output.channel == 1 }
 }
 
 /// Distances between pixels in the input, in the output, and in the residual or the input's rest.
@@ -92,7 +69,7 @@ struct Step {
     r: usize,
 }
 
-impl Pixel {
+impl<X: Copy, Y: Copy> Pixel<X, Y> {
     /// The pixel `count` steps on.
     #[inline(always)]
     fn after(self, count: usize, step: Step) -> Self {
@@ -107,22 +84,22 @@ impl Pixel {
 }
 
 /// How the windows of a strip are read.
-pub(super) struct Reads {
+pub(super) struct Reads<W> {
     /// Where the first taps of a pixel lie under the first block, from where its row and column say.
     pub(super) x: usize,
     /// The taps under the first strip of the first block, up to where a ring's rows wrap.
-    pub(super) first: Taps,
+    pub(super) first: Taps<W>,
     /// Those behind that, or those of the input's rest.
-    pub(super) second: Option<Taps>,
+    pub(super) second: Option<Taps<W>>,
     /// What leads from the first taps to the second, where both are of one map.
     behind: usize,
 }
 
-impl Reads {
+impl<W: Copy> Reads<W> {
     #[inline(always)]
-    pub(super) fn new<A: Arithmetic, const T: usize, const N: usize, const GENERAL: bool>(
+    pub(super) fn new<A: Arithmetic<Weight = W>, const T: usize, const N: usize, const GENERAL: bool>(
         g: &Conv2d<A, T, N>,
-        at: &Pointers,
+        at: &PointersOf<A>,
         [rows, columns]: [Inside; 2],
     ) -> Self {
         let input = &g.input;
@@ -130,17 +107,18 @@ impl Reads {
         // Distances wrap as addresses do: with one tap, or one row, they may be of any size.
         let times = |count: u32, distance: u32| (count as usize).wrapping_mul(distance as usize);
         let steps = [times(g.dilations[0], input.row), times(g.dilations[1], input.pixel)];
-        let row = g.kernel[1] as usize * g.depth as usize * N;
+        let words = |depth: usize| div_ceil(depth, A::WORD);
+        let row = g.kernel[1] as usize * words(g.depth as usize) * N;
         let [wrap, _] = at.wraps;
         let split = if GENERAL { wrap.tap.min(rows.end).max(rows.begin) } else { rows.end };
         let channel = input.channel as usize;
         let begin = rows.begin.wrapping_mul(steps[0]).wrapping_add(columns.begin.wrapping_mul(steps[1]));
         let x = begin.wrapping_sub(times(g.pads[0], input.row).wrapping_add(times(g.pads[1], input.pixel)));
-        let w = at.w.wrapping_add(N + rows.begin * row + columns.begin * depth * N);
+        let w = at.w.wrapping_add(A::HEADER * N + rows.begin * row + columns.begin * words(depth) * N);
         let first = Taps { w, count: [split - rows.begin, columns.end - columns.begin], depth, channel, steps, row };
         let second = match &g.rest {
             Some(map) if GENERAL => {
-                let w = w.wrapping_add(depth * N);
+                let w = w.wrapping_add(words(depth) * N);
                 Some(Taps { w, depth: map.channels as usize, channel: map.channel as usize, steps: [0, 0], ..first })
             }
             _ if split < rows.end => {
@@ -160,7 +138,7 @@ impl Reads {
 #[inline(always)]
 unsafe fn tiles<A: Arithmetic, V: Vector, const T: usize, const N: usize, const B: usize, const DENSE: bool, const GENERAL: bool>(
     g: &Conv2d<A, T, N>,
-    at: Pointers,
+    at: PointersOf<A>,
     blocks: impl Iterator<Item = Block>,
     rows: Run,
     columns: Run,
@@ -183,11 +161,11 @@ unsafe fn tiles<A: Arithmetic, V: Vector, const T: usize, const N: usize, const 
     // Narrow tiles serve a line that is shorter than a tile.
     let cut = if height == 1 && width <= narrow.most { Cut::Across } else { cut(T, height, width, products).0 };
     // SAFETY: the pixels lie inside the rectangle.
-    let tile = |prepared: &A::Prepared, strip: Strip, pixels: [Pixel; T], narrow: bool| unsafe {
+    let tile = |prepared: &A::Prepared, strip: Strip, pixels: [Pixel<A::Input, A::Output>; T], narrow: bool| unsafe {
         if strip.whole {
             for pixel in pixels {
                 for b in 0..B {
-                    V::expect_store(pixel.y.wrapping_add(b * V::LANES));
+                    V::expect_store(pixel.y.wrapping_add(b * V::LANES).cast());
                 }
             }
         }
@@ -203,15 +181,15 @@ unsafe fn tiles<A: Arithmetic, V: Vector, const T: usize, const N: usize, const 
             }
             x
         };
-        let mut sums = MaybeUninit::<[[V; B]; T]>::uninit();
+        let mut sums = MaybeUninit::<[[A::Sum<V>; B]; T]>::uninit();
         A::sums::<V, T, B, N, DENSE, GENERAL>(prepared, x, narrow, &mut sums);
-        finish(g, strip.valid, strip.whole, pixels, sums.assume_init_mut());
+        A::finish::<V, T, B>(g, strip, pixels, sums.assume_init_mut());
     };
     let mut w = 0;
     for block in blocks {
         let mut lane = 0;
         while lane < N {
-            let strip = Strip::new(&block, lane, B * V::LANES, output);
+            let strip = strip_of(&block, lane, B * V::LANES, output);
             let filter = block.filter + lane;
             // SAFETY: prepared for these tiles.
             unsafe { A::advance::<V, T, B, N>(&mut prepared, (block.w + lane).wrapping_sub(w)) };
@@ -232,12 +210,12 @@ unsafe fn tiles<A: Arithmetic, V: Vector, const T: usize, const N: usize, const 
 /// Calls `tile` with the pixels of each tile of a rectangle whose lines begin at `origin`, counted from row and column zero, and whether it is
 /// a narrow one, whose pixels are the first of them.
 #[inline(always)]
-fn for_each_tile<const T: usize>(
+fn for_each_tile<X: Copy, Y: Copy, const T: usize>(
     cut: Cut,
     narrow: Narrow,
-    origin: Pixel,
+    origin: Pixel<X, Y>,
     [(rows, down), (columns, right)]: [(Range<usize>, Step); 2],
-    mut tile: impl FnMut([Pixel; T], bool),
+    mut tile: impl FnMut([Pixel<X, Y>; T], bool),
 ) {
     if cut == Cut::Through {
         let [mut row, mut column] = [rows.start, columns.start];
@@ -295,88 +273,5 @@ fn for_each_tile<const T: usize>(
                 next += T;
             }
         }
-    }
-}
-
-/// Adds the residual, applies the activation and stores `valid` channels of each pixel.
-///
-/// # Safety
-/// As [`leaf`]; the pixels and the channels exist, which are all of the vectors' lanes and adjacent in the output where `whole`.
-#[inline(always)]
-unsafe fn finish<A: Arithmetic, V: Vector, const T: usize, const N: usize, const B: usize>(
-    g: &Conv2d<A, T, N>,
-    valid: usize,
-    whole: bool,
-    pixels: [Pixel; T],
-    sums: &mut [[V; B]; T],
-) {
-    // SAFETY: the caller's contract.
-    unsafe {
-        if let Some(map) = &g.residual {
-            for t in 0..T {
-                let values: [V; B] = if whole && map.channel == 1 { load(pixels[t].r) } else { gather(pixels[t].r, map, valid) };
-                for b in 0..B {
-                    sums[t][b] = sums[t][b].add(values[b]);
-                }
-            }
-        }
-        activate::<A, V, T, B>(g.activation, sums);
-        if whole {
-            for t in 0..T {
-                for b in 0..B {
-                    sums[t][b].store(pixels[t].y.add(b * V::LANES));
-                }
-            }
-        } else {
-            for t in 0..T {
-                scatter(&sums[t], pixels[t].y, &g.output, valid);
-            }
-        }
-    }
-}
-
-#[inline(always)]
-pub(super) fn activate<A: Arithmetic, V: Vector, const T: usize, const B: usize>(activation: Activation, sums: &mut [[V; B]; T]) {
-    match activation {
-        Activation::Identity => {}
-        Activation::Relu => A::relu(sums),
-        other => {
-            for t in 0..T {
-                other.apply_lanes(&mut sums[t]);
-            }
-        }
-    }
-}
-
-/// The most lanes that a tile has in one pixel's vectors: four of the widest.
-const MOST: usize = 4 * MOST_LANES;
-
-/// `valid` channels of a pixel, then zeros.
-///
-/// # Safety
-/// `r` is readable for `valid` channels of a pixel of `map`.
-#[inline(always)]
-unsafe fn gather<V: Vector, const B: usize>(r: *const f32, map: &Pixels, valid: usize) -> [V; B] {
-    let mut lanes = [0.0; MOST];
-    for n in 0..valid.min(B * V::LANES) {
-        // SAFETY: the caller's contract.
-        lanes[n] = unsafe { *r.add(n * map.channel as usize) };
-    }
-    // SAFETY: the array holds the vectors.
-    unsafe { load(lanes.as_ptr()) }
-}
-
-/// # Safety
-/// `y` is writable for `valid` channels of a pixel of `map`.
-#[inline(always)]
-pub(super) unsafe fn scatter<V: Vector, const B: usize>(sums: &[V; B], y: *mut f32, map: &Pixels, valid: usize) {
-    let mut lanes = [0.0; MOST];
-    for b in 0..B {
-        // SAFETY: the array holds the vectors.
-        unsafe { sums[b].store(lanes.as_mut_ptr().add(b * V::LANES)) };
-    }
-    for n in 0..valid.min(B * V::LANES) {
-        // SAFETY: the caller's contract.
-        unsafe { *y.add(n * map.channel as usize) = lanes[n] };
     }
 }

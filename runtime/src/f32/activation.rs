@@ -20,7 +20,6 @@ pub enum Activation {
     HardSwish,
 }
 
-#[cfg(feature = "source")]
 impl crate::Expression for Activation {
     fn write(&self, to: &mut dyn core::fmt::Write) -> core::fmt::Result {
         use crate::expression::list;

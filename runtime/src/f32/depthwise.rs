@@ -6,7 +6,7 @@ use core::ops::Range;
 use super::activation::Activation;
 use crate::geometry::geometry;
 use crate::kernel::map_kernel;
-use crate::lanes::arithmetic::Arithmetic;
+use crate::lanes::arithmetic::FloatArithmetic;
 use crate::lanes::{Eight, Four, Sixteen, Vector};
 use crate::rows::{Area, MapLeaf, Pointers, Wrap, map_rows};
 use crate::views::{Extent, Pixels, small, window_fits};
@@ -14,7 +14,7 @@ use crate::views::{Extent, Pixels, small, window_fits};
 geometry! {
     /// Geometry of a depthwise convolution. Input and output have the same channels; weights are `bias [channels]`, then
     /// `[kernel height][kernel width][channels]`. Sums run over (ky, kx); taps that fall on padding are left out.
-    pub struct DepthwiseConv2d [A: Arithmetic] [A] {
+    pub struct DepthwiseConv2d [A: FloatArithmetic] [A] {
         /// The map that is read.
         input: Pixels,
         /// The map that is written.
@@ -39,9 +39,9 @@ geometry! {
     }
 }
 
-impl<A: Arithmetic> DepthwiseConv2d<A> {
+impl<A: FloatArithmetic> DepthwiseConv2d<A> {
     /// The same by another unit.
-    pub const fn by<U: Arithmetic>(&self) -> DepthwiseConv2d<U> {
+    pub const fn by<U: FloatArithmetic>(&self) -> DepthwiseConv2d<U> {
         let DepthwiseConv2d { input, output, kernel, strides, dilations, pads, activation, .. } = *self;
         DepthwiseConv2d { input, output, kernel, strides, dilations, pads, activation, arithmetic: PhantomData }
     }
@@ -151,4 +151,4 @@ struct Places {
     wrap: Wrap,
 }
 
-map_kernel!([A: Arithmetic,] DepthwiseConv2d<A>, f32, f32 => f32);
+map_kernel!([A: FloatArithmetic,] DepthwiseConv2d<A>, f32, f32 => f32);

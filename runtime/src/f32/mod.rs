@@ -13,6 +13,7 @@ pub(crate) const LONGEST_SUM: usize = 1024;
 pub mod activation;
 pub mod depthwise;
 pub mod elementwise;
+pub(crate) mod epilogue;
 pub mod exp;
 pub mod matmul;
 pub mod pad;

@@ -6,7 +6,7 @@ use super::LONGEST_SUM;
 use crate::geometry::{geometry, named};
 use crate::kernel::map_kernel;
 use crate::lanes::arithmetic::load;
-use crate::lanes::{Eight, Four, MOST_LANES, Sixteen, Vector};
+use crate::lanes::{Eight, Four, Sixteen, Vector};
 use crate::rows::{Area, MapLeaf, Pointers, Wrap, map_rows};
 use crate::taps::taps_inside;
 use crate::views::{Extent, Pixels, small, window_fits};
@@ -161,8 +161,12 @@ unsafe fn area<const MAX: bool, const RING: bool>(
                 steps: [step(g.dilations[0], g.input.row), step(g.dilations[1], g.input.pixel)],
                 count: (row.count * column.count) as f32,
                 wrap,
-                is_long: row.taps * column.taps > LONGEST_SUM,
             };
+            if !MAX && row.taps * column.taps > LONGEST_SUM {
+                // SAFETY: the channels exist.
+                unsafe { pixel.long_averages(g) };
+                continue;
+            }
             let mut c = 0;
             // SAFETY: the channels exist.
             unsafe {
@@ -194,8 +198,6 @@ struct Pixel {
     count: f32,
     /// Where rows of taps wrap.
     wrap: Wrap,
-    /// Whether a sum is made in blocks.
-    is_long: bool,
 }
 
 impl Pixel {
@@ -242,9 +244,6 @@ impl Pixel {
                     }
                 }
             }
-            if !MAX && self.is_long {
-                result = self.long_sums(x);
-            }
             for b in 0..B {
                 let value = if MAX { result[b] } else { result[b].divide(V::splat(self.count)) };
                 value.store(self.y.add(y + b * V::LANES));
@@ -252,28 +251,23 @@ impl Pixel {
         }
     }
 
-    /// The sums of `B` vectors of channels in blocks of [`LONGEST_SUM`] values, channel by channel.
-    ///
-    /// # Safety
-    /// As [`compute`](Self::compute).
-    #[inline(always)]
-    unsafe fn long_sums<V: Vector, const B: usize>(&self, x: *const f32) -> [V; B] {
-        core::array::from_fn(|b| {
-            let mut lanes = [0.0; MOST_LANES];
-            for (lane, sum) in lanes.iter_mut().enumerate().take(V::LANES) {
-                // SAFETY: the caller's contract.
-                *sum = unsafe { self.long_sum(x.wrapping_add(b * V::LANES + lane)) };
-            }
-            // SAFETY: no vector has more lanes.
-            unsafe { V::load(lanes.as_ptr()) }
-        })
-    }
-
-    /// The sum of the channel at `x`. Out of line, as few networks have such sums.
+    /// The averages of all channels whose sums go in blocks of [`LONGEST_SUM`] values. Out of line, as few networks have such.
     ///
     /// # Safety
     /// As [`compute`](Self::compute).
     #[inline(never)]
+    unsafe fn long_averages(&self, g: &Pool2d) {
+        for c in 0..g.output.channels as usize {
+            let (x, y) = (self.x.wrapping_add(c * g.input.channel as usize), self.y.wrapping_add(c * g.output.channel as usize));
+            // SAFETY: the caller's contract.
+            unsafe { *y = self.long_sum(x) / self.count };
+        }
+    }
+
+    /// The sum of the channel at `x`.
+    ///
+    /// # Safety
+    /// As [`compute`](Self::compute).
     unsafe fn long_sum(&self, x: *const f32) -> f32 {
         let (mut sum, mut part, mut taken) = (0.0, 0.0, 0);
         for ky in 0..self.taps[0] {

@@ -1,6 +1,7 @@
 //! How a convolution's sums are made: the numeric class, and the unit that makes them.
 
 use super::Vector;
+use crate::views::Pixels;
 
 /// Every product is rounded before it is added.
 ///
@@ -18,12 +19,22 @@ pub struct Fused;
 pub trait Arithmetic: sealed::Sums {}
 impl<S: sealed::Sums> Arithmetic for S {}
 
+/// [`Arithmetic`] over `f32`. Sealed.
+pub trait FloatArithmetic:
+    Arithmetic + sealed::Sums<Input = f32, Weight = f32, Output = f32, Epilogue = crate::f32::activation::Activation>
+{
+}
+impl<A: Arithmetic + sealed::Sums<Input = f32, Weight = f32, Output = f32, Epilogue = crate::f32::activation::Activation>> FloatArithmetic
+    for A
+{
+}
+
 /// Taps of a tile's windows that lie on the input, and how they lie in memory. The sums of a tile go over one or two such: the second where
 /// the rows of a ring wrap, or where channels lie in another map.
 #[derive(Clone, Copy)]
-pub struct Taps {
+pub struct Taps<W = f32> {
     /// The first tap's weights.
-    pub w: *const f32,
+    pub w: *const W,
     /// Rows and columns of taps.
     pub count: [usize; 2],
     /// Channels of a tap.
@@ -34,6 +45,46 @@ pub struct Taps {
     pub steps: [usize; 2],
     /// Distance in the weights between rows of taps; between channels it is the `N` of the block.
     pub row: usize,
+}
+
+/// A pixel's places in the input, in the output, and in the residual or the input's rest.
+#[derive(Clone, Copy)]
+pub struct Pixel<X, Y> {
+    pub(crate) x: *const X,
+    pub(crate) y: *mut Y,
+    pub(crate) r: *const X,
+}
+
+/// What a geometry says of where sums go. Asked of the geometry itself, whose address a leaf has anyway.
+pub trait Ends<E> {
+    /// The map that is written.
+    fn output(&self) -> &Pixels;
+    /// A map that is added first.
+    fn residual(&self) -> &Option<Pixels>;
+    /// What makes outputs of sums.
+    fn epilogue(&self) -> &E;
+    /// Whether a pool of what is computed is its maximum; else it is an average.
+    fn is_max(&self) -> bool;
+}
+
+/// Two of a tile's pixels: a row of a whole window of a pool, or what is on the map of one that is cut off.
+#[derive(Clone, Copy)]
+pub struct Half<Y> {
+    /// The window's place in the output.
+    pub(crate) y: *mut Y,
+    /// Whether the second pixel is on the map; else it is the first again.
+    pub(crate) pair: bool,
+}
+
+/// The channels of a tile.
+#[derive(Clone, Copy)]
+pub struct Strip {
+    /// The first lane of the block.
+    pub(crate) lane: usize,
+    /// How many channels are left from there on.
+    pub(crate) valid: usize,
+    /// Whether a channel stands behind every lane, and they are adjacent in the output.
+    pub(crate) whole: bool,
 }
 
 /// Tiles for what does not fill one of `T` pixels.
@@ -69,10 +120,29 @@ impl Narrow {
 pub(crate) mod sealed {
     use core::mem::MaybeUninit;
 
-    use super::{Narrow, Taps, Vector};
+    use super::{Ends, Half, Narrow, Pixel, Strip, Taps, Vector};
+    use crate::Expression;
+    use crate::element::Element;
 
-    /// The sums of a tile.
+    /// The sums of a tile: of what elements they are made, how, and what is made of them.
     pub trait Sums: Copy + Sync {
+        /// The elements of a map that is read.
+        type Input: Element;
+        /// The values of packed weights.
+        type Weight: Element;
+        /// The elements of a map that is written.
+        type Output: Element;
+        /// The sums of as many channels as a vector has lanes.
+        type Sum<V: Vector>: Copy;
+        /// What makes an output of a sum.
+        type Epilogue: Copy + PartialEq + core::fmt::Debug + Send + Sync + Expression;
+        /// The epilogue that changes nothing.
+        const IDENTITY: Self::Epilogue;
+        /// Channels of a tap that a value of the packed weights holds.
+        const WORD: usize;
+        /// Values of the packed weights that a filter has before those of its taps.
+        const HEADER: usize;
+
         /// Whether product and sum are rounded once.
         const FUSED: bool;
 
@@ -87,9 +157,9 @@ pub(crate) mod sealed {
 
         /// The sums of tiles whose bias stands at `bias`, over the taps `first` and then `second`.
         fn prepare<V: Vector, const T: usize, const B: usize, const N: usize, const DENSE: bool>(
-            bias: *const f32,
-            first: Taps,
-            second: Option<Taps>,
+            bias: *const Self::Weight,
+            first: Taps<Self::Weight>,
+            second: Option<Taps<Self::Weight>>,
         ) -> Self::Prepared;
 
         /// Goes on to the bias and the weights `elements` behind.
@@ -114,9 +184,32 @@ pub(crate) mod sealed {
         /// `DENSE`; the weights for the taps.
         unsafe fn sums<V: Vector, const T: usize, const B: usize, const N: usize, const DENSE: bool, const SPLIT: bool>(
             prepared: &Self::Prepared,
-            x: impl Fn(usize) -> [*const f32; T],
+            x: impl Fn(usize) -> [*const Self::Input; T],
             narrow: bool,
-            sums: &mut MaybeUninit<[[V; B]; T]>,
+            sums: &mut MaybeUninit<[[Self::Sum<V>; B]; T]>,
+        );
+
+        /// Adds the residual, makes outputs of the sums of a tile and stores them.
+        ///
+        /// # Safety
+        /// The strip's channels that exist are writable in the pixels of the output, and readable in a residual.
+        unsafe fn finish<V: Vector, const T: usize, const B: usize>(
+            ends: &impl Ends<Self::Epilogue>,
+            strip: Strip,
+            pixels: [Pixel<Self::Input, Self::Output>; T],
+            sums: &mut [[Self::Sum<V>; B]; T],
+        );
+
+        /// As [`finish`](Self::finish), of a tile that is made of windows of a 2x2 pool: four pixels a `whole` window, two for any other.
+        ///
+        /// # Safety
+        /// The channels of the halves' places that exist are writable.
+        unsafe fn finish_pooled<V: Vector, const T: usize, const B: usize>(
+            ends: &impl Ends<Self::Epilogue>,
+            strip: Strip,
+            whole: bool,
+            halves: &[[Half<Self::Output>; 2]; T],
+            sums: &mut [[Self::Sum<V>; B]; T],
         );
 
         /// Negative sums become zero.
@@ -129,9 +222,49 @@ pub(crate) mod sealed {
     }
 }
 
+/// What all arithmetic over `f32` has in common.
+macro_rules! floats {
+    () => {
+        type Input = f32;
+        type Weight = f32;
+        type Output = f32;
+        type Sum<V: crate::lanes::Vector> = V;
+        type Epilogue = crate::f32::activation::Activation;
+        const IDENTITY: Self::Epilogue = crate::f32::activation::Activation::Identity;
+        const WORD: usize = 1;
+        const HEADER: usize = 1;
+
+        #[inline(always)]
+        unsafe fn finish<V: crate::lanes::Vector, const T: usize, const B: usize>(
+            ends: &impl crate::lanes::arithmetic::Ends<Self::Epilogue>,
+            strip: crate::lanes::arithmetic::Strip,
+            pixels: [crate::lanes::arithmetic::Pixel<f32, f32>; T],
+            sums: &mut [[V; B]; T],
+        ) {
+            // SAFETY: the caller's contract.
+            unsafe { crate::f32::epilogue::finish::<Self, V, T, B>(ends, strip, pixels, sums) }
+        }
+
+        #[inline(always)]
+        unsafe fn finish_pooled<V: crate::lanes::Vector, const T: usize, const B: usize>(
+            ends: &impl crate::lanes::arithmetic::Ends<Self::Epilogue>,
+            strip: crate::lanes::arithmetic::Strip,
+            whole: bool,
+            halves: &[[crate::lanes::arithmetic::Half<f32>; 2]; T],
+            sums: &mut [[V; B]; T],
+        ) {
+            // SAFETY: the caller's contract.
+            unsafe { crate::f32::epilogue::finish_pooled::<Self, V, T, B>(ends, strip, whole, halves, sums) }
+        }
+    };
+}
+pub(crate) use floats;
+
 macro_rules! by_vectors {
     ($class:ty, $fused:literal) => {
         impl crate::lanes::arithmetic::sealed::Sums for $class {
+            crate::lanes::arithmetic::floats!();
+
             const FUSED: bool = $fused;
             type Prepared = crate::lanes::arithmetic::Prepared;
 

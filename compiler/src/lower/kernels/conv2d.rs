@@ -147,7 +147,7 @@ impl Kernel for Conv2d {
         let conv = Here::new(maps.input, maps.output).rest(maps.rest).residual(maps.residual).group(words([*group])[0]);
         let conv = conv.kernel(words(window.kernel)).strides(words(window.strides)).dilations(words(window.dilations));
         let conv = conv.pads(words([window.pads[0], window.pads[1]])).band(band(*span, &maps.output));
-        let conv = conv.activation(*activation).pool(*pool);
+        let conv = conv.epilogue(*activation).pool(*pool);
         let conv = conv.general(gains || conv.needs_general());
         Ok(Work::Kernel(Box::new(BoundConv2d { conv, micro: *micro })))
     }

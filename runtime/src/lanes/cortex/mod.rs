@@ -51,6 +51,8 @@ macro_rules! unit {
             use window::SumLeaf;
 
             impl Sums for $unit {
+                crate::lanes::arithmetic::floats!();
+
                 const FUSED: bool = $fused;
                 type Prepared = window::Prepared;
 

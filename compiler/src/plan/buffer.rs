@@ -52,9 +52,8 @@ pub(super) fn aligned(bytes: usize) -> usize {
 pub(crate) fn lifetimes(problem: &Problem, hosting: &Hosting, order: &[usize]) -> Vec<Lifetime> {
     let mut lives: BTreeMap<TensorId, Lifetime> = BTreeMap::new();
     for (at, &step) in order.iter().enumerate() {
-        let step = &problem.steps[step];
-        for access in step.reads.iter().chain([&step.write]) {
-            let root = hosting.layouts[access.tensor].root;
+        for id in problem.steps[step].tensors() {
+            let root = hosting.layouts[id].root;
             let tensor = &problem.tensors[root];
             if !problem.in_arena(root) {
                 continue;
@@ -88,4 +87,47 @@ pub(crate) fn live(lifetimes: &[Lifetime]) -> Vec<usize> {
 /// The most bytes alive at one step: no placement can need less.
 pub(crate) fn live_bound(lifetimes: &[Lifetime]) -> usize {
     live(lifetimes).into_iter().max().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::host::host;
+    use super::super::text::problem;
+    use super::*;
+
+    /// Name, bytes, first and last step of every buffer of the steps in the given order.
+    fn lives(text: &str) -> Vec<(String, usize, usize, usize)> {
+        let problem = problem(text);
+        let order: Vec<usize> = (0..problem.steps.len()).collect();
+        let lives = lifetimes(&problem, &host(&problem), &order);
+        lives.into_iter().map(|life| (problem.tensors[life.root].name.clone(), life.size, life.first, life.last)).collect()
+    }
+
+    #[test]
+    fn a_buffer_is_alive_from_its_first_to_its_last_step() {
+        let text = "
+            x: f32[8] input 0
+            a: f32[8]
+            b: f32[20]
+            s: f32[100]
+            y: f32[8] output 0
+            z: f32[8] output 1
+            a <- x
+            y <- a
+            b <- a; scratch s
+            z <- b";
+        let life = |name: &str, bytes, first, last| (name.to_owned(), bytes, first, last);
+        let expected = [life("a", 64, 0, 2), life("b", 128, 2, 3), life("s", 448, 2, 2), life("y", 64, 1, 3), life("z", 64, 3, 3)];
+        assert_eq!(lives(text), expected, "an output lives to the end, scratch while its step runs");
+        assert_eq!(lives(&format!("outputs outside\n{text}")), expected[..3]);
+    }
+
+    #[test]
+    fn bytes_alive_are_summed_by_step() {
+        let life = |size, first, last| Lifetime { root: 0, size, first, last, ring: None };
+        let lives = [life(64, 0, 1), life(128, 1, 2), life(256, 2, 2)];
+        assert_eq!(live(&lives), [64, 192, 384]);
+        assert_eq!((live_bound(&lives), live_bound(&[])), (384, 0));
+        assert!(lives[0].meets(&lives[1]) && !lives[0].meets(&lives[2]));
+    }
 }

@@ -6,7 +6,8 @@ use super::problem::{Access, PlanStep, Problem, TensorId};
 use super::rowwise::Rowwise;
 use super::stream::{NEVER, Streamed, ring_pitch, stream};
 
-/// The most parts that a step runs in: each is a layer of its own in the generated code, and reads all weights.
+/// The most parts that a step runs in: each is a layer of its own in the generated code, and reads all weights. The output of a step in `n`
+/// parts needs one `n`th of itself beside the input, so that four leave a quarter; eight would leave an eighth for twice the reads.
 const MOST_PARTS: usize = 4;
 
 /// A group that may be part of a plan: the steps from `begin` to before `end`.
@@ -228,5 +229,77 @@ impl<'a> Buffers<'a> {
         let together = (lead + from.size).max(to.size);
         let saved = (from.size + to.size).checked_sub(together).filter(|&saved| saved > 0)?;
         Some((Over { input: from.root, output: to.root, lead }, saved))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::buffer::lifetimes;
+    use super::super::host::host;
+    use super::super::text::problem;
+    use super::*;
+
+    /// What `ask` says of the steps of `text` in their order.
+    fn asked<T>(text: &str, ask: impl Fn(&Buffers<'_>, &Rowwise<'_>) -> T) -> T {
+        let problem = problem(text);
+        let (hosting, order) = (host(&problem), (0..problem.steps.len()).collect::<Vec<_>>());
+        let lives = lifetimes(&problem, &hosting, &order);
+        ask(&Buffers::new(&problem, &hosting, &lives, &order), &Rowwise::new(&problem, &hosting.layouts, &order))
+    }
+
+    /// Maps of 16 rows of 64 bytes.
+    const THREE: &str = "
+        x: f32[1,1,16,16] input 0
+        a: f32[1,1,16,16]
+        b: f32[1,1,16,16]
+        c: f32[1,1,16,16]
+        y: f32[256] output 0
+        a@1 <- x@1; rows y..+1; weights 4
+        b@1 <- a@1; rows y-1..+3; weights 36
+        c@1 <- b@1; rows y..+1; weights 4
+        y <- c";
+
+    #[test]
+    fn a_group_needs_its_rings_and_what_is_alive_around() {
+        let group = |begin, end| asked(THREE, |buffers, rowwise| buffers.streamed(begin, end, stream(rowwise, begin, end).unwrap()));
+        let (candidate, rings) = group(0, 3);
+        assert_eq!((candidate.live, rings, candidate.reads), (1024 + 3 * 64 + 64, 4 * 64, 16 * 44));
+        let (candidate, rings) = group(1, 3);
+        assert_eq!(
+            (rings, candidate.over),
+            (64, Some((Over { input: 1, output: 3, lead: 64 }, 960))),
+            "`c` grows over the dead rows of `a`"
+        );
+        assert_eq!(candidate.live, 2048 + 64 - 960);
+        asked(THREE, |buffers, _| assert_eq!(buffers.least(0, 3), (1024 + 4 * 64, 4 * 64)));
+    }
+
+    #[test]
+    fn a_step_whole_needs_all_that_is_alive() {
+        let live = |at| asked(THREE, |buffers, rowwise| buffers.whole(at, rowwise.step(at)).live);
+        assert_eq!([live(0), live(1), live(3)], [1024, 2048, 2048]);
+        asked(THREE, |buffers, _| assert_eq!((0..=4).map(|at| buffers.crossing(at)).collect::<Vec<_>>(), [0, 1, 1, 1, 0]));
+    }
+
+    #[test]
+    fn a_step_in_parts_writes_over_what_it_has_read() {
+        let saved = |at| {
+            asked(THREE, |buffers, rowwise| buffers.alone(at, rowwise.step(at), rowwise).iter().map(Candidate::saved).collect::<Vec<_>>())
+        };
+        assert_eq!(saved(2), [512, 640, 768], "in two, three and four parts");
+        assert_eq!(saved(1), [0; 0], "a window has no parts");
+    }
+
+    #[test]
+    fn scratch_is_whole_while_a_group_runs() {
+        let text = THREE.replace("y: f32", "s: f32[50]\ny: f32").replace("36", "36; scratch s");
+        let live = |begin, end| asked(&text, |buffers, rowwise| buffers.streamed(begin, end, stream(rowwise, begin, end).unwrap()).0.live);
+        assert_eq!(live(0, 3), 1024 + 3 * 64 + 64 + 256);
+    }
+
+    #[test]
+    fn a_ring_over_a_map_that_is_no_first_operand_is_none() {
+        let text = THREE.replace("c@1 <- b@1", "c@1 <- b@1, a@1");
+        asked(&text, |buffers, rowwise| assert_eq!(buffers.streamed(1, 3, stream(rowwise, 1, 3).unwrap()).0.over, None));
     }
 }

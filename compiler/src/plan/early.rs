@@ -29,7 +29,7 @@ pub(super) fn early(problem: &Problem, hosting: &Hosting, order: Vec<usize>) -> 
 
 struct Early<'a> {
     problem: &'a Problem,
-    /// For every step the roots of what it reads, and last that of what it writes.
+    /// For every step the roots of what it touches, and last that of what it writes.
     roots: Vec<Vec<TensorId>>,
     order: Vec<usize>,
     /// The place of every step in the order.
@@ -53,7 +53,7 @@ fn holds(life: Life, at: usize) -> bool {
 impl<'a> Early<'a> {
     fn new(problem: &'a Problem, hosting: &Hosting, order: Vec<usize>) -> Self {
         let lives = lifetimes(problem, hosting, &order);
-        let roots = problem.steps.iter().map(|step| step.accesses().map(|access| hosting.layouts[access.tensor].root).collect());
+        let roots = problem.steps.iter().map(|step| step.tensors().map(|id| hosting.layouts[id].root).collect());
         let mut early = Early {
             problem,
             roots: roots.collect(),
@@ -117,9 +117,9 @@ impl<'a> Early<'a> {
         if buffers.iter().filter(ends).map(size).sum::<usize>() <= buffers.iter().filter(begins).map(size).sum() {
             return None;
         }
-        let (written, read) = self.roots[step].split_last()?;
+        let (written, others) = self.roots[step].split_last()?;
         let touched = buffers.iter().filter(ends).chain([written]).map(|&root| &self.touching[root]);
-        let made = read.iter().map(|&root| &self.writing[root]);
+        let made = others.iter().map(|&root| &self.writing[root]);
         Some(touched.chain(made).filter_map(|steps| self.before(steps, at)).max().map_or(0, |last| last + 1))
     }
 
@@ -161,5 +161,57 @@ impl<'a> Early<'a> {
         self.order[to..=at].rotate_right(1);
         (to..=at).for_each(|place| self.at[self.order[place]] = place);
         self.live[to..=at].copy_from_slice(live);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::host::host;
+    use super::super::text::problem;
+    use super::*;
+
+    const TWO_BRANCHES: &str = "
+        x: f32[16] input 0
+        a: f32[512]
+        b: f32[512]
+        c: f32[16]
+        d: f32[16]
+        y: f32[16] output 0
+        a <- x
+        b <- x
+        c <- a
+        d <- b
+        y <- c, d";
+
+    fn moved(text: &str) -> Vec<usize> {
+        let problem = problem(text);
+        early(&problem, &host(&problem), (0..problem.steps.len()).collect())
+    }
+
+    #[test]
+    fn a_large_map_is_done_with_before_the_next_is_made() {
+        assert_eq!(moved(TWO_BRANCHES), [0, 2, 1, 3, 4]);
+    }
+
+    #[test]
+    fn what_frees_no_more_than_it_makes_stays() {
+        assert_eq!(moved(&TWO_BRANCHES.replace("c: f32[16]", "c: f32[512]").replace("d: f32[16]", "d: f32[512]")), [0, 1, 2, 3, 4]);
+    }
+
+    #[test]
+    fn a_step_stays_behind_what_makes_its_operands() {
+        let text = TWO_BRANCHES.replace("c <- a", "c <- a, b");
+        assert_eq!(moved(&text), [0, 1, 2, 3, 4]);
+    }
+
+    #[test]
+    fn bytes_alive_are_kept_as_steps_move() {
+        let problem = problem(TWO_BRANCHES);
+        let hosting = host(&problem);
+        let mut early = Early::new(&problem, &hosting, vec![0, 1, 2, 3, 4]);
+        let after = early.live_after(2, 1);
+        early.move_to(2, 1, &after);
+        assert_eq!(early.live, live(&lifetimes(&problem, &hosting, &early.order)));
+        assert_eq!((early.order.as_slice(), &early.at), (&[0, 2, 1, 3, 4][..], &vec![0, 2, 1, 3, 4]));
     }
 }

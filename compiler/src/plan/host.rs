@@ -65,7 +65,7 @@ enum Task {
 impl Hosts<'_> {
     /// Finds a place for `id`, whose consumers have theirs or wait for this one.
     fn settle(&mut self, id: TensorId) {
-        if self.layouts[id].is_some() || self.join_consumer(id) || self.waits_for_source(id) {
+        if self.layouts[id].is_some() || self.join_consumer(id) || self.waits_for_host(id) {
             return;
         }
         self.run(self.founding(id));
@@ -100,13 +100,15 @@ impl Hosts<'_> {
     /// Makes `id`, which move `step` reads, a part of `host`, the layout of what the move writes.
     fn join(&mut self, id: TensorId, step: usize, host: &Layout) -> bool {
         let PlanStep { reads, write, relation, .. } = &self.problem.steps[step];
-        let Some(relation) = relation else { return false };
+        // Who has only a part of `id` can't be where all of it is.
+        let whole = reads[0].dims == self.problem.tensors[id].shape.0;
+        let Some(relation) = relation.as_ref().filter(|_| whole) else { return false };
         let Some(strides) = backward(relation, &reads[0].dims, &write.dims, &host.strides) else { return false };
         self.adopt(id, Some(step), Layout { root: host.root, offset: host.origin(write), strides })
     }
 
     /// Whether `id` is a view of one tensor that has no place yet, or of what the caller or the weights have; it will get its own from there.
-    fn waits_for_source(&self, id: TensorId) -> bool {
+    fn waits_for_host(&self, id: TensorId) -> bool {
         let mut writers = self.writers(id);
         let (Some(step), None) = (writers.next(), writers.next()) else { return false };
         let PlanStep { reads, relation, .. } = &self.problem.steps[step];
@@ -185,8 +187,8 @@ impl Hosts<'_> {
         }
     }
 
-    fn waits_only_for(&self, id: TensorId, source: TensorId) -> bool {
-        self.writers(id).all(|step| self.problem.steps[step].reads.iter().all(|access| access.tensor == source))
+    fn waits_only_for(&self, id: TensorId, host: TensorId) -> bool {
+        self.writers(id).all(|step| self.problem.steps[step].reads.iter().all(|access| access.tensor == host))
     }
 
     /// Gives `id` the layout if every step that touches it can live with it; move `step`, if it is one, has then nothing to do.
@@ -267,4 +269,121 @@ fn interleaved((a, a_access): (&Layout, &Access), (b, b_access): (&Layout, &Acce
 
 fn gcd(a: usize, b: usize) -> usize {
     if b == 0 { a } else { gcd(b, a % b) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::text::problem;
+    use super::*;
+
+    /// Who lives in whom, as `name in root: offset + strides`, and how many moves are elided.
+    fn hosted(text: &str) -> (Vec<String>, usize) {
+        let problem = problem(text);
+        let hosting = host(&problem);
+        let name = |id: TensorId| &problem.tensors[id].name;
+        let guests = hosting.layouts.iter().enumerate().filter(|(id, layout)| layout.root != *id);
+        let say =
+            |(id, layout): (TensorId, &Layout)| format!("{} in {}: {} + {:?}", name(id), name(layout.root), layout.offset, layout.strides);
+        (guests.map(say).collect(), hosting.elided.iter().filter(|&&elided| elided).count())
+    }
+
+    #[test]
+    fn what_a_concat_joins_lives_in_it() {
+        let text = "
+            x: f32[1,2,2,2] input 0
+            a: f32[1,2,2,2]
+            b: f32[1,3,2,2]
+            c: f32[1,5,2,2]
+            y: f32[4] output 0
+            a@1 <- x@1
+            b@1 <- x@1
+            c[:,0:2,:,:] <= a
+            c[:,2:5,:,:] <= b
+            y <- c@1";
+        assert_eq!(hosted(text), (vec!["a in c: 0 + [20, 1, 10, 5]".to_owned(), "b in c: 2 + [20, 1, 10, 5]".to_owned()], 2));
+    }
+
+    #[test]
+    fn a_part_that_is_moved_out_is_a_view_from_its_start_on() {
+        let text = "
+            x: f32[6,4] input 0
+            a: f32[6,4]
+            p: f32[2,4]
+            q: f32[8]
+            y: f32[2,4] output 0
+            a <- x
+            p <= a[2:4,:]
+            q <= a[4:6,:]; reshape
+            y <- p, q";
+        assert_eq!(hosted(text), (vec!["p in a: 8 + [4, 1]".to_owned(), "q in a: 16 + [1]".to_owned()], 2));
+        let of_input = text.replace("a[", "x[");
+        assert_eq!(hosted(&of_input), (vec!["p in x: 8 + [4, 1]".to_owned(), "q in x: 16 + [1]".to_owned()], 2));
+    }
+
+    #[test]
+    fn what_only_gives_a_part_does_not_live_in_it() {
+        let text = "
+            x: f32[6] input 0
+            a: f32[6]
+            y: f32[4] output 0
+            a <- x
+            y <= a[2:6]";
+        assert_eq!(hosted(text), (vec![], 0));
+    }
+
+    #[test]
+    fn a_part_is_no_view_where_a_kernel_wants_its_channels_adjacent() {
+        let text = "
+            x: f32[1,4,2,2] input 0
+            p: f32[1,2,2,2]
+            y: f32[1,2,2,2] output 0
+            p <= x[:,2:4,:,:]
+            y@1 <- p@1";
+        assert_eq!(hosted(text), (vec![], 0), "an input is row-major");
+    }
+
+    #[test]
+    fn a_transpose_of_a_channels_last_map_is_a_view() {
+        let text = "
+            x: f32[1,3,2,2] input 0
+            a: f32[1,3,2,2]
+            y: f32[1,2,2,3] output 0
+            a@1 <- x@1
+            y <= a; permute 0 2 3 1";
+        assert_eq!(hosted(text), (vec!["a in y: 0 + [12, 1, 6, 3]".to_owned()], 1));
+    }
+
+    #[test]
+    fn what_is_overwritten_is_read_by_nobody_else() {
+        let text = "
+            x: f32[4] input 0
+            a: f32[4]
+            b: f32[4]
+            y: f32[4] output 0
+            a <- x
+            b <- a; in place
+            y <- b";
+        assert_eq!(hosted(text).0, ["a in b: 0 + [1]"]);
+        assert_eq!(hosted(&text.replace("y <- b", "y <- b, a")).0, [""; 0]);
+    }
+
+    #[test]
+    fn other_elements_are_another_buffer() {
+        let text = "
+            x: f32[4] input 0
+            a: i32[4]
+            y: f32[4] output 0
+            a <- x
+            y <= a";
+        assert_eq!(hosted(text), (vec![], 0));
+    }
+
+    #[test]
+    fn slices_of_channels_interleave_without_sharing() {
+        let layout = |offset| Layout { root: 0, offset, strides: vec![0, 1, 20, 5] };
+        let access = |channels| Access { tensor: 0, start: vec![0; 4], dims: vec![1, channels, 2, 4], channel: Some(1) };
+        assert!(interleaved((&layout(0), &access(2)), (&layout(2), &access(3))));
+        assert!(!interleaved((&layout(0), &access(3)), (&layout(2), &access(3))), "they share a channel");
+        assert!(!interleaved((&layout(3), &access(3)), (&layout(0), &access(2))), "the last ends in the next pixel");
+    }
 }

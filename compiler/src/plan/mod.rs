@@ -20,6 +20,7 @@ mod rowwise;
 mod schedule;
 mod split;
 mod stream;
+mod tags;
 mod taken;
 #[cfg(test)]
 mod tests;

@@ -103,3 +103,63 @@ impl Needs {
         order
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::host::host;
+    use super::super::text::problem;
+    use super::*;
+
+    fn ordered(text: &str) -> Vec<usize> {
+        let problem = problem(text);
+        order(&problem, &host(&problem))
+    }
+
+    #[test]
+    fn a_short_branch_runs_as_soon_as_it_can() {
+        let order = ordered(
+            "x: f32[256] input 0
+             a: f32[256]
+             b: f32[256]
+             c: f32[256]
+             y: f32[16] output 0
+             z: f32[16] output 1
+             a <- x
+             b <- a
+             c <- b
+             z <- c
+             y <- a",
+        );
+        assert_eq!(order, [0, 4, 1, 2, 3], "`a` need not be kept");
+    }
+
+    #[test]
+    fn what_is_only_added_runs_right_before_the_sum() {
+        let order = ordered(
+            "x: f32[64] input 0
+             skip: f32[64]
+             a: f32[64]
+             b: f32[64]
+             y: f32[64] output 0
+             skip <- x
+             a <- x
+             b <- a
+             y <- b, skip",
+        );
+        assert_eq!(order, [1, 2, 0, 3]);
+    }
+
+    #[test]
+    fn moves_that_have_nothing_to_do_are_not_in_the_order() {
+        assert_eq!(ordered("x: f32[64] input 0\na: f32[64]\ny: f32[8,8] output 0\na <- x\ny <= a; reshape"), [0]);
+    }
+
+    #[test]
+    fn followers_are_counted_once_over_more_than_64_steps() {
+        let tensors: String = (1..=100).map(|n| format!("a{n}: f32[1]\n")).collect();
+        let steps: String = (2..=100).map(|n| format!("a{n} <- a{}, a1\n", n - 1)).collect();
+        let problem = problem(&format!("x: f32[1] input 0\n{tensors}a1 <- x\n{steps}"));
+        let followers = Needs::new(&problem).followers(&problem);
+        assert_eq!((followers[0], followers[50], followers[99]), (100, 50, 1));
+    }
+}

@@ -61,3 +61,50 @@ impl Pins {
         curve
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::text::problem;
+    use super::super::{Budget, plan};
+    use super::*;
+
+    /// Two windows and a pool in one group, of which the second runs half as often; then steps by themselves.
+    fn toy() -> Plan {
+        let text = "
+            x: f32[1,1,32,16] input 0
+            a: f32[1,1,32,16]
+            b: f32[1,1,16,16]
+            c: f32[1,1,16,16]
+            d: f32[16]
+            y: f32[16] output 0
+            a@1 <- x@1; rows y-1..+3; weights 100
+            b@1 <- a@1; rows 2y..+2
+            c@1 <- b@1; rows y-1..+3; weights 200
+            d <- c; weights 1000
+            y <- d";
+        let plan = plan(&problem(text), Budget::Least).unwrap();
+        assert_eq!(plan.groups.iter().map(|group| group.schedule.is_some()).collect::<Vec<_>>(), [true, false, false]);
+        plan
+    }
+
+    #[test]
+    fn what_is_read_most_often_is_copied_first() {
+        let pins = |room| Pins::new(&toy(), &[112, 0, 212, 1012, 0], room);
+        assert_eq!(pins(0), Pins { at: vec![None; 5], bytes: 0, saved: 0 });
+        assert_eq!(pins(128), Pins { at: vec![Some(0), None, None, None, None], bytes: 128, saved: 31 * 100 });
+        assert_eq!(pins(383).at, [Some(0), None, None, None, None]);
+        assert_eq!(pins(384), Pins { at: vec![Some(0), None, Some(128), None, None], bytes: 384, saved: 31 * 100 + 15 * 200 });
+        assert_eq!(pins(usize::MAX), pins(384), "a step that runs once is not copied");
+    }
+
+    #[test]
+    fn what_does_not_fit_makes_way_for_what_does() {
+        assert_eq!(Pins::new(&toy(), &[300, 0, 100, 1012, 0], 128).at, [None, None, Some(0), None, None]);
+    }
+
+    #[test]
+    fn more_memory_is_tried_until_it_saves_nothing() {
+        let curve = Pins::curve(&toy(), &[1000, 0, 2000, 4000, 0]);
+        assert_eq!(curve.iter().map(|pins| (pins.bytes, pins.saved)).collect::<Vec<_>>(), [(1024, 3100), (3072, 6100)]);
+    }
+}

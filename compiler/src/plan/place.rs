@@ -6,14 +6,14 @@ use super::taken::Taken;
 
 /// Buffers that are placed as one, each at a distance from the first byte of all.
 struct Item {
-    parts: Vec<(usize, usize)>,
+    members: Vec<(usize, usize)>,
 }
 
 impl Item {
     /// A buffer by itself, or those that lie over each other.
     fn all(lifetimes: &[Lifetime], overs: &[Over]) -> Vec<Item> {
         let index = |root: TensorId| lifetimes.binary_search_by_key(&root, |life| life.root).ok();
-        let mut items: Vec<Item> = (0..lifetimes.len()).map(|index| Item { parts: vec![(index, 0)] }).collect();
+        let mut items: Vec<Item> = (0..lifetimes.len()).map(|index| Item { members: vec![(index, 0)] }).collect();
         // The item that holds each buffer.
         let mut holds: Vec<usize> = (0..lifetimes.len()).collect();
         for over in overs {
@@ -22,22 +22,22 @@ impl Item {
             if a == b {
                 continue;
             }
-            let distance = |item: &Item, index: usize| item.parts.iter().find(|part| part.0 == index).map_or(0, |part| part.1);
+            let distance = |item: &Item, index: usize| item.members.iter().find(|member| member.0 == index).map_or(0, |member| member.1);
             let (above, below) = (distance(&items[a], input), distance(&items[b], output) + over.lead);
             let (raise, shift) = (below.saturating_sub(above), above.saturating_sub(below));
-            items[a].parts.iter_mut().for_each(|part| part.1 += raise);
-            for (index, at) in std::mem::take(&mut items[b].parts) {
+            items[a].members.iter_mut().for_each(|member| member.1 += raise);
+            for (index, at) in std::mem::take(&mut items[b].members) {
                 holds[index] = a;
-                items[a].parts.push((index, at + shift));
+                items[a].members.push((index, at + shift));
             }
         }
-        items.retain(|item| !item.parts.is_empty());
+        items.retain(|item| !item.members.is_empty());
         items
     }
 
     /// Its extent, and how long any of it is alive.
     fn measure(&self, lifetimes: &[Lifetime]) -> Lifetime {
-        let lives = self.parts.iter().map(|&(index, at)| (&lifetimes[index], at));
+        let lives = self.members.iter().map(|&(index, at)| (&lifetimes[index], at));
         let first = lives.clone().map(|(life, _)| life.first).min().unwrap_or(0);
         let last = lives.clone().map(|(life, _)| life.last).max().unwrap_or(0);
         let size = lives.map(|(life, at)| at + life.size).max().unwrap_or(0);
@@ -48,7 +48,8 @@ impl Item {
 /// What a greedy placement sorts by; the largest comes first.
 type Key = fn(&Lifetime) -> (usize, usize);
 
-/// How often what reaches the end of the arena is placed first instead, under each key.
+/// How often what reaches the end of the arena is placed first instead, under each key. The best placement is kept, and one that needs
+/// no more than is alive at once ends the search.
 const RAISES: usize = 16;
 
 /// How many items are placed so again under each key: of a network with more than some hundred buffers less is raised.
@@ -75,7 +76,7 @@ pub(crate) fn place(lifetimes: &[Lifetime], overs: &[Over], bound: usize) -> (Ve
                 break;
             }
             let (offsets, size) = greedy(lifetimes, steps, turns.iter().map(|&turn| &items[turn]));
-            let ends = |turn: &usize| items[*turn].parts.iter().any(|&(index, _)| offsets[index] + lifetimes[index].size == size);
+            let ends = |turn: &usize| items[*turn].members.iter().any(|&(index, _)| offsets[index] + lifetimes[index].size == size);
             let last = turns.iter().position(ends).unwrap_or(0);
             if let Some(turns) = turns.get_mut(..=last) {
                 turns.rotate_right(1);
@@ -95,15 +96,15 @@ fn greedy<'a>(lifetimes: &[Lifetime], steps: usize, items: impl Iterator<Item = 
     let mut size = 0;
     for item in items {
         let mut base = 0;
-        // Above whatever a part would meet, until none meets anything.
-        while let Some(above) = item.parts.iter().find_map(|&(index, at)| {
+        // Above whatever a member would meet, until none meets anything.
+        while let Some(above) = item.members.iter().find_map(|&(index, at)| {
             let life = &lifetimes[index];
             let free = taken.free(life.first..life.last + 1, base + at, life.size);
             (free > base + at).then(|| free - at)
         }) {
             base = above;
         }
-        for &(index, at) in &item.parts {
+        for &(index, at) in &item.members {
             let life = &lifetimes[index];
             offsets[index] = base + at;
             size = size.max(base + at + life.size);
@@ -143,5 +144,30 @@ mod tests {
                 assert!(!x.meets(y) || offsets[a] + x.size <= offsets[b] || offsets[b] + y.size <= offsets[a]);
             }
         }
+    }
+
+    #[test]
+    fn a_map_over_another_lies_before_it() {
+        let named = |root, size, first, last| Lifetime { root, ..life(size, first, last) };
+        let lives = [named(1, 1024, 0, 2), named(2, 512, 2, 3), named(5, 64, 1, 2)];
+        let over = Over { input: 1, output: 2, lead: 128 };
+        let (offsets, size) = place(&lives, &[over], 1216);
+        assert_eq!((offsets[0] - offsets[1], size), (128, 1152 + 64));
+        assert!(place(&lives, &[], 1600).1 == 1600);
+    }
+
+    #[test]
+    fn maps_over_maps_lie_in_a_row() {
+        let named = |root| Lifetime { root, ..life(256, root, root + 1) };
+        let over = |input| Over { input, output: input + 1, lead: 64 };
+        for overs in [[over(0), over(1)], [over(1), over(0)]] {
+            assert_eq!(place(&[named(0), named(1), named(2)], &overs, 0), (vec![128, 64, 0], 384));
+        }
+    }
+
+    #[test]
+    fn what_ends_highest_is_placed_first_where_that_is_lower() {
+        let lives = [life(192, 0, 1), life(128, 1, 2), life(128, 2, 3), life(192, 3, 4), life(64, 0, 3)];
+        assert_eq!(place(&lives, &[], live_bound(&lives)).1, live_bound(&lives));
     }
 }

@@ -70,19 +70,24 @@ pub(crate) const COLUMNS: usize = 3;
 /// The axis of channels.
 pub(crate) const CHANNELS: usize = 1;
 
-/// Which rows of its first operand a step reads for a row of its output: `reach` rows from `row * stride - pad` on. Of all other
-/// operands it reads the same row.
+/// Which rows of its first operand a step reads for a row of its output: `reach` rows from `row * stride / divisor - pad` on, the quotient
+/// rounded down. Of all other operands it reads the same row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Rows {
     pub(crate) stride: usize,
+    /// One but where a map grows: two for a step that doubles the rows.
+    pub(crate) divisor: usize,
     pub(crate) pad: usize,
     pub(crate) reach: usize,
 }
 
 impl Rows {
+    /// The same row alone.
+    pub(crate) const SAME: Rows = Rows { stride: 1, divisor: 1, pad: 0, reach: 1 };
+
     /// The rows of a map of `height` rows that output row `row` reads: those from the first to before the second.
-    pub(crate) fn window(&self, row: usize, height: usize) -> (usize, usize) {
-        let begin = row * self.stride;
+    pub(crate) fn read_for(&self, row: usize, height: usize) -> (usize, usize) {
+        let begin = row * self.stride / self.divisor;
         (begin.saturating_sub(self.pad).min(height), (begin + self.reach).saturating_sub(self.pad).min(height))
     }
 }
@@ -108,6 +113,8 @@ pub(crate) struct PlanStep {
     pub(crate) rows: Option<Rows>,
     /// Bytes of weights that one pass over them reads.
     pub(crate) weights: usize,
+    /// Room that it needs while it runs: a tensor that no other step touches.
+    pub(crate) scratch: Option<TensorId>,
 }
 
 impl PlanStep {
@@ -119,14 +126,17 @@ impl PlanStep {
     /// Whether any rows of what it writes can be had from the same rows of all that it reads, by the same kernel.
     pub(crate) fn has_parts(&self) -> bool {
         let height = self.write.dims.get(ROWS);
-        self.rows == Some(Rows { stride: 1, pad: 0, reach: 1 })
-            && !self.reads.is_empty()
-            && self.reads.iter().all(|read| read.dims.get(ROWS) == height)
+        self.rows == Some(Rows::SAME) && !self.reads.is_empty() && self.reads.iter().all(|read| read.dims.get(ROWS) == height)
     }
 
     /// Its operands, and what it writes last.
     pub(crate) fn accesses(&self) -> impl Iterator<Item = &Access> {
         self.reads.iter().chain([&self.write])
+    }
+
+    /// The tensors that it touches: its scratch, its operands, and last what it writes.
+    pub(crate) fn tensors(&self) -> impl Iterator<Item = TensorId> {
+        self.scratch.into_iter().chain(self.accesses().map(|access| access.tensor))
     }
 
     /// Whether `rows` says which rows of operand `operand` it reads, and not the row alone that it writes.
@@ -143,7 +153,7 @@ impl PlanStep {
     /// The rows of operand `operand` that it reads for row `row` of what it writes: those from the first to before the second.
     pub(crate) fn rows_of(&self, operand: usize, row: usize) -> (usize, usize) {
         match self.rows {
-            Some(rows) if self.by_rows(operand) => rows.window(row, self.reads[operand].dims[ROWS]),
+            Some(rows) if self.by_rows(operand) => rows.read_for(row, self.reads[operand].dims[ROWS]),
             _ => (row, row + 1),
         }
     }
@@ -178,6 +188,7 @@ impl PlanStep {
             in_place: false,
             rows: None,
             weights: 0,
+            scratch: None,
         }
     }
 }
@@ -228,5 +239,39 @@ impl Problem {
             }
         }
         touching
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::text::problem;
+    use super::*;
+
+    #[test]
+    fn rows_that_are_read_are_cut_off_at_the_edges() {
+        let window = Rows { stride: 2, divisor: 1, pad: 1, reach: 3 };
+        assert_eq!([0, 1, 3].map(|row| window.read_for(row, 7)), [(0, 2), (1, 4), (5, 7)]);
+        let doubled = Rows { stride: 1, divisor: 2, pad: 0, reach: 1 };
+        assert_eq!([0, 1, 2, 3].map(|row| doubled.read_for(row, 2)), [(0, 1), (0, 1), (1, 2), (1, 2)]);
+        let between = Rows { stride: 1, divisor: 2, pad: 1, reach: 3 };
+        assert_eq!([0, 1, 2, 3].map(|row| between.read_for(row, 2)), [(0, 2), (0, 2), (0, 2), (0, 2)]);
+    }
+
+    #[test]
+    fn a_step_has_parts_where_each_row_needs_the_same_row() {
+        let parts = |rows: &str, height: usize| {
+            let problem = problem(&format!("x: f32[1,2,6,4] input 0\ny: f32[1,2,{height},4] output 0\ny@1 <- x@1; rows {rows}"));
+            problem.steps[0].has_parts()
+        };
+        assert!(parts("y..+1", 6));
+        assert!(!parts("y..+3", 6) && !parts("2y..+1", 3) && !parts("y/2..+1", 12) && !parts("y-1..+1", 6));
+    }
+
+    #[test]
+    fn parts_are_as_many_rows_each_but_the_last() {
+        let problem = problem("x: f32[1,2,7,4] input 0\ny: f32[1,2,7,4] output 0\ny@1 <- x@1; rows y..+1");
+        let rows = |parts| problem.steps[0].in_parts(parts).map(|part| (part.write.start[ROWS], part.write.dims[ROWS])).collect::<Vec<_>>();
+        assert_eq!(rows(2), [(0, 4), (4, 3)]);
+        assert_eq!(rows(3), [(0, 3), (3, 3), (6, 1)]);
     }
 }

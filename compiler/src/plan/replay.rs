@@ -3,13 +3,13 @@
 //! Moves make no new elements, so a tensor that lives in another is checked element by element through every view; of a streamed group every
 //! call is replayed, so that a slot of a ring must hold the row that is sought. What is sought comes from the problem as it was given, where
 //! it is sought from the plan. A fault is a read of anything but the element that the problem asks for; a step that overwrites what it
-//! reads; an access beyond the memory; an output that is not complete at the end.
+//! reads, or its scratch; an access beyond the memory or a buffer; an output that is not complete at the end.
 
 use std::collections::BTreeMap;
-use std::iter::from_fn;
 
 use super::Plan;
-use super::problem::{Access, CHANNELS, PlanStep, Problem, ROWS, Relation, Role, TensorId};
+use super::problem::{Access, CHANNELS, PlanStep, Problem, ROWS, Role, TensorId};
+use super::tags::{Tags, walk};
 
 /// Holds nothing yet.
 const EMPTY: u32 = u32::MAX;
@@ -32,56 +32,6 @@ pub(crate) fn replay(problem: &Problem, plan: &Plan) -> Result<(), String> {
     let is_output = |id: &TensorId| matches!(problem.tensors[*id].role, Role::Output(_));
     let mut outputs = (0..problem.tensors.len()).filter(is_output);
     outputs.try_for_each(|id| replay.check(&Operand::whole(problem, id))).map_err(|fault| format!("{fault} at the end"))
-}
-
-/// A number for every element that is given or computed; moved elements keep theirs.
-struct Tags {
-    /// The number of each tensor's first element, were it computed; the end of all.
-    first: Vec<u32>,
-    /// The numbers of tensors that moves make.
-    moved: Vec<Option<Vec<u32>>>,
-}
-
-impl Tags {
-    fn new(problem: &Problem) -> Self {
-        let mut first = vec![0u32];
-        for tensor in &problem.tensors {
-            first.push(first[first.len() - 1].saturating_add(tensor.shape.elements() as u32));
-        }
-        let mut tags = Tags { first, moved: vec![None; problem.tensors.len()] };
-        for step in &problem.steps {
-            if let Some(relation) = &step.relation {
-                tags.carry(problem, &step.reads[0], &step.write, relation);
-            }
-        }
-        tags
-    }
-
-    /// Gives the elements of `write` the tags of those of `read`.
-    fn carry(&mut self, problem: &Problem, read: &Access, write: &Access, relation: &Relation) {
-        let from = row_major(problem, read);
-        let from: Vec<u32> = match relation {
-            Relation::Same | Relation::Reshape => walk(&read.dims, &from.strides, from.origin).map(|at| self.of(read.tensor, at)).collect(),
-            Relation::Permute(perm) => {
-                let strides: Vec<usize> = perm.iter().map(|&axis| from.strides[axis]).collect();
-                walk(&write.dims, &strides, from.origin).map(|at| self.of(read.tensor, at)).collect()
-            }
-        };
-        let (start, end) = (self.first[write.tensor], self.first[write.tensor + 1]);
-        let tags = self.moved[write.tensor].get_or_insert_with(|| (start..end).collect());
-        let to = row_major(problem, write);
-        for (at, tag) in walk(&write.dims, &to.strides, to.origin).zip(from) {
-            tags[at] = tag;
-        }
-    }
-
-    /// The tag of a tensor's element in row-major order.
-    fn of(&self, tensor: TensorId, element: usize) -> u32 {
-        match &self.moved[tensor] {
-            Some(tags) => tags[element],
-            None => self.first[tensor] + element as u32,
-        }
-    }
 }
 
 /// A box of a tensor of the given problem, and the box of the plan's problem that stands for it.
@@ -123,6 +73,13 @@ struct Replay<'a> {
     outputs: BTreeMap<TensorId, Vec<u32>>,
 }
 
+/// Elements that lie one behind the other: places in the tensor, and units of memory.
+struct Run {
+    from: usize,
+    at: usize,
+    elements: usize,
+}
+
 impl<'a> Replay<'a> {
     fn new(problem: &'a Problem, plan: &'a Plan) -> Self {
         let outside = |id: &TensorId| matches!(problem.tensors[*id].role, Role::Output(_)) && !problem.in_arena(*id);
@@ -131,7 +88,7 @@ impl<'a> Replay<'a> {
         Replay {
             problem,
             plan,
-            tags: Tags::new(problem),
+            tags: Tags::new(problem, &plan.layouts),
             given: problem.steps.iter().map(|step| (step.work, step)).collect(),
             unit,
             arena: vec![EMPTY; plan.cost.arena / unit],
@@ -142,6 +99,9 @@ impl<'a> Replay<'a> {
     /// A step of the plan, all of it or one row.
     fn step(&mut self, step: usize, row: Option<usize>) -> Result<(), String> {
         let planned = &self.plan.problem.steps[step];
+        if row.is_some_and(|row| row >= planned.write.dims[ROWS]) {
+            return Err("a step writes more or less rows than it has".to_owned());
+        }
         let given = *self.given.get(&planned.work).ok_or("a step is none of the problem's")?;
         let part = part(given, planned);
         let given = part.as_ref().unwrap_or(given);
@@ -153,10 +113,9 @@ impl<'a> Replay<'a> {
                 false => (&given.reads[index], given.reads[index].dims.get(CHANNELS).map_or(0, |all| all - found.dims[CHANNELS])),
             };
             let operand = Operand::of_channels(sought, found, channel);
-            reads.push(match (row, planned.rows) {
-                (Some(row), Some(rows)) if index == 0 || planned.split => operand.of_rows(rows.window(row, found.dims[ROWS])),
-                (Some(row), _) => operand.of_rows((row, row + 1)),
-                (None, _) => operand,
+            reads.push(match row {
+                Some(row) => operand.of_rows(planned.rows_of(index, row)),
+                None => operand,
             });
         }
         let channel = given.write.dims.get(CHANNELS).map_or(0, |all| all - planned.write.dims[CHANNELS]);
@@ -169,49 +128,95 @@ impl<'a> Replay<'a> {
             return Err("a step reads or writes more or less than it should".to_owned());
         }
         reads.iter().try_for_each(|read| self.check(read))?;
+        let scratch = planned.scratch.map(|scratch| Operand::whole(self.problem, scratch));
+        scratch.iter().try_for_each(|scratch| self.write(scratch))?;
         self.write(&write)?;
-        if planned.in_place && self.places(&reads[0]).map(|(_, at)| at).eq(self.places(&write).map(|(_, at)| at)) {
+        let while_read = |fault| format!("{fault} while a step still reads it");
+        scratch.iter().try_for_each(|scratch| self.check(scratch)).map_err(while_read)?;
+        if planned.in_place && self.runs(&reads[0]).iter().map(|run| run.at).eq(self.runs(&write).iter().map(|run| run.at)) {
             return Ok(());
         }
         // What the step writes first must not be what it reads last.
-        reads.iter().try_for_each(|read| self.check(read)).map_err(|fault| format!("{fault} while a step still reads it"))
+        let near = |read: &&Operand| scratch.iter().chain([&write]).any(|written| self.meet(read, written));
+        reads.iter().filter(near).try_for_each(|read| self.check(read)).map_err(while_read)
+    }
+
+    /// Whether two boxes may share memory, by the first and the last unit of each.
+    fn meet(&self, a: &Operand, b: &Operand) -> bool {
+        let span = |operand: &Operand| {
+            let (root, runs) = (self.plan.layouts[operand.found.tensor].root, self.runs(operand));
+            let end = runs.iter().map(|run| run.at + run.elements * self.units(root)).max();
+            (self.outputs.contains_key(&root).then_some(root), runs.iter().map(|run| run.at).min(), end)
+        };
+        let ((memory, begin, end), (other, from, to)) = (span(a), span(b));
+        memory == other && begin < to && from < end
     }
 
     /// Whether the box holds what it should.
     fn check(&self, operand: &Operand) -> Result<(), String> {
         let tensor = operand.sought.tensor;
         let root = self.plan.layouts[operand.found.tensor].root;
-        let units = self.units(root);
-        let holds = |at: usize| match self.outputs.get(&root) {
-            Some(output) => output.get(at).copied(),
-            None if self.problem.in_arena(root) => self.arena.get(at).copied(),
-            None => self.outside(root, at / units),
-        };
-        for (element, at) in self.places(operand) {
-            let sought = Some(self.tags.of(tensor, element));
-            if let Some(found) = (at..at + units).map(holds).find(|found| *found != sought) {
-                let name = &self.problem.tensors[tensor].name;
-                return Err(format!("element {element} of `{name}` is sought at byte {}, which {}", at * self.unit, self.holds(found)));
-            }
+        for run in self.runs(operand) {
+            let Some(fault) = (match self.memory(root) {
+                Some(memory) => self.mismatch(tensor, root, &run, memory),
+                None => self.unlike(tensor, root, &run),
+            }) else {
+                continue;
+            };
+            let (element, name) = (self.tags.position(self.problem, tensor, run.from + fault.0), &self.problem.tensors[tensor].name);
+            let byte = (run.at + fault.0 * self.units(root)) * self.unit;
+            return Err(format!("element {element} of `{name}` is sought at byte {byte}, which {}", self.holds(fault.1)));
         }
         Ok(())
+    }
+
+    /// The tags of the memory in which `root` lies, if any step may write it.
+    fn memory(&self, root: TensorId) -> Option<&[u32]> {
+        self.outputs.get(&root).map(Vec::as_slice).or(self.problem.in_arena(root).then_some(&self.arena[..]))
+    }
+
+    /// The first element of the run that memory does not hold, and what is there.
+    fn mismatch(&self, tensor: TensorId, root: TensorId, run: &Run, memory: &[u32]) -> Option<(usize, Option<u32>)> {
+        let (units, (first, tags)) = (self.units(root), self.tags.run(tensor, run.from));
+        let held = memory.get(run.at..run.at + run.elements * units).unwrap_or_default();
+        let matches = match tags {
+            _ if held.is_empty() => false,
+            Some(tags) if units == 1 => held == &tags[..run.elements],
+            None if units == 1 => held.iter().zip(first..).all(|(&held, tag)| held == tag),
+            _ => (0..run.elements).all(|index| held[index * units..][..units].iter().all(|&held| held == tag(first, tags, index))),
+        };
+        let held = |index: usize| (0..units).map(move |unit| memory.get(run.at + index * units + unit).copied());
+        let wrong = |index: usize| Some((index, held(index).find(|&held| held != Some(tag(first, tags, index)))?));
+        if matches { None } else { (0..run.elements).find_map(wrong) }
+    }
+
+    /// The first element of the run that an input or a constant does not have there, and what it has.
+    fn unlike(&self, tensor: TensorId, root: TensorId, run: &Run) -> Option<(usize, Option<u32>)> {
+        let (units, (first, tags)) = (self.units(root), self.tags.run(tensor, run.from));
+        let has = |at: usize| (at < self.problem.tensors[root].shape.elements()).then(|| self.tags.run(root, at).0);
+        (0..run.elements).map(|index| (index, has(run.at / units + index))).find(|&(index, has)| has != Some(tag(first, tags, index)))
     }
 
     fn write(&mut self, operand: &Operand) -> Result<(), String> {
         let tensor = operand.sought.tensor;
         let name = &self.problem.tensors[tensor].name;
         let root = self.plan.layouts[operand.found.tensor].root;
-        let places: Vec<_> = self.places(operand).collect();
-        let (unit, units) = (self.unit, self.units(root));
+        let (runs, unit, units, limit) = (self.runs(operand), self.unit, self.units(root), self.limit(root));
         let memory = match self.outputs.get_mut(&root) {
             Some(output) => output,
             None if self.problem.in_arena(root) => &mut self.arena,
             None => return Err(format!("`{name}` is written where nothing may be")),
         };
-        for (element, at) in places {
-            let tag = self.tags.of(tensor, element);
-            let place = memory.get_mut(at..at + units);
-            place.ok_or_else(|| format!("`{name}` is written at byte {}, beyond the memory", at * unit))?.fill(tag);
+        for run in runs {
+            let (first, tags) = self.tags.run(tensor, run.from);
+            let end = run.at + run.elements * units;
+            let place = memory.get_mut(run.at..end).filter(|_| end <= limit);
+            let place = place.ok_or_else(|| format!("`{name}` is written at byte {}, beyond its memory", run.at * unit))?;
+            match tags {
+                Some(tags) if units == 1 => place.copy_from_slice(&tags[..run.elements]),
+                None if units == 1 => place.iter_mut().zip(first..).for_each(|(place, tag)| *place = tag),
+                _ => place.chunks_exact_mut(units).enumerate().for_each(|(index, place)| place.fill(tag(first, tags, index))),
+            }
         }
         Ok(())
     }
@@ -221,30 +226,45 @@ impl<'a> Replay<'a> {
         self.problem.tensors[root].dtype.bytes() / self.unit
     }
 
-    /// Every element of the box: its row-major position in the tensor, and the first unit of memory where the plan has it.
-    fn places(&self, Operand { sought, found }: &Operand) -> impl Iterator<Item = (usize, usize)> {
-        let layout = &self.plan.layouts[found.tensor];
-        let (base, units) = (self.plan.base(layout.root) / self.unit, self.units(layout.root));
-        let ring = self.plan.ring(layout.root);
-        // Of a ring row by row, each in its slot; else all at once.
-        let rows = if ring.is_some() { found.dims[ROWS] } else { 1 };
-        let mut places = Vec::new();
-        for row in 0..rows {
-            let part = |access: &Access| if ring.is_some() { access.of_rows(row, row + 1) } else { access.clone() };
-            let (sought, mut found) = (part(sought), part(found));
-            if let Some(ring) = ring {
-                found.start[ROWS] %= ring;
-            }
-            let elements = row_major(self.problem, &sought);
-            let at = walk(&found.dims, &layout.strides, layout.origin(&found)).map(|at| base + at * units);
-            places.extend(walk(&sought.dims, &elements.strides, elements.origin).zip(at));
-        }
-        places.into_iter()
+    /// The unit of memory behind the last of `root`'s buffer.
+    fn limit(&self, root: TensorId) -> usize {
+        let end = |index: usize| self.plan.offsets[index] + self.plan.buffers[index].size;
+        self.plan.buffer(root).map_or(usize::MAX, |index| end(index) / self.unit)
     }
 
-    /// What an input or a constant holds.
-    fn outside(&self, root: TensorId, at: usize) -> Option<u32> {
-        (at < self.problem.tensors[root].shape.elements()).then(|| self.tags.first[root] + at as u32)
+    /// Every element of the box, as long runs as there are.
+    fn runs(&self, Operand { sought, found }: &Operand) -> Vec<Run> {
+        let layout = &self.plan.layouts[found.tensor];
+        let Some(ring) = self.plan.ring(layout.root) else { return self.runs_of(sought, found) };
+        // Of a ring row by row, each in its slot.
+        let row = |row: usize| {
+            let mut slot = found.of_rows(row, row + 1);
+            slot.start[ROWS] %= ring;
+            self.runs_of(&sought.of_rows(row, row + 1), &slot)
+        };
+        (0..found.dims[ROWS]).flat_map(row).collect()
+    }
+
+    fn runs_of(&self, sought: &Access, found: &Access) -> Vec<Run> {
+        let layout = &self.plan.layouts[found.tensor];
+        let (base, units) = (self.plan.base(layout.root) / self.unit, self.units(layout.root));
+        let strides = self.tags.strides(sought.tensor);
+        let mut axes: Vec<usize> = (0..found.dims.len()).filter(|&axis| found.dims[axis] != 1).collect();
+        axes.sort_by_key(|&axis| layout.strides[axis]);
+        let mut elements = 1;
+        // The axes along which elements follow each other in both.
+        let mut adjacent = |&axis: &usize| {
+            let follows = layout.strides[axis] == elements && strides[axis] == elements;
+            elements *= if follows { found.dims[axis] } else { 1 };
+            follows
+        };
+        let runs = axes.iter().take_while(|axis| adjacent(axis)).count();
+        let outer: Vec<usize> = axes.iter().skip(runs).rev().copied().collect();
+        let of = |strides: &[usize]| outer.iter().map(|&axis| strides[axis]).collect::<Vec<_>>();
+        let dims = of(&found.dims);
+        let from = walk(&dims, &of(strides), self.tags.origin(sought));
+        let at = walk(&dims, &of(&layout.strides), layout.origin(found));
+        from.zip(at).map(|(from, at)| Run { from, at: base + at * units, elements }).collect()
     }
 
     fn holds(&self, found: Option<u32>) -> String {
@@ -252,11 +272,16 @@ impl<'a> Replay<'a> {
             None => "does not exist".to_owned(),
             Some(EMPTY) => "holds nothing".to_owned(),
             Some(tag) => {
-                let owner = self.tags.first.partition_point(|&first| first <= tag) - 1;
-                format!("holds element {} of `{}`", tag - self.tags.first[owner], self.problem.tensors[owner].name)
+                let (owner, element) = self.tags.owner(self.problem, tag);
+                format!("holds element {element} of `{}`", self.problem.tensors[owner].name)
             }
         }
     }
+}
+
+/// The number of the element `index` behind the first of a run.
+fn tag(first: u32, tags: Option<&[u32]>, index: usize) -> u32 {
+    tags.map_or(first + index as u32, |tags| tags[index])
 }
 
 /// Of the given step the rows that the planned one writes, where these are not all.
@@ -267,52 +292,18 @@ fn part(given: &PlanStep, planned: &PlanStep) -> Option<PlanStep> {
     let is_part = own.dims[ROWS] < all.dims[ROWS] && end <= all.dims[ROWS];
     let mut part = is_part.then(|| given.of_rows(begin, end))?;
     if let Some(read) = given.reads.first() {
-        let [first, last] = [begin, end - 1].map(|row| rows.window(row, read.dims[ROWS]));
+        let [first, last] = [begin, end - 1].map(|row| rows.read_for(row, read.dims[ROWS]));
         part.reads[0] = read.of_rows(first.0, last.1);
     }
     Some(part)
-}
-
-/// A box's view of its tensor in row-major order.
-struct RowMajor {
-    strides: Vec<usize>,
-    origin: usize,
-}
-
-fn row_major(problem: &Problem, access: &Access) -> RowMajor {
-    let strides = problem.tensors[access.tensor].shape.strides();
-    let origin = access.start.iter().zip(&strides).map(|(start, stride)| start * stride).sum();
-    RowMajor { strides, origin }
-}
-
-/// The positions of a view's elements, the last axis fastest.
-fn walk(dims: &[usize], strides: &[usize], origin: usize) -> impl Iterator<Item = usize> + use<> {
-    let axes: Vec<(usize, usize)> = dims.iter().copied().zip(strides.iter().copied()).collect();
-    let mut index = vec![0; axes.len()];
-    let mut next = if dims.contains(&0) { None } else { Some(origin) };
-    from_fn(move || {
-        let current = next?;
-        let mut at = current;
-        next = axes.iter().enumerate().rev().find_map(|(axis, &(dim, stride))| {
-            index[axis] += 1;
-            at += stride;
-            if index[axis] < dim {
-                return Some(at);
-            }
-            at -= stride * dim;
-            index[axis] = 0;
-            None
-        });
-        Some(current)
-    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::ir::{DType, Shape};
-    use crate::plan::problem::PlanTensor;
-    use crate::plan::{Budget, Cost, plan};
+    use crate::plan::problem::{PlanTensor, Relation};
+    use crate::plan::{Budget, Cost, Schedule, plan, text};
 
     /// Random numbers, the same in every run.
     struct Random(u32);
@@ -324,8 +315,21 @@ mod tests {
         }
     }
 
-    /// Steps that read one or two of the last few tensors; now and then a concat of two, as moves into its slices.
-    fn toy(random: &mut Random) -> Problem {
+    /// A move of some rows of `from` to a tensor of their own.
+    fn slice(problem: &mut Problem, random: &mut Random, from: TensorId) -> TensorId {
+        let rows = problem.tensors[from].shape[0];
+        let start = random.below(rows);
+        let dims = vec![1 + random.below(rows - start), 8];
+        let id = problem.tensors.len();
+        let tensor = PlanTensor { name: format!("t{id}"), shape: Shape(dims.clone()), dtype: DType::F32, role: Role::Intermediate };
+        problem.tensors.push(tensor);
+        let read = Access { start: vec![start, 0], dims, ..problem.whole(from) };
+        problem.steps.push(PlanStep::moving(problem.steps.len(), read, problem.whole(id), Relation::Same));
+        id
+    }
+
+    /// Steps that read one or two of the last few tensors, or with `parts` a part of one; now and then a concat of two, as moves into its slices.
+    fn toy(random: &mut Random, parts: bool) -> Problem {
         let mut problem = Problem::default();
         let tensor = |problem: &mut Problem, rows: usize, role| {
             let id = problem.tensors.len();
@@ -336,6 +340,10 @@ mod tests {
         for _ in 0..4 + random.below(12) {
             let (a, b) = (live[random.below(live.len())], live[random.below(live.len())]);
             let rows = |problem: &Problem, id: TensorId| problem.tensors[id].shape[0];
+            if parts && random.below(4) == 0 {
+                live.push(slice(&mut problem, random, a));
+                continue;
+            }
             let joins = random.below(3) == 0 && rows(&problem, a) + rows(&problem, b) < 40;
             let size = if joins { rows(&problem, a) + rows(&problem, b) } else { 1 + random.below(20) };
             let y = tensor(&mut problem, size, Role::Intermediate);
@@ -365,7 +373,7 @@ mod tests {
     fn random_problems_are_planned_without_a_fault() {
         let mut random = Random(3);
         for _ in 0..500 {
-            let problem = toy(&mut random);
+            let problem = toy(&mut random, true);
             let plan = plan(&problem, Budget::Least).unwrap();
             assert_eq!(replay(&problem, &plan), Ok(()), "{problem:?}");
             assert!(plan.cost.arena >= plan.bound);
@@ -383,7 +391,7 @@ mod tests {
         let mut random = Random(5);
         let mut mutations = 0;
         for _ in 0..300 {
-            let problem = toy(&mut random);
+            let problem = toy(&mut random, false);
             let planned = plan(&problem, Budget::Least).unwrap();
             let whole: Vec<_> = (0..planned.buffers.len()).filter(|&index| filled_at_once(&planned, index)).collect();
             for (&a, &b) in whole.iter().flat_map(|a| whole.iter().map(move |b| (a, b))) {
@@ -436,9 +444,103 @@ mod tests {
         assert!(replay(&problem, &wrong).unwrap_err().contains("holds element 0 of `b`"));
     }
 
+    /// A window of a map that doubles its rows, in one streamed group; the window needs scratch.
+    const STREAMED: &str = "
+        x: f32[1,1,16,16] input 0
+        a: f32[1,1,16,16]
+        b: f32[1,1,32,16]
+        s: f32[40]
+        c: f32[1,1,32,16]
+        d: f32[4]
+        y: f32[4] output 0
+        a@1 <- x@1; rows y-1..+3; weights 36
+        b@1 <- a@1; rows y/2..+1
+        c@1 <- b@1; rows y-1..+3; weights 36; scratch s
+        d <- c
+        y <- d";
+
+    /// A plan of least memory, without a fault.
+    fn planned(text: &str) -> (Problem, Plan) {
+        let problem = text::problem(text);
+        let plan = plan(&problem, Budget::Least).unwrap();
+        assert_eq!(replay(&problem, &plan), Ok(()), "{plan}");
+        (problem, plan)
+    }
+
+    /// The fault of the plan with one change.
+    fn fault((problem, plan): &(Problem, Plan), change: impl Fn(&mut Plan)) -> String {
+        let mut wrong = plan.clone();
+        change(&mut wrong);
+        replay(problem, &wrong).unwrap_err()
+    }
+
+    #[test]
+    fn a_map_that_doubles_its_rows_streams() {
+        let (_, plan) = planned(STREAMED);
+        assert_eq!((plan.groups[0].end, [1, 2].map(|root| plan.ring(root))), (3, [Some(1), Some(3)]), "{plan}");
+        assert_eq!(plan.groups[0].schedule.as_ref().map(Schedule::to_string).unwrap(), "0 1 1 2 (0 1 2 1 2)x15 2");
+        let later = STREAMED.replace("rows y/2..+1", "rows y/2-1..+3");
+        assert_eq!([1, 2].map(|root| planned(&later).1.ring(root)), [Some(3), Some(3)]);
+    }
+
+    #[test]
+    fn rings_of_one_row_less_and_repetitions_of_one_less_are_faults() {
+        let toy = planned(STREAMED);
+        let ring = fault(&toy, |plan| plan.buffers[1].ring = Some(2));
+        assert!(ring.contains("which holds element"), "{ring}");
+        fault(&toy, |plan| plan.groups[0].schedule.iter_mut().for_each(|schedule| schedule.times -= 1));
+        fault(&toy, |plan| plan.groups[0].schedule.iter_mut().for_each(|schedule| schedule.times += 1));
+    }
+
+    #[test]
+    fn scratch_overlaps_nothing_that_is_alive() {
+        let toy = planned(STREAMED);
+        let scratch = toy.1.buffers.iter().position(|buffer| buffer.root == 3).unwrap();
+        assert_eq!((toy.1.buffers[scratch].size, toy.1.buffers[scratch].first, toy.1.buffers[scratch].last), (192, 0, 2));
+        for other in (0..4).filter(|&other| other != scratch) {
+            fault(&toy, |plan| plan.offsets[scratch] = plan.offsets[other]);
+        }
+    }
+
+    #[test]
+    fn a_buffer_that_is_too_short_is_a_fault() {
+        let toy = planned(STREAMED);
+        for index in 0..toy.1.buffers.len() {
+            let short = fault(&toy, |plan| plan.buffers[index].size -= 64);
+            assert!(short.contains("beyond its memory"), "{short}");
+        }
+    }
+
+    #[test]
+    fn parts_of_a_tensor_are_views_from_their_start_on() {
+        let toy = planned(
+            "x: f32[6,4] input 0
+             a: f32[6,4]
+             p: f32[2,4]
+             q: f32[3,4]
+             y: f32[2,4] output 0
+             z: f32[12] output 1
+             a <- x
+             p <= a[1:3,:]
+             q <= a[3:6,:]
+             y <- p, q
+             z <= q; reshape",
+        );
+        assert_eq!(toy.1.moves_elided, 2);
+        let wrong = fault(&toy, |plan| plan.layouts[2].offset = 0);
+        assert_eq!(wrong, "element 0 of `p` is sought at byte 0, which holds element 0 of `a`");
+    }
+
+    #[test]
+    fn elements_of_several_sizes_are_found_whole() {
+        let toy = planned("x: f32[4] input 0\na: i64[4]\nb: bool[4]\ny: f32[4] output 0\na <- x\nb <- a\ny <- a, b");
+        let wrong = fault(&toy, |plan| plan.offsets[1] = plan.offsets[0] + 28);
+        assert!(wrong.contains("element 3 of `a` is sought at byte") && wrong.contains("holds element 0 of `b`"), "{wrong}");
+    }
+
     #[test]
     fn an_arena_that_is_too_small_and_a_step_too_early_are_faults() {
-        let problem = toy(&mut Random(9));
+        let problem = toy(&mut Random(9), false);
         let planned = plan(&problem, Budget::Least).unwrap();
         let mut early = planned.clone();
         early.order.reverse();

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, VecDeque};
 use super::layout::Layout;
 use super::problem::{Access, CHANNELS, COLUMNS, PlanStep, Problem, ROWS, Rows, TensorId};
 
-/// The most steps of a streamed group; their numbers are bytes in the generated code.
+/// The most steps of a streamed group: calls are bytes in the generated code, each the number of a step.
 pub(super) const MOST_STEPS: usize = 255;
 
 /// When a row of a step can be had at the earliest, in parts of a row of the network's input: `pace * row + delay`, not cut off at the map's
@@ -39,7 +39,7 @@ impl Readiness {
     /// Of a step that reads, for a row, those that `rows` says of what is ready so.
     fn through(self, rows: Rows) -> Readiness {
         let ahead = rows.reach as i64 - 1 - rows.pad as i64;
-        let pace = self.pace.saturating_mul(rows.stride as i64);
+        let pace = self.pace.saturating_mul(rows.stride as i64) / rows.divisor as i64;
         Readiness { pace, delay: self.pace.saturating_mul(ahead).saturating_add(self.delay), ..self }
     }
 }
@@ -183,4 +183,75 @@ fn same_rows(layouts: &[Layout], a: &Access, b: &Access) -> bool {
         Some((access.dims[ROWS], pitch, layout.origin(access).checked_div(pitch)?))
     };
     rows(a).is_some_and(|rows_of_a| rows(b) == Some(rows_of_a))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::host::host;
+    use super::super::text::problem;
+    use super::*;
+
+    /// What `ask` says of the steps of `text` in their order.
+    fn asked<T>(text: &str, ask: impl Fn(&Rowwise<'_>) -> T) -> T {
+        let problem = problem(text);
+        let (hosting, order) = (host(&problem), (0..problem.steps.len()).collect::<Vec<_>>());
+        ask(&Rowwise::new(&problem, &hosting.layouts, &order))
+    }
+
+    const CHAIN: &str = "
+        x: f32[1,1,8,4] input 0
+        a: f32[1,1,4,4]
+        b: f32[1,1,8,4]
+        c: f32[1,1,8,4]
+        a@1 <- x@1; rows 2y-1..+3
+        b@1 <- a@1; rows y/2..+1
+        c@1 <- b@1, x@1; rows y-1..+3";
+
+    #[test]
+    fn rows_can_be_had_as_fast_as_the_input_s() {
+        let rows = |at: usize, row: usize| asked(CHAIN, |rowwise| rowwise.readiness[at].of(row) / Readiness::ROW);
+        assert_eq!([rows(0, 0), rows(0, 1)], [1, 3], "row y needs row 2 * y + 1 of the input");
+        assert_eq!([rows(1, 0), rows(1, 1), rows(1, 2)], [1, 2, 3], "half as fast again");
+        assert_eq!([rows(2, 0), rows(2, 1)], [2, 3]);
+    }
+
+    #[test]
+    fn producers_are_the_latest_first() {
+        assert_eq!(asked(CHAIN, |rowwise| rowwise.producers.clone()), [vec![], vec![(0, 0)], vec![(1, 0)]]);
+        assert_eq!(asked(CHAIN, |rowwise| rowwise.last_reader.clone()), [Some(1), Some(2), None]);
+        assert_eq!(asked(CHAIN, |rowwise| (rowwise.touches(0, 3), rowwise.touches(1, 2))), (8 + 16 + 24, 16));
+    }
+
+    #[test]
+    fn slices_of_other_channels_are_not_what_a_step_reads() {
+        let text = "
+            x: f32[1,2,4,4] input 0
+            a: f32[1,2,4,4]
+            b: f32[1,2,4,4]
+            c: f32[1,4,4,4]
+            y: f32[1,2,4,4]
+            z: f32[1,4,4,4]
+            a@1 <- x@1; rows y..+1
+            b@1 <- x@1; rows y..+1
+            c[:,0:2,:,:] <= a
+            c[:,2:4,:,:] <= b
+            y@1 <- b@1; rows y..+1
+            z@1 <- c@1; rows y..+1";
+        let problem = problem(text);
+        let rowwise = Rowwise::new(&problem, &host(&problem).layouts, &[0, 1, 4, 5]).producers;
+        assert_eq!(rowwise, [vec![], vec![], vec![(1, 0)], vec![(1, 0), (0, 0)]]);
+    }
+
+    #[test]
+    fn of_what_is_written_in_place_the_last_writer_counts() {
+        let text = "
+            x: f32[1,1,4,4] input 0
+            a: f32[1,1,4,4]
+            b: f32[1,1,4,4]
+            y: f32[1,1,4,4]
+            a@1 <- x@1; rows y..+1
+            b@1 <- a@1; rows y..+1; in place
+            y@1 <- b@1; rows y..+1";
+        assert_eq!(asked(text, |rowwise| rowwise.producers.clone()), [vec![], vec![(0, 0)], vec![(1, 0)]]);
+    }
 }

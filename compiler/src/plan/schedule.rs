@@ -113,4 +113,38 @@ mod tests {
         assert!(Schedule::new(&[0, 1]).calls().eq([0, 1]));
         assert!(Schedule::new(&[]).calls().next().is_none());
     }
+
+    fn written(calls: &[u8]) -> String {
+        let schedule = Schedule::new(calls);
+        assert!(schedule.calls().eq(calls.iter().map(|&call| usize::from(call))));
+        schedule.to_string()
+    }
+
+    #[test]
+    fn of_equal_repetitions_the_shortest_and_last_is_taken() {
+        assert_eq!(written(&[0, 1, 0, 1, 2, 3, 2, 3]), "0 1 0 1 (2 3)x2 ");
+        assert_eq!(written(&[5, 5, 5, 5, 5]), " (5)x5 ");
+        assert_eq!(written(&[0, 1, 1, 0, 1, 1, 0, 1, 1, 0, 1]), "0 1 (1 0 1)x3 ");
+    }
+
+    #[test]
+    fn a_long_body_is_found_behind_short_ones() {
+        let body: Vec<u8> = (0..200).flat_map(|call| [call, call]).collect();
+        let calls: Vec<u8> = [7, 7, 7].into_iter().chain(body.repeat(5)).chain([9]).collect();
+        let schedule = Schedule::new(&calls);
+        assert_eq!((schedule.body.len(), schedule.times, schedule.prologue.len()), (400, 5, 3));
+    }
+
+    #[test]
+    fn what_hardly_repeats_is_written_down() {
+        assert_eq!(written(&[0, 1, 2, 3]), " ()x1 0 1 2 3");
+    }
+
+    /// The rows of pools over pools: one of each of `n` in twice as many calls as of the one before.
+    #[test]
+    fn very_many_calls_without_a_body_come_to_an_end() {
+        let calls: Vec<u8> = (1..=1_000_000u32).flat_map(|row| 0..=row.trailing_zeros() as u8).collect();
+        let schedule = Schedule::new(&calls);
+        assert!(schedule.calls().eq(calls.iter().map(|&call| usize::from(call))));
+    }
 }

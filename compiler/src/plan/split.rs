@@ -108,3 +108,54 @@ fn first_operand(problem: &Problem, id: TensorId, writers: &[usize]) -> Option<u
     let once = writers.iter().filter(|&&writer| problem.steps[writer].reads[0].tensor == source).count() == 1;
     (once && problem.tensors[source].role == Role::Intermediate).then_some(first)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::text::problem as parse;
+    use super::*;
+
+    const PAIR: &str = "
+        x: f32[1,2,2,2] input 0
+        a: f32[1,2,2,2]
+        b: f32[1,3,2,2]
+        c: f32[1,5,2,2]
+        y: f32[1,4,2,2] output 0
+        a@1 <- x@1
+        b@1 <- x@1
+        c[:,0:2,:,:] <= a
+        c[:,2:5,:,:] <= b
+        y@1 <- c@1; splits";
+
+    fn steps(text: &str, which: Split) -> Vec<String> {
+        let text = split(&parse(text), which).to_string();
+        text.lines().filter(|line| line.contains(" <")).map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn the_reader_of_a_split_concat_reads_two_places() {
+        assert_eq!(steps(PAIR, Split::Pairs)[2..], ["c <= b; work 3", "y@1 <- a@1, c@1; split; work 4"]);
+        assert_eq!(steps(PAIR, Split::Nothing)[2..], ["c[0:1,0:2,0:2,0:2] <= a", "c[0:1,2:5,0:2,0:2] <= b", "y@1 <- c@1; splits"]);
+    }
+
+    #[test]
+    fn a_concat_of_a_concat_is_split_only_where_all_are() {
+        let text = format!(
+            "{}\n{}",
+            PAIR.replace("y: f32", "d: f32[1,7,2,2]\ny: f32"),
+            "d[:,0:5,:,:] <= c\nd[:,5:7,:,:] <= a\ny@1 <- d@1; splits"
+        );
+        let text = text.replace("y@1 <- c@1; splits\n", "");
+        assert_eq!(steps(&text, Split::Pairs).len(), 7, "nothing is split");
+        let all = steps(&text, Split::Everything);
+        assert_eq!(all[3..], ["d[0:1,0:3,0:2,0:2] <= c; work 4", "d[0:1,3:5,0:2,0:2] <= a; work 5", "y@1 <- a@1, d@1; split; work 6"]);
+    }
+
+    #[test]
+    fn a_concat_stays_whole_where_a_reader_can_read_one_place_only() {
+        for other in
+            [PAIR.replace("; splits", ""), PAIR.replace("y@1 <- c@1", "y@1 <- c[:,0:4,:,:]@1"), PAIR.replace("<= b", "<= a[:,0:2,:,:]")]
+        {
+            assert!(steps(&other, Split::Everything).iter().all(|step| !step.contains("split;")), "{other}");
+        }
+    }
+}

@@ -165,5 +165,83 @@ pub(super) fn ring_pitch(problem: &Problem, layouts: &[Layout], root: TensorId, 
         let row = shape.rank() == 4 && shape[0] == 1 && shape[ROWS] == tensor.shape[ROWS] && layouts[member].strides[ROWS] == pitch;
         row && layouts[member].span(&problem.whole(member).of_rows(0, 1)).1 <= pitch
     };
-    members.iter().all(fits).then_some(pitch)
+    // Scratch is no map.
+    (!members.is_empty() && members.iter().all(fits)).then_some(pitch)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::host::host;
+    use super::super::text::problem;
+    use super::*;
+
+    /// The calls of all steps, and the rows of each ring.
+    fn streamed(text: &str, names: &[&str]) -> (Vec<u8>, Vec<usize>) {
+        let problem = problem(text);
+        let (hosting, order) = (host(&problem), (0..problem.steps.len()).collect::<Vec<_>>());
+        let streamed = stream(&Rowwise::new(&problem, &hosting.layouts, &order), 0, order.len()).unwrap();
+        let id = |name: &&str| problem.tensors.iter().position(|tensor| tensor.name == **name).unwrap();
+        let rings = names.iter().map(|name| streamed.ring(id(name))).collect();
+        (streamed.calls, rings)
+    }
+
+    #[test]
+    fn a_window_keeps_its_rows() {
+        let text = "
+            x: f32[1,1,5,4] input 0
+            a: f32[1,1,5,4]
+            y: f32[1,1,5,4]
+            a@1 <- x@1; rows y-1..+3
+            y@1 <- a@1; rows y-1..+3";
+        assert_eq!(streamed(text, &["a"]), (vec![0, 0, 1, 0, 1, 0, 1, 0, 1, 1], vec![3]));
+    }
+
+    #[test]
+    fn what_is_read_late_is_kept_as_long() {
+        let text = "
+            x: f32[1,1,6,4] input 0
+            a: f32[1,1,6,4]
+            b: f32[1,1,6,4]
+            c: f32[1,1,6,4]
+            y: f32[1,1,6,4]
+            a@1 <- x@1; rows y..+1
+            b@1 <- a@1; rows y-1..+3
+            c@1 <- b@1; rows y-1..+3
+            y@1 <- c@1, a@1; rows y..+1";
+        let (calls, rings) = streamed(text, &["a", "b", "c"]);
+        assert_eq!((&calls[..10], rings), (&[0, 0, 1, 0, 1, 2, 3, 0, 1, 2][..], vec![3, 3, 1]));
+    }
+
+    #[test]
+    fn a_map_that_doubles_its_rows_is_read_twice_each() {
+        let text = "
+            x: f32[1,1,3,4] input 0
+            a: f32[1,1,3,4]
+            b: f32[1,1,6,4]
+            y: f32[1,1,6,4]
+            a@1 <- x@1; rows y..+1
+            b@1 <- a@1; rows y/2..+1
+            y@1 <- b@1; rows y..+1";
+        assert_eq!(streamed(text, &["a", "b"]), (vec![0, 1, 2, 1, 2, 0, 1, 2, 1, 2, 0, 1, 2, 1, 2], vec![1, 1]));
+        let between = text.replace("rows y/2..+1", "rows y/2-1..+3");
+        assert_eq!(streamed(&between, &["a", "b"]), (vec![0, 0, 1, 2, 1, 2, 0, 1, 2, 1, 2, 1, 2, 1, 2], vec![3, 1]));
+    }
+
+    #[test]
+    fn rows_that_nothing_needs_are_not_computed() {
+        let text = "
+            x: f32[1,1,5,4] input 0
+            a: f32[1,1,5,4]
+            y: f32[1,1,2,4]
+            a@1 <- x@1; rows y..+1
+            y@1 <- a@1; rows 2y..+2";
+        assert_eq!(streamed(text, &["a"]), (vec![0, 0, 1, 0, 0, 1], vec![2]));
+    }
+
+    #[test]
+    fn a_step_without_rows_streams_with_none() {
+        let problem = problem("x: f32[4] input 0\na: f32[4]\ny: f32[4]\na <- x\ny <- a");
+        let hosting = host(&problem);
+        assert!(stream(&Rowwise::new(&problem, &hosting.layouts, &[0, 1]), 0, 2).is_none());
+    }
 }

@@ -94,3 +94,29 @@ impl Bytes {
         self.0.insert(start, end);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_are_free_outside_of_their_time() {
+        let mut taken = Taken::new(5);
+        taken.take(1..3, 0..64);
+        taken.take(2..5, 64..128);
+        assert_eq!(taken.free(0..1, 0, 64), 0);
+        assert_eq!(taken.free(3..5, 0, 64), 0);
+        assert_eq!(taken.free(3..5, 0, 65), 128);
+        assert_eq!([taken.free(0..2, 0, 64), taken.free(2..3, 0, 64), taken.free(0..5, 0, 1)], [64, 128, 128]);
+    }
+
+    #[test]
+    fn a_gap_is_filled_where_it_is_wide_enough() {
+        let mut taken = Taken::new(1);
+        taken.take(0..1, 0..64);
+        taken.take(0..1, 192..256);
+        assert_eq!([taken.free(0..1, 0, 128), taken.free(0..1, 0, 129), taken.free(0..1, 100, 64)], [64, 256, 100]);
+        taken.take(0..1, 64..192);
+        assert_eq!(taken.free(0..1, 0, 1), 256);
+    }
+}

@@ -259,7 +259,7 @@ fn a_result_that_is_read_in_part_is_computed_whole() {
     tensor("p", [1, 2, 2, 2], Role::Output(1));
     tensor("o", [1, 5, 4, 2], Role::Output(0));
     let map = |tensor| Access { channel: Some(CHANNELS), ..problem.whole(tensor) };
-    let rows = |stride, reach| Some(Rows { stride, pad: 0, reach });
+    let rows = |stride, reach| Some(Rows { stride, divisor: 1, pad: 0, reach });
     problem.steps = vec![
         PlanStep { rows: rows(1, 1), weights: 1, ..PlanStep::computing(0, vec![map(0)], map(1)) },
         PlanStep { rows: rows(1, 1), weights: 1, ..PlanStep::computing(1, vec![map(1)], map(2)) },

@@ -61,6 +61,7 @@ impl Problem {
         say(step.weights > 0, format!("weights {}", step.weights));
         let abilities = [(step.interleaves, "interleaves"), (step.splits, "splits"), (step.split, "split"), (step.in_place, "in place")];
         abilities.into_iter().for_each(|(holds, text)| say(holds, text.to_owned()));
+        say(step.scratch.is_some(), format!("scratch {}", step.scratch.map_or("", |scratch| &self.tensors[scratch].name)));
         say(step.work != index, format!("work {}", step.work));
         line
     }
@@ -77,11 +78,12 @@ fn list(numbers: &[usize]) -> String {
     numbers.iter().map(usize::to_string).collect::<Vec<_>>().join(" ")
 }
 
-/// `rows 2y-1..+3`: three rows from `2 * y - 1` on.
-fn rows(Rows { stride, pad, reach }: Rows) -> String {
+/// `rows 2y/3-1..+3`: three rows from `2 * y / 3 - 1` on.
+fn rows(Rows { stride, divisor, pad, reach }: Rows) -> String {
     let factor = if stride == 1 { String::new() } else { stride.to_string() };
     let shift = if pad == 0 { String::new() } else { format!("-{pad}") };
-    format!("rows {factor}y{shift}..+{reach}")
+    let part = if divisor == 1 { String::new() } else { format!("/{divisor}") };
+    format!("rows {factor}y{part}{shift}..+{reach}")
 }
 
 /// The problem that the text says; lines may be indented.
@@ -140,6 +142,7 @@ fn parse_step(problem: &Problem, ids: &BTreeMap<String, usize>, write: &str, ste
             ("splits", _) => result.splits = true,
             ("split", _) => result.split = true,
             ("in", _) => result.in_place = true,
+            ("scratch", name) => result.scratch = Some(ids[name]),
             ("work", number) => result.work = number.parse().unwrap(),
             _ => panic!("nothing is known of: {fact}"),
         }
@@ -163,8 +166,10 @@ fn parse_access(problem: &Problem, ids: &BTreeMap<String, usize>, text: &str) ->
 fn parse_rows(text: &str) -> Rows {
     let number = |text: &str, default| if text.is_empty() { default } else { text.parse().unwrap() };
     let (from, reach) = text.split_once("..+").unwrap();
-    let (stride, pad) = from.split_once('y').unwrap();
-    Rows { stride: number(stride, 1), pad: number(pad.trim_start_matches('-'), 0), reach: reach.parse().unwrap() }
+    let (stride, rest) = from.split_once('y').unwrap();
+    let (divisor, pad) = rest.split_once('-').unwrap_or((rest, ""));
+    let divisor = number(divisor.trim_start_matches('/'), 1);
+    Rows { stride: number(stride, 1), divisor, pad: number(pad, 0), reach: reach.parse().unwrap() }
 }
 
 impl Display for Plan {
@@ -192,5 +197,54 @@ impl Display for Plan {
             writeln!(f, "{} in {}: {} + {}", name(id), name(layout.root), layout.offset, list(&layout.strides))?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Budget, plan};
+    use super::*;
+
+    const TOY: &str = "outputs outside
+x: f32[1,2,8,4] input 0
+k: i64[] constant 16
+a: f32[1,2,8,4]
+b: f32[1,4,8,4]
+s: bool[100]
+t: f32[1,8,4,4]
+y: f32[128] output 0
+a@1 <- x@1, k; rows 2y/3-1..+3; weights 72; interleaves; splits; in place; scratch s
+b[0:1,2:4,0:8,0:4] <= a
+b[0:1,0:2,0:8,0:4] <= a[0:1,0:2,0:8,0:4]; work 7
+t <= b; permute 0 2 3 1
+y <= t; reshape
+";
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        let text = TOY.replace("a[0:1,0:2,0:8,0:4]; work", "a; work");
+        assert_eq!(problem(&text).to_string(), text);
+        assert_eq!(problem(TOY).to_string(), text, "a part that is all is not written");
+    }
+
+    #[test]
+    fn a_plan_in_lines() {
+        let problem = problem(
+            "x: f32[1,1,8,16] input 0
+             a: f32[1,1,8,16]
+             b: f32[1,1,8,16]
+             y: f32[1,128] output 0
+             a@1 <- x@1; rows y-1..+3; weights 36
+             b@1 <- a@1; rows y-1..+3; weights 36
+             y <= b; reshape",
+        );
+        let expected = "\
+arena 704, alive 704 in group 0, weights 576 of 72
+group 0: a@1, b@1 by rows: 0 (0 1)x7 1
+a: bytes 512..704, steps 0..1, ring of 3
+y: bytes 0..512, steps 0..1
+b in y: 0 + 0 0 16 1
+";
+        assert_eq!(plan(&problem, Budget::Least).unwrap().to_string(), expected);
     }
 }

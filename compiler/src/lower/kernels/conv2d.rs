@@ -125,8 +125,8 @@ impl Kernel for Conv2d {
     fn places(&self) -> Places {
         let window = &self.window;
         let rows = match self.pool {
-            Some(_) => Rows { stride: 2, pad: 0, reach: 2 },
-            None => Rows { stride: window.strides[0], pad: window.pads[0], reach: window.reach(0) },
+            Some(_) => Rows { stride: 2, divisor: 1, pad: 0, reach: 2 },
+            None => Rows { stride: window.strides[0], divisor: 1, pad: window.pads[0], reach: window.reach(0) },
         };
         Places { interleaves: true, splits: self.group == 1 && window.is_pointwise(), in_place: false, rows: Some(rows) }
     }

@@ -35,7 +35,7 @@ impl DepthwiseConv2d {
 impl Kernel for DepthwiseConv2d {
     fn places(&self) -> Places {
         let window = &self.window;
-        let rows = Rows { stride: window.strides[0], pad: window.pads[0], reach: window.reach(0) };
+        let rows = Rows { stride: window.strides[0], divisor: 1, pad: window.pads[0], reach: window.reach(0) };
         Places { interleaves: true, splits: false, in_place: false, rows: Some(rows) }
     }
 

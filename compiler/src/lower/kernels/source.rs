@@ -19,7 +19,7 @@ pub(crate) struct Source {
 
 impl Kernel for Source {
     fn places(&self) -> Places {
-        Places { interleaves: false, splits: false, in_place: false, rows: Some(Rows { stride: 1, pad: 0, reach: 1 }) }
+        Places { interleaves: false, splits: false, in_place: false, rows: Some(Rows::SAME) }
     }
 
     fn cost(&self, _channels: usize) -> Cost {

@@ -106,6 +106,16 @@ impl Onnx {
         name.to_owned()
     }
 
+    /// A `Split` of `x` along `axis` into parts of the given lengths.
+    pub fn split<const N: usize>(&mut self, name: &str, x: &str, axis: i64, lengths: [i64; N]) -> [String; N] {
+        let split = self.ints(&format!("{name}.lengths"), &lengths);
+        self.op("Split", name, &[x, &split], &[("axis", Attr::Int(axis))]);
+        let parts = std::array::from_fn(|part| format!("{name}.{part}"));
+        let node = self.graph.node.last_mut().expect("it was just added");
+        node.output = parts.to_vec();
+        parts
+    }
+
     /// A convolution with seeded weights `[filters, depth, kernel..]` and bias, whose results are about as large as its input.
     pub fn conv(&mut self, name: &str, x: &str, weights: &[usize], attributes: &[(&str, Attr<'_>)]) -> String {
         let fan_in: usize = weights[1..].iter().product();

@@ -109,6 +109,18 @@ cases! {
         let padded = onnx.op("Pad", "pad", &[&x, &pads], &[]);
         onnx.conv("conv", &padded, &[2, 2, 3, 3], &[])
     };
+    split_channels_are_views [1, 8, 3, 3], |onnx, x| {
+        let conv = onnx.conv("conv", &x, &[8, 8, 1, 1], &[]);
+        let [left, right] = onnx.split("split", &conv, 1, [3, 5]);
+        let deep = onnx.conv("deep", &right, &[3, 5, 3, 3], &[("pads", Attr::Ints(&[1, 1, 1, 1]))]);
+        onnx.op("Concat", "joined", &[&deep, &left], &[("axis", Attr::Int(1))])
+    };
+    a_slice_of_a_map_is_a_view [1, 4, 6, 5], |onnx, x| {
+        let conv = onnx.conv("conv", &x, &[4, 4, 1, 1], &[]);
+        let [starts, ends, axes] = [("starts", [1, 2]), ("ends", [5, 5]), ("axes", [2, 3])].map(|(name, values)| onnx.ints(name, &values));
+        let cut = onnx.op("Slice", "cut", &[&conv, &starts, &ends, &axes], &[]);
+        onnx.op("MaxPool", "pool", &[&cut], &[("kernel_shape", Attr::Ints(&[2, 2]))])
+    };
     softmax_over_channels [1, 4, 2, 2], |onnx, x| onnx.op("Softmax", "softmax", &[&x], &[("axis", Attr::Int(1))]);
     hard_swish_in_the_epilogue [1, 2, 3, 3], |onnx, x| {
         let conv = onnx.conv("conv", &x, &[4, 2, 1, 1], &[]);

@@ -1,13 +1,15 @@
-//! `Slice`, `Split`, `Expand` and `Tile`: parts and repetitions of a tensor; computed when compiling, from known inputs only.
+//! `Slice`, `Split`, `Expand` and `Tile`: parts and repetitions of a tensor; parts in the tensor's own order run, all others are folded.
 //!
-//! Where the output is the input, they run, since they do nothing.
+//! Where a part and its readers can share the tensor's memory, nothing is copied.
 
 use super::broadcast::broadcast;
 use super::operands::{axis, distinct_axes, ints, output, tensor, typed};
 use super::{OpError, Operator};
 use crate::ir::tensor::{ravel, unravel};
 use crate::ir::{Shape, Tensor, TensorType};
+use crate::lower::Lowering;
 use crate::onnx::node::NodeView;
+use crate::plan::problem::Relation;
 
 /// Which elements of an axis an output has: `len` of them from `start`, `step` apart, counted round where they reach the end.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -56,7 +58,24 @@ impl Operator for Pick {
     }
 
     fn runs(&self, _inputs: &[Option<&TensorType>]) -> bool {
-        self.hands_on()
+        let is_box = |ranges: &Vec<Range>| {
+            let lies = |(range, &extent): (&Range, &usize)| (range.step == 1 || range.len == 1) && range.start + range.len <= extent;
+            ranges.len() == self.input.rank() && ranges.iter().zip(self.input.iter()).all(lies)
+        };
+        self.outputs.iter().all(is_box)
+    }
+
+    fn lower(&self, ctx: &mut Lowering<'_>) -> Result<(), OpError> {
+        let x = ctx.input(0)?;
+        for (slot, ranges) in self.outputs.iter().enumerate().filter(|(slot, _)| ctx.is_read(*slot)).collect::<Vec<_>>() {
+            let mut part = x.clone();
+            for (axis, range) in ranges.iter().enumerate() {
+                (part.start[axis], part.dims[axis]) = (range.start, range.len);
+            }
+            let y = ctx.output_at(slot);
+            ctx.push_move(part, ctx.whole(y), Relation::Same);
+        }
+        Ok(())
     }
 
     fn evaluate(&self, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>, OpError> {

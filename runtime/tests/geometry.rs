@@ -149,6 +149,14 @@ fn product(factors: impl IntoIterator<Item = u32>) -> u128 {
     factors.into_iter().fold(1, |product, factor| product.saturating_mul(factor.into()))
 }
 
+fn plain(sum: f32, x: f32, w: f32) -> f32 {
+    sum + x * w
+}
+
+fn fused(sum: f32, x: f32, w: f32) -> f32 {
+    x.mul_add(w, sum)
+}
+
 fn convolutions<A: Arithmetic + Debug, const T: usize, const N: usize>(multiply_add: fn(f32, f32, f32) -> f32, tally: &mut Tally) {
     let mut random = Random(T as u32 * 100 + N as u32);
     for _ in 0..ROUNDS / 8 {
@@ -194,7 +202,6 @@ fn convolutions<A: Arithmetic + Debug, const T: usize, const N: usize>(multiply_
 #[test]
 fn convolutions_of_any_geometry() {
     let mut tally = Tally::default();
-    let (plain, fused): (fn(f32, f32, f32) -> f32, fn(f32, f32, f32) -> f32) = (|sum, x, w| sum + x * w, |sum, x, w| x.mul_add(w, sum));
     convolutions::<Plain, 1, 1>(plain, &mut tally);
     convolutions::<Plain, 4, 8>(plain, &mut tally);
     convolutions::<Fused, 5, 16>(fused, &mut tally);

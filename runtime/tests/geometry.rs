@@ -5,8 +5,8 @@
 use std::fmt::Debug;
 
 use peleec_runtime::{
-    Activation, Arithmetic, Binary, BinaryKind, Conv2d, DepthwiseConv2d, Extent, Fused, Kernel, MAX_RANK, Map, MatMul, Mve, Pad, Pixels,
-    Plain, Pool2d, PoolKind, RegionError, Softmax, Vfp, run_checked, run_row_checked,
+    Activation, Binary, BinaryKind, Conv2d, DepthwiseConv2d, Extent, FloatArithmetic, Fused, Kernel, MAX_RANK, Map, MatMul, Mve, Pad,
+    Pixels, Plain, Pool2d, PoolKind, RegionError, Softmax, Vfp, run_checked, run_row_checked,
 };
 
 mod maps;
@@ -157,7 +157,7 @@ fn fused(sum: f32, x: f32, w: f32) -> f32 {
     x.mul_add(w, sum)
 }
 
-fn convolutions<A: Arithmetic + Debug, const T: usize, const N: usize>(multiply_add: fn(f32, f32, f32) -> f32, tally: &mut Tally) {
+fn convolutions<A: FloatArithmetic + Debug, const T: usize, const N: usize>(multiply_add: fn(f32, f32, f32) -> f32, tally: &mut Tally) {
     let mut random = Random(T as u32 * 100 + N as u32);
     for _ in 0..ROUNDS / 8 {
         let (group, depth, filters) = (1 + random.below(2), 1 + random.below(6), 1 + random.below(10));
@@ -176,7 +176,7 @@ fn convolutions<A: Arithmetic + Debug, const T: usize, const N: usize>(multiply_
             .residual(residual)
             .group(field(&mut random, group))
             .band(fields(&mut random, band))
-            .activation(Activation::Relu)
+            .epilogue(Activation::Relu)
             .general(random.below(2) == 0);
         let work = product([output.height, output.width, output.channels, kernel[0], kernel[1], conv.depth().saturating_add(1)]);
         tally.check(&mut random, (&conv, conv.extent()), work, |[x, r, w], y| {

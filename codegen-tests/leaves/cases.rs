@@ -18,10 +18,9 @@ const POISON: u32 = 0x7fc0_1234;
 /// Geometries of each combination.
 const DRAWS: u32 = 2;
 
-/// What else there may be in an input, first what is or makes what is not a number. Subnormal numbers are left out, since the vector unit of a
-/// Cortex-M55 takes them for zeros.
-const RARE: [f32; 7] = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, f32::MAX, f32::MIN_POSITIVE, 0.0, -0.0];
-const N_NAN: usize = 4;
+/// What else there may be in an input: subnormal numbers, and what is or makes what is not a number.
+pub(crate) const RARE: [f32; 8] =
+    [f32::MIN_POSITIVE / 4.0, f32::NAN, f32::INFINITY, f32::NEG_INFINITY, f32::MAX, f32::MIN_POSITIVE, 0.0, -0.0];
 
 /// The memory of all operands.
 pub(crate) struct Memory {
@@ -117,8 +116,8 @@ fn channels(random: &mut Random, ones: u32) -> u32 {
 pub(crate) struct Check<'a, W> {
     pub(crate) memory: &'a mut Memory,
     pub(crate) out: W,
-    /// Whether what is not a number is compared.
-    pub(crate) compares_nan: bool,
+    /// What may be in an input beside usual numbers.
+    pub(crate) rare: &'static [f32],
     pub(crate) n_cases: usize,
     pub(crate) failed: bool,
 }
@@ -150,8 +149,7 @@ impl<W: Write> Check<'_, W> {
         let Memory { x, r, ring, weights, packed, found, wanted } = &mut *self.memory;
         let (x, r, weights, packed) = (&mut x[..extent.x], &mut r[..extent.r], &mut weights[..plain.w], &mut packed[..extent.w]);
         let (found, wanted) = (&mut found[..extent.y], &mut wanted[..extent.y]);
-        let rare = if self.compares_nan { &RARE } else { &RARE[N_NAN..] };
-        let rare = if random.below(4) == 0 { rare } else { &[] };
+        let rare = if random.below(4) == 0 { self.rare } else { &[] };
         random.fill(x, rare);
         random.fill(r, rare);
         random.fill(weights, &[]);

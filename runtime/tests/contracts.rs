@@ -176,3 +176,13 @@ fn a_row_is_written_over_none_that_is_read_for_it() {
         assert_eq!(run(x, y), if apart { Ok(()) } else { Err(RegionError::Overlap) }, "{x} {y}");
     }
 }
+
+#[test]
+fn what_has_no_tiles_is_counted_at_once() {
+    let conv = Conv2d::<Plain, 4, 4>::new(Pixels::new([8, 8, 3]), Pixels::new([8, 8, 4]));
+    assert_eq!(conv.tiles(4), [16, 16]);
+    for none in [conv.band([0, 8]), conv.band([8, 0]), conv.kernel([0, 1]), conv.strides([1, 0])] {
+        assert_eq!(none.tiles(4), [0, 0]);
+    }
+    assert_eq!(conv.tiles(0), [0, 0]);
+}

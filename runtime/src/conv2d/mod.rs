@@ -465,8 +465,12 @@ impl<A: Arithmetic, const T: usize, const N: usize> Conv2d<A, T, N> {
         }
     }
 
-    /// Work of one block of channels under tiles of `pixels` pixels: the number of tiles, and the sum of their taps.
+    /// Work of one block of channels under tiles of `pixels` pixels: the number of tiles, and the sum of their taps. None where a band, a kernel
+    /// or a stride is zero.
     pub fn tiles(&self, pixels: usize) -> [u64; 2] {
+        if !self.window_fits() {
+            return [0, 0];
+        }
         let mut total = [0, 0];
         let interior = [self.interior(0), self.interior(1)];
         for_each_band(self.band, [0..self.output.height as usize, 0..self.output.width as usize], |piece| {

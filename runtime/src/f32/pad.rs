@@ -29,6 +29,13 @@ geometry! {
 impl Pad {
     /// The operands' lengths, or none where the geometry contradicts itself.
     pub const fn extent(&self) -> Option<Extent> {
+        let mut axis = 0;
+        while axis < MAX_RANK {
+            if self.begin[axis].checked_add(self.inner[axis]).is_none() {
+                return None;
+            }
+            axis += 1;
+        }
         match (extent(&self.inner, &self.input), extent(&self.dims, &self.output)) {
             (Some(x), Some(y)) => Some(Extent { x, r: 0, w: 0, y }),
             _ => None,

@@ -30,6 +30,8 @@ mod window;
 pub struct Vfp<C>(pub C);
 
 /// The class [`Fused`], by the vector unit of Cortex-M55.
+///
+/// As the unit does, it takes subnormal numbers for zeros.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mve;
 

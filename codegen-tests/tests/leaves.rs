@@ -1,7 +1,6 @@
 //! Every leaf on its own core: what it computes, bit for bit, against portable Rust that runs on the same core.
 //!
-//! A lane whose platform or emulator is not installed says so on stderr, in a line that begins with `SKIPPED LANE`, and is left out; with
-//! `CI=true` it fails.
+//! A lane whose platform or emulator is not installed says so on stderr, in a line that begins with `SKIPPED LANE`, and is left out; with `CI=true` it fails.
 
 use std::time::Duration;
 

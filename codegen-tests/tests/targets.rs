@@ -168,7 +168,7 @@ fn a_module_for_another_core_is_not_built() {
             .map(|machine| Machine { triple: Some(triple), flags: &[], ..machine })
             .and_then(|machine| harness::build(&Project::write(&compilation, &machine, OptLevel::Three, folder.path())?));
         match built {
-            Err(error) if error.is_missing() => lanes::skip(triple, &error.to_string()),
+            Err(error) if error.is_missing() => lanes::skip(triple, error),
             built => {
                 let refused = built.err().map(|error| error.to_string()).unwrap_or_default();
                 assert!(refused.contains(wanted), "{target} for {triple}: {refused}");

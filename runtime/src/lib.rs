@@ -8,8 +8,8 @@
 //! A [`RowLayer`] computes one row of its output at a time, over maps of which only the last rows are stored: a row lies in slot
 //! `row % ring`. A [`Schedule`] lists in which order the operators do. The bits are those of the whole layer.
 //!
-//! Results are the same bits on every machine of a numeric class. The kernels here are of class `plain`: every product is
-//! rounded before it is added, and sums run over (ky, kx, ci) in that order.
+//! Results are the same bits on every machine of a numeric class, [`Plain`] or [`Fused`], which a kernel's type names: in the one
+//! every product is rounded before it is added, in the other the two are rounded once; in both, sums run over (ky, kx, ci) in that order.
 #![no_std]
 
 // Lengths of operands are counted in 32 bits.
@@ -33,7 +33,7 @@ mod schedule;
 #[cfg(feature = "source")]
 pub mod source;
 mod taps;
-#[cfg(feature = "threads")]
+#[cfg(all(feature = "threads", not(target_os = "none")))]
 mod threads;
 mod views;
 
@@ -58,7 +58,7 @@ pub use memory::{Arena, Placed, Region, Weights, part, part_mut};
 pub use model::{LengthError, Model, TensorInfo, checksum};
 pub use rows::RowWindow;
 pub use schedule::{RowCounters, Schedule, Steps};
-#[cfg(feature = "threads")]
+#[cfg(all(feature = "threads", not(target_os = "none")))]
 pub use threads::Threads;
 pub use views::{Extent, MAX_RANK, Pixels};
 

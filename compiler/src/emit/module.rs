@@ -279,7 +279,7 @@ fn unread(arguments: &Arguments, calls: &[Call]) -> TokenStream {
 fn run_doc(source: &ModuleSource<'_>, arguments: &Arguments) -> TokenStream {
     let lines = match arguments_doc(source, arguments) {
         text if text.is_empty() => Vec::new(),
-        text => vec![String::new(), format!(" {text}")],
+        text => vec![String::new(), format!(" Arguments: {text}")],
     };
     quote!(#[doc = " Runs once."] #(#[doc = #lines])*)
 }

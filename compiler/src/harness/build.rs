@@ -3,12 +3,13 @@
 use std::path::PathBuf;
 use std::process::Command;
 
+use super::error::HarnessError;
 use super::figures::Figures;
 use super::machine::{Machine, Seat};
 use super::process::finish;
 use super::project::Project;
 use super::refusal::refusal;
-use super::{HarnessError, figures, rustc};
+use super::{figures, rustc};
 
 /// Variables of the user's that would change the build, and what begins the names of more of them.
 const FOREIGN: [&str; 6] =

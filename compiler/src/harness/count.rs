@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use super::HarnessError;
+use super::error::HarnessError;
 use super::network::{CALLER, REGION};
 use super::process::finish;
 use super::project::Project;

@@ -6,7 +6,7 @@ use std::path::Path;
 use object::{Object, ObjectSection, ObjectSymbol};
 use serde::Serialize;
 
-use super::HarnessError;
+use super::error::HarnessError;
 
 /// Parts of symbol names that only code with a panic or an allocator has.
 const FORBIDDEN: [&str; 6] = ["panicking", "rust_begin_unwind", "__rust_alloc", "__rg_alloc", "alloc5alloc", "4core3fmt"];

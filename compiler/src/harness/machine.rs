@@ -1,6 +1,6 @@
 //! Where code for each target runs: this computer, qemu-user, or a board that QEMU models; and what its build needs.
 
-use super::HarnessError;
+use super::error::HarnessError;
 use crate::Target;
 
 /// A range of a board's address space.

@@ -3,7 +3,7 @@
 use proc_macro2::{Literal, TokenStream};
 use quote::{format_ident, quote};
 
-use super::HarnessError;
+use super::error::HarnessError;
 use super::machine::{Machine, Seat};
 use crate::emit::module::{Call, methods};
 use crate::{Compilation, File, Report};

@@ -8,7 +8,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::HarnessError;
+use super::error::HarnessError;
 
 /// How often a running program is looked at.
 const PATIENCE: Duration = Duration::from_millis(5);

@@ -2,18 +2,19 @@
 
 use std::process::ExitStatus;
 
-use super::HarnessError;
+use super::error::HarnessError;
 use super::machine::Seat;
 use super::process::not_installed;
 
 /// What cargo or rustc print of a computer that is not set up for a build, what that means, and one way out.
-const FAULTS: [(&str, &str, &str); 6] = [
+const FAULTS: [(&str, &str, &str); 7] = [
     ("failed to acquire package cache lock", "cargo cannot write to its own folder", "set CARGO_HOME to a folder that can be written"),
     ("could not load Cargo configuration", "cargo does not understand its configuration", "mend the file that is named, or move it away"),
     ("No space left on device", "the disk is full", "make room, or give a folder on another disk with --build-dir"),
     ("Permission denied", "cargo may not do what it has to", "is the folder yours? --build-dir names another"),
     ("linking with `", "the linker fails", "install a C compiler with its library: apt-get install build-essential"),
-    ("rustup", "there is no Rust to build with", "rustup default stable"),
+    ("signal: 9", "rustc was killed", "is there memory enough for it? close other programs, and try again"),
+    ("rustup default", "there is no Rust to build with", "rustup default stable"),
 ];
 
 /// Variables that make cargo start another program.
@@ -53,11 +54,11 @@ fn is_of_the_project(log: &str) -> bool {
 
 fn fault(log: &str, status: ExitStatus, variable: &dyn Fn(&str) -> Option<String>) -> HarnessError {
     let set = PROGRAMS.iter().find_map(|name| Some((name, variable(name)?)));
-    let starts =
-        ["could not execute process `", "process didn't exit successfully: `", "`rustc -vV`"].iter().any(|text| log.contains(text));
+    // `-vV` is what cargo asks first of any program that is to be rustc.
+    let at_start = ["(never executed)", "-vV`"].iter().any(|text| log.contains(text));
     let (what, remedy) = match (FAULTS.iter().find(|(text, ..)| log.contains(text)), set) {
-        (Some((_, what, remedy)), _) if !starts => ((*what).to_owned(), (*remedy).to_owned()),
-        (_, Some((name, value))) if starts || log.is_empty() => {
+        (Some((_, what, remedy)), _) if !at_start => ((*what).to_owned(), (*remedy).to_owned()),
+        (_, Some((name, value))) if at_start || log.is_empty() => {
             (format!("{name} is `{value}`, which does not do its work"), format!("unset {name}"))
         }
         _ => ("cargo does not build".to_owned(), "`cargo build --release` of a new package shows the same".to_owned()),
@@ -96,7 +97,8 @@ mod tests {
         assert_eq!(refused(image, &Seat::Board(super::super::NETDUINO_PLUS_2)).0, 70);
         assert_eq!(refused("error: undefined symbol: peleec_panic_path_is_present", &Seat::Host).0, 70);
         let killed = "error: could not compile `x`\n\nCaused by:\n  rustc (signal: 9, SIGKILL: kill)\n";
-        assert_eq!(refused(killed, &Seat::Host).0, 2);
+        let (code, said) = refused(killed, &Seat::Host);
+        assert_eq!((code, said.starts_with("rustc was killed: ")), (2, true), "{said}");
     }
 
     #[test]

@@ -5,9 +5,10 @@ use std::path::Path;
 use std::process::{Command, ExitStatus};
 use std::time::{Duration, Instant};
 
+use super::error::HarnessError;
 use super::machine::Seat;
+use super::process;
 use super::project::Project;
-use super::{HarnessError, process};
 use crate::{Shape, Tensor};
 
 /// What a program computed.

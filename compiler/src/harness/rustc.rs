@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use super::HarnessError;
+use super::error::HarnessError;
 use super::machine::Machine;
 
 /// What the compiler says that it is, such as `rustc 1.95.0 (59807616e 2026-04-14)`.

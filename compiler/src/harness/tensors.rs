@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{HarnessError, npy};
+use super::error::HarnessError;
+use super::npy;
 use crate::{Shape, Tensor, read_tensor};
 
 /// The largest file of test data that is read.

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::HarnessError;
+use super::error::HarnessError;
 use super::project::Project;
 use super::run::{Run, command, start};
 use crate::Tensor;

@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
+use super::error::HarnessError;
 use super::machine::{Board, Machine, Memory, Seat};
 use super::project::{OptLevel, Project};
-use super::{HarnessError, network, rustc};
+use super::{network, rustc};
 use crate::emit::files;
 use crate::{Compilation, File, Report, Shape};
 

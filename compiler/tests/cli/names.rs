@@ -4,7 +4,7 @@ use super::{folder, models, peleec, text};
 
 /// The stored network with such a name in the place of another of ten bytes, without its data.
 fn hostile(folder: &std::path::Path) {
-    let mut bytes = std::fs::read(models().join("peleenet-folded-13/model.onnx")).unwrap();
+    let mut bytes = std::fs::read(models().join("peleenet-folded-13/model.onnx")).expect("a stored network");
     for (from, to) in [("/body/stem", "/b\u{1b}]\u{202e}\n\u{9b}"), ("logits", "l\nx:\u{9b}")] {
         assert_eq!(from.len(), to.len());
         for at in 0..bytes.len() - from.len() {
@@ -13,7 +13,7 @@ fn hostile(folder: &std::path::Path) {
             }
         }
     }
-    std::fs::write(folder.join("net.onnx"), bytes).unwrap();
+    std::fs::write(folder.join("net.onnx"), bytes).expect("a file is written");
 }
 
 #[test]

@@ -8,8 +8,8 @@ use super::{folder, models, peleec, text};
 fn two_models(folder: &Path, names: [&str; 2]) {
     for (stored, name) in ["peleenet-folded-13", "peleenet-bn-kept-9"].iter().zip(names) {
         let path = folder.join(name);
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::copy(models().join(stored).join("model.onnx"), path).unwrap();
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("it is made");
+        std::fs::copy(models().join(stored).join("model.onnx"), path).expect("a stored network");
     }
 }
 
@@ -19,7 +19,7 @@ fn compile(folder: &Path, arguments: &[&str]) -> (Option<i32>, String) {
 }
 
 fn module(folder: &Path, name: &str) -> String {
-    std::fs::read_to_string(folder.join("g").join(name)).unwrap()
+    std::fs::read_to_string(folder.join("g").join(name)).expect("a module")
 }
 
 #[test]

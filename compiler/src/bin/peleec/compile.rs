@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::builder::PossibleValuesParser;
 use peleec::{Compilation, File, ModelFile, Options, Report, compile_observed, files, pass_names};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::failure::{Answer, Failure};
 use crate::model::ModelArgs;
@@ -39,16 +39,18 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<Answer, Failure> {
     }
     let (compilation, dump) = compile(args, &model, args.model.options(), output)?;
     let all = files(args, &compilation)?;
-    let report = compilation.report();
     if let Some(dir) = &args.output {
         compilation.claim(dir)?;
         write(dir, &all)?;
-        output.say(summary(&report, dir));
+        output.say(summary(&compilation.report(), dir));
     }
-    let names: Vec<_> = all.iter().map(|file| &file.name).collect();
-    let body = json!({ "files": names, "differing": null, "graph": dump, "notes": compilation.notes(), "report": report });
-    output.document(body);
+    output.document(document(&compilation, &all, dump));
     Ok(Answer::Yes)
+}
+
+fn document(compilation: &Compilation, all: &[File], dump: Option<String>) -> Value {
+    let names: Vec<_> = all.iter().map(|file| &file.name).collect();
+    json!({ "files": names, "differing": null, "graph": dump, "notes": compilation.notes(), "report": compilation.report() })
 }
 
 /// Compiles, and says what there is to say on the way; the graph after the pass that it is asked for.

@@ -25,23 +25,24 @@ pub(super) fn run(args: &Args, model: &ModelFile, dir: &Path, output: &Output) -
     let written = head.as_ref().and_then(|head| Options::from_flags(&head.flags).ok());
     let asked = args.model.given_over(written.as_ref().unwrap_or(args.model.options()))?;
     let early = head.as_ref().and_then(|head| before(&path, head, model, written.as_ref(), &asked));
-    let (difference, report) = match early {
-        Some(difference) => (Some(difference), None),
+    let (difference, mut body) = match early {
+        Some(difference) => (Some(difference), json!({})),
         None => {
-            let (compilation, _) = super::compile(args, model, &asked, output)?;
-            let own = compilation.head();
+            let (compilation, dump) = super::compile(args, model, &asked, output)?;
             let all = super::files(args, &compilation)?;
-            let differing = files::differing(dir, &all).map(|path| after(path, head.as_ref(), &own));
-            (differing, Some(compilation.report()))
+            let difference = files::differing(dir, &all).map(|path| after(path, head.as_ref(), &compilation.head()));
+            if difference.is_none() {
+                output.say(summary(&compilation.report(), dir));
+            }
+            (difference, super::document(&compilation, &all, dump))
         }
     };
-    match (&difference, &report) {
-        (Some(Difference { path, text, .. }), _) => output.say(format_args!("{}: {text}", path.display())),
-        (None, Some(report)) => output.say(summary(report, dir)),
-        (None, None) => {}
+    if let Some(Difference { path, text, .. }) = &difference {
+        output.say(format_args!("{}: {text}", path.display()));
     }
-    let (why, differing) = (difference.as_ref().map(|found| found.why), difference.as_ref().map(|found| &found.path));
-    output.document(json!({ "differing": differing, "why": why, "report": report }));
+    body["differing"] = json!(difference.as_ref().map(|found| &found.path));
+    body["why"] = json!(difference.as_ref().map(|found| found.why));
+    output.document(body);
     Ok(Answer::from(difference.is_none()))
 }
 

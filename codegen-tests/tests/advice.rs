@@ -7,11 +7,12 @@ use peleec::{Diagnostic, Error, ModelFile, Options, compile};
 use protobuf::Message;
 
 fn compiled(bytes: Vec<u8>, options: &Options) -> Result<(), Vec<Diagnostic>> {
-    match compile(&ModelFile::from_bytes("case", bytes), options) {
-        Ok(_) => Ok(()),
-        Err(Error::Model(problems)) => Err(problems.0),
-        Err(error) => panic!("{error}"),
-    }
+    let problems = match compile(&ModelFile::from_bytes("case", bytes), options) {
+        Ok(_) => return Ok(()),
+        Err(Error::Model(problems)) => Ok(problems.0),
+        Err(error) => Err(error),
+    };
+    Err(problems.expect("nothing but the model is at fault"))
 }
 
 fn case(name: &str) -> Vec<u8> {
@@ -21,7 +22,11 @@ fn case(name: &str) -> Vec<u8> {
 
 /// The help lines that a model gets.
 fn advice(bytes: &[u8]) -> Vec<String> {
-    compiled(bytes.to_vec(), &Options::default()).unwrap_err().into_iter().filter_map(|diagnostic| diagnostic.help).collect()
+    compiled(bytes.to_vec(), &Options::default())
+        .expect_err("the model is refused")
+        .into_iter()
+        .filter_map(|diagnostic| diagnostic.help)
+        .collect()
 }
 
 fn words(line: &str) -> Vec<String> {
@@ -84,7 +89,7 @@ fn graphs_are_cut_where_the_command_says() {
     for (case, _) in errors::CASES {
         let bytes = (case.build)();
         for help in advice(&bytes).into_iter().filter(|help| help.contains("extract_model")) {
-            compiled(extracted(&bytes, &help), &Options::default()).unwrap_or_else(|left| panic!("{}: {help}: {left:?}", case.name));
+            assert_eq!(compiled(extracted(&bytes, &help), &Options::default()), Ok(()), "{}: {help}", case.name);
             cut += 1;
         }
     }
@@ -105,7 +110,7 @@ fn with(op: impl FnOnce(&mut Onnx, &str) -> String) -> Vec<u8> {
 fn replaced(refused: Vec<u8>, operators: &[&str], instead: Vec<u8>) {
     let help = advice(&refused);
     assert!(operators.iter().all(|name| help.iter().any(|help| help.contains(name))), "{operators:?}: {help:?}");
-    compiled(instead, &Options::default()).unwrap_or_else(|left| panic!("{operators:?}: {left:?}"));
+    assert_eq!(compiled(instead, &Options::default()), Ok(()), "{operators:?}");
 }
 
 #[test]

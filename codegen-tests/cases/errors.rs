@@ -16,6 +16,17 @@ pub const CASES: &[(Case, u8)] = &[
     (Case { name: "a_name_that_is_taken", build: name_taken }, 3),
     (Case { name: "channels_that_do_not_match", build: wrong_channels }, 3),
     (Case { name: "weights_that_are_not_numbers", build: nan_weights }, 3),
+    (Case { name: "import_and_lowering_are_told_in_one_run", build: both_stages }, 4),
+    (Case { name: "one_cause_at_many_nodes", build: one_cause }, 4),
+    (Case { name: "an_operator_that_is_only_folded", build: only_folded }, 4),
+    (Case { name: "channels_of_the_input_picked", build: picked_channels }, 4),
+    (Case { name: "a_variance_below_zero", build: negative_variance }, 4),
+    (Case { name: "a_gemm_that_has_no_kernel", build: gemm_of_tensors }, 4),
+    (Case { name: "a_transpose_of_too_many_dimensions", build: many_dimensions }, 4),
+    (Case { name: "an_attribute_outside_its_domain", build: keepdims_2 }, 3),
+    (Case { name: "an_input_too_many", build: surplus_input }, 3),
+    (Case { name: "a_result_without_elements", build: empty_result }, 4),
+    (Case { name: "dimensions_with_odd_names", build: odd_dimensions }, 4),
 ];
 
 fn model(opset: i64, build: impl FnOnce(&mut Onnx, &str) -> String) -> Vec<u8> {
@@ -88,6 +99,86 @@ fn name_taken() -> Vec<u8> {
 
 fn wrong_channels() -> Vec<u8> {
     model(17, |onnx, x| onnx.conv("/conv", x, &[8, 5, 3, 3], &[]))
+}
+
+/// What import refuses does not hide what has no kernel, before it and behind it.
+fn both_stages() -> Vec<u8> {
+    model(17, |onnx, x| {
+        let w = onnx.op("Sigmoid", "/w", &[x], &[]);
+        let conv = onnx.op("Conv", "/conv", &[x, &w], &[]);
+        let resized = onnx.op("GridSample", "/warp", &[&w], &[]);
+        let beside = onnx.op("Add", "/sum", &[&resized, &conv], &[]);
+        onnx.op("Relu", "/end", &[&beside], &[])
+    })
+}
+
+fn one_cause() -> Vec<u8> {
+    model(17, |onnx, x| {
+        (0..9).fold(x.to_owned(), |joined, i| {
+            let act = onnx.op("Elu", &format!("/act.{i}"), &[x], &[]);
+            onnx.op("Add", &format!("/add.{i}"), &[&joined, &act], &[])
+        })
+    })
+}
+
+fn only_folded() -> Vec<u8> {
+    model(17, |onnx, x| {
+        let y = onnx.op("Relu", "relu", &[x], &[]);
+        onnx.op("Sqrt", "root", &[&y], &[])
+    })
+}
+
+fn picked_channels() -> Vec<u8> {
+    model(17, |onnx, x| {
+        let indices = onnx.ints("indices", &[2, 1, 0]);
+        let turned = onnx.op("Gather", "turned", &[x, &indices], &[("axis", Attr::Int(1))]);
+        onnx.op("Relu", "relu", &[&turned], &[])
+    })
+}
+
+fn negative_variance() -> Vec<u8> {
+    model(17, |onnx, x| {
+        let parameters = ["scale", "bias", "mean"].map(|name| onnx.weights(name, &[4]));
+        let variance = onnx.floats("variance", &[4], &[0.5, 1.0, -0.001, 2.0]);
+        onnx.op("BatchNormalization", "norm", &[x, &parameters[0], &parameters[1], &parameters[2], &variance], &[])
+    })
+}
+
+fn gemm_of_tensors() -> Vec<u8> {
+    let mut onnx = Onnx::new(17);
+    let (a, b) = (onnx.input("a", &[2, 3]), onnx.input("b", &[3, 4]));
+    let y = onnx.op("Gemm", "fc", &[&a, &b], &[("alpha", Attr::Float(0.5))]);
+    onnx.output(&y);
+    onnx.bytes()
+}
+
+fn many_dimensions() -> Vec<u8> {
+    let mut onnx = Onnx::new(17);
+    let x = onnx.input("x", &[2; 8]);
+    let y = onnx.op("Transpose", "turn", &[&x], &[("perm", Attr::Ints(&[7, 6, 5, 4, 3, 2, 1, 0]))]);
+    onnx.output(&y);
+    onnx.bytes()
+}
+
+fn keepdims_2() -> Vec<u8> {
+    model(17, |onnx, x| onnx.op("ReduceMean", "mean", &[x], &[("keepdims", Attr::Int(2))]))
+}
+
+fn surplus_input() -> Vec<u8> {
+    model(17, |onnx, x| onnx.op("Relu", "relu", &[x, x], &[]))
+}
+
+fn empty_result() -> Vec<u8> {
+    model(17, |onnx, _| onnx.floats("none", &[0, 4], &[]))
+}
+
+fn odd_dimensions() -> Vec<u8> {
+    let mut onnx = Onnx::new(17);
+    let x = onnx.symbolic_input("a", 1, "h w/2+1", &[1]);
+    let z = onnx.symbolic_input("b", 1, "it's=$HOME", &[1]);
+    let y = onnx.op("Add", "sum", &[&x, &z], &[]);
+    onnx.output(&y);
+    onnx.bytes()
 }
 
 fn nan_weights() -> Vec<u8> {

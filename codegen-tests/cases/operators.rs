@@ -42,6 +42,11 @@ cases! {
         let variance = onnx.floats("variance", &[3], &[0.5, 1.0, 2.0]);
         onnx.op("BatchNormalization", "norm", &[&x, &scale, &bias, &mean, &variance], &[])
     };
+    batch_normalization_of_vectors_is_a_product_and_a_sum [2, 3], |onnx, x| {
+        let parameters = ["scale", "bias", "mean"].map(|name| onnx.weights(name, &[3]));
+        let variance = onnx.floats("variance", &[3], &[0.5, 1.0, 2.0]);
+        onnx.op("BatchNormalization", "norm", &[&x, &parameters[0], &parameters[1], &parameters[2], &variance], &[])
+    };
     relu_alone [1, 2, 3, 3], |onnx, x| onnx.op("Relu", "relu", &[&x], &[]);
     leaky_relu_in_the_epilogue [1, 2, 3, 3], |onnx, x| {
         let conv = onnx.conv("conv", &x, &[4, 2, 1, 1], &[]);
@@ -72,6 +77,12 @@ cases! {
         let row = onnx.weights("row", &[2]);
         onnx.op("Add", "add", &[&x, &row], &[])
     };
+    sum_of_three_is_two_adds [1, 3, 2, 2], |onnx, x| {
+        let row = onnx.weights("row", &[2]);
+        let channels = onnx.weights("channels", &[3, 1, 1]);
+        onnx.op("Sum", "sum", &[&x, &row, &channels], &[])
+    };
+    cast_between_input_and_output_is_a_copy [1, 4], |onnx, x| onnx.op("Cast", "cast", &[&x], &[("to", Attr::Int(1))]);
     gemm_is_a_1x1_conv [2, 6], |onnx, x| {
         let b = onnx.weights("b", &[5, 6]);
         let c = onnx.weights("c", &[5]);
@@ -87,6 +98,11 @@ cases! {
         let b = onnx.conv("b", &a, &[4, 4, 3, 3], &[("pads", Attr::Ints(&[1, 1, 1, 1]))]);
         let joined = onnx.op("Concat", "concat", &[&a, &b], &[("axis", Attr::Int(1))]);
         onnx.conv("c", &joined, &[2, 8, 1, 1], &[])
+    };
+    a_concat_drops_an_operand_without_channels [1, 3, 2, 2], |onnx, x| {
+        let empty = onnx.floats("empty", &[1, 0, 2, 2], &[]);
+        let row = onnx.weights("row", &[1, 1, 2, 2]);
+        onnx.op("Concat", "joined", &[&empty, &x, &row], &[("axis", Attr::Int(1))])
     };
     reshape_behind_a_transpose_of_the_input_is_a_copy [3, 4], |onnx, x| {
         let turned = onnx.op("Transpose", "turn", &[&x], &[("perm", Attr::Ints(&[1, 0]))]);
@@ -125,6 +141,11 @@ cases! {
     hard_swish_in_the_epilogue [1, 2, 3, 3], |onnx, x| {
         let conv = onnx.conv("conv", &x, &[4, 2, 1, 1], &[]);
         onnx.op("HardSwish", "swish", &[&conv], &[])
+    };
+    softmax_behind_a_mask_of_minus_infinity [2, 4], |onnx, x| {
+        let mask = onnx.floats("mask", &[4], &[0.0, f32::NEG_INFINITY, 0.0, f32::NEG_INFINITY]);
+        let masked = onnx.op("Add", "masked", &[&x, &mask], &[]);
+        onnx.op("Softmax", "softmax", &[&masked], &[])
     };
     sigmoid_alone [1, 4], |onnx, x| onnx.op("Sigmoid", "sigmoid", &[&x], &[]);
 }

@@ -305,6 +305,8 @@ mod tests {
         options.set("input-dim", "batch=1").unwrap();
         options.set("target", "cortex-m7").unwrap();
         assert_eq!((options.input_dims["batch"], options.target), (1, Target::CortexM7));
+        options.set("input-dim", "h=w/2=7").unwrap();
+        assert_eq!(options.input_dims["h=w/2"], 7);
         assert!(options.set("input-dim", "batch=0").is_err());
         assert!(options.set("target", "pdp-11").unwrap_err().to_string().contains("cortex-m0plus"));
     }

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use petgraph::Direction;
-use petgraph::stable_graph::{NodeIndex, StableDiGraph};
+use petgraph::stable_graph::{EdgeReference, NodeIndex, StableDiGraph};
 use petgraph::visit::EdgeRef;
 
 use super::tensor::{Shape, Tensor, TensorType};
@@ -71,6 +71,8 @@ pub struct Graph {
     constant_bytes: usize,
     inputs: Vec<NodeId>,
     outputs: Vec<GraphOutput>,
+    /// The graph outputs that a value is, by their places.
+    returned: BTreeMap<Source, Vec<usize>>,
 }
 
 impl Graph {
@@ -111,6 +113,7 @@ impl Graph {
     }
 
     pub(crate) fn add_output(&mut self, name: &str, source: Source) {
+        self.returned.entry(source).or_default().push(self.outputs.len());
         self.outputs.push(GraphOutput { name: name.to_owned(), source });
     }
 
@@ -118,7 +121,7 @@ impl Graph {
     pub(crate) fn return_unread(&mut self) {
         for id in self.ids() {
             let source = Source { node: id, slot: 0 };
-            if self.op(id).is_some() && self.consumers(source).is_empty() && !self.is_output(source) {
+            if self.op(id).is_some() && !self.is_read(source) {
                 self.add_output(&self.value(source).name.clone(), source);
             }
         }
@@ -137,7 +140,7 @@ impl Graph {
         let mut waiting: BTreeMap<NodeId, usize> = BTreeMap::new();
         let mut ready = BTreeSet::new();
         for id in self.net.node_indices() {
-            match self.net.edges_directed(id, Direction::Incoming).count() {
+            match self.edges(id, Direction::Incoming).count() {
                 0 => _ = ready.insert(id),
                 n => _ = waiting.insert(id, n),
             }
@@ -145,7 +148,7 @@ impl Graph {
         let mut order = Vec::with_capacity(self.net.node_count());
         while let Some(id) = ready.pop_first() {
             order.push(id);
-            for edge in self.net.edges_directed(id, Direction::Outgoing) {
+            for edge in self.edges(id, Direction::Outgoing) {
                 let Some(left) = waiting.get_mut(&edge.target()) else { continue };
                 *left -= 1;
                 if *left == 0 {
@@ -198,8 +201,7 @@ impl Graph {
 
     /// What feeds input slot `slot` of `id`.
     pub(crate) fn input(&self, id: NodeId, slot: usize) -> Option<Source> {
-        self.net
-            .edges_directed(id, Direction::Incoming)
+        self.edges(id, Direction::Incoming)
             .find(|edge| edge.weight().to_slot == slot)
             .map(|edge| Source { node: edge.source(), slot: edge.weight().from_slot })
     }
@@ -207,7 +209,7 @@ impl Graph {
     /// What feeds each input slot of `id`, up to the last slot in use.
     pub(crate) fn node_inputs(&self, id: NodeId) -> Vec<Option<Source>> {
         let mut inputs = Vec::new();
-        for edge in self.net.edges_directed(id, Direction::Incoming) {
+        for edge in self.edges(id, Direction::Incoming) {
             let slot = edge.weight().to_slot;
             if inputs.len() <= slot {
                 inputs.resize(slot + 1, None);
@@ -224,33 +226,51 @@ impl Graph {
 
     /// The operator nodes (and their input slots) that read `source`, in the order in which they were added.
     pub(crate) fn consumers(&self, source: Source) -> Vec<(NodeId, usize)> {
-        let mut consumers: Vec<_> = self
-            .net
-            .edges_directed(source.node, Direction::Outgoing)
-            .filter(|edge| edge.weight().from_slot == source.slot)
-            .map(|edge| (edge.target(), edge.weight().to_slot))
-            .collect();
+        let mut consumers: Vec<_> = self.readers(source).collect();
         consumers.sort();
         consumers
     }
 
+    /// As [`consumers`](Self::consumers), in no order.
+    fn readers(&self, source: Source) -> impl Iterator<Item = (NodeId, usize)> {
+        let edges = self.edges(source.node, Direction::Outgoing).filter(move |edge| edge.weight().from_slot == source.slot);
+        edges.map(|edge| (edge.target(), edge.weight().to_slot))
+    }
+
+    /// How many input slots `source` feeds, counted up to `most`.
+    pub(crate) fn count_readers(&self, source: Source, most: usize) -> usize {
+        self.readers(source).take(most).count()
+    }
+
+    /// Whether an operator reads `source`, or it is a graph output.
+    pub(crate) fn is_read(&self, source: Source) -> bool {
+        self.readers(source).next().is_some() || self.is_output(source)
+    }
+
+    fn edges(&self, id: NodeId, direction: Direction) -> impl Iterator<Item = EdgeReference<'_, Edge>> {
+        let edges = self.net.edges_directed(id, direction);
+        #[cfg(test)]
+        let edges = edges.inspect(|_| visits::count());
+        edges
+    }
+
     pub(crate) fn is_output(&self, source: Source) -> bool {
-        self.outputs.iter().any(|output| output.source == source)
+        self.returned.contains_key(&source)
     }
 
     /// The one node that reads `id`'s only output, if nothing else does and it is no graph output.
     pub(crate) fn sole_consumer(&self, id: NodeId) -> Option<NodeId> {
         let source = Source { node: id, slot: 0 };
-        match self.consumers(source).as_slice() {
-            [(consumer, _)] if !self.is_output(source) => Some(*consumer),
+        let mut readers = self.readers(source);
+        match (readers.next(), readers.next()) {
+            (Some((consumer, _)), None) if !self.is_output(source) => Some(consumer),
             _ => None,
         }
     }
 
     /// Feeds input slot `slot` of `id` from `source` instead of what fed it.
     pub(crate) fn set_input(&mut self, id: NodeId, slot: usize, source: Option<Source>) {
-        let old: Vec<_> =
-            self.net.edges_directed(id, Direction::Incoming).filter(|edge| edge.weight().to_slot == slot).map(|edge| edge.id()).collect();
+        let old: Vec<_> = self.edges(id, Direction::Incoming).filter(|edge| edge.weight().to_slot == slot).map(|edge| edge.id()).collect();
         for edge in old {
             self.net.remove_edge(edge);
         }
@@ -261,8 +281,12 @@ impl Graph {
 
     /// Lets `id` read `sources`, one a slot, and nothing else.
     pub(crate) fn read_only(&mut self, id: NodeId, sources: &[Source]) {
-        for slot in 0..self.node_inputs(id).len().max(sources.len()) {
-            self.set_input(id, slot, sources.get(slot).copied());
+        let old: Vec<_> = self.edges(id, Direction::Incoming).map(|edge| edge.id()).collect();
+        for edge in old {
+            self.net.remove_edge(edge);
+        }
+        for (slot, &source) in sources.iter().enumerate() {
+            self.connect(source, id, slot);
         }
     }
 
@@ -271,10 +295,9 @@ impl Graph {
         for (consumer, slot) in self.consumers(old) {
             self.set_input(consumer, slot, Some(new));
         }
-        for output in &mut self.outputs {
-            if output.source == old {
-                output.source = new;
-            }
+        for index in self.returned.remove(&old).unwrap_or_default() {
+            self.outputs[index].source = new;
+            self.returned.entry(new).or_default().push(index);
         }
     }
 
@@ -286,8 +309,7 @@ impl Graph {
 
     /// Merges `consumer`, the sole reader of `producer`, into `producer`, which takes over its output and its place in the chain.
     pub(crate) fn absorb(&mut self, producer: NodeId, consumer: NodeId) {
-        let mut chain = self.labels(producer);
-        chain.extend(self.labels(consumer));
+        let chain = self.joined_labels(producer, consumer);
         let outputs = std::mem::take(&mut self.net[consumer].outputs);
         self.replace_uses(Source { node: consumer, slot: 0 }, Source { node: producer, slot: 0 });
         self.net.remove_node(consumer);
@@ -295,10 +317,18 @@ impl Graph {
         self.net[producer].chain = chain;
     }
 
+    /// The labels of both, taken from them: long chains grow at their end.
+    fn joined_labels(&mut self, producer: NodeId, consumer: NodeId) -> Vec<String> {
+        let own = self.labels(consumer);
+        let mut chain =
+            if self.net[producer].chain.is_empty() { self.labels(producer) } else { std::mem::take(&mut self.net[producer].chain) };
+        chain.extend(own);
+        chain
+    }
+
     /// Merges `producer`, which only `consumer`'s first input reads, into `consumer`, which reads what it read and heads its chain.
     pub(crate) fn prepend(&mut self, producer: NodeId, consumer: NodeId) {
-        let mut chain = self.labels(producer);
-        chain.extend(self.labels(consumer));
+        let chain = self.joined_labels(producer, consumer);
         let input = self.input(producer, 0);
         self.net.remove_node(producer);
         self.set_input(consumer, 0, input);
@@ -329,8 +359,7 @@ impl Graph {
 
     /// Forgets the elements of a constant that nothing reads any more.
     pub(crate) fn release(&mut self, source: Source) {
-        let is_read = !self.consumers(source).is_empty() || self.is_output(source);
-        if let (false, Content::Constant(value)) = (is_read, &self.net[source.node].content) {
+        if let (false, Content::Constant(value)) = (self.is_read(source), &self.net[source.node].content) {
             self.constant_bytes -= value.bytes();
             let nothing = value.nothing();
             self.net[source.node].outputs[0].ty = nothing.ty();
@@ -383,5 +412,24 @@ impl Graph {
             _ => None,
         });
         floats.map(|values| values.len() as u64).sum()
+    }
+}
+
+/// How many edges were looked at in this thread, for bounds that are counts.
+#[cfg(test)]
+pub(crate) mod visits {
+    use std::cell::Cell;
+
+    thread_local!(static COUNT: Cell<u64> = const { Cell::new(0) });
+
+    pub(super) fn count() {
+        COUNT.set(COUNT.get() + 1);
+    }
+
+    /// Edges that `work` looks at.
+    pub(crate) fn of(work: impl FnOnce()) -> u64 {
+        let before = COUNT.get();
+        work();
+        COUNT.get() - before
     }
 }

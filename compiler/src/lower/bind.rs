@@ -148,7 +148,7 @@ impl Binder<'_> {
         let output = self.view(&planned.write);
         let views =
             Views { inputs: &inputs, output: &output, relation: planned.relation.as_ref(), split: planned.split, by_rows: self.by_rows };
-        let work = step.kernel.bind(&views)?;
+        let work = step.kernel.bind(&views).map_err(|error| OpError { found: format!("node `{}` {}", step.name, error.found), ..error })?;
         let broken = || OpError::new(format!("`{}` has views that contradict each other", step.name));
         let extent = extent(&work, planned).filter(|extent| extent.w <= w.len).ok_or_else(broken)?;
         let x = match &work {

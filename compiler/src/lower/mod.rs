@@ -59,7 +59,7 @@ pub(crate) fn problems(graph: &Graph, refused: Vec<(NodeId, OpError)>) -> Proble
 
 /// What a user is told of a view that no kernel can walk.
 pub(crate) fn unplaceable(error: OpError) -> Problems {
-    let diagnostic = Diagnostic::unsupported("PL0305", format!("a step {}", error.found));
+    let diagnostic = Diagnostic::unsupported("PL0305", "no kernel walks the operands of a step").found(error.found);
     Diagnostic { supported: error.supported, help: error.help, ..diagnostic }.into()
 }
 

@@ -78,6 +78,9 @@ impl Steps {
     pub(crate) fn constant(&mut self, name: &str, tensor: &Tensor) -> Result<TensorId, OpError> {
         let values =
             tensor.as_f32().ok_or_else(|| OpError::unsupported(format!("holds `{name}` of type {}", tensor.dtype())).supported("f32"))?;
+        if values.is_empty() {
+            return Err(OpError::unsupported(format!("reads `{name}`, which has no elements")).supported("extents from 1"));
+        }
         let range = self.add_weights(values);
         Ok(self.add_tensor(name, tensor.shape().clone(), tensor.dtype(), Role::Constant(range.start)))
     }

@@ -24,7 +24,8 @@ impl<'a> Importer<'a> {
         self.initializers(&inner.graph);
         self.graph_nodes(inner);
         let results: Vec<_> = inner.results().map(|name| self.result(name)).collect();
-        for (name, definition) in hidden {
+        // A name that the branch defines twice was hidden by the first, which is put back last.
+        for (name, definition) in hidden.into_iter().rev() {
             match definition {
                 Some(definition) => _ = self.definitions.insert(name, definition),
                 None => _ = self.definitions.remove(name),

@@ -1,10 +1,11 @@
-//! Elements that a model keeps in another file: only with leave, only from a plain file beside the model.
+//! Elements that a model keeps in another file: only with leave, only from a plain file beside the model or in a folder below.
 //!
-//! A model names the file, so the name is hostile until proven plain: no folder, no link, nothing but the bytes asked for.
+//! A model names the file, so the name is hostile until proven plain: no way out of the folder, no link, nothing but the bytes
+//! asked for.
 
 use std::fs::{self, File, Metadata};
 use std::io::{Read, Seek, SeekFrom};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use thiserror::Error;
 
@@ -21,9 +22,9 @@ pub(crate) enum ExternalError {
     Key(String),
     #[error("external data names no file")]
     NoLocation,
-    #[error("`{0}` is not a plain file name in the model's folder")]
+    #[error("`{0}` is not a plain file in the model's folder or below it")]
     Name(String),
-    #[error("`{0}` is not a regular file with one name (a link?)")]
+    #[error("`{0}` is not a regular file with one name (a link, or behind one?)")]
     Link(String),
     #[error("external data has the {0} `{1}`")]
     Number(&'static str, String),
@@ -46,7 +47,7 @@ impl ExternalError {
             ExternalError::NotAllowed(_) => Some("--allow-external, if you trust the model; or save it as one file"),
             ExternalError::NoFolder(_) => Some("give the model as a path"),
             ExternalError::Link(_) => Some("a cache of links? copy the files themselves: cp -L CACHE/* FOLDER/"),
-            ExternalError::Name(_) => Some("put the data file beside the model and save the model again"),
+            ExternalError::Name(_) => Some("put the data file beside the model, or in a folder below, and save the model again"),
             _ => None,
         }
     }
@@ -66,7 +67,7 @@ pub(crate) fn read(
     let Some(folder) = folder else { return Err(ExternalError::NoFolder(place.name)) };
     place.check_length(needed as u64)?;
     let io = |source| ExternalError::Io { name: place.name.clone(), source };
-    let mut file = open_plain(&folder.join(&place.name), &place.name)?;
+    let mut file = open_plain(folder, &place.name)?;
     let (found, end) = (file.metadata().map_err(io)?.len(), u128::from(place.offset) + needed as u128);
     if u128::from(found) < end {
         return Err(ExternalError::TooShort { name: place.name, found, needed: end });
@@ -99,7 +100,7 @@ impl Place {
             }
         }
         let name = location.ok_or(ExternalError::NoLocation)?;
-        if is_plain_name(&name) { Ok(Place { name, offset, length }) } else { Err(ExternalError::Name(name)) }
+        if is_plain_path(&name) { Ok(Place { name, offset, length }) } else { Err(ExternalError::Name(name)) }
     }
 
     fn check_length(&self, needed: u64) -> Result<(), ExternalError> {
@@ -114,19 +115,38 @@ fn number(key: &'static str, value: String) -> Result<u64, ExternalError> {
     value.parse().map_err(|_| ExternalError::Number(key, value))
 }
 
+/// Folders and a file name, each of which every system reads alike; `./` may stand in front.
+fn is_plain_path(path: &str) -> bool {
+    path.len() <= 4096 && parts(path).all(is_plain_name) && parts(path).next().is_some()
+}
+
+/// The folders and the file name of a path.
+fn parts(path: &str) -> impl Iterator<Item = &str> {
+    path.strip_prefix("./").unwrap_or(path).split('/')
+}
+
 /// One path component and nothing that any system reads otherwise: no separator, drive, stream, NUL, `.` or `..`.
 fn is_plain_name(name: &str) -> bool {
     !name.is_empty() && name.len() <= 255 && !matches!(name, "." | "..") && !name.contains(['/', '\\', ':', '\0'])
 }
 
-/// Opens `path` if it is a regular file with a single name, and still the same file once open.
-fn open_plain(path: &PathBuf, name: &str) -> Result<File, ExternalError> {
+/// Opens the file `name` of `folder` if it and all folders on the way are no links, it is a regular file with a single name, and
+/// still the same file once open.
+fn open_plain(folder: &Path, name: &str) -> Result<File, ExternalError> {
     let io = |source| ExternalError::Io { name: name.to_owned(), source };
-    let before = fs::symlink_metadata(path).map_err(io)?;
+    let mut path = folder.to_owned();
+    let mut parts = parts(name).peekable();
+    while let Some(part) = parts.next() {
+        path.push(part);
+        if parts.peek().is_some() && !fs::symlink_metadata(&path).map_err(io)?.is_dir() {
+            return Err(ExternalError::Link(name.to_owned()));
+        }
+    }
+    let before = fs::symlink_metadata(&path).map_err(io)?;
     if !before.is_file() || !has_one_name(&before) {
         return Err(ExternalError::Link(name.to_owned()));
     }
-    let file = File::open(path).map_err(io)?;
+    let file = File::open(&path).map_err(io)?;
     let after = file.metadata().map_err(io)?;
     if !after.is_file() || !is_same_file(&before, &after) {
         return Err(ExternalError::Link(name.to_owned()));
@@ -181,12 +201,55 @@ mod tests {
 
     #[test]
     fn names_that_leave_the_folder_are_refused() {
-        for name in ["", ".", "..", "../w", "a/w", "/etc/passwd", "a\\w", "C:w", "w\0", "sub/../../w"] {
+        let out = [
+            "",
+            ".",
+            "..",
+            "../w",
+            "/etc/passwd",
+            "a\\w",
+            "C:w",
+            "w\0",
+            "sub/../../w",
+            "sub/../w",
+            "./",
+            "./../w",
+            "././w",
+            ".//w",
+            "a//w",
+            "a/",
+            "a/.",
+        ];
+        for name in out {
             assert!(matches!(Place::parse(&entries(&[("location", name)])), Err(ExternalError::Name(_))), "{name:?}");
         }
         assert!(matches!(Place::parse(&entries(&[("location", "w"), ("basepath", "/")])), Err(ExternalError::Key(_))));
         assert!(matches!(Place::parse(&entries(&[("location", "w"), ("offset", "-1")])), Err(ExternalError::Number(..))));
         assert!(matches!(Place::parse(&[]), Err(ExternalError::NoLocation)));
+    }
+
+    #[test]
+    fn the_folder_and_what_is_below_is_inside() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir_all(folder.path().join("weights/deep")).unwrap();
+        for name in ["w.bin", "weights/w.bin", "weights/deep/w.bin"] {
+            fs::write(folder.path().join(name), name).unwrap();
+            for written in [name.to_owned(), format!("./{name}")] {
+                let read = read(&entries(&[("location", &written)]), Some(folder.path()), true, name.len());
+                assert_eq!(read.unwrap(), name.as_bytes(), "{written}");
+            }
+        }
+        assert!(read(&entries(&[("location", "w.bin/w")]), Some(folder.path()), true, 1).is_err());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_folder_that_is_a_link_leads_nowhere() {
+        let [folder, other] = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+        fs::write(other.path().join("w"), [0; 4]).unwrap();
+        std::os::unix::fs::symlink(other.path(), folder.path().join("out")).unwrap();
+        let linked = read(&entries(&[("location", "out/w")]), Some(folder.path()), true, 4);
+        assert!(matches!(linked, Err(ExternalError::Link(_))));
     }
 
     #[cfg(unix)]

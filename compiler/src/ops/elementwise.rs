@@ -1,6 +1,6 @@
-//! Operators of exporters' shape arithmetic (comparisons, logic, rounding, powers): computed when compiling, from known inputs only.
-//!
-//! `Neg`, `Floor`, `Mod`, `Equal`, `Where` and their like: a row of the table each. One shape rule: the inputs broadcast.
+//! `Neg`, `Abs`, `Sign`, `Floor`, `Ceil`, `Round`, `Sqrt`, `Exp`, `Log`, `Reciprocal`, `Not`, `And`, `Or`, `Xor`, `Equal`, `Less`,
+//! `LessOrEqual`, `Greater`, `GreaterOrEqual`, `Mod`, `Pow`, `Min`, `Max` and `Where`: element-wise with broadcasting; computed when
+//! compiling, from known inputs only. A row of the table each, as exporters' arithmetic on shapes needs them.
 
 use super::broadcast::{broadcast, source_index};
 use super::operands::{evaluated, output, output_shape, tensor, typed};

@@ -2,7 +2,7 @@
 //!
 //! To add an operator:
 //! 1. write its file (or a row in a family's file) with `parse`, `infer`, `evaluate` and `lower`;
-//! 2. add its line to the list below;
+//! 2. add its line to the list below, with the most inputs that it takes;
 //! 3. if no kernel of `peleec-runtime` computes it, add one there (a file that ends in its doors' macro, a `mod` and a `pub use`, a line in
 //!    `source.rs`), and its file in `lower/kernels/` with a `mod` and a `use`;
 //! 4. add a case to `codegen-tests/cases/` and review the new snapshot.

@@ -71,7 +71,7 @@ fn rescaled_matmul(graph: &Graph, id: NodeId, PerChannel { scale, shift }: &PerC
     let source = graph.input(id, 1)?;
     let weights = graph.constant(source)?;
     let (&[_, n], &[_, columns]) = (&output[..], &weights.shape()[..]) else { return None };
-    let is_copy = graph.consumers(source).len() > 1 || graph.is_output(source);
+    let is_copy = graph.count_readers(source, 2) > 1 || graph.is_output(source);
     if scale.len() != n || shift.len() != n || is_copy && !graph.has_room_for(weights.bytes()) {
         return None;
     }
@@ -107,10 +107,10 @@ fn rescaled(graph: &Graph, conv: NodeId, PerChannel { scale, shift }: &PerChanne
         None => None,
     };
     let channels = *weights.shape().first()?;
-    if channels == 0 || scale.len() != channels || shift.len() != channels || graph.consumers(source).len() > MOST_COPIES {
+    if channels == 0 || scale.len() != channels || shift.len() != channels || graph.count_readers(source, MOST_COPIES + 1) > MOST_COPIES {
         return None;
     }
-    let is_copy = graph.consumers(source).len() > 1 || graph.is_output(source);
+    let is_copy = graph.count_readers(source, 2) > 1 || graph.is_output(source);
     if is_copy && !graph.has_room_for(weights.bytes()) {
         return None;
     }

@@ -11,7 +11,7 @@ pub(crate) fn eliminate_dead_code(graph: &mut Graph) -> usize {
         if matches!(graph.node(id).content, Content::Input) || returned.contains(&id) {
             continue;
         }
-        let is_read = (0..graph.node(id).outputs.len()).any(|slot| !graph.consumers(Source { node: id, slot }).is_empty());
+        let is_read = (0..graph.node(id).outputs.len()).any(|slot| graph.is_read(Source { node: id, slot }));
         if !is_read {
             graph.remove(id);
             removed += 1;

@@ -2,6 +2,7 @@
 
 mod branches;
 mod folding;
+mod large;
 mod limits;
 mod unused;
 

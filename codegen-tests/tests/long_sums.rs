@@ -17,7 +17,6 @@ fn results(dims: &[usize], build: impl Fn(&mut Onnx, &str) -> String, target: Ta
     let picture = Tensor::f32(shape.clone(), vec![BRIGHT; shape.elements()]).expect("as many values");
     let run = |ram_budget| {
         let compilation = compile(&file, &Options { ram_budget, target, ..Options::default() }).expect("it compiles");
-        compilation.replay().expect("the plan is right");
         compilation.execute(std::slice::from_ref(&picture)).expect("it runs")[0].as_f32().expect("floats").to_vec()
     };
     let [whole, least] = [RamBudget::Bytes(usize::MAX), RamBudget::Least].map(run);

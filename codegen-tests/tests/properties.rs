@@ -73,7 +73,6 @@ fn check(network: &Network, options: &Options) -> Result<bool, String> {
         check_class(&file, options, &compilation).map_err(told)?;
     }
     check_plans(&file, options, &compilation).map_err(told)?;
-    compilation.replay()?;
     compilation.files().map(|_| true).map_err(|error| error.to_string())
 }
 
@@ -97,7 +96,6 @@ fn check_plans(file: &ModelFile, options: &Options, compilation: &Compilation) -
             Err(Error::Model(problems)) if problems.0.iter().all(|problem| problem.code == "PL0306") => return Ok(None),
             Err(error) => return Err(error.to_string()),
         };
-        compilation.replay()?;
         compilation.files().map_err(|error| error.to_string())?;
         compilation.execute(&inputs).map(Some).map_err(|error| error.to_string())
     };

@@ -12,7 +12,7 @@ use crate::lower::{Steps, micro};
 use crate::model_file::Origin;
 use crate::options::Options;
 use crate::plan::problem::Role;
-use crate::plan::{Group, Pins, Plan, curve, replay};
+use crate::plan::{Group, Pins, Plan, curve};
 use crate::report::{
     BufferReport, CostReport, GroupReport, InputReport, LayerReport, OutputReport, PassReport, PinReport, RangeReport, Report, WeightReads,
 };
@@ -108,12 +108,6 @@ impl Compilation {
         outputs
             .map(|output| tensor(output).ok_or_else(|| Error::Internal("an output depends on what the arena held before".to_owned())))
             .collect()
-    }
-
-    /// Replays the plan with every element of the arena tagged by the tensor that it holds: the first read of something else, or
-    /// write over something that is still needed, in words.
-    pub fn replay(&self) -> Result<(), String> {
-        replay(&self.steps.problem, &self.plan)
     }
 
     /// Name and shape of every input.

@@ -33,7 +33,7 @@ pub(crate) use buffer::Lifetime;
 use layout::Layout;
 pub(crate) use pin::Pins;
 use problem::{Problem, TensorId};
-pub(crate) use replay::replay;
+pub(crate) use replay::{is_replayable, replay};
 pub(crate) use schedule::Schedule;
 
 /// Everything that is decided about memory and time.

@@ -14,6 +14,21 @@ use super::tags::{Tags, walk};
 /// Holds nothing yet.
 const EMPTY: u32 = u32::MAX;
 
+/// Elements that the steps of a plan may read and write for it to be replayed, and that memory may have: about a second's work and 4 GiB.
+const LIMIT: usize = 1 << 30;
+
+/// Whether replaying the plan takes no more time and memory than a compilation should. pelee-304 takes a twenty-fifth of the limit.
+pub(crate) fn is_replayable(plan: &Plan) -> bool {
+    let elements = |access: &Access| access.dims.iter().fold(1usize, |all, &dim| all.saturating_mul(dim));
+    let touched = plan.problem.steps.iter().map(|step| {
+        let again = step.rows.map_or(1, |rows| rows.reach.max(1));
+        let read = step.reads.iter().map(|read| elements(read).saturating_mul(again)).fold(0, usize::saturating_add);
+        read.saturating_add(elements(&step.write))
+    });
+    let tensors = plan.problem.tensors.iter().map(|tensor| tensor.shape.elements()).fold(0, usize::saturating_add);
+    touched.fold(tensors, usize::saturating_add) <= LIMIT && plan.cost.arena <= LIMIT
+}
+
 /// The first fault of the plan, in words.
 pub(crate) fn replay(problem: &Problem, plan: &Plan) -> Result<(), String> {
     let mut replay = Replay::new(problem, plan);

@@ -277,12 +277,19 @@ mod tests {
     }
 
     #[test]
-    fn what_changes_nothing_runs() {
-        let runs = |case: Case| matches!(case.parse().unwrap(), crate::ops::Op::Pick(pick) if pick.hands_on());
-        assert!(runs(slice(&[&[0], &[9]])) && !runs(slice(&[&[1], &[9]])) && !runs(slice(&[&[-1], &[-9], &[0], &[-1]])));
+    fn parts_in_order_run() {
+        let runs = |case: Case| case.parse().unwrap().runs(&[]);
+        assert!(runs(slice(&[&[0], &[9]])) && runs(slice(&[&[1], &[9]])) && !runs(slice(&[&[-1], &[-9], &[0], &[-1]])));
+        assert!(!runs(Case::new("Tile", 13).input(&[1, 2]).i64s(&[2, 1])));
+    }
+
+    #[test]
+    fn what_changes_nothing_is_handed_on() {
+        let hands_on = |case: Case| matches!(case.parse().unwrap(), crate::ops::Op::Pick(pick) if pick.hands_on());
+        assert!(hands_on(slice(&[&[0], &[9]])) && !hands_on(slice(&[&[1], &[9]])) && !hands_on(slice(&[&[-1], &[-9], &[0], &[-1]])));
         let row = |name| Case::new(name, 13).input(&[1, 2]);
-        assert!(runs(row("Tile").i64s(&[1, 1])) && !runs(row("Tile").i64s(&[2, 1])));
-        assert!(runs(row("Expand").i64s(&[1, 2])) && !runs(row("Expand").i64s(&[1, 1, 1])));
+        assert!(hands_on(row("Tile").i64s(&[1, 1])) && !hands_on(row("Tile").i64s(&[2, 1])));
+        assert!(hands_on(row("Expand").i64s(&[1, 2])) && !hands_on(row("Expand").i64s(&[1, 1, 1])));
     }
 
     #[test]

@@ -10,9 +10,9 @@ use std::time::SystemTime;
 use prost::bytes::Bytes;
 use sha2::{Digest, Sha256};
 
-use crate::Error;
 use crate::diagnostics::Diagnostic;
 use crate::emit::names::identifier;
+use crate::error::Error;
 use crate::zoo::{self, ZooOptions};
 
 /// The largest file that is read.

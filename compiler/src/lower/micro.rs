@@ -3,7 +3,7 @@
 
 use peleec_runtime::{Conv2d, Pixels, Plain, PoolKind};
 
-use super::kernels::words;
+use super::words::words;
 use crate::diagnostics::OpError;
 use crate::ir::window::Window;
 use crate::target::{NumericClass, Profile, Target};

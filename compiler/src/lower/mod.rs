@@ -8,6 +8,7 @@ pub(crate) mod micro;
 mod source;
 mod step;
 mod views;
+mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -2,7 +2,7 @@
 
 use peleec_runtime::{MAX_RANK, Pixels};
 
-use super::kernels::words;
+use super::words::words;
 use crate::diagnostics::OpError;
 
 /// Extents and strides in ONNX's order.

@@ -7,11 +7,12 @@ use std::sync::Arc;
 use peleec_runtime::{Activation, Extent, Fused, Operands, Pixels, Plain, PoolKind, RegionError, RowWindow};
 
 use super::bound::{expression, run};
-use super::{Bound, Cost, Kernel, LeafKind, Places, Views, Work, words};
+use super::{Bound, Cost, Kernel, LeafKind, Places, Views, Work};
 use crate::diagnostics::OpError;
 use crate::ir::window::Window;
 use crate::lower::Lowering;
 use crate::lower::micro::{self, Choice, MicroKernel, band};
+use crate::lower::words::words;
 use crate::plan::problem::{Access, CHANNELS, Rows};
 
 /// A convolution of `group` groups.

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use peleec_runtime::{Activation, Extent, Fused, Operands, Plain, RegionError, RowWindow};
 
 use super::bound::{expression, run};
-use super::{Bound, Convolution, Cost, Kernel, Places, Views, Work, words};
+use super::{Bound, Convolution, Cost, Kernel, Places, Views, Work};
 use crate::diagnostics::OpError;
 use crate::ir::window::Window;
 use crate::lower::Lowering;
 use crate::lower::micro::{self, Unit};
+use crate::lower::words::words;
 use crate::plan::problem::{Access, Rows};
 
 /// As many output as input channels, each of its own.

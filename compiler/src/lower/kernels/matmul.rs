@@ -1,8 +1,9 @@
 //! `MatMul`: the matrix product of two tensors that are both computed at run time.
 
 use super::bound::Plainly;
-use super::{Cost, Kernel, Places, View, Views, Work, words};
+use super::{Cost, Kernel, Places, View, Views, Work};
 use crate::diagnostics::OpError;
+use crate::lower::words::words;
 
 /// Of operands of rank 4: two batch dimensions, rows and columns.
 #[derive(Clone, Debug)]

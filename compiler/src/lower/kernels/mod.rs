@@ -104,7 +104,3 @@ pub(crate) struct LeafKind {
     pub(crate) is_pooled: bool,
     pub(crate) is_dense: bool,
 }
-
-pub(super) fn words<const N: usize>(values: [usize; N]) -> [u32; N] {
-    values.map(|value| u32::try_from(value).unwrap_or(u32::MAX))
-}

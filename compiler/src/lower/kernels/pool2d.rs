@@ -3,9 +3,10 @@
 use peleec_runtime::PoolKind;
 
 use super::bound::Plainly;
-use super::{Cost, Kernel, Places, Views, Work, words};
+use super::{Cost, Kernel, Places, Views, Work};
 use crate::diagnostics::OpError;
 use crate::ir::window::Window;
+use crate::lower::words::words;
 use crate::plan::problem::Rows;
 
 /// A pool of any window.

@@ -5,8 +5,9 @@ use std::ops::Range;
 use peleec_runtime::{Activation, Extent, Map, Pixels};
 
 use super::bound::Plainly;
-use super::{Bound, Cost, Kernel, Places, Views, Work, words};
+use super::{Bound, Cost, Kernel, Places, Views, Work};
 use crate::diagnostics::OpError;
+use crate::lower::words::words;
 use crate::plan::problem::Rows;
 
 /// Of graph input `input`.

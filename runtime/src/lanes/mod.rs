@@ -3,7 +3,6 @@
 //! A file an instruction set; `portable` is the twin that serves every machine and gives the same bits. Kernels are written once over
 //! [`Vector`], so that speed does not hang on what the auto-vectoriser makes of a loop.
 
-#[macro_use]
 pub(crate) mod arithmetic;
 pub(crate) mod cortex;
 mod portable;

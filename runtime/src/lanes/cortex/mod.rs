@@ -40,7 +40,7 @@ pub struct Mve;
 macro_rules! unit {
     ($unit:ty, $fused:literal, $tile:ident, $multiply_add:path, $(($pixels:literal, $channels:literal, $narrow:expr, $dense:expr, $strided:expr))+) => {
         #[cfg(not(all(target_arch = "arm", target_abi = "eabihf")))]
-        by_vectors!($unit, $fused);
+        crate::f32::arithmetic::by_vectors!($unit, $fused);
 
         #[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
         const _: () = {
@@ -53,7 +53,7 @@ macro_rules! unit {
             use window::SumLeaf;
 
             impl Sums for $unit {
-                crate::lanes::arithmetic::floats!();
+                crate::f32::arithmetic::floats!();
 
                 const FUSED: bool = $fused;
                 type Prepared = window::Prepared;

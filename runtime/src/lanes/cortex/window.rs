@@ -2,8 +2,9 @@
 
 use core::mem::{MaybeUninit, offset_of};
 
+use crate::f32::arithmetic;
+use crate::lanes::arithmetic::Taps;
 use crate::lanes::arithmetic::sealed::Sums;
-use crate::lanes::arithmetic::{self, Taps};
 use crate::lanes::{MOST_LANES, Vector};
 
 /// What tiles with the same taps have in common, as the leaves read it. Distances are in bytes, and wrap as addresses do: some lead back.

@@ -1,6 +1,7 @@
 //! Every leaf on its own core: what it computes, bit for bit, against portable Rust that runs on the same core.
 //!
-//! A lane whose platform or emulator is not installed says so on stderr, in a line that begins with `SKIPPED LANE`, and is left out; with `CI=true` it fails.
+//! A lane whose platform or emulator is not installed says so on stderr, in a line that begins with `SKIPPED LANE`, and is left out; with
+//! `CI=true` it fails.
 
 use std::time::Duration;
 
@@ -15,8 +16,8 @@ struct Unit {
     name: &'static str,
     twin: &'static str,
     tiles: &'static [(usize, usize)],
-    /// How many of the rare values of `cases.rs` it has no part in. The vector unit takes subnormal numbers for zeros. And where LLVM 22 makes
-    /// vectors for it of a portable loop, it takes "less", which is true of what is not a number, for a comparison that is false.
+    /// How many of the rare values of `cases.rs` it has no part in. The vector unit takes subnormal numbers for zeros. And where LLVM 22
+    /// makes vectors for it of a portable loop, it takes "less", which is true of what is not a number, for a comparison that is false.
     without: usize,
 }
 

@@ -87,7 +87,8 @@ fn check_results(network: &Network, imported: &peleec::Graph, compilation: &Comp
     compare(&executed, &after, closeness).map_err(|fault| format!("execute: {fault}"))
 }
 
-/// Plans of other budgets, places of outputs and forms of inputs, and copies of weights, give the same bits as the one that runs layer by layer.
+/// Plans of other budgets, places of outputs and forms of inputs, and copies of weights, give the same bits as the one that runs layer by
+/// layer.
 fn check_plans(file: &ModelFile, options: &Options, compilation: &Compilation) -> Result<(), String> {
     let inputs = inputs(&compilation.inputs());
     let run = |ram_budget: RamBudget, outputs: Placement, input: InputForm, pin_weights: usize| {

@@ -10,7 +10,7 @@
 //!
 //! and in the firmware `mod pelee { include!(concat!(env!("OUT_DIR"), "/pelee.rs")); }`.
 //!
-//! The first place to read is [`compile`]: the stages on one screen. `ARCHITECTURE.md` has a paragraph for each.
+//! The first place to read is [`compile_observed`]: the stages on one screen. `ARCHITECTURE.md` has a paragraph for each.
 
 mod aligned;
 mod builder;
@@ -56,12 +56,12 @@ pub use target::{NumericClass, Target, UnknownTarget};
 
 use plan::Pins;
 
-/// Compiles a model: bytes, graph, steps, plan, layers.
+/// Compiles a model.
 pub fn compile(model: &ModelFile, options: &Options) -> Result<Compilation, Error> {
     compile_observed(model, options, |_, _| {})
 }
 
-/// As [`compile`]; `after` sees the graph after each pass, by the pass's name.
+/// As [`compile`]: bytes, graph, steps, plan, layers. `after` sees the graph after each pass, by the pass's name.
 pub fn compile_observed(model: &ModelFile, options: &Options, after: impl FnMut(&'static str, &Graph)) -> Result<Compilation, Error> {
     let profile = options.profile()?;
     let imported = read(model, options).map_err(|refused| all_problems(refused, profile))?;

@@ -1,7 +1,7 @@
 //! Rows of inputs that lie in arrays, for models that ask for theirs row by row.
 
-/// Gives the rows of a planar map `[C, H, W]`, as ONNX has them: pixel `x` of row `y` gets element `(c * H + y) * W + x` as its channel `c`.
-/// A row that the map does not have is left as it is.
+/// Gives the rows of a planar map `[C, H, W]`, as ONNX has them: pixel `x` of row `y` gets element `(c * H + y) * W + x` as its channel
+/// `c`. A row that the map does not have is left as it is.
 ///
 /// ```
 /// let map = [1.0, 2.0, 3.0, 4.0, 10.0, 20.0, 30.0, 40.0];

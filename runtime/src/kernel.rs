@@ -55,8 +55,8 @@ pub(crate) mod sealed {
         /// Computes row `row` of the output.
         ///
         /// # Safety
-        /// `lengths()` is some, `row` is one of `rows()`, `holds_windows()`, the pointers serve for its lengths, and the row shares no element
-        /// with what is read for it.
+        /// `lengths()` is some, `row` is one of `rows()`, `holds_windows()`, the pointers serve for its lengths, and the row shares no
+        /// element with what is read for it.
         unsafe fn compute_row<E: Executor + ?Sized>(&self, executor: &E, row: usize, at: Pointers<Self::Input, Self::Weight, Self::Output>);
     }
 }

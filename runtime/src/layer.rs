@@ -197,8 +197,8 @@ impl<G: Kernel<Output = <G as crate::kernel::sealed::Leaf>::Input>, const Z: usi
     pub fn run_row<E: Executor + ?Sized>(&self, executor: &E, row: usize, r: &[G::Input; R], w: &[G::Weight; W], z: &mut [G::Input; Z]) {
         let z = z.as_mut_ptr();
         if self.geometry.rows().is_some_and(|rows| row < rows) {
-            // SAFETY: `new` proved that all views lie inside their operands, and that the row, which is one of the output, shares no element
-            // with what is read for it.
+            // SAFETY: `new` proved that all views lie inside their operands, and that the row, which is one of the output, shares no
+            // element with what is read for it.
             unsafe {
                 let at = Pointers::new(z.add(self.x).cast_const(), r.as_ptr(), w.as_ptr(), z.add(self.y));
                 self.geometry.compute_row(executor, row, at);

@@ -136,8 +136,8 @@ impl<const BYTES: usize> Arena<BYTES> {
             apart::<R, Y>();
         };
         let base = self.0.as_mut_ptr();
-        // SAFETY: the regions lie inside the arena, and the written one apart from both others, by the assertions above; they are aligned by
-        // their own.
+        // SAFETY: the regions lie inside the arena, and the written one apart from both others, by the assertions above; they are aligned
+        // by their own.
         unsafe { (&*base.add(X::BEGIN).cast(), &*base.add(R::BEGIN).cast(), &mut *base.add(Y::BEGIN).cast()) }
     }
 }

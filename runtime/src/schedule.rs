@@ -1,9 +1,9 @@
-//! The order in which a streamed model's operators compute their rows.
+//! The order in which a streamed group's layers compute their rows.
 
 use core::iter::FusedIterator;
 use core::slice::Iter;
 
-/// A list of steps, each the number of an operator that computes its next row, with a part that repeats.
+/// A list of steps, each the number of a layer that computes its next row, with a part that repeats.
 ///
 /// ```
 /// use peleec_runtime::Schedule;
@@ -61,18 +61,18 @@ impl Iterator for Steps {
 
 impl FusedIterator for Steps {}
 
-/// The rows that `N` operators compute next.
+/// The rows that `N` layers compute next.
 #[derive(Clone, Copy, Debug)]
 pub struct RowCounters<const N: usize>([usize; N]);
 
 impl<const N: usize> RowCounters<N> {
-    /// Of operators that have computed no row.
+    /// Of layers that have computed no row.
     pub const fn new() -> Self {
-        const { assert!(N > 0, "there is no operator") };
+        const { assert!(N > 0, "there is no layer") };
         RowCounters([0; N])
     }
 
-    /// The next row of operator `step`; from then on, the one behind it. A number that is too large means the last operator, so that there is
+    /// The next row of layer `step`; from then on, the one behind it. A number that is too large means the last layer, so that there is
     /// no way to panic.
     #[inline(always)]
     pub fn next(&mut self, step: u8) -> usize {

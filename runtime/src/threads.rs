@@ -16,9 +16,9 @@ const PATIENCE: usize = 20_000;
 
 /// A pool of threads, which ends with it.
 ///
-/// One piece of work is shared at a time. While it is, another piece is done by the thread that brings it, alone: so work may share work of its
-/// own, and several threads may run models on one pool, and none waits for another. Where a piece panics in one of the pool's threads, `share`
-/// panics once all have finished; what the panic carried is forgotten.
+/// One piece of work is shared at a time. While it is, another piece is done by the thread that brings it, alone: so work may share work of
+/// its own, and several threads may run models on one pool, and none waits for another. Where a piece panics in one of the pool's threads,
+/// `share` panics once all have finished; what the panic carried is forgotten.
 pub struct Threads {
     desk: Arc<Desk>,
     helpers: Vec<JoinHandle<()>>,

@@ -1,6 +1,6 @@
 //! Geometries at random, of which a few fields are near the limits of their types: the checked doors refuse them, or compute what their
-//! definition says, with operands of exactly the lengths that they ask for. Under Miri, or with AddressSanitizer, nothing is read or written
-//! beside them (`bench/README.md` says how).
+//! definition says, with operands of exactly the lengths that they ask for. Under Miri, or with AddressSanitizer, nothing is read or
+//! written beside them (`bench/README.md` says how).
 
 use std::fmt::Debug;
 

@@ -1,5 +1,5 @@
-//! Runs a plan inside this process, in one arena of the planned size, with the very kernels that firmware links: of convolutions under one tile, as
-//! tiles change no bit.
+//! Runs a plan inside this process, in one arena of the planned size, with the very kernels that firmware links: of convolutions under one
+//! tile, as tiles change no bit.
 //!
 //! Invariant: has no arithmetic of its own.
 

@@ -17,8 +17,8 @@ pub enum OptLevel {
     S,
     /// `z`: smaller.
     Z,
-    /// As cargo builds while a program is developed: level 0, with overflow checks and debug assertions. An image keeps its ways to panic, and
-    /// says where it panicked.
+    /// As cargo builds while a program is developed: level 0, with overflow checks and debug assertions. An image keeps its ways to panic,
+    /// and says where it panicked.
     Dev,
 }
 

@@ -30,8 +30,8 @@ impl Project {
         Project::around(network, compilation, machine, opt_level, folder)
     }
 
-    /// Writes a project of a program that has no network: `src/main.rs` and what else `sources` has. On a board its `main` is `firmware`, and it
-    /// has the modules `machine`, `panic`, `semihosting` and `start`.
+    /// Writes a project of a program that has no network: `src/main.rs` and what else `sources` has. On a board its `main` is `firmware`,
+    /// and it has the modules `machine`, `panic`, `semihosting` and `start`.
     pub fn write_program(
         name: &str,
         sources: Vec<File>,

@@ -1,4 +1,4 @@
-//! The graph and its edits. Raw petgraph calls stay in this file.
+//! The graph and its edits. Raw petgraph calls on it stay in this file.
 //!
 //! A node owns the names and types of its output tensors (its slots); an edge carries the producer's slot and the consumer's.
 //! So a value with three consumers is stored once, and a graph output has a home.

@@ -78,8 +78,9 @@ pub(crate) struct Choice {
     pub(crate) cost: u64,
 }
 
-/// What a row of a map takes under one block of channels beyond its part of the whole map, in hundredths of an instruction: for borders, for
-/// tiles that are not full, and for the call. Counted on the networks of `models`, where it is much the same for all; none where it was not.
+/// What a row of a map takes under one block of channels beyond its part of the whole map, in hundredths of an instruction: for borders,
+/// for tiles that are not full, and for the call. Counted on the networks of `models`, where it is much the same for all; none where it was
+/// not.
 pub(crate) fn row_cost(target: Target) -> Option<u64> {
     match target {
         Target::CortexM4F | Target::CortexM7 | Target::CortexM33 => Some(108_000),
@@ -105,8 +106,8 @@ pub(crate) fn unit(profile: Profile) -> Unit {
 /// cycle.
 type Tile = (usize, usize, u64);
 
-/// The tiles of a machine. The figures are read from the machine code of the inner loops, on x86-64-v4 from layers that were timed; those of
-/// x86-64-v3 are estimates in proportion, and where there is one tile to choose the figure does not matter.
+/// The tiles of a machine. The figures are read from the machine code of the inner loops, on x86-64-v4 from layers that were timed; those
+/// of x86-64-v3 are estimates in proportion, and where there is one tile to choose the figure does not matter.
 fn tiles(profile: Profile) -> &'static [Tile] {
     match (profile.target, profile.numeric) {
         (Target::Generic, _) => &[(4, 8, 1700)],

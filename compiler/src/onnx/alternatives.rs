@@ -30,7 +30,7 @@ pub(crate) fn way_out(op_type: &str, domain: &str, around: &Surroundings<'_>) ->
 fn known(op_type: &str, domain: &str) -> Option<&'static str> {
     let express = |op_type: &str| {
         Some(match op_type {
-            "Gather" | "Slice" | "Split" => "channels can be picked by a `Conv` with a 1x1 kernel of zeros and ones",
+            "Gather" | "Slice" => "channels can be picked by a `Conv` with a 1x1 kernel of zeros and ones",
             "Neg" => "`Mul` by -1 is the same",
             "Abs" => "`Add` of `Relu(x)` and `Relu(-x)` is the same",
             "Reciprocal" => "`Div` of 1 by it is the same",
@@ -55,7 +55,7 @@ fn known(op_type: &str, domain: &str) -> Option<&'static str> {
             | "QLinearMatMul"
             | "ConvInteger"
             | "MatMulInteger",
-        ) => "int8 models come later; export the float model",
+        ) => "there are no kernels for int8: export the float model",
         (_, "Loop" | "Scan") => "export by tracing, which unrolls loops: give torch.onnx.export a plain nn.Module",
         (_, "NonMaxSuppression" | "TopK" | "NonZero" | "Where" | "ScatterND" | "GatherND" | "RoiAlign") => {
             "export the network without its post-processing: end it at the box offsets and the class scores"

@@ -77,7 +77,8 @@ impl Operator for BatchNormalization {
             Some(channel) => format!("the variance of channel {channel} is {}, with `epsilon` {}", variance[channel], self.epsilon),
             None => "a parameter leaves the range of f32 when scale and variance are joined".to_owned(),
         };
-        let help = "set such variances to 0 in the training framework and export again: rounding to half floats may have made them negative";
+        let help =
+            "set such variances to 0 in the training framework and export again: rounding to half floats may have made them negative";
         Err(OpError::unsupported(found).supported("variances that are positive with `epsilon` added").help(help))
     }
 }

@@ -7,8 +7,8 @@ use peleec_runtime::Activation;
 use super::operands::{Sum, evaluated, float_type, floats, output, output_shape, product};
 use super::window;
 use super::{OpError, Operator, Pool, unary};
-use crate::ir::{DType, Shape, Tensor, TensorType};
 use crate::ir::window::{Window, hw, with_spatial};
+use crate::ir::{DType, Shape, Tensor, TensorType};
 use crate::lower::kernels::{Convolution, DepthwiseConv2d};
 use crate::lower::{Lowering, micro};
 use crate::onnx::node::NodeView;
@@ -79,8 +79,8 @@ impl Operator for Conv {
         shape.elements().saturating_mul(product(&w.shape[1..])) as u64
     }
 
-    /// A step an image, depthwise where every channel has its own kernel. A pool is a step of its own where no register tile of the target can
-    /// hold whole windows, and where a sum is cut.
+    /// A step an image, depthwise where every channel has its own kernel. A pool is a step of its own where no register tile of the target
+    /// can hold whole windows, and where a sum is cut.
     fn lower(&self, ctx: &mut Lowering<'_>) -> Result<(), OpError> {
         let weights = ctx.weights(1, "W")?;
         let bias = if ctx.has(Conv::BIAS) { Some(ctx.weights(Conv::BIAS, "B")?) } else { None };

@@ -120,7 +120,12 @@ const ROWS: &[Row] = &[
     }),
     same("Min", 1, |v| extreme(v, std::cmp::Ordering::Less)),
     same("Max", 1, |v| extreme(v, std::cmp::Ordering::Greater)),
-    Row { name: "Where", like: Some(1), least: 3, function: |v| if let [B(choice), a, b] = *v { Some(if choice { a } else { b }) } else { None } },
+    Row {
+        name: "Where",
+        like: Some(1),
+        least: 3,
+        function: |v| if let [B(choice), a, b] = *v { Some(if choice { a } else { b }) } else { None },
+    },
 ];
 
 /// One input or more, which broadcast.
@@ -263,7 +268,8 @@ mod tests {
         assert_eq!((of("Less"), of("LessOrEqual")), (bools(&[true, false, false]), bools(&[true, true, false])));
         assert_eq!((of("Greater"), of("GreaterOrEqual")), (bools(&[false, false, true]), bools(&[false, true, true])));
         assert_eq!(of("Equal"), bools(&[false, true, false]));
-        let logic = |name| Case::new(name, 13).known(bools(&[false, false, true, true])).known(bools(&[false, true, false, true])).evaluate();
+        let logic =
+            |name| Case::new(name, 13).known(bools(&[false, false, true, true])).known(bools(&[false, true, false, true])).evaluate();
         assert_eq!(logic("And"), Ok(bools(&[false, false, false, true])));
         assert_eq!(logic("Or"), Ok(bools(&[false, true, true, true])));
         assert_eq!(logic("Xor"), Ok(bools(&[false, true, true, false])));

@@ -1,6 +1,7 @@
 //! `MatMul` and `Gemm`: products of matrices; `MatMul` takes vectors and batches as well, `Gemm` an addend.
 //!
-//! One output is `beta * C` (or zero) plus the products over k in ascending order, which is the numeric contract of class `plain`.
+//! One output is `beta * C` (or zero) plus the products over k in ascending order, which is the numeric contract of class `plain`;
+//! a longer sum than the class adds in one go is made in double precision.
 //! Where `alpha` is not one, the products are summed from zero, the sum is multiplied by `alpha`, and `beta * C` is added last.
 //! The kernels also add a `C` last that is not one value a column.
 

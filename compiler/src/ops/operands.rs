@@ -107,9 +107,10 @@ pub(super) struct Sum {
 }
 
 impl Sum {
-    /// The most terms that a pool, a mean, a softmax or a product of two tensors adds in one go.
+    /// The most terms that a pool, a mean or a softmax adds in one go.
     pub(super) const LONGEST: usize = 1024;
-    /// The most products that a convolution or a product with constant weights adds in one go.
+    /// The most products that a convolution or a product of matrices adds in one go. The kernel for two computed matrices goes in blocks
+    /// of 1024: there the two agree but for rounding.
     pub(super) const LONGEST_OF_PRODUCTS: usize = 4096;
 
     pub(super) fn from(start: f32) -> Self {

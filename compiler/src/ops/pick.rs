@@ -86,7 +86,8 @@ impl Operator for Pick {
             let new = ranges.len() - self.input.rank();
             input.gathered(&ty.shape, |flat| {
                 let index = unravel(flat, &ty.shape);
-                let places = index[new..].iter().zip(&ranges[new..]).zip(self.input.iter()).map(|((&i, range), &extent)| range.at(i, extent));
+                let places =
+                    index[new..].iter().zip(&ranges[new..]).zip(self.input.iter()).map(|((&i, range), &extent)| range.at(i, extent));
                 ravel(&places.collect::<Vec<_>>(), &strides)
             })
         };
@@ -98,7 +99,8 @@ impl Pick {
     /// Whether the one output is the input.
     pub(crate) fn hands_on(&self) -> bool {
         let [ranges] = self.outputs.as_slice() else { return false };
-        let whole = |(range, &extent): (&Range, &usize)| *range == Range { start: 0, step: 1, len: extent } || (range.len, extent) == (1, 1);
+        let whole =
+            |(range, &extent): (&Range, &usize)| *range == Range { start: 0, step: 1, len: extent } || (range.len, extent) == (1, 1);
         ranges.len() == self.input.rank() && ranges.iter().zip(self.input.iter()).all(whole)
     }
 }
@@ -158,7 +160,9 @@ fn split(node: &NodeView<'_>, input: &Shape) -> Result<Vec<Vec<Range>>, OpError>
         Some(found) => {
             let lengths = found.iter().map(|&length| usize::try_from(length)).collect::<Result<Vec<_>, _>>().ok();
             let fits = |lengths: &Vec<usize>| lengths.iter().try_fold(0usize, |sum, &length| sum.checked_add(length)) == Some(extent);
-            lengths.filter(fits).ok_or_else(|| OpError::new(format!("`split` is {found:?}")).supported(format!("parts of {extent} together")))?
+            lengths
+                .filter(fits)
+                .ok_or_else(|| OpError::new(format!("`split` is {found:?}")).supported(format!("parts of {extent} together")))?
         }
         None => {
             let count = node.int("num_outputs")?.map_or(node.outputs, |count| usize::try_from(count).unwrap_or(0));

@@ -75,7 +75,9 @@ impl Operator for Reduce {
         };
         let narrow = |a: i32, b: i32| int(a.into(), b.into()) as i32;
         let data = match x.data() {
-            Data::F32(v) => folded(v, [x.shape(), &kept], self.start([0.0, 1.0, f32::INFINITY, f32::NEG_INFINITY]), float).map(|v| Data::F32(v.into())),
+            Data::F32(v) => {
+                folded(v, [x.shape(), &kept], self.start([0.0, 1.0, f32::INFINITY, f32::NEG_INFINITY]), float).map(|v| Data::F32(v.into()))
+            }
             Data::I32(v) => folded(v, [x.shape(), &kept], self.start([0, 1, i32::MAX, i32::MIN]), narrow).map(|v| Data::I32(v.into())),
             Data::I64(v) => folded(v, [x.shape(), &kept], self.start([0, 1, i64::MAX, i64::MIN]), int).map(|v| Data::I64(v.into())),
             Data::Bool(_) => None,

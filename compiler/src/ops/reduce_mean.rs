@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::broadcast::source_index;
 use super::operands::{Sum, distinct_axes, evaluated, float_type, floats, ints, output, output_shape, product};
-use crate::ir::window::Window;
 use super::{OpError, Operator};
+use crate::ir::window::Window;
 use crate::ir::{DType, Shape, Tensor, TensorType};
 use crate::lower::Lowering;
 use crate::lower::Packed;

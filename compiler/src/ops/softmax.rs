@@ -6,8 +6,8 @@ use super::operands::{Sum, axis, evaluated, float_type, floats, output_shape, pr
 use super::{OpError, Operator};
 use crate::ir::{Shape, Tensor, TensorType};
 use crate::lower::Lowering;
-use crate::lower::kernels::Softmax as Kernel;
 use crate::lower::Packed;
+use crate::lower::kernels::Softmax as Kernel;
 use crate::onnx::node::NodeView;
 
 /// One input.

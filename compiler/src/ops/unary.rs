@@ -135,7 +135,10 @@ mod tests {
         assert_eq!(case("Clip", 13).floats(&[], &[f32::NAN]).refusal(), "`min` is NaN (supported: a number)");
         assert_eq!(case("Clip", 13).floats(&[0], &[]).refusal(), "input `min` is f32[0] (supported: one f32)");
         assert!(case("Clip", 13).input(&[]).refusal().contains("run time"));
-        assert_eq!(case("LeakyRelu", 13).with("alpha", Attribute::Float(f32::INFINITY)).refusal(), "attribute `alpha` is inf (supported: a finite number)");
+        assert_eq!(
+            case("LeakyRelu", 13).with("alpha", Attribute::Float(f32::INFINITY)).refusal(),
+            "attribute `alpha` is inf (supported: a finite number)"
+        );
         assert!(case("LeakyRelu", 13).with("alpha", Attribute::Float(f32::NAN)).refusal().contains("NaN"));
         assert_eq!(case("Relu", 13).floats(&[], &[1.0]).refusal(), "`Relu` has 2 inputs (supported: at most 1)");
         assert!(Case::new("Relu", 14).i64s(&[1]).refusal().contains("i64"));

@@ -1,4 +1,5 @@
-//! Scaling and shifting the output channels of a convolution, or the columns of a product, by rewriting its weights; several passes come down to it.
+//! Scaling and shifting the output channels of a convolution, or the columns of a product, by rewriting its weights; several passes come
+//! down to it.
 
 use peleec_runtime::Activation;
 

@@ -1,4 +1,5 @@
-//! Folds a batch normalization into the weights of the convolution, or of the product of matrices, in front of it. The new weights are computed in f64 and rounded once.
+//! Folds a batch normalization into the weights of the convolution, or of the product of matrices, in front of it. The new weights are
+//! computed in f64 and rounded once.
 
 use super::channels::{is_bare_conv, of_batch_normalization, rescale_conv, rescale_matmul};
 use crate::ir::{Graph, NodeId, Source};

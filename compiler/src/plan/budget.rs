@@ -21,13 +21,13 @@ pub(crate) enum Budget {
     Bytes(usize),
 }
 
-/// What a thrifty plan reads at most, in thousandths of one pass over all weights: what rounds to 1.05 passes. It is what one gets without a
-/// flag, so that time is hardly given for memory: streaming the first few layers of a network, which have the largest maps and the fewest
+/// What a thrifty plan reads at most, in thousandths of one pass over all weights: what rounds to 1.05 passes. It is what one gets without
+/// a flag, so that time is hardly given for memory: streaming the first few layers of a network, which have the largest maps and the fewest
 /// weights, stays below; streaming one more stage reads 1.6 passes.
 const THRIFTY: u64 = 1055;
 
-/// How many candidates are looked at to choose plans; where all plans take more than that, so many caps are passed over as are left by so many
-/// tries, each a plan. A detector of a hundred steps stays far below.
+/// How many candidates are looked at to choose plans; where all plans take more than that, so many caps are passed over as are left by so
+/// many tries, each a plan. A detector of a hundred steps stays far below.
 const MOST_EFFORT: usize = 1 << 25;
 
 /// What placing a buffer takes, in candidates that are looked at.

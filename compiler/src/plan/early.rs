@@ -4,7 +4,8 @@ use super::buffer::{lifetimes, live};
 use super::host::Hosting;
 use super::problem::{Problem, Role, TensorId};
 
-/// How many places all steps are tried to be moved by, so that it takes bounded time: far more than a network of some thousand steps asks for.
+/// How many places all steps are tried to be moved by, so that it takes bounded time: far more than a network of some thousand steps asks
+/// for.
 const MOST_PLACES: usize = 1 << 26;
 
 /// Moves a step that frees more than it makes to right behind the last other one that touches what it frees, where the steps between then

@@ -1,5 +1,5 @@
-//! Which steps are streamed together: the order is cut into groups, each run row by row, or a step that runs whole or in parts, such that the
-//! least weights are read under a cap of memory.
+//! Which steps are streamed together: the order is cut into groups, each run row by row, or a step that runs whole or in parts, such that
+//! the least weights are read under a cap of memory.
 
 use super::candidate::{Buffers, Candidate};
 use super::rowwise::{MOST_STEPS, Rowwise};
@@ -101,9 +101,9 @@ impl Candidates {
     }
 }
 
-/// Where groups may begin and end: in front of a step where no more buffers are alive on both sides than in front of its neighbours. Whatever
-/// crosses a cut is whole on both sides of it, where within a group it may be a ring: of two cuts beside each other the one that fewer cross
-/// is hardly ever the worse. The fewer cuts, the fewer groups to try, by the square.
+/// Where groups may begin and end: in front of a step where no more buffers are alive on both sides than in front of its neighbours.
+/// Whatever crosses a cut is whole on both sides of it, where within a group it may be a ring: of two cuts beside each other the one that
+/// fewer cross is hardly ever the worse. The fewer cuts, the fewer groups to try, by the square.
 fn cuts(buffers: &Buffers<'_>, steps: usize) -> Vec<usize> {
     let crossing: Vec<usize> = (0..=steps).map(|at| buffers.crossing(at)).collect();
     let no_more =

@@ -107,7 +107,8 @@ impl Hosts<'_> {
         self.adopt(id, Some(step), Layout { root: host.root, offset: host.origin(write), strides })
     }
 
-    /// Whether `id` is a view of one tensor that has no place yet, or of what the caller or the weights have; it will get its own from there.
+    /// Whether `id` is a view of one tensor that has no place yet, or of what the caller or the weights have; it will get its own from
+    /// there.
     fn waits_for_host(&self, id: TensorId) -> bool {
         let mut writers = self.writers(id);
         let (Some(step), None) = (writers.next(), writers.next()) else { return false };

@@ -1,4 +1,5 @@
-//! Plans of very large problems. What takes time by the square of the steps, or a frame of the stack for each, does not come to an end here.
+//! Plans of very large problems. What takes time by the square of the steps, or a frame of the stack for each, does not come to an end
+//! here.
 
 use super::text::problem;
 use super::{Budget, Plan, plan, replay};

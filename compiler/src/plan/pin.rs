@@ -18,8 +18,8 @@ pub(crate) struct Pins {
 }
 
 impl Pins {
-    /// The copies in `room` bytes: of what is read most often first, as long as it fits. The weights at each place in the order are `packed`
-    /// bytes long.
+    /// The copies in `room` bytes: of what is read most often first, as long as it fits. The weights at each place in the order are
+    /// `packed` bytes long.
     pub(crate) fn new(plan: &Plan, packed: &[usize], room: usize) -> Self {
         let mut pins = Pins { at: vec![None; plan.order.len()], bytes: 0, saved: 0 };
         for group in &plan.groups {

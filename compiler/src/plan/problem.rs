@@ -75,7 +75,7 @@ pub(crate) const CHANNELS: usize = 1;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Rows {
     pub(crate) stride: usize,
-    /// One but where a map grows: two for a step that doubles the rows.
+    /// One but where a map grows: two for a step that doubles the rows, which no kernel does yet.
     pub(crate) divisor: usize,
     pub(crate) pad: usize,
     pub(crate) reach: usize,
@@ -113,7 +113,7 @@ pub(crate) struct PlanStep {
     pub(crate) rows: Option<Rows>,
     /// Bytes of weights that one pass over them reads.
     pub(crate) weights: usize,
-    /// Room that it needs while it runs: a tensor that no other step touches.
+    /// Room that it needs while it runs: a tensor that no other step touches. No kernel asks for any yet.
     pub(crate) scratch: Option<TensorId>,
 }
 

@@ -1,9 +1,9 @@
 //! The checker: replays a plan with every element of memory tagged by the element of the tensor that it holds.
 //!
-//! Moves make no new elements, so a tensor that lives in another is checked element by element through every view; of a streamed group every
-//! call is replayed, so that a slot of a ring must hold the row that is sought. What is sought comes from the problem as it was given, where
-//! it is sought from the plan. A fault is a read of anything but the element that the problem asks for; a step that overwrites what it
-//! reads, or its scratch; an access beyond the memory or a buffer; an output that is not complete at the end.
+//! Moves make no new elements, so a tensor that lives in another is checked element by element through every view; of a streamed group
+//! every call is replayed, so that a slot of a ring must hold the row that is sought. What is sought comes from the problem as it was
+//! given, where it is sought from the plan. A fault is a read of anything but the element that the problem asks for; a step that overwrites
+//! what it reads, or its scratch; an access beyond the memory or a buffer; an output that is not complete at the end.
 
 use std::collections::BTreeMap;
 
@@ -347,7 +347,8 @@ mod tests {
         id
     }
 
-    /// Steps that read one or two of the last few tensors, or with `parts` a part of one; now and then a concat of two, as moves into its slices.
+    /// Steps that read one or two of the last few tensors, or with `parts` a part of one; now and then a concat of two, as moves into its
+    /// slices.
     fn toy(random: &mut Random, parts: bool) -> Problem {
         let mut problem = Problem::default();
         let tensor = |problem: &mut Problem, rows: usize, role| {

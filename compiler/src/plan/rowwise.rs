@@ -10,8 +10,8 @@ use super::problem::{Access, CHANNELS, COLUMNS, PlanStep, Problem, ROWS, Rows, T
 /// The most steps of a streamed group: calls are bytes in the generated code, each the number of a step.
 pub(super) const MOST_STEPS: usize = 255;
 
-/// When a row of a step can be had at the earliest, in parts of a row of the network's input: `pace * row + delay`, not cut off at the map's
-/// edges.
+/// When a row of a step can be had at the earliest, in parts of a row of the network's input: `pace * row + delay`, not cut off at the
+/// map's edges.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Readiness {
     pace: i64,

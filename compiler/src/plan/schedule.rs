@@ -9,8 +9,8 @@ const LONGEST: usize = 4096;
 /// How many calls in the middle of very many are searched for a body first.
 const SAMPLE: usize = 1 << 14;
 
-/// How many pairs of calls are compared before the best body so far is taken; where none of those tried repeats, as when the strides of many
-/// maps multiply, longer ones hardly do.
+/// How many pairs of calls are compared before the best body so far is taken; where none of those tried repeats, as when the strides of
+/// many maps multiply, longer ones hardly do.
 const MOST_COMPARED: usize = 1 << 28;
 
 /// Calls as numbers of the group's steps.

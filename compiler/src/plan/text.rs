@@ -1,7 +1,7 @@
 //! The textual form of a problem and of a plan: tests read and write it.
 //!
-//! A problem has a line a tensor and a line a step. A step that computes is written `<-`, a move `<=`; an access is a tensor's name, the ranges
-//! of a part in brackets, the axis that a kernel wants adjacent behind `@`:
+//! A problem has a line a tensor and a line a step. A step that computes is written `<-`, a move `<=`; an access is a tensor's name, the
+//! ranges of a part in brackets, the axis that a kernel wants adjacent behind `@`:
 //! ```text
 //! x: f32[1,2,8,4] input 0
 //! a: f32[1,4,8,4]

@@ -44,8 +44,8 @@ geometry! {
         strides: [u32; 2] = [1, 1],
         /// Distance between taps, in rows and pixels; one by default.
         dilations: [u32; 2] = [1, 1],
-        /// Rows of padding above and pixels of padding left of the input, none by default; below and right it is what the output's size asks
-        /// for.
+        /// Rows of padding above and pixels of padding left of the input, none by default; below and right it is what the output's size
+        /// asks for.
         pads: [u32; 2] = [0, 0],
         /// A map of the output's size that is added before the activation: the second input.
         residual: Option<Pixels> = None,
@@ -57,9 +57,9 @@ geometry! {
         pool: Option<PoolKind> = None,
         /// Output rows and columns that one pass over the weights computes; all by default.
         band: [u32; 2] = [u32::MAX, u32::MAX],
-        /// Whether the leaf is the one that serves every geometry. It must be where [`needs_general`](Self::needs_general) says so: where rows
-        /// of a window may wrap in the input's ring, and where there is a rest. It should be where rows are computed, since that leaf has
-        /// narrow tiles for what does not fill a tile, and where a program links it anyway.
+        /// Whether the leaf is the one that serves every geometry. It must be where [`needs_general`](Self::needs_general) says so: where
+        /// rows of a window may wrap in the input's ring, and where there is a rest. It should be where rows are computed, since that leaf
+        /// has narrow tiles for what does not fill a tile, and where a program links it anyway.
         general: bool = false,
     }
     by_hand {
@@ -79,8 +79,8 @@ geometry! {
 }
 
 impl<A: Arithmetic, const T: usize, const N: usize> Conv2d<A, T, N> {
-    /// With the channels behind those of `input` in a map of its height and width, as a concat of both would hold them: only for a 1x1 kernel
-    /// of one group, with a stride of one, no padding and no residual. It is the second input.
+    /// With the channels behind those of `input` in a map of its height and width, as a concat of both would hold them: only for a 1x1
+    /// kernel of one group, with a stride of one, no padding and no residual. It is the second input.
     #[must_use]
     pub const fn rest(mut self, rest: Option<Pixels>) -> Self {
         self.rest = rest;
@@ -263,7 +263,8 @@ impl<A: Arithmetic, const T: usize, const N: usize> Conv2d<A, T, N> {
         self.row_window().apart(row, x, &self.input, y, &self.output)
     }
 
-    /// The pointers by which a leaf finds output row `row`, its window and its residual. One copy for all layers, as it is called once a row.
+    /// The pointers by which a leaf finds output row `row`, its window and its residual. One copy for all layers, as it is called once a
+    /// row.
     #[inline(never)]
     pub(crate) fn at_row(&self, row: usize, at: PointersOf<A>) -> PointersOf<A> {
         let (x, wrap) = self.row_window().place(&self.input, row);
@@ -465,8 +466,8 @@ impl<A: Arithmetic, const T: usize, const N: usize> Conv2d<A, T, N> {
         }
     }
 
-    /// Work of one block of channels under tiles of `pixels` pixels: the number of tiles, and the sum of their taps. None where a band, a kernel
-    /// or a stride is zero.
+    /// Work of one block of channels under tiles of `pixels` pixels: the number of tiles, and the sum of their taps. None where a band, a
+    /// kernel or a stride is zero.
     pub fn tiles(&self, pixels: usize) -> [u64; 2] {
         if !self.window_fits() {
             return [0, 0];

@@ -207,8 +207,8 @@ unsafe fn tiles<A: Arithmetic, V: Vector, const T: usize, const N: usize, const 
     }
 }
 
-/// Calls `tile` with the pixels of each tile of a rectangle whose lines begin at `origin`, counted from row and column zero, and whether it is
-/// a narrow one, whose pixels are the first of them.
+/// Calls `tile` with the pixels of each tile of a rectangle whose lines begin at `origin`, counted from row and column zero, and whether it
+/// is a narrow one, whose pixels are the first of them.
 #[inline(always)]
 fn for_each_tile<X: Copy, Y: Copy, const T: usize>(
     cut: Cut,

@@ -25,7 +25,8 @@ pub enum PoolKind {
 named!(PoolKind);
 
 geometry! {
-    /// Geometry of a pool. Sums run over (ky, kx), those over more than 1024 values in blocks of so many. A window without a value of the map gives minus infinity or a sum of zero.
+    /// Geometry of a pool. Sums run over (ky, kx), those over more than 1024 values in blocks of so many. A window without a value of the
+    /// map gives minus infinity or a sum of zero.
     pub struct Pool2d [] [] {
         /// The map that is read.
         input: Pixels,
@@ -109,8 +110,8 @@ struct Window {
     count: usize,
 }
 
-/// Functions that are not generic are compiled with this crate: one that is compiled for a layer is unrolled for its numbers of channels and
-/// taps, and takes up to twice the instructions.
+/// Functions that are not generic are compiled with this crate: one that is compiled for a layer is unrolled for its numbers of channels
+/// and taps, and takes up to twice the instructions.
 macro_rules! leaves {
     ($($name:ident: $max:literal $ring:literal;)+) => {$(
         /// # Safety

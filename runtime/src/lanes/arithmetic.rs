@@ -180,8 +180,8 @@ pub(crate) mod sealed {
         /// value of `sums` is written.
         ///
         /// # Safety
-        /// `prepared` is made for such tiles; the bias is readable for `B` vectors; each pointer of `x` for every channel of every tap, which are adjacent where
-        /// `DENSE`; the weights for the taps.
+        /// `prepared` is made for such tiles; the bias is readable for `B` vectors; each pointer of `x` for every channel of every tap,
+        /// which are adjacent where `DENSE`; the weights for the taps.
         unsafe fn sums<V: Vector, const T: usize, const B: usize, const N: usize, const DENSE: bool, const SPLIT: bool>(
             prepared: &Self::Prepared,
             x: impl Fn(usize) -> [*const Self::Input; T],

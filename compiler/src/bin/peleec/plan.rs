@@ -87,7 +87,8 @@ fn summary(report: &Report, budgets: &[CostReport]) -> String {
     }
 }
 
-/// At most `ROWS` of the plans, the largest first: without those that differ least from their neighbours, but with the ends and the chosen one.
+/// At most `ROWS` of the plans, the largest first: without those that differ least from their neighbours, but with the ends and the chosen
+/// one.
 fn thinned(budgets: &[CostReport], chosen: CostReport) -> Vec<CostReport> {
     let mut rows = budgets.to_vec();
     if !rows.iter().any(|row| row.arena_bytes == chosen.arena_bytes) {

@@ -2,8 +2,8 @@
 
 use core::arch::global_asm;
 
-// Sixteen exceptions have 128 bytes of code each. Bit 1 of SCTLR_EL1 checks alignment, as memory does that no MMU says is normal; bits 20 and
-// 21 of CPACR_EL1 open the floating-point unit.
+// Sixteen exceptions have 128 bytes of code each. Bit 1 of SCTLR_EL1 checks alignment, as memory does that no MMU says is normal; bits 20
+// and 21 of CPACR_EL1 open the floating-point unit.
 global_asm!(
     ".section .vectors, \"ax\"",
     ".balign 2048",

@@ -40,8 +40,8 @@ pub(crate) struct Convolution<'a> {
 }
 
 /// The most products of one sum, as rounding errors grow with their number. A longer one is made of sums over blocks of channels, as
-/// many blocks as it has times [`BLOCK`] products and as many channels in each, the residual and the bias in the first; so it is part of the
-/// numeric class.
+/// many blocks as it has times [`BLOCK`] products and as many channels in each, the residual and the bias in the first; so it is part of
+/// the numeric class.
 const LONGEST_SUM: usize = 4096;
 const BLOCK: usize = 2048;
 

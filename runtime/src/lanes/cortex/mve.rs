@@ -11,8 +11,8 @@ use super::window::{SAVED_SUMS, SAVED_X, Window, pointers};
 /// How many sums a tile has.
 pub(super) const SUMS: usize = 24;
 
-/// Where one of 24 values is less than zero, zero. Of the core's comparisons only "greater" and "equal" are false for what is not a number, so
-/// that zero is compared with the value.
+/// Where one of 24 values is less than zero, zero. Of the core's comparisons only "greater" and "equal" are false for what is not a number,
+/// so that zero is compared with the value.
 ///
 /// # Safety
 /// 24 values are readable and writable.

@@ -1,5 +1,5 @@
-//! Leaves of the scalar floating-point unit: tiles of 4 pixels by 4 channels, or of 1 by 16 where a map is small or its border large. Of its 32
-//! registers 16 hold sums, and 16 values of pixels and weights, which one instruction loads.
+//! Leaves of the scalar floating-point unit: tiles of 4 pixels by 4 channels, or of 1 by 16 where a map is small or its border large. Of
+//! its 32 registers 16 hold sums, and 16 values of pixels and weights, which one instruction loads.
 //!
 //! A parameter that means nothing makes a function generic, so that it is assembled only where a module uses it.
 

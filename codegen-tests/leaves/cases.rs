@@ -4,7 +4,7 @@
 use core::fmt::Write;
 
 use peleec_runtime::{
-    Activation, FloatArithmetic, Conv2d, Destination, Kernel, Operands, Pixels, Place, PoolKind, run_checked, run_row_checked,
+    Activation, Conv2d, Destination, FloatArithmetic, Kernel, Operands, Pixels, Place, PoolKind, run_checked, run_row_checked,
 };
 
 use crate::geometry::{Layout, Random, at, bytes, bytes_mut};

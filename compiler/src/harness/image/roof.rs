@@ -2,14 +2,14 @@
 
 use std::hint::black_box;
 
-#[cfg(target_feature = "avx512f")]
-use core::arch::x86_64::{__m512 as Lanes, _mm512_fmadd_ps as multiply_add, _mm512_set1_ps as splat};
-#[cfg(all(target_feature = "fma", not(target_feature = "avx512f")))]
-use core::arch::x86_64::{__m256 as Lanes, _mm256_fmadd_ps as multiply_add, _mm256_set1_ps as splat};
-#[cfg(all(target_arch = "x86_64", not(target_feature = "fma")))]
-use core::arch::x86_64::{__m128 as Lanes, _mm_add_ps, _mm_mul_ps, _mm_set1_ps as splat};
 #[cfg(target_arch = "aarch64")]
 use core::arch::aarch64::{float32x4_t as Lanes, vdupq_n_f32 as splat, vfmaq_f32 as multiply_add};
+#[cfg(all(target_arch = "x86_64", not(target_feature = "fma")))]
+use core::arch::x86_64::{__m128 as Lanes, _mm_add_ps, _mm_mul_ps, _mm_set1_ps as splat};
+#[cfg(all(target_feature = "fma", not(target_feature = "avx512f")))]
+use core::arch::x86_64::{__m256 as Lanes, _mm256_fmadd_ps as multiply_add, _mm256_set1_ps as splat};
+#[cfg(target_feature = "avx512f")]
+use core::arch::x86_64::{__m512 as Lanes, _mm512_fmadd_ps as multiply_add, _mm512_set1_ps as splat};
 
 /// Floating-point operations of one call of `multiply_and_add`.
 pub(crate) const OPERATIONS: usize = 2 * CHAINS * ROUNDS * (size_of::<Lanes>() / 4);

@@ -1,9 +1,9 @@
 //! A finished compilation: its files, its report, and a run of it in this process.
 
-use crate::Error;
 use crate::diagnostics::Diagnostic;
 use crate::emit::files::File;
 use crate::emit::{ModuleSource, module};
+use crate::error::Error;
 use crate::execute::{FILLS, Run};
 use crate::ir::{Graph, Shape, Tensor};
 use crate::lower::bind::{Layer, Memory, Region};

@@ -94,7 +94,8 @@ fn flag(text: &str) -> Option<(&'static Flag, &str, usize)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{InputForm, NumericClass, Placement, RamBudget, Target};
+    use crate::options::{InputForm, Placement, RamBudget};
+    use crate::target::{NumericClass, Target};
 
     #[test]
     fn options_read_back_from_their_line() {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use peleec_runtime::{Activation, Extent, Fused, Operands, Pixels, Plain, PoolKind, RegionError, RowWindow};
 
 use super::bound::{expression, run};
-use super::{Bound, Cost, Kernel, LeafKind, Places, Views, Work};
+use super::{Bound, Cost, Kernel, LeafKind, Places, Views, Work, rows_of};
 use crate::diagnostics::OpError;
 use crate::ir::window::Window;
 use crate::lower::Lowering;
@@ -127,7 +127,7 @@ impl Kernel for Conv2d {
         let window = &self.window;
         let rows = match self.pool {
             Some(_) => Rows { stride: 2, divisor: 1, pad: 0, reach: 2 },
-            None => Rows { stride: window.strides[0], divisor: 1, pad: window.pads[0], reach: window.reach(0) },
+            None => rows_of(window),
         };
         Places { interleaves: true, splits: self.group == 1 && window.is_pointwise(), in_place: false, rows: Some(rows) }
     }

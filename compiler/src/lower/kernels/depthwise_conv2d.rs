@@ -5,13 +5,13 @@ use std::sync::Arc;
 use peleec_runtime::{Activation, Extent, Fused, Operands, Plain, RegionError, RowWindow};
 
 use super::bound::{expression, run};
-use super::{Bound, Convolution, Cost, Kernel, Places, Views, Work};
+use super::{Bound, Convolution, Cost, Kernel, Places, Views, Work, rows_of};
 use crate::diagnostics::OpError;
 use crate::ir::window::Window;
 use crate::lower::Lowering;
 use crate::lower::micro::{self, Unit};
 use crate::lower::words::words;
-use crate::plan::problem::{Access, Rows};
+use crate::plan::problem::Access;
 
 /// As many output as input channels, each of its own.
 #[derive(Clone, Debug)]
@@ -35,8 +35,7 @@ impl DepthwiseConv2d {
 
 impl Kernel for DepthwiseConv2d {
     fn places(&self) -> Places {
-        let window = &self.window;
-        let rows = Rows { stride: window.strides[0], divisor: 1, pad: window.pads[0], reach: window.reach(0) };
+        let rows = rows_of(&self.window);
         Places { interleaves: true, splits: false, in_place: false, rows: Some(rows) }
     }
 

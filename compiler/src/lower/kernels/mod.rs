@@ -29,6 +29,7 @@ pub(crate) use source::{Asked, Source};
 use super::micro::MicroKernel;
 use super::views::View;
 use crate::diagnostics::OpError;
+use crate::ir::window::Window;
 use crate::plan::problem::{Relation, Rows};
 
 /// What computes a step. Every kernel answers every question.
@@ -103,4 +104,9 @@ pub(crate) struct LeafKind {
     pub(crate) micro: MicroKernel,
     pub(crate) is_pooled: bool,
     pub(crate) is_dense: bool,
+}
+
+/// The rows that a window reads for a row of its output.
+fn rows_of(window: &Window) -> Rows {
+    Rows { stride: window.strides[0], divisor: 1, pad: window.pads[0], reach: window.reach(0) }
 }

@@ -3,11 +3,10 @@
 use peleec_runtime::PoolKind;
 
 use super::bound::Plainly;
-use super::{Cost, Kernel, Places, Views, Work};
+use super::{Cost, Kernel, Places, Views, Work, rows_of};
 use crate::diagnostics::OpError;
 use crate::ir::window::Window;
 use crate::lower::words::words;
-use crate::plan::problem::Rows;
 
 /// A pool of any window.
 #[derive(Clone, Debug)]
@@ -18,8 +17,7 @@ pub(crate) struct Pool2d {
 
 impl Kernel for Pool2d {
     fn places(&self) -> Places {
-        let window = &self.window;
-        let rows = Rows { stride: window.strides[0], divisor: 1, pad: window.pads[0], reach: window.reach(0) };
+        let rows = rows_of(&self.window);
         Places { interleaves: true, splits: false, in_place: false, rows: Some(rows) }
     }
 

@@ -40,6 +40,8 @@ def main():
     print("| model | opset | IR | model bytes | vector bytes | nodes |\n|---|---|---|---|---|---|")
     for path in sorted(HERE.glob("pelee*/model.onnx")):
         print(describe(path.parent, verify(path.parent)))
+    for path in sorted(HERE.glob("typed/*/model.onnx")):
+        print(describe(path.parent, verify(path.parent)))
     cases = sorted(HERE.glob("operators/*/model.onnx"))
     for path in cases:
         verify(path.parent)

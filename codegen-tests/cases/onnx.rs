@@ -6,6 +6,7 @@ use onnx_protobuf::{TensorShapeProto, tensor_shape_proto::Dimension, type_proto}
 use protobuf::{EnumOrUnknown, Message, MessageField};
 
 const FLOAT: i32 = 1;
+const UINT8: i32 = 2;
 const INT64: i32 = 7;
 
 /// A model under construction. Every value goes by its name.
@@ -44,6 +45,14 @@ impl Onnx {
         let shape = TensorShapeProto { dim: dims.collect(), ..TensorShapeProto::default() };
         self.graph.input.push(value_info(name, Some(shape)));
         name.to_owned()
+    }
+
+    /// An input of bytes.
+    pub fn bytes_input(&mut self, name: &str, dims: &[usize]) -> String {
+        let name = self.input(name, dims);
+        let ty = self.graph.input.last_mut().and_then(|input| input.type_.as_mut()).expect("it was added");
+        ty.mut_tensor_type().elem_type = UINT8;
+        name
     }
 
     /// An `f32` input whose dimension `axis` goes by a name; `dims` are the others.

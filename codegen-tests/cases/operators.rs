@@ -137,6 +137,12 @@ cases! {
         let cut = onnx.op("Slice", "cut", &[&conv, &starts, &ends, &axes], &[]);
         onnx.op("MaxPool", "pool", &[&cut], &[("kernel_shape", Attr::Ints(&[2, 2]))])
     };
+    bytes_with_channels_last_become_a_map_beside_floats [1, 3, 2, 2], |onnx, x| {
+        let bytes = onnx.bytes_input("bytes", &[1, 2, 2, 3]);
+        let wide = onnx.op("Cast", "wide", &[&bytes], &[("to", Attr::Int(1))]);
+        let planar = onnx.op("Transpose", "planar", &[&wide], &[("perm", Attr::Ints(&[0, 3, 1, 2]))]);
+        onnx.op("Concat", "joined", &[&planar, &x], &[("axis", Attr::Int(1))])
+    };
     softmax_over_channels [1, 4, 2, 2], |onnx, x| onnx.op("Softmax", "softmax", &[&x], &[("axis", Attr::Int(1))]);
     hard_swish_in_the_epilogue [1, 2, 3, 3], |onnx, x| {
         let conv = onnx.conv("conv", &x, &[4, 2, 1, 1], &[]);

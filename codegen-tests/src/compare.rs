@@ -1,6 +1,6 @@
 //! How close two results must be, and inputs that are the same in every run.
 
-use peleec::{Shape, Tensor};
+use peleec::{DType, Tensor, TensorType};
 
 /// What two results may differ by.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -48,20 +48,25 @@ fn compare_tensor(found: &Tensor, expected: &Tensor, closeness: Closeness) -> Re
     }
 }
 
-/// A tensor of values between -1 and 1 that follow from `seed`.
-pub fn seeded(shape: &Shape, seed: u32) -> Tensor {
+/// A tensor of values that follow from `seed`: floats between -1 and 1, bytes, or truth.
+pub fn seeded(ty: &TensorType, seed: u32) -> Tensor {
     let mut state = seed.wrapping_mul(0x9e37_79b9) ^ 0x2545_f491;
     let mut next = || {
         state ^= state << 13;
         state ^= state >> 17;
         state ^= state << 5;
-        state as f32 / u32::MAX as f32 * 2.0 - 1.0
+        state
     };
-    let values: Vec<f32> = (0..shape.elements()).map(|_| next()).collect();
-    Tensor::f32(shape.clone(), values).expect("as many values as elements")
+    let mut element = || match ty.dtype {
+        DType::F32 => (next() as f32 / u32::MAX as f32 * 2.0 - 1.0).to_le_bytes().to_vec(),
+        DType::Bool => vec![(next() >> 31) as u8],
+        integer => (0..integer.bytes()).map(|_| (next() >> 24) as u8).collect(),
+    };
+    let bytes: Vec<u8> = (0..ty.shape.elements()).flat_map(|_| element()).collect();
+    Tensor::from_le_bytes(ty, &bytes).expect("as many values as elements")
 }
 
-/// Seeded inputs for a model's shapes.
-pub fn inputs(shapes: &[(String, Shape)]) -> Vec<Tensor> {
-    shapes.iter().zip(1..).map(|((_, shape), seed)| seeded(shape, seed)).collect()
+/// Seeded inputs for a model's types.
+pub fn inputs(types: &[(String, TensorType)]) -> Vec<Tensor> {
+    types.iter().zip(1..).map(|((_, ty), seed)| seeded(ty, seed)).collect()
 }

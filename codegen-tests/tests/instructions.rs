@@ -70,7 +70,7 @@ fn what_little_memory_costs_is_near_what_the_report_says() {
             let folder = tempfile::tempdir().expect("a temporary folder");
             let project = Project::write_measured(&compilation, &harness::machine(target)?, OptLevel::Three, folder.path())?;
             let (program, _) = harness::build(&project)?;
-            let inputs: Vec<_> = compilation.inputs().iter().map(|(_, shape)| seeded_input(shape, 0)).collect();
+            let inputs: Vec<_> = compilation.inputs().iter().map(|(_, ty)| seeded_input(ty, 0)).collect();
             let run = harness::count(&project, &program, &inputs, LIMIT)?.run;
             Ok((run as f64, compilation.report().instructions_factor.expect("the target's rows were counted")))
         };
@@ -134,7 +134,7 @@ fn figures(machine: &Machine, networks: &[&str]) -> Result<String, HarnessError>
         let compilation = compile(&model(name), &options).expect("a stored network compiles");
         let project = Project::write_measured(&compilation, machine, OptLevel::Three, folder.path())?;
         let (program, _) = harness::build(&project)?;
-        let inputs: Vec<_> = compilation.inputs().iter().map(|(_, shape)| seeded_input(shape, 0)).collect();
+        let inputs: Vec<_> = compilation.inputs().iter().map(|(_, ty)| seeded_input(ty, 0)).collect();
         let counts = harness::count(&project, &program, &inputs, LIMIT)?;
         _ = writeln!(text, "\n{name}\n{:>12} run", counts.run);
         for (layer, count) in compilation.report().layers.iter().zip(&counts.layers) {

@@ -8,7 +8,7 @@ use std::process::Command;
 use codegen_tests::cases::{blocks, operators};
 use codegen_tests::vectors;
 use peleec::{Builder, ModelFile, Options, Tensor, compile};
-use peleec_runtime::{Executor, Model, OneCore, Threads};
+use peleec_runtime::{ElementType, Executor, Model, OneCore, Threads, Values, ValuesError, ValuesMut};
 
 mod peleenet {
     include!(concat!(env!("OUT_DIR"), "/peleenet.rs"));
@@ -31,9 +31,9 @@ fn both<M: Model>(mut model: M, executor: &impl Executor, name: &str) -> [Vec<Ve
     let stored = models::networks().into_iter().find(|model| model.name == name).expect("a stored network");
     let (inputs, _) = vectors::read(&stored.data_sets[0]);
     let mut outputs: Vec<Vec<f32>> = M::OUTPUTS.iter().map(|output| vec![0.0; output.len()]).collect();
-    let slices: Vec<&[f32]> = inputs.iter().filter_map(Tensor::as_f32).collect();
-    let mut results: Vec<_> = outputs.iter_mut().map(|output| &mut output[..]).collect();
-    model.run_slices_with(executor, &slices, &mut results).expect("the lengths are right");
+    let values: Vec<Values<'_>> = inputs.iter().filter_map(Tensor::as_f32).map(Values::from).collect();
+    let mut results: Vec<_> = outputs.iter_mut().map(|output| ValuesMut::from(&mut output[..])).collect();
+    model.run_slices_with(executor, &values, &mut results).expect("they serve");
     let compilation = Builder::new().model(stored.path).compile().expect("it compiles");
     let planned = compilation.execute(&inputs).expect("the plan runs");
     let bits = |values: &[f32]| values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
@@ -80,7 +80,7 @@ fn a_model_asks_for_each_row_of_its_input_once_and_in_order() {
     assert_eq!(asked, (0..64).collect::<Vec<_>>());
     let picture: Vec<f32> = (0..3 * 64 * 64).map(|at| grey(at / 64 % 64)).collect();
     let mut whole = [0.0; 10];
-    peleenet_rows::Model::new().run_slices(&[&picture], &mut [&mut whole]).expect("the lengths are right");
+    peleenet_rows::Model::new().run_slices(&[picture[..].into()], &mut [(&mut whole).into()]).expect("they serve");
     assert_eq!(logits, whole);
 }
 
@@ -111,8 +111,7 @@ fn an_executor_can_not_make_a_wrong_result() {
 fn the_model_owns_the_arena_and_says_so() {
     assert_eq!(size_of::<peleenet::Model>(), peleenet::ARENA_BYTES);
     assert_eq!(peleenet::Model::INPUTS[0].shape, [1, 3, 36, 36]);
-    let wrong_length = peleenet::Model::new().run_slices(&[&[0.0; 3]], &mut []);
-    assert!(wrong_length.is_err());
+    assert_eq!(peleenet::Model::INPUTS[0].element, ElementType::F32);
 }
 
 #[test]
@@ -164,13 +163,28 @@ mod same_names {
     }
 
     peleec_runtime::impl_model! {
-        Model, run_with, inputs { x: "x.1" [2] [2]; } outputs { x: "x/1" [2] [2]; }
+        Model, run_with, inputs { x: "x.1" f32 [2] [2]; } outputs { x: "x/1" f32 [2] [2]; }
     }
 }
 
 #[test]
 fn an_output_may_go_by_an_inputs_name() {
     let mut output = [0.0; 2];
-    same_names::Model.run_slices(&[&[1.0, 2.0]], &mut [&mut output]).expect("the lengths are right");
+    same_names::Model.run_slices(&[(&[1.0f32, 2.0]).into()], &mut [(&mut output).into()]).expect("they serve");
     assert_eq!(output, [3.0, 4.0]);
+}
+
+#[test]
+fn values_of_another_number_length_or_type_are_refused() {
+    let (x, mut y, mut long, mut bytes) = ([1.0f32, 2.0], [0.0f32; 2], [0.0f32; 3], [0u8; 2]);
+    let run = |inputs: &[Values<'_>], outputs: &mut [ValuesMut<'_>]| same_names::Model.run_slices(inputs, outputs);
+    let x = Values::from(&x);
+    assert_eq!(run(&[x], &mut [(&mut y).into()]), Ok(()));
+    assert_eq!(run(&[], &mut [(&mut y).into()]), Err(ValuesError));
+    assert_eq!(run(&[x], &mut []), Err(ValuesError));
+    assert_eq!(run(&[(&[0u8; 2]).into()], &mut [(&mut y).into()]), Err(ValuesError));
+    assert_eq!(run(&[(&[0.0f32; 3]).into()], &mut [(&mut y).into()]), Err(ValuesError));
+    assert_eq!(run(&[x], &mut [(&mut long).into()]), Err(ValuesError));
+    assert_eq!(run(&[x], &mut [(&mut bytes).into()]), Err(ValuesError));
+    assert_eq!((long, bytes), ([0.0; 3], [0; 2]), "nothing was computed");
 }

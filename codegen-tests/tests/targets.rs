@@ -13,7 +13,10 @@ use codegen_tests::vectors;
 use models::StoredModel;
 use peleec::harness::{self, HarnessError, Machine, NETDUINO_PLUS_2, OptLevel, Project, STACK, Seat};
 use peleec::zoo::{ZooOptions, seeded_input};
-use peleec::{Compilation, InputForm, ModelFile, NumericClass, Options, Placement, RamBudget, Target, Tensor, compile, read_tensor};
+use peleec::{
+    Compilation, InputForm, ModelFile, NumericClass, Options, Placement, RamBudget, Target, Tensor, TensorType, compile, import,
+    read_tensor,
+};
 
 /// Against other engines.
 const ENGINES: Closeness = Closeness::Within { relative: 2e-4, absolute: 2e-4 };
@@ -106,6 +109,26 @@ fn cases_in_code_run_as_they_are_planned() {
         let here = compilation.execute(&inputs).expect("a plan runs");
         let Some((outputs, _)) = run(&compilation, Target::Generic, OptLevel::Three, &inputs) else { return };
         assert_eq!(compare(&outputs, &here, Closeness::Bits), Ok(()), "{}", case.name);
+    }
+}
+
+/// Bytes, integers and truth as inputs and outputs: naively, in this process, and on machines of every size of word.
+#[test]
+fn inputs_and_outputs_of_every_type() {
+    for model in models::typed() {
+        let file = ModelFile::read(&model.path).expect("a stored model is there");
+        let graph = import(&file, &Options::default()).expect("it is imported").graph;
+        let (inputs, expected) = vectors::read(&model.data_sets[0]);
+        assert_eq!(compare(&graph.evaluate(&inputs).expect("it is known"), &expected, ENGINES), Ok(()), "{} naively", model.name);
+        for target in [Target::Generic, Target::Aarch64, Target::CortexM0Plus, Target::CortexM4F, Target::CortexM55] {
+            check(&model, target, OptLevel::Three);
+        }
+        check_least(&model, Target::Generic, InputForm::Whole);
+    }
+    for name in ["picture-cast-transpose", "picture-transpose-cast"] {
+        let model = models::typed().into_iter().find(|model| model.name == name).expect("it is stored");
+        check_least(&model, Target::Generic, InputForm::Rows);
+        check_least(&model, Target::CortexM3, InputForm::Rows);
     }
 }
 
@@ -249,7 +272,7 @@ fn the_whole_of_pelee_has_less_than_96_kib_of_code_and_no_panic_path() {
 #[test]
 fn a_network_that_is_too_large_for_a_board_fits_it_row_by_row() {
     let zoo = ZooOptions { width: 0.25, input_size: Some(128), classes: Some(10), seed: 0 };
-    let input = seeded_input(&[1, 3, 128, 128], 0);
+    let input = seeded_input(&TensorType::f32([1, 3, 128, 128]), 0);
     let compiled = |zoo: &ZooOptions, ram_budget| {
         let model = ModelFile::zoo("peleenet-224", zoo).expect("the zoo has it");
         compile(&model, &Options { target: Target::CortexM4F, ram_budget, ..Options::default() })
@@ -291,9 +314,9 @@ fn run_on_small_board(compilation: &Compilation, input: &Tensor, folder: &Path) 
 }
 
 /// A network of the zoo on the machines of `targets`, against onnxruntime's stored outputs.
-fn check_full_size(name: &str, shape: &[usize], targets: &[Target]) {
+fn check_full_size(name: &str, shape: [usize; 4], targets: &[Target]) {
     let model = ModelFile::zoo(name, &ZooOptions::default()).expect("the zoo has it");
-    let input = seeded_input(shape, 0);
+    let input = seeded_input(&TensorType::f32(shape), 0);
     let folder = models::zoo_outputs(name);
     let expected: Vec<_> =
         folder.iter().map(|path| read_tensor(std::fs::read(path).expect("a stored file")).expect("a tensor").1).collect();
@@ -309,10 +332,10 @@ fn check_full_size(name: &str, shape: &[usize], targets: &[Target]) {
 
 #[test]
 fn the_whole_of_pelee_runs_here_on_aarch64_and_on_a_cortex_m55_board() {
-    check_full_size("pelee-304", &[1, 3, 304, 304], &[Target::Generic, Target::Aarch64, Target::CortexM55]);
+    check_full_size("pelee-304", [1, 3, 304, 304], &[Target::Generic, Target::Aarch64, Target::CortexM55]);
 }
 
 #[test]
 fn the_whole_of_peleenet_runs_here_and_on_aarch64() {
-    check_full_size("peleenet-224", &[1, 3, 224, 224], &[Target::Generic, Target::Aarch64]);
+    check_full_size("peleenet-224", [1, 3, 224, 224], &[Target::Generic, Target::Aarch64]);
 }

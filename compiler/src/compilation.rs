@@ -2,17 +2,17 @@
 
 use crate::diagnostics::Diagnostic;
 use crate::emit::files::File;
-use crate::emit::{ModuleSource, module};
+use crate::emit::{ModuleSource, Output, module};
 use crate::error::Error;
 use crate::execute::{FILLS, Run};
-use crate::ir::{Graph, Shape, Tensor};
+use crate::ir::{Graph, Tensor, TensorType};
 use crate::lower::bind::{Layer, Memory, Region};
 use crate::lower::kernels::Work;
 use crate::lower::{Steps, micro};
 use crate::model_file::Origin;
 use crate::options::Options;
-use crate::plan::problem::Role;
-use crate::plan::{Group, Pins, Plan, curve};
+use crate::plan::problem::{PlanTensor, Role};
+use crate::plan::{Group, Pins, Plan, curve, is_replayable, replay};
 use crate::report::{
     BufferReport, CostReport, GroupReport, InputReport, LayerReport, OutputReport, PassReport, PinReport, RangeReport, Report, WeightReads,
 };
@@ -33,6 +33,8 @@ pub struct Compilation {
     pub(crate) plan: Plan,
     pub(crate) layers: Vec<Layer>,
     pub(crate) pins: Pins,
+    /// Whether the plan was replayed when it was made.
+    pub(crate) is_replayed: bool,
 }
 
 impl Compilation {
@@ -53,7 +55,6 @@ impl Compilation {
 
     /// The files of the generated module: `NAME.rs`, `NAME.weights.bin`, `NAME.plan.json`.
     pub fn files(&self) -> Result<Vec<File>, Error> {
-        let outputs: Vec<_> = self.outputs().into_iter().map(|(name, shape, at)| (name.to_owned(), shape.clone(), at)).collect();
         let source = ModuleSource {
             name: &self.name,
             head: &self.head(),
@@ -61,7 +62,7 @@ impl Compilation {
             layers: &self.layers,
             groups: &self.plan.groups,
             inputs: &self.inputs(),
-            outputs: &outputs,
+            outputs: &self.outputs(),
             outputs_outside: self.plan.problem.outputs_outside,
             arena: self.plan.cost.arena,
             pinned: self.pins.bytes,
@@ -75,15 +76,30 @@ impl Compilation {
         Ok(vec![file("rs", text.into_bytes()), file("weights.bin", self.steps.weights.to_vec()), file("plan.json", plan.into_bytes())])
     }
 
+    /// Whether the plan was replayed when it was made, as it is where that takes about a second.
+    pub fn is_replayed(&self) -> bool {
+        self.is_replayed
+    }
+
+    /// Replays the plan over memory of which every element is tagged, so that no step reads what is stale or was overwritten: whether there
+    /// is memory enough for that. A plan that is wrong is an internal error.
+    pub fn replay(&self) -> Result<bool, Error> {
+        if !is_replayable(&self.plan) {
+            return Ok(false);
+        }
+        replay(&self.steps.problem, &self.plan).map_err(|fault| Error::Internal(format!("the plan is wrong: {fault}")))?;
+        Ok(true)
+    }
+
     /// Runs the plan in this process with the kernels of the runtime: one tensor an output, the same bits as the generated module.
     pub fn execute(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>, Error> {
         let mut slices = Vec::new();
-        for (index, (name, shape)) in self.inputs().into_iter().enumerate() {
-            let values = inputs.get(index).filter(|tensor| *tensor.shape() == shape).and_then(Tensor::as_f32);
-            slices.push(bytemuck::cast_slice(values.ok_or_else(|| Error::Data(format!("input `{name}` is not f32{shape}")))?));
+        for (index, (name, ty)) in self.inputs().into_iter().enumerate() {
+            let tensor = inputs.get(index).filter(|tensor| tensor.ty() == ty);
+            slices.push(tensor.ok_or_else(|| Error::Data(format!("input `{name}` is not {ty}")))?.as_bytes());
         }
         let outside: Vec<usize> = match self.plan.problem.outputs_outside {
-            true => self.outputs().iter().map(|(_, shape, _)| size_of::<f32>() * shape.elements()).collect(),
+            true => self.outputs().iter().map(|output| output.ty.bytes()).collect(),
             false => Vec::new(),
         };
         let run = Run {
@@ -98,11 +114,11 @@ impl Compilation {
         let failed = |(layer, error)| Error::Internal(format!("layer `{layer}` of the plan does not run: {error:?}"));
         let [memory, again] = FILLS.map(|byte| run.run(byte).map_err(failed));
         let (memory, again) = (memory?, again?);
-        let tensor = |(index, (_, shape, at)): (usize, (&str, &Shape, usize))| {
+        let tensor = |(index, Output { ty, at, .. }): (usize, Output)| {
             let at = if outside.is_empty() { at } else { run.output(index) };
-            let bytes = at..at + size_of::<f32>() * shape.elements();
+            let bytes = at..at + ty.bytes();
             let same = memory[bytes.clone()] == again[bytes.clone()];
-            Tensor::f32(shape.clone(), bytemuck::cast_slice(&memory[bytes])).filter(|_| same)
+            Tensor::from_le_bytes(&ty, &memory[bytes]).filter(|_| same)
         };
         let outputs = self.outputs().into_iter().enumerate();
         outputs
@@ -110,28 +126,34 @@ impl Compilation {
             .collect()
     }
 
-    /// Name and shape of every input.
-    pub fn inputs(&self) -> Vec<(String, Shape)> {
-        self.graph.input_shapes()
+    /// Name and type of every input.
+    pub fn inputs(&self) -> Vec<(String, TensorType)> {
+        self.graph.input_types()
     }
 
-    /// Name and shape of every output.
-    pub fn output_shapes(&self) -> Vec<(String, Shape)> {
-        self.outputs().into_iter().map(|(name, shape, _)| (name.to_owned(), shape.clone())).collect()
+    /// Name and type of every output.
+    pub fn output_types(&self) -> Vec<(String, TensorType)> {
+        self.outputs().into_iter().map(|output| (output.name, output.ty)).collect()
     }
 
-    /// Name, shape and first byte in the arena of every output.
-    pub(crate) fn outputs(&self) -> Vec<(&str, &Shape, usize)> {
+    fn outputs(&self) -> Vec<Output> {
         let tensors = self.steps.problem.tensors.iter().enumerate();
         let outputs = tensors.filter(|(_, tensor)| matches!(tensor.role, Role::Output(_)));
-        outputs.map(|(id, tensor)| (tensor.name.as_str(), &tensor.shape, self.plan.base(id))).collect()
+        let output = |(id, tensor): (_, &PlanTensor)| {
+            let ty = TensorType::new(tensor.dtype, tensor.shape.clone());
+            Output { name: tensor.name.clone(), ty, at: self.plan.base(id) }
+        };
+        outputs.map(output).collect()
     }
 
     /// The compilation in figures.
     pub fn report(&self) -> Report {
-        let output = |(name, shape, at): (&str, &Shape, usize)| OutputReport { name: name.to_owned(), shape: shape.0.clone(), offset: at };
+        let output = |Output { name, ty, at }| OutputReport { name, element: ty.dtype, shape: ty.shape.0, offset: at };
         let asked = |index: usize| self.layers.iter().any(|layer| matches!(layer.work, Work::Source(source) if source.index == index));
-        let input = |(index, (name, shape)): (usize, (String, Shape))| InputReport { name, shape: shape.0, by_rows: asked(index) };
+        let input = |(index, (name, TensorType { dtype, shape })): (usize, (String, TensorType))| {
+            let by_rows = asked(index);
+            InputReport { name, element: dtype, shape: shape.0, by_rows }
+        };
         Report {
             schema: 1,
             name: self.name.clone(),

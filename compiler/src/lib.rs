@@ -73,13 +73,11 @@ pub fn compile_observed(model: &ModelFile, options: &Options, after: impl FnMut(
     }
     steps.problem.outputs_outside = options.outputs == Placement::Caller;
     let plan = plan::plan(&steps.problem, options.budget()).map_err(|refused| Error::budget(options.ram_budget, refused))?;
-    if plan::is_replayable(&plan) {
-        plan::replay(&steps.problem, &plan).map_err(|fault| Error::Internal(format!("the plan is wrong: {fault}")))?;
-    }
+    let is_replayed = plan::is_replayable(&plan) && plan::is_soon_replayed(&plan);
     let data = if options.allow_external { onnx::data_files(model.shared()) } else { BTreeSet::new() };
     let pins = Pins::new(&plan, &steps.packed(&plan), options.pin_weights);
     let layers = lower::bind::bind(&steps, &plan, &pins).map_err(lower::unplaceable)?;
-    Ok(Compilation {
+    let compilation = Compilation {
         name: options.name.clone().unwrap_or_else(|| model.module_name()),
         model_hash: model.hash(),
         origin: model.origin(data.into_iter())?,
@@ -93,7 +91,12 @@ pub fn compile_observed(model: &ModelFile, options: &Options, after: impl FnMut(
         plan,
         layers,
         pins,
-    })
+        is_replayed,
+    };
+    if is_replayed {
+        compilation.replay()?;
+    }
+    Ok(compilation)
 }
 
 /// A graph as imported, with what is said of the file.

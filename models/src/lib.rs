@@ -1,4 +1,4 @@
-//! The stored networks and operator cases: name, path of the model, and its data sets.
+//! The stored networks, operator cases and typed models: name, path of the model, and its data sets.
 //!
 //! The folders are listed afresh on each call, so a model that is added is tested without being named here.
 
@@ -33,6 +33,11 @@ pub fn networks() -> Vec<StoredModel> {
 /// The single-node cases of the ONNX backend tests, by name.
 pub fn operator_cases() -> Vec<StoredModel> {
     stored(&Path::new(env!("CARGO_MANIFEST_DIR")).join("operators"))
+}
+
+/// The models whose inputs and outputs are bytes, integers or truth, by name.
+pub fn typed() -> Vec<StoredModel> {
+    stored(&Path::new(env!("CARGO_MANIFEST_DIR")).join("typed"))
 }
 
 /// onnxruntime's outputs for a network that peleec writes itself, in the order of the graph's outputs.
@@ -73,8 +78,8 @@ mod tests {
 
     #[test]
     fn everything_is_found() {
-        assert_eq!((networks().len(), operator_cases().len()), (15, 177));
-        for model in networks().into_iter().chain(operator_cases()) {
+        assert_eq!((networks().len(), operator_cases().len(), typed().len()), (15, 177, 4));
+        for model in networks().into_iter().chain(operator_cases()).chain(typed()) {
             assert!(!model.data_sets.is_empty() && model.data_sets.iter().all(|set| !set.outputs.is_empty()), "{}", model.name);
         }
     }

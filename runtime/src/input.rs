@@ -1,5 +1,7 @@
 //! Rows of inputs that lie in arrays, for models that ask for theirs row by row.
 
+use crate::element::Element;
+
 /// Gives the rows of a planar map `[C, H, W]`, as ONNX has them: pixel `x` of row `y` gets element `(c * H + y) * W + x` as its channel
 /// `c`. A row that the map does not have is left as it is.
 ///
@@ -9,7 +11,7 @@
 /// peleec_runtime::planar_rows(&map)(1, &mut row);
 /// assert_eq!(row, [[3.0, 30.0], [4.0, 40.0]]);
 /// ```
-pub fn planar_rows<const W: usize, const C: usize>(map: &[f32]) -> impl FnMut(usize, &mut [[f32; C]; W]) {
+pub fn planar_rows<T: Element, const W: usize, const C: usize>(map: &[T]) -> impl FnMut(usize, &mut [[T; C]; W]) {
     let height = map.len() / W.max(1) / C.max(1);
     move |y, row| {
         if y < height {
@@ -33,7 +35,7 @@ pub fn planar_rows<const W: usize, const C: usize>(map: &[f32]) -> impl FnMut(us
 /// peleec_runtime::interleaved_rows(&map)(1, &mut row);
 /// assert_eq!(row, [[3.0, 30.0], [4.0, 40.0]]);
 /// ```
-pub fn interleaved_rows<const W: usize, const C: usize>(map: &[f32]) -> impl FnMut(usize, &mut [[f32; C]; W]) {
+pub fn interleaved_rows<T: Element, const W: usize, const C: usize>(map: &[T]) -> impl FnMut(usize, &mut [[T; C]; W]) {
     move |y, row| {
         let begin = y.saturating_mul(W).saturating_mul(C);
         let from = map.get(begin..).unwrap_or_default();

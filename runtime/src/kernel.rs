@@ -176,8 +176,11 @@ pub(crate) use share;
 /// The doors of a kernel over strided views, which computes its whole output at once: by `run` from the pointers. `in_place` says that its
 /// output may lie over its input, where `is_in_place` of the geometry does.
 macro_rules! strided_kernel {
-    ($geometry:ty, $input:ty => $output:ty, |$self:ident, $at:ident| $run:expr $(, in_place: $in_place:ident)?) => {
-        impl $crate::kernel::sealed::Leaf for $geometry {
+    (
+        [$($generics:tt)*] $geometry:ty, $input:ty => $output:ty,
+        |$self:ident, $at:ident| $run:expr $(, in_place: $in_place:ident)?
+    ) => {
+        impl<$($generics)*> $crate::kernel::sealed::Leaf for $geometry {
             type Input = $input;
             type Weight = $input;
             type Output = $output;
@@ -229,7 +232,7 @@ macro_rules! strided_kernel {
             }
         }
 
-        impl<const X: usize, const Y: usize, const R: usize> $crate::Layer<$geometry, X, 0, Y, R> {
+        impl<$($generics)* const X: usize, const Y: usize, const R: usize> $crate::Layer<$geometry, X, 0, Y, R> {
             /// Asserts that every view stays inside its operand.
             pub const fn new(geometry: $geometry) -> Self {
                 Self::of(geometry, geometry.extent(), true)

@@ -17,6 +17,7 @@
 // Lengths of operands are counted in 32 bits.
 const _: () = assert!(usize::BITS >= 32, "a computer of 16 bits cannot hold an operand's length");
 
+mod cast;
 mod checked;
 mod conv2d;
 mod element;
@@ -30,6 +31,7 @@ mod lanes;
 mod layer;
 mod memory;
 mod model;
+mod moves;
 mod rows;
 mod schedule;
 #[cfg(feature = "source")]
@@ -37,11 +39,13 @@ pub mod source;
 mod taps;
 #[cfg(all(feature = "threads", not(target_os = "none")))]
 mod threads;
+mod values;
 mod views;
 
+pub use cast::Cast;
 pub use checked::{Destination, Operands, Place, RegionError, run_checked, run_row_checked};
 pub use conv2d::Conv2d;
-pub use element::Element;
+pub use element::{Element, ElementType};
 pub use executor::{Executor, OneCore};
 pub use expression::Expression;
 pub use f32::activation::Activation;
@@ -57,11 +61,13 @@ pub use lanes::arithmetic::{Arithmetic, FloatArithmetic, Fused, Plain};
 pub use lanes::cortex::{Mve, Vfp};
 pub use layer::{InPlace, Layer, RowLayer, Within, WithinRows};
 pub use memory::{Arena, Placed, Region, Weights, part, part_mut};
-pub use model::{LengthError, Model, TensorInfo, checksum};
+pub use model::{Model, TensorInfo, ValuesError};
+pub use moves::Move;
 pub use rows::RowWindow;
 pub use schedule::{RowCounters, Schedule, Steps};
 #[cfg(all(feature = "threads", not(target_os = "none")))]
 pub use threads::Threads;
+pub use values::{Values, ValuesMut, checksum};
 pub use views::{Extent, MAX_RANK, Pixels};
 
 /// Version of the form of generated code that this crate serves; a generated module asserts that it was made for it.

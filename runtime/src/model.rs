@@ -1,12 +1,16 @@
 //! What every generated model offers to code that does not know it by type.
 
+use crate::element::ElementType;
 use crate::executor::{Executor, OneCore};
+use crate::values::{Values, ValuesMut};
 
-/// Name and shape of a model's input or output, in ONNX's order.
+/// Name, element type and shape of a model's input or output, in ONNX's order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TensorInfo {
     /// The ONNX name.
     pub name: &'static str,
+    /// The type of the elements; truth is a byte, 0 or 1.
+    pub element: ElementType,
     /// Extents, outermost first.
     pub shape: &'static [usize],
 }
@@ -28,17 +32,17 @@ impl TensorInfo {
     }
 }
 
-/// An input or output slice is missing or has another length than the model's.
+/// An input or output is missing, or has another length or element type than the model's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LengthError;
+pub struct ValuesError;
 
-impl core::fmt::Display for LengthError {
+impl core::fmt::Display for ValuesError {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.write_str("an input or output has another length than the model's")
+        f.write_str("an input or output is missing, or has another length or element type than the model's")
     }
 }
 
-impl core::error::Error for LengthError {}
+impl core::error::Error for ValuesError {}
 
 /// A compiled network behind one interface.
 pub trait Model {
@@ -50,8 +54,8 @@ pub trait Model {
     /// Runs once: reads `inputs` and copies the results to `outputs`, both in the order of the constants above.
     ///
     /// # Errors
-    /// [`LengthError`] where a slice is missing or has another length; nothing is computed then.
-    fn run_slices(&mut self, inputs: &[&[f32]], outputs: &mut [&mut [f32]]) -> Result<(), LengthError> {
+    /// [`ValuesError`] where one is missing or does not serve; nothing is computed then.
+    fn run_slices(&mut self, inputs: &[Values<'_>], outputs: &mut [ValuesMut<'_>]) -> Result<(), ValuesError> {
         self.run_slices_with(&OneCore, inputs, outputs)
     }
 
@@ -59,7 +63,12 @@ pub trait Model {
     ///
     /// # Errors
     /// As there.
-    fn run_slices_with(&mut self, executor: &impl Executor, inputs: &[&[f32]], outputs: &mut [&mut [f32]]) -> Result<(), LengthError>;
+    fn run_slices_with(
+        &mut self,
+        executor: &impl Executor,
+        inputs: &[Values<'_>],
+        outputs: &mut [ValuesMut<'_>],
+    ) -> Result<(), ValuesError>;
 }
 
 /// Implements [`Model`] for a generated module's `Model`, whose `run_with` takes one array an input and gives one field an output, or whose
@@ -69,49 +78,52 @@ pub trait Model {
 macro_rules! impl_model {
     (
         $model:ty, $run:ident,
-        inputs { $($input:ident: $input_name:literal $input_shape:tt [$input_len:literal] $(by $rows:ident::<$width:literal, $channels:literal>)?;)* }
-        outputs { $($output:ident: $output_name:literal $output_shape:tt [$output_len:literal];)* }
+        inputs {
+            $($input:ident: $input_name:literal $input_type:ident $input_shape:tt [$input_len:literal]
+                $(by $rows:ident::<$width:literal, $channels:literal>)?;)*
+        }
+        outputs { $($output:ident: $output_name:literal $output_type:ident $output_shape:tt [$output_len:literal];)* }
     ) => {
         impl $crate::Model for $model {
-            const INPUTS: &'static [$crate::TensorInfo] = &[$($crate::TensorInfo { name: $input_name, shape: &$input_shape },)*];
-            const OUTPUTS: &'static [$crate::TensorInfo] = &[$($crate::TensorInfo { name: $output_name, shape: &$output_shape },)*];
+            const INPUTS: &'static [$crate::TensorInfo] = &[$($crate::TensorInfo {
+                name: $input_name,
+                element: <$input_type as $crate::Element>::TYPE,
+                shape: &$input_shape,
+            },)*];
+            const OUTPUTS: &'static [$crate::TensorInfo] = &[$($crate::TensorInfo {
+                name: $output_name,
+                element: <$output_type as $crate::Element>::TYPE,
+                shape: &$output_shape,
+            },)*];
 
             fn run_slices_with(
                 &mut self,
                 executor: &impl $crate::Executor,
-                inputs: &[&[f32]],
-                outputs: &mut [&mut [f32]],
-            ) -> Result<(), $crate::LengthError> {
+                inputs: &[$crate::Values<'_>],
+                outputs: &mut [$crate::ValuesMut<'_>],
+            ) -> Result<(), $crate::ValuesError> {
                 // An output may go by an input's name, so each goes by its name in a scope of its own.
                 {
-                    let [$($output),*] = &*outputs else { return Err($crate::LengthError) };
-                    $(if $output.len() != $output_len {
-                        return Err($crate::LengthError);
-                    })*
+                    let [$($output),*] = &*outputs else { return Err($crate::ValuesError) };
+                    $($output.values().array::<$output_type, $output_len>().ok_or($crate::ValuesError)?;)*
                 }
-                let [$($input),*] = inputs else { return Err($crate::LengthError) };
-                $(let $input = <&[f32; $input_len] as ::core::convert::TryFrom<&[f32]>>::try_from(*$input).map_err(|_| $crate::LengthError)?;
-                $(let $input = &mut $crate::$rows::<$width, $channels>($input);)?)*
-                $crate::impl_model!(@ $run self, executor, ($($input),*), outputs, $($output [$output_len])*)
+                let [$($input),*] = inputs else { return Err($crate::ValuesError) };
+                $(let $input = $input.array::<$input_type, $input_len>().ok_or($crate::ValuesError)?;
+                $(let $input = &mut $crate::$rows::<_, $width, $channels>($input);)?)*
+                $crate::impl_model!(@ $run self, executor, ($($input),*), outputs, $($output $output_type [$output_len])*)
             }
         }
     };
-    (@ run_with $model:ident, $executor:ident, ($($input:ident),*), $outputs:ident, $($output:ident [$output_len:literal])*) => {{
+    (@ run_with $model:ident, $executor:ident, ($($input:ident),*), $outputs:ident, $($output:ident $type:ident [$len:literal])*) => {{
         let results = $model.run_with($executor, $($input),*);
-        let [$($output),*] = $outputs else { return Err($crate::LengthError) };
-        $(let $output = <&mut [f32; $output_len] as ::core::convert::TryFrom<&mut [f32]>>::try_from(&mut **$output).map_err(|_| $crate::LengthError)?;
-        *$output = *results.$output;)*
+        let [$($output),*] = $outputs else { return Err($crate::ValuesError) };
+        $(*$output.reborrow().array_mut::<$type, $len>().ok_or($crate::ValuesError)? = *results.$output;)*
         Ok(())
     }};
-    (@ run_into_with $model:ident, $executor:ident, ($($input:ident),*), $outputs:ident, $($output:ident [$output_len:literal])*) => {{
-        let [$($output),*] = $outputs else { return Err($crate::LengthError) };
-        $(let $output = <&mut [f32; $output_len] as ::core::convert::TryFrom<&mut [f32]>>::try_from(&mut **$output).map_err(|_| $crate::LengthError)?;)*
+    (@ run_into_with $model:ident, $executor:ident, ($($input:ident),*), $outputs:ident, $($output:ident $type:ident [$len:literal])*) => {{
+        let [$($output),*] = $outputs else { return Err($crate::ValuesError) };
+        $(let $output = $output.reborrow().array_mut::<$type, $len>().ok_or($crate::ValuesError)?;)*
         $model.run_into_with($executor, $($input,)* $($output),*);
         Ok(())
     }};
-}
-
-/// Folds the bits of `values` into `seed` (FNV-1a over 32-bit words): equal on every machine that computes the same bits.
-pub fn checksum(seed: u32, values: &[f32]) -> u32 {
-    values.iter().fold(seed ^ 0x811c_9dc5, |hash, value| (hash ^ value.to_bits()).wrapping_mul(0x0100_0193))
 }

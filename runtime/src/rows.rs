@@ -63,6 +63,9 @@ pub struct RowWindow {
 }
 
 impl RowWindow {
+    /// The same row alone.
+    pub(crate) const SAME: RowWindow = RowWindow { kernel: 1, stride: 1, dilation: 1, pad: 0 };
+
     /// Whether the map's ring holds all rows of one window.
     pub(crate) const fn held_by(&self, map: &Pixels) -> bool {
         let reach = (self.kernel as u64).saturating_sub(1) * self.dilation as u64 + 1;
@@ -123,8 +126,8 @@ impl RowWindow {
 /// # Safety
 /// The geometry's `extent()` is some and the leaf is its own; `x` and `w` are readable and `y` writable for its lengths, moved as `at_row`
 /// says where one row is computed, as `wrap` is; the area lies in the output; no element that is written is one that is read.
-pub(crate) type MapLeaf<G> =
-    unsafe fn(geometry: &G, rows: Range<usize>, columns: Range<usize>, x: *const f32, w: *const f32, y: *mut f32, wrap: Wrap);
+pub(crate) type MapLeaf<G, X = f32, W = f32, Y = f32> =
+    unsafe fn(geometry: &G, rows: Range<usize>, columns: Range<usize>, x: *const X, w: *const W, y: *mut Y, wrap: Wrap);
 
 /// Rows and columns of an output.
 pub(crate) struct Area {
@@ -151,15 +154,10 @@ impl Area {
 
 /// What a kernel with an input map and an output map asks of rings, and how rows are computed.
 macro_rules! map_rows {
-    () => {
+    ($input:ty, $weight:ty => $output:ty) => {
         /// Whether every row of every map is stored.
         pub(crate) const fn is_whole(&self) -> bool {
             !self.input.is_ring() && !self.output.is_ring()
-        }
-
-        /// What a row of the output is made of.
-        pub const fn row_window(&self) -> crate::rows::RowWindow {
-            crate::rows::RowWindow { kernel: self.kernel[0], stride: self.strides[0], dilation: self.dilations[0], pad: self.pads[0] }
         }
 
         /// Whether the input's ring holds all rows of one window.
@@ -175,7 +173,7 @@ macro_rules! map_rows {
 
         /// The pointers by which a leaf finds output row `row` and its window.
         #[inline(always)]
-        pub(crate) fn at_row(&self, row: usize, at: Pointers) -> Pointers {
+        pub(crate) fn at_row(&self, row: usize, at: Pointers<$input, $weight, $output>) -> Pointers<$input, $weight, $output> {
             let (shift, wrap) = self.row_window().place(&self.input, row);
             let y = at.y.wrapping_add(self.output.shift(row));
             Pointers { x: at.x.wrapping_add(shift), y, wraps: [wrap, at.wraps[1]], ..at }
@@ -186,7 +184,7 @@ macro_rules! map_rows {
         /// # Safety
         /// As [`MapLeaf`].
         #[inline(always)]
-        pub(crate) unsafe fn run(&self, leaf: MapLeaf<Self>, area: Area, at: Pointers) {
+        pub(crate) unsafe fn run(&self, leaf: MapLeaf<Self, $input, $weight, $output>, area: Area, at: Pointers<$input, $weight, $output>) {
             // SAFETY: the caller's contract.
             unsafe { leaf(self, area.rows, area.columns, at.x, at.w, at.y, at.wraps[0]) }
         }
@@ -204,3 +202,14 @@ macro_rules! map_rows {
     };
 }
 pub(crate) use map_rows;
+
+/// The rows that a geometry with a window reads for a row of its output.
+macro_rules! window_rows {
+    () => {
+        /// What a row of the output is made of.
+        pub const fn row_window(&self) -> crate::rows::RowWindow {
+            crate::rows::RowWindow { kernel: self.kernel[0], stride: self.strides[0], dilation: self.dilations[0], pad: self.pads[0] }
+        }
+    };
+}
+pub(crate) use window_rows;

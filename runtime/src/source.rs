@@ -2,6 +2,7 @@
 
 /// Path inside the crate and text of every file that a build of the crate needs.
 pub const FILES: &[(&str, &str)] = &[
+    ("src/cast.rs", include_str!("cast.rs")),
     ("src/checked.rs", include_str!("checked.rs")),
     ("src/conv2d/mod.rs", include_str!("conv2d/mod.rs")),
     ("src/conv2d/pooled.rs", include_str!("conv2d/pooled.rs")),
@@ -36,11 +37,13 @@ pub const FILES: &[(&str, &str)] = &[
     ("src/lib.rs", include_str!("lib.rs")),
     ("src/memory.rs", include_str!("memory.rs")),
     ("src/model.rs", include_str!("model.rs")),
+    ("src/moves.rs", include_str!("moves.rs")),
     ("src/rows.rs", include_str!("rows.rs")),
     ("src/schedule.rs", include_str!("schedule.rs")),
     ("src/source.rs", include_str!("source.rs")),
     ("src/taps.rs", include_str!("taps.rs")),
     ("src/threads.rs", include_str!("threads.rs")),
+    ("src/values.rs", include_str!("values.rs")),
     ("src/views.rs", include_str!("views.rs")),
 ];
 

@@ -1,4 +1,4 @@
-//! Views: how a kernel sees the elements of an operand.
+//! Views: how a kernel sees the elements of an operand, and how it counts through them.
 
 /// The most dimensions that an element-wise view has.
 pub const MAX_RANK: usize = 6;
@@ -156,4 +156,38 @@ pub(crate) const fn in_place(dims: &[u32; MAX_RANK], input: &[u32; MAX_RANK], ou
         axis += 1;
     }
     true
+}
+
+/// Counts through every index of all dimensions but the last, innermost fastest.
+pub(crate) struct Odometer {
+    dims: [u32; MAX_RANK],
+    index: [u32; MAX_RANK],
+}
+
+impl Odometer {
+    pub(crate) fn new(dims: &[u32; MAX_RANK]) -> Self {
+        Odometer { dims: *dims, index: [0; MAX_RANK] }
+    }
+
+    /// Where the present index lies under `strides`.
+    pub(crate) fn at(&self, strides: &[u32; MAX_RANK]) -> usize {
+        self.index.iter().zip(strides).map(|(i, stride)| *i as usize * *stride as usize).sum()
+    }
+
+    /// The present index.
+    pub(crate) fn index(&self) -> &[u32; MAX_RANK] {
+        &self.index
+    }
+
+    /// Steps on; false after the last index.
+    pub(crate) fn advance(&mut self) -> bool {
+        for (i, dim) in self.index.iter_mut().zip(&self.dims).rev().skip(1) {
+            *i += 1;
+            if *i < *dim {
+                return true;
+            }
+            *i = 0;
+        }
+        false
+    }
 }

@@ -5,8 +5,8 @@
 use std::fmt::Debug;
 
 use peleec_runtime::{
-    Activation, Binary, BinaryKind, Conv2d, DepthwiseConv2d, Extent, FloatArithmetic, Fused, Kernel, MAX_RANK, Map, MatMul, Mve, Pad,
-    Pixels, Plain, Pool2d, PoolKind, RegionError, Softmax, Vfp, run_checked, run_row_checked,
+    Activation, Binary, BinaryKind, Cast, Conv2d, DepthwiseConv2d, Extent, FloatArithmetic, Fused, Kernel, MAX_RANK, Map, MatMul, Move,
+    Mve, Pad, Pixels, Plain, Pool2d, PoolKind, RegionError, Softmax, Vfp, run_checked, run_row_checked,
 };
 
 mod maps;
@@ -221,6 +221,16 @@ fn depthwise_convolutions_and_pools_of_any_geometry() {
         let (input, output) = (map(&mut random, [size[0], size[1], channels]), map(&mut random, [height, width, channels]));
         let [kernel, strides, dilations, pads] = window;
         let work = product([output.height, output.width, output.channels, kernel[0], kernel[1]]);
+        if round % 16 == 0 {
+            // Both maps have one size, or the cast refuses them.
+            let output = if round % 32 == 0 { map(&mut random, [size[0], size[1], channels]) } else { output };
+            let cast = Cast::<f32, f32>::new(input, output);
+            let work = product([output.height, output.width, output.channels]);
+            tally.check(&mut random, (&cast, cast.extent()), work, |[x, ..], y| {
+                positions(&output).for_each(|[oy, ox, c]| y[at(&output, oy, ox, c)] = x[at(&input, oy, ox, c)]);
+            });
+            continue;
+        }
         if round % 2 == 0 {
             let conv = DepthwiseConv2d::<Plain>::new(input, output).kernel(kernel).strides(strides).dilations(dilations).pads(pads);
             tally.check(&mut random, (&conv, conv.extent()), work, |[x, _, w], y| {
@@ -285,20 +295,26 @@ fn strided_kernels_of_any_geometry() {
         let (left, right, output) = (view(&mut random, usual), view(&mut random, usual), view(&mut random, usual));
         let dims = fields(&mut random, usual);
         let work = product(dims);
-        match round % 4 {
+        match round % 5 {
             0 => {
+                let copy = Move::<f32>::new(dims, left, output);
+                tally.check(&mut random, (&copy, copy.extent()), work, |[x, ..], y| {
+                    indices(dims).for_each(|i| y[offset(&output, i)] = x[offset(&left, i)]);
+                });
+            }
+            1 => {
                 let map = Map::new(dims, left, output).activation(Activation::LeakyRelu(0.5));
                 tally.check(&mut random, (&map, map.extent()), work, |[x, ..], y| {
                     indices(dims).for_each(|i| y[offset(&output, i)] = map.activation.apply(x[offset(&left, i)]));
                 });
             }
-            1 => {
+            2 => {
                 let binary = Binary::new(dims, left, right, output, BinaryKind::Sub);
                 tally.check(&mut random, (&binary, binary.extent()), work, |[x, r, _], y| {
                     indices(dims).for_each(|i| y[offset(&output, i)] = x[offset(&left, i)] - r[offset(&right, i)]);
                 });
             }
-            2 => {
+            3 => {
                 let begin = [0; MAX_RANK].map(|_| random.below(2));
                 let (inner, begin) = (fields(&mut random, usual), fields(&mut random, begin));
                 let pad = Pad::new(dims, inner, begin, left, output, 9.0);

@@ -1,18 +1,18 @@
 //! One function a layer: its geometry as a `const`, its regions, its call.
 
-use proc_macro2::{Ident, TokenStream};
+use proc_macro2::{Ident, Literal, TokenStream};
 use quote::{format_ident, quote};
 
 use super::int;
-use crate::ir::DType;
+use crate::ir::{DType, TensorType};
 use crate::lower::bind::{Door, Layer, Memory, Region};
 use crate::lower::kernels::{Asked, Bound, Work};
 
-/// An argument of the generated `run`: identifier and length.
+/// An argument of the generated `run`.
 #[derive(Clone)]
 pub(super) struct Argument {
     pub(super) ident: Ident,
-    pub(super) len: usize,
+    pub(super) ty: TensorType,
     /// What gives its rows, where it is not an array.
     pub(super) source: Option<Asked>,
 }
@@ -20,20 +20,24 @@ pub(super) struct Argument {
 impl Argument {
     /// The parameter for an input.
     pub(super) fn input(&self) -> TokenStream {
-        let (ident, len) = (&self.ident, int(self.len));
+        let (ident, element, len) = self.parts();
         match &self.source {
-            None => quote!(#ident: &[f32; #len]),
+            None => quote!(#ident: &[#element; #len]),
             Some(Asked { output, .. }) => {
                 let [width, channels] = [output.width, output.channels].map(|extent| int(extent as usize));
-                quote!(#ident: &mut impl FnMut(usize, &mut [[f32; #channels]; #width]))
+                quote!(#ident: &mut impl FnMut(usize, &mut [[#element; #channels]; #width]))
             }
         }
     }
 
     /// The parameter for an output.
     pub(super) fn output(&self) -> TokenStream {
-        let (ident, len) = (&self.ident, int(self.len));
-        quote!(#ident: &mut [f32; #len])
+        let (ident, element, len) = self.parts();
+        quote!(#ident: &mut [#element; #len])
+    }
+
+    fn parts(&self) -> (&Ident, Ident, Literal) {
+        (&self.ident, element_type(self.ty.dtype), int(self.ty.shape.elements()))
     }
 }
 
@@ -188,7 +192,7 @@ fn flash(layer: &Layer) -> TokenStream {
 
 /// The region of the copy of the layer's weights.
 fn copy(layer: &Layer) -> Option<TokenStream> {
-    let place = region(layer.w.dtype, layer.pinned?, layer.w.len);
+    let place = region_type(layer.w.dtype, layer.pinned?, layer.w.len);
     Some(quote!(<#place>::new()))
 }
 
@@ -230,7 +234,7 @@ fn regions(layer: &Layer, arguments: &Arguments) -> TokenStream {
 /// The statements that bind `to` alone.
 fn output(layer: &Layer, arguments: &Arguments) -> TokenStream {
     let (y, place) = (&layer.y, region_of(&layer.y));
-    let whole = |argument: &&Argument| y.at == 0 && y.len == argument.len;
+    let whole = |argument: &&Argument| y.at == 0 && y.len == argument.ty.shape.elements();
     let argument = layer_output(layer).map(|index| &arguments.outputs[index]);
     let (at, len) = (int(y.element()), int(y.len));
     match argument {
@@ -248,7 +252,7 @@ fn operand(region: &Region, name: TokenStream, arguments: &Arguments) -> TokenSt
     let (at, len) = (int(region.element()), int(region.len));
     match region.memory {
         Memory::Arena | Memory::Output(_) => name,
-        Memory::Input(index) if region.at == 0 && region.len == arguments.inputs[index].len => {
+        Memory::Input(index) if region.at == 0 && region.len == arguments.inputs[index].ty.shape.elements() => {
             let ident = &arguments.inputs[index].ident;
             quote!(#ident)
         }
@@ -262,22 +266,22 @@ fn operand(region: &Region, name: TokenStream, arguments: &Arguments) -> TokenSt
 
 /// Elements in flash.
 fn stored(range: &Region) -> TokenStream {
-    let (dtype, at, len) = (ident(range.dtype), int(range.at), int(range.len));
-    quote!(WEIGHTS.get::<#dtype, #at, #len>())
+    let (element, at, len) = (element_type(range.dtype), int(range.at), int(range.len));
+    quote!(WEIGHTS.get::<#element, #at, #len>())
 }
 
 /// The type of a region of the arena.
 fn region_of(place: &Region) -> TokenStream {
-    region(place.dtype, place.at, place.len)
+    region_type(place.dtype, place.at, place.len)
 }
 
 /// The type of a region of `len` elements from byte `at` on.
-pub(super) fn region(dtype: DType, at: usize, len: usize) -> TokenStream {
-    let (dtype, at, len) = (ident(dtype), int(at), int(len));
-    quote!(peleec_runtime::Region<#dtype, #at, #len>)
+pub(crate) fn region_type(dtype: DType, at: usize, len: usize) -> TokenStream {
+    let (element, at, len) = (element_type(dtype), int(at), int(len));
+    quote!(peleec_runtime::Region<#element, #at, #len>)
 }
 
 /// The type of an element.
-fn ident(dtype: DType) -> Ident {
-    format_ident!("{}", dtype.to_string())
+pub(crate) fn element_type(dtype: DType) -> Ident {
+    format_ident!("{}", dtype.element())
 }

@@ -10,7 +10,7 @@ pub(crate) mod names;
 
 use proc_macro2::Literal;
 
-pub(crate) use module::{ModuleSource, module};
+pub(crate) use module::{ModuleSource, Output, module};
 
 /// A number without its type, as people write it: in groups of three digits where it has more than five.
 fn int(value: usize) -> Literal {

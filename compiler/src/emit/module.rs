@@ -4,10 +4,11 @@ use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 
 use super::head::Head;
-use super::layer::{Argument, Arguments, layer_inputs, layer_output, method, pin, region, takes_executor};
+use super::layer::{Argument, Arguments, layer_inputs, layer_output, method, pin, takes_executor};
+pub(crate) use super::layer::{element_type, region_type};
 use super::names::{Names, identifier, in_doc};
 use super::{int, long};
-use crate::ir::{DType, Shape};
+use crate::ir::{DType, TensorType};
 use crate::lower::bind::{Layer, Memory, Region};
 use crate::lower::kernels::Work;
 use crate::plan::{Group, Schedule};
@@ -21,10 +22,9 @@ pub(crate) struct ModuleSource<'a> {
     pub(crate) layers: &'a [Layer],
     /// The layers cut into those that run whole, one each, and those that run row by row together.
     pub(crate) groups: &'a [Group],
-    /// Name and shape of every input.
-    pub(crate) inputs: &'a [(String, Shape)],
-    /// Name, shape and first byte in the arena of every output.
-    pub(crate) outputs: &'a [(String, Shape, usize)],
+    /// Name and type of every input.
+    pub(crate) inputs: &'a [(String, TensorType)],
+    pub(crate) outputs: &'a [Output],
     /// Whether the caller has the outputs' memory.
     pub(crate) outputs_outside: bool,
     /// Bytes.
@@ -37,15 +37,24 @@ pub(crate) struct ModuleSource<'a> {
     pub(crate) weights_section: Option<&'a str>,
 }
 
+/// A result of the network.
+pub(crate) struct Output {
+    /// The ONNX name.
+    pub(crate) name: String,
+    pub(crate) ty: TensorType,
+    /// First byte in the arena, where it does not lie with the caller.
+    pub(crate) at: usize,
+}
+
 /// The text of `NAME.rs`.
 ///
 /// Items of more than a line are kept from rustfmt, whose settings are the user's: a module that is checked in stays as it was written.
 pub(crate) fn module(source: &ModuleSource<'_>) -> Result<String, syn::Error> {
     let mut names = Names::default();
-    let mut argument = |name: &str, shape: &Shape| Argument { ident: ident(&names.unique(name)), len: shape.elements(), source: None };
-    let mut inputs: Vec<Argument> = source.inputs.iter().map(|(name, shape)| argument(name, shape)).collect();
+    let mut argument = |name: &str, ty: &TensorType| Argument { ident: ident(&names.unique(name)), ty: ty.clone(), source: None };
+    let mut inputs: Vec<Argument> = source.inputs.iter().map(|(name, ty)| argument(name, ty)).collect();
     let outputs = match source.outputs_outside {
-        true => source.outputs.iter().map(|(name, shape, _)| argument(name, shape)).collect(),
+        true => source.outputs.iter().map(|output| argument(&output.name, &output.ty)).collect(),
         false => Vec::new(),
     };
     for layer in source.layers {
@@ -229,7 +238,7 @@ fn run(source: &ModuleSource<'_>, arguments: &Arguments, calls: &[Call]) -> Toke
         let executor = call.takes_executor.then(|| quote!(executor)).into_iter();
         quote!(self.#name(#(#executor,)* #(#passed),*);)
     });
-    let doc = run_doc(source, arguments);
+    let doc = run_doc(arguments);
     if source.outputs_outside {
         return quote! {
             #doc
@@ -245,8 +254,8 @@ fn run(source: &ModuleSource<'_>, arguments: &Arguments, calls: &[Call]) -> Toke
             }
         };
     }
-    let fields = output_idents(source).into_iter().zip(source.outputs).map(|(ident, (_, shape, at))| {
-        let kind = region(DType::F32, *at, shape.elements());
+    let fields = output_idents(source).into_iter().zip(source.outputs).map(|(ident, Output { ty, at, .. })| {
+        let kind = region_type(ty.dtype, *at, ty.shape.elements());
         let place = format_ident!("{}", ident.to_string().to_uppercase());
         let region = quote!(const #place: #kind = peleec_runtime::Region::new(););
         (region, quote!(#ident: self.arena.read(#place)))
@@ -276,8 +285,8 @@ fn unread(arguments: &Arguments, calls: &[Call]) -> TokenStream {
     quote!(#(let _ = #idents;)*)
 }
 
-fn run_doc(source: &ModuleSource<'_>, arguments: &Arguments) -> TokenStream {
-    let lines = match arguments_doc(source, arguments) {
+fn run_doc(arguments: &Arguments) -> TokenStream {
+    let lines = match arguments_doc(arguments) {
         text if text.is_empty() => Vec::new(),
         text => vec![String::new(), format!(" Arguments: {text}")],
     };
@@ -337,19 +346,21 @@ fn stream(schedule: &Schedule, call: &Call, layers: &[Layer], names: &[Ident], a
     }
 }
 
+/// A type as whoever calls the model reads it.
+fn in_words(ty: &TensorType) -> String {
+    let truth = if ty.dtype == DType::Bool { " as bytes, 0 or 1" } else { "" };
+    format!("{ty}{truth}")
+}
+
 /// What the arguments are.
-fn arguments_doc(source: &ModuleSource<'_>, arguments: &Arguments) -> String {
-    let inputs = arguments.inputs.iter().zip(source.inputs);
-    let (rows, arrays): (Vec<_>, Vec<_>) = inputs.partition(|(argument, _)| argument.source.is_some());
-    let given = arrays.into_iter().map(|(argument, (_, shape))| format!("`{}` is f32{shape}", argument.ident));
-    let outputs = arguments.outputs.iter().zip(source.outputs);
-    let outputs = outputs.map(|(argument, (_, shape, _))| format!("`{}` becomes f32{shape}", argument.ident));
+fn arguments_doc(arguments: &Arguments) -> String {
+    let (rows, arrays): (Vec<_>, Vec<_>) = arguments.inputs.iter().partition(|argument| argument.source.is_some());
+    let given = arrays.into_iter().map(|argument| format!("`{}` is {}", argument.ident, in_words(&argument.ty)));
+    let outputs = arguments.outputs.iter().map(|argument| format!("`{}` becomes {}", argument.ident, in_words(&argument.ty)));
     let arrays: Vec<_> = given.chain(outputs).collect();
     let mut doc: Vec<_> = rows
         .into_iter()
-        .map(|(argument, (_, shape))| {
-            format!("`{}` is called for one row of pixels of f32{shape} after the other, with its number.", argument.ident)
-        })
+        .map(|Argument { ident, ty, .. }| format!("`{ident}` is called for one row of pixels of {ty} after the other, with its number."))
         .collect();
     if !arrays.is_empty() {
         doc.push(format!("{}, row-major in ONNX's order.", arrays.join(", ")));
@@ -358,14 +369,14 @@ fn arguments_doc(source: &ModuleSource<'_>, arguments: &Arguments) -> String {
 }
 
 fn layer_doc(layer: &Layer) -> String {
-    let dims = Shape(layer.dims.clone());
+    let ty = TensorType::new(layer.y.dtype, layer.dims.clone());
     let name = in_doc(&layer.name);
     let place = bytes(&layer.y);
     match layer.work {
-        Work::Source(_) => format!(" `{name}`: asks for {} of f32{dims}, {place}.", if layer.by_rows { "one row" } else { "all rows" }),
+        Work::Source(_) => format!(" `{name}`: asks for {} of {ty}, {place}.", if layer.by_rows { "one row" } else { "all rows" }),
         Work::Kernel(_) => {
             let what = if layer.by_rows { "one row of " } else { "" };
-            format!(" `{name}`: {what}`{}` -> f32{dims}, {} MACs, {place}.", layer.label.join(" + "), layer.macs)
+            format!(" `{name}`: {what}`{}` -> {ty}, {} MACs, {place}.", layer.label.join(" + "), layer.macs)
         }
     }
 }
@@ -377,14 +388,14 @@ fn bytes(region: &Region) -> String {
 
 fn output_idents(source: &ModuleSource<'_>) -> Vec<Ident> {
     let mut names = Names::default();
-    source.outputs.iter().map(|(name, ..)| ident(&names.unique(name))).collect()
+    source.outputs.iter().map(|output| ident(&names.unique(&output.name))).collect()
 }
 
 fn outputs_struct(source: &ModuleSource<'_>) -> TokenStream {
-    let fields = output_idents(source).into_iter().zip(source.outputs).map(|(ident, (_, shape, _))| {
-        let len = int(shape.elements());
-        let doc = format!(" f32{shape}, row-major in ONNX's order.");
-        quote!(#[doc = #doc] pub #ident: &'m [f32; #len])
+    let fields = output_idents(source).into_iter().zip(source.outputs).map(|(ident, Output { ty, .. })| {
+        let (element, len) = (element_type(ty.dtype), int(ty.shape.elements()));
+        let doc = format!(" {}, row-major in ONNX's order.", in_words(ty));
+        quote!(#[doc = #doc] pub #ident: &'m [#element; #len])
     });
     quote! {
         #[doc = " The results of one run, in the model's memory."]
@@ -397,25 +408,25 @@ fn outputs_struct(source: &ModuleSource<'_>) -> TokenStream {
 
 /// The model behind `peleec_runtime::Model`.
 fn erased(source: &ModuleSource<'_>, arguments: &Arguments) -> TokenStream {
-    let row = |ident: &Ident, name: &str, shape: &Shape| {
-        let (dims, len) = (shape.iter().map(|&dim| int(dim)), int(shape.elements()));
-        quote!(#ident: #name [#(#dims),*] [#len])
+    let row = |ident: &Ident, name: &str, TensorType { dtype, shape }: &TensorType| {
+        let (element, dims, len) = (element_type(*dtype), shape.iter().map(|&dim| int(dim)), int(shape.elements()));
+        quote!(#ident: #name #element [#(#dims),*] [#len])
     };
-    let inputs = arguments.inputs.iter().zip(source.inputs).map(|(input, (name, shape))| {
+    let inputs = arguments.inputs.iter().zip(source.inputs).map(|(input, (name, ty))| {
         let input_rows = input.source.as_ref().map(|source| {
             let function = if source.channels_last { quote!(interleaved_rows) } else { quote!(planar_rows) };
             let [width, channels] = [source.output.width, source.output.channels].map(|extent| int(extent as usize));
             quote!(by #function::<#width, #channels>)
         });
-        let (input, rows) = (row(&input.ident, name, shape), input_rows.into_iter());
+        let (input, rows) = (row(&input.ident, name, ty), input_rows.into_iter());
         quote!(#input #(#rows)*;)
     });
     let idents = match source.outputs_outside {
         true => arguments.outputs.iter().map(|output| output.ident.clone()).collect(),
         false => output_idents(source),
     };
-    let outputs = idents.iter().zip(source.outputs).map(|(ident, (name, shape, _))| {
-        let output = row(ident, name, shape);
+    let outputs = idents.iter().zip(source.outputs).map(|(ident, Output { name, ty, .. })| {
+        let output = row(ident, name, ty);
         quote!(#output;)
     });
     let run = if source.outputs_outside { quote!(run_into_with) } else { quote!(run_with) };

@@ -7,8 +7,9 @@ use peleec_runtime::{Destination, Operands, Place, RegionError};
 
 use crate::aligned::AlignedBytes;
 use crate::lower::bind::{Layer, Memory, Region};
-use crate::lower::kernels::{Bound, Work};
+use crate::lower::kernels::Work;
 use crate::plan::Group;
+use crate::plan::buffer::ALIGNMENT;
 
 /// What memory is filled with before the two runs that are compared: floats of the first are not numbers.
 pub(crate) const FILLS: [u8; 2] = [0xff, 0x2a];
@@ -21,7 +22,7 @@ pub(crate) struct Run<'a> {
     pub(crate) arena: usize,
     /// Bytes of the memory for copies of weights.
     pub(crate) pinned: usize,
-    /// Bytes of every output that lies with the caller, which has its memory behind the arena here.
+    /// Bytes of every output that lies with the caller; they follow the arena here, each aligned as buffers are.
     pub(crate) outputs: &'a [usize],
     pub(crate) weights: &'a [u8],
     /// One slice a graph input.
@@ -32,7 +33,7 @@ impl Run<'_> {
     /// Runs the layers and returns the memory. It is filled with `byte` first: what is read but never written differs between two of them.
     /// A layer that does not run is named.
     pub(crate) fn run(&self, byte: u8) -> Result<AlignedBytes, (String, RegionError)> {
-        let mut memory = AlignedBytes::filled(self.arena + self.outputs.iter().sum::<usize>(), byte);
+        let mut memory = AlignedBytes::filled(self.output(self.outputs.len()), byte);
         let mut pinned = AlignedBytes::filled(self.pinned, byte);
         for group in self.groups {
             let layers = &self.layers[group.begin..group.end];
@@ -80,7 +81,7 @@ impl Run<'_> {
 
     /// First byte of an output that lies with the caller.
     pub(crate) fn output(&self, index: usize) -> usize {
-        self.arena + self.outputs[..index].iter().sum::<usize>()
+        self.arena + self.outputs[..index].iter().map(|bytes| bytes.next_multiple_of(ALIGNMENT)).sum::<usize>()
     }
 
     fn layer(&self, layer: &Layer, row: Option<usize>, memory: &mut [u8], w: &[u8]) -> Result<(), (String, RegionError)> {

@@ -20,7 +20,7 @@ impl Default for Tolerance {
 /// The worst that a comparison found.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Difference {
-    /// Largest distance of two values; infinite where one alone is not a number.
+    /// Largest distance of two values; infinite where one alone is not a number, or integers differ.
     pub max_error: f32,
     /// Largest part of the tolerance that a distance takes: more than 1 is too much.
     pub share: f32,
@@ -34,7 +34,12 @@ pub fn compare(found: &Tensor, wanted: &Tensor, tolerance: Tolerance) -> Option<
         return None;
     }
     let mut worst = Difference { max_error: 0.0, share: 0.0, at: 0 };
-    for (at, (&found, &wanted)) in found.as_f32()?.iter().zip(wanted.as_f32()?).enumerate() {
+    let (Some(found), Some(wanted)) = (found.as_f32(), wanted.as_f32()) else {
+        // What is no float is the same or wrong.
+        let different = (found.dtype() == wanted.dtype()).then(|| first_different(found, wanted))?;
+        return Some(different.map_or(worst, |at| Difference { max_error: f32::INFINITY, share: f32::INFINITY, at }));
+    };
+    for (at, (&found, &wanted)) in found.iter().zip(wanted).enumerate() {
         let error = distance(found, wanted);
         let share = if error == 0.0 { 0.0 } else { error / (tolerance.absolute + tolerance.relative * wanted.abs()) };
         let share = if share.is_nan() { f32::INFINITY } else { share };
@@ -57,10 +62,12 @@ fn distance(found: f32, wanted: f32) -> f32 {
 
 /// The first output and element whose bits differ.
 pub fn first_different_bit(a: &[Tensor], b: &[Tensor]) -> Option<(usize, usize)> {
-    a.iter().zip(b).enumerate().find_map(|(output, (a, b))| {
-        let mut pairs = a.as_f32()?.iter().zip(b.as_f32()?);
-        Some((output, pairs.position(|(a, b)| a.to_bits() != b.to_bits())?))
-    })
+    a.iter().zip(b).enumerate().find_map(|(output, (a, b))| Some((output, first_different(a, b)?)))
+}
+
+fn first_different(a: &Tensor, b: &Tensor) -> Option<usize> {
+    let byte = a.as_bytes().iter().zip(b.as_bytes()).position(|(a, b)| a != b)?;
+    Some(byte / a.dtype().bytes())
 }
 
 #[cfg(test)]

@@ -5,8 +5,9 @@ use quote::{format_ident, quote};
 
 use super::error::HarnessError;
 use super::machine::{Machine, Seat};
-use crate::emit::module::{Call, methods};
-use crate::{Compilation, File, Report};
+use crate::emit::module::{Call, element_type, methods, region_type};
+use crate::report::{InputReport, OutputReport};
+use crate::{Compilation, DType, File, Report, TensorType};
 
 /// What the names of the functions begin with that call one layer, or the whole network.
 pub(crate) const REGION: &str = "peleec_region_";
@@ -23,11 +24,11 @@ pub(crate) fn once(report: &Report, machine: &Machine) -> Vec<File> {
 /// A network that is run whole and layer by layer, with what measures that.
 pub(crate) fn layer_by_layer(compilation: &Compilation, machine: &Machine) -> Result<Vec<File>, HarnessError> {
     let report = compilation.report();
-    let arguments: String = (0..report.inputs.len()).map(|index| format!("inputs[{index}].try_into().map_err(|_| 3)?, ")).collect();
+    let arguments: String = (0..report.inputs.len()).map(|index| format!("inputs[{index}].array().ok_or(3)?, ")).collect();
     let body = format!(
         "    measure::measure(model, &({arguments}))?;\n    \
          for (to, from) in outputs.iter_mut().zip(model.outputs()) {{\n        \
-         for (to, from) in to.iter_mut().zip(from) {{\n            *to = *from;\n        }}\n    }}\n    Ok(())\n"
+         for (to, from) in to.as_bytes_mut().iter_mut().zip(from.as_bytes()) {{\n            *to = *from;\n        }}\n    }}\n    Ok(())\n"
     );
     let module = module(&report, &methods(&compilation.layers, &compilation.plan.groups).calls)
         .map_err(|error| HarnessError::Build(error.to_string()))?;
@@ -50,8 +51,9 @@ pub(crate) fn layer_by_layer(compilation: &Compilation, machine: &Machine) -> Re
 /// The generated module, with a function for each of its layers: they are its own, so what calls them must stand beside them.
 fn module(report: &Report, calls: &[Call]) -> Result<String, syn::Error> {
     let file = format!("../generated/{}.rs", report.name);
-    let lengths = lengths(report.inputs.iter().map(|input| &input.shape));
-    let lengths = lengths.into_iter().map(Literal::usize_unsuffixed);
+    let types: Vec<_> = report.inputs.iter().map(InputReport::ty).collect();
+    let elements = types.iter().map(|ty| element_type(ty.dtype));
+    let lengths = types.iter().map(|ty| Literal::usize_unsuffixed(ty.shape.elements()));
     let all: Vec<usize> = (0..report.inputs.len()).collect();
     let run = region("run", "run", false, &all);
     let each = calls.iter().enumerate().map(|(index, call)| region(&index.to_string(), &call.method, call.takes_executor, &call.inputs));
@@ -65,7 +67,7 @@ fn module(report: &Report, calls: &[Call]) -> Result<String, syn::Error> {
         include!(#file);
 
         #[doc = " The arguments of `run`."]
-        pub(crate) type Inputs<'a> = (#(&'a [f32; #lengths],)*);
+        pub(crate) type Inputs<'a> = (#(&'a [#elements; #lengths],)*);
 
         #[doc = " Runs the network."]
         pub(crate) const RUN: fn(&mut Model, &Inputs<'_>) = #run_name;
@@ -77,13 +79,13 @@ fn module(report: &Report, calls: &[Call]) -> Result<String, syn::Error> {
         #(#each)*
 
         impl Model {
-            #[doc = " Makes every value not-a-number."]
+            #[doc = " Makes every float not-a-number."]
             pub(crate) fn poison(&mut self) {
                 self.arena.fill(0xff);
             }
 
             #[doc = " What lies where the outputs are."]
-            pub(crate) fn outputs(&self) -> [&[f32]; #n_outputs] {
+            pub(crate) fn outputs(&self) -> [peleec_runtime::Values<'_>; #n_outputs] {
                 [#(#outputs),*]
             }
         }
@@ -108,37 +110,33 @@ fn region(name: &str, method: &str, takes_executor: bool, inputs: &[usize]) -> T
 
 /// The parts of the arena that are the outputs.
 fn outputs(report: &Report) -> Vec<TokenStream> {
-    let lengths = lengths(report.outputs.iter().map(|output| &output.shape));
-    let places = report.outputs.iter().zip(lengths).map(|(output, len)| {
-        let (at, len) = (Literal::usize_unsuffixed(output.offset), Literal::usize_unsuffixed(len));
-        quote!(self.arena.read(peleec_runtime::Region::<f32, #at, #len>::new()))
+    let places = report.outputs.iter().map(|output| {
+        let place = region_type(output.element, output.offset, output.ty().shape.elements());
+        quote!(self.arena.read(<#place>::new()).into())
     });
     places.collect()
 }
 
-fn lengths<'a>(shapes: impl Iterator<Item = &'a Vec<usize>>) -> Vec<usize> {
-    shapes.map(|shape| shape.iter().product()).collect()
-}
-
 /// The statics that the program runs the network on, and `run` with the given body.
 fn network(report: &Report, machine: &Machine, modules: &str, body: &str) -> String {
-    let inputs = lengths(report.inputs.iter().map(|input| &input.shape));
-    let outputs = lengths(report.outputs.iter().map(|output| &output.shape));
+    let inputs: Vec<_> = report.inputs.iter().map(InputReport::ty).collect();
+    let outputs: Vec<_> = report.outputs.iter().map(OutputReport::ty).collect();
     let inputs_in_flash = matches!(machine.seat, Seat::Board(board) if board.large.is_none());
     format!(
         "//! The network, and the memory of its caller.\n\n\
          {modules}\n\
          use core::ffi::CStr;\n\n\
+         use peleec_runtime::{{Values, ValuesMut}};\n\n\
          pub(crate) use module::Model;\n\n\
          #[unsafe(no_mangle)]\nstatic mut PELEEC_MODEL: Model = Model::new();\n\n\
          /// The model with every byte of its memory 0xff: not-a-number wherever it reads what it has not written.\n///\n\
          /// # Safety\n/// Called once, by the only thread.\n\
          pub(crate) unsafe fn poisoned_model() -> &'static mut Model {{\n    \
          let model = &raw mut PELEEC_MODEL;\n    \
-         // SAFETY: a model is an array of f32, to which any bytes are a value.\n    \
+         // SAFETY: a model is an array of bytes.\n    \
          unsafe {{\n        model.cast::<u8>().write_bytes(0xff, size_of::<Model>());\n        &mut *model\n    }}\n}}\n\n\
          /// Computes the outputs, or gives the program's exit status.\n\
-         pub(crate) fn run(model: &mut Model, inputs: &[&[f32]; {i}], outputs: &mut [&mut [f32]; {o}]) -> Result<(), u8> {{\n{body}}}\n\n\
+         pub(crate) fn run(model: &mut Model, inputs: &[Values<'_>; {i}], outputs: &mut [ValuesMut<'_>; {o}]) -> Result<(), u8> {{\n{body}}}\n\n\
          {}\n{}",
         buffers("input", &inputs, inputs_in_flash.then_some(".inputs")),
         buffers("output", &outputs, None),
@@ -147,18 +145,22 @@ fn network(report: &Report, machine: &Machine, modules: &str, body: &str) -> Str
     )
 }
 
-fn buffers(kind: &str, lengths: &[usize], section: Option<&str>) -> String {
+fn buffers(kind: &str, types: &[TensorType], section: Option<&str>) -> String {
     let upper = kind.to_uppercase();
-    let each = |form: &dyn Fn(usize, usize) -> String| lengths.iter().enumerate().map(|(i, &len)| form(i, len)).collect::<Vec<_>>();
+    let each = |form: &dyn Fn(usize, &TensorType) -> String| types.iter().enumerate().map(|(i, ty)| form(i, ty)).collect::<Vec<_>>();
     let section = section.map_or(String::new(), |section| format!("#[unsafe(link_section = \"{section}\")]\n"));
-    let statics = each(&|i, len| format!("{section}static mut {upper}_{i}: [f32; {len}] = [0.0; {len}];\n")).concat();
+    let array = |i: usize, ty: &TensorType| {
+        let (element, len, zero) = (ty.dtype.element(), ty.shape.elements(), if ty.dtype == DType::F32 { "0.0" } else { "0" });
+        format!("{section}static mut {upper}_{i}: [{element}; {len}] = [{zero}; {len}];\n")
+    };
+    let statics = each(&array).concat();
     let names = each(&|i, _| format!("c\"{kind}_{i}.bin\"")).join(", ");
-    let slices = each(&|i, _| format!("&mut *(&raw mut {upper}_{i})")).join(", ");
-    let count = lengths.len();
+    let slices = each(&|i, _| format!("(&mut *(&raw mut {upper}_{i})).into()")).join(", ");
+    let count = types.len();
     format!(
         "{statics}pub(crate) const {upper}_FILES: [&CStr; {count}] = [{names}];\n\n\
          /// # Safety\n/// Called once, by the only thread.\n\
-         pub(crate) unsafe fn {kind}s() -> [&'static mut [f32]; {count}] {{\n    \
+         pub(crate) unsafe fn {kind}s() -> [ValuesMut<'static>; {count}] {{\n    \
          // SAFETY: the caller has no other reference.\n    unsafe {{ [{slices}] }}\n}}\n"
     )
 }

@@ -14,7 +14,7 @@ pub(crate) enum NpyError {
     Version(u8, u8),
     #[error("its header does not say {0}")]
     Header(&'static str),
-    #[error("its elements are `{0}`; supported are <f4, <f8, <i4, <i8 and |b1; convert it with numpy's `astype`")]
+    #[error("its elements are `{0}`; supported are <f4, <f8, <i4, <i8, |i1, |u1 and |b1; convert it with numpy's `astype`")]
     Elements(String),
     #[error("it holds {found} bytes of elements where {needed} are needed")]
     Length { found: usize, needed: u128 },
@@ -33,7 +33,7 @@ pub(crate) fn read(file: &[u8]) -> Result<Tensor, NpyError> {
     let size = match descr {
         "<f4" | "<i4" => 4,
         "<f8" | "<i8" => 8,
-        "|b1" => 1,
+        "|b1" | "|i1" | "|u1" => 1,
         _ => return Err(NpyError::Elements(descr.to_owned())),
     };
     let needed = shape.iter().try_fold(size, |product: u128, &extent| product.checked_mul(extent as u128)).unwrap_or(u128::MAX);
@@ -46,6 +46,8 @@ pub(crate) fn read(file: &[u8]) -> Result<Tensor, NpyError> {
         "<f8" => Data::F32(take(bytes, &from, |bytes| f64::from_le_bytes(bytes) as f32)),
         "<i4" => Data::I32(take(bytes, &from, i32::from_le_bytes)),
         "<i8" => Data::I64(take(bytes, &from, i64::from_le_bytes)),
+        "|i1" => Data::I8(take(bytes, &from, i8::from_le_bytes)),
+        "|u1" => Data::U8(take(bytes, &from, u8::from_le_bytes)),
         _ => Data::Bool(take(bytes, &from, |[byte]: [u8; 1]| byte != 0)),
     };
     Tensor::new(shape, data).ok_or(NpyError::Header("its shape"))
@@ -128,6 +130,8 @@ mod tests {
         assert_eq!(read(&long), Ok(Tensor::i64([2], [0x0101_0101_0101_0101, -1]).unwrap()));
         let int = read(&file(1, &header.replace("<f4", "<i4").replace("(2, 2)", "(1,)"), &[5, 0, 0, 0])).unwrap();
         assert_eq!(int.to_i64s(), Some(vec![5]));
+        let bytes = |kind| read(&file(1, &header.replace("<f4", kind).replace("(2, 2)", "(2,)"), &[5, 255])).unwrap().to_i64s();
+        assert_eq!([bytes("|u1"), bytes("|i1")], [Some(vec![5, 255]), Some(vec![5, -1])]);
         let truth = read(&file(1, &header.replace("<f4", "|b1").replace("(2, 2)", "()"), &[1])).unwrap();
         assert_eq!(truth.ty().to_string(), "bool[]");
     }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::machine::Machine;
-use crate::Shape;
+use crate::TensorType;
 
 /// rustc's optimisation level.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -49,8 +49,8 @@ pub struct Project {
     pub keeps_promises: bool,
     /// Name of the package and the program.
     pub name: String,
-    /// Name and shape of every output.
-    pub outputs: Vec<(String, Shape)>,
+    /// Name and type of every output.
+    pub outputs: Vec<(String, TensorType)>,
     /// How many layers the network has.
     pub layers: usize,
     /// RAM that the network owns, copies of weights among it, as the compilation says.

@@ -5,11 +5,14 @@ use std::path::Path;
 use std::process::{Command, ExitStatus};
 use std::time::{Duration, Instant};
 
+use peleec_runtime::Values;
+
 use super::error::HarnessError;
 use super::machine::Seat;
 use super::process;
 use super::project::Project;
-use crate::{Shape, Tensor};
+use crate::ir::Data;
+use crate::{Tensor, TensorType};
 
 /// What a program computed.
 #[derive(Clone, Debug)]
@@ -39,16 +42,14 @@ pub(crate) fn start(project: &Project, command: Command, inputs: &[Tensor], limi
     let folder = project.run_folder();
     fs::create_dir_all(&folder).map_err(|error| HarnessError::io(&folder, error))?;
     for (index, input) in inputs.iter().enumerate() {
-        let values = input.as_f32().ok_or_else(|| HarnessError::Data(format!("input {index} is not f32")))?;
-        let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
         let path = folder.join(format!("input_{index}.bin"));
-        fs::write(&path, bytes).map_err(|error| HarnessError::io(&path, error))?;
+        fs::write(&path, input.as_bytes()).map_err(|error| HarnessError::io(&path, error))?;
     }
     let start = Instant::now();
     let printed = finish(command, &folder, limit)?;
     let wall = start.elapsed();
     let outputs = project.outputs.iter().enumerate();
-    let outputs = outputs.map(|(index, (_, shape))| read(&folder.join(format!("output_{index}.bin")), shape)).collect::<Result<_, _>>()?;
+    let outputs = outputs.map(|(index, (_, ty))| read(&folder.join(format!("output_{index}.bin")), ty)).collect::<Result<_, _>>()?;
     let stated = printed.lines().find_map(|line| u32::from_str_radix(line.strip_prefix("checksum ")?, 16).ok());
     let missing = || HarnessError::Failed { status: "no checksum".to_owned(), text: printed.clone() };
     Ok((Run { outputs, checksum: stated.ok_or_else(missing)?, wall }, printed))
@@ -56,7 +57,19 @@ pub(crate) fn start(project: &Project, command: Command, inputs: &[Tensor], limi
 
 /// The checksum over all outputs of a model, as the programs on every machine compute it.
 pub fn checksum(outputs: &[Tensor]) -> u32 {
-    outputs.iter().filter_map(Tensor::as_f32).fold(0, peleec_runtime::checksum)
+    outputs.iter().map(values).fold(0, peleec_runtime::checksum)
+}
+
+/// The elements as the runtime has them.
+fn values(tensor: &Tensor) -> Values<'_> {
+    match tensor.data() {
+        Data::F32(elements) => (&**elements).into(),
+        Data::I8(elements) => (&**elements).into(),
+        Data::U8(elements) => (&**elements).into(),
+        Data::I32(elements) => (&**elements).into(),
+        Data::I64(elements) => (&**elements).into(),
+        Data::Bool(_) => tensor.as_bytes().into(),
+    }
 }
 
 /// How the program is started; an emulator gets `options` as well.
@@ -99,11 +112,9 @@ fn meaning(status: ExitStatus) -> String {
     }
 }
 
-fn read(path: &Path, shape: &Shape) -> Result<Tensor, HarnessError> {
+fn read(path: &Path, ty: &TensorType) -> Result<Tensor, HarnessError> {
     let bytes = fs::read(path).map_err(|error| HarnessError::io(path, error))?;
-    let values: Vec<f32> = bytes.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
-    let wrong = || HarnessError::Data(format!("{} does not hold {} values", path.display(), shape.elements()));
-    Tensor::f32(shape.clone(), values).ok_or_else(wrong)
+    Tensor::from_le_bytes(ty, &bytes).ok_or_else(|| HarnessError::Data(format!("{} does not hold {ty}", path.display())))
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::error::HarnessError;
 use super::npy;
-use crate::{Shape, Tensor, read_tensor};
+use crate::{Tensor, TensorType, read_tensor};
 
 /// The largest file of test data that is read.
 const MAX_BYTES: u64 = 1 << 30;
@@ -36,12 +36,12 @@ pub fn data_sets(folder: &Path) -> Result<Vec<PathBuf>, HarnessError> {
 
 impl DataSet {
     /// Reads a folder and checks names, types and shapes against the model's.
-    pub fn read(folder: &Path, inputs: &[(String, Shape)], outputs: &[(String, Shape)]) -> Result<Self, HarnessError> {
+    pub fn read(folder: &Path, inputs: &[(String, TensorType)], outputs: &[(String, TensorType)]) -> Result<Self, HarnessError> {
         Ok(DataSet { folder: folder.to_owned(), inputs: read_all(folder, "input", inputs)?, outputs: read_all(folder, "output", outputs)? })
     }
 }
 
-fn read_all(folder: &Path, kind: &str, wanted: &[(String, Shape)]) -> Result<Option<Vec<Tensor>>, HarnessError> {
+fn read_all(folder: &Path, kind: &str, wanted: &[(String, TensorType)]) -> Result<Option<Vec<Tensor>>, HarnessError> {
     let files: Vec<_> = (0..wanted.len()).filter_map(|index| file(folder, &format!("{kind}_{index}"))).collect();
     if files.is_empty() && !wanted.is_empty() {
         return Ok(None);
@@ -50,14 +50,14 @@ fn read_all(folder: &Path, kind: &str, wanted: &[(String, Shape)]) -> Result<Opt
         let found = format!("{} holds {} of {} {kind}s", folder.display(), files.len(), wanted.len());
         return Err(HarnessError::Data(format!("{found}: {kind}_J.pb or {kind}_J.npy for J from 0")));
     }
-    files.iter().zip(wanted).map(|(path, (name, shape))| read_one(path, name, shape)).collect::<Result<_, _>>().map(Some)
+    files.iter().zip(wanted).map(|(path, (name, ty))| read_one(path, name, ty)).collect::<Result<_, _>>().map(Some)
 }
 
 fn file(folder: &Path, stem: &str) -> Option<PathBuf> {
     ["pb", "npy"].iter().map(|ending| folder.join(format!("{stem}.{ending}"))).find(|path| path.is_file())
 }
 
-fn read_one(path: &Path, name: &str, shape: &Shape) -> Result<Tensor, HarnessError> {
+fn read_one(path: &Path, name: &str, ty: &TensorType) -> Result<Tensor, HarnessError> {
     let io = |error| HarnessError::io(path, error);
     let wrong = |why: String| HarnessError::Data(format!("{}: {why}", path.display()));
     if std::fs::metadata(path).map_err(io)?.len() > MAX_BYTES {
@@ -71,8 +71,8 @@ fn read_one(path: &Path, name: &str, shape: &Shape) -> Result<Tensor, HarnessErr
     if !stated.is_empty() && stated != name {
         return Err(wrong(format!("the tensor is named `{stated}`, and the model has `{name}` in this place")));
     }
-    if tensor.shape() != shape || tensor.as_f32().is_none() {
-        return Err(wrong(format!("the tensor is {}, and `{name}` of the model is f32{shape}", tensor.ty())));
+    if tensor.ty() != *ty {
+        return Err(wrong(format!("the tensor is {}, and `{name}` of the model is {ty}", tensor.ty())));
     }
     Ok(tensor)
 }
@@ -82,8 +82,8 @@ mod tests {
     use super::*;
     use crate::write_tensor;
 
-    fn matrix() -> Vec<(String, Shape)> {
-        vec![("x".to_owned(), Shape(vec![2, 3]))]
+    fn matrix() -> Vec<(String, TensorType)> {
+        vec![("x".to_owned(), TensorType::f32([2, 3]))]
     }
 
     fn read(folder: &Path) -> Result<DataSet, HarnessError> {

@@ -7,7 +7,8 @@ use super::machine::{Board, Machine, Memory, Seat};
 use super::project::{OptLevel, Project};
 use super::{network, rustc};
 use crate::emit::files;
-use crate::{Compilation, File, Report, Shape};
+use crate::report::{InputReport, OutputReport};
+use crate::{Compilation, File, Report};
 
 /// Room for the program's own code and tables beside the weights, and for the stack beside the statics.
 const SPARE: usize = 128 << 10;
@@ -80,7 +81,7 @@ impl Project {
         all.extend(module.into_iter().map(|file| File { name: format!("src/generated/{}", file.name), ..file }));
         let name = format!("{}-{}", report.name.replace('_', "-"), machine.target);
         let layers = report.calls().len();
-        let outputs = report.outputs.into_iter().map(|output| (output.name, Shape(output.shape))).collect();
+        let outputs = report.outputs.into_iter().map(|output| (output.name.clone(), output.ty())).collect();
         let project = Project { folder: folder.to_path_buf(), machine: *machine, keeps_promises, name, outputs, layers, arena_bytes };
         project.write_files(all, opt_level)
     }
@@ -146,10 +147,9 @@ fn configuration(machine: &Machine, triple: &str) -> String {
 
 /// Bytes of constants and of statics.
 fn needs(report: &Report) -> [usize; 2] {
-    let elements = |shape: &Vec<usize>| shape.iter().product::<usize>();
-    let caller: usize = report.inputs.iter().map(|input| elements(&input.shape)).sum();
-    let caller = caller + report.outputs.iter().map(|output| elements(&output.shape)).sum::<usize>();
-    [report.weight_bytes, report.arena_bytes + report.pinned_bytes + size_of::<f32>() * caller]
+    let (inputs, outputs) = (report.inputs.iter().map(InputReport::ty), report.outputs.iter().map(OutputReport::ty));
+    let caller: usize = inputs.chain(outputs).map(|ty| ty.bytes()).sum();
+    [report.weight_bytes, report.arena_bytes + report.pinned_bytes + caller]
 }
 
 /// The board's memories; constants and statics that the small ones cannot hold go to the large one. Where there is none, inputs lie in

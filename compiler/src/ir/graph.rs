@@ -9,7 +9,7 @@ use petgraph::Direction;
 use petgraph::stable_graph::{EdgeReference, NodeIndex, StableDiGraph};
 use petgraph::visit::EdgeRef;
 
-use super::tensor::{Shape, Tensor, TensorType};
+use super::tensor::{Tensor, TensorType};
 use crate::ops::Op;
 
 pub(crate) type NodeId = NodeIndex<u32>;
@@ -390,10 +390,10 @@ impl Graph {
         }
     }
 
-    /// Name and shape of every input.
-    pub fn input_shapes(&self) -> Vec<(String, Shape)> {
+    /// Name and type of every input.
+    pub fn input_types(&self) -> Vec<(String, TensorType)> {
         let value = |&node: &NodeId| self.value(Source { node, slot: 0 });
-        self.inputs.iter().map(value).map(|value| (value.name.clone(), value.ty.shape.clone())).collect()
+        self.inputs.iter().map(value).map(|value| (value.name.clone(), value.ty.clone())).collect()
     }
 
     /// How many nodes there are of each operator, by its ONNX name.

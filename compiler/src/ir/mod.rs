@@ -14,5 +14,5 @@ pub(crate) mod window;
 
 pub use graph::Graph;
 pub(crate) use graph::{Content, MAX_CONSTANT_BYTES, NodeId, Source, Value};
-pub(crate) use tensor::Data;
 pub use tensor::{DType, Shape, Tensor, TensorType};
+pub(crate) use tensor::{Data, elements};

@@ -3,11 +3,18 @@
 use std::fmt;
 use std::sync::Arc;
 
-/// Element type of a tensor. Half and double floats of a file are held as `F32`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+use serde::Serialize;
+
+/// Element type of a tensor. Half and double floats of a file are held as `F32`, its 16-bit integers as `I32`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum DType {
     /// 32-bit float.
     F32,
+    /// 8-bit signed integer.
+    I8,
+    /// 8-bit unsigned integer.
+    U8,
     /// 32-bit signed integer.
     I32,
     /// 64-bit signed integer.
@@ -17,24 +24,33 @@ pub enum DType {
 }
 
 impl DType {
+    /// All of them.
+    pub const ALL: [DType; 6] = [DType::F32, DType::I8, DType::U8, DType::I32, DType::I64, DType::Bool];
+
     /// Size of an element in memory.
     pub fn bytes(self) -> usize {
         match self {
             DType::F32 | DType::I32 => 4,
             DType::I64 => 8,
-            DType::Bool => 1,
+            DType::I8 | DType::U8 | DType::Bool => 1,
+        }
+    }
+
+    /// The Rust type that an element has in memory; truth is a byte, 0 or 1.
+    pub fn element(self) -> &'static str {
+        match self {
+            DType::F32 => "f32",
+            DType::I8 => "i8",
+            DType::U8 | DType::Bool => "u8",
+            DType::I32 => "i32",
+            DType::I64 => "i64",
         }
     }
 }
 
 impl fmt::Display for DType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            DType::F32 => "f32",
-            DType::I32 => "i32",
-            DType::I64 => "i64",
-            DType::Bool => "bool",
-        })
+        f.write_str(if *self == DType::Bool { "bool" } else { self.element() })
     }
 }
 
@@ -130,9 +146,54 @@ impl fmt::Display for TensorType {
 #[derive(Clone, PartialEq)]
 pub(crate) enum Data {
     F32(Arc<[f32]>),
+    I8(Arc<[i8]>),
+    U8(Arc<[u8]>),
     I32(Arc<[i32]>),
     I64(Arc<[i64]>),
     Bool(Arc<[bool]>),
+}
+
+impl Data {
+    /// Elements from their bytes, little-endian; bytes behind the last whole element are left out.
+    pub(crate) fn from_le_bytes(dtype: DType, bytes: &[u8]) -> Self {
+        match dtype {
+            DType::F32 => Data::F32(bytes.as_chunks().0.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect()),
+            DType::I8 => Data::I8(bytes.iter().map(|&byte| byte.cast_signed()).collect()),
+            DType::U8 => Data::U8(bytes.into()),
+            DType::I32 => Data::I32(bytes.as_chunks().0.iter().map(|&bytes| i32::from_le_bytes(bytes)).collect()),
+            DType::I64 => Data::I64(bytes.as_chunks().0.iter().map(|&bytes| i64::from_le_bytes(bytes)).collect()),
+            DType::Bool => Data::Bool(bytes.iter().map(|&byte| byte != 0).collect()),
+        }
+    }
+}
+
+/// Gives a value for data of any element type, whose elements go by a name.
+macro_rules! elements {
+    ($data:expr, $elements:ident => $value:expr) => {
+        match $data {
+            $crate::ir::Data::F32($elements) => $value,
+            $crate::ir::Data::I8($elements) => $value,
+            $crate::ir::Data::U8($elements) => $value,
+            $crate::ir::Data::I32($elements) => $value,
+            $crate::ir::Data::I64($elements) => $value,
+            $crate::ir::Data::Bool($elements) => $value,
+        }
+    };
+}
+pub(crate) use elements;
+
+/// As [`elements!`], for a value that is data of the same element type.
+macro_rules! map_elements {
+    ($data:expr, $elements:ident => $value:expr) => {
+        match $data {
+            $crate::ir::Data::F32($elements) => $crate::ir::Data::F32($value),
+            $crate::ir::Data::I8($elements) => $crate::ir::Data::I8($value),
+            $crate::ir::Data::U8($elements) => $crate::ir::Data::U8($value),
+            $crate::ir::Data::I32($elements) => $crate::ir::Data::I32($value),
+            $crate::ir::Data::I64($elements) => $crate::ir::Data::I64($value),
+            $crate::ir::Data::Bool($elements) => $crate::ir::Data::Bool($value),
+        }
+    };
 }
 
 /// A tensor of known value; its element count equals the product of its shape.
@@ -160,18 +221,20 @@ impl Tensor {
     }
 
     pub(crate) fn new(shape: Shape, data: Data) -> Option<Self> {
-        let len = match &data {
-            Data::F32(v) => v.len(),
-            Data::I32(v) => v.len(),
-            Data::I64(v) => v.len(),
-            Data::Bool(v) => v.len(),
-        };
+        let len = elements!(&data, values => values.len());
         (shape.checked_elements() == Some(len)).then_some(Tensor { shape, data })
     }
 
     /// Builds an `f32` tensor by asking for each element in row-major order.
     pub(crate) fn from_fn(shape: &Shape, value: impl FnMut(usize) -> f32) -> Self {
         Tensor { shape: shape.clone(), data: Data::F32((0..shape.elements()).map(value).collect()) }
+    }
+
+    /// Builds a tensor of integers or truth by asking for the low byte of each element, in row-major order; the other bytes are zero.
+    pub(crate) fn from_low_bytes(ty: &TensorType, mut byte: impl FnMut(usize) -> u8) -> Self {
+        let high = ty.dtype.bytes() - 1;
+        let bytes: Vec<u8> = (0..ty.shape.elements()).flat_map(|i| std::iter::once(byte(i)).chain(std::iter::repeat_n(0, high))).collect();
+        Tensor { shape: ty.shape.clone(), data: Data::from_le_bytes(ty.dtype, &bytes) }
     }
 
     /// Extents in ONNX's order.
@@ -187,6 +250,8 @@ impl Tensor {
     pub fn dtype(&self) -> DType {
         match self.data {
             Data::F32(_) => DType::F32,
+            Data::I8(_) => DType::I8,
+            Data::U8(_) => DType::U8,
             Data::I32(_) => DType::I32,
             Data::I64(_) => DType::I64,
             Data::Bool(_) => DType::Bool,
@@ -201,6 +266,17 @@ impl Tensor {
     /// Bytes of the elements in memory.
     pub(crate) fn bytes(&self) -> usize {
         self.shape.elements() * self.dtype().bytes()
+    }
+
+    /// The elements in row-major order, little-endian as this computer has them; truth is a byte, 0 or 1.
+    pub fn as_bytes(&self) -> &[u8] {
+        elements!(&self.data, values => bytemuck::cast_slice(values))
+    }
+
+    /// A tensor from the bytes of its elements in row-major order, little-endian, or `None` where there are fewer or more.
+    pub fn from_le_bytes(ty: &TensorType, bytes: &[u8]) -> Option<Self> {
+        let data = (ty.bytes() == bytes.len()).then(|| Data::from_le_bytes(ty.dtype, bytes))?;
+        Tensor::new(ty.shape.clone(), data)
     }
 
     /// A tensor of the same element type without elements.
@@ -220,6 +296,8 @@ impl Tensor {
     pub fn to_i64s(&self) -> Option<Vec<i64>> {
         match &self.data {
             Data::I64(v) => Some(v.to_vec()),
+            Data::I8(v) => Some(v.iter().map(|&x| x.into()).collect()),
+            Data::U8(v) => Some(v.iter().map(|&x| x.into()).collect()),
             Data::I32(v) => Some(v.iter().map(|&x| x.into()).collect()),
             _ => None,
         }
@@ -233,12 +311,7 @@ impl Tensor {
     /// A new tensor of shape `shape` whose element `i` is this tensor's element `index(i)`; serves every operator that only moves elements.
     pub(crate) fn gathered(&self, shape: &Shape, index: impl Fn(usize) -> usize) -> Self {
         let indices = (0..shape.elements()).map(index);
-        let data = match &self.data {
-            Data::F32(v) => Data::F32(indices.map(|i| v[i]).collect()),
-            Data::I32(v) => Data::I32(indices.map(|i| v[i]).collect()),
-            Data::I64(v) => Data::I64(indices.map(|i| v[i]).collect()),
-            Data::Bool(v) => Data::Bool(indices.map(|i| v[i]).collect()),
-        };
+        let data = map_elements!(&self.data, values => indices.map(|i| values[i]).collect());
         Tensor { shape: shape.clone(), data }
     }
 }
@@ -247,13 +320,10 @@ impl fmt::Debug for Tensor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const SHOWN: usize = 8;
         write!(f, "{} ", self.ty())?;
-        match &self.data {
-            Data::F32(v) if v.len() <= SHOWN => write!(f, "{v:?}"),
-            Data::I32(v) if v.len() <= SHOWN => write!(f, "{v:?}"),
-            Data::I64(v) if v.len() <= SHOWN => write!(f, "{v:?}"),
-            Data::Bool(v) if v.len() <= SHOWN => write!(f, "{v:?}"),
-            _ => f.write_str("..."),
+        if self.shape.elements() > SHOWN {
+            return f.write_str("...");
         }
+        elements!(&self.data, values => write!(f, "{values:?}"))
     }
 }
 

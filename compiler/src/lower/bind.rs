@@ -198,7 +198,7 @@ impl Binder<'_> {
 
     fn view(&self, access: &Access) -> View {
         let layout = &self.plan.layouts[access.tensor];
-        View { dims: access.dims.clone(), strides: layout.strides.clone(), ring: self.plan.ring(layout.root) }
+        View { dtype: self.dtype(access), dims: access.dims.clone(), strides: layout.strides.clone(), ring: self.plan.ring(layout.root) }
     }
 }
 

@@ -74,8 +74,13 @@ struct Lowerer<'a> {
 impl Lowerer<'_> {
     fn node(&mut self, id: NodeId) -> Result<(), OpError> {
         let Content::Op(op) = &self.graph.node(id).content else { return Ok(()) };
+        let inputs = self.graph.node_inputs(id);
+        let types: Vec<_> = inputs.iter().map(|source| source.map(|source| self.graph.ty(source))).collect();
+        if let Some(ty) = types.iter().flatten().find(|ty| ty.dtype != DType::F32).filter(|_| !op.runs(&types)) {
+            return Err(OpError::unsupported(format!("reads {ty} at run time")).supported("f32"));
+        }
         let mut operands = Vec::new();
-        for source in self.graph.node_inputs(id) {
+        for source in inputs {
             operands.push(match source {
                 None => None,
                 Some(source) => Some(match self.graph.constant(source) {
@@ -98,9 +103,6 @@ impl Lowerer<'_> {
             profile: self.profile,
             steps: &mut self.steps,
         };
-        if let Some(Outlet { ty, .. }) = ctx.outlets.first().filter(|outlet| outlet.ty.dtype != DType::F32) {
-            return Err(OpError::unsupported(format!("computes {ty} at run time")).supported("f32"));
-        }
         op.lower(&mut ctx)?;
         let made = ctx.outlets.iter().enumerate().filter_map(|(slot, outlet)| Some((Source { node: id, slot }, outlet.tensor?)));
         self.tensors.extend(made);

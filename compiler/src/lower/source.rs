@@ -38,7 +38,7 @@ fn refusal(problem: &Problem, id: TensorId) -> Option<Diagnostic> {
         return None;
     }
     let diagnostic = Diagnostic::unsupported("PL0306", format!("input `{}` has no rows to ask for", tensor.name));
-    let diagnostic = diagnostic.found(format!("`{}` is f32{}", tensor.name, tensor.shape));
+    let diagnostic = diagnostic.found(format!("`{}` is {}{}", tensor.name, tensor.dtype, tensor.shape));
     Some(diagnostic.supported("maps of one image, [1, C, H, W] or [1, H, W, C]").help("leave `--input rows` out"))
 }
 

@@ -10,7 +10,7 @@ use bytemuck::NoUninit;
 use super::kernels::{Kernel, Move};
 use crate::aligned::AlignedBytes;
 use crate::diagnostics::OpError;
-use crate::ir::{DType, Shape, Tensor};
+use crate::ir::{DType, Shape, Tensor, elements};
 use crate::plan::Plan;
 use crate::plan::problem::{Access, PlanStep, PlanTensor, Problem, Relation, Role, TensorId};
 
@@ -76,12 +76,10 @@ impl Steps {
 
     /// A tensor that lies in the weights.
     pub(crate) fn constant(&mut self, name: &str, tensor: &Tensor) -> Result<TensorId, OpError> {
-        let values =
-            tensor.as_f32().ok_or_else(|| OpError::unsupported(format!("holds `{name}` of type {}", tensor.dtype())).supported("f32"))?;
-        if values.is_empty() {
+        if tensor.shape().elements() == 0 {
             return Err(OpError::unsupported(format!("reads `{name}`, which has no elements")).supported("extents from 1"));
         }
-        let range = self.add_weights(values);
+        let range = elements!(tensor.data(), values => self.add_weights(values));
         Ok(self.add_tensor(name, tensor.shape().clone(), tensor.dtype(), Role::Constant(range.start)))
     }
 

@@ -4,10 +4,12 @@ use peleec_runtime::{MAX_RANK, Pixels};
 
 use super::words::words;
 use crate::diagnostics::OpError;
+use crate::ir::DType;
 
-/// Extents and strides in ONNX's order.
+/// Elements' type, and extents and strides in ONNX's order.
 #[derive(Clone, Debug)]
 pub(crate) struct View {
+    pub(crate) dtype: DType,
     pub(crate) dims: Vec<usize>,
     pub(crate) strides: Vec<usize>,
     /// The rows of the buffer, where it is a ring.

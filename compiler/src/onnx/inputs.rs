@@ -60,7 +60,7 @@ impl<'a> Importer<'a> {
         let exact = super::tensor::element(Some(code(element.dtype))) == Ok(element);
         if !exact && element.dtype != DType::F32 {
             let title = format!("graph input `{name}` has the element type {}", element.name);
-            return Err(Diagnostic::unsupported("PL0205", title).supported("float, int32, int64, bool"));
+            return Err(Diagnostic::unsupported("PL0205", title).supported("float, uint8, int8, int32, int64, bool"));
         }
         if !exact {
             let title = format!("input `{name}` is {} in the file and f32 in the compiled model", element.name);

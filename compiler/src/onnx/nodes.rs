@@ -63,7 +63,7 @@ impl<'a> Importer<'a> {
         self.check_outputs(node, &inferred)?;
         let is_constant = names.iter().flatten().take(kept.len()).all(|name| self.entry(name).is_some_and(|entry| entry.is_constant));
         if !is_constant && !op.runs(&types) {
-            return Err(self.only_computed(node).into());
+            return Err(self.only_computed(node, &op).into());
         }
         let computed = if !is_constant || self.has_room_for(&inferred) {
             self.compute(&op, kept, &inferred).map_err(told)?

@@ -6,8 +6,8 @@ use super::node::Operand;
 use super::scope::{inputs, is_if};
 use super::wire::NodeProto;
 use crate::diagnostics::{Diagnostic, InputRef};
-use crate::ir::{DType, Data, Tensor};
-use crate::ops::OPERATORS;
+use crate::ir::{DType, Tensor, TensorType, elements};
+use crate::ops::{OPERATORS, Op};
 
 impl Importer<'_> {
     /// Refuses other domains and unknown operators, before anything of the node is read.
@@ -31,13 +31,24 @@ impl Importer<'_> {
     }
 
     /// A node whose operator is computed when compiling, and which reads what is computed at run time.
-    pub(crate) fn only_computed(&self, node: &NodeProto) -> Diagnostic {
+    pub(crate) fn only_computed(&self, node: &NodeProto, op: &Op) -> Diagnostic {
         let op_type = node.op_type.as_deref().unwrap_or_default();
         let is_computed = |name: &&str| self.entry(name).is_some_and(|entry| !entry.is_constant);
         let computed = inputs(node).find(is_computed).unwrap_or_default();
+        let types = inputs(node).map(|name| self.operand(name).map(|operand| TensorType { dtype: DType::F32, ..operand.ty.clone() }));
+        let types: Vec<_> = types.collect();
+        let (found, supported) = match self.operand(computed) {
+            Some(Operand { ty, .. }) if ty.dtype != DType::F32 && op.runs(&types.iter().map(Option::as_ref).collect::<Vec<_>>()) => {
+                (format!("input `{computed}` is {ty} at run time"), format!("`{op_type}` of f32 at run time"))
+            }
+            _ => {
+                let supported = format!("`{op_type}` of constants and of what follows from shapes");
+                (format!("input `{computed}` is computed at run time"), supported)
+            }
+        };
         Diagnostic::unsupported("PL0304", format!("this use of operator `{op_type}` is not supported"))
-            .found(format!("input `{computed}` is computed at run time"))
-            .supported(format!("`{op_type}` of constants and of what follows from shapes"))
+            .found(found)
+            .supported(supported)
             .help(way_out(op_type, "", &self.surroundings(node)))
     }
 
@@ -75,12 +86,11 @@ impl Importer<'_> {
 /// The type, and the value where it is known and short.
 fn describe_operand(operand: Operand<'_>) -> String {
     const SHOWN: usize = 8;
-    let list = |values: Vec<String>| format!("{} = [{}]", operand.ty, values.join(","));
     match operand.value.filter(|value| value.shape().elements() <= SHOWN).map(Tensor::data) {
-        Some(Data::F32(values)) => list(values.iter().map(f32::to_string).collect()),
-        Some(Data::I32(values)) => list(values.iter().map(i32::to_string).collect()),
-        Some(Data::I64(values)) => list(values.iter().map(i64::to_string).collect()),
-        Some(Data::Bool(values)) => list(values.iter().map(bool::to_string).collect()),
+        Some(data) => {
+            let values: Vec<_> = elements!(data, values => values.iter().map(ToString::to_string).collect());
+            format!("{} = [{}]", operand.ty, values.join(","))
+        }
         None => operand.ty.to_string(),
     }
 }

@@ -1,4 +1,4 @@
-//! `TensorProto` to [`Tensor`] and back: half and double floats become `f32`, narrow integers `i32`.
+//! `TensorProto` to [`Tensor`] and back: half and double floats become `f32`, 16-bit integers `i32`.
 //!
 //! The length of the data is compared with the shape before anything is allocated for the elements.
 
@@ -96,8 +96,8 @@ pub(crate) struct Element {
 
 const ELEMENTS: &[Element] = &[
     Element { code: 1, name: "float", bytes: 4, dtype: DType::F32 },
-    Element { code: 2, name: "uint8", bytes: 1, dtype: DType::I32 },
-    Element { code: 3, name: "int8", bytes: 1, dtype: DType::I32 },
+    Element { code: 2, name: "uint8", bytes: 1, dtype: DType::U8 },
+    Element { code: 3, name: "int8", bytes: 1, dtype: DType::I8 },
     Element { code: 4, name: "uint16", bytes: 2, dtype: DType::I32 },
     Element { code: 5, name: "int16", bytes: 2, dtype: DType::I32 },
     Element { code: 6, name: "int32", bytes: 4, dtype: DType::I32 },
@@ -188,18 +188,13 @@ fn length_error(found: String, needed: usize, unit: &str, ty: &TensorType) -> Te
 /// Reads little-endian elements; the caller has compared the length.
 fn from_raw(element: Element, raw: &[u8]) -> Data {
     match element.name {
-        "float" => Data::F32(each(raw, f32::from_le_bytes)),
         "float16" => Data::F32(each(raw, |bytes| f16::from_le_bytes(bytes).to_f32())),
         "bfloat16" => Data::F32(each(raw, |bytes| bf16::from_le_bytes(bytes).to_f32())),
         "double" => Data::F32(each(raw, |bytes| f64::from_le_bytes(bytes) as f32)),
-        "int64" => Data::I64(each(raw, i64::from_le_bytes)),
         "uint32" => Data::I64(each(raw, |bytes| u32::from_le_bytes(bytes).into())),
-        "int32" => Data::I32(each(raw, i32::from_le_bytes)),
         "int16" => Data::I32(each(raw, |bytes| i16::from_le_bytes(bytes).into())),
         "uint16" => Data::I32(each(raw, |bytes| u16::from_le_bytes(bytes).into())),
-        "int8" => Data::I32(each(raw, |bytes| i8::from_le_bytes(bytes).into())),
-        "uint8" => Data::I32(each(raw, |bytes| u8::from_le_bytes(bytes).into())),
-        _ => Data::Bool(each(raw, |[byte]: [u8; 1]| byte != 0)),
+        _ => Data::from_le_bytes(element.dtype, raw),
     }
 }
 
@@ -229,8 +224,8 @@ fn from_lists(element: Element, proto: &TensorProto, ty: &TensorType) -> Result<
         "int32" => Data::I32(ints.as_slice().into()),
         "int16" => Data::I32(ranged(ints, element, |x| i16::try_from(x).ok().map(i32::from))?),
         "uint16" => Data::I32(ranged(ints, element, |x| u16::try_from(x).ok().map(i32::from))?),
-        "int8" => Data::I32(ranged(ints, element, |x| i8::try_from(x).ok().map(i32::from))?),
-        "uint8" => Data::I32(ranged(ints, element, |x| u8::try_from(x).ok().map(i32::from))?),
+        "int8" => Data::I8(ranged(ints, element, |x| i8::try_from(x).ok())?),
+        "uint8" => Data::U8(ranged(ints, element, |x| u8::try_from(x).ok())?),
         _ => Data::Bool(ints.iter().map(|&x| x != 0).collect()),
     })
 }
@@ -242,17 +237,11 @@ fn ranged<S: Copy + TryInto<i64>, T>(values: &[S], element: Element, read: impl 
 
 /// The tensor as an initializer or a test vector, in raw little-endian data.
 pub(crate) fn encode(name: &str, tensor: &Tensor) -> TensorProto {
-    let raw: Vec<u8> = match tensor.data() {
-        Data::F32(values) => values.iter().flat_map(|x| x.to_le_bytes()).collect(),
-        Data::I32(values) => values.iter().flat_map(|x| x.to_le_bytes()).collect(),
-        Data::I64(values) => values.iter().flat_map(|x| x.to_le_bytes()).collect(),
-        Data::Bool(values) => values.iter().map(|&x| x.into()).collect(),
-    };
     TensorProto {
         dims: tensor.shape().iter().map(|&dim| dim as i64).collect(),
         data_type: Some(code(tensor.dtype())),
         name: Some(name.to_owned()),
-        raw_data: Some(raw.into()),
+        raw_data: Some(tensor.as_bytes().to_vec().into()),
         ..TensorProto::default()
     }
 }
@@ -261,6 +250,8 @@ pub(crate) fn encode(name: &str, tensor: &Tensor) -> TensorProto {
 pub(crate) fn code(dtype: DType) -> i32 {
     match dtype {
         DType::F32 => 1,
+        DType::U8 => 2,
+        DType::I8 => 3,
         DType::I32 => 6,
         DType::I64 => 7,
         DType::Bool => 9,

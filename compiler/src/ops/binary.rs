@@ -48,7 +48,7 @@ impl Operator for Binary {
             return Err(OpError::new(format!("the inputs are {a} and {b}")).supported("two inputs of one element type"));
         }
         if a.dtype == DType::Bool {
-            return Err(OpError::new(format!("the inputs are {a} and {b}")).supported("f32, i32, i64"));
+            return Err(OpError::new(format!("the inputs are {a} and {b}")).supported("numbers"));
         }
         output(a.dtype, broadcast(&a.shape, &b.shape)?)
     }
@@ -61,6 +61,8 @@ impl Operator for Binary {
         let data = match (a.data(), b.data()) {
             (Data::F32(a), Data::F32(b)) => Data::F32(combine(shapes, a, b, |a, b| Ok(apply(kind, a, b)))?),
             (Data::I64(a), Data::I64(b)) => Data::I64(combine(shapes, a, b, |a, b| apply_integer(kind, a, b))?),
+            (Data::I8(a), Data::I8(b)) => Data::I8(combine(shapes, a, b, |a, b| Ok(apply_integer(kind, a.into(), b.into())? as i8))?),
+            (Data::U8(a), Data::U8(b)) => Data::U8(combine(shapes, a, b, |a, b| Ok(apply_integer(kind, a.into(), b.into())? as u8))?),
             (Data::I32(a), Data::I32(b)) => Data::I32(combine(shapes, a, b, |a, b| Ok(apply_integer(kind, a.into(), b.into())? as i32))?),
             _ => return Err(OpError::new("the inputs' element types differ")),
         };

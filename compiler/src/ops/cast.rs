@@ -1,12 +1,13 @@
-//! `Cast` and `CastLike`: between floats, 32- and 64-bit integers and booleans; half and double floats are held as `f32`.
+//! `Cast` and `CastLike`: between floats, integers of 8, 32 and 64 bits and booleans; half and double floats are held as `f32`.
 //!
-//! At run time only from a type to itself, which changes nothing.
+//! To booleans only when compiling.
 
 use std::sync::Arc;
 
-use super::operands::{evaluated, output, tensor, typed};
+use super::operands::{evaluated, is_true, output, tensor, typed};
 use super::{OpError, Operator};
-use crate::ir::{DType, Data, Tensor, TensorType};
+use crate::ir::{DType, Data, Shape, Tensor, TensorType, elements};
+use crate::lower::{Lowering, Packed, kernels};
 use crate::onnx::node::NodeView;
 
 #[derive(Clone, Debug, PartialEq)]
@@ -22,11 +23,13 @@ impl Operator for Cast {
         // The numbers are `TensorProto.DataType`'s.
         let to = match node.int("to")? {
             Some(1 | 10 | 11 | 16) => DType::F32,
+            Some(2) => DType::U8,
+            Some(3) => DType::I8,
             Some(6) => DType::I32,
             Some(7) => DType::I64,
             Some(9) => DType::Bool,
             Some(other) => {
-                let supported = "FLOAT, FLOAT16, DOUBLE, BFLOAT16, INT32, INT64, BOOL";
+                let supported = "FLOAT, FLOAT16, DOUBLE, BFLOAT16, UINT8, INT8, INT32, INT64, BOOL";
                 return Err(OpError::unsupported(format!("attribute `to` is data type {other}")).supported(supported));
             }
             None => return Err(OpError::new("attribute `to` is missing")),
@@ -43,57 +46,59 @@ impl Operator for Cast {
     }
 
     fn runs(&self, inputs: &[Option<&TensorType>]) -> bool {
-        typed(inputs, 0).is_ok_and(|input| input.dtype == self.to)
+        self.to != DType::Bool || typed(inputs, 0).is_ok_and(|input| input.dtype == self.to)
     }
 
     fn evaluate(&self, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>, OpError> {
         let input = tensor(inputs, 0)?;
         let data = match self.to {
-            DType::F32 => Data::F32(to_f32(input.data())),
-            DType::I32 => Data::I32(to_i32(input.data())),
-            DType::I64 => Data::I64(to_i64(input.data())),
-            DType::Bool => Data::Bool(to_bool(input.data())),
+            DType::F32 => Data::F32(each!(input.data(), f32)),
+            DType::I8 => Data::I8(each!(input.data(), i8)),
+            DType::U8 => Data::U8(each!(input.data(), u8)),
+            DType::I32 => Data::I32(each!(input.data(), i32)),
+            DType::I64 => Data::I64(each!(input.data(), i64)),
+            DType::Bool => Data::Bool(elements!(input.data(), values => values.iter().map(is_true).collect())),
         };
         evaluated(Tensor::new(input.shape().clone(), data))
     }
-}
 
-fn to_f32(data: &Data) -> Arc<[f32]> {
-    match data {
-        Data::F32(v) => v.clone(),
-        Data::I32(v) => v.iter().map(|&x| x as f32).collect(),
-        Data::I64(v) => v.iter().map(|&x| x as f32).collect(),
-        Data::Bool(v) => v.iter().map(|&x| f32::from(u8::from(x))).collect(),
+    /// A map a time, as its rows can be computed one by one; other tensors as one row of one pixel.
+    fn lower(&self, ctx: &mut Lowering<'_>) -> Result<(), OpError> {
+        let x = ctx.tensor(0)?;
+        let shape = ctx.shape();
+        let (n_images, map) = match shape.0.as_slice() {
+            &[n, _, _, _] => (n, shape.clone()),
+            _ => (1, Shape(vec![1, shape.elements()])),
+        };
+        let is_map = map == shape;
+        let from = if is_map { x } else { ctx.viewed(x, map.clone()) };
+        let to = if is_map { ctx.output() } else { ctx.output_as(map) };
+        ctx.images(n_images);
+        for n in 0..n_images {
+            let (read, write) = (ctx.image(from, n), ctx.image(to, n));
+            ctx.push(Arc::new(kernels::Cast), vec![read], write, &Packed::default(), 0);
+        }
+        if !is_map {
+            ctx.finish(to);
+        }
+        Ok(())
     }
 }
 
-/// Floats are cut towards zero and saturate, NaN becomes zero; wider integers lose their high bits.
-fn to_i32(data: &Data) -> Arc<[i32]> {
-    match data {
-        Data::F32(v) => v.iter().map(|&x| x as i32).collect(),
-        Data::I32(v) => v.clone(),
-        Data::I64(v) => v.iter().map(|&x| x as i32).collect(),
-        Data::Bool(v) => v.iter().map(|&x| x.into()).collect(),
-    }
+/// Every element as a number: floats are cut towards zero and saturate, NaN becomes zero; wider integers lose their high bits.
+macro_rules! each {
+    ($data:expr, $number:ty) => {
+        match $data {
+            Data::F32(v) => v.iter().map(|&x| x as $number).collect(),
+            Data::I8(v) => v.iter().map(|&x| x as $number).collect(),
+            Data::U8(v) => v.iter().map(|&x| x as $number).collect(),
+            Data::I32(v) => v.iter().map(|&x| x as $number).collect(),
+            Data::I64(v) => v.iter().map(|&x| x as $number).collect(),
+            Data::Bool(v) => v.iter().map(|&x| u8::from(x) as $number).collect(),
+        }
+    };
 }
-
-fn to_i64(data: &Data) -> Arc<[i64]> {
-    match data {
-        Data::F32(v) => v.iter().map(|&x| x as i64).collect(),
-        Data::I32(v) => v.iter().map(|&x| x.into()).collect(),
-        Data::I64(v) => v.clone(),
-        Data::Bool(v) => v.iter().map(|&x| x.into()).collect(),
-    }
-}
-
-fn to_bool(data: &Data) -> Arc<[bool]> {
-    match data {
-        Data::F32(v) => v.iter().map(|&x| x != 0.0).collect(),
-        Data::I32(v) => v.iter().map(|&x| x != 0).collect(),
-        Data::I64(v) => v.iter().map(|&x| x != 0).collect(),
-        Data::Bool(v) => v.clone(),
-    }
-}
+use each;
 
 #[cfg(test)]
 mod tests {

@@ -34,12 +34,19 @@ impl Operator for Concat {
         output(joined.dtype, joined.shape)
     }
 
+    /// Elements of any type move.
+    fn runs(&self, _inputs: &[Option<&TensorType>]) -> bool {
+        true
+    }
+
     fn evaluate(&self, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>, OpError> {
         let shape = output_shape(self, inputs)?;
         let tensors = (0..inputs.len()).map(|slot| tensor(inputs, slot)).collect::<Result<Vec<_>, _>>()?;
         let n_runs = product(&shape[..self.axis]);
         let data = match tensors[0].data() {
             Data::F32(_) => join(&tensors, n_runs, |data| if let Data::F32(v) = data { Some(v) } else { None }).map(Data::F32),
+            Data::I8(_) => join(&tensors, n_runs, |data| if let Data::I8(v) = data { Some(v) } else { None }).map(Data::I8),
+            Data::U8(_) => join(&tensors, n_runs, |data| if let Data::U8(v) = data { Some(v) } else { None }).map(Data::U8),
             Data::I32(_) => join(&tensors, n_runs, |data| if let Data::I32(v) = data { Some(v) } else { None }).map(Data::I32),
             Data::I64(_) => join(&tensors, n_runs, |data| if let Data::I64(v) = data { Some(v) } else { None }).map(Data::I64),
             Data::Bool(_) => join(&tensors, n_runs, |data| if let Data::Bool(v) = data { Some(v) } else { None }).map(Data::Bool),

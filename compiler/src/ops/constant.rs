@@ -1,9 +1,9 @@
 //! `Constant`, `ConstantOfShape`, `Range` and `NonZero`: a tensor that is known when compiling.
 
-use super::operands::output;
+use super::operands::{is_true, output};
 use super::{OpError, Operator};
 use crate::ir::tensor::unravel;
-use crate::ir::{Data, Shape, Tensor, TensorType};
+use crate::ir::{Data, Shape, Tensor, TensorType, elements};
 use crate::onnx::node::{Attribute, NodeView};
 
 /// The most elements that an operator may ask for whose input gives the size of its output.
@@ -116,12 +116,7 @@ fn range(node: &NodeView<'_>) -> Result<Tensor, OpError> {
 /// The indices of the elements that are not zero, a row an axis.
 fn non_zero(node: &NodeView<'_>) -> Result<Tensor, OpError> {
     let x = node.known_input(0, "X")?.ok_or_else(|| OpError::new("input 0 is missing"))?;
-    let found: Vec<usize> = match x.data() {
-        Data::F32(v) => positions(v, |&x| x != 0.0),
-        Data::I32(v) => positions(v, |&x| x != 0),
-        Data::I64(v) => positions(v, |&x| x != 0),
-        Data::Bool(v) => positions(v, |&x| x),
-    };
+    let found: Vec<usize> = elements!(x.data(), values => positions(values, is_true));
     let rank = x.shape().rank();
     let indices: Vec<_> = found.iter().map(|&flat| unravel(flat, x.shape())).collect();
     let by_axis: Vec<i64> = (0..rank).flat_map(|axis| indices.iter().map(move |index| index[axis] as i64)).collect();

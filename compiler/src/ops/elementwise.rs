@@ -198,7 +198,7 @@ impl Operator for Elementwise {
 fn one(dtype: DType) -> Value {
     match dtype {
         DType::F32 => F(1.0),
-        DType::I32 | DType::I64 => I(1),
+        DType::I8 | DType::U8 | DType::I32 | DType::I64 => I(1),
         DType::Bool => B(true),
     }
 }
@@ -206,6 +206,8 @@ fn one(dtype: DType) -> Value {
 fn at(tensor: &Tensor, index: usize) -> Value {
     match tensor.data() {
         Data::F32(v) => F(v[index]),
+        Data::I8(v) => I(v[index].into()),
+        Data::U8(v) => I(v[index].into()),
         Data::I32(v) => I(v[index].into()),
         Data::I64(v) => I(v[index]),
         Data::Bool(v) => B(v[index]),
@@ -218,6 +220,8 @@ fn collected(dtype: DType, values: &[Value]) -> Data {
     let integer = |value: &Value| if let I(x) = value { *x } else { 0 };
     match dtype {
         DType::F32 => Data::F32(values.iter().map(float).collect()),
+        DType::I8 => Data::I8(values.iter().map(|value| integer(value) as i8).collect()),
+        DType::U8 => Data::U8(values.iter().map(|value| integer(value) as u8).collect()),
         DType::I32 => Data::I32(values.iter().map(|value| integer(value) as i32).collect()),
         DType::I64 => Data::I64(values.iter().map(integer).collect()),
         DType::Bool => Data::Bool(values.iter().map(|value| *value == B(true)).collect()),

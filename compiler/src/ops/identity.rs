@@ -31,6 +31,11 @@ impl Operator for Identity {
         Ok(vec![typed(inputs, 0)?.clone()])
     }
 
+    /// Elements of any type move.
+    fn runs(&self, _inputs: &[Option<&TensorType>]) -> bool {
+        true
+    }
+
     fn evaluate(&self, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>, OpError> {
         Ok(vec![tensor(inputs, 0)?.clone()])
     }

@@ -23,7 +23,7 @@ mod window;
 
 pub(crate) use crate::diagnostics::OpError;
 
-use crate::ir::{Tensor, TensorType};
+use crate::ir::{DType, Tensor, TensorType};
 use crate::lower::Lowering;
 use crate::onnx::node::NodeView;
 
@@ -64,8 +64,8 @@ pub(crate) trait Operator: Sized {
     }
 
     /// Whether firmware can compute it from inputs of these types; where not, every input must be known when compiling.
-    fn runs(&self, _inputs: &[Option<&TensorType>]) -> bool {
-        true
+    fn runs(&self, inputs: &[Option<&TensorType>]) -> bool {
+        inputs.iter().flatten().all(|ty| ty.dtype == DType::F32)
     }
 
     /// Emits the steps that compute the outputs; the default is for operators that do not [run](Self::runs): import has refused

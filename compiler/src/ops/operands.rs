@@ -93,6 +93,11 @@ pub(crate) fn ints(node: &NodeView<'_>, slot: usize, name: &str) -> Result<Optio
     }
 }
 
+/// An element as truth: whether it is not zero.
+pub(super) fn is_true<T: Default + PartialEq>(element: &T) -> bool {
+    *element != T::default()
+}
+
 /// The product of `dims`, which come from a shape whose elements can be counted.
 pub(crate) fn product(dims: &[usize]) -> usize {
     dims.iter().fold(1, |product, &dim| product.saturating_mul(dim))

@@ -1,5 +1,7 @@
 //! `ReduceSum`, `ReduceProd`, `ReduceMin` and `ReduceMax`: over any axes; computed when compiling, from known inputs only.
 
+use std::sync::Arc;
+
 use super::broadcast::source_index;
 use super::operands::{evaluated, output, output_shape, tensor, typed};
 use super::{OpError, Operator, ReduceMean};
@@ -73,13 +75,18 @@ impl Operator for Reduce {
             Kind::Min => a.min(b),
             Kind::Max => a.max(b),
         };
-        let narrow = |a: i32, b: i32| int(a.into(), b.into()) as i32;
+        let shapes = [x.shape(), &kept];
+        macro_rules! integers {
+            ($values:expr, $int:ident) => {
+                folded($values, shapes, self.start([0, 1, $int::MAX, $int::MIN]), |a, b| int(i64::from(a), i64::from(b)) as $int)
+            };
+        }
         let data = match x.data() {
-            Data::F32(v) => {
-                folded(v, [x.shape(), &kept], self.start([0.0, 1.0, f32::INFINITY, f32::NEG_INFINITY]), float).map(|v| Data::F32(v.into()))
-            }
-            Data::I32(v) => folded(v, [x.shape(), &kept], self.start([0, 1, i32::MAX, i32::MIN]), narrow).map(|v| Data::I32(v.into())),
-            Data::I64(v) => folded(v, [x.shape(), &kept], self.start([0, 1, i64::MAX, i64::MIN]), int).map(|v| Data::I64(v.into())),
+            Data::F32(v) => folded(v, shapes, self.start([0.0, 1.0, f32::INFINITY, f32::NEG_INFINITY]), float).map(Data::F32),
+            Data::I8(v) => integers!(v, i8).map(Data::I8),
+            Data::U8(v) => integers!(v, u8).map(Data::U8),
+            Data::I32(v) => integers!(v, i32).map(Data::I32),
+            Data::I64(v) => integers!(v, i64).map(Data::I64),
             Data::Bool(_) => None,
         };
         evaluated(data.and_then(|data| Tensor::new(shape, data)))
@@ -93,13 +100,13 @@ impl Reduce {
     }
 }
 
-fn folded<T: Copy>(values: &[T], [shape, kept]: [&Shape; 2], start: T, combine: impl Fn(T, T) -> T) -> Option<Vec<T>> {
+fn folded<T: Copy>(values: &[T], [shape, kept]: [&Shape; 2], start: T, combine: impl Fn(T, T) -> T) -> Option<Arc<[T]>> {
     let mut results = vec![start; kept.checked_elements()?];
     for (i, &value) in values.iter().enumerate() {
         let result = results.get_mut(source_index(i, shape, kept))?;
         *result = combine(*result, value);
     }
-    Some(results)
+    Some(results.into())
 }
 
 #[cfg(test)]

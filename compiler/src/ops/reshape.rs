@@ -39,6 +39,11 @@ impl Operator for Reshape {
         output(input.dtype, self.shape.clone())
     }
 
+    /// Elements of any type move.
+    fn runs(&self, _inputs: &[Option<&TensorType>]) -> bool {
+        true
+    }
+
     fn evaluate(&self, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>, OpError> {
         evaluated(tensor(inputs, 0)?.reshaped(self.shape.clone()))
     }

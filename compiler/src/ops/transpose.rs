@@ -44,6 +44,11 @@ impl Operator for Transpose {
         output(input.dtype, self.perm.iter().map(|&axis| input.shape[axis]).collect::<Vec<_>>())
     }
 
+    /// Elements of any type move.
+    fn runs(&self, _inputs: &[Option<&TensorType>]) -> bool {
+        true
+    }
+
     fn evaluate(&self, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>, OpError> {
         let shape = output_shape(self, inputs)?;
         let input = tensor(inputs, 0)?;

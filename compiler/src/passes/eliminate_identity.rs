@@ -83,6 +83,8 @@ fn beside_neutral(graph: &Graph, id: NodeId, binary: &Binary) -> Option<Source> 
 fn is_all(tensor: &Tensor, value: i16) -> bool {
     match tensor.data() {
         Data::F32(v) => v.iter().all(|&x| x == f32::from(value)),
+        Data::I8(v) => v.iter().all(|&x| i16::from(x) == value),
+        Data::U8(v) => v.iter().all(|&x| i16::from(x) == value),
         Data::I32(v) => v.iter().all(|&x| x == i32::from(value)),
         Data::I64(v) => v.iter().all(|&x| x == i64::from(value)),
         Data::Bool(_) => false,

@@ -5,7 +5,7 @@ use peleec_runtime::Activation;
 use super::Pass;
 use crate::ir::build::{Build, seeded};
 use crate::ir::window::Window;
-use crate::ir::{Graph, Source};
+use crate::ir::{DType, Graph, Source, Tensor, TensorType};
 use crate::ops::{Conv, Op};
 
 /// Runs `pass` twice: the first run keeps the meaning, the second finds nothing. Gives its rewrites, the graph and the outline.
@@ -21,7 +21,11 @@ pub(crate) fn check(build: Build, pass: Pass) -> (usize, Graph, Vec<String>) {
 
 pub(crate) fn assert_same_meaning(before: &Graph, after: &Graph) {
     assert_eq!((before.verify(), after.verify()), (vec![], vec![]));
-    let inputs: Vec<_> = before.inputs().iter().zip(1..).map(|(&id, seed)| seeded(&before.node(id).outputs[0].ty.shape, seed)).collect();
+    let input = |(ty, seed): (&TensorType, u32)| match ty.dtype {
+        DType::F32 => seeded(&ty.shape, seed),
+        _ => Tensor::from_low_bytes(ty, |i| (i as u32 * 37 + seed) as u8 & 1),
+    };
+    let inputs: Vec<_> = before.inputs().iter().map(|&id| &before.node(id).outputs[0].ty).zip(1..).map(input).collect();
     let (expected, found) = (before.evaluate(&inputs).unwrap(), after.evaluate(&inputs).unwrap());
     for ((expected, found), output) in expected.iter().zip(&found).zip(before.outputs()) {
         assert_eq!(expected.ty(), found.ty(), "{}", output.name);

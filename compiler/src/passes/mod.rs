@@ -19,6 +19,7 @@ mod fuse_pool;
 mod fuse_residual;
 mod fuse_scale;
 mod merge_reshapes;
+mod sink_casts;
 
 use crate::ir::Graph;
 
@@ -36,6 +37,7 @@ pub(crate) const PASSES: &[(&str, Pass)] = &[
     ("eliminate_identity", eliminate_identity::eliminate_identity),
     ("eliminate_sum", eliminate_sum::eliminate_sum),
     ("merge_reshapes", merge_reshapes::merge_reshapes),
+    ("sink_casts", sink_casts::sink_casts),
     ("fuse_batch_normalization", fuse_batch_normalization::fuse_batch_normalization),
     ("fuse_scale", fuse_scale::fuse_scale),
     ("fold_batch_normalization", fold_batch_normalization::fold_batch_normalization),

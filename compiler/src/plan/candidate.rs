@@ -215,6 +215,10 @@ impl<'a> Buffers<'a> {
 
     fn overlap(&self, input: usize, output: usize, streamed: &Streamed) -> Option<(Over, usize)> {
         let (from, to) = (&self.lives[input], &self.lives[output]);
+        if self.problem.tensors[from.root].dtype != self.problem.tensors[to.root].dtype {
+            // The doors to a region that two operands share know one type.
+            return None;
+        }
         let (pitch, out_pitch) = (self.pitches[input]?, self.pitches[output]?);
         let (read, written) = (streamed.rows(from.root), streamed.rows(to.root));
         let (mut lead, mut alive) = (0, 0);
@@ -295,6 +299,15 @@ mod tests {
         let text = THREE.replace("y: f32", "s: f32[50]\ny: f32").replace("36", "36; scratch s");
         let live = |begin, end| asked(&text, |buffers, rowwise| buffers.streamed(begin, end, stream(rowwise, begin, end).unwrap()).0.live);
         assert_eq!(live(0, 3), 1024 + 3 * 64 + 64 + 256);
+    }
+
+    #[test]
+    fn maps_of_different_elements_lie_apart() {
+        let text = THREE.replace("c: f32", "c: i32").replace("y: f32", "y: i32");
+        asked(&text, |buffers, rowwise| {
+            assert_eq!(buffers.streamed(1, 3, stream(rowwise, 1, 3).unwrap()).0.over, None);
+            assert!(buffers.alone(2, rowwise.step(2), rowwise).is_empty());
+        });
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! Invariant: knows no operator and no kernel; it sees tensors, and steps that read and write boxes of them.
 
 mod budget;
-mod buffer;
+pub(crate) mod buffer;
 mod candidate;
 mod early;
 mod groups;
@@ -33,7 +33,7 @@ pub(crate) use buffer::Lifetime;
 use layout::Layout;
 pub(crate) use pin::Pins;
 use problem::{Problem, TensorId};
-pub(crate) use replay::{is_replayable, replay};
+pub(crate) use replay::{is_replayable, is_soon_replayed, replay};
 pub(crate) use schedule::Schedule;
 
 /// Everything that is decided about memory and time.

@@ -14,11 +14,19 @@ use super::tags::{Tags, walk};
 /// Holds nothing yet.
 const EMPTY: u32 = u32::MAX;
 
-/// Elements that the steps of a plan may read and write for it to be replayed, and that memory may have: about a second's work and 4 GiB.
-const LIMIT: usize = 1 << 30;
+/// Elements that the steps of a plan may read and write for a compilation to replay it: about a second's work.
+const MOST_WORK: usize = 1 << 30;
 
-/// Whether replaying the plan takes no more time and memory than a compilation should. pelee-304 takes a twenty-fifth of the limit.
+/// Bytes of the largest arena of which a plan is replayed: the tags of its elements take 4 GiB.
+const MOST_ARENA: usize = 1 << 30;
+
+/// Whether there can be memory enough to replay the plan.
 pub(crate) fn is_replayable(plan: &Plan) -> bool {
+    plan.cost.arena <= MOST_ARENA
+}
+
+/// Whether replaying the plan takes no longer than a compilation should. pelee-304 takes a twenty-fifth of the limit.
+pub(crate) fn is_soon_replayed(plan: &Plan) -> bool {
     let elements = |access: &Access| access.dims.iter().fold(1usize, |all, &dim| all.saturating_mul(dim));
     let touched = plan.problem.steps.iter().map(|step| {
         let again = step.rows.map_or(1, |rows| rows.reach.max(1));
@@ -26,7 +34,7 @@ pub(crate) fn is_replayable(plan: &Plan) -> bool {
         read.saturating_add(elements(&step.write))
     });
     let tensors = plan.problem.tensors.iter().map(|tensor| tensor.shape.elements()).fold(0, usize::saturating_add);
-    touched.fold(tensors, usize::saturating_add) <= LIMIT && plan.cost.arena <= LIMIT
+    touched.fold(tensors, usize::saturating_add) <= MOST_WORK
 }
 
 /// The first fault of the plan, in words.

@@ -109,7 +109,6 @@ fn parse_tensor(line: &str) -> PlanTensor {
     let (name, ty) = line.split_once(": ").unwrap_or_else(|| panic!("no tensor: {line}"));
     let (ty, role) = ty.split_once(' ').unwrap_or((ty, ""));
     let (dtype, dims) = ty.trim_end_matches(']').split_once('[').unwrap();
-    let dtypes = [DType::F32, DType::I32, DType::I64, DType::Bool];
     let role = match role.split_once(' ').map(|(role, index)| (role, index.parse().unwrap())) {
         None => Role::Intermediate,
         Some(("input", index)) => Role::Input(index),
@@ -121,7 +120,7 @@ fn parse_tensor(line: &str) -> PlanTensor {
     PlanTensor {
         name: name.to_owned(),
         shape: Shape(dims.split(',').filter(|dim| !dim.is_empty()).map(|dim| dim.parse().unwrap()).collect()),
-        dtype: dtypes.into_iter().find(|known| known.to_string() == dtype).unwrap(),
+        dtype: DType::ALL.into_iter().find(|known| known.to_string() == dtype).unwrap(),
         role,
     }
 }

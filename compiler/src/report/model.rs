@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use crate::ir::{DType, TensorType};
+
 /// A compilation in figures; every size and offset is in bytes and equals the generated module's.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
@@ -125,6 +127,8 @@ impl Report {
 pub struct InputReport {
     /// The ONNX name.
     pub name: String,
+    /// Type of the elements.
+    pub element: DType,
     /// Extents in ONNX's order.
     pub shape: Vec<usize>,
     /// Whether the model asks for it row by row; else the caller has it as an array.
@@ -136,10 +140,26 @@ pub struct InputReport {
 pub struct OutputReport {
     /// The ONNX name.
     pub name: String,
+    /// Type of the elements.
+    pub element: DType,
     /// Extents in ONNX's order.
     pub shape: Vec<usize>,
     /// Where it lies in the arena.
     pub offset: usize,
+}
+
+impl InputReport {
+    /// Type of the elements, and extents.
+    pub fn ty(&self) -> TensorType {
+        TensorType::new(self.element, self.shape.clone())
+    }
+}
+
+impl OutputReport {
+    /// Type of the elements, and extents.
+    pub fn ty(&self) -> TensorType {
+        TensorType::new(self.element, self.shape.clone())
+    }
 }
 
 /// A graph rewrite.

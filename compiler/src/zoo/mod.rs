@@ -10,7 +10,7 @@ mod weights;
 
 use thiserror::Error;
 
-use crate::ir::Tensor;
+use crate::ir::{DType, Tensor, TensorType};
 
 /// The names that [`build`] takes, each with a line for people.
 pub const NETWORKS: &[(&str, &str)] = &[
@@ -66,9 +66,13 @@ pub fn build(name: &str, options: &ZooOptions) -> Result<Vec<u8>, ZooError> {
     }
 }
 
-/// A tensor that looks like a preprocessed picture: mean 0, variance 1, every value between -3 and 3.
-pub fn seeded_input(shape: &[usize], seed: u64) -> Tensor {
-    weights::seeded(&shape.to_vec().into(), seed, "input", 1.0)
+/// A tensor that looks like a picture: of floats a preprocessed one, of mean 0 and variance 1, with every value between -3 and 3; of integers
+/// one of bytes.
+pub fn seeded_input(ty: &TensorType, seed: u64) -> Tensor {
+    match ty.dtype {
+        DType::F32 => weights::seeded(&ty.shape, seed, "input", 1.0),
+        _ => weights::seeded_bytes(ty, seed, "input"),
+    }
 }
 
 /// Checked options, with the channel counts that follow.
@@ -165,7 +169,7 @@ mod tests {
     #[test]
     fn a_narrow_network_gives_probabilities() {
         let graph = imported("pelee-304", &tiny());
-        let outputs = graph.evaluate(&[seeded_input(&[1, 3, 32, 32], 1)]).unwrap();
+        let outputs = graph.evaluate(&[seeded_input(&TensorType::f32([1, 3, 32, 32]), 1)]).unwrap();
         let conf = outputs[1].as_f32().unwrap();
         assert!(conf.chunks(5).all(|row| (row.iter().sum::<f32>() - 1.0).abs() < 1e-5));
         let loc = outputs[0].as_f32().unwrap();

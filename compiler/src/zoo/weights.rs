@@ -1,7 +1,7 @@
 //! Seeded numbers for weights and inputs: integer arithmetic, exact divisions and square roots only, so that every machine makes
 //! the same bits.
 
-use crate::ir::{Shape, Tensor};
+use crate::ir::{DType, Shape, Tensor, TensorType};
 
 /// SplitMix64 (Steele, Lea, Flood 2014): a counter through a mixing function; every seed has the full period.
 struct SplitMix64(u64);
@@ -29,6 +29,13 @@ impl SplitMix64 {
 pub(super) fn seeded(shape: &Shape, seed: u64, name: &str, deviation: f32) -> Tensor {
     let mut numbers = SplitMix64(SplitMix64(seed).next() ^ fnv1a(name));
     Tensor::from_fn(shape, |_| numbers.bell() * deviation)
+}
+
+/// A tensor of bytes as integers, all alike often; of truth, as many true as false.
+pub(super) fn seeded_bytes(ty: &TensorType, seed: u64, name: &str) -> Tensor {
+    let mut numbers = SplitMix64(SplitMix64(seed).next() ^ fnv1a(name));
+    let most = if ty.dtype == DType::Bool { 1 } else { u8::MAX };
+    Tensor::from_low_bytes(ty, |_| (numbers.next() >> 56) as u8 & most)
 }
 
 /// Weights after which a signal followed by ReLU keeps its size (He et al. 2015).

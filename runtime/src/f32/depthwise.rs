@@ -8,7 +8,7 @@ use crate::geometry::geometry;
 use crate::kernel::map_kernel;
 use crate::lanes::arithmetic::FloatArithmetic;
 use crate::lanes::{Eight, Four, Sixteen, Vector};
-use crate::rows::{Area, MapLeaf, Pointers, Wrap, map_rows};
+use crate::rows::{Area, MapLeaf, Pointers, Wrap, map_rows, window_rows};
 use crate::views::{Extent, Pixels, small, window_fits};
 
 geometry! {
@@ -59,7 +59,8 @@ impl<A: FloatArithmetic> DepthwiseConv2d<A> {
         }
     }
 
-    map_rows!();
+    window_rows!();
+    map_rows!(f32, f32 => f32);
 
     /// What computes an area of the output.
     #[inline(always)]

@@ -3,7 +3,7 @@
 use super::activation::Activation;
 use crate::geometry::{geometry, named};
 use crate::kernel::strided_kernel;
-use crate::views::{Extent, MAX_RANK, extent, in_place};
+use crate::views::{Extent, MAX_RANK, Odometer, extent, in_place};
 
 geometry! {
     /// Geometry of `y = activation(x)`. Unused leading dimensions are one. The input's strides may be in any order: a transpose is a
@@ -61,7 +61,7 @@ impl Map {
     }
 }
 
-strided_kernel!(Map, f32 => f32, |self, at| self.run(at.x, at.y), in_place: is_in_place);
+strided_kernel!([] Map, f32 => f32, |self, at| self.run(at.x, at.y), in_place: is_in_place);
 
 /// The function of a [`Binary`].
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -139,38 +139,4 @@ impl Binary {
     }
 }
 
-strided_kernel!(Binary, f32 => f32, |self, at| self.run(at.x, at.r, at.y));
-
-/// Counts through every index of all dimensions but the last, innermost fastest.
-pub(crate) struct Odometer {
-    dims: [u32; MAX_RANK],
-    index: [u32; MAX_RANK],
-}
-
-impl Odometer {
-    pub(crate) fn new(dims: &[u32; MAX_RANK]) -> Self {
-        Odometer { dims: *dims, index: [0; MAX_RANK] }
-    }
-
-    /// Where the present index lies under `strides`.
-    pub(crate) fn at(&self, strides: &[u32; MAX_RANK]) -> usize {
-        self.index.iter().zip(strides).map(|(i, stride)| *i as usize * *stride as usize).sum()
-    }
-
-    /// The present index.
-    pub(crate) fn index(&self) -> &[u32; MAX_RANK] {
-        &self.index
-    }
-
-    /// Steps on; false after the last index.
-    pub(crate) fn advance(&mut self) -> bool {
-        for (i, dim) in self.index.iter_mut().zip(&self.dims).rev().skip(1) {
-            *i += 1;
-            if *i < *dim {
-                return true;
-            }
-            *i = 0;
-        }
-        false
-    }
-}
+strided_kernel!([] Binary, f32 => f32, |self, at| self.run(at.x, at.r, at.y));

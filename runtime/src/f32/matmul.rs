@@ -70,4 +70,4 @@ impl MatMul {
     }
 }
 
-strided_kernel!(MatMul, f32 => f32, |self, at| self.run(at.x, at.r, at.y));
+strided_kernel!([] MatMul, f32 => f32, |self, at| self.run(at.x, at.r, at.y));

@@ -1,9 +1,8 @@
 //! A tensor inside a larger one of a constant value.
 
-use super::elementwise::Odometer;
 use crate::geometry::geometry;
 use crate::kernel::strided_kernel;
-use crate::views::{Extent, MAX_RANK, extent};
+use crate::views::{Extent, MAX_RANK, Odometer, extent};
 
 geometry! {
     /// Geometry of a pad with a constant, over strided views of up to six dimensions; unused leading dimensions are one.
@@ -79,4 +78,4 @@ impl Pad {
     }
 }
 
-strided_kernel!(Pad, f32 => f32, |self, at| self.run(at.x, at.y));
+strided_kernel!([] Pad, f32 => f32, |self, at| self.run(at.x, at.y));

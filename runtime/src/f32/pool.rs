@@ -7,7 +7,7 @@ use crate::geometry::{geometry, named};
 use crate::kernel::map_kernel;
 use crate::lanes::arithmetic::load;
 use crate::lanes::{Eight, Four, Sixteen, Vector};
-use crate::rows::{Area, MapLeaf, Pointers, Wrap, map_rows};
+use crate::rows::{Area, MapLeaf, Pointers, Wrap, map_rows, window_rows};
 use crate::taps::taps_inside;
 use crate::views::{Extent, Pixels, small, window_fits};
 
@@ -63,7 +63,8 @@ impl Pool2d {
         }
     }
 
-    map_rows!();
+    window_rows!();
+    map_rows!(f32, f32 => f32);
 
     /// What computes an area of the output.
     #[inline(always)]

@@ -1,11 +1,10 @@
 //! `exp(x - max) / sum(exp(x - max))` along one dimension.
 
 use super::LONGEST_SUM;
-use super::elementwise::Odometer;
 use super::exp::exp;
 use crate::geometry::geometry;
 use crate::kernel::strided_kernel;
-use crate::views::{Extent, MAX_RANK, extent, in_place};
+use crate::views::{Extent, MAX_RANK, Odometer, extent, in_place};
 
 geometry! {
     /// Geometry of a softmax along the last of up to six strided dimensions; unused leading dimensions are one.
@@ -109,7 +108,7 @@ impl Softmax {
     }
 }
 
-strided_kernel!(Softmax, f32 => f32, |self, at| self.run(at.x, at.y), in_place: is_in_place);
+strided_kernel!([] Softmax, f32 => f32, |self, at| self.run(at.x, at.y), in_place: is_in_place);
 
 /// Elements of which a function is wanted.
 #[derive(Clone, Copy)]

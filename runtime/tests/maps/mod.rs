@@ -1,5 +1,7 @@
 //! Random maps for the tests of kernels.
 
+#![allow(dead_code, reason = "each test takes what it needs of these")]
+
 use bytemuck::cast_slice;
 use peleec_runtime::{Destination, Operands, Pixels, Place};
 

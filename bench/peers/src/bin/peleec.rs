@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 
 use peers::{Engine, Failure, Job, serve};
-use peleec_runtime::{Executor, Model, Threads};
+use peleec_runtime::{Executor, Model, Threads, Values, ValuesMut};
 
 #[allow(unreachable_pub, reason = "generated modules are public, wherever they are put")]
 mod network {
@@ -32,8 +32,8 @@ impl Engine for Peleec {
     }
 
     fn run(&mut self) -> Result<(), Failure> {
-        let inputs: Vec<_> = self.inputs.iter().map(Vec::as_slice).collect();
-        let mut outputs: Vec<_> = self.outputs.iter_mut().map(Vec::as_mut_slice).collect();
+        let inputs: Vec<_> = self.inputs.iter().map(|input| Values::from(&input[..])).collect();
+        let mut outputs: Vec<_> = self.outputs.iter_mut().map(|output| ValuesMut::from(&mut output[..])).collect();
         Ok(MODEL.lock().map_err(|error| error.to_string())?.run_slices_with(&self.threads, &inputs, &mut outputs)?)
     }
 

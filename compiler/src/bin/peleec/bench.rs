@@ -64,7 +64,7 @@ fn measure(
     built: &Built,
     output: &Output,
 ) -> Result<Profile, Failure> {
-    let inputs: Vec<Tensor> = compilation.inputs().iter().map(|(_, shape)| seeded_input(shape, args.model.seed())).collect();
+    let inputs: Vec<Tensor> = compilation.inputs().iter().map(|(_, ty)| seeded_input(ty, args.model.seed())).collect();
     let (project, program, limit) = (&built.project, &built.program, args.build.limit());
     Ok(match machine.seat {
         Seat::Host => {

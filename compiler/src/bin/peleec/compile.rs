@@ -116,7 +116,7 @@ fn ram(report: &Report) -> String {
         text += &format!(" + {} copies of weights", bytes(report.pinned_bytes));
     }
     let arrays = report.inputs.iter().filter(|input| !input.by_rows);
-    let arrays: usize = arrays.map(|input| size_of::<f32>() * input.shape.iter().product::<usize>()).sum();
+    let arrays: usize = arrays.map(|input| input.ty().bytes()).sum();
     if arrays > 0 {
         text += &format!(" + {} input", bytes(arrays));
     }

@@ -35,8 +35,8 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<Answer, Failure> {
 
 fn overview(report: &Report, operators: &str) -> Vec<(&'static str, String)> {
     let mut lines = vec![("model", format!("{}, opset {}, sha256 {}", report.name, report.opset, report.model_sha256))];
-    lines.extend(report.inputs.iter().map(|input| ("input", format!("{} f32 {}", input.name, dims(&input.shape)))));
-    lines.extend(report.outputs.iter().map(|output| ("output", format!("{} f32 {}", output.name, dims(&output.shape)))));
+    lines.extend(report.inputs.iter().map(|input| ("input", format!("{} {} {}", input.name, input.element, dims(&input.shape)))));
+    lines.extend(report.outputs.iter().map(|output| ("output", format!("{} {} {}", output.name, output.element, dims(&output.shape)))));
     let arena = format!("{}; no placement needs less than {}", bytes(report.arena_bytes), bytes(report.live_bound_bytes));
     lines.extend([
         ("operators", operators.to_owned()),

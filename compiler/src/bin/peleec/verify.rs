@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use peleec::harness::{self, DataSet, HarnessError, Machine, Project, Tolerance};
 use peleec::zoo::seeded_input;
-use peleec::{Compilation, Shape, Tensor};
+use peleec::{Compilation, Tensor, TensorType};
 use serde_json::json;
 
 use crate::build::{BuildArgs, Built};
@@ -40,6 +40,7 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<Answer, Failure> {
     let machine = if args.in_process { None } else { Some(harness::machine(args.model.options().target)?) };
     let compilation = peleec::compile(&model, args.model.options())?;
     output.advice(compilation.notes(), output.verbose);
+    let is_replayed = replay(&compilation, output)?;
     let sets = sets(args, &compilation)?;
     let built = machine.map(|machine| build(args, &compilation, &machine, output)).transpose()?;
     let results = sets.iter().map(|set| examine(args, &compilation, built.as_ref(), set, output)).collect::<Result<Vec<_>, _>>()?;
@@ -48,11 +49,25 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<Answer, Failure> {
     table::show(&results, &machine, output);
     let figures = built.as_ref().and_then(|built| built.figures.as_ref());
     let mut body = json!({ "model": compilation.name(), "model_sha256": model.hash(), "machine": machine, "image": figures });
+    body["replayed"] = is_replayed.into();
     body["passed"] = passed.into();
     body["compared"] = results.iter().all(SetResult::is_compared).into();
     body["data_sets"] = results.iter().map(SetResult::json).collect();
     output.document(body);
     Ok(Answer::from(passed))
+}
+
+/// Whether the plan is replayed: by the compilation, or here where that takes longer.
+fn replay(compilation: &Compilation, output: &Output) -> Result<bool, Failure> {
+    if compilation.is_replayed() {
+        return Ok(true);
+    }
+    let _progress = Progress::start(output, "replaying the plan".to_owned());
+    let is_replayed = compilation.replay()?;
+    if !is_replayed {
+        output.warn("the plan was not replayed: that takes four bytes of memory for each of more than 2^30");
+    }
+    Ok(is_replayed)
 }
 
 /// The data sets that are named, or those beside the model; where there are none, one without any tensor.
@@ -68,7 +83,7 @@ fn sets(args: &Args, compilation: &Compilation) -> Result<Vec<DataSet>, Failure>
     if let (true, Some(folder)) = (args.data.is_empty(), args.model.folder()) {
         folders = harness::data_sets(&folder)?;
     }
-    let outputs = compilation.output_shapes();
+    let outputs = compilation.output_types();
     let sets = folders.iter().map(|folder| DataSet::read(folder, &compilation.inputs(), &outputs)).collect::<Result<Vec<_>, _>>()?;
     let none = DataSet { folder: PathBuf::new(), inputs: None, outputs: None };
     Ok(if sets.is_empty() { vec![none] } else { sets })
@@ -80,7 +95,7 @@ fn build(args: &Args, compilation: &Compilation, machine: &Machine, output: &Out
 
 /// One data set: run, compared with what is expected and with this process.
 fn examine(args: &Args, compilation: &Compilation, built: Option<&Built>, set: &DataSet, output: &Output) -> Result<SetResult, Failure> {
-    let seeded = || compilation.inputs().iter().map(|(_, shape)| seeded_input(shape, args.model.seed())).collect();
+    let seeded = || compilation.inputs().iter().map(|(_, ty)| seeded_input(ty, args.model.seed())).collect();
     let inputs: Vec<Tensor> = set.inputs.clone().unwrap_or_else(seeded);
     let here = compilation.execute(&inputs)?;
     let process_checksum = harness::checksum(&here);
@@ -105,16 +120,16 @@ fn examine(args: &Args, compilation: &Compilation, built: Option<&Built>, set: &
         result.checksum = run.checksum;
         found = run.outputs;
     }
-    result.outputs = compare(args, &compilation.output_shapes(), &found, set.outputs.as_deref());
+    result.outputs = compare(args, &compilation.output_types(), &found, set.outputs.as_deref());
     Ok(result)
 }
 
-fn compare(args: &Args, names: &[(String, Shape)], found: &[Tensor], wanted: Option<&[Tensor]>) -> Vec<OutputResult> {
+fn compare(args: &Args, names: &[(String, TensorType)], found: &[Tensor], wanted: Option<&[Tensor]>) -> Vec<OutputResult> {
     let tolerance = Tolerance { absolute: args.tolerance, relative: args.tolerance };
     let outputs = names.iter().zip(found).enumerate();
-    let results = outputs.map(|(index, ((name, shape), found))| {
+    let results = outputs.map(|(index, ((name, ty), found))| {
         let difference = wanted.and_then(|wanted| harness::compare(found, wanted.get(index)?, tolerance));
-        OutputResult { name: name.clone(), shape: shape.clone(), difference }
+        OutputResult { name: name.clone(), shape: ty.shape.clone(), difference }
     });
     results.collect()
 }

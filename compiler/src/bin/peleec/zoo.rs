@@ -47,10 +47,10 @@ fn write(args: &Args, name: &str, path: &Path, output: &Output) -> Result<Answer
     let model = network(name, &args.zoo)?;
     if let Some(folder) = &args.data {
         let graph = peleec::import(&model, &Options::default()).map_err(Error::from)?.graph;
-        for (index, (name, shape)) in graph.input_shapes().into_iter().enumerate() {
-            let tensor = seeded_input(&shape, args.zoo.options().seed);
+        for (index, (name, ty)) in graph.input_types().into_iter().enumerate() {
+            let tensor = seeded_input(&ty, args.zoo.options().seed);
             put(&folder.join("test_data_set_0").join(format!("input_{index}.pb")), write_tensor(&name, &tensor))?;
-            output.detail(format_args!("input {name} f32 {}", dims(&shape)));
+            output.detail(format_args!("input {name} {} {}", ty.dtype, dims(&ty.shape)));
         }
     }
     put(path, model.bytes().to_vec())?;

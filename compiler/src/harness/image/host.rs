@@ -10,22 +10,20 @@ fn main() -> ExitCode {
     let (model, mut inputs, mut outputs) = unsafe { (network::poisoned_model(), network::inputs(), network::outputs()) };
     for (name, values) in network::INPUT_FILES.iter().zip(&mut inputs) {
         let Ok(bytes) = std::fs::read(path(name)) else { return ExitCode::from(2) };
-        if bytes.len() != 4 * values.len() {
+        let values = values.as_bytes_mut();
+        if bytes.len() != values.len() {
             return ExitCode::from(2);
         }
-        for (value, bytes) in values.iter_mut().zip(bytes.as_chunks().0) {
-            *value = f32::from_le_bytes(*bytes);
-        }
+        values.copy_from_slice(&bytes);
     }
-    let shared = inputs.each_ref().map(|values| &**values);
+    let shared = inputs.each_ref().map(peleec_runtime::ValuesMut::values);
     if let Err(status) = network::run(model, &shared, &mut outputs) {
         return ExitCode::from(status);
     }
     let mut checksum = 0;
     for (name, values) in network::OUTPUT_FILES.iter().zip(&outputs) {
-        checksum = peleec_runtime::checksum(checksum, values);
-        let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
-        if std::fs::write(path(name), bytes).is_err() {
+        checksum = peleec_runtime::checksum(checksum, values.values());
+        if std::fs::write(path(name), values.values().as_bytes()).is_err() {
             return ExitCode::from(4);
         }
     }

@@ -52,13 +52,13 @@ fn with_file(name: &CStr, mode: usize, operation: usize, buffer: usize, bytes: u
 }
 
 /// Fills `values` from a file; whether it held enough.
-pub(crate) fn read(name: &CStr, values: &mut [f32]) -> bool {
-    with_file(name, READ_BINARY, READ, values.as_mut_ptr() as usize, size_of_val(values))
+pub(crate) fn read(name: &CStr, values: &mut [u8]) -> bool {
+    with_file(name, READ_BINARY, READ, values.as_mut_ptr() as usize, values.len())
 }
 
 /// Writes `values` to a file; whether all were taken.
-pub(crate) fn write(name: &CStr, values: &[f32]) -> bool {
-    with_file(name, WRITE_BINARY, WRITE, values.as_ptr() as usize, size_of_val(values))
+pub(crate) fn write(name: &CStr, values: &[u8]) -> bool {
+    with_file(name, WRITE_BINARY, WRITE, values.as_ptr() as usize, values.len())
 }
 
 /// Prints `checksum` and eight hexadecimal digits.

@@ -28,6 +28,6 @@ impl Kernel for Binary {
         let common = Common::new(&output.dims, [&left, &right, &output.strides], usize::MAX)?;
         let [left, right, output] = [0, 1, 2].map(|operand| common.strides(operand));
         let geometry = peleec_runtime::Binary::new(common.dims(), left, right, output, self.kind);
-        Ok(Work::Kernel(Box::new(Plainly { geometry, name: "binary", kind: "Binary" })))
+        Ok(Work::Kernel(Box::new(Plainly { geometry, name: "binary", kind: "Binary".into() })))
     }
 }

@@ -3,9 +3,39 @@
 use std::borrow::Cow;
 use std::fmt::Debug;
 
-use peleec_runtime::{Expression, Extent, Kernel, Operands, RegionError, RowWindow, run_checked, run_row_checked};
+use peleec_runtime::{Expression, Extent, Kernel, MAX_RANK, Map, Move, Operands, RegionError, RowWindow, run_checked, run_row_checked};
 
 use super::LeafKind;
+use crate::ir::DType;
+
+/// Gives a value for a type of elements, which goes by a name.
+macro_rules! of_element {
+    ($dtype:expr, $element:ident => $value:expr) => {
+        match $dtype {
+            $crate::ir::DType::F32 => {
+                type $element = f32;
+                $value
+            }
+            $crate::ir::DType::I8 => {
+                type $element = i8;
+                $value
+            }
+            $crate::ir::DType::U8 | $crate::ir::DType::Bool => {
+                type $element = u8;
+                $value
+            }
+            $crate::ir::DType::I32 => {
+                type $element = i32;
+                $value
+            }
+            $crate::ir::DType::I64 => {
+                type $element = i64;
+                $value
+            }
+        }
+    };
+}
+pub(super) use of_element;
 
 /// A geometry of the runtime.
 pub(crate) trait Bound: Debug + Send + Sync {
@@ -46,7 +76,7 @@ pub(crate) trait Bound: Debug + Send + Sync {
 pub(super) struct Plainly<G> {
     pub(super) geometry: G,
     pub(super) name: &'static str,
-    pub(super) kind: &'static str,
+    pub(super) kind: Cow<'static, str>,
 }
 
 impl<G: Kernel + Expression + Debug + Send + Sync> Bound for Plainly<G> {
@@ -73,6 +103,16 @@ impl<G: Kernel + Expression + Debug + Send + Sync> Bound for Plainly<G> {
     fn run(&self, row: Option<usize>, operands: Operands<'_>) -> Result<(), RegionError> {
         run(row, &self.geometry, operands)
     }
+}
+
+/// A copy of elements of a type from and to these strides.
+pub(super) fn copied(dtype: DType, dims: [u32; MAX_RANK], input: [u32; MAX_RANK], output: [u32; MAX_RANK]) -> Box<dyn Bound> {
+    if dtype == DType::F32 {
+        // The function that networks have anyway.
+        return Box::new(Plainly { geometry: Map::new(dims, input, output), name: "map", kind: "Map".into() });
+    }
+    let kind = format!("Move<{}>", dtype.element()).into();
+    of_element!(dtype, T => Box::new(Plainly { geometry: Move::<T>::new(dims, input, output), name: "move", kind }))
 }
 
 /// The expression that builds a value.

@@ -2,7 +2,7 @@
 
 use peleec_runtime::Activation;
 
-use super::bound::Plainly;
+use super::bound::{Plainly, copied};
 use super::{Cost, Kernel, Places, Views, Work};
 use crate::diagnostics::OpError;
 use crate::lower::views::{Common, View};
@@ -25,7 +25,10 @@ impl Kernel for Map {
     }
 
     fn bind(&self, views: &Views<'_>) -> Result<Work, OpError> {
-        map(&views.inputs[0], views.output, self.activation)
+        let (input, output) = (&views.inputs[0], views.output);
+        let common = Common::new(&output.dims, [&input.strides, &output.strides], usize::MAX)?;
+        let map = peleec_runtime::Map::new(common.dims(), common.strides(0), common.strides(1));
+        Ok(Work::Kernel(Box::new(Plainly { geometry: map.activation(self.activation), name: "map", kind: "Map".into() })))
     }
 }
 
@@ -48,31 +51,26 @@ impl Kernel for Move {
             Relation::Same => (input.clone(), output.clone()),
             Relation::Permute(perm) => {
                 let strides = perm.iter().map(|&from| input.strides[from]).collect();
-                (View { dims: output.dims.clone(), strides, ring: None }, output.clone())
+                (View { dims: output.dims.clone(), strides, ring: None, ..*input }, output.clone())
             }
             Relation::Reshape => nested(input, output)?,
         };
-        map(&input, &output, Activation::Identity)
+        let common = Common::new(&output.dims, [&input.strides, &output.strides], usize::MAX)?;
+        Ok(Work::Kernel(copied(output.dtype, common.dims(), common.strides(0), common.strides(1))))
     }
-}
-
-fn map(input: &View, output: &View, activation: Activation) -> Result<Work, OpError> {
-    let common = Common::new(&output.dims, [&input.strides, &output.strides], usize::MAX)?;
-    let geometry = peleec_runtime::Map::new(common.dims(), common.strides(0), common.strides(1)).activation(activation);
-    Ok(Work::Kernel(Box::new(Plainly { geometry, name: "map", kind: "Map" })))
 }
 
 /// Both sides of a reshape under common dimensions.
 fn nested(input: &View, output: &View) -> Result<(View, View), OpError> {
     if let Some(dims) = common_dims(&input.dims, &output.dims) {
-        let fine = |view: &View| View { dims: dims.clone(), strides: refined(&view.dims, &view.strides, &dims), ring: None };
+        let fine = |view: &View| View { dims: dims.clone(), strides: refined(&view.dims, &view.strides, &dims), ring: None, ..*view };
         return Ok((fine(input), fine(output)));
     }
     if let Some(strides) = backward(&Relation::Reshape, &input.dims, &output.dims, &output.strides) {
-        return Ok((input.clone(), View { dims: input.dims.clone(), strides, ring: None }));
+        return Ok((input.clone(), View { dims: input.dims.clone(), strides, ring: None, ..*output }));
     }
     if let Some(strides) = backward(&Relation::Reshape, &output.dims, &input.dims, &input.strides) {
-        return Ok((View { dims: output.dims.clone(), strides, ring: None }, output.clone()));
+        return Ok((View { dims: output.dims.clone(), strides, ring: None, ..*input }, output.clone()));
     }
     Err(OpError::unsupported(format!("reshapes {:?} to {:?} between layouts that share no dimensions", input.dims, output.dims))
         .supported("reshapes that split or join dimensions"))

@@ -31,6 +31,6 @@ impl Kernel for MatMul {
         let dims = words([b0, b1, m, n, k]);
         let (left, right) = (strides(left, [b0, b1, m, k]), strides(right, [b0, b1, k, n]));
         let geometry = peleec_runtime::MatMul::new(dims, left, right, strides(output, [b0, b1, m, n]));
-        Ok(Work::Kernel(Box::new(Plainly { geometry, name: "matmul", kind: "MatMul" })))
+        Ok(Work::Kernel(Box::new(Plainly { geometry, name: "matmul", kind: "MatMul".into() })))
     }
 }

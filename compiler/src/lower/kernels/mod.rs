@@ -4,6 +4,7 @@
 
 mod binary;
 mod bound;
+mod cast;
 mod conv2d;
 mod depthwise_conv2d;
 mod map;
@@ -17,6 +18,7 @@ use std::fmt::Debug;
 
 pub(crate) use binary::Binary;
 pub(crate) use bound::Bound;
+pub(crate) use cast::Cast;
 pub(crate) use conv2d::Convolution;
 pub(crate) use depthwise_conv2d::DepthwiseConv2d;
 pub(crate) use map::{Map, Move};

@@ -32,6 +32,6 @@ impl Kernel for Pad {
         let (dims, inner, begin) = (leading(&output.dims, 1), leading(&input.dims, 1), leading(&self.begins, 0));
         let (input, output) = (leading(&input.strides, 0), leading(&output.strides, 0));
         let geometry = peleec_runtime::Pad::new(dims, inner, begin, input, output, self.value);
-        Ok(Work::Kernel(Box::new(Plainly { geometry, name: "pad", kind: "Pad" })))
+        Ok(Work::Kernel(Box::new(Plainly { geometry, name: "pad", kind: "Pad".into() })))
     }
 }

@@ -30,6 +30,6 @@ impl Kernel for Pool2d {
         let pool = peleec_runtime::Pool2d::new(views.inputs[0].pixels(), views.output.pixels(), self.kind);
         let pool = pool.kernel(words(window.kernel)).strides(words(window.strides));
         let geometry = pool.dilations(words(window.dilations)).pads(words(window.pads));
-        Ok(Work::Kernel(Box::new(Plainly { geometry, name: "pool2d", kind: "Pool2d" })))
+        Ok(Work::Kernel(Box::new(Plainly { geometry, name: "pool2d", kind: "Pool2d".into() })))
     }
 }

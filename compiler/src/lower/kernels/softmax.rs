@@ -31,6 +31,6 @@ impl Kernel for Softmax {
         let (dims, a, b) = (last(&output.dims), last(&input.strides), last(&output.strides));
         let common = Common::new(&dims, [&a, &b], dims.len() - 1)?;
         let geometry = peleec_runtime::Softmax::new(common.dims(), common.strides(0), common.strides(1));
-        Ok(Work::Kernel(Box::new(Plainly { geometry, name: "softmax", kind: "Softmax" })))
+        Ok(Work::Kernel(Box::new(Plainly { geometry, name: "softmax", kind: "Softmax".into() })))
     }
 }

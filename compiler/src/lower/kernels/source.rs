@@ -2,11 +2,12 @@
 
 use std::ops::Range;
 
-use peleec_runtime::{Activation, Extent, Map, Pixels};
+use peleec_runtime::{Extent, Pixels};
 
-use super::bound::Plainly;
+use super::bound::copied;
 use super::{Bound, Cost, Kernel, Places, Views, Work};
 use crate::diagnostics::OpError;
+use crate::ir::DType;
 use crate::lower::words::words;
 use crate::plan::problem::Rows;
 
@@ -35,7 +36,7 @@ impl Kernel for Source {
             false => words([width, 1, height * width]),
         };
         let input = Pixels { ring: output.height, ..output }.distances(distances);
-        Ok(Work::Source(Asked { index: self.input, input, output, channels_last: self.channels_last }))
+        Ok(Work::Source(Asked { index: self.input, input, output, channels_last: self.channels_last, dtype: views.output.dtype }))
     }
 }
 
@@ -50,6 +51,8 @@ pub(crate) struct Asked {
     pub(crate) output: Pixels,
     /// Whether ONNX has its channels last.
     pub(crate) channels_last: bool,
+    /// The type of its elements.
+    pub(crate) dtype: DType,
 }
 
 impl Asked {
@@ -63,11 +66,10 @@ impl Asked {
     }
 
     /// The copy of row `row` of an array, and the elements at which it begins there and in the output.
-    pub(crate) fn row(&self, row: usize) -> (impl Bound, usize, usize) {
+    pub(crate) fn row(&self, row: usize) -> (Box<dyn Bound>, usize, usize) {
         let Asked { input, output, .. } = self;
         let strides = |map: &Pixels| [0, 0, 0, 0, map.pixel, map.channel];
-        let map = Map::new([1, 1, 1, 1, input.width, input.channels], strides(input), strides(output));
-        let copy = Plainly { geometry: map.activation(Activation::Identity), name: "map", kind: "Map" };
+        let copy = copied(self.dtype, [1, 1, 1, 1, input.width, input.channels], strides(input), strides(output));
         (copy, row * input.row as usize, row % output.ring.max(1) as usize * output.row as usize)
     }
 }

@@ -148,7 +148,11 @@ fn what_changes_nothing_is_taken_at_run_time() {
 #[test]
 fn integers_that_are_an_input_are_not_constants() {
     let mut model = shaped();
-    model.input("i", &TensorType::new(DType::I64, [4])).node("Cast", "y", &["i"], &["y"], &[("to", Attribute::Int(1))]);
-    model.output("y", &TensorType::f32([4]));
-    assert_eq!(read(model.finish()).unwrap_err().0[0].found.as_deref(), Some("input `i` is computed at run time"));
+    model.input("i", &TensorType::new(DType::I64, [4])).node("Neg", "y", &["i"], &["y"], &[]);
+    model.input("j", &TensorType::new(DType::I64, [4])).node("Add", "z", &["i", "j"], &["z"], &[]);
+    model.output("y", &TensorType::new(DType::I64, [4])).output("z", &TensorType::new(DType::I64, [4]));
+    let problems = read(model.finish()).unwrap_err().0;
+    assert_eq!(problems[0].found.as_deref(), Some("input `i` is computed at run time"));
+    assert_eq!(problems[1].found.as_deref(), Some("input `i` is i64[4] at run time"));
+    assert_eq!(problems[1].supported.as_deref(), Some("`Add` of f32 at run time"));
 }

@@ -1,0 +1,60 @@
+//! Copies elements of any type to other places.
+
+use core::marker::PhantomData;
+
+use crate::element::Element;
+use crate::geometry::geometry;
+use crate::kernel::strided_kernel;
+use crate::views::{Extent, MAX_RANK, Odometer, extent};
+
+geometry! {
+    /// Geometry of a copy of elements of type `T`. Unused leading dimensions are one. The input's strides may be in any order: a transpose
+    /// is a copy with permuted strides; so is one into a slice.
+    pub struct Move [T: Element] [T] {
+        /// Extents, outermost first.
+        dims: [u32; MAX_RANK],
+        /// Distance in the input for a step along each dimension.
+        input: [u32; MAX_RANK],
+        /// Distance in the output for a step along each dimension.
+        output: [u32; MAX_RANK],
+    }
+    options {}
+    by_hand {}
+    derived {
+        /// The type of the elements.
+        element: PhantomData<T> = PhantomData,
+    }
+}
+
+impl<T: Element> Move<T> {
+    /// The operands' lengths, or none where the geometry contradicts itself.
+    pub const fn extent(&self) -> Option<Extent> {
+        match (extent(&self.dims, &self.input), extent(&self.dims, &self.output)) {
+            (Some(x), Some(y)) => Some(Extent { x, r: 0, w: 0, y }),
+            _ => None,
+        }
+    }
+
+    /// Copies every element.
+    ///
+    /// # Safety
+    /// `extent()` is some; `x` is readable and `y` writable for its lengths; no element of the output is an element of the input.
+    #[inline(never)]
+    pub(crate) unsafe fn run(&self, x: *const T, y: *mut T) {
+        let last = MAX_RANK - 1;
+        let (x_step, y_step) = (self.input[last] as usize, self.output[last] as usize);
+        let mut index = Odometer::new(&self.dims);
+        loop {
+            let (x, y) = (x.wrapping_add(index.at(&self.input)), y.wrapping_add(index.at(&self.output)));
+            for i in 0..self.dims[last] as usize {
+                // SAFETY: the index lies inside the dimensions, so the offsets lie inside the extents.
+                unsafe { *y.add(i * y_step) = *x.add(i * x_step) };
+            }
+            if !index.advance() {
+                return;
+            }
+        }
+    }
+}
+
+strided_kernel!([T: Element,] Move<T>, T => T, |self, at| self.run(at.x, at.y));

@@ -1,5 +1,6 @@
 //! A finished compilation: its files, its report, and a run of it in this process.
 
+use crate::description::Attached;
 use crate::diagnostics::Diagnostic;
 use crate::emit::files::File;
 use crate::emit::{ModuleSource, Output, module};
@@ -33,6 +34,8 @@ pub struct Compilation {
     pub(crate) plan: Plan,
     pub(crate) layers: Vec<Layer>,
     pub(crate) pins: Pins,
+    /// What makes detections of the outputs, where that is asked for.
+    pub(crate) detector: Option<Attached>,
     /// Whether the plan was replayed when it was made.
     pub(crate) is_replayed: bool,
 }
@@ -66,6 +69,7 @@ impl Compilation {
             outputs_outside: self.plan.problem.outputs_outside,
             arena: self.plan.cost.arena,
             pinned: self.pins.bytes,
+            detector: self.detector.as_ref(),
             weights: self.steps.weights.len(),
             weights_section: self.options.weights_section.as_deref(),
         };
@@ -164,6 +168,7 @@ impl Compilation {
             arena_bytes: self.plan.cost.arena,
             live_bound_bytes: self.plan.bound,
             pinned_bytes: self.pins.bytes,
+            detector_bytes: self.detector.as_ref().map_or(0, Attached::bytes),
             weight_bytes: self.steps.weights.len(),
             macs: self.layers.iter().map(|layer| layer.macs).sum(),
             parameters: self.graph.parameters(),

@@ -15,6 +15,7 @@
 mod aligned;
 mod builder;
 mod compilation;
+mod description;
 mod diagnostics;
 mod emit;
 mod error;
@@ -38,6 +39,7 @@ use std::collections::BTreeSet;
 
 pub use builder::Builder;
 pub use compilation::Compilation;
+pub use description::{ColourOrder, Description, Detected, DetectorSettings, Fit, FrameSettings, Priors, Resize};
 pub use diagnostics::{Diagnostic, InputRef, Kind, NodeRef, OpError, Problems, Severity, clean, render};
 pub use emit::files::{self, File};
 pub use emit::head::Head;
@@ -54,6 +56,7 @@ pub use report::{
 };
 pub use target::{NumericClass, Target, UnknownTarget};
 
+use description::attach;
 use plan::Pins;
 
 /// Compiles a model.
@@ -73,6 +76,8 @@ pub fn compile_observed(model: &ModelFile, options: &Options, after: impl FnMut(
     }
     steps.problem.outputs_outside = options.outputs == Placement::Caller;
     let plan = plan::plan(&steps.problem, options.budget()).map_err(|refused| Error::budget(options.ram_budget, refused))?;
+    let (description, described_in) = options.detector(model)?.unzip();
+    let detector = description.map(|description| attach(&description, &steps.outputs())).transpose()?;
     let is_replayed = plan::is_replayable(&plan) && plan::is_soon_replayed(&plan);
     let data = if options.allow_external { onnx::data_files(model.shared()) } else { BTreeSet::new() };
     let pins = Pins::new(&plan, &steps.packed(&plan), options.pin_weights);
@@ -80,7 +85,7 @@ pub fn compile_observed(model: &ModelFile, options: &Options, after: impl FnMut(
     let compilation = Compilation {
         name: options.name.clone().unwrap_or_else(|| model.module_name()),
         model_hash: model.hash(),
-        origin: model.origin(data.into_iter())?,
+        origin: model.origin(data.into_iter(), described_in.flatten())?,
         options: options.clone(),
         numeric: profile.numeric,
         nodes: imported.nodes,
@@ -91,6 +96,7 @@ pub fn compile_observed(model: &ModelFile, options: &Options, after: impl FnMut(
         plan,
         layers,
         pins,
+        detector,
         is_replayed,
     };
     if is_replayed {

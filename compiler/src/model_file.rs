@@ -10,6 +10,7 @@ use std::time::SystemTime;
 use prost::bytes::Bytes;
 use sha2::{Digest, Sha256};
 
+use crate::description::Description;
 use crate::diagnostics::Diagnostic;
 use crate::emit::names::identifier;
 use crate::error::Error;
@@ -27,6 +28,8 @@ pub struct ModelFile {
     name: String,
     bytes: Bytes,
     path: Option<PathBuf>,
+    /// What peleec knows of a network that it wrote itself.
+    description: Option<Description>,
 }
 
 /// The files that a compilation has read, and what is known of them.
@@ -34,7 +37,7 @@ pub struct ModelFile {
 pub(crate) struct Origin {
     /// Stem of the model's file.
     pub(crate) name: String,
-    /// Every file: the model's, and those in which it keeps weights.
+    /// Every file: the model's, those in which it keeps weights, and the one that describes it.
     pub(crate) files: Vec<PathBuf>,
     /// SHA-256 over the files with weights, where there are any.
     pub(crate) data_hash: Option<String>,
@@ -56,18 +59,18 @@ impl ModelFile {
             return Err(Error::Model(too_large.supported("up to 256 MiB").into()));
         }
         let name = path.file_stem().map_or_else(|| "model".to_owned(), |stem| stem.to_string_lossy().into_owned());
-        Ok(ModelFile { name, bytes: bytes.into(), path: Some(path.to_owned()) })
+        Ok(ModelFile { name, bytes: bytes.into(), path: Some(path.to_owned()), description: None })
     }
 
     /// Takes bytes that are already there.
     pub fn from_bytes(name: &str, bytes: Vec<u8>) -> Self {
-        ModelFile { name: name.to_owned(), bytes: bytes.into(), path: None }
+        ModelFile { name: name.to_owned(), bytes: bytes.into(), path: None, description: None }
     }
 
     /// Writes a network of the zoo and takes its bytes.
     pub fn zoo(name: &str, options: &ZooOptions) -> Result<Self, Error> {
-        let bytes = zoo::build(name, options).map_err(|error| Error::Data(error.to_string()))?;
-        Ok(ModelFile::from_bytes(name, bytes))
+        let (bytes, description) = zoo::described(name, options).map_err(|error| Error::Data(error.to_string()))?;
+        Ok(ModelFile { description, ..ModelFile::from_bytes(name, bytes) })
     }
 
     /// The file's stem.
@@ -93,13 +96,26 @@ impl ModelFile {
         self.path.as_deref().and_then(Path::parent)
     }
 
+    /// The path of the file that describes the model: beside it, of its name, with `.toml`.
+    pub fn description_path(&self) -> Option<PathBuf> {
+        self.path.as_ref().map(|path| path.with_extension("toml"))
+    }
+
+    /// What describes the model: of a network of the zoo what peleec knows, of others the file beside it, where there is one.
+    pub fn description(&self) -> Result<Option<Description>, Error> {
+        match self.description_path().filter(|path| path.is_file()) {
+            Some(path) => Description::read(&path).map(Some),
+            None => Ok(self.description.clone()),
+        }
+    }
+
     /// SHA-256 in hexadecimal.
     pub fn hash(&self) -> String {
         hexadecimal(&Sha256::digest(&self.bytes))
     }
 
-    /// What is known of the files; `data` names those beside the model's that hold weights.
-    pub(crate) fn origin(&self, data: impl Iterator<Item = String>) -> Result<Origin, Error> {
+    /// What is known of the files; `data` names those beside the model's that hold weights, `description` is the path of what describes it.
+    pub(crate) fn origin(&self, data: impl Iterator<Item = String>, description: Option<PathBuf>) -> Result<Origin, Error> {
         let data: Vec<PathBuf> = data.filter_map(|name| inside(self.folder()?, &name)).collect();
         let (mut hash, mut left) = (Sha256::new(), MAX_DATA_BYTES);
         for path in &data {
@@ -109,7 +125,7 @@ impl ModelFile {
             left -= std::io::copy(&mut file.take(left), &mut Digested(&mut hash)).map_err(io)?;
         }
         let data_hash = (!data.is_empty()).then(|| hexadecimal(&hash.finalize()));
-        let files: Vec<PathBuf> = self.path.iter().cloned().chain(data).collect();
+        let files: Vec<PathBuf> = self.path.iter().cloned().chain(data).chain(description).collect();
         let times = |path: &PathBuf| [std::fs::metadata(path), std::fs::symlink_metadata(path)].map(|metadata| changed(&metadata.ok()?));
         let changed = files.iter().flat_map(times).flatten().max();
         Ok(Origin { name: self.name.clone(), files, data_hash, changed })

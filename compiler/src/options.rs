@@ -1,8 +1,12 @@
 //! What a compilation can be asked for: each option once, with its doc, default, builder method and command-line flag.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
+use crate::description::Description;
 use crate::emit::names::identifier;
+use crate::error::Error;
+use crate::model_file::ModelFile;
 use crate::plan::Budget;
 use crate::target::{NumericClass, Profile, Target, UnknownTarget};
 
@@ -244,6 +248,17 @@ options! {
         show: |options| differing(options.pin_weights, 0),
         code: |value| format!(".pin_weights({value})"),
     }
+    /// What the outputs say as boxes: a file that describes the detector, or nothing for the one beside the model, of its name with `.toml`.
+    detect: Option<PathBuf> {
+        flag: "detect" "[FILE]" Vec::new, repeats: false,
+        builder: |options, description: impl Into<PathBuf>| options.detect = Some(description.into()),
+        set: |options, text| {
+            options.detect = Some(text.into());
+            Ok(())
+        },
+        show: |options| options.detect.iter().map(|path| path.display().to_string()).collect(),
+        code: |value| format!(".detect({value:?})"),
+    }
     /// Section of the weights in the linked image, such as `.peleec.weights`; needs `unsafe` attributes to be allowed.
     weights_section: Option<String> {
         flag: "weights-section" "SECTION" Vec::new, repeats: false,
@@ -280,6 +295,27 @@ impl Options {
             RamBudget::Thrifty => Budget::Thrifty,
             RamBudget::Least => Budget::Least,
             RamBudget::Bytes(bytes) => Budget::Bytes(bytes),
+        }
+    }
+
+    /// What describes the detector, and the file that says so, where there is one.
+    pub(crate) fn detector(&self, model: &ModelFile) -> Result<Option<(Description, Option<PathBuf>)>, Error> {
+        let Some(path) = &self.detect else { return Ok(None) };
+        let refusal = |why: &str| OptionError { flag: "--detect".to_owned(), value: path.display().to_string(), why: why.to_owned() };
+        if self.outputs == Placement::Caller {
+            return Err(refusal("reads the outputs in the model's memory: leave `--outputs caller` out").into());
+        }
+        if !path.as_os_str().is_empty() {
+            return Ok(Some((Description::read(path)?, Some(path.clone()))));
+        }
+        let beside = model.description_path();
+        match model.description()? {
+            Some(description) => Ok(Some((description, beside))),
+            None => {
+                let place =
+                    beside.map_or_else(|| "nothing describes the model".to_owned(), |path| format!("there is no {}", path.display()));
+                Err(refusal(&format!("{place}: name the file that describes the detector")).into())
+            }
         }
     }
 

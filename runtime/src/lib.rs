@@ -20,6 +20,7 @@ const _: () = assert!(usize::BITS >= 32, "a computer of 16 bits cannot hold an o
 mod cast;
 mod checked;
 mod conv2d;
+mod detection;
 mod element;
 mod executor;
 mod expression;
@@ -45,6 +46,7 @@ mod views;
 pub use cast::Cast;
 pub use checked::{Destination, Operands, Place, RegionError, run_checked, run_row_checked};
 pub use conv2d::Conv2d;
+pub use detection::{Detection, Detections, Detector, Grid};
 pub use element::{Element, ElementType};
 pub use executor::{Executor, OneCore};
 pub use expression::Expression;

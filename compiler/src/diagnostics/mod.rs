@@ -1,6 +1,7 @@
 //! What peleec tells a user about a model: a code, the node it is about, what was found, what would do, a way out.
 //!
-//! Codes: `PL01xx` the file and its wire, `PL02xx` the graph and its shapes, `PL03xx` operators and attributes.
+//! Codes: `PL01xx` the file and its wire, `PL02xx` the graph and its shapes, `PL03xx` operators and attributes, `PL04xx` the description beside the
+//! model.
 //! A model is binary, so a diagnostic points at a node and its tensors, not at a line.
 
 pub mod clean;

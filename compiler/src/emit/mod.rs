@@ -2,6 +2,7 @@
 //!
 //! Invariant: decides nothing; it prints what `lower` and `plan` have decided.
 
+mod detector;
 pub mod files;
 pub(crate) mod head;
 mod layer;

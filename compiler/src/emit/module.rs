@@ -3,11 +3,13 @@
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 
+use super::detector;
 use super::head::Head;
 use super::layer::{Argument, Arguments, layer_inputs, layer_output, method, pin, takes_executor};
 pub(crate) use super::layer::{element_type, region_type};
 use super::names::{Names, identifier, in_doc};
 use super::{int, long};
+use crate::description::Attached;
 use crate::ir::{DType, TensorType};
 use crate::lower::bind::{Layer, Memory, Region};
 use crate::lower::kernels::Work;
@@ -31,6 +33,8 @@ pub(crate) struct ModuleSource<'a> {
     pub(crate) arena: usize,
     /// Bytes of the copies of weights.
     pub(crate) pinned: usize,
+    /// What makes detections of the outputs.
+    pub(crate) detector: Option<&'a Attached>,
     /// Bytes.
     pub(crate) weights: usize,
     /// Section of the weights, where they are to have one of their own.
@@ -64,7 +68,8 @@ pub(crate) fn module(source: &ModuleSource<'_>) -> Result<String, syn::Error> {
     }
     let arguments = Arguments { inputs, outputs };
     let results = if source.outputs_outside { TokenStream::new() } else { outputs_struct(source) };
-    let tokens = [constants(source), model(source, &arguments)?, results, erased(source, &arguments)];
+    let detector = source.detector.map(|attached| detector::constants(attached, source.outputs)).unwrap_or_default();
+    let tokens = [constants(source), detector, model(source, &arguments)?, results, erased(source, &arguments)];
     let file: syn::File = syn::parse2(tokens.into_iter().collect())?;
     Ok(source.head.text(source.target.name(), source.layers.len()) + &prettyplease::unparse(&file))
 }
@@ -123,7 +128,7 @@ fn ident(name: &str) -> Ident {
 }
 
 fn constants(source: &ModuleSource<'_>) -> TokenStream {
-    let (ram, weights) = (int(source.arena + source.pinned), int(source.weights));
+    let (ram, weights) = (int(source.arena + source.pinned + source.detector.map_or(0, Attached::bytes)), int(source.weights));
     let holds = if source.pinned == 0 { "activations and outputs" } else { "activations, outputs and copies of weights" };
     let by_rows = source.layers.iter().any(|layer| matches!(layer.work, Work::Source(_)));
     let inputs = if by_rows { "with the rows of inputs that are asked for" } else { "not the inputs" };
@@ -178,6 +183,7 @@ fn model(source: &ModuleSource<'_>, arguments: &Arguments) -> Result<TokenStream
     let run = run(source, arguments, &methods.calls);
     let pinned = (source.pinned > 0).then(|| int(source.pinned));
     let field = pinned.iter().map(|len| quote!(pinned: peleec_runtime::Arena<#len>,));
+    let (detector_fields, detector_values) = source.detector.map(detector::fields).unwrap_or_default();
     let unread = (source.arena == 0).then(|| quote!(#[allow(dead_code, reason = "a network may need none")])).into_iter();
     let empty = pinned.iter().map(|_| quote!(pinned: peleec_runtime::Arena::new(),));
     let doc = format!(" The network `{}` and the memory that it works in. Place it in a `static`.", identifier(source.name));
@@ -189,6 +195,7 @@ fn model(source: &ModuleSource<'_>, arguments: &Arguments) -> Result<TokenStream
             #(#unread)*
             arena: peleec_runtime::Arena<#arena>,
             #(#field)*
+            #detector_fields
         }
 
         #[allow(unreachable_pub, reason = "for the firmware to use")]
@@ -207,7 +214,7 @@ fn model(source: &ModuleSource<'_>, arguments: &Arguments) -> Result<TokenStream
             #[doc = " A model that has not run; all zeros, so a `static` of it costs no flash."]
             #[must_use]
             pub const fn new() -> Self {
-                Self { arena: peleec_runtime::Arena::new(), #(#empty)* }
+                Self { arena: peleec_runtime::Arena::new(), #(#empty)* #detector_values }
             }
 
             #run
@@ -256,11 +263,17 @@ fn run(source: &ModuleSource<'_>, arguments: &Arguments, calls: &[Call]) -> Toke
     }
     let fields = output_idents(source).into_iter().zip(source.outputs).map(|(ident, Output { ty, at, .. })| {
         let kind = region_type(ty.dtype, *at, ty.shape.elements());
-        let place = format_ident!("{}", ident.to_string().to_uppercase());
+        let place = place_of(&ident);
         let region = quote!(const #place: #kind = peleec_runtime::Region::new(););
         (region, quote!(#ident: self.arena.read(#place)))
     });
-    let (places, fields): (Vec<_>, Vec<_>) = fields.unzip();
+    let (places, mut fields): (Vec<_>, Vec<_>) = fields.unzip();
+    let detect = source.detector.map(|attached| {
+        let [loc, scores] = [attached.loc, attached.scores].map(|index| place_of(&output_idents(source)[index]));
+        fields.push(detector::result());
+        detector::call(&loc, &scores)
+    });
+    let detect = detect.unwrap_or_default();
     quote! {
         #doc
         #[allow(dead_code, reason = "for the firmware to use")]
@@ -273,9 +286,15 @@ fn run(source: &ModuleSource<'_>, arguments: &Arguments, calls: &[Call]) -> Toke
             #(#places)*
             #unread
             #(#calls)*
+            #detect
             Outputs { #(#fields),* }
         }
     }
+}
+
+/// What the region of an output goes by.
+fn place_of(ident: &Ident) -> Ident {
+    format_ident!("{}", ident.to_string().to_uppercase())
 }
 
 /// Takes note of the inputs that nothing reads, or rustc would warn of them.
@@ -397,6 +416,7 @@ fn outputs_struct(source: &ModuleSource<'_>) -> TokenStream {
         let doc = format!(" {}, row-major in ONNX's order.", in_words(ty));
         quote!(#[doc = #doc] pub #ident: &'m [#element; #len])
     });
+    let fields = fields.chain(source.detector.map(detector::output));
     quote! {
         #[doc = " The results of one run, in the model's memory."]
         #[derive(Clone, Copy, Debug)]

@@ -10,7 +10,7 @@ use bytemuck::NoUninit;
 use super::kernels::{Kernel, Move};
 use crate::aligned::AlignedBytes;
 use crate::diagnostics::OpError;
-use crate::ir::{DType, Shape, Tensor, elements};
+use crate::ir::{DType, Shape, Tensor, TensorType, elements};
 use crate::plan::Plan;
 use crate::plan::problem::{Access, PlanStep, PlanTensor, Problem, Relation, Role, TensorId};
 
@@ -56,6 +56,12 @@ impl Steps {
     pub(crate) fn packed(&self, plan: &Plan) -> Vec<usize> {
         let kernels = plan.order.iter().map(|&step| &self.steps[plan.problem.steps[step].work]);
         kernels.map(|step| step.weights.len()).collect()
+    }
+
+    /// Name and type of every output.
+    pub(crate) fn outputs(&self) -> Vec<(String, TensorType)> {
+        let outputs = self.problem.tensors.iter().filter(|tensor| matches!(tensor.role, Role::Output(_)));
+        outputs.map(|tensor| (tensor.name.clone(), TensorType::new(tensor.dtype, tensor.shape.clone()))).collect()
     }
 
     pub(crate) fn add_tensor(&mut self, name: &str, shape: Shape, dtype: DType, role: Role) -> TensorId {

@@ -25,6 +25,8 @@ pub struct Report {
     pub live_bound_bytes: usize,
     /// RAM that a `Model` owns for copies of weights, beside the activations.
     pub pinned_bytes: usize,
+    /// RAM for detections and their candidates.
+    pub detector_bytes: usize,
     /// Flash for weights.
     pub weight_bytes: usize,
     /// Multiply-accumulates of one run.

@@ -10,6 +10,7 @@ mod weights;
 
 use thiserror::Error;
 
+use crate::description::Description;
 use crate::ir::{DType, Tensor, TensorType};
 
 /// The names that [`build`] takes, each with a line for people.
@@ -59,9 +60,14 @@ pub enum ZooError {
 ///
 /// Outputs: `pelee-304` has `loc` [1, priors, 4] and `conf` [1, priors, classes] (softmax); `peleenet-224` has `logits` [1, classes].
 pub fn build(name: &str, options: &ZooOptions) -> Result<Vec<u8>, ZooError> {
+    described(name, options).map(|(bytes, _)| bytes)
+}
+
+/// As [`build`], with what the outputs mean, where that is more than a score a class.
+pub(crate) fn described(name: &str, options: &ZooOptions) -> Result<(Vec<u8>, Option<Description>), ZooError> {
     match name {
-        "pelee-304" => Ok(pelee::write(&Config::new(options, 304, 21)?)),
-        "peleenet-224" => Ok(peleenet::write(&Config::new(options, 224, 1000)?)),
+        "pelee-304" => Ok(pelee::write(&Config::new(options, 304, 21)?)).map(|(bytes, description)| (bytes, Some(description))),
+        "peleenet-224" => Ok((peleenet::write(&Config::new(options, 224, 1000)?), None)),
         other => Err(ZooError::Name(other.to_owned())),
     }
 }

@@ -3,14 +3,43 @@
 use super::Config;
 use super::layers::{Map, Network, Window};
 use super::peleenet::body;
+use crate::description::{ColourOrder, Description, DetectorSettings, Fit, FrameSettings, Priors, Resize};
 use crate::ir::Tensor;
 use crate::onnx::node::Attribute;
 
 /// Prior boxes of each cell of a map.
 const PRIORS: usize = 6;
 
-/// The detector as an ONNX file.
-pub(super) fn write(config: &Config) -> Vec<u8> {
+/// Names of the classes that the published weights know (Everingham et al., the PASCAL VOC challenge).
+const LABELS: [&str; 21] = [
+    "background",
+    "aeroplane",
+    "bicycle",
+    "bird",
+    "boat",
+    "bottle",
+    "bus",
+    "car",
+    "cat",
+    "chair",
+    "cow",
+    "diningtable",
+    "dog",
+    "horse",
+    "motorbike",
+    "person",
+    "pottedplant",
+    "sheep",
+    "sofa",
+    "train",
+    "tvmonitor",
+];
+
+/// Sizes of the prior boxes by the input's, from one map to the next: each has a least one, and a largest that is the next map's least.
+const SIZES: [f64; 7] = [0.07, 0.15, 0.33, 0.51, 0.69, 0.87, 1.05];
+
+/// The detector as an ONNX file, and what its outputs mean.
+pub(super) fn write(config: &Config) -> (Vec<u8>, Description) {
     let (mut network, picture) = Network::new("pelee", config.size, config.seed);
     let mut maps = body(&mut network, &picture, config).to_vec();
     extra_maps(&mut network, &mut maps, config.head);
@@ -29,7 +58,42 @@ pub(super) fn write(config: &Config) -> Vec<u8> {
     let scores = rows(&mut network, "/conf", &conf, config.classes);
     network.node("Softmax", "/conf", &[&scores], &[("axis", Attribute::Int(-1))]);
     network.output("conf", &[1, priors, config.classes]);
-    network.writer.finish()
+    let maps: Vec<usize> = seen.iter().map(|map| map.size).collect();
+    (network.writer.finish(), description(config, &maps))
+}
+
+/// The published detector's settings, of which sizes in pixels follow the input's.
+fn description(config: &Config, maps: &[usize]) -> Description {
+    let size = config.size as f64;
+    let priors = maps.iter().zip(SIZES.windows(2)).map(|(&cells, sizes)| Priors {
+        map: [cells, cells],
+        min_size: size * sizes[0],
+        max_size: Some(size * sizes[1]),
+        ratios: vec![2.0, 1.0 / 2.0, 3.0, 1.0 / 3.0],
+        step: None,
+        offset: None,
+    });
+    let detector = DetectorSettings {
+        loc: "loc".to_owned(),
+        scores: "conf".to_owned(),
+        background: Some(0),
+        variances: [0.1, 0.1, 0.2, 0.2],
+        threshold: 0.01,
+        iou: 0.45,
+        candidates: 400,
+        detections: 200,
+        priors: priors.collect(),
+    };
+    let frame = FrameSettings {
+        size: [config.size as u32; 2],
+        order: ColourOrder::Bgr,
+        mean: [103.94, 116.78, 123.68],
+        scale: [0.017; 3],
+        fit: Fit::Warp,
+        resize: Resize::Bilinear,
+    };
+    let labels = if config.classes == LABELS.len() { LABELS.map(str::to_owned).to_vec() } else { Vec::new() };
+    Description { labels, frame: Some(frame), detector: Some(detector) }
 }
 
 /// Appends up to three smaller maps; ends before one would be empty.

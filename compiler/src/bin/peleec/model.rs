@@ -121,6 +121,9 @@ fn arg(flag: &Flag) -> Arg {
     let arg = Arg::new(flag.name).long(flag.name).help(help).help_heading("Compilation").hide_short_help(RARE.contains(&flag.name));
     let arg = match (flag.value, flag.repeats) {
         ("", _) => return arg.action(ArgAction::SetTrue),
+        (value, _) if value.starts_with('[') => {
+            arg.action(ArgAction::Set).num_args(0..=1).default_missing_value("").value_name(value.trim_matches(['[', ']']))
+        }
         (value, false) => arg.action(ArgAction::Set).value_name(value),
         (value, true) => arg.action(ArgAction::Append).value_name(value),
     };

@@ -1,0 +1,224 @@
+//! An SSD detector: its prior boxes, as those of Liu et al. 2016 are made, and which outputs it reads.
+
+use peleec_runtime::{Detection, Detector, Grid};
+use serde::Deserialize;
+
+use super::Description;
+use crate::diagnostics::{Diagnostic, Problems};
+use crate::ir::{DType, Tensor, TensorType};
+
+/// Most priors of a detector: ten times those of networks for pictures of a million pixels.
+const MOST_PRIORS: usize = 1 << 20;
+
+/// Most candidates of a class, and most detections.
+const MOST_DETECTIONS: usize = 1 << 16;
+
+/// How outputs become detections.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DetectorSettings {
+    /// The output of box offsets, `[1, priors, 4]`.
+    pub loc: String,
+    /// The output of class scores, `[1, priors, classes]`.
+    pub scores: String,
+    /// The class that is none.
+    pub background: Option<usize>,
+    /// What the offsets of centre x and y, width and height are multiplied by.
+    pub variances: [f32; 4],
+    /// What a score must exceed.
+    pub threshold: f32,
+    /// The intersection over union above which one of two boxes is dropped.
+    pub iou: f32,
+    /// Most candidates of a class.
+    pub candidates: usize,
+    /// Most detections.
+    pub detections: usize,
+    /// The maps, in the order of the outputs.
+    pub priors: Vec<Priors>,
+}
+
+/// The prior boxes of one map; sizes are in pixels of the input.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Priors {
+    /// Rows and columns.
+    pub map: [usize; 2],
+    /// Side of the first prior of a cell.
+    pub min_size: f64,
+    /// The second prior's side is the square root of both sizes' product; without it there is none.
+    pub max_size: Option<f64>,
+    /// A further prior each: how many times as wide as high it is, with the area of the first.
+    #[serde(default)]
+    pub ratios: Vec<f64>,
+    /// From one cell to the next; by default the input's size by the map's.
+    pub step: Option<f64>,
+    /// Where in its cell a prior's centre is; by default in the middle.
+    pub offset: Option<f64>,
+}
+
+/// A detector whose outputs are known.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Attached {
+    /// The outputs' places among the model's.
+    pub(crate) loc: usize,
+    pub(crate) scores: usize,
+    pub(crate) classes: usize,
+    pub(crate) settings: DetectorSettings,
+    pub(crate) labels: Vec<String>,
+    /// Width and height of the frame.
+    pub(crate) frame: [u32; 2],
+    pub(crate) grids: Vec<Centres>,
+}
+
+/// What the runtime's grid lends.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Centres {
+    pub(crate) rows: Vec<f32>,
+    pub(crate) columns: Vec<f32>,
+    pub(crate) shapes: Vec<[f32; 2]>,
+}
+
+impl Centres {
+    fn grid(&self) -> Grid<'_> {
+        Grid { rows: &self.rows, columns: &self.columns, shapes: &self.shapes }
+    }
+}
+
+impl Priors {
+    /// The priors in shares of an input of this width and height: computed in double precision and rounded once.
+    fn centres(&self, [width, height]: [u32; 2]) -> Centres {
+        let centre = |cells: usize, side: u32| {
+            let (side, offset) = (f64::from(side), self.offset.unwrap_or(0.5));
+            let step = self.step.unwrap_or(side / cells as f64);
+            (0..cells).map(move |cell| ((cell as f64 + offset) * step / side) as f32).collect()
+        };
+        let [rows, columns] = self.map;
+        let squares = [Some(self.min_size), self.max_size.map(|most| (self.min_size * most).sqrt())];
+        let squares = squares.into_iter().flatten().map(|side| [side, side]);
+        let others = self.ratios.iter().map(|ratio| [self.min_size * ratio.sqrt(), self.min_size / ratio.sqrt()]);
+        let share = |[w, h]: [f64; 2]| [(w / f64::from(width)) as f32, (h / f64::from(height)) as f32];
+        Centres { rows: centre(rows, height), columns: centre(columns, width), shapes: squares.chain(others).map(share).collect() }
+    }
+
+    /// How many there are, or too many to count.
+    fn count(&self) -> usize {
+        let shapes = 1 + usize::from(self.max_size.is_some()) + self.ratios.len();
+        self.map[0].saturating_mul(self.map[1]).saturating_mul(shapes)
+    }
+
+    /// What is wrong with the numbers.
+    fn fault(&self) -> Option<String> {
+        let is_length = |size: f64| size.is_finite() && size > 0.0;
+        let sizes = [Some(self.min_size), self.max_size, self.step];
+        match self {
+            _ if self.map.contains(&0) => Some(format!("a map of {}x{} cells", self.map[0], self.map[1])),
+            _ if !sizes.into_iter().flatten().all(is_length) => Some("a size or step that is not above zero".to_owned()),
+            _ if !self.ratios.iter().all(|&ratio| is_length(ratio)) => Some("a ratio that is not above zero".to_owned()),
+            _ if !self.offset.is_none_or(f64::is_finite) => Some("an offset that is no number".to_owned()),
+            _ => None,
+        }
+    }
+}
+
+/// The detector that `description` has over a model's outputs; everything that does not go together is named.
+pub(crate) fn attach(description: &Description, outputs: &[(String, TensorType)]) -> Result<Attached, Problems> {
+    let mut problems = Vec::new();
+    let missing = |what: &str| Diagnostic::invalid("PL0402", format!("the model's description has no [{what}]"));
+    let (settings, frame) = (description.detector.as_ref(), description.frame.as_ref());
+    problems.extend(settings.is_none().then(|| missing("detector").help("leave `--detect` out, or describe the detector")));
+    problems.extend(frame.is_none().then(|| missing("frame").help("say which `size` the input has")));
+    let (Some(settings), Some(frame)) = (settings, frame) else { return Err(Problems(problems)) };
+    problems.extend(faults(settings, frame.size));
+    let count = settings.priors.iter().map(Priors::count).fold(0, usize::saturating_add);
+    let names: Vec<_> = outputs.iter().map(|(name, ty)| format!("`{name}` {ty}")).collect();
+    let mut find = |name: &str, role: &str| {
+        let found = outputs.iter().position(|(output, _)| output == name);
+        if found.is_none() {
+            let title = format!("no output of the model is called `{name}`, which the description says gives the {role}");
+            problems.push(Diagnostic::invalid("PL0403", title).found(names.join(", ")));
+        }
+        found
+    };
+    let (loc, scores) = (find(&settings.loc, "box offsets"), find(&settings.scores, "scores"));
+    let last = |index: usize| outputs[index].1.shape.last().copied().unwrap_or(1);
+    let mut of_priors = |index: usize, each: usize, what: &str| {
+        let (name, ty) = &outputs[index];
+        if ty.dtype != DType::F32 || Some(ty.shape.elements()) != count.checked_mul(each) {
+            let title = format!("`{name}` does not go with the detector's {count} prior boxes");
+            problems.push(Diagnostic::invalid("PL0404", title).found(ty.to_string()).supported(format!("f32[1,{count},{what}]")));
+        }
+    };
+    let classes = scores.map_or(0, last);
+    if let Some(loc) = loc {
+        of_priors(loc, 4, "4");
+    }
+    if let Some(scores) = scores {
+        of_priors(scores, classes, "classes");
+    }
+    if scores.is_some() && !description.labels.is_empty() && description.labels.len() != classes {
+        let title = format!("there are {} labels for {classes} classes", description.labels.len());
+        problems.push(Diagnostic::invalid("PL0405", title).supported("a label a class, the background among them, or none"));
+    }
+    if scores.is_some() && settings.background.is_some_and(|background| background >= classes) {
+        problems.push(Diagnostic::invalid("PL0405", format!("the background is not one of {classes} classes")));
+    }
+    let grids: Vec<Centres> =
+        if problems.is_empty() { settings.priors.iter().map(|priors| priors.centres(frame.size)).collect() } else { Vec::new() };
+    let mut numbers = grids.iter().flat_map(|grid| grid.rows.iter().chain(&grid.columns).chain(grid.shapes.iter().flatten()));
+    if !numbers.all(|number| number.is_finite()) {
+        problems.push(
+            Diagnostic::invalid("PL0406", "the description's detector cannot be").found("a prior box that is larger than any number"),
+        );
+    }
+    match (loc, scores) {
+        (Some(loc), Some(scores)) if problems.is_empty() => {
+            Ok(Attached { loc, scores, classes, grids, settings: settings.clone(), labels: description.labels.clone(), frame: frame.size })
+        }
+        _ => Err(Problems(problems)),
+    }
+}
+
+/// What is wrong with the settings by themselves.
+fn faults(settings: &DetectorSettings, frame: [u32; 2]) -> Vec<Diagnostic> {
+    let wrong = |found: String| Diagnostic::invalid("PL0406", "the description's detector cannot be").found(found);
+    let count = settings.priors.iter().map(Priors::count).fold(0, usize::saturating_add);
+    let limits = [("candidates", settings.candidates), ("detections", settings.detections)];
+    let off_limits = limits.into_iter().filter(|(_, limit)| !(1..=MOST_DETECTIONS).contains(limit));
+    let mut faults: Vec<_> = settings.priors.iter().filter_map(Priors::fault).map(wrong).collect();
+    faults.extend(off_limits.map(|(name, limit)| wrong(format!("`{name}` is {limit}")).supported(format!("1 to {MOST_DETECTIONS}"))));
+    faults.extend((!(1..=MOST_PRIORS).contains(&count)).then(|| wrong(format!("{count} priors")).supported(format!("1 to {MOST_PRIORS}"))));
+    faults.extend(frame.contains(&0).then(|| wrong("a frame without pixels".to_owned())));
+    let numbers = settings.variances.iter().chain([&settings.threshold, &settings.iou]);
+    faults.extend(
+        numbers.clone().any(|number| !number.is_finite()).then(|| wrong("a variance, threshold or `iou` that is no number".to_owned())),
+    );
+    faults
+}
+
+impl Attached {
+    /// What the outputs say, with boxes in pixels of a frame of this width and height, and whether a limit cut any off.
+    pub(crate) fn detect(&self, outputs: &[Tensor], frame: [u32; 2]) -> Option<(Vec<Detection>, bool)> {
+        let grids: Vec<Grid<'_>> = self.grids.iter().map(Centres::grid).collect();
+        let detector = Detector {
+            grids: &grids,
+            classes: self.classes,
+            background: self.settings.background,
+            variances: self.settings.variances,
+            threshold: self.settings.threshold,
+            iou: self.settings.iou,
+            frame: frame.map(|pixels| pixels as f32),
+        };
+        let (loc, scores) = (outputs.get(self.loc)?.as_f32()?, outputs.get(self.scores)?.as_f32()?);
+        let mut candidates = vec![Detection::NONE; self.settings.candidates];
+        let mut detections = vec![Detection::NONE; self.settings.detections];
+        let (found, truncated) = detector.detect_in(loc, scores, &mut candidates, &mut detections);
+        detections.truncate(found);
+        Some((detections, truncated))
+    }
+
+    /// Bytes that the detections and the candidates take in a model.
+    pub(crate) fn bytes(&self) -> usize {
+        let list = |capacity: usize| 28 * capacity + 8;
+        list(self.settings.candidates) + list(self.settings.detections)
+    }
+}

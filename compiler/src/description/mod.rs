@@ -1,0 +1,139 @@
+//! What stands beside a model in a TOML file: its labels, how a picture becomes its input, and how its outputs become detections.
+//!
+//! Invariant: knows no graph. What it says is compared with the types of the outputs, all faults at once.
+
+mod detector;
+
+use std::path::Path;
+
+use peleec_runtime::Detection;
+use serde::Deserialize;
+
+pub(crate) use detector::{Attached, attach};
+pub use detector::{DetectorSettings, Priors};
+
+use crate::diagnostics::{Diagnostic, Problems};
+use crate::error::Error;
+use crate::ir::Tensor;
+
+/// The largest file that is read.
+const MAX_BYTES: u64 = 1 << 20;
+
+/// The file's content.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Description {
+    /// Names of the classes, in the order of their scores.
+    #[serde(default)]
+    pub labels: Vec<String>,
+    /// How a picture becomes the input.
+    pub frame: Option<FrameSettings>,
+    /// How outputs become detections.
+    pub detector: Option<DetectorSettings>,
+}
+
+/// How a picture becomes the input.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FrameSettings {
+    /// Width and height of the input.
+    pub size: [u32; 2],
+    /// Which colour comes first.
+    pub order: ColourOrder,
+    /// What is taken from each colour, in the input's order.
+    pub mean: [f32; 3],
+    /// What the difference is multiplied by.
+    pub scale: [f32; 3],
+    /// How a picture of another shape becomes one of the input's.
+    pub fit: Fit,
+    /// How pixels between pixels are made.
+    pub resize: Resize,
+}
+
+/// Which colour comes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ColourOrder {
+    /// Red.
+    Rgb,
+    /// Blue.
+    Bgr,
+}
+
+/// How a picture of another shape becomes one of the input's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Fit {
+    /// It is stretched.
+    Warp,
+}
+
+/// How pixels between pixels are made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Resize {
+    /// From the four around.
+    Bilinear,
+}
+
+impl Description {
+    /// Reads a file of at most 1 MiB.
+    pub fn read(path: &Path) -> Result<Self, Error> {
+        let io = |source| Error::io(path, source);
+        if std::fs::metadata(path).map_err(io)?.len() > MAX_BYTES {
+            return Err(problem(path, "the file is larger than 1 MiB".to_owned()).into());
+        }
+        Description::parse(&std::fs::read_to_string(path).map_err(io)?).map_err(|why| problem(path, why).into())
+    }
+
+    /// What outputs, by name, say is in a frame of this width and height; every reason why they say nothing at once.
+    pub fn detect(&self, outputs: &[(String, Tensor)], frame: [u32; 2]) -> Result<Detected, Problems> {
+        let (types, tensors): (Vec<_>, Vec<_>) = outputs.iter().map(|(name, tensor)| ((name.clone(), tensor.ty()), tensor.clone())).unzip();
+        let (detections, truncated) = attach(self, &types)?.detect(&tensors, frame).unwrap_or_default();
+        Ok(Detected { detections, truncated })
+    }
+
+    /// Reads the text of one, or says why that is none.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        toml::from_str(text).map_err(|error| error.to_string().trim_end().to_owned())
+    }
+}
+
+/// What a detector saw.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Detected {
+    /// The best first.
+    pub detections: Vec<Detection>,
+    /// Whether a limit left out any.
+    pub truncated: bool,
+}
+
+fn problem(path: &Path, why: String) -> Problems {
+    Diagnostic::invalid("PL0401", format!("{} does not describe a model", path.display())).found(why).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_misspelt_is_named() {
+        assert!(Description::parse("label = []").unwrap_err().contains("unknown field `label`"));
+        let frame = "[frame]\nsize = [2, 2]\norder = \"gbr\"\nmean = [0.0, 0.0, 0.0]\nscale = [1.0, 1.0, 1.0]\nfit = \"warp\"\nresize = \"bilinear\"";
+        let refusal = Description::parse(frame).unwrap_err();
+        assert!(refusal.contains("unknown variant `gbr`, expected `rgb` or `bgr`") && refusal.contains("line 3"), "{refusal}");
+        let description = Description::parse(&frame.replace("gbr", "bgr")).unwrap();
+        assert_eq!(description.frame.map(|frame| (frame.size, frame.order)), Some(([2, 2], ColourOrder::Bgr)));
+        assert_eq!((description.labels, description.detector), (vec![], None));
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_or_too_long_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("model.toml");
+        assert_eq!(Description::read(&path).unwrap_err().exit_code(), 3);
+        std::fs::write(&path, "#".repeat(2 << 20)).unwrap();
+        let refusal = Description::read(&path).unwrap_err();
+        assert!(refusal.to_string().contains("larger than 1 MiB") && refusal.exit_code() == 3, "{refusal}");
+    }
+}

@@ -1,0 +1,96 @@
+//! The part of a module that makes detections of its outputs.
+
+use proc_macro2::{Literal, TokenStream};
+use quote::quote;
+
+use super::int;
+use super::module::Output;
+use crate::description::Attached;
+
+/// The detector and the names of its classes.
+pub(super) fn constants(attached: &Attached, outputs: &[Output]) -> TokenStream {
+    let settings = &attached.settings;
+    let numbers = |values: &[f32]| {
+        let values = values.iter().map(|&value| float(value));
+        quote!(&[#(#values),*])
+    };
+    let grids = attached.grids.iter().map(|grid| {
+        let (rows, columns) = (numbers(&grid.rows), numbers(&grid.columns));
+        let shapes = grid.shapes.iter().map(|shape| shape.map(float)).map(|[width, height]| quote!([#width, #height]));
+        quote!(peleec_runtime::Grid { rows: #rows, columns: #columns, shapes: &[#(#shapes),*] })
+    });
+    let classes = int(attached.classes);
+    let background = match settings.background.map(int) {
+        Some(class) => quote!(Some(#class)),
+        None => quote!(None),
+    };
+    let variances = settings.variances.map(float);
+    let [threshold, iou] = [settings.threshold, settings.iou].map(float);
+    let frame = attached.frame.map(|pixels| float(pixels as f32));
+    let [loc, scores] = [attached.loc, attached.scores].map(|index| int(outputs[index].ty.shape.elements()));
+    let (labels, count) = (&attached.labels, int(attached.labels.len()));
+    let labels = (!labels.is_empty()).then(|| {
+        quote! {
+            #[doc = " Names of the classes."]
+            #[allow(dead_code, unreachable_pub, reason = "for the firmware to use")]
+            #[rustfmt::skip]
+            pub const LABELS: [&str; #count] = [#(#labels),*];
+        }
+    });
+    let labels = labels.into_iter();
+    quote! {
+        #(#labels)*
+        #[doc = " How the outputs become detections."]
+        #[allow(unreachable_pub, clippy::unreadable_literal, reason = "for the firmware to use; numbers that nobody wrote")]
+        #[rustfmt::skip]
+        pub const DETECTOR: peleec_runtime::Detector<'static> = peleec_runtime::Detector {
+            grids: &[#(#grids),*],
+            classes: #classes,
+            background: #background,
+            variances: [#(#variances),*],
+            threshold: #threshold,
+            iou: #iou,
+            frame: [#(#frame),*],
+        };
+        #[rustfmt::skip]
+        const _: () = assert!(DETECTOR.fits(#loc, #scores), "the outputs are not those of the detector");
+    }
+}
+
+/// A number that is finite, in as few digits as tell it from its neighbours.
+fn float(value: f32) -> TokenStream {
+    let literal = Literal::f32_unsuffixed(value.abs());
+    if value.is_sign_negative() { quote!(-#literal) } else { quote!(#literal) }
+}
+
+/// The fields of the model, and what they begin with.
+pub(super) fn fields(attached: &Attached) -> (TokenStream, TokenStream) {
+    let (candidates, detections) = (int(attached.settings.candidates), int(attached.settings.detections));
+    let new = quote!(peleec_runtime::Detections::new());
+    (
+        quote! {
+            candidates: peleec_runtime::Detections<#candidates>,
+            detections: peleec_runtime::Detections<#detections>,
+        },
+        quote!(candidates: #new, detections: #new,),
+    )
+}
+
+/// The call, with the regions of both outputs.
+pub(super) fn call(loc: &proc_macro2::Ident, scores: &proc_macro2::Ident) -> TokenStream {
+    quote!(DETECTOR.detect(self.arena.read(#loc), self.arena.read(#scores), &mut self.candidates, &mut self.detections);)
+}
+
+/// The field of the results, as a value.
+pub(super) fn result() -> TokenStream {
+    quote!(detections: &self.detections)
+}
+
+/// The field of the results, as it is declared.
+pub(super) fn output(attached: &Attached) -> TokenStream {
+    let detections = int(attached.settings.detections);
+    quote! {
+        #[doc = " What was seen, the best first; boxes are in pixels of [`DETECTOR`]'s frame."]
+        pub detections: &'m peleec_runtime::Detections<#detections>
+    }
+}

@@ -1,8 +1,10 @@
-//! Detections against those of a reference decoder in Python, and the same from a module that runs.
+//! Pictures as inputs, and outputs as detections, against references in Python.
 
 use std::path::{Path, PathBuf};
 
-use peleec::{Description, Detected, Tensor, read_tensor};
+use codegen_tests::compare::{Closeness, compare};
+use peleec::{Description, Detected, Fit, FrameSettings, Order, Resize, Tensor, read_tensor};
+use peleec_runtime::Frame;
 
 /// How far a corner may be from the reference's, whose exponential function is another, in pixels.
 const CORNER: f32 = 0.01;
@@ -53,4 +55,44 @@ fn every_detection_is_the_references() {
         compared += wanted.len();
     }
     assert!(compared > 500, "{compared}");
+}
+
+#[test]
+fn every_input_is_the_references() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/frames");
+    let mut compared = 0;
+    for entry in std::fs::read_dir(folder).expect("vectors are stored") {
+        let path = entry.expect("an entry").path();
+        if path.extension().is_none_or(|ending| ending != "json") {
+            continue;
+        }
+        let document: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(&path).expect("a picture")).expect("JSON");
+        let hex = document["bytes"].as_str().expect("bytes");
+        let byte = |at: usize| u8::from_str_radix(&hex[at..at + 2], 16).expect("a byte");
+        let bytes: Vec<u8> = (0..hex.len()).step_by(2).map(byte).collect();
+        let side = |key: &str| document[key].as_u64().expect("a size") as usize;
+        let frame = Frame::rgb888(&bytes, side("width"), side("height")).expect("a picture");
+        let list = |key: &str| [0, 1, 2].map(|i| document[key][i].as_f64().expect("a number") as f32);
+        let settings = FrameSettings {
+            size: [0, 1].map(|i| document["size"][i].as_u64().expect("a size") as u32),
+            order: if document["order"] == "bgr" { Order::Bgr } else { Order::Rgb },
+            mean: list("mean"),
+            scale: list("scale"),
+            fit: Fit::Warp,
+            resize: Resize::Bilinear,
+        };
+        let wanted = tensor(&path.with_extension("pb"));
+        let found = settings.input(&frame, &wanted.ty()).expect("the input's type serves");
+        assert_eq!(compare(&[found], &[wanted], Closeness::Bits), Ok(()), "{}", path.display());
+        compared += 1;
+    }
+    assert_eq!(compared, 6);
+}
+
+#[test]
+fn a_frame_has_as_many_bytes_as_pixels() {
+    let bytes = [0; 12];
+    assert!(Frame::rgb888(&bytes, 2, 2).is_some() && Frame::rgb888(&bytes, 4, 1).is_some());
+    assert!(Frame::rgb888(&bytes, 2, 1).is_none() && Frame::rgb888(&[], 0, 5).is_none());
+    assert!(Frame::rgb888(&bytes, usize::MAX, usize::MAX).is_none());
 }

@@ -39,7 +39,7 @@ use std::collections::BTreeSet;
 
 pub use builder::Builder;
 pub use compilation::Compilation;
-pub use description::{ColourOrder, Description, Detected, DetectorSettings, Fit, FrameSettings, Priors, Resize};
+pub use description::{Description, Detected, DetectorSettings, Fit, FrameSettings, Order, Priors, Resize};
 pub use diagnostics::{Diagnostic, InputRef, Kind, NodeRef, OpError, Problems, Severity, clean, render};
 pub use emit::files::{self, File};
 pub use emit::head::Head;

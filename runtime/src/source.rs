@@ -24,6 +24,7 @@ pub const FILES: &[(&str, &str)] = &[
     ("src/f32/pad.rs", include_str!("f32/pad.rs")),
     ("src/f32/pool.rs", include_str!("f32/pool.rs")),
     ("src/f32/softmax.rs", include_str!("f32/softmax.rs")),
+    ("src/frame.rs", include_str!("frame.rs")),
     ("src/geometry.rs", include_str!("geometry.rs")),
     ("src/input.rs", include_str!("input.rs")),
     ("src/kernel.rs", include_str!("kernel.rs")),

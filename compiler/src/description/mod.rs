@@ -6,7 +6,7 @@ mod detector;
 
 use std::path::Path;
 
-use peleec_runtime::Detection;
+use peleec_runtime::{ColourOrder, Detection, Frame, Preparation};
 use serde::Deserialize;
 
 pub(crate) use detector::{Attached, attach};
@@ -14,7 +14,7 @@ pub use detector::{DetectorSettings, Priors};
 
 use crate::diagnostics::{Diagnostic, Problems};
 use crate::error::Error;
-use crate::ir::Tensor;
+use crate::ir::{DType, Tensor, TensorType};
 
 /// The largest file that is read.
 const MAX_BYTES: u64 = 1 << 20;
@@ -39,7 +39,7 @@ pub struct FrameSettings {
     /// Width and height of the input.
     pub size: [u32; 2],
     /// Which colour comes first.
-    pub order: ColourOrder,
+    pub order: Order,
     /// What is taken from each colour, in the input's order.
     pub mean: [f32; 3],
     /// What the difference is multiplied by.
@@ -53,7 +53,7 @@ pub struct FrameSettings {
 /// Which colour comes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum ColourOrder {
+pub enum Order {
     /// Red.
     Rgb,
     /// Blue.
@@ -74,6 +74,39 @@ pub enum Fit {
 pub enum Resize {
     /// From the four around.
     Bilinear,
+}
+
+impl FrameSettings {
+    /// What the runtime does to a picture.
+    pub fn preparation(&self) -> Preparation {
+        let order = match self.order {
+            Order::Rgb => ColourOrder::Rgb,
+            Order::Bgr => ColourOrder::Bgr,
+        };
+        Preparation { size: self.size.map(|side| side as usize), order, mean: self.mean, scale: self.scale }
+    }
+
+    /// The input of a picture: `[1, 3, height, width]`, or `[1, height, width, 3]`; none where the input's type is neither.
+    pub fn input(&self, frame: &Frame<'_>, ty: &TensorType) -> Option<Tensor> {
+        let [width, height] = self.size.map(|side| side as usize);
+        let channels_first = match ty.shape.0.as_slice() {
+            [1, 3, h, w] if [*h, *w] == [height, width] => true,
+            [1, h, w, 3] if [*h, *w] == [height, width] => false,
+            _ => return None,
+        };
+        let (preparation, mut values) = (self.preparation(), vec![0.0; 3 * width * height]);
+        let mut row = vec![[0.0; 3]; width];
+        for y in 0..height {
+            preparation.row(frame, y, &mut row);
+            for (x, pixel) in row.iter().enumerate() {
+                for (channel, &value) in pixel.iter().enumerate() {
+                    let at = if channels_first { (channel * height + y) * width + x } else { (y * width + x) * 3 + channel };
+                    values[at] = value;
+                }
+            }
+        }
+        Tensor::f32(ty.shape.clone(), values).filter(|_| ty.dtype == DType::F32)
+    }
 }
 
 impl Description {
@@ -123,7 +156,7 @@ mod tests {
         let refusal = Description::parse(frame).unwrap_err();
         assert!(refusal.contains("unknown variant `gbr`, expected `rgb` or `bgr`") && refusal.contains("line 3"), "{refusal}");
         let description = Description::parse(&frame.replace("gbr", "bgr")).unwrap();
-        assert_eq!(description.frame.map(|frame| (frame.size, frame.order)), Some(([2, 2], ColourOrder::Bgr)));
+        assert_eq!(description.frame.map(|frame| (frame.size, frame.order)), Some(([2, 2], Order::Bgr)));
         assert_eq!((description.labels, description.detector), (vec![], None));
     }
 

@@ -3,7 +3,7 @@
 use super::Config;
 use super::layers::{Map, Network, Window};
 use super::peleenet::body;
-use crate::description::{ColourOrder, Description, DetectorSettings, Fit, FrameSettings, Priors, Resize};
+use crate::description::{Description, DetectorSettings, Fit, FrameSettings, Order, Priors, Resize};
 use crate::ir::Tensor;
 use crate::onnx::node::Attribute;
 
@@ -86,7 +86,7 @@ fn description(config: &Config, maps: &[usize]) -> Description {
     };
     let frame = FrameSettings {
         size: [config.size as u32; 2],
-        order: ColourOrder::Bgr,
+        order: Order::Bgr,
         mean: [103.94, 116.78, 123.68],
         scale: [0.017; 3],
         fit: Fit::Warp,

@@ -15,6 +15,7 @@ mod ops;
 mod output;
 mod plan;
 mod progress;
+mod run;
 mod table;
 mod verify;
 mod zoo;
@@ -39,6 +40,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Compile(compile::Args),
+    Run(run::Args),
     Verify(verify::Args),
     Bench(bench::Args),
     Check(check::Args),
@@ -52,6 +54,7 @@ impl Command {
     fn name(&self) -> &'static str {
         match self {
             Command::Compile(_) => "compile",
+            Command::Run(_) => "run",
             Command::Verify(_) => "verify",
             Command::Bench(_) => "bench",
             Command::Check(_) => "check",
@@ -83,6 +86,7 @@ fn main() -> ExitCode {
 fn run(command: &Command, output: &Output) -> Result<Answer, Failure> {
     match command {
         Command::Compile(args) => compile::run(args, output),
+        Command::Run(args) => run::run(args, output),
         Command::Verify(args) => verify::run(args, output),
         Command::Bench(args) => bench::run(args, output),
         Command::Check(args) => check::run(args, output),

@@ -4,6 +4,35 @@ use std::path::{Path, PathBuf};
 
 use peleec::zoo::{ZooOptions, build};
 
+/// Of a Pelee for pictures of 96x96.
+const DESCRIPTION: &str = r#"
+labels = ["background", "cat", "dog", "bird"]
+
+[frame]
+size = [96, 96]
+order = "bgr"
+mean = [103.94, 116.78, 123.68]
+scale = [0.017, 0.017, 0.017]
+fit = "warp"
+resize = "bilinear"
+
+[detector]
+loc = "loc"
+scores = "conf"
+background = 0
+variances = [0.1, 0.1, 0.2, 0.2]
+threshold = 0.2
+iou = 0.45
+candidates = 60
+detections = 20
+priors = [
+    { map = [6, 6], min_size = 7, max_size = 14, ratios = [2, 0.5, 3, 0.3333333333333333] },
+    { map = [6, 6], min_size = 14, max_size = 32, ratios = [2, 0.5, 3, 0.3333333333333333] },
+    { map = [3, 3], min_size = 32, max_size = 49, ratios = [2, 0.5, 3, 0.3333333333333333] },
+    { map = [2, 2], min_size = 49, max_size = 66, ratios = [2, 0.5, 3, 0.3333333333333333] },
+]
+"#;
+
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("cargo::rerun-if-changed=build.rs");
     let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models");
@@ -19,6 +48,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let options = ZooOptions { width: 0.25, input_size: Some(96), classes: Some(4), seed: 0 };
     std::fs::write(&mini, build("pelee-304", &options)?)?;
     peleec::Builder::new().model(&mini).emit()?;
+    std::fs::write(mini.with_extension("toml"), DESCRIPTION)?;
+    peleec::Builder::new().model(&mini).name("pelee_detect").detect("").emit()?;
     peleec::Builder::new().model(&mini).name("pelee_rows").input(peleec::InputForm::Rows).emit()?;
     Ok(())
 }

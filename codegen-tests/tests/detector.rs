@@ -3,8 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use codegen_tests::compare::{Closeness, compare};
-use peleec::{Description, Detected, Fit, FrameSettings, Order, Resize, Tensor, read_tensor};
+use peleec::zoo::seeded_input;
+use peleec::{Builder, Description, Detected, Fit, FrameSettings, Order, Resize, Tensor, TensorType, read_tensor};
 use peleec_runtime::Frame;
+
+mod pelee_detect {
+    include!(concat!(env!("OUT_DIR"), "/pelee_detect.rs"));
+}
 
 /// How far a corner may be from the reference's, whose exponential function is another, in pixels.
 const CORNER: f32 = 0.01;
@@ -55,6 +60,28 @@ fn every_detection_is_the_references() {
         compared += wanted.len();
     }
     assert!(compared > 500, "{compared}");
+}
+
+/// The module reads its outputs where they lie in its arena; here they are those of a run in this process.
+#[test]
+fn a_module_sees_what_its_outputs_say() {
+    let path = Path::new(env!("OUT_DIR")).join("pelee_mini.onnx");
+    let compilation = Builder::new().model(&path).detect("").compile().expect("it compiles");
+    let description = Description::read(&path.with_extension("toml")).expect("it was written");
+    let mut model = Box::new(pelee_detect::Model::new());
+    assert_eq!(size_of::<pelee_detect::Model>(), pelee_detect::ARENA_BYTES);
+    assert_eq!(pelee_detect::ARENA_BYTES, compilation.report().model_bytes());
+    for seed in 0..3 {
+        let input = seeded_input(&TensorType::f32([1, 3, 96, 96]), seed);
+        let outputs = compilation.execute(std::slice::from_ref(&input)).expect("the plan runs");
+        let names = compilation.output_types().into_iter().map(|(name, _)| name);
+        let wanted = description.detect(&names.zip(outputs).collect::<Vec<_>>(), [96, 96]).expect("it describes the outputs");
+        let picture = input.as_f32().and_then(|values| values.try_into().ok()).expect("it has the input's length");
+        let seen = model.run(picture).detections;
+        assert_eq!((&seen[..], seen.truncated), (&wanted.detections[..], wanted.truncated));
+        assert!(!seen.is_empty(), "something is compared");
+    }
+    assert_eq!(pelee_detect::LABELS[3], "bird");
 }
 
 #[test]

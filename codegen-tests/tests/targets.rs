@@ -53,7 +53,7 @@ fn built_and_run(
     let (program, figures) = harness::build(&project)?;
     if let Some(figures) = figures {
         let report = compilation.report();
-        assert_eq!(figures.model, (report.arena_bytes + report.pinned_bytes) as u64, "the image's model is what the plan says");
+        assert_eq!(figures.model, report.model_bytes() as u64, "the image's model is what the plan says");
     }
     let run = harness::run(&project, &program, inputs, LIMIT)?;
     Ok((run.outputs, run.checksum))
@@ -109,6 +109,21 @@ fn cases_in_code_run_as_they_are_planned() {
         let here = compilation.execute(&inputs).expect("a plan runs");
         let Some((outputs, _)) = run(&compilation, Target::Generic, OptLevel::Three, &inputs) else { return };
         assert_eq!(compare(&outputs, &here, Closeness::Bits), Ok(()), "{}", case.name);
+    }
+}
+
+/// The images link with an undefined symbol in the panic handler, so that a detector that could panic would not.
+#[test]
+fn a_detector_is_linked_without_a_panic() {
+    let zoo = ZooOptions { width: 0.25, input_size: Some(64), classes: Some(4), seed: 1 };
+    let model = ModelFile::zoo("pelee-304", &zoo).expect("the zoo has it");
+    for (target, level) in [(Target::CortexM0Plus, OptLevel::S), (Target::CortexM4F, OptLevel::Three), (Target::CortexM55, OptLevel::Two)] {
+        let options = Options { target, detect: Some("".into()), ..Options::default() };
+        let compilation = compile(&model, &options).expect("it compiles");
+        let inputs = inputs(&compilation.inputs());
+        let here = compilation.execute(&inputs).expect("a plan runs");
+        let Some((outputs, _)) = run(&compilation, target, level, &inputs) else { continue };
+        assert_eq!(compare(&outputs, &here, Closeness::Bits), Ok(()), "{target}");
     }
 }
 

@@ -1,6 +1,6 @@
 //! An SSD detector: its prior boxes, as those of Liu et al. 2016 are made, and which outputs it reads.
 
-use peleec_runtime::{Detection, Detector, Grid};
+use peleec_runtime::{Arena, Detection, Detections, Detector, Grid};
 use serde::Deserialize;
 
 use super::Description;
@@ -216,9 +216,9 @@ impl Attached {
         Some((detections, truncated))
     }
 
-    /// Bytes that the detections and the candidates take in a model.
+    /// Bytes that the detections and the candidates take in a model, which is aligned as its arena is.
     pub(crate) fn bytes(&self) -> usize {
-        let list = |capacity: usize| 28 * capacity + 8;
-        list(self.settings.candidates) + list(self.settings.detections)
+        let list = |capacity: usize| capacity * size_of::<Detection>() + size_of::<Detections<0>>();
+        (list(self.settings.candidates) + list(self.settings.detections)).next_multiple_of(align_of::<Arena<0>>())
     }
 }

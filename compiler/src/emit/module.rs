@@ -130,6 +130,7 @@ fn ident(name: &str) -> Ident {
 fn constants(source: &ModuleSource<'_>) -> TokenStream {
     let (ram, weights) = (int(source.arena + source.pinned + source.detector.map_or(0, Attached::bytes)), int(source.weights));
     let holds = if source.pinned == 0 { "activations and outputs" } else { "activations, outputs and copies of weights" };
+    let holds = if source.detector.is_some() { format!("detections, {holds}") } else { holds.to_owned() };
     let by_rows = source.layers.iter().any(|layer| matches!(layer.work, Work::Source(_)));
     let inputs = if by_rows { "with the rows of inputs that are asked for" } else { "not the inputs" };
     let holds = format!(" Bytes of RAM that a [`Model`] owns: {holds}, {inputs}.");
@@ -407,6 +408,8 @@ fn bytes(region: &Region) -> String {
 
 fn output_idents(source: &ModuleSource<'_>) -> Vec<Ident> {
     let mut names = Names::default();
+    // The results have a field of that name.
+    source.detector.map(|_| names.unique("detections"));
     source.outputs.iter().map(|output| ident(&names.unique(&output.name))).collect()
 }
 

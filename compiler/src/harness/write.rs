@@ -66,7 +66,7 @@ impl Project {
         folder: &Path,
     ) -> Result<Self, HarnessError> {
         let report = compilation.report();
-        let (keeps_promises, arena_bytes) = (opt_level != OptLevel::Dev, report.arena_bytes + report.pinned_bytes);
+        let (keeps_promises, arena_bytes) = (opt_level != OptLevel::Dev, report.model_bytes());
         let mut all = network;
         match machine.seat {
             Seat::Host | Seat::QemuUser(_) => all.push(File::text("src/main.rs", include_str!("image/host.rs"))),
@@ -149,7 +149,7 @@ fn configuration(machine: &Machine, triple: &str) -> String {
 fn needs(report: &Report) -> [usize; 2] {
     let (inputs, outputs) = (report.inputs.iter().map(InputReport::ty), report.outputs.iter().map(OutputReport::ty));
     let caller: usize = inputs.chain(outputs).map(|ty| ty.bytes()).sum();
-    [report.weight_bytes, report.arena_bytes + report.pinned_bytes + caller]
+    [report.weight_bytes, report.model_bytes() + caller]
 }
 
 /// The board's memories; constants and statics that the small ones cannot hold go to the large one. Where there is none, inputs lie in

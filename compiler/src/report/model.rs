@@ -103,6 +103,11 @@ pub struct GroupReport {
 }
 
 impl Report {
+    /// RAM that a `Model` owns.
+    pub fn model_bytes(&self) -> usize {
+        self.arena_bytes + self.pinned_bytes + self.detector_bytes
+    }
+
     /// What `run` calls, in order: layers that run whole, and for each group of layers that run row by row one entry that stands for all.
     pub fn calls(&self) -> Vec<LayerReport> {
         let call = |(index, group): (usize, &GroupReport)| {

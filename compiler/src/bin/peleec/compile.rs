@@ -115,6 +115,9 @@ fn ram(report: &Report) -> String {
     if report.pinned_bytes > 0 {
         text += &format!(" + {} copies of weights", bytes(report.pinned_bytes));
     }
+    if report.detector_bytes > 0 {
+        text += &format!(" + {} detections", bytes(report.detector_bytes));
+    }
     let arrays = report.inputs.iter().filter(|input| !input.by_rows);
     let arrays: usize = arrays.map(|input| input.ty().bytes()).sum();
     if arrays > 0 {

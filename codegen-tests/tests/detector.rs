@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use codegen_tests::compare::{Closeness, compare};
 use peleec::zoo::seeded_input;
 use peleec::{Builder, Description, Detected, Fit, FrameSettings, Order, Resize, Tensor, TensorType, read_tensor};
-use peleec_runtime::Frame;
+use peleec_runtime::{Detection, Frame};
 
 mod pelee_detect {
     include!(concat!(env!("OUT_DIR"), "/pelee_detect.rs"));
@@ -25,20 +25,22 @@ fn tensor(path: &Path) -> Tensor {
     read_tensor(std::fs::read(path).expect("a stored tensor")).expect("a tensor").1
 }
 
-/// The reference's detections: class, prior, score, corners.
-fn expected(case: &Path) -> (Vec<(u64, u64, f32, [f32; 4])>, bool, [u32; 2]) {
+/// The reference's detections, and the frame's width and height.
+fn expected(case: &Path) -> (Detected, [u32; 2]) {
     let text = std::fs::read_to_string(case.join("expected.json")).expect("stored detections");
     let document: serde_json::Value = serde_json::from_str(&text).expect("JSON");
     // An infinite score is written as null.
     let number = |value: &serde_json::Value| value.as_f64().map_or(f32::INFINITY, |number| number as f32);
-    let detection = |value: &serde_json::Value| {
-        let corner = |index: usize| number(&value["box"][index]);
-        let whole = |key: &str| value[key].as_u64().expect("a number");
-        (whole("class"), whole("prior"), number(&value["score"]), [0, 1, 2, 3].map(corner))
+    let whole = |value: &serde_json::Value| value.as_u64().expect("a number") as u32;
+    let detection = |value: &serde_json::Value| Detection {
+        class: whole(&value["class"]),
+        prior: whole(&value["prior"]),
+        score: number(&value["score"]),
+        corners: [0, 1, 2, 3].map(|index| number(&value["box"][index])),
     };
     let detections = document["detections"].as_array().expect("a list").iter().map(detection).collect();
-    let frame = [0, 1].map(|axis| document["frame"][axis].as_u64().expect("a size") as u32);
-    (detections, document["truncated"].as_bool().expect("a flag"), frame)
+    let truncated = document["truncated"].as_bool().expect("a flag");
+    (Detected { detections, truncated }, [0, 1].map(|axis| whole(&document["frame"][axis])))
 }
 
 #[test]
@@ -48,16 +50,16 @@ fn every_detection_is_the_references() {
         let name = case.file_name().expect("a name").to_string_lossy().into_owned();
         let description = Description::read(&case.join("model.toml")).expect("a description");
         let outputs = ["loc", "scores"].map(|output| (output.to_owned(), tensor(&case.join(output).with_extension("pb"))));
-        let (wanted, cut, frame) = expected(&case);
-        let Detected { detections, truncated } = description.detect(&outputs, frame).expect("it describes the outputs");
-        let found: Vec<_> = detections.iter().map(|seen| (u64::from(seen.class), u64::from(seen.prior), seen.score)).collect();
-        let named: Vec<_> = wanted.iter().map(|&(class, prior, score, _)| (class, prior, score)).collect();
-        assert_eq!((found, truncated), (named, cut), "{name}");
-        for (seen, (.., corners)) in detections.iter().zip(&wanted) {
-            let far = seen.corners.iter().zip(corners).any(|(found, wanted)| (found - wanted).abs() > CORNER);
-            assert!(!far, "{name}: {seen:?} instead of {corners:?}");
+        let (wanted, frame) = expected(&case);
+        let found = description.detect(&outputs, frame).expect("it describes the outputs");
+        // Corners are compared below.
+        let seen = |all: &Detected| all.detections.iter().map(|&seen| Detection { corners: [0.0; 4], ..seen }).collect::<Vec<_>>();
+        assert_eq!((seen(&found), found.truncated), (seen(&wanted), wanted.truncated), "{name}");
+        for (found, wanted) in found.detections.iter().zip(&wanted.detections) {
+            let far = found.corners.iter().zip(wanted.corners).any(|(found, wanted)| (found - wanted).abs() > CORNER);
+            assert!(!far, "{name}: {found:?} instead of {wanted:?}");
         }
-        compared += wanted.len();
+        compared += wanted.detections.len();
     }
     assert!(compared > 500, "{compared}");
 }
@@ -78,7 +80,7 @@ fn a_module_sees_what_its_outputs_say() {
         let wanted = description.detect(&names.zip(outputs).collect::<Vec<_>>(), [96, 96]).expect("it describes the outputs");
         let picture = input.as_f32().and_then(|values| values.try_into().ok()).expect("it has the input's length");
         let seen = model.run(picture).detections;
-        assert_eq!((&seen[..], seen.truncated), (&wanted.detections[..], wanted.truncated));
+        assert_eq!((&seen[..], seen.is_truncated()), (&wanted.detections[..], wanted.truncated));
         assert!(!seen.is_empty(), "something is compared");
     }
     assert_eq!(pelee_detect::LABELS[3], "bird");

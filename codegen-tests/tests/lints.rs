@@ -6,6 +6,7 @@ use std::process::Command;
 use codegen_tests::cases::onnx::{Attr, Onnx};
 use codegen_tests::cases::{blocks, operators};
 use codegen_tests::lanes;
+use peleec::zoo::ZooOptions;
 use peleec::{InputForm, ModelFile, Options, Placement, RamBudget, compile, files};
 
 const EDITIONS: [&str; 3] = ["2018", "2021", "2024"];
@@ -42,7 +43,11 @@ fn modules(folder: &Path) -> Vec<String> {
         models.push((name, build(), &forms));
     }
     models.extend(operators::CASES.iter().map(|case| (case.name, (case.build)(), &forms[..1])));
-    let mut names = Vec::new();
+    let zoo = ZooOptions { width: 0.25, input_size: Some(64), ..ZooOptions::default() };
+    let detector = Options { name: Some("detector".to_owned()), detect: Some("".into()), ..Options::default() };
+    let compilation = compile(&ModelFile::zoo("pelee-304", &zoo).expect("the zoo has it"), &detector).expect("it compiles");
+    compilation.write(folder).expect("it is written");
+    let mut names = vec!["detector".to_owned()];
     for (model, bytes, forms) in models {
         let file = ModelFile::from_bytes(model, bytes);
         for (form, options) in forms {

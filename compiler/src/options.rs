@@ -248,7 +248,7 @@ options! {
         show: |options| differing(options.pin_weights, 0),
         code: |value| format!(".pin_weights({value})"),
     }
-    /// What the outputs say as boxes: a file that describes the detector, or nothing for the one beside the model, of its name with `.toml`.
+    /// Make boxes of the outputs, as FILE or MODEL.toml says.
     detect: Option<PathBuf> {
         flag: "detect" "[FILE]" Vec::new, repeats: false,
         builder: |options, description: impl Into<PathBuf>| options.detect = Some(description.into()),

@@ -135,6 +135,13 @@ pub fn machine(target: Target) -> Result<Machine, HarnessError> {
     })
 }
 
+/// The target of which this computer runs the widest vectors.
+pub fn best_target() -> Target {
+    let wide = [Target::X86_64V4, Target::X86_64V3].into_iter().find(|&target| runs_here(target));
+    let here = if cfg!(target_arch = "aarch64") { Target::Aarch64 } else { Target::Generic };
+    wide.unwrap_or(here)
+}
+
 #[cfg(target_arch = "x86_64")]
 fn runs_here(target: Target) -> bool {
     let v3 = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") && is_x86_feature_detected!("bmi2");

@@ -27,14 +27,19 @@ impl Detection {
 pub struct Detections<const N: usize> {
     pub(super) all: [Detection; N],
     pub(super) len: u32,
-    /// Whether there were more than a limit admits.
-    pub truncated: bool,
+    /// Not zero where there were more than a limit admits: any bytes are a list, as memory of any content is in a test.
+    pub(super) truncated: u32,
 }
 
 impl<const N: usize> Detections<N> {
     /// None; all zeros, so that a `static` of it costs no flash.
     pub const fn new() -> Self {
-        Detections { all: [Detection::NONE; N], len: 0, truncated: false }
+        Detections { all: [Detection::NONE; N], len: 0, truncated: 0 }
+    }
+
+    /// Whether there were more than a limit admits.
+    pub const fn is_truncated(&self) -> bool {
+        self.truncated != 0
     }
 }
 

@@ -95,7 +95,7 @@ impl Detector<'_> {
         detections: &mut Detections<N>,
     ) {
         let (len, truncated) = self.detect_in(loc, scores, &mut candidates.all, &mut detections.all);
-        (detections.len, detections.truncated) = (len as u32, truncated);
+        (detections.len, detections.truncated) = (len as u32, truncated.into());
     }
 
     /// As [`detect`](Self::detect), in slices whose lengths are the limits: how many detections there are in the second, and whether one of

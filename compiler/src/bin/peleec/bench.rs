@@ -41,8 +41,9 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<Answer, Failure> {
         return Err(Failure::Usage("bench measures modules that take arrays: leave --input out".to_owned()));
     }
     let model = args.model.load()?;
-    let machine = harness::machine(args.model.options().target)?;
-    let compilation = peleec::compile(&model, args.model.options())?;
+    let options = args.model.options_here(output);
+    let machine = harness::machine(options.target)?;
+    let compilation = peleec::compile(&model, &options)?;
     output.advice(compilation.notes(), output.verbose);
     let built =
         Built::new(&args.build, &machine, output, |folder| Project::write_measured(&compilation, &machine, args.build.opt_level, folder))?;

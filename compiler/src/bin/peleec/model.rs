@@ -6,9 +6,10 @@ use clap::builder::PossibleValuesParser;
 use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use peleec::zoo::ZooOptions;
-use peleec::{Error, FLAGS, Flag, ModelFile, Options};
+use peleec::{Error, FLAGS, Flag, ModelFile, Options, harness};
 
 use crate::failure::{Failure, working_on};
+use crate::output::Output;
 
 #[derive(clap::Args)]
 pub(crate) struct ModelArgs {
@@ -66,6 +67,21 @@ impl ModelArgs {
 
     pub(crate) fn options(&self) -> &Options {
         &self.compile.options
+    }
+
+    /// The options of a command that runs code on this computer: for its widest vectors, unless a target is named.
+    pub(crate) fn options_here(&self, output: &Output) -> Options {
+        let options = self.options().clone();
+        if self.compile.given.iter().any(|(flag, _)| *flag == "target") {
+            return options;
+        }
+        let target = harness::best_target();
+        let here = Options { target, ..options.clone() };
+        // A class that was asked for may be one that only the portable target has.
+        let is_possible = options.numeric.is_none_or(|class| target.classes().contains(&class));
+        let options = if is_possible { here } else { options };
+        output.detail(format_args!("for {}, as no --target is given", options.target));
+        options
     }
 
     /// `options` with the flags that were given set in them.

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use peleec::{Compilation, Description, Error, FrameSettings, Tensor, compile};
+use peleec::{Compilation, Description, Error, FrameSettings, Options, Tensor, compile};
 use peleec_runtime::{Detection, Frame};
 use serde_json::{Value, json};
 
@@ -51,7 +51,8 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<Answer, Failure> {
         ))
     };
     let description = description.filter(|description| description.frame.is_some()).ok_or_else(missing)?;
-    let compilation = compile(&model, args.model.options())?;
+    // Boxes are made of the outputs here, whatever the description says of them.
+    let compilation = compile(&model, &Options { detect: None, ..args.model.options_here(output) })?;
     output.advice(compilation.notes(), output.verbose);
     let pictures = picture::files(&args.images)?;
     if args.draw.is_some() && description.detector.is_none() {

@@ -24,6 +24,8 @@ pub(super) struct SetResult {
     pub(super) data: PathBuf,
     /// Whether the input was made up.
     pub(super) seeded: bool,
+    /// Whether what is expected is the naive evaluation.
+    pub(super) naive: bool,
     pub(super) outputs: Vec<OutputResult>,
     /// Over the outputs of the machine.
     pub(super) checksum: u32,
@@ -63,6 +65,7 @@ impl SetResult {
         json!({
             "folder": self.data,
             "seeded_input": self.seeded,
+            "reference": if self.naive { "naive evaluation" } else { "data" },
             "passed": self.passed(),
             "compared": self.is_compared(),
             "checksum": format!("{:08x}", self.checksum),
@@ -73,11 +76,9 @@ impl SetResult {
     }
 
     fn title(&self) -> String {
-        match self.data.file_name() {
-            Some(name) if self.seeded => format!("{}, seeded input", name.to_string_lossy()),
-            Some(name) => name.to_string_lossy().into_owned(),
-            None => "seeded input".to_owned(),
-        }
+        let name = self.data.file_name().map(|name| name.to_string_lossy().into_owned());
+        let (seeded, naive) = (self.seeded.then(|| "seeded input".to_owned()), self.naive.then(|| "naive evaluation".to_owned()));
+        name.into_iter().chain(seeded).chain(naive).collect::<Vec<_>>().join(", ")
     }
 
     fn verdict(&self) -> String {
@@ -112,7 +113,7 @@ pub(super) fn show(results: &[SetResult], machine: &str, output: &Output) {
     let verdicts: Vec<_> = results.iter().map(SetResult::verdict).collect();
     output.say(format_args!("{} {machine}: {}", word(results), verdicts.join("; ")));
     if !results.iter().any(SetResult::is_compared) {
-        output.say("nothing was compared with expected outputs, as there are none: give a folder with output_0.pb or output_0.npy");
+        output.say("nothing was compared with expected outputs: give a folder with output_0.pb or output_0.npy");
     }
 }
 

@@ -135,7 +135,7 @@ fn inputs_and_outputs_of_every_type() {
         let graph = import(&file, &Options::default()).expect("it is imported").graph;
         let (inputs, expected) = vectors::read(&model.data_sets[0]);
         assert_eq!(compare(&graph.evaluate(&inputs).expect("it is known"), &expected, ENGINES), Ok(()), "{} naively", model.name);
-        for target in [Target::Generic, Target::Aarch64, Target::CortexM0Plus, Target::CortexM4F, Target::CortexM55] {
+        for target in [Target::Generic, Target::Aarch64, Target::CortexM0Plus, Target::CortexM55] {
             check(&model, target, OptLevel::Three);
         }
         check_least(&model, Target::Generic, InputForm::Whole);
@@ -143,7 +143,6 @@ fn inputs_and_outputs_of_every_type() {
     for name in ["picture-cast-transpose", "picture-transpose-cast"] {
         let model = models::typed().into_iter().find(|model| model.name == name).expect("it is stored");
         check_least(&model, Target::Generic, InputForm::Rows);
-        check_least(&model, Target::CortexM3, InputForm::Rows);
     }
 }
 

@@ -222,3 +222,97 @@ impl Attached {
         (list(self.settings.candidates) + list(self.settings.detections)).next_multiple_of(align_of::<Arena<0>>())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = r#"
+        labels = ["none", "cat", "dog"]
+        [frame]
+        size = [64, 32]
+        order = "rgb"
+        mean = [0, 0, 0]
+        scale = [1, 1, 1]
+        fit = "warp"
+        resize = "bilinear"
+        [detector]
+        loc = "loc"
+        scores = "conf"
+        background = 0
+        variances = [0.1, 0.1, 0.2, 0.2]
+        threshold = 0.5
+        iou = 0.45
+        candidates = 9
+        detections = 3
+        [[detector.priors]]
+        map = [1, 2]
+        min_size = 8
+        max_size = 32
+        ratios = [4]
+        [[detector.priors]]
+        map = [1, 1]
+        min_size = 16
+        step = 20
+        offset = 0.25
+    "#;
+
+    fn outputs(loc: [usize; 3], conf: [usize; 3]) -> Vec<(String, TensorType)> {
+        vec![("conf".to_owned(), TensorType::f32(conf)), ("loc".to_owned(), TensorType::f32(loc))]
+    }
+
+    fn attached(text: &str, outputs: &[(String, TensorType)]) -> Result<Attached, Vec<String>> {
+        let told = |problems: Problems| problems.0.into_iter().map(|problem| format!("{} {}", problem.code, problem.title)).collect();
+        attach(&Description::parse(text).unwrap(), outputs).map_err(told)
+    }
+
+    #[test]
+    fn priors_are_made_cell_by_cell() {
+        let attached = attached(TEXT, &outputs([1, 7, 4], [1, 7, 3])).unwrap();
+        assert_eq!((attached.loc, attached.scores, attached.classes), (1, 0, 3));
+        let [first, second] = attached.grids.as_slice() else { panic!("two maps") };
+        assert_eq!((first.rows.as_slice(), first.columns.as_slice()), (&[0.5][..], &[0.25, 0.75][..]));
+        // Squares of 8 and of 16, and a box of 16 by 4, in shares of 64 and 32.
+        assert_eq!(first.shapes, [[0.125, 0.25], [0.25, 0.5], [0.25, 0.125]]);
+        // A quarter of a step of 20.
+        assert_eq!((second.rows.as_slice(), second.columns.as_slice()), (&[5.0 / 32.0][..], &[5.0 / 64.0][..]));
+        assert_eq!(second.shapes, [[0.25, 0.5]]);
+        // Seven words a detection, and two for each list; as a multiple of 64.
+        assert_eq!(attached.bytes(), (28 * 12 + 2 * 8usize).next_multiple_of(64));
+    }
+
+    #[test]
+    fn everything_that_does_not_go_together_is_named_at_once() {
+        let refused = |text: &str, loc, conf| attached(text, &outputs(loc, conf)).unwrap_err();
+        let both = refused(&TEXT.replace("\"cat\", ", ""), [1, 8, 4], [1, 7, 3]);
+        assert_eq!(both, ["PL0404 `loc` does not go with the detector's 7 prior boxes", "PL0405 there are 2 labels for 3 classes"]);
+        let names = refused(&TEXT.replace("\"loc\"", "\"boxes\""), [1, 7, 4], [1, 7, 3]);
+        assert_eq!(names, ["PL0403 no output of the model is called `boxes`, which the description says gives the box offsets"]);
+        let background = refused(&TEXT.replace("background = 0", "background = 3"), [1, 7, 4], [1, 7, 3]);
+        assert_eq!(background, ["PL0405 the background is not one of 3 classes"]);
+        let nothing = attached("labels = []", &outputs([1, 7, 4], [1, 7, 3])).unwrap_err();
+        assert_eq!(nothing, ["PL0402 the model's description has no [detector]", "PL0402 the model's description has no [frame]"]);
+    }
+
+    #[test]
+    fn numbers_that_cannot_be_are_refused() {
+        let wrong = [
+            ("min_size = 8", "min_size = 0"),
+            ("min_size = 8", "min_size = nan"),
+            ("min_size = 8", "min_size = 1e300"),
+            ("ratios = [4]", "ratios = [-4]"),
+            ("map = [1, 2]", "map = [0, 2]"),
+            ("map = [1, 2]", "map = [9000000000000000000, 9000000000000000000]"),
+            ("step = 20", "step = -1"),
+            ("offset = 0.25", "offset = inf"),
+            ("threshold = 0.5", "threshold = nan"),
+            ("candidates = 9", "candidates = 0"),
+            ("detections = 3", "detections = 1000000000000"),
+            ("size = [64, 32]", "size = [0, 32]"),
+        ];
+        for (right, wrong) in wrong {
+            let refused = attached(&TEXT.replace(right, wrong), &outputs([1, 7, 4], [1, 7, 3])).unwrap_err();
+            assert!(refused.iter().any(|problem| problem.starts_with("PL0406")), "{wrong}: {refused:?}");
+        }
+    }
+}

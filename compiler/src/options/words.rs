@@ -108,6 +108,7 @@ mod tests {
             outputs: Placement::Caller,
             input: InputForm::Rows,
             pin_weights: 65_536,
+            detect: Some("".into()),
             weights_section: Some(".a \"b\"".to_owned()),
             allow_external: true,
             ..Options::default()

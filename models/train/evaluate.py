@@ -1,0 +1,108 @@
+"""Mean average precision of a detector on the test sets, through the reference decoder.
+
+    evaluate.py ../detector-small/model.onnx      through onnxruntime
+    evaluate.py cache/checkpoint.pt               the averaged weights of a checkpoint, through PyTorch
+
+Both figures are COCO's for boxes of all areas: precision at 101 points of recall, at most 100 detections a picture; at an
+overlap of 0.5, and the mean of 0.5, 0.55 and so on to 0.95.
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from network import SETTING, Detector, normalised, ssd
+from ring import full
+from scenes import SIZE
+
+OVERLAPS = np.linspace(0.5, 0.95, 10)
+RECALLS = np.linspace(0, 1, 101)
+DECODING = SETTING | {"detector": SETTING["detector"] | {"threshold": 0.01, "detections": 100}}
+
+
+def outputs(network, images):
+    """Offsets and scores of the bytes [N, 160, 160, 3], a batch at a time."""
+    for first in range(0, len(images), 50):
+        x = normalised(torch.from_numpy(images[first : first + 50].copy()))
+        with torch.no_grad():
+            loc, scores = network(x)
+        yield from zip(loc.numpy(), scores.numpy())
+
+
+class Onnx:
+    """An ONNX model that is called as a network is."""
+
+    def __init__(self, path):
+        from vectors import session
+
+        self.engine = session(str(path))
+
+    def __call__(self, x):
+        name = self.engine.get_inputs()[0].name
+        found = [self.engine.run(["loc", "conf"], {name: picture.contiguous().numpy()}) for picture in x.split(1)]
+        return tuple(torch.from_numpy(np.concatenate(parts)) for parts in zip(*found))
+
+
+def evaluate(network, ring):
+    """The two figures, and the first one for each class."""
+    found = [ssd.decode(DECODING, *both, (SIZE, SIZE)) for both in outputs(network, ring.images)]
+    table = np.array([precisions(found, ring.boxes, label) for label in range(1, len(SETTING["labels"]))])
+    return table[:, 0].mean(), table.mean(), table[:, 0]
+
+
+def precisions(found, truth, label):
+    """Average precision of a class at each overlap."""
+    scores, hits, count = [], [], 0
+    for detections, objects in zip(found, truth):
+        boxes = objects[objects[:, 0] == label, 1:]
+        own = detections.classes == label
+        scores.append(detections.scores[own])
+        hits.append(assigned(detections.boxes[own], boxes))
+        count += len(boxes)
+    order = np.argsort(-np.concatenate(scores), kind="stable")
+    hits = np.concatenate(hits)[order]
+    return [average_precision(hits[:, index], count) for index in range(len(OVERLAPS))]
+
+
+def assigned(boxes, truth):
+    """Which of a picture's detections, best first, hit an object that none before has, at each overlap."""
+    hits = np.zeros((len(boxes), len(OVERLAPS)), bool)
+    if not len(truth):
+        return hits
+    shares = np.array([ssd.overlap(box, truth) for box in boxes]).reshape(-1, len(truth))
+    for column, least in enumerate(OVERLAPS):
+        free = np.ones(len(truth), bool)
+        for row, share in enumerate(shares):
+            best = np.argmax(np.where(free, share, -1))
+            if free[best] and share[best] >= least:
+                hits[row, column], free[best] = True, False
+    return hits
+
+
+def average_precision(hits, count):
+    """The mean over recalls of the best precision at that recall or a higher one."""
+    right = np.cumsum(hits)
+    precision = np.maximum.accumulate((right / np.arange(1, len(hits) + 1))[::-1])[::-1]
+    places = np.searchsorted(right / count, RECALLS)
+    return np.append(precision, 0)[places].mean()
+
+
+def read(path):
+    if path.suffix == ".onnx":
+        return Onnx(path)
+    network = Detector().eval()
+    network.load_state_dict(torch.load(path)["average"])
+    return network
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model", type=Path)
+    model = read(parser.parse_args().model)
+    torch.set_num_threads(1)
+    print("| set | mAP@0.5 | mAP@0.5:0.95 |", " | ".join(SETTING["labels"][1:]), "|")
+    for part in ("a", "b"):
+        half, coco, classes = evaluate(model, full(part, 500))
+        print(f"| {part.upper()} | {half:.3f} | {coco:.3f} |", " | ".join(f"{value:.3f}" for value in classes), "|")

@@ -16,6 +16,7 @@ import torch
 from network import SETTING, Detector, normalised, ssd
 from ring import full
 from scenes import SIZE
+from vectors import session
 
 OVERLAPS = np.linspace(0.5, 0.95, 10)
 RECALLS = np.linspace(0, 1, 101)
@@ -35,8 +36,6 @@ class Onnx:
     """An ONNX model that is called as a network is."""
 
     def __init__(self, path):
-        from vectors import session
-
         self.engine = session(str(path))
 
     def __call__(self, x):

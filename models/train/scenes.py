@@ -17,6 +17,7 @@ from PIL import Image, ImageDraw, ImageFilter
 from fetch import CACHE, pictures
 
 LABELS = ["background", "animal", "flower", "fruit", "coin", "sign"]
+COLOURS = ["black", "red", "yellow", "cyan", "magenta", "lime"]
 SIZE = 160
 WORK = 2 * SIZE
 """Side in pixels at which a scene is put together; it is scaled down at the end."""
@@ -120,7 +121,7 @@ def objects(canvas):
 
 
 def background(rng, source, part):
-    """A crop of a photograph or, for training, of a third of the scenes, a drawn texture."""
+    """A crop of a photograph, or in a third of the training scenes a drawn texture."""
     if part in ("train", "validation") and rng.random() < 0.35:
         image = texture(rng)
     else:
@@ -130,6 +131,7 @@ def background(rng, source, part):
 
 
 def crop(rng, image):
+    """A square of the photograph, mirrored or not."""
     side = int(min(image.size) * rng.uniform(0.35, 1))
     x, y = (int(rng.integers(length - side + 1)) for length in image.size)
     image = image.resize((WORK, WORK), Image.Resampling.BILINEAR, (x, y, x + side, y + side))
@@ -175,7 +177,8 @@ def clutter(rng, image):
         elif shape == 1:
             draw.ellipse(box, colour(rng))
         else:
-            draw.polygon([tuple(point) for point in (rng.integers(0, side + 1, (5, 2)) + (x, y)).tolist()], colour(rng))
+            points = rng.integers(0, side + 1, (5, 2)) + (x, y)
+            draw.polygon(list(map(tuple, points.tolist())), colour(rng))
 
 
 def colour(rng):
@@ -316,7 +319,7 @@ def sheet(part, count, first=0, columns=8, zoom=2):
         image = Image.fromarray(pixels).resize((side, side), Image.Resampling.NEAREST)
         draw = ImageDraw.Draw(image)
         for label, *box in found.tolist():
-            draw.rectangle([zoom * edge for edge in box], outline=["red", "yellow", "cyan", "magenta", "lime"][int(label) - 1])
+            draw.rectangle([zoom * edge for edge in box], outline=COLOURS[int(label)])
             draw.text((zoom * box[0] + 2, zoom * box[1]), LABELS[int(label)], fill="white")
         paper.paste(image, (index % columns * side, index // columns * side))
     return paper

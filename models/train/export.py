@@ -1,0 +1,100 @@
+"""Writes ../detector-small: the checkpoint's averaged weights as ONNX, a test vector, its log and forty test scenes."""
+
+import io
+import json
+import shutil
+import warnings
+
+import numpy as np
+import onnx
+import torch
+from PIL import Image
+
+from evaluate import read
+from fetch import CACHE
+from network import FOLDER, SETTING, normalised
+from ring import full
+from scenes import jpeg
+from train import CHECKPOINT
+from vectors import run, write_case
+
+TAKEN = 20
+"""Scenes of each test set."""
+
+NOTICE = """The forty pictures of this folder are put together from pictures of three Debian packages, all of them under the GNU
+General Public License, version 2 or later (GPL-2+), or in the public domain:
+
+tuxpaint-stamps-default 2022.06.04-1   cutouts; Bill Kendrick and contributors
+tuxpaint-data 1:0.9.28-sdl2-1          backgrounds cliff, mossy_log, ocean_waves, rocks, trees_at_dusk; Bill Kendrick
+mate-backgrounds 1.26.0-1              backgrounds Storm (Sergey Nazarov), RainDrops (blackcombwhistler07),
+                                       Elephants (Wyng Stancikaite)
+
+The pictures of this folder may be copied, changed and passed on under the GPL, version 2 or later; they come without any
+warranty. https://www.gnu.org/licenses/old-licenses/gpl-2.0.html has its text. The pictures that were taken are listed in
+models/train/pictures.txt, and models/train/scenes.py makes the scenes again from them.
+"""
+
+
+def exported(network, picture):
+    """The ONNX model of opset 17, with BatchNormalization kept."""
+    buffer = io.BytesIO()
+    warnings.filterwarnings("ignore")
+    torch.onnx.export(
+        network,
+        (picture,),
+        buffer,
+        opset_version=17,
+        dynamo=False,
+        training=torch.onnx.TrainingMode.PRESERVE,
+        do_constant_folding=False,
+        input_names=["input"],
+        output_names=["loc", "conf"],
+    )
+    model = onnx.load_from_string(buffer.getvalue())
+    unshare(model.graph)
+    return model
+
+
+def unshare(graph):
+    """Stores equal weights once for each reader again, where the exporter put Identity in front of all but one."""
+    stored = {tensor.name: tensor for tensor in graph.initializer}
+    for node in [node for node in graph.node if node.op_type == "Identity"]:
+        graph.initializer.add().CopyFrom(stored[node.input[0]])
+        graph.initializer[-1].name = node.output[0]
+        graph.node.remove(node)
+
+
+def write_model(network, picture):
+    """The model with a test vector: onnxruntime's outputs for a picture, which are PyTorch's but for rounding."""
+    model = exported(network, picture)
+    onnx.checker.check_model(model, full_check=True)
+    found = run(model.SerializeToString(), [picture.numpy()])
+    with torch.no_grad():
+        for name, wanted in zip(found, network(picture)):
+            np.testing.assert_allclose(found[name], wanted.numpy(), 1e-3, 1e-4, err_msg=name)
+    write_case(FOLDER, model, {"input": picture.numpy()}, found)
+
+
+def write_scenes(folder):
+    """The first scenes of both test sets with their objects: class and corners in pixels."""
+    folder.mkdir(exist_ok=True)
+    (folder / "LICENSE").write_text(NOTICE)
+    lines = []
+    for part in ("a", "b"):
+        ring = full(part, 500)
+        for number, pixels, boxes in zip(range(TAKEN), ring.images, ring.boxes):
+            name = f"{part}-{number:02}.jpg"
+            (folder / name).write_bytes(jpeg(Image.fromarray(pixels), 88))
+            objects = [{"class": int(label), "box": box} for label, *box in boxes.tolist() if label]
+            lines.append(json.dumps({"file": name, "objects": objects}))
+    text = ",\n".join(f"  {line}" for line in lines)
+    labels = json.dumps(SETTING["labels"])
+    (folder / "annotations.json").write_text(f'{{"labels": {labels}, "scenes": [\n{text}\n]}}\n')
+
+
+if __name__ == "__main__":
+    picture = normalised(torch.from_numpy(full("b", 500).images[:1].copy())).contiguous()
+    write_model(read(CHECKPOINT), picture)
+    write_scenes(FOLDER / "scenes")
+    for name in ("log.csv", "curves.png"):
+        shutil.copy(CACHE / name, FOLDER / name)

@@ -38,7 +38,7 @@ def size(paths):
 
 def main():
     print("| model | opset | IR | model bytes | vector bytes | nodes |\n|---|---|---|---|---|---|")
-    for path in sorted(HERE.glob("pelee*/model.onnx")):
+    for path in sorted([*HERE.glob("pelee*/model.onnx"), *HERE.glob("detector*/model.onnx")]):
         print(describe(path.parent, verify(path.parent)))
     for path in sorted(HERE.glob("typed/*/model.onnx")):
         print(describe(path.parent, verify(path.parent)))

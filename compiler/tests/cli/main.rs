@@ -520,3 +520,35 @@ fn what_is_no_picture_is_an_error() {
     let (code, said) = refusal(&["ramp.ppm", "--draw", "boxes.txt"]);
     assert!(code == Some(3) && said.contains("neither in .png nor in .jpg"), "{said}");
 }
+
+/// The trained detector finds most of what is annotated, where it is: from JPEG to boxes.
+#[test]
+fn run_finds_what_is_in_the_scenes() {
+    let folder = models().join("detector-small");
+    let scenes: serde_json::Value = {
+        let files = std::fs::read_dir(folder.join("scenes")).unwrap().map(|entry| entry.unwrap().path());
+        let path = files.into_iter().find(|path| path.extension().is_some_and(|ending| ending == "json")).expect("annotations");
+        serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+    };
+    let (model, pictures) = (folder.join("model.onnx"), folder.join("scenes"));
+    let output = peleec(&folder, &["run", model.to_str().unwrap(), pictures.to_str().unwrap(), "--format", "json"]);
+    let document: serde_json::Value = serde_json::from_slice(&output.stdout).expect("one document");
+    let corners = |value: &serde_json::Value| [0, 1, 2, 3].map(|corner| value["box"][corner].as_f64().unwrap());
+    let area = |[left, top, right, bottom]: [f64; 4]| (right - left).max(0.0) * (bottom - top).max(0.0);
+    let overlap = |a: [f64; 4], b: [f64; 4]| {
+        let common = area([a[0].max(b[0]), a[1].max(b[1]), a[2].min(b[2]), a[3].min(b[3])]);
+        common / (area(a) + area(b) - common)
+    };
+    let (mut there, mut found) = (0, 0);
+    for scene in scenes["scenes"].as_array().unwrap() {
+        let name = scene["file"].as_str().unwrap();
+        let images = document["images"].as_array().unwrap();
+        let image = images.iter().find(|image| image["file"].as_str().unwrap().ends_with(name)).expect("every picture was run");
+        let seen = image["detections"].as_array().unwrap();
+        for object in scene["objects"].as_array().unwrap() {
+            let is_it = |seen: &&serde_json::Value| seen["class"] == object["class"] && overlap(corners(seen), corners(object)) > 0.5;
+            (there, found) = (there + 1, found + usize::from(seen.iter().any(|seen| is_it(&seen))));
+        }
+    }
+    assert!(there > 50 && found * 2 > there, "{found} of {there}");
+}

@@ -27,7 +27,7 @@ pub struct Grid<'p> {
 impl Grid<'_> {
     /// The number of priors.
     pub const fn len(&self) -> usize {
-        self.rows.len() * self.columns.len() * self.shapes.len()
+        self.rows.len().saturating_mul(self.columns.len()).saturating_mul(self.shapes.len())
     }
 
     /// Whether there is no prior.
@@ -68,7 +68,7 @@ impl Detector<'_> {
     pub const fn priors(&self) -> usize {
         let (mut all, mut grid) = (0, 0);
         while grid < self.grids.len() {
-            all += self.grids[grid].len();
+            all = self.grids[grid].len().saturating_add(all);
             grid += 1;
         }
         all
@@ -120,16 +120,16 @@ impl Detector<'_> {
         let (mut first, own) = (0, scores.get(class..).unwrap_or_default());
         for grid in self.grids {
             for index in 0..grid.len() {
-                let prior = first + index;
-                let Some(&score) = own.get(prior * self.classes) else { return };
+                let prior = index.saturating_add(first);
+                let Some(&score) = own.get(prior.saturating_mul(self.classes)) else { return };
                 if score > self.threshold
-                    && let Some(corners) = self.corners(grid, index, loc.get(4 * prior..))
+                    && let Some(corners) = self.corners(grid, index, loc.get(prior.saturating_mul(4)..))
                     && is_sound(&corners)
                 {
                     candidates.insert(Detection { class: class as u32, prior: prior as u32, score, corners });
                 }
             }
-            first += grid.len();
+            first = grid.len().saturating_add(first);
         }
     }
 

@@ -31,7 +31,7 @@ pub(crate) mod sealed {
 
     /// Memory of any bytes, aligned for it, holds one.
     pub trait Number: Copy + Debug + PartialEq + Send + Sync + 'static {
-        /// The nearest below or above zero's side; what lies outside saturates, and what is not a number is zero.
+        /// Cut towards zero for integers: what lies outside saturates, and what is not a number is zero.
         fn from_f32(x: f32) -> Self;
 
         /// The nearest float, or the low bits.

@@ -4,6 +4,8 @@
 
 mod detector;
 
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 
 use peleec_runtime::{ColourOrder, Detection, Frame, Preparation};
@@ -112,11 +114,14 @@ impl FrameSettings {
 impl Description {
     /// Reads a file of at most 1 MiB.
     pub fn read(path: &Path) -> Result<Self, Error> {
-        let io = |source| Error::io(path, source);
-        if std::fs::metadata(path).map_err(io)?.len() > MAX_BYTES {
+        let mut text = String::new();
+        // What is read counts, as a device has no length.
+        let read = File::open(path).and_then(|file| file.take(MAX_BYTES + 1).read_to_string(&mut text));
+        let read = read.map_err(|source| Error::io(path, source))?;
+        if read as u64 > MAX_BYTES {
             return Err(problem(path, "the file is larger than 1 MiB".to_owned()).into());
         }
-        Description::parse(&std::fs::read_to_string(path).map_err(io)?).map_err(|why| problem(path, why).into())
+        Description::parse(&text).map_err(|why| problem(path, why).into())
     }
 
     /// What outputs, by name, say is in a frame of this width and height; every reason why they say nothing at once.
@@ -168,5 +173,7 @@ mod tests {
         std::fs::write(&path, "#".repeat(2 << 20)).unwrap();
         let refusal = Description::read(&path).unwrap_err();
         assert!(refusal.to_string().contains("larger than 1 MiB") && refusal.exit_code() == 3, "{refusal}");
+        #[cfg(unix)]
+        assert!(Description::read(Path::new("/dev/zero")).unwrap_err().to_string().contains("larger than 1 MiB"));
     }
 }

@@ -29,7 +29,7 @@ impl Builder {
     /// Nothing chosen yet but the target of the present cargo build, if there is one.
     pub fn new() -> Self {
         let variable = |name| std::env::var(name).unwrap_or_default();
-        let target = Target::from_cargo(&variable("CARGO_CFG_TARGET_ARCH"), &variable("CARGO_CFG_TARGET_FEATURE"));
+        let target = Target::from_cargo(&variable("TARGET"), &variable("CARGO_CFG_TARGET_FEATURE"), &variable("CARGO_ENCODED_RUSTFLAGS"));
         Builder { options: Options { target, ..Options::default() }, ..Builder::default() }
     }
 

@@ -60,14 +60,23 @@ impl Target {
         }
     }
 
-    /// The target of a cargo build that runs a build script: what `CARGO_CFG_TARGET_ARCH` and `CARGO_CFG_TARGET_FEATURE` say.
-    /// On 32-bit Arm they do not tell the core, so that is `generic` until the builder names one.
-    pub fn from_cargo(arch: &str, features: &str) -> Self {
+    /// The target of the cargo build that runs a build script, from what cargo tells the script: the platform's name, the features of its
+    /// processor, and the flags for rustc, of which `target-cpu` names a core. 32-bit Arm platforms hide their features; without a core
+    /// they mean the smallest that has them all, whose code the others of the platform run.
+    pub fn from_cargo(platform: &str, features: &str, rustflags: &str) -> Self {
         let has = |feature: &str| features.split(',').any(|each| each == feature);
-        match arch {
-            "aarch64" if has("neon") => Target::Aarch64,
-            "x86_64" if has("avx512f") => Target::X86_64V4,
-            "x86_64" if has("avx2") && has("fma") => Target::X86_64V3,
+        let core =
+            rustflags.split(['\u{1f}', ' ']).filter_map(|flag| flag.trim_start_matches("-C").strip_prefix("target-cpu=")).next_back();
+        match (platform.split('-').next().unwrap_or_default(), core) {
+            ("aarch64", _) if has("neon") => Target::Aarch64,
+            ("x86_64", _) if has("avx512f") => Target::X86_64V4,
+            ("x86_64", _) if has("avx2") && has("fma") => Target::X86_64V3,
+            ("thumbv6m" | "thumbv8m.base", _) => Target::CortexM0Plus,
+            ("thumbv7em", Some("cortex-m7")) if platform.ends_with("eabihf") => Target::CortexM7,
+            ("thumbv7em", _) if platform.ends_with("eabihf") => Target::CortexM4F,
+            ("thumbv8m.main", Some("cortex-m55" | "cortex-m85")) if platform.ends_with("eabihf") => Target::CortexM55,
+            ("thumbv8m.main", _) if platform.ends_with("eabihf") => Target::CortexM33,
+            ("thumbv7m" | "thumbv7em" | "thumbv8m.main", _) => Target::CortexM3,
             _ => Target::Generic,
         }
     }
@@ -163,5 +172,25 @@ mod tests {
             assert_eq!(target.name().parse(), Ok(target));
         }
         assert!("cortex-m9".parse::<Target>().is_err());
+    }
+
+    #[test]
+    fn cargo_tells_the_core_or_its_family() {
+        let cases = [
+            ("x86_64-unknown-linux-gnu", "fxsr,sse,sse2", "", Target::Generic),
+            ("x86_64-unknown-linux-gnu", "avx,avx2,fma,sse", "", Target::X86_64V3),
+            ("aarch64-unknown-none", "neon", "", Target::Aarch64),
+            ("aarch64-unknown-none-softfloat", "", "", Target::Generic),
+            ("thumbv6m-none-eabi", "", "", Target::CortexM0Plus),
+            ("thumbv7em-none-eabihf", "", "", Target::CortexM4F),
+            ("thumbv7em-none-eabihf", "", "-C\u{1f}link-arg=-Tlink.x\u{1f}-Ctarget-cpu=cortex-m7", Target::CortexM7),
+            ("thumbv7em-none-eabi", "", "-C\u{1f}target-cpu=cortex-m7", Target::CortexM3),
+            ("thumbv8m.main-none-eabihf", "", "-C\u{1f}target-cpu=cortex-m55", Target::CortexM55),
+            ("thumbv8m.main-none-eabihf", "", "-C\u{1f}target-cpu=cortex-m33", Target::CortexM33),
+            ("riscv32imc-unknown-none-elf", "", "", Target::Generic),
+        ];
+        for (platform, features, rustflags, target) in cases {
+            assert_eq!(Target::from_cargo(platform, features, rustflags), target, "{platform} {rustflags}");
+        }
     }
 }

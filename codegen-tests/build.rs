@@ -50,6 +50,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     peleec::Builder::new().model(&mini).emit()?;
     std::fs::write(mini.with_extension("toml"), DESCRIPTION)?;
     peleec::Builder::new().model(&mini).name("pelee_detect").detect("").emit()?;
+    let camera = peleec::FrameLayout { format: peleec::PixelFormat::Rgb565, width: 64, height: 40 };
+    let model = peleec::Builder::new().model(&mini).detect("").frame(camera).fit(peleec::Fit::Letterbox);
+    model.clone().name("pelee_camera").emit()?;
+    model.name("pelee_camera_into").outputs(peleec::Placement::Caller).emit()?;
     peleec::Builder::new().model(&mini).name("pelee_rows").input(peleec::InputForm::Rows).emit()?;
     Ok(())
 }

@@ -17,6 +17,8 @@ The definition, which other decoders are compared with:
   is strictly above `iou` (NaN never is).
 * The best `detections` of all classes' survivors are the result, by score, then by lower class, then by lower prior.
 * The result is truncated if either limit cut something off.
+* Corners in shares of the input become pixels of the frame where `frames.placed` says that it lies in the input: they are
+  multiplied by `to_frame`'s first result, and its second is taken away. Both are computed in f64 and rounded to f32.
 * Boxes are clipped to the frame only when they are reported, so that one may then be empty.
 
 `threshold`, `iou` and the variances are rounded to f32. `expected.json` writes an infinite score as null.
@@ -30,6 +32,7 @@ from pathlib import Path
 
 import numpy as np
 
+from frames import placed
 from vectors import write_tensor
 
 HERE = Path(__file__).parent
@@ -74,8 +77,16 @@ def shapes(grid):
     return sizes + [(small * math.sqrt(r), small / math.sqrt(r)) for r in grid.get("ratios", [])]
 
 
-def boxes(loc, priors, variances, frame):
-    """Corners [P, 4] in pixels of a frame of the given width and height, not clipped."""
+def to_frame(config, frame):
+    """What shares of the input are multiplied by to be pixels of a frame of a width and a height, and what is then taken away."""
+    size = config["frame"]["size"]
+    at, inner = placed(config["frame"]["fit"], frame, size)
+    pixels = np.array([frame, frame], np.float64) / inner
+    return (np.array([size, at]) * pixels).astype(np.float32)
+
+
+def boxes(loc, priors, variances, scale, shift):
+    """Corners [P, 4] in pixels of a frame, not clipped."""
     v = np.float32(variances)
     half = np.float32(0.5)
     with np.errstate(all="ignore"):
@@ -84,7 +95,7 @@ def boxes(loc, priors, variances, frame):
         w = priors[:, 2] * np.exp(loc[:, 2] * v[2])
         h = priors[:, 3] * np.exp(loc[:, 3] * v[3])
         corners = np.stack([cx - w * half, cy - h * half, cx + w * half, cy + h * half], 1)
-        return corners * np.float32([*frame, *frame])
+        return corners * np.tile(scale, 2) - np.tile(shift, 2)
 
 
 def overlap(box, others):
@@ -130,7 +141,7 @@ def decode(config, loc, scores, frame):
     detector = config["detector"]
     scores = np.asarray(scores, np.float32).reshape(-1, len(config["labels"]))
     loc = np.asarray(loc, np.float32).reshape(-1, 4)
-    corners = boxes(loc, priors(config), detector["variances"], frame)
+    corners = boxes(loc, priors(config), detector["variances"], *to_frame(config, frame))
     usable = sound(corners)
     threshold, iou = np.float32(detector["threshold"]), np.float32(detector["iou"])
     found, truncated = [], False
@@ -224,6 +235,9 @@ def cases():
     yield "random-21-classes-low-threshold", many, *random_outputs(many, 4, 1.5), (80, 80)
     yield "frame-not-square", small, *random_outputs(small, 5), (640, 360)
     yield "frame-tall", wide, *random_outputs(wide, 6), (75, 201)
+    boxed = small | {"frame": small["frame"] | {"fit": "letterbox"}}
+    yield "letterbox-wide", boxed, *random_outputs(boxed, 8), (640, 360)
+    yield "letterbox-tall", boxed, *random_outputs(boxed, 9), (101, 333)
     last = setting(4, (64, 64), [grid(4, 4, 16, 32, (2,))], background=3)
     yield "background-last", last, *random_outputs(last, 7), (64, 64)
     yield from cases_of_order()

@@ -3,12 +3,21 @@
 use std::path::{Path, PathBuf};
 
 use codegen_tests::compare::{Closeness, compare};
+use peleec::accuracy::{Object, Precision};
 use peleec::zoo::seeded_input;
-use peleec::{Builder, Description, Detected, Fit, FrameSettings, Order, Resize, Tensor, TensorType, read_tensor};
-use peleec_runtime::{Detection, Frame};
+use peleec::{Builder, Description, Detected, FrameSettings, Options, Tensor, TensorType, read_tensor};
+use peleec_runtime::{ColourOrder, Detection, Fit, Frame, FrameLayout, PixelFormat, Resize};
 
 mod pelee_detect {
     include!(concat!(env!("OUT_DIR"), "/pelee_detect.rs"));
+}
+
+mod pelee_camera {
+    include!(concat!(env!("OUT_DIR"), "/pelee_camera.rs"));
+}
+
+mod pelee_camera_into {
+    include!(concat!(env!("OUT_DIR"), "/pelee_camera_into.rs"));
 }
 
 /// How far a corner may be from the reference's, whose exponential function is another, in pixels.
@@ -86,6 +95,40 @@ fn a_module_sees_what_its_outputs_say() {
     assert_eq!(pelee_detect::LABELS[3], "bird");
 }
 
+/// A camera's frame goes into both forms of the module; the input that it becomes goes through a run in this process.
+#[test]
+fn a_module_takes_frames_of_a_camera() {
+    let path = Path::new(env!("OUT_DIR")).join("pelee_mini.onnx");
+    let compilation = Builder::new().model(&path).compile().expect("it compiles");
+    let description = Description::read(&path.with_extension("toml")).expect("it was written");
+    let options = Options { fit: Some(Fit::Letterbox), ..Options::default() };
+    let description = options.over(description, &compilation.inputs());
+    let mut model = Box::new(pelee_camera::Model::new());
+    let mut into = Box::new(pelee_camera_into::Model::new());
+    let (mut loc, mut conf) = (Box::new([0.0; 2_040]), Box::new([0.0; 2_040]));
+    let mut random = 1_u32;
+    for _ in 0..3 {
+        let frame: [u8; pelee_camera::FRAME_BYTES] = std::array::from_fn(|_| {
+            random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (random >> 24) as u8
+        });
+        let settings = description.frame.as_ref().expect("a frame is described");
+        let input = settings.input(&Frame::new(pelee_camera::FRAME, &frame), &compilation.inputs()[0].1).expect("the input's type serves");
+        let outputs = compilation.execute(&[input]).expect("the plan runs");
+        let names = compilation.output_types().into_iter().map(|(name, _)| name);
+        let wanted = description.detect(&names.zip(outputs.clone()).collect::<Vec<_>>(), [64, 40]).expect("it describes the outputs");
+        let seen = model.run(&frame);
+        let bits = |values: &[f32]| values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
+        let bits_of = |tensor: &Tensor| bits(tensor.as_f32().expect("f32"));
+        assert_eq!([bits(seen.loc), bits(seen.conf)], [bits_of(&outputs[0]), bits_of(&outputs[1])]);
+        assert_eq!((&seen.detections[..], seen.detections.is_truncated()), (&wanted.detections[..], wanted.truncated));
+        assert!(!wanted.detections.is_empty(), "something is compared");
+        let again = into.run_into(&frame, &mut loc, &mut conf);
+        assert_eq!(&again[..], &wanted.detections[..]);
+        assert_eq!([bits(&*loc), bits(&*conf)], [bits_of(&outputs[0]), bits_of(&outputs[1])]);
+    }
+}
+
 #[test]
 fn every_input_is_the_references() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/frames");
@@ -100,28 +143,79 @@ fn every_input_is_the_references() {
         let byte = |at: usize| u8::from_str_radix(&hex[at..at + 2], 16).expect("a byte");
         let bytes: Vec<u8> = (0..hex.len()).step_by(2).map(byte).collect();
         let side = |key: &str| document[key].as_u64().expect("a size") as usize;
-        let frame = Frame::rgb888(&bytes, side("width"), side("height")).expect("a picture");
+        let layout = FrameLayout { format: format(&document["format"]), width: side("width"), height: side("height") };
+        assert_eq!(layout.bytes(), Some(bytes.len()), "{}", path.display());
+        let frame = Frame::new(layout, &bytes);
         let list = |key: &str| [0, 1, 2].map(|i| document[key][i].as_f64().expect("a number") as f32);
         let settings = FrameSettings {
             size: [0, 1].map(|i| document["size"][i].as_u64().expect("a size") as u32),
-            order: if document["order"] == "bgr" { Order::Bgr } else { Order::Rgb },
+            order: if document["order"] == "bgr" { ColourOrder::Bgr } else { ColourOrder::Rgb },
             mean: list("mean"),
             scale: list("scale"),
-            fit: Fit::Warp,
-            resize: Resize::Bilinear,
+            fit: if document["fit"] == "letterbox" { Fit::Letterbox } else { Fit::Warp },
+            resize: if document["resize"] == "nearest" { Resize::Nearest } else { Resize::Bilinear },
         };
         let wanted = tensor(&path.with_extension("pb"));
         let found = settings.input(&frame, &wanted.ty()).expect("the input's type serves");
         assert_eq!(compare(&[found], &[wanted], Closeness::Bits), Ok(()), "{}", path.display());
         compared += 1;
     }
-    assert_eq!(compared, 6);
+    assert_eq!(compared, 15);
+}
+
+fn format(name: &serde_json::Value) -> PixelFormat {
+    match name.as_str().expect("a format") {
+        "rgb888" => PixelFormat::Rgb888,
+        "bgr888" => PixelFormat::Bgr888,
+        "rgb565" => PixelFormat::Rgb565,
+        "rgb565be" => PixelFormat::Rgb565Be,
+        "yuv422" => PixelFormat::Yuv422,
+        "gray8" => PixelFormat::Gray8,
+        other => panic!("{other}"),
+    }
 }
 
 #[test]
-fn a_frame_has_as_many_bytes_as_pixels() {
-    let bytes = [0; 12];
-    assert!(Frame::rgb888(&bytes, 2, 2).is_some() && Frame::rgb888(&bytes, 4, 1).is_some());
-    assert!(Frame::rgb888(&bytes, 2, 1).is_none() && Frame::rgb888(&[], 0, 5).is_none());
-    assert!(Frame::rgb888(&bytes, usize::MAX, usize::MAX).is_none());
+fn a_frame_has_as_many_bytes_as_its_pixels_take() {
+    let bytes = |format, width, height| FrameLayout { format, width, height }.bytes();
+    assert_eq!((bytes(PixelFormat::Rgb888, 5, 3), bytes(PixelFormat::Gray8, 5, 3)), (Some(45), Some(15)));
+    assert_eq!((bytes(PixelFormat::Rgb565, 5, 3), bytes(PixelFormat::Yuv422, 5, 3)), (Some(30), None));
+    assert_eq!((bytes(PixelFormat::Yuv422, 6, 3), bytes(PixelFormat::Bgr888, 0, 3)), (Some(36), None));
+    assert_eq!((bytes(PixelFormat::Gray8, 65_536, 1), bytes(PixelFormat::Gray8, 65_537, 1)), (Some(65_536), None));
+    assert_eq!(bytes(PixelFormat::Rgb888, usize::MAX, usize::MAX), None);
+}
+
+/// Average precision is what pycocotools says.
+#[test]
+fn every_average_precision_is_the_references() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/precision/vectors.json");
+    let cases: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(path).expect("vectors are stored")).expect("JSON");
+    let list = |value: &serde_json::Value| value.as_array().expect("a list").clone();
+    let number = |value: &serde_json::Value| value.as_f64().expect("a number");
+    let corners = |values: &[serde_json::Value]| [0, 1, 2, 3].map(|index| number(&values[index]));
+    for case in list(&cases) {
+        let class = |class: &serde_json::Value| list(class).iter().map(serde_json::Value::as_f64).collect();
+        let wanted: Vec<Vec<Option<f64>>> = list(&case["precision"]).iter().map(class).collect();
+        let mut precision = Precision::new(wanted.len());
+        for picture in list(&case["pictures"]) {
+            let object = |entry: &serde_json::Value| Object { class: number(&entry[0]) as usize, corners: corners(&list(entry)[1..]) };
+            let detection = |entry: &serde_json::Value| Detection {
+                class: number(&entry[0]) as u32,
+                prior: 0,
+                score: number(&entry[1]) as f32,
+                corners: corners(&list(entry)[2..]).map(|corner| corner as f32),
+            };
+            let objects: Vec<_> = list(&picture["objects"]).iter().map(object).collect();
+            precision.add(&objects, &list(&picture["detections"]).iter().map(detection).collect::<Vec<_>>());
+        }
+        let table = precision.table();
+        for (class, wanted) in wanted.iter().enumerate() {
+            let found = table.classes.iter().find(|found| found.class == class);
+            assert_eq!(found.is_some(), wanted[0].is_some());
+            for (overlap, wanted) in wanted.iter().enumerate() {
+                let (found, wanted) = (found.map_or(0.0, |found| found.at[overlap]), wanted.unwrap_or(0.0));
+                assert!((found - wanted).abs() < 1e-9, "class {class}, overlap {overlap}: {found} instead of {wanted}");
+            }
+        }
+    }
 }

@@ -7,7 +7,7 @@ use codegen_tests::cases::onnx::{Attr, Onnx};
 use codegen_tests::cases::{blocks, operators};
 use codegen_tests::lanes;
 use peleec::zoo::ZooOptions;
-use peleec::{InputForm, ModelFile, Options, Placement, RamBudget, compile, files};
+use peleec::{Fit, FrameLayout, InputForm, ModelFile, Options, PixelFormat, Placement, RamBudget, compile, files};
 
 const EDITIONS: [&str; 3] = ["2018", "2021", "2024"];
 
@@ -44,10 +44,16 @@ fn modules(folder: &Path) -> Vec<String> {
     }
     models.extend(operators::CASES.iter().map(|case| (case.name, (case.build)(), &forms[..1])));
     let zoo = ZooOptions { width: 0.25, input_size: Some(64), ..ZooOptions::default() };
-    let detector = Options { name: Some("detector".to_owned()), detect: Some("".into()), ..Options::default() };
-    let compilation = compile(&ModelFile::zoo("pelee-304", &zoo).expect("the zoo has it"), &detector).expect("it compiles");
-    compilation.write(folder).expect("it is written");
-    let mut names = vec!["detector".to_owned()];
+    let pelee = ModelFile::zoo("pelee-304", &zoo).expect("the zoo has it");
+    let detector = Options { detect: Some("".into()), ..Options::default() };
+    let camera = Options { frame: Some(FrameLayout { format: PixelFormat::Yuv422, width: 100, height: 80 }), ..Options::default() };
+    let both = Options { frame: camera.frame, outputs: Placement::Caller, fit: Some(Fit::Letterbox), ..detector.clone() };
+    let mut names = Vec::new();
+    for (name, options) in [("detector", detector), ("camera", camera), ("both", both)] {
+        let compilation = compile(&pelee, &Options { name: Some(name.to_owned()), ..options }).expect("it compiles");
+        compilation.write(folder).expect("it is written");
+        names.push(name.to_owned());
+    }
     for (model, bytes, forms) in models {
         let file = ModelFile::from_bytes(model, bytes);
         for (form, options) in forms {

@@ -1,6 +1,6 @@
 //! A finished compilation: its files, its report, and a run of it in this process.
 
-use crate::description::Attached;
+use crate::description::{Attached, Camera};
 use crate::diagnostics::Diagnostic;
 use crate::emit::files::File;
 use crate::emit::{ModuleSource, Output, module};
@@ -34,6 +34,8 @@ pub struct Compilation {
     pub(crate) plan: Plan,
     pub(crate) layers: Vec<Layer>,
     pub(crate) pins: Pins,
+    /// What makes the input's rows of frames, where that is asked for.
+    pub(crate) camera: Option<Camera>,
     /// What makes detections of the outputs, where that is asked for.
     pub(crate) detector: Option<Attached>,
     /// Whether the plan was replayed when it was made.
@@ -69,6 +71,7 @@ impl Compilation {
             outputs_outside: self.plan.problem.outputs_outside,
             arena: self.plan.cost.arena,
             pinned: self.pins.bytes,
+            camera: self.camera.as_ref(),
             detector: self.detector.as_ref(),
             weights: self.steps.weights.len(),
             weights_section: self.options.weights_section.as_deref(),

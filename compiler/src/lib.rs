@@ -12,6 +12,8 @@
 //!
 //! The first place to read is [`compile_observed`]: the stages on one screen. `ARCHITECTURE.md` has a paragraph for each.
 
+#[cfg(feature = "cli")]
+pub mod accuracy;
 mod aligned;
 mod builder;
 mod compilation;
@@ -39,7 +41,7 @@ use std::collections::BTreeSet;
 
 pub use builder::Builder;
 pub use compilation::Compilation;
-pub use description::{Description, Detected, DetectorSettings, Fit, FrameSettings, Order, Priors, Resize};
+pub use description::{Description, Detected, DetectorSettings, FrameSettings, Priors};
 pub use diagnostics::{Diagnostic, InputRef, Kind, NodeRef, OpError, Problems, Severity, clean, render};
 pub use emit::files::{self, File};
 pub use emit::head::Head;
@@ -50,13 +52,14 @@ pub use onnx::{TensorError, read_tensor, write_tensor};
 pub use ops::operators;
 pub use options::{FLAGS, Flag, InputForm, OptionError, Options, Placement, RamBudget};
 pub use passes::pass_names;
+pub use peleec_runtime::{ColourOrder, Fit, FrameLayout, PixelFormat, Resize};
 pub use report::{
     BufferReport, CostReport, GroupReport, InputReport, LayerReport, OutputReport, PassReport, PinReport, RangeReport, Report, WeightReads,
     memory_map,
 };
 pub use target::{NumericClass, Target, UnknownTarget};
 
-use description::attach;
+use description::{Camera, attach_camera, attach_detector};
 use plan::Pins;
 
 /// Compiles a model.
@@ -71,13 +74,16 @@ pub fn compile_observed(model: &ModelFile, options: &Options, after: impl FnMut(
     let mut graph = imported.graph;
     let rewrites = passes::run(&mut graph, after);
     let mut steps = lower::lower(&graph, profile).map_err(|refused| lower::problems(&graph, refused))?;
-    if options.input == InputForm::Rows {
+    let described = options.description(model, &graph.input_types())?;
+    let camera =
+        options.frame.map(|layout| Ok::<_, Error>(attach_camera(layout, described.frame()?, &graph.input_types())?)).transpose()?;
+    if options.input == InputForm::Rows || camera.is_some() {
         lower::ask_for_rows(&mut steps)?;
     }
     steps.problem.outputs_outside = options.outputs == Placement::Caller;
     let plan = plan::plan(&steps.problem, options.budget()).map_err(|refused| Error::budget(options.ram_budget, refused))?;
-    let (description, described_in) = options.detector(model)?.unzip();
-    let detector = description.map(|description| attach(&description, &steps.outputs())).transpose()?;
+    let picture = camera.as_ref().map(Camera::size);
+    let detector = options.detect.as_ref().map(|_| attach_detector(&described.description, &steps.outputs(), picture)).transpose()?;
     let is_replayed = plan::is_replayable(&plan) && plan::is_soon_replayed(&plan);
     let data = if options.allow_external { onnx::data_files(model.shared()) } else { BTreeSet::new() };
     let pins = Pins::new(&plan, &steps.packed(&plan), options.pin_weights);
@@ -85,7 +91,7 @@ pub fn compile_observed(model: &ModelFile, options: &Options, after: impl FnMut(
     let compilation = Compilation {
         name: options.name.clone().unwrap_or_else(|| model.module_name()),
         model_hash: model.hash(),
-        origin: model.origin(data.into_iter(), described_in.flatten())?,
+        origin: model.origin(data.into_iter(), described.path)?,
         options: options.clone(),
         numeric: profile.numeric,
         nodes: imported.nodes,
@@ -96,6 +102,7 @@ pub fn compile_observed(model: &ModelFile, options: &Options, after: impl FnMut(
         plan,
         layers,
         pins,
+        camera,
         detector,
         is_replayed,
     };

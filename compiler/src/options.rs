@@ -3,14 +3,15 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use crate::description::Description;
+use peleec_runtime::{ColourOrder, Fit, FrameLayout, Resize};
+
+use crate::description::Named;
 use crate::emit::names::identifier;
-use crate::error::Error;
-use crate::model_file::ModelFile;
 use crate::plan::Budget;
 use crate::target::{NumericClass, Profile, Target, UnknownTarget};
 
 mod bytes;
+mod frame;
 pub(crate) mod words;
 
 /// A command-line flag that sets an option, and the builder's method that does.
@@ -102,7 +103,7 @@ macro_rules! options {
         code: $code:expr,
     })+) => {
         /// What a compilation is asked for.
-        #[derive(Clone, Debug, Default, PartialEq, Eq)]
+        #[derive(Clone, Debug, Default, PartialEq)]
         pub struct Options {
             $($(#[doc = $doc])+ pub $name: $ty,)+
         }
@@ -259,6 +260,75 @@ options! {
         show: |options| options.detect.iter().map(|path| path.display().to_string()).collect(),
         code: |value| format!(".detect({value:?})"),
     }
+    /// Take frames of a camera, such as rgb565:320x240, in place of the input.
+    frame: Option<FrameLayout> {
+        flag: "frame" "FORMAT:WxH" Vec::new, repeats: false,
+        builder: |options, layout: FrameLayout| options.frame = Some(layout),
+        set: |options, text| {
+            options.frame = Some(frame::layout(text)?);
+            Ok(())
+        },
+        show: |options| options.frame.iter().map(frame::layout_text).collect(),
+        code: |value| match frame::layout(value) {
+            Ok(layout) => format!(".frame({layout:?})"),
+            Err(_) => ".frame(..)".to_owned(),
+        },
+    }
+    /// What is taken from each colour of a picture, in the input's order; by default what the model's description says.
+    mean: Option<[f32; 3]> {
+        flag: "mean" "A,B,C" Vec::new, repeats: false,
+        builder: |options, mean: [f32; 3]| options.mean = Some(mean),
+        set: |options, text| {
+            options.mean = Some(frame::colours(text)?);
+            Ok(())
+        },
+        show: |options| options.mean.iter().map(frame::colours_text).collect(),
+        code: |value| frame::colours(value).map_or_else(|_| ".mean(..)".to_owned(), |colours| format!(".mean({colours:?})")),
+    }
+    /// What a colour less its mean is multiplied by, in the input's order; by default what the model's description says.
+    scale: Option<[f32; 3]> {
+        flag: "scale" "A,B,C" Vec::new, repeats: false,
+        builder: |options, scale: [f32; 3]| options.scale = Some(scale),
+        set: |options, text| {
+            options.scale = Some(frame::colours(text)?);
+            Ok(())
+        },
+        show: |options| options.scale.iter().map(frame::colours_text).collect(),
+        code: |value| frame::colours(value).map_or_else(|_| ".scale(..)".to_owned(), |colours| format!(".scale({colours:?})")),
+    }
+    /// Which colour of a picture comes first in the input; by default what the model's description says, or red.
+    order: Option<ColourOrder> {
+        flag: "order" "ORDER" ColourOrder::names, repeats: false,
+        builder: |options, order: ColourOrder| options.order = Some(order),
+        set: |options, text| {
+            options.order = Some(ColourOrder::named(text)?);
+            Ok(())
+        },
+        show: |options| options.order.iter().map(|value| value.name().to_owned()).collect(),
+        code: |value| ColourOrder::named(value).map_or_else(|_| ".order(..)".to_owned(), |value| format!(".order(ColourOrder::{value:?})")),
+    }
+    /// How a picture of another shape than the input's becomes one of it: stretched, or with what it leaves free at the mean.
+    fit: Option<Fit> {
+        flag: "fit" "FIT" Fit::names, repeats: false,
+        builder: |options, fit: Fit| options.fit = Some(fit),
+        set: |options, text| {
+            options.fit = Some(Fit::named(text)?);
+            Ok(())
+        },
+        show: |options| options.fit.iter().map(|value| value.name().to_owned()).collect(),
+        code: |value| Fit::named(value).map_or_else(|_| ".fit(..)".to_owned(), |value| format!(".fit(Fit::{value:?})")),
+    }
+    /// How pixels between pixels are made; by default what the model's description says, or bilinear.
+    resize: Option<Resize> {
+        flag: "resize" "HOW" Resize::names, repeats: false,
+        builder: |options, resize: Resize| options.resize = Some(resize),
+        set: |options, text| {
+            options.resize = Some(Resize::named(text)?);
+            Ok(())
+        },
+        show: |options| options.resize.iter().map(|value| value.name().to_owned()).collect(),
+        code: |value| Resize::named(value).map_or_else(|_| ".resize(..)".to_owned(), |value| format!(".resize(Resize::{value:?})")),
+    }
     /// Section of the weights in the linked image, such as `.peleec.weights`; needs `unsafe` attributes to be allowed.
     weights_section: Option<String> {
         flag: "weights-section" "SECTION" Vec::new, repeats: false,
@@ -298,27 +368,6 @@ impl Options {
         }
     }
 
-    /// What describes the detector, and the file that says so, where there is one.
-    pub(crate) fn detector(&self, model: &ModelFile) -> Result<Option<(Description, Option<PathBuf>)>, Error> {
-        let Some(path) = &self.detect else { return Ok(None) };
-        let refusal = |why: &str| OptionError { flag: "--detect".to_owned(), value: path.display().to_string(), why: why.to_owned() };
-        if self.outputs == Placement::Caller {
-            return Err(refusal("reads the outputs in the model's memory: leave `--outputs caller` out").into());
-        }
-        if !path.as_os_str().is_empty() {
-            return Ok(Some((Description::read(path)?, Some(path.clone()))));
-        }
-        let beside = model.description_path();
-        match model.description()? {
-            Some(description) => Ok(Some((description, beside))),
-            None => {
-                let place =
-                    beside.map_or_else(|| "nothing describes the model".to_owned(), |path| format!("there is no {}", path.display()));
-                Err(refusal(&format!("{place}: name the file that describes the detector")).into())
-            }
-        }
-    }
-
     /// The machine and its class; an error where the machine cannot do what is asked.
     pub(crate) fn profile(&self) -> Result<Profile, OptionError> {
         let classes = self.target.classes();
@@ -344,6 +393,15 @@ mod tests {
         options.set("input-dim", "h=w/2=7").unwrap();
         assert_eq!(options.input_dims["h=w/2"], 7);
         assert!(options.set("input-dim", "batch=0").is_err());
+        options.set("frame", "yuv422:320x240").unwrap();
+        assert_eq!(options.frame.map(|frame| (frame.width, frame.height)), Some((320, 240)));
+        options.set("mean", "7").unwrap();
+        assert_eq!(options.mean, Some([7.0; 3]));
+        for (flag, wrong) in
+            [("frame", "rgb565"), ("frame", "rgb:3x3"), ("frame", "gray8:3x-3"), ("mean", "1,2"), ("scale", "inf"), ("fit", "Warp")]
+        {
+            assert!(options.set(flag, wrong).is_err(), "--{flag} {wrong}");
+        }
         assert!(options.set("target", "pdp-11").unwrap_err().to_string().contains("cortex-m0plus"));
     }
 }

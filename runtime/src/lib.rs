@@ -58,7 +58,7 @@ pub use f32::matmul::MatMul;
 pub use f32::pad::Pad;
 pub use f32::pool::{Pool2d, PoolKind};
 pub use f32::softmax::Softmax;
-pub use frame::{ColourOrder, Frame, Preparation};
+pub use frame::{ColourOrder, Fit, Fitted, Frame, FrameLayout, PixelFormat, Preparation, Resize};
 pub use input::{interleaved_rows, planar_rows};
 pub use kernel::Kernel;
 pub use lanes::arithmetic::{Arithmetic, FloatArithmetic, Fused, Plain};

@@ -114,16 +114,21 @@ macro_rules! impl_model {
             }
         }
     };
-    (@ run_with $model:ident, $executor:ident, ($($input:ident),*), $outputs:ident, $($output:ident $type:ident [$len:literal])*) => {{
-        let results = $model.run_with($executor, $($input),*);
+    // A model that is given frames has a run for the rows of its input, too.
+    (@ run_with $($rest:tt)*) => { $crate::impl_model!(@ gives run_with $($rest)*) };
+    (@ run_rows_with $($rest:tt)*) => { $crate::impl_model!(@ gives run_rows_with $($rest)*) };
+    (@ run_into_with $($rest:tt)*) => { $crate::impl_model!(@ fills run_into_with $($rest)*) };
+    (@ run_rows_into_with $($rest:tt)*) => { $crate::impl_model!(@ fills run_rows_into_with $($rest)*) };
+    (@ gives $run:ident $model:ident, $executor:ident, ($($input:ident),*), $outputs:ident, $($output:ident $type:ident [$len:literal])*) => {{
+        let results = $model.$run($executor, $($input),*);
         let [$($output),*] = $outputs else { return Err($crate::ValuesError) };
         $(*$output.reborrow().array_mut::<$type, $len>().ok_or($crate::ValuesError)? = *results.$output;)*
         Ok(())
     }};
-    (@ run_into_with $model:ident, $executor:ident, ($($input:ident),*), $outputs:ident, $($output:ident $type:ident [$len:literal])*) => {{
+    (@ fills $run:ident $model:ident, $executor:ident, ($($input:ident),*), $outputs:ident, $($output:ident $type:ident [$len:literal])*) => {{
         let [$($output),*] = $outputs else { return Err($crate::ValuesError) };
         $(let $output = $output.reborrow().array_mut::<$type, $len>().ok_or($crate::ValuesError)?;)*
-        $model.run_into_with($executor, $($input,)* $($output),*);
+        let _ = $model.$run($executor, $($input,)* $($output),*);
         Ok(())
     }};
 }

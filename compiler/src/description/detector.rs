@@ -3,7 +3,7 @@
 use peleec_runtime::{Arena, Detection, Detections, Detector, Grid};
 use serde::Deserialize;
 
-use super::Description;
+use super::{Description, FrameSettings};
 use crate::diagnostics::{Diagnostic, Problems};
 use crate::ir::{DType, Tensor, TensorType};
 
@@ -67,6 +67,8 @@ pub(crate) struct Attached {
     pub(crate) labels: Vec<String>,
     /// Width and height of the frame.
     pub(crate) frame: [u32; 2],
+    /// How the frame becomes the input.
+    pub(crate) input: FrameSettings,
     pub(crate) grids: Vec<Centres>,
 }
 
@@ -120,8 +122,13 @@ impl Priors {
     }
 }
 
-/// The detector that `description` has over a model's outputs; everything that does not go together is named.
-pub(crate) fn attach(description: &Description, outputs: &[(String, TensorType)]) -> Result<Attached, Problems> {
+/// The detector that `description` has over a model's outputs, with boxes in pixels of a picture of this width and height, or of the input;
+/// everything that does not go together is named.
+pub(crate) fn attach_detector(
+    description: &Description,
+    outputs: &[(String, TensorType)],
+    picture: Option<[u32; 2]>,
+) -> Result<Attached, Problems> {
     let mut problems = Vec::new();
     let missing = |what: &str| Diagnostic::invalid("PL0402", format!("the model's description has no [{what}]"));
     let (settings, frame) = (description.detector.as_ref(), description.frame.as_ref());
@@ -172,7 +179,8 @@ pub(crate) fn attach(description: &Description, outputs: &[(String, TensorType)]
     }
     match (loc, scores) {
         (Some(loc), Some(scores)) if problems.is_empty() => {
-            Ok(Attached { loc, scores, classes, grids, settings: settings.clone(), labels: description.labels.clone(), frame: frame.size })
+            let (settings, labels, input) = (settings.clone(), description.labels.clone(), frame.clone());
+            Ok(Attached { loc, scores, classes, settings, labels, frame: picture.unwrap_or(frame.size), input, grids })
         }
         _ => Err(Problems(problems)),
     }
@@ -196,18 +204,18 @@ fn faults(settings: &DetectorSettings, frame: [u32; 2]) -> Vec<Diagnostic> {
 }
 
 impl Attached {
-    /// What the outputs say, with boxes in pixels of a frame of this width and height, and whether a limit cut any off.
-    pub(crate) fn detect(&self, outputs: &[Tensor], frame: [u32; 2]) -> Option<(Vec<Detection>, bool)> {
+    /// The runtime's detector over grids that were made of these.
+    pub(crate) fn detector<'p>(&self, grids: &'p [Grid<'p>]) -> Detector<'p> {
+        let DetectorSettings { background, variances, threshold, iou, .. } = self.settings;
+        let (frame, scale, shift) = ([0.0; 2], [0.0; 2], [0.0; 2]);
+        let detector = Detector { grids, classes: self.classes, background, variances, threshold, iou, frame, scale, shift };
+        detector.in_picture(self.frame.map(|side| side as usize), &self.input.preparation())
+    }
+
+    /// What the outputs say, and whether a limit cut any off.
+    pub(crate) fn detect(&self, outputs: &[Tensor]) -> Option<(Vec<Detection>, bool)> {
         let grids: Vec<Grid<'_>> = self.grids.iter().map(Centres::grid).collect();
-        let detector = Detector {
-            grids: &grids,
-            classes: self.classes,
-            background: self.settings.background,
-            variances: self.settings.variances,
-            threshold: self.settings.threshold,
-            iou: self.settings.iou,
-            frame: frame.map(|pixels| pixels as f32),
-        };
+        let detector = self.detector(&grids);
         let (loc, scores) = (outputs.get(self.loc)?.as_f32()?, outputs.get(self.scores)?.as_f32()?);
         let mut candidates = vec![Detection::NONE; self.settings.candidates];
         let mut detections = vec![Detection::NONE; self.settings.detections];
@@ -263,7 +271,7 @@ mod tests {
 
     fn attached(text: &str, outputs: &[(String, TensorType)]) -> Result<Attached, Vec<String>> {
         let told = |problems: Problems| problems.0.into_iter().map(|problem| format!("{} {}", problem.code, problem.title)).collect();
-        attach(&Description::parse(text).unwrap(), outputs).map_err(told)
+        attach_detector(&Description::parse(text).unwrap(), outputs, None).map_err(told)
     }
 
     #[test]

@@ -3,26 +3,31 @@
 //! Invariant: knows no graph. What it says is compared with the types of the outputs, all faults at once.
 
 mod detector;
+mod frame;
+mod words;
 
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use peleec_runtime::{ColourOrder, Detection, Frame, Preparation};
+use peleec_runtime::Detection;
 use serde::Deserialize;
 
-pub(crate) use detector::{Attached, attach};
+pub(crate) use detector::{Attached, attach_detector};
 pub use detector::{DetectorSettings, Priors};
+pub use frame::FrameSettings;
+pub(crate) use frame::{Camera, attach_camera, map_of_colours};
+pub(crate) use words::Named;
 
 use crate::diagnostics::{Diagnostic, Problems};
 use crate::error::Error;
-use crate::ir::{DType, Tensor, TensorType};
+use crate::ir::Tensor;
 
 /// The largest file that is read.
 const MAX_BYTES: u64 = 1 << 20;
 
 /// The file's content.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Description {
     /// Names of the classes, in the order of their scores.
@@ -32,83 +37,6 @@ pub struct Description {
     pub frame: Option<FrameSettings>,
     /// How outputs become detections.
     pub detector: Option<DetectorSettings>,
-}
-
-/// How a picture becomes the input.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct FrameSettings {
-    /// Width and height of the input.
-    pub size: [u32; 2],
-    /// Which colour comes first.
-    pub order: Order,
-    /// What is taken from each colour, in the input's order.
-    pub mean: [f32; 3],
-    /// What the difference is multiplied by.
-    pub scale: [f32; 3],
-    /// How a picture of another shape becomes one of the input's.
-    pub fit: Fit,
-    /// How pixels between pixels are made.
-    pub resize: Resize,
-}
-
-/// Which colour comes first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Order {
-    /// Red.
-    Rgb,
-    /// Blue.
-    Bgr,
-}
-
-/// How a picture of another shape becomes one of the input's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Fit {
-    /// It is stretched.
-    Warp,
-}
-
-/// How pixels between pixels are made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Resize {
-    /// From the four around.
-    Bilinear,
-}
-
-impl FrameSettings {
-    /// What the runtime does to a picture.
-    pub fn preparation(&self) -> Preparation {
-        let order = match self.order {
-            Order::Rgb => ColourOrder::Rgb,
-            Order::Bgr => ColourOrder::Bgr,
-        };
-        Preparation { size: self.size.map(|side| side as usize), order, mean: self.mean, scale: self.scale }
-    }
-
-    /// The input of a picture: `[1, 3, height, width]`, or `[1, height, width, 3]`; none where the input's type is neither.
-    pub fn input(&self, frame: &Frame<'_>, ty: &TensorType) -> Option<Tensor> {
-        let [width, height] = self.size.map(|side| side as usize);
-        let channels_first = match ty.shape.0.as_slice() {
-            [1, 3, h, w] if [*h, *w] == [height, width] => true,
-            [1, h, w, 3] if [*h, *w] == [height, width] => false,
-            _ => return None,
-        };
-        let (preparation, mut values) = (self.preparation(), vec![0.0; 3 * width * height]);
-        let mut row = vec![[0.0; 3]; width];
-        for y in 0..height {
-            preparation.row(frame, y, &mut row);
-            for (x, pixel) in row.iter().enumerate() {
-                for (channel, &value) in pixel.iter().enumerate() {
-                    let at = if channels_first { (channel * height + y) * width + x } else { (y * width + x) * 3 + channel };
-                    values[at] = value;
-                }
-            }
-        }
-        Tensor::f32(ty.shape.clone(), values).filter(|_| ty.dtype == DType::F32)
-    }
 }
 
 impl Description {
@@ -127,7 +55,7 @@ impl Description {
     /// What outputs, by name, say is in a frame of this width and height; every reason why they say nothing at once.
     pub fn detect(&self, outputs: &[(String, Tensor)], frame: [u32; 2]) -> Result<Detected, Problems> {
         let (types, tensors): (Vec<_>, Vec<_>) = outputs.iter().map(|(name, tensor)| ((name.clone(), tensor.ty()), tensor.clone())).unzip();
-        let (detections, truncated) = attach(self, &types)?.detect(&tensors, frame).unwrap_or_default();
+        let (detections, truncated) = attach_detector(self, &types, Some(frame))?.detect(&tensors).unwrap_or_default();
         Ok(Detected { detections, truncated })
     }
 
@@ -152,6 +80,8 @@ fn problem(path: &Path, why: String) -> Problems {
 
 #[cfg(test)]
 mod tests {
+    use peleec_runtime::ColourOrder;
+
     use super::*;
 
     #[test]
@@ -159,9 +89,9 @@ mod tests {
         assert!(Description::parse("label = []").unwrap_err().contains("unknown field `label`"));
         let frame = "[frame]\nsize = [2, 2]\norder = \"gbr\"\nmean = [0.0, 0.0, 0.0]\nscale = [1.0, 1.0, 1.0]\nfit = \"warp\"\nresize = \"bilinear\"";
         let refusal = Description::parse(frame).unwrap_err();
-        assert!(refusal.contains("unknown variant `gbr`, expected `rgb` or `bgr`") && refusal.contains("line 3"), "{refusal}");
+        assert!(refusal.contains("unknown name `gbr`: there are rgb, bgr") && refusal.contains("line 3"), "{refusal}");
         let description = Description::parse(&frame.replace("gbr", "bgr")).unwrap();
-        assert_eq!(description.frame.map(|frame| (frame.size, frame.order)), Some(([2, 2], Order::Bgr)));
+        assert_eq!(description.frame.map(|frame| (frame.size, frame.order)), Some(([2, 2], ColourOrder::Bgr)));
         assert_eq!((description.labels, description.detector), (vec![], None));
     }
 

@@ -1,10 +1,11 @@
 //! The part of a module that makes detections of its outputs.
 
-use proc_macro2::{Literal, TokenStream};
+use peleec_runtime::Detector;
+use proc_macro2::TokenStream;
 use quote::quote;
 
-use super::int;
 use super::module::Output;
+use super::{float, int};
 use crate::description::Attached;
 
 /// The detector and the names of its classes.
@@ -24,9 +25,9 @@ pub(super) fn constants(attached: &Attached, outputs: &[Output]) -> TokenStream 
         Some(class) => quote!(Some(#class)),
         None => quote!(None),
     };
-    let variances = settings.variances.map(float);
-    let [threshold, iou] = [settings.threshold, settings.iou].map(float);
-    let frame = attached.frame.map(|pixels| float(pixels as f32));
+    let Detector { variances, threshold, iou, frame, scale, shift, .. } = attached.detector(&[]);
+    let ([threshold, iou], variances) = ([threshold, iou].map(float), variances.map(float));
+    let [frame, scale, shift] = [frame, scale, shift].map(|numbers| numbers.map(float));
     let [loc, scores] = [attached.loc, attached.scores].map(|index| int(outputs[index].ty.shape.elements()));
     let (labels, count) = (&attached.labels, int(attached.labels.len()));
     let labels = (!labels.is_empty()).then(|| {
@@ -51,16 +52,12 @@ pub(super) fn constants(attached: &Attached, outputs: &[Output]) -> TokenStream 
             threshold: #threshold,
             iou: #iou,
             frame: [#(#frame),*],
+            scale: [#(#scale),*],
+            shift: [#(#shift),*],
         };
         #[rustfmt::skip]
         const _: () = assert!(DETECTOR.fits(#loc, #scores), "the outputs are not those of the detector");
     }
-}
-
-/// A number that is finite, in as few digits as tell it from its neighbours.
-fn float(value: f32) -> TokenStream {
-    let literal = Literal::f32_unsuffixed(value.abs());
-    if value.is_sign_negative() { quote!(-#literal) } else { quote!(#literal) }
 }
 
 /// The fields of the model, and what they begin with.
@@ -76,9 +73,15 @@ pub(super) fn fields(attached: &Attached) -> (TokenStream, TokenStream) {
     )
 }
 
-/// The call, with the regions of both outputs.
-pub(super) fn call(loc: &proc_macro2::Ident, scores: &proc_macro2::Ident) -> TokenStream {
-    quote!(DETECTOR.detect(self.arena.read(#loc), self.arena.read(#scores), &mut self.candidates, &mut self.detections);)
+/// The call, with what holds both outputs.
+pub(super) fn call(loc: &TokenStream, scores: &TokenStream) -> TokenStream {
+    quote!(DETECTOR.detect(#loc, #scores, &mut self.candidates, &mut self.detections);)
+}
+
+/// The type of the list.
+pub(super) fn list(attached: &Attached) -> TokenStream {
+    let detections = int(attached.settings.detections);
+    quote!(peleec_runtime::Detections<#detections>)
 }
 
 /// The field of the results, as a value.
@@ -88,9 +91,9 @@ pub(super) fn result() -> TokenStream {
 
 /// The field of the results, as it is declared.
 pub(super) fn output(attached: &Attached) -> TokenStream {
-    let detections = int(attached.settings.detections);
+    let list = list(attached);
     quote! {
         #[doc = " What was seen, the best first; boxes are in pixels of [`DETECTOR`]'s frame."]
-        pub detections: &'m peleec_runtime::Detections<#detections>
+        pub detections: &'m #list
     }
 }

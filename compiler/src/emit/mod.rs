@@ -4,12 +4,14 @@
 
 mod detector;
 pub mod files;
+mod frame;
 pub(crate) mod head;
 mod layer;
 pub(crate) mod module;
 pub(crate) mod names;
 
-use proc_macro2::Literal;
+use proc_macro2::{Literal, TokenStream};
+use quote::quote;
 
 pub(crate) use module::{ModuleSource, Output, module};
 
@@ -24,6 +26,12 @@ fn long(value: u64) -> Literal {
     let grouped = groups.collect::<Vec<_>>().join("_");
     let plain = Literal::u64_unsuffixed(value);
     if digits.len() > 5 { grouped.parse().unwrap_or(plain) } else { plain }
+}
+
+/// A number that is finite, in as few digits as tell it from its neighbours.
+fn float(value: f32) -> TokenStream {
+    let literal = Literal::f32_unsuffixed(value.abs());
+    if value.is_sign_negative() { quote!(-#literal) } else { quote!(#literal) }
 }
 
 #[cfg(test)]

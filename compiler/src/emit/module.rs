@@ -4,12 +4,13 @@ use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 
 use super::detector;
+use super::frame;
 use super::head::Head;
 use super::layer::{Argument, Arguments, layer_inputs, layer_output, method, pin, takes_executor};
 pub(crate) use super::layer::{element_type, region_type};
 use super::names::{Names, identifier, in_doc};
 use super::{int, long};
-use crate::description::Attached;
+use crate::description::{Attached, Camera};
 use crate::ir::{DType, TensorType};
 use crate::lower::bind::{Layer, Memory, Region};
 use crate::lower::kernels::Work;
@@ -33,6 +34,8 @@ pub(crate) struct ModuleSource<'a> {
     pub(crate) arena: usize,
     /// Bytes of the copies of weights.
     pub(crate) pinned: usize,
+    /// What makes the rows of the input.
+    pub(crate) camera: Option<&'a Camera>,
     /// What makes detections of the outputs.
     pub(crate) detector: Option<&'a Attached>,
     /// Bytes.
@@ -69,7 +72,10 @@ pub(crate) fn module(source: &ModuleSource<'_>) -> Result<String, syn::Error> {
     let arguments = Arguments { inputs, outputs };
     let results = if source.outputs_outside { TokenStream::new() } else { outputs_struct(source) };
     let detector = source.detector.map(|attached| detector::constants(attached, source.outputs)).unwrap_or_default();
-    let tokens = [constants(source), detector, model(source, &arguments)?, results, erased(source, &arguments)];
+    let settings = source.camera.map(|camera| &camera.settings).or(source.detector.map(|attached| &attached.input));
+    let preparation = settings.map(frame::preparation).unwrap_or_default();
+    let layout = source.camera.map(frame::layout).unwrap_or_default();
+    let tokens = [constants(source), layout, preparation, detector, model(source, &arguments)?, results, erased(source, &arguments)];
     let file: syn::File = syn::parse2(tokens.into_iter().collect())?;
     Ok(source.head.text(source.target.name(), source.layers.len()) + &prettyplease::unparse(&file))
 }
@@ -234,6 +240,16 @@ fn model(source: &ModuleSource<'_>, arguments: &Arguments) -> Result<TokenStream
     })
 }
 
+/// The names of `run` and of `run_with`, as they are called for outputs of the caller's and over frames, and of the run that does the work.
+fn run_names(source: &ModuleSource<'_>) -> [&'static str; 3] {
+    match (source.outputs_outside, source.camera) {
+        (false, None) => ["run", "run_with", "run_with"],
+        (false, Some(_)) => ["run", "run_with", "run_rows_with"],
+        (true, None) => ["run_into", "run_into_with", "run_into_with"],
+        (true, Some(_)) => ["run_into", "run_into_with", "run_rows_into_with"],
+    }
+}
+
 /// `run` and `run_with`, or `run_into` and `run_into_with` where the outputs lie with the caller.
 fn run(source: &ModuleSource<'_>, arguments: &Arguments, calls: &[Call]) -> TokenStream {
     let parameters = parameters(arguments);
@@ -246,21 +262,51 @@ fn run(source: &ModuleSource<'_>, arguments: &Arguments, calls: &[Call]) -> Toke
         let executor = call.takes_executor.then(|| quote!(executor)).into_iter();
         quote!(self.#name(#(#executor,)* #(#passed),*);)
     });
-    let doc = run_doc(arguments);
-    if source.outputs_outside {
-        return quote! {
-            #doc
-            #[allow(dead_code, reason = "for the firmware to use")]
-            pub fn run_into(&mut self, #(#parameters),*) {
-                self.run_into_with(&peleec_runtime::OneCore, #(#passed),*);
-            }
+    let (places, returned, result) = results(source, arguments);
+    let names = run_names(source);
+    let idents = names.map(ident);
+    let [run, _, work] = &idents;
+    let (short, doc) = match source.camera {
+        Some(_) => {
+            let outputs: Vec<_> = arguments.outputs.iter().map(Argument::output).collect();
+            let passed: Vec<_> = arguments.outputs.iter().map(|output| &output.ident).collect();
+            let doc = run_doc(arguments, " As the run over a frame, over the rows of the input.");
+            (frame::run(names, &outputs, &passed, &returned), doc)
+        }
+        None => {
+            let doc = run_doc(arguments, " Runs once.");
+            let semicolon = returned.is_empty().then(|| quote!(;)).into_iter();
+            let short = quote! {
+                #doc
+                #[allow(dead_code, reason = "for the firmware to use")]
+                pub fn #run(&mut self, #(#parameters),*) #returned {
+                    self.#work(&peleec_runtime::OneCore, #(#passed),*) #(#semicolon)*
+                }
+            };
+            let doc = format!(" As [`{run}`](Self::{run}), on the executor's cores: the same bits.");
+            (short, quote!(#[doc = #doc]))
+        }
+    };
+    quote! {
+        #short
 
-            #[doc = " As [`run_into`](Self::run_into), on the executor's cores: the same bits."]
-            pub fn run_into_with(&mut self, #executor: &impl peleec_runtime::Executor, #(#parameters),*) {
-                #unread
-                #(#calls)*
-            }
-        };
+        #doc
+        pub fn #work(&mut self, #executor: &impl peleec_runtime::Executor, #(#parameters),*) #returned {
+            #(#places)*
+            #unread
+            #(#calls)*
+            #result
+        }
+    }
+}
+
+/// The regions of a run's results, the type that it returns, and its last lines.
+fn results(source: &ModuleSource<'_>, arguments: &Arguments) -> (Vec<TokenStream>, TokenStream, TokenStream) {
+    if source.outputs_outside {
+        let Some(attached) = source.detector else { return Default::default() };
+        let [loc, scores] = [attached.loc, attached.scores].map(|index| &arguments.outputs[index].ident).map(|ident| quote!(#ident));
+        let (list, call) = (detector::list(attached), detector::call(&loc, &scores));
+        return (Vec::new(), quote!(-> &#list), quote!(#call &self.detections));
     }
     let fields = output_idents(source).into_iter().zip(source.outputs).map(|(ident, Output { ty, at, .. })| {
         let kind = region_type(ty.dtype, *at, ty.shape.elements());
@@ -272,25 +318,10 @@ fn run(source: &ModuleSource<'_>, arguments: &Arguments, calls: &[Call]) -> Toke
     let detect = source.detector.map(|attached| {
         let [loc, scores] = [attached.loc, attached.scores].map(|index| place_of(&output_idents(source)[index]));
         fields.push(detector::result());
-        detector::call(&loc, &scores)
+        detector::call(&quote!(self.arena.read(#loc)), &quote!(self.arena.read(#scores)))
     });
     let detect = detect.unwrap_or_default();
-    quote! {
-        #doc
-        #[allow(dead_code, reason = "for the firmware to use")]
-        pub fn run(&mut self, #(#parameters),*) -> Outputs<'_> {
-            self.run_with(&peleec_runtime::OneCore, #(#passed),*)
-        }
-
-        #[doc = " As [`run`](Self::run), on the executor's cores: the same bits."]
-        pub fn run_with(&mut self, #executor: &impl peleec_runtime::Executor, #(#parameters),*) -> Outputs<'_> {
-            #(#places)*
-            #unread
-            #(#calls)*
-            #detect
-            Outputs { #(#fields),* }
-        }
-    }
+    (places, quote!(-> Outputs<'_>), quote!(#detect Outputs { #(#fields),* }))
 }
 
 /// What the region of an output goes by.
@@ -305,12 +336,12 @@ fn unread(arguments: &Arguments, calls: &[Call]) -> TokenStream {
     quote!(#(let _ = #idents;)*)
 }
 
-fn run_doc(arguments: &Arguments) -> TokenStream {
+fn run_doc(arguments: &Arguments, first: &str) -> TokenStream {
     let lines = match arguments_doc(arguments) {
         text if text.is_empty() => Vec::new(),
         text => vec![String::new(), format!(" Arguments: {text}")],
     };
-    quote!(#[doc = " Runs once."] #(#[doc = #lines])*)
+    quote!(#[doc = #first] #(#[doc = #lines])*)
 }
 
 /// The parameters for all arguments.
@@ -452,7 +483,7 @@ fn erased(source: &ModuleSource<'_>, arguments: &Arguments) -> TokenStream {
         let output = row(ident, name, ty);
         quote!(#output;)
     });
-    let run = if source.outputs_outside { quote!(run_into_with) } else { quote!(run_with) };
+    let [_, _, run] = run_names(source).map(ident);
     quote! {
         #[rustfmt::skip]
         peleec_runtime::impl_model! {

@@ -93,6 +93,8 @@ fn flag(text: &str) -> Option<(&'static Flag, &str, usize)> {
 
 #[cfg(test)]
 mod tests {
+    use peleec_runtime::{ColourOrder, Fit, FrameLayout, PixelFormat, Resize};
+
     use super::*;
     use crate::options::{InputForm, Placement, RamBudget};
     use crate::target::{NumericClass, Target};
@@ -109,6 +111,12 @@ mod tests {
             input: InputForm::Rows,
             pin_weights: 65_536,
             detect: Some("".into()),
+            frame: Some(FrameLayout { format: PixelFormat::Rgb565, width: 320, height: 240 }),
+            mean: Some([103.94, 0.1, -1.5e-9]),
+            scale: Some([1.0 / 3.0; 3]),
+            order: Some(ColourOrder::Bgr),
+            fit: Some(Fit::Letterbox),
+            resize: Some(Resize::Nearest),
             weights_section: Some(".a \"b\"".to_owned()),
             allow_external: true,
             ..Options::default()

@@ -3,7 +3,9 @@
 use super::Config;
 use super::layers::{Map, Network, Window};
 use super::peleenet::body;
-use crate::description::{Description, DetectorSettings, Fit, FrameSettings, Order, Priors, Resize};
+use peleec_runtime::{ColourOrder, Fit, Resize};
+
+use crate::description::{Description, DetectorSettings, FrameSettings, Priors};
 use crate::ir::Tensor;
 use crate::onnx::node::Attribute;
 
@@ -86,7 +88,7 @@ fn description(config: &Config, maps: &[usize]) -> Description {
     };
     let frame = FrameSettings {
         size: [config.size as u32; 2],
-        order: Order::Bgr,
+        order: ColourOrder::Bgr,
         mean: [103.94, 116.78, 123.68],
         scale: [0.017; 3],
         fit: Fit::Warp,

@@ -7,6 +7,7 @@ mod help;
 #[cfg(unix)]
 mod interrupt;
 mod names;
+mod pictures;
 mod written;
 
 use std::io::Write;
@@ -445,110 +446,4 @@ fn weights_can_have_a_section_of_their_own() {
         peleec(folder.path(), &["compile", model.to_str().unwrap(), "-o", "out", "--name", "net", "--weights-section", ".peleec.weights"]);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     assert!(std::fs::read_to_string(folder.path().join("out/net.rs")).unwrap().contains("link_section = \".peleec.weights\""));
-}
-
-/// A grey ramp of 20x10 pixels as a PPM file.
-fn ramp(path: &Path) {
-    let pixels = (0..200u8).flat_map(|value| [value; 3]);
-    std::fs::write(path, b"P6\n20 10\n255\n".iter().copied().chain(pixels).collect::<Vec<_>>()).expect("the picture is written");
-}
-
-const TINY: [&str; 5] = ["zoo:pelee-304", "--width", "0.25", "--input-size", "64"];
-
-#[test]
-fn run_shows_boxes_and_draws_them() {
-    let folder = folder();
-    ramp(&folder.path().join("ramp.ppm"));
-    let output = peleec(folder.path(), &[&["run", "ramp.ppm", "--draw", "drawn.png", "--format", "json"][..], &TINY].concat());
-    let usage = text(&output.stderr);
-    assert_eq!(output.status.code(), Some(2), "the model comes first: {usage}");
-    let output = peleec(folder.path(), &[&["run"], &TINY[..], &["ramp.ppm", "--draw", "drawn.png", "--format", "json"]].concat());
-    let document: serde_json::Value = serde_json::from_slice(&output.stdout).expect("one document");
-    let image = &document["images"][0];
-    let first = &image["detections"][0];
-    assert_eq!((&document["schema"], &image["file"]), (&1.into(), &"ramp.ppm".into()));
-    assert!(first["score"].as_f64() > Some(0.01) && first["box"].as_array().is_some_and(|corners| corners.len() == 4), "{first}");
-    assert!(first["label"].as_str().is_some_and(|label| !label.is_empty()));
-    let right = image["detections"].as_array().unwrap().iter().map(|seen| seen["box"][2].as_f64().unwrap()).fold(0.0, f64::max);
-    assert!((10.0..=20.0).contains(&right), "boxes are in pixels of the picture, not of the input: {right}");
-    assert!(std::fs::read(folder.path().join("drawn.png")).unwrap().starts_with(b"\x89PNG"));
-    let said = text(&peleec(folder.path(), &[&["run"], &TINY[..], &["ramp.ppm"]].concat()).stdout);
-    assert!(said.starts_with(" label") && said.lines().count() > 1, "{said}");
-}
-
-#[test]
-fn run_takes_a_folder_and_a_classifiers_labels() {
-    let folder = folder();
-    std::fs::create_dir(folder.path().join("pictures")).unwrap();
-    for name in ["b.ppm", "a.ppm"] {
-        ramp(&folder.path().join("pictures").join(name));
-    }
-    std::fs::write(folder.path().join("pictures/notes.txt"), "no picture").unwrap();
-    let description =
-        "[frame]\nsize = [32, 32]\norder = \"rgb\"\nmean = [0, 0, 0]\nscale = [0.01, 0.01, 0.01]\nfit = \"warp\"\nresize = \"bilinear\"\n";
-    std::fs::write(folder.path().join("net.toml"), description).unwrap();
-    let zoo = ["zoo:peleenet-224", "--width", "0.25", "--input-size", "32", "--classes", "7", "pictures"];
-    let output = peleec(folder.path(), &[&["run"], &zoo[..], &["--detect", "net.toml", "--format", "json"]].concat());
-    let document: serde_json::Value = serde_json::from_slice(&output.stdout).expect("one document");
-    let files: Vec<_> = document["images"].as_array().unwrap().iter().map(|image| image["file"].as_str().unwrap()).collect();
-    assert_eq!(files, ["pictures/a.ppm", "pictures/b.ppm"]);
-    assert_eq!(document["images"][0]["classes"].as_array().unwrap().len(), 5);
-    let without = peleec(folder.path(), &[&["run"], &zoo[..]].concat());
-    assert_eq!(without.status.code(), Some(2));
-    assert!(text(&without.stderr).contains("describe the [frame]"), "{}", text(&without.stderr));
-}
-
-#[test]
-fn what_is_no_picture_is_an_error() {
-    let folder = folder();
-    std::fs::write(folder.path().join("no.png"), "no picture").unwrap();
-    std::fs::write(folder.path().join("huge.ppm"), "P6\n60000 60000\n255\n").unwrap();
-    let refusal = |arguments: &[&str]| {
-        let output = peleec(folder.path(), &[&["run"], &TINY[..], arguments].concat());
-        (output.status.code(), text(&output.stderr))
-    };
-    for (picture, why) in [
-        ("no.png", "no.png is no picture"),
-        ("huge.ppm", "huge.ppm is larger than"),
-        ("none.png", "none.png: "),
-        (".", "huge.ppm is larger than"),
-    ] {
-        let (code, said) = refusal(&[picture]);
-        assert!(code == Some(3) && said.contains(why) && !folder.path().join("o.png").exists(), "{picture}: {said}");
-    }
-    ramp(&folder.path().join("ramp.ppm"));
-    let (code, said) = refusal(&["ramp.ppm", "--draw", "boxes.txt"]);
-    assert!(code == Some(3) && said.contains("neither in .png nor in .jpg"), "{said}");
-}
-
-/// The trained detector finds most of what is annotated, where it is: from JPEG to boxes.
-#[test]
-fn run_finds_what_is_in_the_scenes() {
-    let folder = models().join("detector-small");
-    let scenes: serde_json::Value = {
-        let files = std::fs::read_dir(folder.join("scenes")).unwrap().map(|entry| entry.unwrap().path());
-        let path = files.into_iter().find(|path| path.extension().is_some_and(|ending| ending == "json")).expect("annotations");
-        serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
-    };
-    let (model, pictures) = (folder.join("model.onnx"), folder.join("scenes"));
-    let output = peleec(&folder, &["run", model.to_str().unwrap(), pictures.to_str().unwrap(), "--format", "json"]);
-    let document: serde_json::Value = serde_json::from_slice(&output.stdout).expect("one document");
-    let corners = |value: &serde_json::Value| [0, 1, 2, 3].map(|corner| value["box"][corner].as_f64().unwrap());
-    let area = |[left, top, right, bottom]: [f64; 4]| (right - left).max(0.0) * (bottom - top).max(0.0);
-    let overlap = |a: [f64; 4], b: [f64; 4]| {
-        let common = area([a[0].max(b[0]), a[1].max(b[1]), a[2].min(b[2]), a[3].min(b[3])]);
-        common / (area(a) + area(b) - common)
-    };
-    let (mut there, mut found) = (0, 0);
-    for scene in scenes["scenes"].as_array().unwrap() {
-        let name = scene["file"].as_str().unwrap();
-        let images = document["images"].as_array().unwrap();
-        let image = images.iter().find(|image| image["file"].as_str().unwrap().ends_with(name)).expect("every picture was run");
-        let seen = image["detections"].as_array().unwrap();
-        for object in scene["objects"].as_array().unwrap() {
-            let is_it = |seen: &&serde_json::Value| seen["class"] == object["class"] && overlap(corners(seen), corners(object)) > 0.5;
-            (there, found) = (there + 1, found + usize::from(seen.iter().any(|seen| is_it(&seen))));
-        }
-    }
-    assert!(there > 50 && found * 2 > there, "{found} of {there}");
 }

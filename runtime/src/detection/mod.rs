@@ -11,6 +11,7 @@ use list::Best;
 pub use list::{Detection, Detections};
 
 use crate::f32::exp::exp;
+use crate::frame::Preparation;
 
 /// The prior boxes of one map of a detector, in shares of the network's input: row by row, in a row column by column, in a cell in the order
 /// of `shapes`.
@@ -59,11 +60,23 @@ pub struct Detector<'p> {
     pub threshold: f32,
     /// The intersection over union above which, of two boxes of a class, the one of the lower score is dropped.
     pub iou: f32,
-    /// Width and height of the frame in which boxes are reported, in pixels.
+    /// Width and height of the frame in which boxes are reported, in pixels; boxes end where it does.
     pub frame: [f32; 2],
+    /// What shares of the input's width and height are multiplied by to be pixels of the frame: its width and height where it is stretched to
+    /// the input.
+    pub scale: [f32; 2],
+    /// What is then taken from x and y: how far left of and above the frame the input begins, in pixels of the frame.
+    pub shift: [f32; 2],
 }
 
 impl Detector<'_> {
+    /// The detector with boxes in pixels of a picture of this width and height, which becomes the input as `preparation` says.
+    #[must_use]
+    pub const fn in_picture(self, picture: [usize; 2], preparation: &Preparation) -> Self {
+        let (scale, shift) = preparation.to_picture(picture);
+        Detector { frame: [picture[0] as f32, picture[1] as f32], scale, shift, ..self }
+    }
+
     /// The number of priors.
     pub const fn priors(&self) -> usize {
         let (mut all, mut grid) = (0, 0);
@@ -139,9 +152,9 @@ impl Detector<'_> {
         let ([dx, dy, dw, dh], [vx, vy, vw, vh]) = (*offsets, self.variances);
         let (x, y) = (x + dx * vx * width, y + dy * vy * height);
         let (width, height) = (width * exp(dw * vw), height * exp(dh * vh));
-        let [right, bottom] = self.frame;
+        let ([across, down], [left, top]) = (self.scale, self.shift);
         let corners = [x - width * 0.5, y - height * 0.5, x + width * 0.5, y + height * 0.5];
-        Some([corners[0] * right, corners[1] * bottom, corners[2] * right, corners[3] * bottom])
+        Some([corners[0] * across - left, corners[1] * down - top, corners[2] * across - left, corners[3] * down - top])
     }
 
     fn clipped(&self, [left, top, right, bottom]: [f32; 4]) -> [f32; 4] {

@@ -6,6 +6,7 @@ mod bench;
 mod build;
 mod check;
 mod compile;
+mod eval;
 mod failure;
 mod inspect;
 mod interrupt;
@@ -13,11 +14,13 @@ mod model;
 mod numbers;
 mod ops;
 mod output;
+mod picture;
 mod plan;
 mod progress;
 mod run;
 mod table;
 mod verify;
+mod viewer;
 mod zoo;
 
 use std::process::ExitCode;
@@ -41,6 +44,7 @@ struct Cli {
 enum Command {
     Compile(compile::Args),
     Run(run::Args),
+    Eval(eval::Args),
     Verify(verify::Args),
     Bench(bench::Args),
     Check(check::Args),
@@ -55,6 +59,7 @@ impl Command {
         match self {
             Command::Compile(_) => "compile",
             Command::Run(_) => "run",
+            Command::Eval(_) => "eval",
             Command::Verify(_) => "verify",
             Command::Bench(_) => "bench",
             Command::Check(_) => "check",
@@ -87,6 +92,7 @@ fn run(command: &Command, output: &Output) -> Result<Answer, Failure> {
     match command {
         Command::Compile(args) => compile::run(args, output),
         Command::Run(args) => run::run(args, output),
+        Command::Eval(args) => eval::run(args, output),
         Command::Verify(args) => verify::run(args, output),
         Command::Bench(args) => bench::run(args, output),
         Command::Check(args) => check::run(args, output),

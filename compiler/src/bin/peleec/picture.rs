@@ -22,7 +22,7 @@ const MOST_BYTES: u64 = 1 << 30;
 const LETTER: u32 = 8;
 
 /// The pictures that paths name: files as they are, folders with what they hold, in order.
-pub(super) fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
+pub(crate) fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
     let mut all = Vec::new();
     for path in paths {
         if !path.is_dir() {
@@ -44,10 +44,10 @@ pub(super) fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
 }
 
 /// A picture of three bytes a pixel.
-pub(super) struct Picture(RgbImage);
+pub(crate) struct Picture(RgbImage);
 
 impl Picture {
-    pub(super) fn open(path: &Path) -> Result<Self, Failure> {
+    pub(crate) fn open(path: &Path) -> Result<Self, Failure> {
         let io = |source| Error::Io { path: path.display().to_string(), source };
         let mut reader = ImageReader::open(path).and_then(ImageReader::with_guessed_format).map_err(io)?;
         let mut limits = Limits::default();
@@ -62,16 +62,16 @@ impl Picture {
     }
 
     /// Width and height.
-    pub(super) fn size(&self) -> [u32; 2] {
+    pub(crate) fn size(&self) -> [u32; 2] {
         [self.0.width(), self.0.height()]
     }
 
-    pub(super) fn bytes(&self) -> &[u8] {
+    pub(crate) fn bytes(&self) -> &[u8] {
         self.0.as_raw()
     }
 
     /// Draws boxes, the best last so that it lies above the others.
-    pub(super) fn draw(&mut self, detections: &[Detection], label: impl Fn(usize) -> String) {
+    pub(crate) fn draw(&mut self, detections: &[Detection], label: impl Fn(usize) -> String) {
         let [width, height] = self.size();
         // As thick as is seen where the picture fills a screen.
         let thick = (width.max(height) / 400).max(1);
@@ -119,7 +119,7 @@ impl Picture {
     }
 
     /// Writes the picture in the format that the name asks for.
-    pub(super) fn save(&self, path: &Path) -> Result<(), Failure> {
+    pub(crate) fn save(&self, path: &Path) -> Result<(), Failure> {
         let data = |why: String| Error::Data(format!("{}: {why}", path.display()));
         let format = ImageFormat::from_path(path).map_err(|_| data("the name ends neither in .png nor in .jpg".to_owned()))?;
         let mut bytes = Cursor::new(Vec::new());

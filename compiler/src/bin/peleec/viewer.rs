@@ -1,0 +1,91 @@
+//! A model that looks at pictures: prepared as its description says, run in this process, its outputs read as boxes or as classes.
+
+use peleec::{Compilation, Description, Error, FrameSettings, Options, Tensor, compile};
+use peleec_runtime::{Detection, Frame, FrameLayout, PixelFormat};
+
+use crate::failure::Failure;
+use crate::model::ModelArgs;
+use crate::output::Output;
+use crate::picture::Picture;
+
+/// The model and what describes it.
+pub(crate) struct Viewer {
+    compilation: Compilation,
+    description: Description,
+}
+
+/// What was seen in a picture.
+pub(crate) enum Seen {
+    Boxes {
+        detections: Vec<Detection>,
+        truncated: bool,
+    },
+    /// Every class with its score, the best first.
+    Classes(Vec<(usize, f32)>),
+}
+
+impl Viewer {
+    /// Compiles the model; it is wrong usage where nothing says how a picture becomes its input.
+    pub(crate) fn new(args: &ModelArgs, output: &Output) -> Result<Self, Failure> {
+        let model = args.load()?;
+        let description = match args.options().detect.as_ref().filter(|path| !path.as_os_str().is_empty()) {
+            Some(path) => Some(Description::read(path)?),
+            None => model.description()?,
+        };
+        if args.options().frame.is_some() {
+            return Err(Failure::Usage("pictures come from files, whatever frames a module takes: leave --frame out".to_owned()));
+        }
+        // Boxes are made of the outputs here, whatever the description says of them.
+        let compilation = compile(&model, &Options { detect: None, ..args.options_here(output) })?;
+        let description = args.options().over(description.unwrap_or_default(), &compilation.inputs());
+        if description.frame.is_none() {
+            let place = model.description_path().map_or_else(|| "a file".to_owned(), |path| path.display().to_string());
+            let ways = format!("describe the [frame] in {place}, name a file with --detect, or give --mean and --scale");
+            return Err(Failure::Usage(format!("nothing says how a picture becomes the input: {ways}")));
+        }
+        output.advice(compilation.notes(), output.verbose);
+        Ok(Viewer { compilation, description })
+    }
+
+    pub(crate) fn description(&self) -> &Description {
+        &self.description
+    }
+
+    /// The viewer with another description.
+    pub(crate) fn described(self, description: Description) -> Self {
+        Viewer { description, ..self }
+    }
+
+    /// Prepares the picture, runs the plan, and reads the outputs.
+    pub(crate) fn look(&self, picture: &Picture) -> Result<Seen, Failure> {
+        let data = |why: String| Failure::from(Error::Data(why));
+        let (inputs, frame) = (self.compilation.inputs(), self.description.frame.as_ref());
+        let ([(name, ty)], Some(settings)) = (inputs.as_slice(), frame) else {
+            return Err(data(format!("the model has {} inputs where a picture is one", inputs.len())));
+        };
+        let [width, height] = picture.size();
+        let layout = FrameLayout { format: PixelFormat::Rgb888, width: width as usize, height: height as usize };
+        if layout.bytes() != Some(picture.bytes().len()) {
+            return Err(data(format!("a picture of {width}x{height} is too large")));
+        }
+        let FrameSettings { size: [w, h], .. } = settings;
+        let wrong = || data(format!("input `{name}` is {ty}, and the description's [frame] gives f32[1,3,{h},{w}]"));
+        let input = settings.input(&Frame::new(layout, picture.bytes()), ty).ok_or_else(wrong)?;
+        let outputs = self.compilation.execute(&[input])?;
+        if self.description.detector.is_some() {
+            let names = self.compilation.output_types().into_iter().map(|(name, _)| name);
+            let outputs: Vec<(String, Tensor)> = names.zip(outputs).collect();
+            let seen = self.description.detect(&outputs, [width, height]).map_err(Error::from)?;
+            return Ok(Seen::Boxes { detections: seen.detections, truncated: seen.truncated });
+        }
+        let scores = outputs.first().and_then(Tensor::as_f32).ok_or_else(|| data("the model gives no f32 scores".to_owned()))?;
+        let mut classes: Vec<_> = scores.iter().copied().enumerate().collect();
+        classes.sort_by(|a, b| b.1.total_cmp(&a.1));
+        Ok(Seen::Classes(classes))
+    }
+}
+
+/// The name of a class, or its number.
+pub(crate) fn label(description: &Description, class: usize) -> String {
+    description.labels.get(class).cloned().unwrap_or_else(|| format!("class {class}"))
+}

@@ -1,0 +1,53 @@
+//! Values that go by names in descriptions and options.
+
+use peleec_runtime::{ColourOrder, Fit, PixelFormat, Resize};
+use serde::de::{Deserialize, Deserializer, Error};
+
+/// A value that goes by a name.
+pub(crate) trait Named: Copy + PartialEq + 'static {
+    /// Every value with its name.
+    const NAMES: &'static [(&'static str, Self)];
+
+    /// The value of a name; else which names there are.
+    fn named(name: &str) -> Result<Self, String> {
+        let found = Self::NAMES.iter().find(|(known, _)| *known == name);
+        found.map(|&(_, value)| value).ok_or_else(|| format!("there are {}", Self::names().join(", ")))
+    }
+
+    fn name(self) -> &'static str {
+        Self::NAMES.iter().find(|(_, value)| *value == self).map_or("", |(name, _)| name)
+    }
+
+    fn names() -> Vec<&'static str> {
+        Self::NAMES.iter().map(|(name, _)| *name).collect()
+    }
+}
+
+impl Named for ColourOrder {
+    const NAMES: &'static [(&'static str, Self)] = &[("rgb", Self::Rgb), ("bgr", Self::Bgr)];
+}
+
+impl Named for Fit {
+    const NAMES: &'static [(&'static str, Self)] = &[("warp", Self::Warp), ("letterbox", Self::Letterbox)];
+}
+
+impl Named for Resize {
+    const NAMES: &'static [(&'static str, Self)] = &[("bilinear", Self::Bilinear), ("nearest", Self::Nearest)];
+}
+
+impl Named for PixelFormat {
+    const NAMES: &'static [(&'static str, Self)] = &[
+        ("rgb888", Self::Rgb888),
+        ("bgr888", Self::Bgr888),
+        ("rgb565", Self::Rgb565),
+        ("rgb565be", Self::Rgb565Be),
+        ("yuv422", Self::Yuv422),
+        ("gray8", Self::Gray8),
+    ];
+}
+
+/// Reads a value by its name.
+pub(super) fn deserialize<'de, T: Named, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
+    let name = String::deserialize(deserializer)?;
+    T::named(&name).map_err(|why| D::Error::custom(format!("unknown name `{name}`: {why}")))
+}

@@ -1,0 +1,74 @@
+//! The part of a module that makes the input's rows of a camera's frames.
+
+use peleec_runtime::{FrameLayout, Preparation};
+use proc_macro2::{Ident, TokenStream};
+use quote::{format_ident, quote};
+
+use super::{float, int};
+use crate::description::{Camera, FrameSettings};
+
+/// How a picture becomes the input.
+pub(super) fn preparation(settings: &FrameSettings) -> TokenStream {
+    let Preparation { size, order, mean, scale, fit, resize } = settings.preparation();
+    let (order, fit, resize) = (variant(&order), variant(&fit), variant(&resize));
+    let ([width, height], mean, scale) = (size.map(int), mean.map(float), scale.map(float));
+    quote! {
+        #[doc = " How a picture becomes the network's input."]
+        #[allow(dead_code, unreachable_pub, clippy::unreadable_literal, reason = "for the firmware to use; numbers that nobody wrote")]
+        #[rustfmt::skip]
+        pub const PREPARATION: peleec_runtime::Preparation = peleec_runtime::Preparation {
+            size: [#width, #height],
+            order: peleec_runtime::ColourOrder::#order,
+            mean: [#(#mean),*],
+            scale: [#(#scale),*],
+            fit: peleec_runtime::Fit::#fit,
+            resize: peleec_runtime::Resize::#resize,
+        };
+    }
+}
+
+/// The layout of the camera's frames.
+pub(super) fn layout(camera: &Camera) -> TokenStream {
+    let FrameLayout { format, width, height } = camera.layout;
+    let (format, [width, height, bytes]) = (variant(&format), [width, height, camera.bytes].map(int));
+    quote! {
+        #[doc = " The frames that a [`Model`] takes."]
+        #[allow(unreachable_pub, reason = "for the firmware to use")]
+        #[rustfmt::skip]
+        pub const FRAME: peleec_runtime::FrameLayout = peleec_runtime::FrameLayout {
+            format: peleec_runtime::PixelFormat::#format,
+            width: #width,
+            height: #height,
+        };
+        #[doc = " Bytes of a frame."]
+        #[allow(unreachable_pub, reason = "for the firmware to use")]
+        pub const FRAME_BYTES: usize = #bytes;
+        #[rustfmt::skip]
+        const _: () = assert!(matches!(FRAME.bytes(), Some(FRAME_BYTES)), "a frame has other bytes");
+    }
+}
+
+/// The name of an enumeration's value.
+fn variant(value: &impl std::fmt::Debug) -> Ident {
+    format_ident!("{value:?}")
+}
+
+/// `run` and `run_with`, or their like for outputs of the caller's, over the run that takes rows.
+pub(super) fn run([run, run_with, rows]: [&str; 3], outputs: &[TokenStream], passed: &[&Ident], returned: &TokenStream) -> TokenStream {
+    let [run, run_with, rows] = [run, run_with, rows].map(|name| format_ident!("{name}"));
+    let doc = format!(" As [`{run}`](Self::{run}), on the executor's cores: the same bits.");
+    quote! {
+        #[doc = " Runs once over a frame of [`FRAME`]'s layout."]
+        #[allow(dead_code, reason = "for the firmware to use")]
+        pub fn #run(&mut self, frame: &[u8; FRAME_BYTES], #(#outputs),*) #returned {
+            self.#run_with(&peleec_runtime::OneCore, frame, #(#passed),*)
+        }
+
+        #[doc = #doc]
+        #[allow(dead_code, reason = "for the firmware to use")]
+        pub fn #run_with(&mut self, executor: &impl peleec_runtime::Executor, frame: &[u8; FRAME_BYTES], #(#outputs),*) #returned {
+            let frame = peleec_runtime::Frame::new(FRAME, frame);
+            self.#rows(executor, &mut |y, row| PREPARATION.row(&frame, y, row), #(#passed),*)
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! The frame of a camera as options name it, and what the options say of it in place of a model's description.
+
+use peleec_runtime::{ColourOrder, Fit, FrameLayout, Resize};
+
+use super::{OptionError, Options};
+use crate::description::{Description, FrameSettings, Named, map_of_colours};
+use crate::error::Error;
+use crate::ir::TensorType;
+use crate::model_file::ModelFile;
+
+/// Reads `FORMAT:WIDTHxHEIGHT`.
+pub(super) fn layout(text: &str) -> Result<FrameLayout, String> {
+    let parts = text.split_once(':').and_then(|(format, size)| Some((format, size.split_once('x')?)));
+    let (format, (width, height)) = parts.ok_or("give FORMAT:WIDTHxHEIGHT, such as rgb565:320x240")?;
+    let format = Named::named(format).map_err(|why| format!("of formats {why}"))?;
+    let side = |text: &str| text.parse().map_err(|_| format!("`{text}` is no number of pixels"));
+    Ok(FrameLayout { format, width: side(width)?, height: side(height)? })
+}
+
+/// What [`layout`] reads.
+pub(super) fn layout_text(FrameLayout { format, width, height }: &FrameLayout) -> String {
+    format!("{}:{width}x{height}", format.name())
+}
+
+/// Reads a number, or one for each colour.
+pub(super) fn colours(text: &str) -> Result<[f32; 3], String> {
+    let numbers: Option<Vec<f32>> =
+        text.split(',').map(|number| number.trim().parse().ok().filter(|number: &f32| number.is_finite())).collect();
+    match numbers.as_deref() {
+        Some(&[all]) => Ok([all; 3]),
+        Some(&[first, second, third]) => Ok([first, second, third]),
+        _ => Err("give a number, or three for the input's colours in their order, such as 123,117,104".to_owned()),
+    }
+}
+
+/// What [`colours`] reads.
+pub(super) fn colours_text(numbers: &[f32; 3]) -> String {
+    numbers.map(|number| number.to_string()).join(",")
+}
+
+/// What describes a model, with what the options say in place of it.
+pub(crate) struct Described {
+    pub(crate) description: Description,
+    /// The file that says so, where there is one.
+    pub(crate) path: Option<std::path::PathBuf>,
+}
+
+impl Described {
+    /// How a picture becomes the input.
+    pub(crate) fn frame(&self) -> Result<FrameSettings, Error> {
+        self.description.frame.clone().ok_or_else(|| unsaid("--frame", self.path.as_deref()))
+    }
+}
+
+/// Nothing says how a picture becomes the input.
+fn unsaid(flag: &str, path: Option<&std::path::Path>) -> Error {
+    let place = path.map_or_else(|| "a file beside the model, of its name with .toml".to_owned(), |path| path.display().to_string());
+    let why = format!("nothing says how a picture becomes the input: describe the [frame] in {place}, or give --mean and --scale");
+    Error::Option(OptionError { flag: flag.to_owned(), value: String::new(), why })
+}
+
+impl Options {
+    /// What describes the model: the file that is named, or the one beside it, where the options ask for frames or boxes.
+    pub(crate) fn description(&self, model: &ModelFile, inputs: &[(String, TensorType)]) -> Result<Described, Error> {
+        let beside = || model.description_path().filter(|path| path.is_file());
+        let (found, path) = match &self.detect {
+            Some(path) if !path.as_os_str().is_empty() => (Some(Description::read(path)?), Some(path.clone())),
+            None if self.frame.is_none() => (None, None),
+            _ => (model.description()?, beside()),
+        };
+        if found.is_none() && self.detect.is_some() {
+            let place = model.description_path().map(|path| format!("there is no {}", path.display()));
+            let place = place.unwrap_or_else(|| "nothing describes the model".to_owned());
+            let why = format!("{place}: name the file that describes the detector");
+            return Err(OptionError { flag: "--detect".to_owned(), value: String::new(), why }.into());
+        }
+        Ok(Described { description: self.over(found.unwrap_or_default(), inputs), path })
+    }
+
+    /// The description, with what these options say of the frame in place of its own; `inputs` are the model's.
+    pub fn over(&self, description: Description, inputs: &[(String, TensorType)]) -> Description {
+        let Options { mean, scale, order, fit, resize, .. } = self;
+        let size = || inputs.first().and_then(|(_, ty)| map_of_colours(ty)).map(|(size, _)| size);
+        let new = || {
+            let (order, fit, resize) = (ColourOrder::Rgb, Fit::Warp, Resize::Bilinear);
+            Some(FrameSettings { size: size()?, order, mean: (*mean)?, scale: (*scale)?, fit, resize })
+        };
+        let frame = description.frame.or_else(new).map(|frame| FrameSettings {
+            size: frame.size,
+            order: order.unwrap_or(frame.order),
+            mean: mean.unwrap_or(frame.mean),
+            scale: scale.unwrap_or(frame.scale),
+            fit: fit.unwrap_or(frame.fit),
+            resize: resize.unwrap_or(frame.resize),
+        });
+        Description { frame, ..description }
+    }
+}

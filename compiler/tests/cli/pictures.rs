@@ -1,0 +1,152 @@
+//! Pictures: what `run` and `eval` make of them, and modules that take a camera's.
+
+use std::path::Path;
+
+use super::{folder, models, peleec, text};
+
+/// A grey ramp of 20x10 pixels as a PPM file.
+fn ramp(path: &Path) {
+    let pixels = (0..200u8).flat_map(|value| [value; 3]);
+    std::fs::write(path, b"P6\n20 10\n255\n".iter().copied().chain(pixels).collect::<Vec<_>>()).expect("the picture is written");
+}
+
+const TINY: [&str; 5] = ["zoo:pelee-304", "--width", "0.25", "--input-size", "64"];
+
+#[test]
+fn run_shows_boxes_and_draws_them() {
+    let folder = folder();
+    ramp(&folder.path().join("ramp.ppm"));
+    let output = peleec(folder.path(), &[&["run", "ramp.ppm", "--draw", "drawn.png", "--format", "json"][..], &TINY].concat());
+    let usage = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "the model comes first: {usage}");
+    let output = peleec(folder.path(), &[&["run"], &TINY[..], &["ramp.ppm", "--draw", "drawn.png", "--format", "json"]].concat());
+    let document: serde_json::Value = serde_json::from_slice(&output.stdout).expect("one document");
+    let image = &document["images"][0];
+    let first = &image["detections"][0];
+    assert_eq!((&document["schema"], &image["file"]), (&1.into(), &"ramp.ppm".into()));
+    assert!(first["score"].as_f64() > Some(0.01) && first["box"].as_array().is_some_and(|corners| corners.len() == 4), "{first}");
+    assert!(first["label"].as_str().is_some_and(|label| !label.is_empty()));
+    let right = image["detections"].as_array().unwrap().iter().map(|seen| seen["box"][2].as_f64().unwrap()).fold(0.0, f64::max);
+    assert!((10.0..=20.0).contains(&right), "boxes are in pixels of the picture, not of the input: {right}");
+    assert!(std::fs::read(folder.path().join("drawn.png")).unwrap().starts_with(b"\x89PNG"));
+    let said = text(&peleec(folder.path(), &[&["run"], &TINY[..], &["ramp.ppm"]].concat()).stdout);
+    assert!(said.starts_with(" label") && said.lines().count() > 1, "{said}");
+}
+
+#[test]
+fn run_takes_a_folder_and_a_classifiers_labels() {
+    let folder = folder();
+    std::fs::create_dir(folder.path().join("pictures")).unwrap();
+    for name in ["b.ppm", "a.ppm"] {
+        ramp(&folder.path().join("pictures").join(name));
+    }
+    std::fs::write(folder.path().join("pictures/notes.txt"), "no picture").unwrap();
+    let description =
+        "[frame]\nsize = [32, 32]\norder = \"rgb\"\nmean = [0, 0, 0]\nscale = [0.01, 0.01, 0.01]\nfit = \"warp\"\nresize = \"bilinear\"\n";
+    std::fs::write(folder.path().join("net.toml"), description).unwrap();
+    let zoo = ["zoo:peleenet-224", "--width", "0.25", "--input-size", "32", "--classes", "7", "pictures"];
+    let output = peleec(folder.path(), &[&["run"], &zoo[..], &["--detect", "net.toml", "--format", "json"]].concat());
+    let document: serde_json::Value = serde_json::from_slice(&output.stdout).expect("one document");
+    let files: Vec<_> = document["images"].as_array().unwrap().iter().map(|image| image["file"].as_str().unwrap()).collect();
+    assert_eq!(files, ["pictures/a.ppm", "pictures/b.ppm"]);
+    assert_eq!(document["images"][0]["classes"].as_array().unwrap().len(), 5);
+    let without = peleec(folder.path(), &[&["run"], &zoo[..]].concat());
+    assert_eq!(without.status.code(), Some(2));
+    assert!(text(&without.stderr).contains("describe the [frame]"), "{}", text(&without.stderr));
+}
+
+#[test]
+fn what_is_no_picture_is_an_error() {
+    let folder = folder();
+    std::fs::write(folder.path().join("no.png"), "no picture").unwrap();
+    std::fs::write(folder.path().join("huge.ppm"), "P6\n60000 60000\n255\n").unwrap();
+    let refusal = |arguments: &[&str]| {
+        let output = peleec(folder.path(), &[&["run"], &TINY[..], arguments].concat());
+        (output.status.code(), text(&output.stderr))
+    };
+    for (picture, why) in [
+        ("no.png", "no.png is no picture"),
+        ("huge.ppm", "huge.ppm is larger than"),
+        ("none.png", "none.png: "),
+        (".", "huge.ppm is larger than"),
+    ] {
+        let (code, said) = refusal(&[picture]);
+        assert!(code == Some(3) && said.contains(why) && !folder.path().join("o.png").exists(), "{picture}: {said}");
+    }
+    ramp(&folder.path().join("ramp.ppm"));
+    let (code, said) = refusal(&["ramp.ppm", "--draw", "boxes.txt"]);
+    assert!(code == Some(3) && said.contains("neither in .png nor in .jpg"), "{said}");
+}
+
+/// The trained detector finds most of what is annotated, where it is: from JPEG to average precision.
+#[test]
+fn eval_measures_a_detector() {
+    let folder = models().join("detector-small");
+    let output = peleec(&folder, &["eval", "model.onnx", "scenes", "--format", "json"]);
+    let document: serde_json::Value = serde_json::from_slice(&output.stdout).expect("one document");
+    assert_eq!((&document["schema"], &document["pictures"]), (&1.into(), &40.into()));
+    let (half, all) = (document["map_50"].as_f64().expect("a figure"), document["map"].as_f64().expect("a figure"));
+    assert!(half > 0.5 && half > all && all > 0.25, "{half} {all}");
+    let classes = document["classes"].as_array().expect("a list");
+    let objects: u64 = classes.iter().filter_map(|class| class["objects"].as_u64()).sum();
+    assert!(classes.len() == 5 && objects > 50, "{document}");
+    // One object, in COCO's form, which is found.
+    let beside = super::folder();
+    let picture = folder.join("scenes/a-14.jpg");
+    let coco = serde_json::json!({
+        "images": [{ "id": 3, "file_name": picture }],
+        "categories": [{ "id": 5, "name": "coin" }],
+        "annotations": [{ "image_id": 3, "category_id": 5, "bbox": [70, 14, 65, 74] }],
+    });
+    std::fs::write(beside.path().join("annotations.json"), coco.to_string()).unwrap();
+    let said = text(&peleec(&folder, &["eval", "model.onnx", beside.path().to_str().unwrap()]).stdout);
+    assert!(said.contains("mAP@0.5 1.000, mAP@0.5:0.95 ") && said.contains(" on 1 pictures") && said.contains(" coin "), "{said}");
+    // A network that knows nothing of them.
+    let strange = peleec(&folder, &[&["eval"], &TINY[..], &["scenes"]].concat());
+    assert!(strange.status.code() == Some(3) && text(&strange.stderr).contains("has no label"), "{}", text(&strange.stderr));
+}
+
+#[test]
+fn eval_counts_a_classifiers_guesses() {
+    let folder = folder();
+    let zoo = ["zoo:peleenet-224", "--width", "0.25", "--input-size", "32", "--classes", "7", "--mean", "0", "--scale", "0.01"];
+    std::fs::create_dir_all(folder.path().join("pictures/6")).unwrap();
+    ramp(&folder.path().join("pictures/6/ramp.ppm"));
+    let best = peleec(folder.path(), &[&["run"], &zoo[..], &["pictures/6", "--format", "json"]].concat());
+    let best: serde_json::Value = serde_json::from_slice(&best.stdout).expect("one document");
+    let best = best["images"][0]["classes"][0]["class"].to_string();
+    for (name, right) in [(best.clone(), 1.0), (if best == "6" { "5" } else { "6" }.to_owned(), 0.0)] {
+        let data = folder.path().join(format!("of-{name}"));
+        std::fs::create_dir(&data).unwrap();
+        std::fs::create_dir(data.join(&name)).unwrap();
+        ramp(&data.join(&name).join("ramp.ppm"));
+        let output = peleec(folder.path(), &[&["eval"], &zoo[..], &[data.to_str().unwrap(), "--format", "json"]].concat());
+        let document: serde_json::Value = serde_json::from_slice(&output.stdout).expect("one document");
+        assert_eq!((document["pictures"].as_u64(), document["top_1"].as_f64()), (Some(1), Some(right)), "{document}");
+    }
+    std::fs::create_dir(folder.path().join("pictures/none of them")).unwrap();
+    let refusal = peleec(folder.path(), &[&["eval"], &zoo[..], &["pictures"]].concat());
+    assert!(text(&refusal.stderr).contains("`none of them` is neither a label"), "{}", text(&refusal.stderr));
+}
+
+#[test]
+fn a_camera_needs_to_know_what_to_do_with_its_frames() {
+    let folder = folder();
+    let zoo = ["zoo:peleenet-224", "--width", "0.25", "--input-size", "32", "--classes", "7"];
+    let compile = |arguments: &[&str]| {
+        let output = peleec(folder.path(), &[&["compile"], &zoo[..], &["-o", "out", "--name", "net"], arguments].concat());
+        (output.status.code(), text(&output.stderr))
+    };
+    let (code, said) = compile(&["--frame", "rgb565:64x48"]);
+    assert!(code == Some(2) && said.contains("give --mean and --scale"), "{said}");
+    let (code, said) = compile(&["--frame", "yuv422:63x48", "--mean", "0", "--scale", "1"]);
+    assert!(code == Some(4) && said.contains("no frame is 63x48"), "{said}");
+    let right =
+        ["--frame", "yuv422:64x48", "--mean", "0", "--scale", "1,2,3", "--order", "bgr", "--fit", "letterbox", "--resize", "nearest"];
+    assert_eq!(compile(&right), (Some(0), String::new()));
+    let module = std::fs::read_to_string(folder.path().join("out/net.rs")).unwrap();
+    for part in ["pub fn run(&mut self, frame: &[u8; FRAME_BYTES])", "scale: [1.0, 2.0, 3.0]", "Fit::Letterbox", "Resize::Nearest"] {
+        assert!(module.contains(part), "{part}");
+    }
+    assert_eq!(compile(&[&right[..], &["--check"]].concat()).0, Some(0), "the options read back from the module's head");
+}

@@ -166,6 +166,7 @@ mod tests {
     #[test]
     fn every_part_is_computed_once() {
         let pool = Threads::new(3).unwrap();
+        assert_eq!(pool.cores(), 3);
         for parts in [2, 7, 100] {
             let counts: Vec<_> = (0..parts).map(|_| AtomicUsize::new(0)).collect();
             crate::executor::for_each_part(&pool, parts, |part| _ = counts[part].fetch_add(1, Ordering::Relaxed));

@@ -2,8 +2,8 @@
 
 use bytemuck::{cast_slice, cast_slice_mut};
 use peleec_runtime::{
-    Binary, BinaryKind, Conv2d, DepthwiseConv2d, Destination, Extent, Kernel, Map, Operands, Pixels, Place, Plain, Pool2d, PoolKind,
-    RegionError, RowCounters, Schedule, part_mut, run_checked, run_row_checked,
+    Arena, Binary, BinaryKind, Cast, Conv2d, DepthwiseConv2d, Destination, Extent, Kernel, Map, Operands, Pixels, Place, Plain, Pool2d,
+    PoolKind, Region, RegionError, RowCounters, Schedule, part_mut, run_checked, run_row_checked,
 };
 
 #[test]
@@ -35,6 +35,10 @@ fn elements_that_share_a_place_are_not_written() {
     for [row, pixel, channel] in [[8, 0, 1], [8, 1, 1], [8, 2, 0], [8, 1, 3]] {
         assert_eq!(pool(Pixels { height: 1, width: 4, channels: 2, row, pixel, channel, ring: 1 }), None, "{pixel} {channel}");
     }
+    let cast =
+        |output| Cast::<u8, f32>::new(Pixels { height: 1, width: 4, channels: 2, row: 8, pixel: 2, channel: 1, ring: 1 }, output).extent();
+    let shared = Pixels { height: 1, width: 4, channels: 2, row: 8, pixel: 1, channel: 1, ring: 1 };
+    assert!(cast(Pixels { pixel: 2, ..shared }).is_some() && cast(shared).is_none());
     let tall = |row| pool(Pixels { height: 3, width: 4, channels: 2, row, pixel: 2, channel: 1, ring: 3 });
     assert!(tall(8).is_some() && tall(7).is_none() && tall(0).is_none());
 }
@@ -175,6 +179,30 @@ fn a_row_is_written_over_none_that_is_read_for_it() {
     for (x, y, apart) in [(4, 0, true), (3, 0, false), (2, 0, false), (0, 2, false), (0, 3, false), (0, 4, true)] {
         assert_eq!(run(x, y), if apart { Ok(()) } else { Err(RegionError::Overlap) }, "{x} {y}");
     }
+    // The last row of the input is in no window of row 1 here.
+    let two = Pool2d::new(Pixels::new([3, 2, 1]), Pixels::new([3, 2, 1]), PoolKind::Max).kernel([2, 1]).pads([1, 0, 0, 0]);
+    let mut arena = [0.0f32; 8];
+    let arena = cast_slice_mut(&mut arena);
+    let operands = Operands { arena, x: Place::Arena(0), r: Place::Outside(&[]), w: &[], y: Destination::Arena(4 * 2) };
+    assert_eq!(run_row_checked(&two, 1, operands), Ok(()));
+}
+
+#[test]
+fn a_row_of_a_ring_takes_the_place_of_the_one_that_leaves_it() {
+    let mut arena = Arena::<64>::new();
+    let ring = || Region::<f32, 16, 6>::new();
+    for row in 0..5 {
+        arena.row::<f32, 16, 6, 1, 2>(ring(), row).fill([row as f32]);
+    }
+    assert_eq!(arena.read(ring()), &[3.0, 3.0, 4.0, 4.0, 2.0, 2.0]);
+}
+
+#[test]
+fn a_tile_has_pixels_and_lanes() {
+    let [x, y] = [map(2, 2, 4), map(2, 2, 4)];
+    assert!(Conv2d::<Plain, 4, 4>::new(x, y).extent().is_some());
+    assert_eq!(Conv2d::<Plain, 0, 4>::new(x, y).extent(), None);
+    assert_eq!(Conv2d::<Plain, 4, 0>::new(x, y).extent(), None);
 }
 
 #[test]

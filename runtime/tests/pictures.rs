@@ -1,0 +1,118 @@
+//! Frames and detections, worked out by hand; whole cases are compared with a reference beside the compiler's tests.
+
+use peleec_runtime::{ColourOrder, Detections, Detector, Fit, Fitted, Frame, FrameLayout, Grid, PixelFormat, Preparation, Resize};
+
+const PREPARATION: Preparation = Preparation {
+    size: [3, 3],
+    order: ColourOrder::Rgb,
+    mean: [1.0, 2.0, 3.0],
+    scale: [1.0, 10.0, 100.0],
+    fit: Fit::Letterbox,
+    resize: Resize::Bilinear,
+};
+
+fn frame(format: PixelFormat, width: usize, height: usize, bytes: &[u8]) -> Frame<'_> {
+    Frame::new(FrameLayout { format, width, height }, bytes)
+}
+
+#[test]
+fn a_wide_picture_has_bars_of_the_mean() {
+    let picture = [5, 5, 5, 15, 15, 15, 25, 25, 25];
+    let picture = frame(PixelFormat::Rgb888, 3, 1, &picture);
+    let rows = [0, 1, 2].map(|y| {
+        let mut row = [[7.0; 3]; 3];
+        PREPARATION.row(&picture, y, &mut row);
+        row
+    });
+    assert_eq!(rows[0], [[0.0; 3]; 3]);
+    assert_eq!(rows[1], [[4.0, 30.0, 200.0], [14.0, 130.0, 1200.0], [24.0, 230.0, 2200.0]]);
+    assert_eq!(rows[2], [[0.0; 3]; 3]);
+}
+
+#[test]
+fn half_way_between_pixels_is_their_mean() {
+    let plain = Preparation { size: [3, 2], mean: [0.0; 3], scale: [1.0; 3], fit: Fit::Warp, ..PREPARATION };
+    let picture = frame(PixelFormat::Gray8, 2, 1, &[10, 30]);
+    let mut row = [[0.0; 3]; 3];
+    plain.row(&picture, 1, &mut row);
+    assert_eq!(row, [[10.0; 3], [20.0; 3], [30.0; 3]]);
+    Preparation { resize: Resize::Nearest, ..plain }.row(&picture, 0, &mut row);
+    assert_eq!(row, [[10.0; 3], [30.0; 3], [30.0; 3]]);
+}
+
+#[test]
+fn bytes_are_red_green_and_blue() {
+    let same = Preparation { size: [2, 1], mean: [0.0; 3], scale: [1.0; 3], fit: Fit::Warp, ..PREPARATION };
+    let colours = |format, bytes: &[u8]| {
+        let mut row = [[0.0; 3]; 2];
+        same.row(&frame(format, 2, 1, bytes), 0, &mut row);
+        row
+    };
+    let [red, blue] = [[255.0, 0.0, 0.0], [0.0, 0.0, 255.0]];
+    assert_eq!(colours(PixelFormat::Rgb888, &[255, 0, 0, 0, 0, 255]), [red, blue]);
+    assert_eq!(colours(PixelFormat::Bgr888, &[0, 0, 255, 255, 0, 0]), [red, blue]);
+    assert_eq!(colours(PixelFormat::Rgb565, &[0x00, 0xf8, 0x1f, 0x00]), [red, blue]);
+    assert_eq!(colours(PixelFormat::Rgb565Be, &[0xf8, 0x00, 0x00, 0x1f]), [red, blue]);
+    // 4 of 31, 33 of 63: 33 and 134 of 255.
+    assert_eq!(colours(PixelFormat::Rgb565Be, &[0x24, 0x20, 0, 0])[0], [33.0, 134.0, 0.0]);
+    assert_eq!(colours(PixelFormat::Yuv422, &[0, 128, 200, 128]), [[0.0; 3], [200.0; 3]]);
+    // 100 and 50 with u = 128 - 40 and v = 128 + 60.
+    assert_eq!(colours(PixelFormat::Yuv422, &[100, 88, 50, 188]), [[184.0, 71.0, 29.0], [134.0, 21.0, 0.0]]);
+    assert_eq!(colours(PixelFormat::Gray8, &[9]), [[9.0; 3], [0.0; 3]], "bytes that lack are 0");
+}
+
+#[test]
+fn a_picture_lies_in_the_middle() {
+    let placed = |picture, input| Fit::Letterbox.place(picture, input);
+    assert_eq!(placed([4, 2], [8, 8]), Fitted { at: [0, 2], size: [8, 4] });
+    assert_eq!(placed([2, 4], [8, 9]), Fitted { at: [1, 0], size: [5, 9] });
+    assert_eq!(placed([1000, 1], [8, 8]), Fitted { at: [0, 3], size: [8, 1] });
+    assert_eq!(placed([3, 3], [8, 8]), Fitted { at: [0, 0], size: [8, 8] });
+    assert_eq!(Fit::Warp.place([4, 2], [8, 8]), Fitted { at: [0, 0], size: [8, 8] });
+}
+
+const DETECTOR: Detector<'static> = Detector {
+    grids: &[Grid { rows: &[0.5], columns: &[0.25, 0.75], shapes: &[[0.5, 0.25], [0.25, 0.5]] }],
+    classes: 3,
+    background: Some(0),
+    variances: [0.1, 0.2, 0.2, 0.2],
+    threshold: 0.5,
+    iou: 0.3,
+    frame: [100.0, 60.0],
+    scale: [100.0, 100.0],
+    shift: [0.0, 20.0],
+};
+
+/// Scores of four priors: of the background, and of classes 1 and 2.
+fn seen(loc: &[f32; 16], scores: &[[f32; 3]; 4]) -> (Vec<(u32, u32, [f32; 4])>, bool) {
+    let (mut candidates, mut detections) = (Detections::<3>::new(), Detections::<2>::new());
+    DETECTOR.detect(loc, scores.as_flattened(), &mut candidates, &mut detections);
+    (detections.iter().map(|seen| (seen.class, seen.prior, seen.corners)).collect(), detections.is_truncated())
+}
+
+#[test]
+fn offsets_move_and_stretch_priors() {
+    let mut loc = [0.0; 16];
+    // Prior 2, half as wide as the input, at 0.75 of its width: a tenth of its width to the right, twice 0.2 of its height down.
+    (loc[8], loc[9]) = (1.0, 2.0);
+    let (found, truncated) = seen(&loc, &[[0.9, 0.1, 0.0], [0.0; 3], [0.0, 0.0, 0.8], [0.0; 3]]);
+    let [(2, 2, corners)] = found[..] else { panic!("{found:?}") };
+    // Cut at the right edge of the frame.
+    let wanted = [55.0, 27.5, 100.0, 52.5];
+    assert!(corners.iter().zip(wanted).all(|(found, wanted)| (found - wanted).abs() < 1e-4) && !truncated, "{corners:?}");
+}
+
+#[test]
+fn of_boxes_that_overlap_the_best_stays() {
+    // Priors 0 and 1 share a third of what they cover together, 0 and 2 only touch.
+    let (found, truncated) = seen(&[0.0; 16], &[[0.0, 0.6, 0.0], [0.0, 0.9, 0.0], [0.0, 0.7, 0.0], [0.0, 0.0, 0.0]]);
+    assert_eq!(found.iter().map(|&(class, prior, _)| (class, prior)).collect::<Vec<_>>(), [(1, 1), (1, 2)]);
+    assert!(!truncated);
+    let (found, truncated) = seen(&[0.0; 16], &[[0.0, 0.6, 0.55], [0.0, 0.0, 0.0], [0.0, 0.6, 0.0], [0.0, 0.0, 0.0]]);
+    assert_eq!(
+        found.iter().map(|&(class, prior, _)| (class, prior)).collect::<Vec<_>>(),
+        [(1, 0), (1, 2)],
+        "of equal scores the lower prior"
+    );
+    assert!(truncated, "a third one has no place");
+}

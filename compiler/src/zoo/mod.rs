@@ -16,6 +16,8 @@ use crate::ir::{DType, Tensor, TensorType};
 /// The names that [`build`] takes, each with a line for people.
 pub const NETWORKS: &[(&str, &str)] = &[
     ("pelee-304", "Pelee, the SSD detector: picture 304x304, 20 classes and background; 1.2 GMAC, 5.4 M parameters"),
+    #[cfg(feature = "cli")]
+    ("pelee-demo", "a small trained Pelee: picture 160x160; animals, flowers, fruit, coins, signs; 27 MMAC, 0.3 M parameters"),
     ("peleenet-224", "PeleeNet, the classifier: picture 224x224, 1000 classes; 0.5 GMAC, 2.8 M parameters"),
 ];
 
@@ -44,6 +46,9 @@ pub enum ZooError {
     /// No network has this name.
     #[error("the zoo has no network `{0}` (it has {names})", names = names())]
     Name(String),
+    /// A network with trained weights has no options.
+    #[error("`{0}` is as it was trained: neither its width nor its input size nor its number of classes can be chosen")]
+    Trained(&'static str),
     /// An option is out of its range.
     #[error("{option} is {found} (supported: {supported})")]
     Option {
@@ -58,7 +63,9 @@ pub enum ZooError {
 
 /// Writes the network `name` as the bytes of an ONNX file, opset 17, BatchNormalization folded into the convolutions.
 ///
-/// Outputs: `pelee-304` has `loc` [1, priors, 4] and `conf` [1, priors, classes] (softmax); `peleenet-224` has `logits` [1, classes].
+/// `pelee-demo` is stored as it was trained, BatchNormalization kept, and takes no options.
+///
+/// Outputs: `pelee-304` and `pelee-demo` have `loc` [1, priors, 4] and `conf` [1, priors, classes] (softmax); `peleenet-224` has `logits` [1, classes].
 pub fn build(name: &str, options: &ZooOptions) -> Result<Vec<u8>, ZooError> {
     described(name, options).map(|(bytes, _)| bytes)
 }
@@ -68,8 +75,20 @@ pub(crate) fn described(name: &str, options: &ZooOptions) -> Result<(Vec<u8>, Op
     match name {
         "pelee-304" => Ok(pelee::write(&Config::new(options, 304, 21)?)).map(|(bytes, description)| (bytes, Some(description))),
         "peleenet-224" => Ok((peleenet::write(&Config::new(options, 224, 1000)?), None)),
+        #[cfg(feature = "cli")]
+        "pelee-demo" => demo(options),
         other => Err(ZooError::Name(other.to_owned())),
     }
+}
+
+/// The trained detector and its description.
+#[cfg(feature = "cli")]
+fn demo(options: &ZooOptions) -> Result<(Vec<u8>, Option<Description>), ZooError> {
+    // A seed is of made-up inputs, too.
+    if *options != (ZooOptions { seed: options.seed, ..ZooOptions::default() }) {
+        return Err(ZooError::Trained("pelee-demo"));
+    }
+    Ok((include_bytes!("demo/model.onnx").to_vec(), Description::parse(include_str!("demo/model.toml")).ok()))
 }
 
 /// A tensor that looks like a picture: of floats a preprocessed one, of mean 0 and variance 1, with every value between -3 and 3; of integers
@@ -166,6 +185,18 @@ mod tests {
     }
 
     #[test]
+    #[cfg(feature = "cli")]
+    fn the_demo_is_described_as_it_is() {
+        let (bytes, description) = described("pelee-demo", &ZooOptions::default()).unwrap();
+        let (graph, _) = import(bytes.into(), &ImportOptions::default(), None).unwrap();
+        let outputs: Vec<_> = graph.outputs().iter().map(|output| (output.name.clone(), graph.ty(output.source).clone())).collect();
+        let attached = crate::description::attach_detector(&description.unwrap(), &outputs, None).unwrap();
+        assert_eq!((attached.classes, attached.labels[4].as_str()), (6, "coin"));
+        let narrow = ZooOptions { width: 0.5, ..ZooOptions::default() };
+        assert_eq!(build("pelee-demo", &narrow), Err(ZooError::Trained("pelee-demo")));
+    }
+
+    #[test]
     fn small_pictures_have_fewer_maps() {
         let shapes = |size| output_shapes(&imported("pelee-304", &ZooOptions { input_size: Some(size), ..tiny() }))[0][1];
         assert_eq!(shapes(160), 6 * (2 * 100 + 25 + 9 + 1));
@@ -197,6 +228,6 @@ mod tests {
         assert_eq!(error(ZooOptions { width: f32::NAN, ..tiny() }), "width is NaN (supported: above 0 up to 4)");
         assert_eq!(error(ZooOptions { classes: Some(1), ..tiny() }), "number of classes is 1 (supported: 2 to 65536)");
         let unknown = build("pelee", &tiny()).unwrap_err().to_string();
-        assert_eq!(unknown, "the zoo has no network `pelee` (it has `pelee-304`, `peleenet-224`)");
+        assert!(unknown.starts_with("the zoo has no network `pelee` (it has `pelee-304`, "), "{unknown}");
     }
 }

@@ -2,10 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use codegen_tests::cases::onnx::{Attr, Onnx};
 use codegen_tests::compare::{Closeness, compare};
 use peleec::accuracy::{Object, Precision};
 use peleec::zoo::seeded_input;
-use peleec::{Builder, Description, Detected, FrameSettings, Options, Tensor, TensorType, read_tensor};
+use peleec::{Builder, Description, Detected, FrameSettings, ModelFile, Options, Tensor, TensorType, compile, read_tensor};
 use peleec_runtime::{ColourOrder, Detection, Fit, Frame, FrameLayout, PixelFormat, Resize};
 
 mod pelee_detect {
@@ -101,8 +102,8 @@ fn a_module_takes_frames_of_a_camera() {
     let path = Path::new(env!("OUT_DIR")).join("pelee_mini.onnx");
     let compilation = Builder::new().model(&path).compile().expect("it compiles");
     let description = Description::read(&path.with_extension("toml")).expect("it was written");
-    let options = Options { fit: Some(Fit::Letterbox), ..Options::default() };
-    let description = options.over(description, &compilation.inputs());
+    let frame = description.frame.map(|frame| FrameSettings { fit: Fit::Letterbox, ..frame });
+    let description = Description { frame, ..description };
     let mut model = Box::new(pelee_camera::Model::new());
     let mut into = Box::new(pelee_camera_into::Model::new());
     let (mut loc, mut conf) = (Box::new([0.0; 2_040]), Box::new([0.0; 2_040]));
@@ -126,6 +127,34 @@ fn a_module_takes_frames_of_a_camera() {
         let again = into.run_into(&frame, &mut loc, &mut conf);
         assert_eq!(&again[..], &wanted.detections[..]);
         assert_eq!([bits(&*loc), bits(&*conf)], [bits_of(&outputs[0]), bits_of(&outputs[1])]);
+    }
+}
+
+/// Colours that come last serve where the graph moves them to the front before all else: then the rows that it asks for are pixels.
+#[test]
+fn a_camera_goes_with_colours_that_come_last() {
+    let build = |before: &str, after: &str| {
+        let mut onnx = Onnx::new(17);
+        let mut x = onnx.input("x", &[1, 6, 8, 3]);
+        let half = onnx.floats("half", &[1], &[0.5]);
+        for (op, attributes) in [(before, &[][..]), ("Transpose", &[("perm", Attr::Ints(&[0, 3, 1, 2]))]), (after, &[])] {
+            let second = if op == "Mul" { Some(half.as_str()) } else { None };
+            let inputs: Vec<&str> = std::iter::once(x.as_str()).chain(second).collect();
+            x = if op.is_empty() { x } else { onnx.op(op, &format!("{op}_{}", inputs.len()), &inputs, attributes) };
+        }
+        let y = onnx.conv("y", &x, &[4, 3, 3, 3], &[]);
+        onnx.output(&y);
+        let frame = Some(FrameLayout { format: PixelFormat::Gray8, width: 8, height: 6 });
+        let options = Options { frame, mean: Some([0.0; 3]), scale: Some([1.0; 3]), ..Options::default() };
+        let compilation = compile(&ModelFile::from_bytes("nhwc", onnx.bytes()), &options).map_err(|error| error.to_string())?;
+        let files = compilation.files().map_err(|error| error.to_string())?;
+        Ok::<_, String>(String::from_utf8(files[0].bytes.clone()).expect("text"))
+    };
+    let module = build("", "Mul").expect("it compiles");
+    assert!(module.contains("&mut impl FnMut(usize, &mut [[f32; 3]; 8])"), "{module}");
+    match build("Mul", "") {
+        Ok(module) => assert!(module.contains("&mut impl FnMut(usize, &mut [[f32; 3]; 8])"), "{module}"),
+        Err(refusal) => assert!(refusal.contains("PL0407"), "{refusal}"),
     }
 }
 

@@ -30,7 +30,8 @@ fn layout(format: PixelFormat) -> FrameLayout {
     FrameLayout { format, width: 160, height: 160 }
 }
 
-/// Runs cargo in the folder of an example, as its README says; what it prints.
+/// Runs cargo in the folder of an example, as its README says but for `--release`, so that these tests and the others build peleec once;
+/// what it prints.
 fn cargo(example: &str, arguments: &[&str]) -> String {
     let mut command = Command::new("cargo");
     // The flags and variables of this build are not those of a user's.

@@ -31,6 +31,17 @@ fn hostile() -> Vec<u8> {
     onnx.bytes()
 }
 
+/// A network whose names are those of a module's own.
+fn namesakes() -> Vec<u8> {
+    let mut onnx = Onnx::new(17);
+    let x = onnx.input("detector", &[1, 3, 6, 6]);
+    let y = onnx.conv("frame", &x, &[4, 3, 3, 3], &[]);
+    let z = onnx.conv("run_rows_into_with", &y, &[4, 4, 3, 3], &[]);
+    onnx.output(&y);
+    onnx.output(&z);
+    onnx.bytes()
+}
+
 /// Modules of every form that there is, written into `folder`; their names.
 fn modules(folder: &Path) -> Vec<String> {
     let least = Options { ram_budget: RamBudget::Least, pin_weights: 2048, ..Options::default() };
@@ -54,6 +65,10 @@ fn modules(folder: &Path) -> Vec<String> {
         compilation.write(folder).expect("it is written");
         names.push(name.to_owned());
     }
+    let said = Options { mean: Some([0.0; 3]), scale: Some([1.0; 3]), ..Options::default() };
+    let gray = Options { frame: Some(FrameLayout { format: PixelFormat::Gray8, width: 9, height: 9 }), outputs: Placement::Caller, ..said };
+    let namesakes_forms = [("_frame", gray)];
+    models.push(("namesakes", namesakes(), &namesakes_forms));
     for (model, bytes, forms) in models {
         let file = ModelFile::from_bytes(model, bytes);
         for (form, options) in forms {

@@ -29,7 +29,8 @@ impl Builder {
     /// Nothing chosen yet but the target of the present cargo build, if there is one.
     pub fn new() -> Self {
         let variable = |name| std::env::var(name).unwrap_or_default();
-        let target = Target::from_cargo(&variable("TARGET"), &variable("CARGO_CFG_TARGET_FEATURE"), &variable("CARGO_ENCODED_RUSTFLAGS"));
+        let (arch, features) = (variable("CARGO_CFG_TARGET_ARCH"), variable("CARGO_CFG_TARGET_FEATURE"));
+        let target = Target::from_cargo(&arch, &variable("TARGET"), &features, &variable("CARGO_ENCODED_RUSTFLAGS"));
         Builder { options: Options { target, ..Options::default() }, ..Builder::default() }
     }
 
@@ -90,6 +91,7 @@ fn in_methods(error: Error) -> Error {
         Error::Option(mut error) => {
             error.flag = as_methods(&format!("{} {}", error.flag, error.value));
             error.value.clear();
+            error.why = as_methods(&error.why);
             Error::Option(error)
         }
         Error::Budget { budget, least, alive, way } => Error::Budget { budget, least, alive, way: as_methods(&way) },

@@ -50,7 +50,7 @@ pub use ir::{DType, Graph, Shape, Tensor, TensorType};
 pub use model_file::ModelFile;
 pub use onnx::{TensorError, read_tensor, write_tensor};
 pub use ops::operators;
-pub use options::{FLAGS, Flag, InputForm, OptionError, Options, Placement, RamBudget};
+pub use options::{Described, FLAGS, Flag, InputForm, OptionError, Options, Placement, RamBudget};
 pub use passes::pass_names;
 pub use peleec_runtime::{ColourOrder, Fit, FrameLayout, PixelFormat, Resize};
 pub use report::{
@@ -59,7 +59,7 @@ pub use report::{
 };
 pub use target::{NumericClass, Target, UnknownTarget};
 
-use description::{Camera, attach_camera, attach_detector};
+use description::{Camera, attach_camera, attach_detector, no_camera};
 use plan::Pins;
 
 /// Compiles a model.
@@ -70,20 +70,26 @@ pub fn compile(model: &ModelFile, options: &Options) -> Result<Compilation, Erro
 /// As [`compile`]: bytes, graph, steps, plan, layers. `after` sees the graph after each pass, by the pass's name.
 pub fn compile_observed(model: &ModelFile, options: &Options, after: impl FnMut(&'static str, &Graph)) -> Result<Compilation, Error> {
     let profile = options.profile()?;
+    options.no_idle_words()?;
     let imported = read(model, options).map_err(|refused| all_problems(refused, profile))?;
     let mut graph = imported.graph;
     let rewrites = passes::run(&mut graph, after);
     let mut steps = lower::lower(&graph, profile).map_err(|refused| lower::problems(&graph, refused))?;
-    let described = options.description(model, &graph.input_types())?;
-    let camera =
-        options.frame.map(|layout| Ok::<_, Error>(attach_camera(layout, described.frame()?, &graph.input_types())?)).transpose()?;
+    let inputs = graph.input_types();
+    let asks = options.frame.is_some() || options.detect.is_some();
+    let described = asks.then(|| options.described(model, &inputs)).transpose()?;
+    let camera = options.frame.zip(described.as_ref()).map(|(layout, described)| camera(layout, described, &inputs)).transpose()?;
     if options.input == InputForm::Rows || camera.is_some() {
         lower::ask_for_rows(&mut steps)?;
+    }
+    if camera.is_some() && !lower::asks_for_colours(&steps) {
+        return Err(Problems::from(no_camera(&inputs)).into());
     }
     steps.problem.outputs_outside = options.outputs == Placement::Caller;
     let plan = plan::plan(&steps.problem, options.budget()).map_err(|refused| Error::budget(options.ram_budget, refused))?;
     let picture = camera.as_ref().map(Camera::size);
-    let detector = options.detect.as_ref().map(|_| attach_detector(&described.description, &steps.outputs(), picture)).transpose()?;
+    let detect = described.as_ref().filter(|_| options.detect.is_some());
+    let detector = detect.map(|described| attach_detector(&described.description, &steps.outputs(), picture)).transpose()?;
     let is_replayed = plan::is_replayable(&plan) && plan::is_soon_replayed(&plan);
     let data = if options.allow_external { onnx::data_files(model.shared()) } else { BTreeSet::new() };
     let pins = Pins::new(&plan, &steps.packed(&plan), options.pin_weights);
@@ -91,7 +97,7 @@ pub fn compile_observed(model: &ModelFile, options: &Options, after: impl FnMut(
     let compilation = Compilation {
         name: options.name.clone().unwrap_or_else(|| model.module_name()),
         model_hash: model.hash(),
-        origin: model.origin(data.into_iter(), described.path)?,
+        origin: model.origin(data.into_iter(), described.and_then(|described| described.path))?,
         options: options.clone(),
         numeric: profile.numeric,
         nodes: imported.nodes,
@@ -110,6 +116,11 @@ pub fn compile_observed(model: &ModelFile, options: &Options, after: impl FnMut(
         compilation.replay()?;
     }
     Ok(compilation)
+}
+
+/// The camera whose frames become the input.
+fn camera(layout: FrameLayout, described: &Described, inputs: &[(String, TensorType)]) -> Result<Camera, Error> {
+    Ok(attach_camera(layout, described.frame(inputs)?.clone(), inputs)?)
 }
 
 /// A graph as imported, with what is said of the file.

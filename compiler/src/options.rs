@@ -14,6 +14,8 @@ mod bytes;
 mod frame;
 pub(crate) mod words;
 
+pub use frame::Described;
+
 /// A command-line flag that sets an option, and the builder's method that does.
 #[derive(Clone, Copy, Debug)]
 pub struct Flag {
@@ -270,7 +272,9 @@ options! {
         },
         show: |options| options.frame.iter().map(frame::layout_text).collect(),
         code: |value| match frame::layout(value) {
-            Ok(layout) => format!(".frame({layout:?})"),
+            Ok(FrameLayout { format, width, height }) => {
+                format!(".frame(FrameLayout {{ format: PixelFormat::{format:?}, width: {width}, height: {height} }})")
+            }
             Err(_) => ".frame(..)".to_owned(),
         },
     }

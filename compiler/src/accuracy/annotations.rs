@@ -39,11 +39,15 @@ pub struct Annotations {
     pub pictures: Vec<Annotated>,
 }
 
-/// peleec's form: boxes as corners, classes by their place in `labels`.
+/// What a file may hold. peleec's form: boxes as corners, classes by their place in `labels`. COCO's: boxes as left, top, width and height,
+/// classes by the numbers of `categories`.
 #[derive(Deserialize)]
-struct Scenes {
-    labels: Vec<String>,
-    scenes: Vec<Scene>,
+struct Form {
+    labels: Option<Vec<String>>,
+    scenes: Option<Vec<Scene>>,
+    images: Option<Vec<CocoImage>>,
+    annotations: Option<Vec<CocoObject>>,
+    categories: Option<Vec<CocoCategory>>,
 }
 
 #[derive(Deserialize)]
@@ -57,14 +61,6 @@ struct SceneObject {
     class: usize,
     #[serde(rename = "box")]
     corners: [f64; 4],
-}
-
-/// COCO's form: boxes as left, top, width and height, classes by the numbers of `categories`.
-#[derive(Deserialize)]
-struct Coco {
-    images: Vec<CocoImage>,
-    annotations: Vec<CocoObject>,
-    categories: Vec<CocoCategory>,
 }
 
 #[derive(Deserialize)]
@@ -88,13 +84,6 @@ struct CocoCategory {
     name: String,
 }
 
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Form {
-    Scenes(Scenes),
-    Coco(Coco),
-}
-
 impl Annotations {
     /// Reads a JSON file of at most 1 GiB, or `annotations.json` of a folder. Pictures are sought beside the file. Of COCO's form objects that
     /// stand for a crowd are left out.
@@ -107,12 +96,11 @@ impl Annotations {
         if !is_whole {
             return Err(wrong("it is larger than 1 GiB".to_owned()));
         }
-        let forms = "neither `labels` and `scenes`, nor COCO's `images`, `annotations` and `categories`";
-        let form =
-            serde_json::from_str(&text).map_err(|error| wrong(if error.is_data() { forms.to_owned() } else { error.to_string() }))?;
-        let annotations = match form {
-            Form::Scenes(scenes) => scenes.annotations(),
-            Form::Coco(coco) => coco.annotations(),
+        let form: Form = serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?;
+        let annotations = match (form.labels, form.scenes, form.images, form.annotations, form.categories) {
+            (Some(labels), Some(scenes), ..) => of_scenes(labels, scenes),
+            (_, _, Some(images), Some(objects), Some(categories)) => of_coco(images, objects, categories),
+            _ => Err("neither `labels` and `scenes`, nor COCO's `images`, `annotations` and `categories`".to_owned()),
         };
         annotations.map_err(wrong)?.beside(path.parent().unwrap_or(Path::new("")))
     }
@@ -127,11 +115,10 @@ impl Annotations {
         Ok(self)
     }
 
-    /// The classes by the places of `labels`, in which names that they share are sought; names that it has not are named. Where there are
-    /// no labels, classes stay as they are.
+    /// The classes by the places of `labels`, by their names; names that it has not are named.
     pub fn by_labels(mut self, labels: &[String]) -> Result<Self, Error> {
         if labels.is_empty() {
-            return Ok(self);
+            return Err(Error::Data("the model's description has no `labels`, by which annotations name their classes".to_owned()));
         }
         let place = |name: &String| labels.iter().position(|label| label == name);
         let places: Vec<Option<usize>> = self.labels.iter().map(place).collect();
@@ -150,37 +137,33 @@ impl Annotations {
     }
 }
 
-impl Scenes {
-    fn annotations(self) -> Result<Annotations, String> {
-        let classes = self.labels.len();
-        let object = |SceneObject { class, corners }: SceneObject| match class < classes {
-            true => Ok(Object { class, corners }),
-            false => Err(format!("class {class} of {classes} labels")),
-        };
-        let picture = |Scene { file, objects }: Scene| {
-            let objects = objects.into_iter().map(object).collect::<Result<_, _>>()?;
-            Ok::<_, String>(Annotated { file, objects })
-        };
-        let pictures = self.scenes.into_iter().map(picture).collect::<Result<_, _>>()?;
-        Ok(Annotations { labels: self.labels, pictures })
-    }
+fn of_scenes(labels: Vec<String>, scenes: Vec<Scene>) -> Result<Annotations, String> {
+    let classes = labels.len();
+    let object = |SceneObject { class, corners }: SceneObject| match corners {
+        _ if class >= classes => Err(format!("class {class} of {classes} labels")),
+        [left, top, right, bottom] if left < right && top < bottom => Ok(Object { class, corners }),
+        _ => Err(format!("a box without an extent, {corners:?}: left, top, right and bottom")),
+    };
+    let picture = |Scene { file, objects }: Scene| {
+        let objects = objects.into_iter().map(object).collect::<Result<_, _>>()?;
+        Ok::<_, String>(Annotated { file, objects })
+    };
+    let pictures = scenes.into_iter().map(picture).collect::<Result<_, _>>()?;
+    Ok(Annotations { labels, pictures })
 }
 
-impl Coco {
-    fn annotations(self) -> Result<Annotations, String> {
-        let classes: BTreeMap<u64, usize> = self.categories.iter().enumerate().map(|(class, category)| (category.id, class)).collect();
-        let places: BTreeMap<u64, usize> = self.images.iter().enumerate().map(|(place, image)| (image.id, place)).collect();
-        let mut pictures: Vec<Annotated> =
-            self.images.into_iter().map(|image| Annotated { file: image.file_name, objects: Vec::new() }).collect();
-        for CocoObject { image_id, category_id, bbox: [left, top, width, height], .. } in
-            self.annotations.into_iter().filter(|object| object.iscrowd == 0)
-        {
-            let class = *classes.get(&category_id).ok_or_else(|| format!("there is no category {category_id}"))?;
-            let place = *places.get(&image_id).ok_or_else(|| format!("there is no image {image_id}"))?;
-            pictures[place].objects.push(Object { class, corners: [left, top, left + width, top + height] });
-        }
-        Ok(Annotations { labels: self.categories.into_iter().map(|category| category.name).collect(), pictures })
+fn of_coco(images: Vec<CocoImage>, objects: Vec<CocoObject>, categories: Vec<CocoCategory>) -> Result<Annotations, String> {
+    let classes: BTreeMap<u64, usize> = categories.iter().enumerate().map(|(class, category)| (category.id, class)).collect();
+    let places: BTreeMap<u64, usize> = images.iter().enumerate().map(|(place, image)| (image.id, place)).collect();
+    let mut pictures: Vec<Annotated> = images.into_iter().map(|image| Annotated { file: image.file_name, objects: Vec::new() }).collect();
+    for CocoObject { image_id, category_id, bbox: [left, top, width, height], .. } in
+        objects.into_iter().filter(|object| object.iscrowd == 0)
+    {
+        let class = *classes.get(&category_id).ok_or_else(|| format!("there is no category {category_id}"))?;
+        let place = *places.get(&image_id).ok_or_else(|| format!("there is no image {image_id}"))?;
+        pictures[place].objects.push(Object { class, corners: [left, top, left + width, top + height] });
     }
+    Ok(Annotations { labels: categories.into_iter().map(|category| category.name).collect(), pictures })
 }
 
 #[cfg(test)]
@@ -211,13 +194,16 @@ mod tests {
         assert_eq!(known.pictures[0].objects, [Object { class: 1, corners: [1.0, 2.0, 4.0, 8.0] }]);
         let unknown = known.by_labels(&["cat".to_owned()]).expect_err("a label lacks").to_string();
         assert!(unknown.contains("no label `dog`") && unknown.contains("are cat"), "{unknown}");
+        assert!(coco.expect("annotations").by_labels(&[]).expect_err("no label at all").to_string().contains("no `labels`"));
     }
 
     #[test]
     fn what_is_not_there_is_named() {
         for (text, why) in [
             ("{", "EOF"),
-            ("[]", "neither `labels`"),
+            ("{}", "neither `labels`"),
+            (r#"{"images": [], "categories": [], "annotations": [{"image_id": 1, "category_id": 2}]}"#, "missing field `bbox`"),
+            (r#"{"labels": ["a"], "scenes": [{"file": "x", "objects": [{"class": 0, "box": [3, 0, 1, 1]}]}]}"#, "without an extent"),
             (r#"{"labels": [], "scenes": []}"#, "of no picture"),
             (r#"{"labels": ["a"], "scenes": [{"file": "x", "objects": [{"class": 1, "box": [0, 0, 1, 1]}]}]}"#, "class 1 of 1 labels"),
             (r#"{"images": [], "categories": [], "annotations": [{"image_id": 1, "category_id": 2, "bbox": [0, 0, 1, 1]}]}"#, "category 2"),

@@ -135,7 +135,8 @@ pub(crate) fn attach_detector(
     problems.extend(settings.is_none().then(|| missing("detector").help("leave `--detect` out, or describe the detector")));
     problems.extend(frame.is_none().then(|| missing("frame").help("say which `size` the input has")));
     let (Some(settings), Some(frame)) = (settings, frame) else { return Err(Problems(problems)) };
-    problems.extend(faults(settings, frame.size));
+    problems.extend(faults(settings));
+    problems.extend(frame.faults(&[]));
     let count = settings.priors.iter().map(Priors::count).fold(0, usize::saturating_add);
     let names: Vec<_> = outputs.iter().map(|(name, ty)| format!("`{name}` {ty}")).collect();
     let mut find = |name: &str, role: &str| {
@@ -187,7 +188,7 @@ pub(crate) fn attach_detector(
 }
 
 /// What is wrong with the settings by themselves.
-fn faults(settings: &DetectorSettings, frame: [u32; 2]) -> Vec<Diagnostic> {
+fn faults(settings: &DetectorSettings) -> Vec<Diagnostic> {
     let wrong = |found: String| Diagnostic::invalid("PL0406", "the description's detector cannot be").found(found);
     let count = settings.priors.iter().map(Priors::count).fold(0, usize::saturating_add);
     let limits = [("candidates", settings.candidates), ("detections", settings.detections)];
@@ -195,7 +196,6 @@ fn faults(settings: &DetectorSettings, frame: [u32; 2]) -> Vec<Diagnostic> {
     let mut faults: Vec<_> = settings.priors.iter().filter_map(Priors::fault).map(wrong).collect();
     faults.extend(off_limits.map(|(name, limit)| wrong(format!("`{name}` is {limit}")).supported(format!("1 to {MOST_DETECTIONS}"))));
     faults.extend((!(1..=MOST_PRIORS).contains(&count)).then(|| wrong(format!("{count} priors")).supported(format!("1 to {MOST_PRIORS}"))));
-    faults.extend(frame.contains(&0).then(|| wrong("a frame without pixels".to_owned())));
     let numbers = settings.variances.iter().chain([&settings.threshold, &settings.iou]);
     faults.extend(
         numbers.clone().any(|number| !number.is_finite()).then(|| wrong("a variance, threshold or `iou` that is no number".to_owned())),
@@ -317,10 +317,12 @@ mod tests {
             ("candidates = 9", "candidates = 0"),
             ("detections = 3", "detections = 1000000000000"),
             ("size = [64, 32]", "size = [0, 32]"),
+            ("mean = [0, 0, 0]", "mean = [0, nan, 0]"),
+            ("scale = [1, 1, 1]", "scale = [1, 1, 1e39]"),
         ];
         for (right, wrong) in wrong {
             let refused = attached(&TEXT.replace(right, wrong), &outputs([1, 7, 4], [1, 7, 3])).unwrap_err();
-            assert!(refused.iter().any(|problem| problem.starts_with("PL0406")), "{wrong}: {refused:?}");
+            assert!(refused.iter().any(|problem| problem.starts_with("PL0406") || problem.starts_with("PL0409")), "{wrong}: {refused:?}");
         }
     }
 }

@@ -72,12 +72,33 @@ impl FrameSettings {
         Tensor::f32(ty.shape.clone(), values)
     }
 
+    /// What is wrong with the settings by themselves, and with the size where the inputs say another.
+    pub(crate) fn faults(&self, inputs: &[(String, TensorType)]) -> Vec<Diagnostic> {
+        let mut faults = Vec::new();
+        if self.mean.iter().chain(&self.scale).any(|number| !number.is_finite()) {
+            faults.push(Diagnostic::invalid("PL0409", "a mean or scale of the frame is no finite number"));
+        }
+        if self.size.contains(&0) {
+            faults.push(Diagnostic::invalid("PL0406", "the description's frame has no pixels"));
+        }
+        if let [(name, ty)] = inputs
+            && let Some(([width, height], _)) = map_of_colours(ty)
+            && self.size != [width, height]
+        {
+            let [w, h] = self.size;
+            let title = format!("the description's frame of {w}x{h} pixels is not the size of the input");
+            let found = format!("`{name}` {ty}");
+            faults.push(Diagnostic::invalid("PL0407", title).found(found).help(format!("describe a `size` of [{width}, {height}]")));
+        }
+        faults
+    }
+
     fn input_size(&self) -> [usize; 2] {
         self.size.map(|side| side as usize)
     }
 }
 
-/// Width and height of an input of three colours, and whether the colours come before the rows; none for other inputs.
+/// Width and height of an input of three colours in f32, and whether the colours come before the rows; none for other inputs.
 pub(crate) fn map_of_colours(ty: &TensorType) -> Option<([u32; 2], bool)> {
     let (width, height, channels_first) = match *ty.shape.0.as_slice() {
         [1, 3, h, w] => (w, h, true),
@@ -88,23 +109,22 @@ pub(crate) fn map_of_colours(ty: &TensorType) -> Option<([u32; 2], bool)> {
     Some((size, channels_first)).filter(|_| ty.dtype == DType::F32)
 }
 
+/// That frames do not become the inputs, whatever is described.
+pub(crate) fn no_camera(inputs: &[(String, TensorType)]) -> Diagnostic {
+    let names: Vec<_> = inputs.iter().map(|(name, ty)| format!("`{name}` {ty}")).collect();
+    let refusal = Diagnostic::unsupported("PL0407", "a frame does not become this model's input").found(names.join(", "));
+    let supported = "one input, f32[1,3,H,W], or f32[1,H,W,3] whose colours the graph moves to the front before all else";
+    refusal.supported(supported).help("leave `--frame` out")
+}
+
 /// The camera of a model whose inputs are these; `settings` say how a frame becomes the input.
 pub(crate) fn attach_camera(layout: FrameLayout, settings: FrameSettings, inputs: &[(String, TensorType)]) -> Result<Camera, Problems> {
-    let mut problems = Vec::new();
-    let [width, height] = settings.size;
-    if !matches!(inputs, [(_, ty)] if map_of_colours(ty).is_some_and(|(size, _)| size == settings.size)) {
-        let names: Vec<_> = inputs.iter().map(|(name, ty)| format!("`{name}` {ty}")).collect();
-        let refusal = Diagnostic::unsupported("PL0407", "a frame does not become this model's input").found(names.join(", "));
-        let supported = format!("one input, f32[1,3,{height},{width}] or f32[1,{height},{width},3]");
-        problems.push(refusal.supported(supported).help("leave `--frame` out, or mend the description's `size`"));
-    }
+    let mut problems = settings.faults(inputs);
+    problems.extend((!matches!(inputs, [(_, ty)] if map_of_colours(ty).is_some())).then(|| no_camera(inputs)));
     let bytes = layout.bytes().filter(|&bytes| bytes <= i32::MAX as usize);
     if bytes.is_none() {
         let refusal = Diagnostic::unsupported("PL0408", format!("no frame is {}x{}", layout.width, layout.height));
         problems.push(refusal.supported("1 to 65536 pixels along each side, less than 2 GiB in all; an even width for yuv422"));
-    }
-    if settings.mean.iter().chain(&settings.scale).any(|number| !number.is_finite()) {
-        problems.push(Diagnostic::invalid("PL0409", "a mean or scale of the frame is no finite number"));
     }
     match bytes {
         Some(bytes) if problems.is_empty() => Ok(Camera { layout, bytes, settings }),
@@ -133,7 +153,7 @@ mod tests {
         assert_eq!(camera.map(|camera| camera.bytes), Ok(48));
         let odd = layout(peleec_runtime::PixelFormat::Yuv422, 5, 4);
         let wrong = FrameSettings { size: [80, 160], mean: [f32::NAN; 3], ..settings() };
-        assert_eq!(told(odd, wrong, &inputs), ["PL0407", "PL0408", "PL0409"]);
+        assert_eq!(told(odd, wrong, &inputs), ["PL0409", "PL0407", "PL0408"]);
         let gray = layout(peleec_runtime::PixelFormat::Gray8, usize::MAX, 2);
         assert_eq!(told(gray, settings(), &[]), ["PL0407", "PL0408"]);
     }

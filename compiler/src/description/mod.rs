@@ -16,7 +16,7 @@ use serde::Deserialize;
 pub(crate) use detector::{Attached, attach_detector};
 pub use detector::{DetectorSettings, Priors};
 pub use frame::FrameSettings;
-pub(crate) use frame::{Camera, attach_camera, map_of_colours};
+pub(crate) use frame::{Camera, attach_camera, map_of_colours, no_camera};
 pub(crate) use words::Named;
 
 use crate::diagnostics::{Diagnostic, Problems};

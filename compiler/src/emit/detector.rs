@@ -39,8 +39,15 @@ pub(super) fn constants(attached: &Attached, outputs: &[Output]) -> TokenStream 
         }
     });
     let labels = labels.into_iter();
+    let (candidates, detections) = (int(settings.candidates), int(settings.detections));
     quote! {
         #(#labels)*
+        #[doc = " Most candidates of a class."]
+        #[allow(unreachable_pub, reason = "for the firmware to use")]
+        pub const CANDIDATES: usize = #candidates;
+        #[doc = " Most detections."]
+        #[allow(unreachable_pub, reason = "for the firmware to use")]
+        pub const DETECTIONS: usize = #detections;
         #[doc = " How the outputs become detections."]
         #[allow(unreachable_pub, clippy::unreadable_literal, reason = "for the firmware to use; numbers that nobody wrote")]
         #[rustfmt::skip]
@@ -61,13 +68,12 @@ pub(super) fn constants(attached: &Attached, outputs: &[Output]) -> TokenStream 
 }
 
 /// The fields of the model, and what they begin with.
-pub(super) fn fields(attached: &Attached) -> (TokenStream, TokenStream) {
-    let (candidates, detections) = (int(attached.settings.candidates), int(attached.settings.detections));
+pub(super) fn fields() -> (TokenStream, TokenStream) {
     let new = quote!(peleec_runtime::Detections::new());
     (
         quote! {
-            candidates: peleec_runtime::Detections<#candidates>,
-            detections: peleec_runtime::Detections<#detections>,
+            candidates: peleec_runtime::Detections<CANDIDATES>,
+            detections: peleec_runtime::Detections<DETECTIONS>,
         },
         quote!(candidates: #new, detections: #new,),
     )
@@ -79,9 +85,8 @@ pub(super) fn call(loc: &TokenStream, scores: &TokenStream) -> TokenStream {
 }
 
 /// The type of the list.
-pub(super) fn list(attached: &Attached) -> TokenStream {
-    let detections = int(attached.settings.detections);
-    quote!(peleec_runtime::Detections<#detections>)
+pub(super) fn list() -> TokenStream {
+    quote!(peleec_runtime::Detections<DETECTIONS>)
 }
 
 /// The field of the results, as a value.
@@ -90,8 +95,8 @@ pub(super) fn result() -> TokenStream {
 }
 
 /// The field of the results, as it is declared.
-pub(super) fn output(attached: &Attached) -> TokenStream {
-    let list = list(attached);
+pub(super) fn output() -> TokenStream {
+    let list = list();
     quote! {
         #[doc = " What was seen, the best first; boxes are in pixels of [`DETECTOR`]'s frame."]
         pub detections: &'m #list

@@ -56,19 +56,20 @@ fn variant(value: &impl std::fmt::Debug) -> Ident {
 /// `run` and `run_with`, or their like for outputs of the caller's, over the run that takes rows.
 pub(super) fn run([run, run_with, rows]: [&str; 3], outputs: &[TokenStream], passed: &[&Ident], returned: &TokenStream) -> TokenStream {
     let [run, run_with, rows] = [run, run_with, rows].map(|name| format_ident!("{name}"));
+    let end = returned.is_empty().then(|| quote!(;));
     let doc = format!(" As [`{run}`](Self::{run}), on the executor's cores: the same bits.");
     quote! {
         #[doc = " Runs once over a frame of [`FRAME`]'s layout."]
         #[allow(dead_code, reason = "for the firmware to use")]
         pub fn #run(&mut self, frame: &[u8; FRAME_BYTES], #(#outputs),*) #returned {
-            self.#run_with(&peleec_runtime::OneCore, frame, #(#passed),*)
+            self.#run_with(&peleec_runtime::OneCore, frame, #(#passed),*) #end
         }
 
         #[doc = #doc]
         #[allow(dead_code, reason = "for the firmware to use")]
         pub fn #run_with(&mut self, executor: &impl peleec_runtime::Executor, frame: &[u8; FRAME_BYTES], #(#outputs),*) #returned {
             let frame = peleec_runtime::Frame::new(FRAME, frame);
-            self.#rows(executor, &mut |y, row| PREPARATION.row(&frame, y, row), #(#passed),*)
+            self.#rows(executor, &mut |y, row| PREPARATION.row(&frame, y, row), #(#passed),*) #end
         }
     }
 }

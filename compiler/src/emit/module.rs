@@ -190,7 +190,7 @@ fn model(source: &ModuleSource<'_>, arguments: &Arguments) -> Result<TokenStream
     let run = run(source, arguments, &methods.calls);
     let pinned = (source.pinned > 0).then(|| int(source.pinned));
     let field = pinned.iter().map(|len| quote!(pinned: peleec_runtime::Arena<#len>,));
-    let (detector_fields, detector_values) = source.detector.map(detector::fields).unwrap_or_default();
+    let (detector_fields, detector_values) = source.detector.map(|_| detector::fields()).unwrap_or_default();
     let unread = (source.arena == 0).then(|| quote!(#[allow(dead_code, reason = "a network may need none")])).into_iter();
     let empty = pinned.iter().map(|_| quote!(pinned: peleec_runtime::Arena::new(),));
     let doc = format!(" The network `{}` and the memory that it works in. Place it in a `static`.", identifier(source.name));
@@ -305,7 +305,7 @@ fn results(source: &ModuleSource<'_>, arguments: &Arguments) -> (Vec<TokenStream
     if source.outputs_outside {
         let Some(attached) = source.detector else { return Default::default() };
         let [loc, scores] = [attached.loc, attached.scores].map(|index| &arguments.outputs[index].ident).map(|ident| quote!(#ident));
-        let (list, call) = (detector::list(attached), detector::call(&loc, &scores));
+        let (list, call) = (detector::list(), detector::call(&loc, &scores));
         return (Vec::new(), quote!(-> &#list), quote!(#call &self.detections));
     }
     let fields = output_idents(source).into_iter().zip(source.outputs).map(|(ident, Output { ty, at, .. })| {
@@ -439,8 +439,6 @@ fn bytes(region: &Region) -> String {
 
 fn output_idents(source: &ModuleSource<'_>) -> Vec<Ident> {
     let mut names = Names::default();
-    // The results have a field of that name.
-    source.detector.map(|_| names.unique("detections"));
     source.outputs.iter().map(|output| ident(&names.unique(&output.name))).collect()
 }
 
@@ -450,7 +448,7 @@ fn outputs_struct(source: &ModuleSource<'_>) -> TokenStream {
         let doc = format!(" {}, row-major in ONNX's order.", in_words(ty));
         quote!(#[doc = #doc] pub #ident: &'m [#element; #len])
     });
-    let fields = fields.chain(source.detector.map(detector::output));
+    let fields = fields.chain(source.detector.map(|_| detector::output()));
     quote! {
         #[doc = " The results of one run, in the model's memory."]
         #[derive(Clone, Copy, Debug)]

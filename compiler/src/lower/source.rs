@@ -26,6 +26,12 @@ pub(crate) fn ask_for_rows(steps: &mut Steps) -> Result<(), Problems> {
     }
 }
 
+/// Whether what the first input is asked for is rows of pixels of three colours each.
+pub(crate) fn asks_for_colours(steps: &Steps) -> bool {
+    let first = steps.problem.tensors.iter().find(|tensor| tensor.role == Role::Rows(0));
+    first.is_some_and(|rows| rows.shape.rank() == 4 && rows.shape[1] == 3)
+}
+
 /// The graph inputs that anything reads.
 fn inputs(problem: &Problem) -> impl Iterator<Item = TensorId> {
     let is_read = |id: TensorId| problem.steps.iter().flat_map(|step| &step.reads).any(|read| read.tensor == id);

@@ -1,9 +1,12 @@
 //! The frame of a camera as options name it, and what the options say of it in place of a model's description.
 
+use std::path::PathBuf;
+
 use peleec_runtime::{ColourOrder, Fit, FrameLayout, Resize};
 
-use super::{OptionError, Options};
-use crate::description::{Description, FrameSettings, Named, map_of_colours};
+use super::{FLAGS, Flag, OptionError, Options};
+use crate::description::{Description, FrameSettings, Named, map_of_colours, no_camera};
+use crate::diagnostics::{Diagnostic, Problems};
 use crate::error::Error;
 use crate::ir::TensorType;
 use crate::model_file::ModelFile;
@@ -39,34 +42,23 @@ pub(super) fn colours_text(numbers: &[f32; 3]) -> String {
 }
 
 /// What describes a model, with what the options say in place of it.
-pub(crate) struct Described {
-    pub(crate) description: Description,
+pub struct Described {
+    /// The description.
+    pub description: Description,
     /// The file that says so, where there is one.
-    pub(crate) path: Option<std::path::PathBuf>,
-}
-
-impl Described {
-    /// How a picture becomes the input.
-    pub(crate) fn frame(&self) -> Result<FrameSettings, Error> {
-        self.description.frame.clone().ok_or_else(|| unsaid("--frame", self.path.as_deref()))
-    }
-}
-
-/// Nothing says how a picture becomes the input.
-fn unsaid(flag: &str, path: Option<&std::path::Path>) -> Error {
-    let place = path.map_or_else(|| "a file beside the model, of its name with .toml".to_owned(), |path| path.display().to_string());
-    let why = format!("nothing says how a picture becomes the input: describe the [frame] in {place}, or give --mean and --scale");
-    Error::Option(OptionError { flag: flag.to_owned(), value: String::new(), why })
+    pub path: Option<PathBuf>,
 }
 
 impl Options {
-    /// What describes the model: the file that is named, or the one beside it, where the options ask for frames or boxes.
-    pub(crate) fn description(&self, model: &ModelFile, inputs: &[(String, TensorType)]) -> Result<Described, Error> {
-        let beside = || model.description_path().filter(|path| path.is_file());
+    /// What describes a model of these inputs: the file that `detect` names, or what is known of the model, with what these options say of the
+    /// frame in its place.
+    ///
+    /// # Errors
+    /// A file that is named is not there, `detect` asks for one where there is none, or the frame is not the input's.
+    pub fn described(&self, model: &ModelFile, inputs: &[(String, TensorType)]) -> Result<Described, Error> {
         let (found, path) = match &self.detect {
             Some(path) if !path.as_os_str().is_empty() => (Some(Description::read(path)?), Some(path.clone())),
-            None if self.frame.is_none() => (None, None),
-            _ => (model.description()?, beside()),
+            _ => (model.description()?, model.description_path().filter(|path| path.is_file())),
         };
         if found.is_none() && self.detect.is_some() {
             let place = model.description_path().map(|path| format!("there is no {}", path.display()));
@@ -74,11 +66,13 @@ impl Options {
             let why = format!("{place}: name the file that describes the detector");
             return Err(OptionError { flag: "--detect".to_owned(), value: String::new(), why }.into());
         }
-        Ok(Described { description: self.over(found.unwrap_or_default(), inputs), path })
+        let description = self.over(found.unwrap_or_default(), inputs);
+        let faults = description.frame.as_ref().map_or(Vec::new(), |frame| frame.faults(inputs));
+        if faults.is_empty() { Ok(Described { description, path }) } else { Err(Problems(faults).into()) }
     }
 
-    /// The description, with what these options say of the frame in place of its own; `inputs` are the model's.
-    pub fn over(&self, description: Description, inputs: &[(String, TensorType)]) -> Description {
+    /// The description, with what these options say of the frame in place of its own.
+    fn over(&self, description: Description, inputs: &[(String, TensorType)]) -> Description {
         let Options { mean, scale, order, fit, resize, .. } = self;
         let size = || inputs.first().and_then(|(_, ty)| map_of_colours(ty)).map(|(size, _)| size);
         let new = || {
@@ -94,5 +88,39 @@ impl Options {
             resize: resize.unwrap_or(frame.resize),
         });
         Description { frame, ..description }
+    }
+
+    /// An error where something is said of pictures, and the module takes none.
+    pub(crate) fn no_idle_words(&self) -> Result<(), OptionError> {
+        let is_of_pictures = |flag: &&Flag| ["mean", "scale", "order", "fit", "resize"].contains(&flag.name);
+        let said = FLAGS.iter().filter(is_of_pictures).find_map(|flag| Some((flag, (flag.show)(self).pop()?)));
+        match said {
+            Some((flag, value)) if self.frame.is_none() && self.detect.is_none() => {
+                let why = "says how a picture becomes the input: the module takes none without `--frame` or `--detect`".to_owned();
+                Err(OptionError { flag: format!("--{}", flag.name), value, why })
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Described {
+    /// How a picture becomes one of these inputs.
+    ///
+    /// # Errors
+    /// Nothing says so, or none does.
+    pub fn frame(&self, inputs: &[(String, TensorType)]) -> Result<&FrameSettings, Error> {
+        if !matches!(inputs, [(_, ty)] if map_of_colours(ty).is_some()) {
+            return Err(Problems::from(no_camera(inputs)).into());
+        }
+        let place = self
+            .path
+            .as_ref()
+            .map_or_else(|| "a file beside the model, of its name with .toml".to_owned(), |path| path.display().to_string());
+        let unsaid = || {
+            let title = "nothing says how a picture becomes the input";
+            Diagnostic::invalid("PL0402", title).help(format!("describe the [frame] in {place}, or give `--mean` and `--scale`"))
+        };
+        self.description.frame.as_ref().ok_or_else(|| Problems::from(unsaid()).into())
     }
 }

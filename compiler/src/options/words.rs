@@ -66,7 +66,8 @@ pub(crate) fn as_methods(text: &str) -> String {
         rest = &rest[at + 2..];
         match flag(rest) {
             Some((flag, value, end)) => {
-                result.push_str(&(flag.code)(value));
+                let is_alone = value.is_empty() && !flag.value.is_empty();
+                result.push_str(&if is_alone { format!(".{}(..)", flag.name.replace('-', "_")) } else { (flag.code)(value) });
                 rest = &rest[end..];
             }
             None => result.push_str("--"),
@@ -79,10 +80,8 @@ pub(crate) fn as_methods(text: &str) -> String {
 fn flag(text: &str) -> Option<(&'static Flag, &str, usize)> {
     let len = text.find(|c: char| !c.is_ascii_lowercase() && c != '-').unwrap_or(text.len());
     let flag = FLAGS.iter().find(|flag| flag.name == &text[..len])?;
-    if flag.value.is_empty() {
-        return Some((flag, "", len));
-    }
-    let value = text[len..].strip_prefix([' ', '='])?;
+    // A flag alone is spoken of.
+    let Some(value) = text[len..].strip_prefix([' ', '=']).filter(|_| !flag.value.is_empty()) else { return Some((flag, "", len)) };
     let (start, end) = match value.chars().next().filter(|c| matches!(c, '\'' | '"')) {
         Some(quote) => (1, 1 + value[1..].find(quote)?),
         None => (0, value.find(|c: char| c.is_whitespace() || "`,;)".contains(c)).unwrap_or(value.len())),
@@ -138,7 +137,9 @@ mod tests {
             ("at least --ram-budget 123", "at least .ram_budget(123)"),
             ("--target cortex-m55 has more", ".target(Target::CortexM55) has more"),
             ("cut it off: --output x -- see", "cut it off: --output x -- see"),
-            ("--name", "--name"),
+            ("leave `--frame` out, or --name", "leave `.frame(..)` out, or .name(..)"),
+            ("--frame rgb565:320x240", ".frame(FrameLayout { format: PixelFormat::Rgb565, width: 320, height: 240 })"),
+            ("--mean 1,2,3 --fit letterbox", ".mean([1.0, 2.0, 3.0]) .fit(Fit::Letterbox)"),
         ] {
             assert_eq!(as_methods(text), expected);
         }

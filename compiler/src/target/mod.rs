@@ -60,23 +60,25 @@ impl Target {
         }
     }
 
-    /// The target of the cargo build that runs a build script, from what cargo tells the script: the platform's name, the features of its
-    /// processor, and the flags for rustc, of which `target-cpu` names a core. 32-bit Arm platforms hide their features; without a core
-    /// they mean the smallest that has them all, whose code the others of the platform run.
-    pub fn from_cargo(platform: &str, features: &str, rustflags: &str) -> Self {
+    /// The target of the cargo build that runs a build script, from what cargo tells the script: the processor's family, the platform's name,
+    /// the features of the processor, and the flags for rustc, of which `target-cpu` names a core. 32-bit Arm platforms hide their features;
+    /// without a core they mean the smallest that has them all, whose code the others of the platform run.
+    pub fn from_cargo(arch: &str, platform: &str, features: &str, rustflags: &str) -> Self {
         let has = |feature: &str| features.split(',').any(|each| each == feature);
+        let bare = |flag: &'_ str| flag.trim_start_matches("-C").trim_start_matches("--codegen=").to_owned();
         let core =
-            rustflags.split(['\u{1f}', ' ']).filter_map(|flag| flag.trim_start_matches("-C").strip_prefix("target-cpu=")).next_back();
-        match (platform.split('-').next().unwrap_or_default(), core) {
-            ("aarch64", _) if has("neon") => Target::Aarch64,
-            ("x86_64", _) if has("avx512f") => Target::X86_64V4,
-            ("x86_64", _) if has("avx2") && has("fma") => Target::X86_64V3,
-            ("thumbv6m" | "thumbv8m.base", _) => Target::CortexM0Plus,
-            ("thumbv7em", Some("cortex-m7")) if platform.ends_with("eabihf") => Target::CortexM7,
-            ("thumbv7em", _) if platform.ends_with("eabihf") => Target::CortexM4F,
-            ("thumbv8m.main", Some("cortex-m55" | "cortex-m85")) if platform.ends_with("eabihf") => Target::CortexM55,
-            ("thumbv8m.main", _) if platform.ends_with("eabihf") => Target::CortexM33,
-            ("thumbv7m" | "thumbv7em" | "thumbv8m.main", _) => Target::CortexM3,
+            rustflags.split(['\u{1f}', ' ']).filter_map(|flag| bare(flag).strip_prefix("target-cpu=").map(str::to_owned)).next_back();
+        let has_fpu = platform.ends_with("eabihf");
+        match (arch, platform.split('-').next().unwrap_or_default(), core.as_deref()) {
+            ("aarch64", ..) if has("neon") => Target::Aarch64,
+            ("x86_64", ..) if has("avx512f") => Target::X86_64V4,
+            ("x86_64", ..) if has("avx2") && has("fma") => Target::X86_64V3,
+            ("arm", "thumbv6m" | "thumbv8m.base", _) => Target::CortexM0Plus,
+            ("arm", "thumbv7em", Some("cortex-m7")) if has_fpu => Target::CortexM7,
+            ("arm", "thumbv7em", _) if has_fpu => Target::CortexM4F,
+            ("arm", "thumbv8m.main", Some("cortex-m55" | "cortex-m85")) if has_fpu => Target::CortexM55,
+            ("arm", "thumbv8m.main", _) if has_fpu => Target::CortexM33,
+            ("arm", "thumbv7m" | "thumbv7em" | "thumbv8m.main", _) => Target::CortexM3,
             _ => Target::Generic,
         }
     }
@@ -177,20 +179,26 @@ mod tests {
     #[test]
     fn cargo_tells_the_core_or_its_family() {
         let cases = [
-            ("x86_64-unknown-linux-gnu", "fxsr,sse,sse2", "", Target::Generic),
-            ("x86_64-unknown-linux-gnu", "avx,avx2,fma,sse", "", Target::X86_64V3),
-            ("aarch64-unknown-none", "neon", "", Target::Aarch64),
-            ("aarch64-unknown-none-softfloat", "", "", Target::Generic),
-            ("thumbv6m-none-eabi", "", "", Target::CortexM0Plus),
-            ("thumbv7em-none-eabihf", "", "", Target::CortexM4F),
-            ("thumbv7em-none-eabihf", "", "-C\u{1f}link-arg=-Tlink.x\u{1f}-Ctarget-cpu=cortex-m7", Target::CortexM7),
-            ("thumbv7em-none-eabi", "", "-C\u{1f}target-cpu=cortex-m7", Target::CortexM3),
-            ("thumbv8m.main-none-eabihf", "", "-C\u{1f}target-cpu=cortex-m55", Target::CortexM55),
-            ("thumbv8m.main-none-eabihf", "", "-C\u{1f}target-cpu=cortex-m33", Target::CortexM33),
-            ("riscv32imc-unknown-none-elf", "", "", Target::Generic),
+            ("x86_64", "x86_64-unknown-linux-gnu", "fxsr,sse,sse2", "", Target::Generic),
+            ("x86_64", "x86_64h-apple-darwin", "avx,avx2,fma,sse", "", Target::X86_64V3),
+            ("x86_64", "x86_64-unknown-linux-gnu", "avx,avx2,avx512f,fma", "", Target::X86_64V4),
+            ("aarch64", "my-board", "neon", "", Target::Aarch64),
+            ("aarch64", "aarch64-unknown-none-softfloat", "", "", Target::Generic),
+            ("arm", "thumbv6m-none-eabi", "", "", Target::CortexM0Plus),
+            ("arm", "thumbv8m.base-none-eabi", "", "", Target::CortexM0Plus),
+            ("arm", "thumbv7m-none-eabi", "", "", Target::CortexM3),
+            ("arm", "thumbv7em-none-eabihf", "", "", Target::CortexM4F),
+            ("arm", "thumbv7em-none-eabihf", "", "-C\u{1f}link-arg=-Tlink.x\u{1f}-Ctarget-cpu=cortex-m7", Target::CortexM7),
+            ("arm", "thumbv7em-none-eabi", "", "-C\u{1f}target-cpu=cortex-m7", Target::CortexM3),
+            ("arm", "thumbv8m.main-none-eabihf", "", "--codegen=target-cpu=cortex-m55", Target::CortexM55),
+            ("arm", "thumbv8m.main-none-eabihf", "", "-C\u{1f}target-cpu=cortex-m85", Target::CortexM55),
+            ("arm", "thumbv8m.main-none-eabihf", "", "-C\u{1f}target-cpu=cortex-m33", Target::CortexM33),
+            ("riscv32", "riscv32imc-unknown-none-elf", "", "", Target::Generic),
+            // Another tool's variable, outside cargo.
+            ("", "thumbv7em-none-eabihf", "", "", Target::Generic),
         ];
-        for (platform, features, rustflags, target) in cases {
-            assert_eq!(Target::from_cargo(platform, features, rustflags), target, "{platform} {rustflags}");
+        for (arch, platform, features, rustflags, target) in cases {
+            assert_eq!(Target::from_cargo(arch, platform, features, rustflags), target, "{platform} {rustflags}");
         }
     }
 }

@@ -350,7 +350,7 @@ fn bench_times_every_layer_on_this_computer() {
 fn bench_says_that_instructions_are_not_time() {
     let folder = folder();
     let model = models().join("peleenet-folded-13/model.onnx");
-    let arguments = ["bench", model.to_str().unwrap(), "--target", "cortex-m4f", "--order", "run", "--build-dir", "build"];
+    let arguments = ["bench", model.to_str().unwrap(), "--target", "cortex-m4f", "--sort", "run", "--build-dir", "build"];
     let output = peleec(folder.path(), &arguments);
     if output.status.code() == Some(2) {
         assert!(text(&output.stderr).contains(" install"), "{}", text(&output.stderr));

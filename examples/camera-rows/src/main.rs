@@ -17,6 +17,7 @@ const LINE_BYTES: usize = 2 * detector::FRAME.width;
 
 /// A line is a picture of one row, and as wide as the input: nothing is resized.
 const LINE: FrameLayout = FrameLayout { height: 1, ..detector::FRAME };
+const _: () = assert!(detector::FRAME.width == detector::PREPARATION.size[0] && detector::FRAME.height == detector::PREPARATION.size[1]);
 const LINE_PREPARATION: Preparation = Preparation { size: [detector::FRAME.width, 1], ..detector::PREPARATION };
 
 static MODEL: ConstStaticCell<detector::Model> = ConstStaticCell::new(detector::Model::new());

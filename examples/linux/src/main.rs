@@ -11,7 +11,7 @@ mod detector {
 fn main() -> Result<(), Box<dyn Error>> {
     let mut model = Box::new(detector::Model::new());
     let threads = Threads::new(std::thread::available_parallelism()?.get())?;
-    let (mut candidates, mut detections) = (Detections::<400>::new(), Detections::<200>::new());
+    let (mut candidates, mut detections) = (Detections::<{ detector::CANDIDATES }>::new(), Detections::<{ detector::DETECTIONS }>::new());
     for path in std::env::args().skip(1) {
         let picture = image::open(&path)?.into_rgb8();
         let [width, height] = [picture.width(), picture.height()].map(|side| side as usize);

@@ -27,7 +27,7 @@ pub(crate) struct Args {
     seconds: f64,
     /// Which layers come first
     #[arg(long, value_enum, default_value_t = Order::Cost)]
-    order: Order,
+    sort: Order,
     #[command(flatten)]
     build: BuildArgs,
 }
@@ -37,8 +37,8 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<Answer, Failure> {
     if args.model.options().outputs == Placement::Caller {
         return Err(Failure::Usage("bench measures modules that hold their outputs: leave --outputs caller out".to_owned()));
     }
-    if args.model.options().input == InputForm::Rows {
-        return Err(Failure::Usage("bench measures modules that take arrays: leave --input out".to_owned()));
+    if args.model.options().input == InputForm::Rows || args.model.options().frame.is_some() {
+        return Err(Failure::Usage("bench measures modules that take arrays: leave --input and --frame out".to_owned()));
     }
     let model = args.model.load()?;
     let options = args.model.options_here(output);
@@ -49,7 +49,7 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<Answer, Failure> {
         Built::new(&args.build, &machine, output, |folder| Project::write_measured(&compilation, &machine, args.build.opt_level, folder))?;
     let profile = measure(args, duration, &compilation, &machine, &built, output)?;
     let report = compilation.report();
-    table::show(&profile, &report, args.order, &machine.describe(), output);
+    table::show(&profile, &report, args.sort, &machine.describe(), output);
     let mut body = json!({ "model": report.name, "model_sha256": report.model_sha256, "machine": machine.describe(), "macs": report.macs });
     body["rustc"] = harness::rustc_version()?.into();
     profile.describe(&report, &mut body);

@@ -85,6 +85,10 @@ fn classes(viewer: &Viewer, data: &Path, output: &Output) -> Result<Answer, Fail
         for path in picture::files(&[folder])? {
             let _progress = Progress::start(output, format!("picture {}", all + 1));
             if let Seen::Classes(classes) = viewer.look(&Picture::open(&path)?)? {
+                if class >= classes.len() {
+                    let why = format!("{} is of class {class}, and the model has {}, from 0 on", path.display(), classes.len());
+                    return Err(Error::Data(why).into());
+                }
                 let place = classes.iter().position(|(guess, _)| *guess == class);
                 first += u32::from(place == Some(0));
                 early += u32::from(place.is_some_and(|place| place < GUESSES));

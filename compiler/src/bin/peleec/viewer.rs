@@ -25,26 +25,23 @@ pub(crate) enum Seen {
 }
 
 impl Viewer {
-    /// Compiles the model; it is wrong usage where nothing says how a picture becomes its input.
+    /// Compiles the model; an error where nothing says how a picture becomes its input.
     pub(crate) fn new(args: &ModelArgs, output: &Output) -> Result<Self, Failure> {
-        let model = args.load()?;
-        let description = match args.options().detect.as_ref().filter(|path| !path.as_os_str().is_empty()) {
-            Some(path) => Some(Description::read(path)?),
-            None => model.description()?,
-        };
         if args.options().frame.is_some() {
             return Err(Failure::Usage("pictures come from files, whatever frames a module takes: leave --frame out".to_owned()));
         }
-        // Boxes are made of the outputs here, whatever the description says of them.
-        let compilation = compile(&model, &Options { detect: None, ..args.options_here(output) })?;
-        let description = args.options().over(description.unwrap_or_default(), &compilation.inputs());
-        if description.frame.is_none() {
-            let place = model.description_path().map_or_else(|| "a file".to_owned(), |path| path.display().to_string());
-            let ways = format!("describe the [frame] in {place}, name a file with --detect, or give --mean and --scale");
-            return Err(Failure::Usage(format!("nothing says how a picture becomes the input: {ways}")));
-        }
+        let model = args.load()?;
+        // What is said of pictures is done here, whatever a module would do of it.
+        let said = args.options_here(output);
+        let none = Options { detect: None, mean: None, scale: None, order: None, fit: None, resize: None, ..said.clone() };
+        let compilation = compile(&model, &none)?;
         output.advice(compilation.notes(), output.verbose);
-        Ok(Viewer { compilation, description })
+        let described = said.described(&model, &compilation.inputs())?;
+        described.frame(&compilation.inputs())?;
+        if said.detect.is_some() && described.description.detector.is_none() {
+            return Err(Failure::Usage("--detect asks for boxes, and the description has no [detector]".to_owned()));
+        }
+        Ok(Viewer { compilation, description: described.description })
     }
 
     pub(crate) fn description(&self) -> &Description {

@@ -3,7 +3,9 @@
 import sys
 from pathlib import Path
 
+import onnx
 import torch
+from onnx import numpy_helper
 
 MODELS = Path(__file__).parent.parent
 sys.path.append(str(MODELS))
@@ -37,6 +39,15 @@ class Detector(Pelee):
         maps = [residual(x) for residual, x in zip(self.residuals, maps)]
         maps.insert(0, maps[0])
         return rows(self.loc, maps, 4), rows(self.conf, maps, self.classes)
+
+
+def read_weights(network, path):
+    """Takes weights and statistics from an ONNX model that keeps their names, as export.py writes it."""
+    stored = {tensor.name: torch.from_numpy(numpy_helper.to_array(tensor).copy()) for tensor in onnx.load(path).graph.initializer}
+    found = network.load_state_dict(stored, strict=False)
+    missing = [name for name in found.missing_keys if not name.endswith("num_batches_tracked")]
+    if missing or found.unexpected_keys:
+        raise ValueError(f"{path}: without {missing}, and with {found.unexpected_keys}")
 
 
 def normalised(images):

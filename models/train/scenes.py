@@ -25,8 +25,9 @@ WORK = 2 * SIZE
 MOST = 8
 """No scene has more objects."""
 
-PARTS = ["train", "validation", "a", "b"]
-"""Training scenes, scenes made of the same pictures, cutouts of the training on held-out backgrounds, both held out."""
+PARTS = ["train", "validation", "a", "b", "weighted"]
+"""Training scenes, scenes made of the same pictures, cutouts of the training on held-out backgrounds, both held out, and
+training scenes in which a class comes the more often the more cutouts it has."""
 
 BACKGROUND_SIDE = 900
 CUTOUT_SIDE = 300
@@ -97,13 +98,20 @@ def scene(part, number):
     rng = np.random.default_rng([PARTS.index(part), number])
     source = library(part)
     canvas = Canvas(background(rng, source, part), np.full((WORK, WORK), -1, np.int16), [], [])
-    kinds = rng.choice(LABELS[1:], rng.choice(6, p=[0.03, 0.27, 0.3, 0.22, 0.12, 0.06])).tolist()
+    count = rng.choice(6, p=[0.03, 0.27, 0.3, 0.22, 0.12, 0.06])
+    kinds = rng.choice(LABELS[1:], count, p=weights(source) if part == "weighted" else None).tolist()
     kinds += ["other"] * rng.choice(4, p=[0.4, 0.32, 0.18, 0.1])
     rng.shuffle(kinds)
     for kind in kinds:
         cutouts = source.cutouts[kind]
         put(rng, canvas, kind, pose(rng, kind, cutouts[rng.integers(len(cutouts))]))
     return photograph(rng, canvas.colours), objects(canvas)
+
+
+def weights(source):
+    """How often each class is drawn: by the square root of its number of cutouts."""
+    roots = np.sqrt([len(source.cutouts[label]) for label in LABELS[1:]])
+    return roots / roots.sum()
 
 
 def objects(canvas):
@@ -122,7 +130,7 @@ def objects(canvas):
 
 def background(rng, source, part):
     """A crop of a photograph, or in a third of the training scenes a drawn texture."""
-    if part in ("train", "validation") and rng.random() < 0.35:
+    if part not in ("a", "b") and rng.random() < 0.35:
         image = texture(rng)
     else:
         image = crop(rng, source.backgrounds[rng.integers(len(source.backgrounds))])

@@ -2,18 +2,23 @@
 
     evaluate.py ../detector-small/model.onnx      through onnxruntime
     evaluate.py cache/checkpoint.pt               the averaged weights of a checkpoint, through PyTorch
+    evaluate.py ../detector-small/model.onnx --pictures ../detector-small/photographs
+                                                  on a folder of pictures with an annotations.json
 
 Both figures are COCO's for boxes of all areas: precision at 101 points of recall, at most 100 detections a picture; at an
 overlap of 0.5, and the mean of 0.5, 0.55 and so on to 0.95.
 """
 
 import argparse
+import json
 from pathlib import Path
 
 import numpy as np
 import torch
+from PIL import Image
 
-from network import SETTING, Detector, normalised, ssd
+from network import SETTING, Detector, normalised, ssd  # puts .. on the path
+from frames import prepare
 from ring import full
 from scenes import SIZE
 from vectors import session
@@ -45,10 +50,35 @@ class Onnx:
 
 
 def evaluate(network, ring):
-    """The two figures, and the first one for each class."""
-    found = [ssd.decode(DECODING, *both, (SIZE, SIZE)) for both in outputs(network, ring.images)]
-    table = np.array([precisions(found, ring.boxes, label) for label in range(1, len(SETTING["labels"]))])
-    return table[:, 0].mean(), table.mean(), table[:, 0]
+    """The figures of a network on a ring's scenes."""
+    return figures(decoded(network, ring.images), ring.boxes)
+
+
+def decoded(network, images, setting=DECODING):
+    """The detections in each image."""
+    return [ssd.decode(setting, *both, (SIZE, SIZE)) for both in outputs(network, images)]
+
+
+def evaluate_pictures(network, folder):
+    """The figures of a network on a folder of pictures of any size, whose objects are in its annotations.json."""
+    found, truth = [], []
+    frame = [SETTING["frame"][key] for key in ("size", "order", "mean", "scale")]
+    for scene in json.loads((folder / "annotations.json").read_text())["scenes"]:
+        picture = np.asarray(Image.open(folder / scene["file"]).convert("RGB"))
+        with torch.no_grad():
+            loc, scores = network(torch.from_numpy(prepare(picture, *frame)))
+        found.append(ssd.decode(DECODING, loc.numpy(), scores.numpy(), picture.shape[1::-1]))
+        truth.append(np.float32([[one["class"], *one["box"]] for one in scene["objects"]]))
+    return figures(found, truth)
+
+
+def figures(found, truth):
+    """The two figures of detections, and the first one for each class; classes that are nowhere do not count."""
+    present = np.unique(np.concatenate(truth)[:, 0])
+    none = [np.nan] * len(OVERLAPS)
+    labels = range(1, len(SETTING["labels"]))
+    table = np.array([precisions(found, truth, label) if label in present else none for label in labels])
+    return np.nanmean(table[:, 0]), np.nanmean(table), table[:, 0]
 
 
 def precisions(found, truth, label):
@@ -88,6 +118,11 @@ def average_precision(hits, count):
     return np.append(precision, 0)[places].mean()
 
 
+def row(name, half, coco, classes):
+    """A line of the table of figures."""
+    return f"| {name} | {half:.3f} | {coco:.3f} | {' | '.join(f'{value:.3f}' for value in classes)} |"
+
+
 def read(path):
     if path.suffix == ".onnx":
         return Onnx(path)
@@ -99,9 +134,13 @@ def read(path):
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", type=Path)
-    model = read(parser.parse_args().model)
+    parser.add_argument("--pictures", type=Path, metavar="FOLDER")
+    arguments = parser.parse_args()
+    model = read(arguments.model)
     torch.set_num_threads(1)
     print("| set | mAP@0.5 | mAP@0.5:0.95 |", " | ".join(SETTING["labels"][1:]), "|")
-    for part in ("a", "b"):
-        half, coco, classes = evaluate(model, full(part, 500))
-        print(f"| {part.upper()} | {half:.3f} | {coco:.3f} |", " | ".join(f"{value:.3f}" for value in classes), "|")
+    if arguments.pictures:
+        print(row(arguments.pictures.name, *evaluate_pictures(model, arguments.pictures)))
+    else:
+        for part in ("a", "b"):
+            print(row(part.upper(), *evaluate(model, full(part, 500))))

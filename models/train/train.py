@@ -2,7 +2,7 @@
 
     train.py --epochs 64             from the start
     train.py --epochs 64 --resume    from the last checkpoint
-    train.py --epochs 36 --start ../detector-small/model.onnx --part weighted --rate 0.0012
+    train.py --epochs 34 --start ../detector-small/model.onnx --part weighted --rate 0.0012
                                      from the weights of a model, whose log goes on
 
 Writes cache/checkpoint.pt, cache/log.csv and, at the end, cache/curves.png.

@@ -21,8 +21,8 @@ from vectors import run, write_case
 TAKEN = 20
 """Scenes of each test set."""
 
-NOTICE = """The forty pictures of this folder are put together from pictures of three Debian packages, all of them under the GNU
-General Public License, version 2 or later (GPL-2+), or in the public domain:
+NOTICE = """The forty pictures of this folder, and those of `boxes/`, on which boxes are drawn, are put together from pictures of three
+Debian packages, all of them under the GNU General Public License, version 2 or later (GPL-2+), or in the public domain:
 
 tuxpaint-stamps-default 2022.06.04-1   cutouts; Bill Kendrick and contributors
 tuxpaint-data 1:0.9.28-sdl2-1          backgrounds cliff, mossy_log, ocean_waves, rocks, trees_at_dusk; Bill Kendrick

@@ -21,6 +21,9 @@ from vectors import run, write_case
 TAKEN = 20
 """Scenes of each test set."""
 
+CAMERA = "a-14"
+"""The scene that the examples have as a camera's frame."""
+
 NOTICE = """The forty pictures of this folder, and those of `boxes/`, on which boxes are drawn, are put together from pictures of three
 Debian packages, all of them under the GNU General Public License, version 2 or later (GPL-2+), or in the public domain:
 
@@ -75,6 +78,12 @@ def write_model(network, picture):
     write_case(FOLDER, model, {"input": picture.numpy()}, found)
 
 
+def rgb565(picture):
+    """The bytes of a picture as a camera has them: 16 bits a pixel, the low byte first."""
+    red, green, blue = np.moveaxis(np.asarray(picture.convert("RGB")).astype("<u2"), -1, 0)
+    return (red >> 3 << 11 | green >> 2 << 5 | blue >> 3).tobytes()
+
+
 def write_scenes(folder):
     """The first scenes of both test sets with their objects: class and corners in pixels."""
     folder.mkdir(exist_ok=True)
@@ -87,6 +96,7 @@ def write_scenes(folder):
             (folder / name).write_bytes(jpeg(Image.fromarray(pixels), 88))
             objects = [{"class": int(label), "box": box} for label, *box in boxes.tolist() if label]
             lines.append(json.dumps({"file": name, "objects": objects}))
+    (folder / f"{CAMERA}.rgb565").write_bytes(rgb565(Image.open(folder / f"{CAMERA}.jpg")))
     text = ",\n".join(f"  {line}" for line in lines)
     labels = json.dumps(SETTING["labels"])
     (folder / "annotations.json").write_text(f'{{"labels": {labels}, "scenes": [\n{text}\n]}}\n')

@@ -142,6 +142,20 @@ pub fn best_target() -> Target {
     wide.unwrap_or(here)
 }
 
+/// The target of which this program itself was built with the vectors: as a rule `generic` on x86-64, where the kernels in this process would
+/// have to do without the fused multiply-add that wider targets call for.
+pub fn own_target() -> Target {
+    if cfg!(target_feature = "avx512f") {
+        Target::X86_64V4
+    } else if cfg!(all(target_feature = "avx2", target_feature = "fma")) {
+        Target::X86_64V3
+    } else if cfg!(target_arch = "aarch64") {
+        Target::Aarch64
+    } else {
+        Target::Generic
+    }
+}
+
 #[cfg(target_arch = "x86_64")]
 fn runs_here(target: Target) -> bool {
     let v3 = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") && is_x86_feature_detected!("bmi2");

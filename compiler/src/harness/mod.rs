@@ -25,7 +25,7 @@ pub use compare::{Difference, Tolerance, compare, first_different_bit};
 pub use count::{Counts, count};
 pub use error::HarnessError;
 pub use figures::Figures;
-pub use machine::{BARE_AARCH64, Board, Machine, Memory, NETDUINO_PLUS_2, Seat, best_target, machine};
+pub use machine::{BARE_AARCH64, Board, Machine, Memory, NETDUINO_PLUS_2, Seat, best_target, machine, own_target};
 pub use process::{Stopped, stop};
 pub use project::{OptLevel, Project};
 pub use run::{Run, checksum, print, run};

@@ -41,7 +41,7 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<Answer, Failure> {
         return Err(Failure::Usage("bench measures modules that take arrays: leave --input and --frame out".to_owned()));
     }
     let model = args.model.load()?;
-    let options = args.model.options_here(output);
+    let options = args.model.options_here(harness::best_target(), output);
     let machine = harness::machine(options.target)?;
     let compilation = peleec::compile(&model, &options)?;
     output.advice(compilation.notes(), output.verbose);

@@ -6,7 +6,7 @@ use clap::builder::PossibleValuesParser;
 use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use peleec::zoo::ZooOptions;
-use peleec::{Error, FLAGS, Flag, ModelFile, Options, harness};
+use peleec::{Error, FLAGS, Flag, ModelFile, Options, Target};
 
 use crate::failure::{Failure, working_on};
 use crate::output::Output;
@@ -69,13 +69,12 @@ impl ModelArgs {
         &self.compile.options
     }
 
-    /// The options of a command that runs code on this computer: for its widest vectors, unless a target is named.
-    pub(crate) fn options_here(&self, output: &Output) -> Options {
+    /// The options of a command that runs code on this computer: for such a target, unless one is named.
+    pub(crate) fn options_here(&self, target: Target, output: &Output) -> Options {
         let options = self.options().clone();
         if self.compile.given.iter().any(|(flag, _)| *flag == "target") {
             return options;
         }
-        let target = harness::best_target();
         let here = Options { target, ..options.clone() };
         // A class that was asked for may be one that only the portable target has.
         let is_possible = options.numeric.is_none_or(|class| target.classes().contains(&class));

@@ -40,7 +40,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args, output: &Output) -> Result<Answer, Failure> {
     let model = args.model.load()?;
-    let options = args.model.options_here(output);
+    let options = args.model.options_here(if args.in_process { harness::own_target() } else { harness::best_target() }, output);
     let machine = if args.in_process { None } else { Some(harness::machine(options.target)?) };
     let compilation = peleec::compile(&model, &options)?;
     let graph = peleec::import(&model, &options).map_err(peleec::Error::from)?.graph;

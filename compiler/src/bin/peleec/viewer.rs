@@ -1,6 +1,6 @@
 //! A model that looks at pictures: prepared as its description says, run in this process, its outputs read as boxes or as classes.
 
-use peleec::{Compilation, Description, Error, FrameSettings, Options, Tensor, compile};
+use peleec::{Compilation, Description, Error, FrameSettings, Options, Tensor, compile, harness};
 use peleec_runtime::{Detection, Frame, FrameLayout, PixelFormat};
 
 use crate::failure::Failure;
@@ -32,7 +32,7 @@ impl Viewer {
         }
         let model = args.load()?;
         // What is said of pictures is done here, whatever a module would do of it.
-        let said = args.options_here(output);
+        let said = args.options_here(harness::own_target(), output);
         let none = Options { detect: None, mean: None, scale: None, order: None, fit: None, resize: None, ..said.clone() };
         let compilation = compile(&model, &none)?;
         output.advice(compilation.notes(), output.verbose);

@@ -109,12 +109,12 @@ pub(crate) fn map_of_colours(ty: &TensorType) -> Option<([u32; 2], bool)> {
     Some((size, channels_first)).filter(|_| ty.dtype == DType::F32)
 }
 
-/// That frames do not become the inputs, whatever is described.
+/// That pictures do not become the inputs, whatever is described.
 pub(crate) fn no_camera(inputs: &[(String, TensorType)]) -> Diagnostic {
     let names: Vec<_> = inputs.iter().map(|(name, ty)| format!("`{name}` {ty}")).collect();
-    let refusal = Diagnostic::unsupported("PL0407", "a frame does not become this model's input").found(names.join(", "));
+    let refusal = Diagnostic::unsupported("PL0407", "a picture does not become this model's input").found(names.join(", "));
     let supported = "one input, f32[1,3,H,W], or f32[1,H,W,3] whose colours the graph moves to the front before all else";
-    refusal.supported(supported).help("leave `--frame` out")
+    refusal.supported(supported).help("leave `--frame` out; `peleec verify MODEL DIR` runs the model on test data")
 }
 
 /// The camera of a model whose inputs are these; `settings` say how a frame becomes the input.

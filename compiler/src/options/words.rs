@@ -84,7 +84,11 @@ fn flag(text: &str) -> Option<(&'static Flag, &str, usize)> {
     let Some(value) = text[len..].strip_prefix([' ', '=']).filter(|_| !flag.value.is_empty()) else { return Some((flag, "", len)) };
     let (start, end) = match value.chars().next().filter(|c| matches!(c, '\'' | '"')) {
         Some(quote) => (1, 1 + value[1..].find(quote)?),
-        None => (0, value.find(|c: char| c.is_whitespace() || "`,;)".contains(c)).unwrap_or(value.len())),
+        None => {
+            let word = value.find(|c: char| c.is_whitespace() || "`;)".contains(c)).unwrap_or(value.len());
+            // A comma inside the word is the value's.
+            (0, value[..word].trim_end_matches(',').len())
+        }
     };
     let closed = len + 1 + end + start;
     (end > start).then(|| (flag, &value[start..end], closed))

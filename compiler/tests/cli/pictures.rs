@@ -51,7 +51,7 @@ fn run_takes_a_folder_and_a_classifiers_labels() {
     assert_eq!(files, ["pictures/a.ppm", "pictures/b.ppm"]);
     assert_eq!(document["images"][0]["classes"].as_array().unwrap().len(), 5);
     let without = peleec(folder.path(), &[&["run"], &zoo[..]].concat());
-    assert_eq!(without.status.code(), Some(2));
+    assert_eq!(without.status.code(), Some(3));
     assert!(text(&without.stderr).contains("describe the [frame]"), "{}", text(&without.stderr));
 }
 
@@ -138,7 +138,9 @@ fn a_camera_needs_to_know_what_to_do_with_its_frames() {
         (output.status.code(), text(&output.stderr))
     };
     let (code, said) = compile(&["--frame", "rgb565:64x48"]);
-    assert!(code == Some(2) && said.contains("give --mean and --scale"), "{said}");
+    assert!(code == Some(3) && said.contains("give `--mean` and `--scale`"), "{said}");
+    let (code, said) = compile(&["--fit", "letterbox"]);
+    assert!(code == Some(2) && said.contains("--fit letterbox: says how a picture becomes the input"), "{said}");
     let (code, said) = compile(&["--frame", "yuv422:63x48", "--mean", "0", "--scale", "1"]);
     assert!(code == Some(4) && said.contains("no frame is 63x48"), "{said}");
     let right =

@@ -38,9 +38,6 @@ impl Viewer {
         output.advice(compilation.notes(), output.verbose);
         let described = said.described(&model, &compilation.inputs())?;
         described.frame(&compilation.inputs())?;
-        if said.detect.is_some() && described.description.detector.is_none() {
-            return Err(Failure::Usage("--detect asks for boxes, and the description has no [detector]".to_owned()));
-        }
         Ok(Viewer { compilation, description: described.description })
     }
 

@@ -163,13 +163,7 @@ pub(crate) fn attach_detector(
     if let Some(scores) = scores {
         of_priors(scores, classes, "classes");
     }
-    if scores.is_some() && !description.labels.is_empty() && description.labels.len() != classes {
-        let title = format!("there are {} labels for {classes} classes", description.labels.len());
-        problems.push(Diagnostic::invalid("PL0405", title).supported("a label a class, the background among them, or none"));
-    }
-    if scores.is_some() && settings.background.is_some_and(|background| background >= classes) {
-        problems.push(Diagnostic::invalid("PL0405", format!("the background is not one of {classes} classes")));
-    }
+    problems.extend(scores.map(|_| class_faults(&description.labels, settings.background, classes)).unwrap_or_default());
     let grids: Vec<Centres> =
         if problems.is_empty() { settings.priors.iter().map(|priors| priors.centres(frame.size)).collect() } else { Vec::new() };
     let mut numbers = grids.iter().flat_map(|grid| grid.rows.iter().chain(&grid.columns).chain(grid.shapes.iter().flatten()));
@@ -185,6 +179,19 @@ pub(crate) fn attach_detector(
         }
         _ => Err(Problems(problems)),
     }
+}
+
+/// What does not go with so many classes.
+fn class_faults(labels: &[String], background: Option<usize>, classes: usize) -> Vec<Diagnostic> {
+    let mut faults = Vec::new();
+    if !labels.is_empty() && labels.len() != classes {
+        let title = format!("there are {} labels for {classes} classes", labels.len());
+        faults.push(Diagnostic::invalid("PL0405", title).supported("a label a class, the background among them, or none"));
+    }
+    if background.is_some_and(|background| background >= classes) {
+        faults.push(Diagnostic::invalid("PL0405", format!("the background is not one of {classes} classes")));
+    }
+    faults
 }
 
 /// What is wrong with the settings by themselves.

@@ -58,6 +58,8 @@ pub(crate) struct Output {
 /// Items of more than a line are kept from rustfmt, whose settings are the user's: a module that is checked in stays as it was written.
 pub(crate) fn module(source: &ModuleSource<'_>) -> Result<String, syn::Error> {
     let mut names = Names::default();
+    // The frame is an argument, too.
+    source.camera.map(|_| names.unique("frame"));
     let mut argument = |name: &str, ty: &TensorType| Argument { ident: ident(&names.unique(name)), ty: ty.clone(), source: None };
     let mut inputs: Vec<Argument> = source.inputs.iter().map(|(name, ty)| argument(name, ty)).collect();
     let outputs = match source.outputs_outside {
@@ -439,6 +441,8 @@ fn bytes(region: &Region) -> String {
 
 fn output_idents(source: &ModuleSource<'_>) -> Vec<Ident> {
     let mut names = Names::default();
+    // The results have a field of the one name, and the module a constant of the other.
+    source.detector.map(|_| ["detections", "detector"].map(|name| names.unique(name)));
     source.outputs.iter().map(|output| ident(&names.unique(&output.name))).collect()
 }
 

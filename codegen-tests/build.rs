@@ -54,6 +54,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let model = peleec::Builder::new().model(&mini).detect("").frame(camera).fit(peleec::Fit::Letterbox);
     model.clone().name("pelee_camera").emit()?;
     model.name("pelee_camera_into").outputs(peleec::Placement::Caller).emit()?;
+    let pinned = peleec::Builder::new().model(&mini).name("pelee_pinned").detect("").ram_budget(peleec::RamBudget::Least);
+    pinned.pin_weights(8 << 10).emit()?;
     peleec::Builder::new().model(&mini).name("pelee_rows").input(peleec::InputForm::Rows).emit()?;
     Ok(())
 }

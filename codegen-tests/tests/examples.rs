@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use codegen_tests::lanes;
-use peleec::{Builder, Description, FrameLayout, PixelFormat, Target};
+use peleec::{Builder, ColourOrder, Description, Fit, FrameLayout, FrameSettings, PixelFormat, Resize, Target};
 use peleec_runtime::{Detection, Frame};
 
 fn project() -> PathBuf {
@@ -64,6 +64,31 @@ fn firmware_sees_what_this_computer_sees() {
         } else {
             lanes::skip("examples", format!("{example} needs {platform} and qemu-system-arm"));
         }
+    }
+}
+
+/// The class of a frame, as a run in this process finds it.
+fn class_here(frame: &Frame<'_>, target: Target) -> String {
+    let (order, mean, scale) = (ColourOrder::Rgb, [123.0, 117.0, 104.0], [0.017; 3]);
+    let settings = FrameSettings { size: [64, 64], order, mean, scale, fit: Fit::Warp, resize: Resize::Bilinear };
+    let model = project().join("models/peleenet-tiny-64/model.onnx");
+    let compilation = Builder::new().model(model).target(target).compile().expect("it compiles");
+    let input = settings.input(frame, &compilation.inputs()[0].1).expect("the input's type serves");
+    let outputs = compilation.execute(&[input]).expect("the plan runs");
+    let scores = outputs[0].as_f32().expect("scores");
+    let best = scores.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1)).expect("there are classes");
+    format!("class {} {:?}\n", best.0, best.1)
+}
+
+#[test]
+fn two_networks_take_turns_in_one_arena() {
+    if has("thumbv7em-none-eabihf", "qemu-system-arm") {
+        let bytes = std::fs::read(project().join("models/detector-small/scenes/a-14.rgb565")).expect("a frame");
+        let frame = Frame::new(layout(PixelFormat::Rgb565), &bytes);
+        let wanted = class_here(&frame, Target::CortexM7) + &seen_here(&frame, Target::CortexM7);
+        assert_eq!(cargo("two-models", &["run", "--locked"]), wanted);
+    } else {
+        lanes::skip("examples", "two-models needs thumbv7em-none-eabihf and qemu-system-arm");
     }
 }
 

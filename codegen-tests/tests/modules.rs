@@ -7,8 +7,9 @@ use std::process::Command;
 
 use codegen_tests::cases::{blocks, operators};
 use codegen_tests::vectors;
-use peleec::{Builder, ModelFile, Options, Tensor, compile};
-use peleec_runtime::{ElementType, Executor, Model, OneCore, Threads, Values, ValuesError, ValuesMut};
+use peleec::zoo::seeded_input;
+use peleec::{Builder, ModelFile, Options, Tensor, TensorType, compile};
+use peleec_runtime::{Arena, ElementType, Executor, Model, OneCore, Threads, Values, ValuesError, ValuesMut};
 
 mod peleenet {
     include!(concat!(env!("OUT_DIR"), "/peleenet.rs"));
@@ -24,6 +25,10 @@ mod peleenet_rows {
 
 mod peleenet_parts {
     include!(concat!(env!("OUT_DIR"), "/peleenet_parts.rs"));
+}
+
+mod pelee_pinned {
+    include!(concat!(env!("OUT_DIR"), "/pelee_pinned.rs"));
 }
 
 /// Runs a module on the stored input, and the plan in this process; both outputs.
@@ -49,6 +54,27 @@ fn an_included_module_computes_the_planned_bits() {
     let [module, plan] = both(peleenet_parts::Model::new(), &OneCore, "peleenet-folded-13");
     assert_eq!(module, plan);
     assert!(include_str!(concat!(env!("OUT_DIR"), "/peleenet_parts.rs")).contains("fn body_stem_narrow_narrow_0_conv_3("));
+}
+
+/// Each over what the other has left behind, and over bytes that nobody has written as floats.
+#[test]
+fn models_take_turns_in_one_arena() {
+    const BYTES: usize = if peleenet::ARENA_BYTES > pelee_pinned::ARENA_BYTES { peleenet::ARENA_BYTES } else { pelee_pinned::ARENA_BYTES };
+    let input = seeded_input(&TensorType::f32([1, 3, 96, 96]), 1);
+    let picture = input.as_f32().and_then(|values| values.try_into().ok()).expect("it has the input's length");
+    let mut own = Box::new(pelee_pinned::Model::new());
+    let wanted = own.run(picture);
+    let mut arena = Box::new(Arena::<BYTES>::new());
+    arena.fill(0xff);
+    for _ in 0..2 {
+        let [module, plan] = both(peleenet::Model::over(arena.part()), &OneCore, "peleenet-folded-13");
+        assert_eq!(module, plan);
+        let mut model = pelee_pinned::Model::over(arena.part());
+        let outputs = model.run(picture);
+        assert_eq!((outputs.loc, outputs.conf), (wanted.loc, wanted.conf));
+        assert_eq!(outputs.detections[..], wanted.detections[..]);
+        assert!(!outputs.detections.is_empty(), "something is compared");
+    }
 }
 
 #[test]
@@ -108,7 +134,8 @@ fn an_executor_can_not_make_a_wrong_result() {
 }
 
 #[test]
-fn the_model_owns_the_arena_and_says_so() {
+fn the_model_is_as_large_as_it_says() {
+    assert_eq!(size_of::<pelee_pinned::Model>(), pelee_pinned::ARENA_BYTES);
     assert_eq!(size_of::<peleenet::Model>(), peleenet::ARENA_BYTES);
     assert_eq!(peleenet::Model::INPUTS[0].shape, [1, 3, 36, 36]);
     assert_eq!(peleenet::Model::INPUTS[0].element, ElementType::F32);
@@ -148,36 +175,38 @@ fn assert_rustfmt_keeps(name: &str, text: &str) {
 
 /// An input and an output that go by one identifier, in a network without weights.
 mod same_names {
-    use peleec_runtime::Executor;
+    use peleec_runtime::{Arena, Executor};
 
-    pub(super) struct Model;
+    const ARENA_BYTES: usize = 0;
+
+    pub(super) struct Model<M = Arena<ARENA_BYTES>>(pub(super) M);
 
     pub(super) struct Outputs<'m> {
         pub(super) x: &'m [f32; 2],
     }
 
-    impl Model {
+    impl<M> Model<M> {
         pub(super) fn run_with(&mut self, _: &impl Executor, x: &[f32; 2]) -> Outputs<'_> {
             Outputs { x: if x[0] == 1.0 { &[3.0, 4.0] } else { &[0.0, 0.0] } }
         }
     }
 
     peleec_runtime::impl_model! {
-        Model, run_with, inputs { x: "x.1" f32 [2] [2]; } outputs { x: "x/1" f32 [2] [2]; }
+        Model in ARENA_BYTES, run_with, inputs { x: "x.1" f32 [2] [2]; } outputs { x: "x/1" f32 [2] [2]; }
     }
 }
 
 #[test]
 fn an_output_may_go_by_an_inputs_name() {
     let mut output = [0.0; 2];
-    same_names::Model.run_slices(&[(&[1.0f32, 2.0]).into()], &mut [(&mut output).into()]).expect("they serve");
+    same_names::Model(Arena::new()).run_slices(&[(&[1.0f32, 2.0]).into()], &mut [(&mut output).into()]).expect("they serve");
     assert_eq!(output, [3.0, 4.0]);
 }
 
 #[test]
 fn values_of_another_number_length_or_type_are_refused() {
     let (x, mut y, mut long, mut bytes) = ([1.0f32, 2.0], [0.0f32; 2], [0.0f32; 3], [0u8; 2]);
-    let run = |inputs: &[Values<'_>], outputs: &mut [ValuesMut<'_>]| same_names::Model.run_slices(inputs, outputs);
+    let run = |inputs: &[Values<'_>], outputs: &mut [ValuesMut<'_>]| same_names::Model(Arena::new()).run_slices(inputs, outputs);
     let x = Values::from(&x);
     assert_eq!(run(&[x], &mut [(&mut y).into()]), Ok(()));
     assert_eq!(run(&[], &mut [(&mut y).into()]), Err(ValuesError));

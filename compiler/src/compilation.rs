@@ -60,6 +60,7 @@ impl Compilation {
 
     /// The files of the generated module: `NAME.rs`, `NAME.weights.bin`, `NAME.plan.json`.
     pub fn files(&self) -> Result<Vec<File>, Error> {
+        let report = self.report();
         let source = ModuleSource {
             name: &self.name,
             head: &self.head(),
@@ -69,15 +70,14 @@ impl Compilation {
             inputs: &self.inputs(),
             outputs: &self.outputs(),
             outputs_outside: self.plan.problem.outputs_outside,
-            arena: self.plan.cost.arena,
-            pinned: self.pins.bytes,
+            memory: report.memory(),
             camera: self.camera.as_ref(),
             detector: self.detector.as_ref(),
             weights: self.steps.weights.len(),
             weights_section: self.options.weights_section.as_deref(),
         };
         let text = module(&source).map_err(|error| Error::Internal(format!("the generated code does not parse: {error}")))?;
-        let mut plan = serde_json::to_string_pretty(&self.report()).map_err(|error| Error::Internal(error.to_string()))?;
+        let mut plan = serde_json::to_string_pretty(&report).map_err(|error| Error::Internal(error.to_string()))?;
         plan.push('\n');
         let file = |ending: &str, bytes| File { name: format!("{}.{ending}", self.name), bytes };
         Ok(vec![file("rs", text.into_bytes()), file("weights.bin", self.steps.weights.to_vec()), file("plan.json", plan.into_bytes())])

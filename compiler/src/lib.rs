@@ -27,6 +27,7 @@ pub mod harness;
 mod ir;
 mod lower;
 mod model_file;
+mod model_memory;
 mod onnx;
 mod ops;
 mod options;

@@ -47,7 +47,7 @@ mod views;
 pub use cast::Cast;
 pub use checked::{Destination, Operands, Place, RegionError, run_checked, run_row_checked};
 pub use conv2d::Conv2d;
-pub use detection::{Detection, Detections, Detector, Grid};
+pub use detection::{Detection, DetectionLists, Detections, Detector, Grid};
 pub use element::{Element, ElementType};
 pub use executor::{Executor, OneCore};
 pub use expression::Expression;
@@ -75,4 +75,4 @@ pub use values::{Values, ValuesMut, checksum};
 pub use views::{Extent, MAX_RANK, Pixels};
 
 /// Version of the form of generated code that this crate serves; a generated module asserts that it was made for it.
-pub const FORMAT_VERSION: u32 = 2;
+pub const FORMAT_VERSION: u32 = 3;

@@ -2,6 +2,7 @@
 
 use core::marker::PhantomData;
 
+use crate::detection::DetectionLists;
 use crate::element::Element;
 
 /// The memory of a model's activations: bytes, aligned to 64.
@@ -23,6 +24,43 @@ impl<const BYTES: usize> Arena<BYTES> {
 impl<const BYTES: usize> Default for Arena<BYTES> {
     fn default() -> Self {
         Arena::new()
+    }
+}
+
+/// So that a model has its memory or borrows it.
+impl<const BYTES: usize> AsMut<Arena<BYTES>> for Arena<BYTES> {
+    fn as_mut(&mut self) -> &mut Arena<BYTES> {
+        self
+    }
+}
+
+impl<const BYTES: usize> Arena<BYTES> {
+    /// Its first `LEN` bytes, which are whole lines of 64, as an arena: for a model that needs fewer than another with which it takes turns.
+    pub const fn part<const LEN: usize>(&mut self) -> &mut Arena<LEN> {
+        const {
+            assert!(LEN <= BYTES, "a part is larger than its arena");
+            assert!(LEN.is_multiple_of(align_of::<Self>()), "a part is not of whole lines");
+        };
+        // SAFETY: the part lies inside the arena by the first assertion, and has no padding, which a write might spoil, by the second.
+        unsafe { &mut *core::ptr::from_mut(self).cast() }
+    }
+
+    /// The arena as two: its first `A` bytes and the next `B`, which are whole lines of 64.
+    pub const fn split<const A: usize, const B: usize>(&mut self) -> (&mut Arena<A>, &mut Arena<B>) {
+        const {
+            assert!(A <= BYTES && B <= BYTES - A, "two parts are larger than their arena");
+            assert!(A.is_multiple_of(align_of::<Self>()) && B.is_multiple_of(align_of::<Self>()), "a part is not of whole lines");
+        };
+        let base = core::ptr::from_mut(self).cast::<u8>();
+        // SAFETY: both parts lie inside the arena and apart by the first assertion, begin with a line and have no padding by the second.
+        unsafe { (&mut *base.cast(), &mut *base.add(A).cast()) }
+    }
+
+    /// The memory as a detector's lists.
+    pub const fn hold<const CANDIDATES: usize, const DETECTIONS: usize>(&mut self) -> &mut DetectionLists<CANDIDATES, DETECTIONS> {
+        const { assert!(size_of::<DetectionLists<CANDIDATES, DETECTIONS>>() <= BYTES, "the lists have no place in the arena") };
+        // SAFETY: the lists lie inside the arena by the assertion above; any bytes are lists, none of which is padding.
+        unsafe { &mut *core::ptr::from_mut(self).cast() }
     }
 }
 

@@ -2,8 +2,8 @@
 
 use bytemuck::{cast_slice, cast_slice_mut};
 use peleec_runtime::{
-    Arena, Binary, BinaryKind, Cast, Conv2d, DepthwiseConv2d, Destination, Extent, Kernel, Map, Operands, Pixels, Place, Plain, Pool2d,
-    PoolKind, Region, RegionError, RowCounters, Schedule, part_mut, run_checked, run_row_checked,
+    Arena, Binary, BinaryKind, Cast, Conv2d, DepthwiseConv2d, Destination, Detections, Extent, Kernel, Map, Operands, Pixels, Place, Plain,
+    Pool2d, PoolKind, Region, RegionError, RowCounters, Schedule, part_mut, run_checked, run_row_checked,
 };
 
 #[test]
@@ -213,4 +213,26 @@ fn what_has_no_tiles_is_counted_at_once() {
         assert_eq!(none.tiles(4), [0, 0]);
     }
     assert_eq!(conv.tiles(0), [0, 0]);
+}
+
+#[test]
+fn an_arena_of_two_parts_is_both_of_them() {
+    let mut arena = Arena::<256>::new();
+    let (first, second): (&mut Arena<64>, &mut Arena<128>) = arena.split();
+    first.fill(1);
+    second.fill(2);
+    assert_eq!(arena.read(Region::<u8, 62, 4>::new()), &[1, 1, 2, 2]);
+    assert_eq!(arena.read(Region::<u8, 190, 4>::new()), &[2, 2, 0, 0]);
+    arena.part::<64>().fill(3);
+    assert_eq!(arena.read(Region::<u8, 62, 4>::new()), &[3, 3, 2, 2]);
+}
+
+#[test]
+fn any_bytes_are_a_detectors_lists() {
+    let mut arena = Arena::<192>::new();
+    arena.fill(0xff);
+    let lists = arena.hold::<2, 3>();
+    assert_eq!((lists.candidates.len(), lists.detections.len(), lists.candidates.is_truncated()), (0, 0, true));
+    lists.detections = Detections::new();
+    assert_eq!((lists.candidates.is_truncated(), lists.detections.is_truncated()), (true, false));
 }

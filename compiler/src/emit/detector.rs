@@ -67,21 +67,12 @@ pub(super) fn constants(attached: &Attached, outputs: &[Output]) -> TokenStream 
     }
 }
 
-/// The fields of the model, and what they begin with.
-pub(super) fn fields() -> (TokenStream, TokenStream) {
-    let new = quote!(peleec_runtime::Detections::new());
-    (
-        quote! {
-            candidates: peleec_runtime::Detections<CANDIDATES>,
-            detections: peleec_runtime::Detections<DETECTIONS>,
-        },
-        quote!(candidates: #new, detections: #new,),
-    )
-}
-
 /// The call, with what holds both outputs.
 pub(super) fn call(loc: &TokenStream, scores: &TokenStream) -> TokenStream {
-    quote!(DETECTOR.detect(#loc, #scores, &mut self.candidates, &mut self.detections);)
+    quote! {
+        let lists: &mut peleec_runtime::DetectionLists<CANDIDATES, DETECTIONS> = lists.hold();
+        DETECTOR.detect(#loc, #scores, &mut lists.candidates, &mut lists.detections);
+    }
 }
 
 /// The type of the list.
@@ -91,7 +82,7 @@ pub(super) fn list() -> TokenStream {
 
 /// The field of the results, as a value.
 pub(super) fn result() -> TokenStream {
-    quote!(detections: &self.detections)
+    quote!(detections: &lists.detections)
 }
 
 /// The field of the results, as it is declared.

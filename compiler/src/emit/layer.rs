@@ -47,12 +47,49 @@ pub(super) struct Arguments {
     pub(super) outputs: Vec<Argument>,
 }
 
-/// The method `name` that runs the layer, or a row of it.
+/// Which parts of the model's memory a function takes.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Parts {
+    /// That of the activations.
+    pub(crate) arena: bool,
+    /// That of the copies of weights.
+    pub(crate) pinned: bool,
+}
+
+impl Parts {
+    /// What a layer reads and writes.
+    pub(super) fn of(layer: &Layer) -> Self {
+        let host = if let Door::Within(host) = &layer.door { Some(host) } else { None };
+        let operands = [Some(&layer.x), layer.r.as_ref(), Some(&layer.y), host];
+        Parts { arena: operands.into_iter().flatten().any(|region| region.memory == Memory::Arena), pinned: layer.pinned.is_some() }
+    }
+
+    /// What one of two takes.
+    pub(super) fn or(self, other: Self) -> Self {
+        Parts { arena: self.arena || other.arena, pinned: self.pinned || other.pinned }
+    }
+
+    /// The arguments that pass them on.
+    pub(crate) fn passed(self) -> TokenStream {
+        let (arena, pinned) = (self.arena.then(|| quote!(arena,)), self.pinned.then(|| quote!(pinned,)));
+        quote!(#arena #pinned)
+    }
+
+    /// The parameters of a function that makes copies of weights, or reads them.
+    pub(super) fn parameters(self, makes_copies: bool) -> TokenStream {
+        let makes = makes_copies.then(|| quote!(mut));
+        let (arena, pinned) = (self.arena.then(|| quote!(arena: &mut Activations,)), self.pinned.then(|| quote!(pinned: &#makes Copies,)));
+        quote!(#arena #pinned)
+    }
+}
+
+/// The function `name` that runs the layer, or a row of it.
 pub(super) fn method(layer: &Layer, name: &Ident, doc: &str, arguments: &Arguments) -> Result<TokenStream, syn::Error> {
     let inputs = layer_inputs(layer).map(|index| arguments.inputs[index].input());
     let output = layer_output(layer).map(|index| arguments.outputs[index].output()).into_iter();
     let executor = takes_executor(layer).then(|| quote!(executor: &impl peleec_runtime::Executor)).into_iter();
     let row = layer.by_rows.then(|| quote!(row: usize)).into_iter();
+    let parts = Parts::of(layer).parameters(false);
     let body = match &layer.work {
         Work::Source(asked) => asks(layer, asked, arguments),
         Work::Kernel(bound) => {
@@ -68,7 +105,7 @@ pub(super) fn method(layer: &Layer, name: &Ident, doc: &str, arguments: &Argumen
     Ok(quote! {
         #[doc = #doc]
         #[inline(never)]
-        fn #name(&mut self, #(#executor,)* #(#row,)* #(#inputs,)* #(#output,)*) {
+        fn #name(#parts #(#executor,)* #(#row,)* #(#inputs,)* #(#output,)*) {
             #body
         }
     })
@@ -130,9 +167,9 @@ fn within(layer: &Layer, host: Region, arguments: &Arguments) -> TokenStream {
     let bind = match r.as_ref().filter(|r| r.memory == Memory::Arena).map(region_of) {
         Some(place) => quote! {
             const WITH: #place = peleec_runtime::Region::new();
-            let (with, host) = self.arena.read_write(WITH, HOST);
+            let (with, host) = arena.read_write(WITH, HOST);
         },
-        None => quote!(let host = self.arena.write(HOST);),
+        None => quote!(let host = arena.write(HOST);),
     };
     quote! {
         type This = peleec_runtime::#this<Kernel, #(#lengths),*>;
@@ -151,7 +188,7 @@ fn second(layer: &Layer, arguments: &Arguments) -> TokenStream {
 /// Asks the caller for a row of an input, or for all.
 fn asks(layer: &Layer, source: &Asked, arguments: &Arguments) -> TokenStream {
     let (ident, place) = (&arguments.inputs[source.index].ident, region_of(&layer.y));
-    let ask = quote!(#ident(row, self.arena.row(ROWS, row)););
+    let ask = quote!(#ident(row, arena.row(ROWS, row)););
     let height = int(source.output.height as usize);
     let ask = if layer.by_rows { ask } else { quote!(for row in 0..#height { #ask }) };
     quote! {
@@ -181,7 +218,7 @@ fn weights(layer: &Layer) -> TokenStream {
         return quote!(&[]);
     }
     match copy(layer) {
-        Some(copy) => quote!(self.pinned.read(#copy)),
+        Some(copy) => quote!(pinned.read(#copy)),
         None => flash(layer),
     }
 }
@@ -199,7 +236,7 @@ fn copy(layer: &Layer) -> Option<TokenStream> {
 /// The statement that copies the layer's weights to RAM.
 pub(super) fn pin(layer: &Layer) -> Option<TokenStream> {
     let (copy, flash) = (copy(layer)?, flash(layer));
-    Some(quote!(*self.pinned.write(#copy) = *#flash;))
+    Some(quote!(*pinned.write(#copy) = *#flash;))
 }
 
 /// Statements that bind the operands in the arena, and the output: `from`, `with` and `to`.
@@ -222,11 +259,11 @@ fn regions(layer: &Layer, arguments: &Arguments) -> TokenStream {
     let bind = match inside.len() {
         _ if outside => {
             let to = output(layer, arguments);
-            quote!(#(let #names = self.arena.read(#places);)* #to)
+            quote!(#(let #names = arena.read(#places);)* #to)
         }
-        1 => quote!(let to = self.arena.write(TO);),
-        2 => quote!(let (#(#names),*) = self.arena.read_write(#(#places),*);),
-        _ => quote!(let (#(#names),*) = self.arena.read2_write(#(#places),*);),
+        1 => quote!(let to = arena.write(TO);),
+        2 => quote!(let (#(#names),*) = arena.read_write(#(#places),*);),
+        _ => quote!(let (#(#names),*) = arena.read2_write(#(#places),*);),
     };
     quote!(#(#consts)* #bind)
 }
@@ -240,7 +277,7 @@ fn output(layer: &Layer, arguments: &Arguments) -> TokenStream {
     match argument {
         None => quote! {
             const TO: #place = peleec_runtime::Region::new();
-            let to = self.arena.write(TO);
+            let to = arena.write(TO);
         },
         Some(Argument { ident, .. }) if argument.as_ref().is_some_and(whole) => quote!(let to = #ident;),
         Some(Argument { ident, .. }) => quote!(let to = peleec_runtime::part_mut::<_, #at, #len, _>(#ident);),

@@ -7,6 +7,7 @@ pub mod files;
 mod frame;
 pub(crate) mod head;
 mod layer;
+pub(crate) mod memory;
 pub(crate) mod module;
 pub(crate) mod names;
 

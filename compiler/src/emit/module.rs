@@ -1,4 +1,4 @@
-//! The generated module: constants, weights, `Model`, `Outputs`, and one method a layer.
+//! The generated module: constants, weights, `Model`, `Outputs`, and one function a layer.
 
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
@@ -6,14 +6,16 @@ use quote::{format_ident, quote};
 use super::detector;
 use super::frame;
 use super::head::Head;
-use super::layer::{Argument, Arguments, layer_inputs, layer_output, method, pin, takes_executor};
+use super::layer::{Argument, Arguments, Parts, layer_inputs, layer_output, method, pin, takes_executor};
 pub(crate) use super::layer::{element_type, region_type};
+use super::memory;
 use super::names::{Names, identifier, in_doc};
 use super::{int, long};
 use crate::description::{Attached, Camera};
 use crate::ir::{DType, TensorType};
 use crate::lower::bind::{Layer, Memory, Region};
 use crate::lower::kernels::Work;
+use crate::model_memory::ModelMemory;
 use crate::plan::{Group, Schedule};
 use crate::target::Target;
 
@@ -30,10 +32,7 @@ pub(crate) struct ModuleSource<'a> {
     pub(crate) outputs: &'a [Output],
     /// Whether the caller has the outputs' memory.
     pub(crate) outputs_outside: bool,
-    /// Bytes.
-    pub(crate) arena: usize,
-    /// Bytes of the copies of weights.
-    pub(crate) pinned: usize,
+    pub(crate) memory: ModelMemory,
     /// What makes the rows of the input.
     pub(crate) camera: Option<&'a Camera>,
     /// What makes detections of the outputs.
@@ -82,16 +81,18 @@ pub(crate) fn module(source: &ModuleSource<'_>) -> Result<String, syn::Error> {
     Ok(source.head.text(source.target.name(), source.layers.len()) + &prettyplease::unparse(&file))
 }
 
-/// How `run` calls a layer that runs whole, or a group of layers that run row by row: the method, and the arguments that it passes.
+/// How `run` calls a layer that runs whole, or a group of layers that run row by row: the function, and the arguments that it passes.
 pub(crate) struct Call {
-    /// Whether the executor comes first.
+    /// The parts of the model's memory that come first.
+    pub(crate) parts: Parts,
+    /// Whether the executor comes then.
     pub(crate) takes_executor: bool,
     pub(crate) method: String,
     pub(crate) inputs: Vec<usize>,
     pub(crate) outputs: Vec<usize>,
 }
 
-/// The methods of a module: one a layer, and the calls of `run`, one a group.
+/// The functions of a module: one a layer, and the calls of `run`, one a group.
 pub(crate) struct Methods {
     pub(crate) layers: Vec<String>,
     pub(crate) calls: Vec<Call>,
@@ -117,6 +118,7 @@ pub(crate) fn methods(layers: &[Layer], groups: &[Group]) -> Methods {
             all
         };
         Call {
+            parts: layers.iter().map(Parts::of).fold(Parts::default(), Parts::or),
             takes_executor: layers.iter().any(takes_executor),
             method,
             inputs: if group.schedule.is_some() {
@@ -136,12 +138,12 @@ fn ident(name: &str) -> Ident {
 }
 
 fn constants(source: &ModuleSource<'_>) -> TokenStream {
-    let (ram, weights) = (int(source.arena + source.pinned + source.detector.map_or(0, Attached::bytes)), int(source.weights));
-    let holds = if source.pinned == 0 { "activations and outputs" } else { "activations, outputs and copies of weights" };
+    let (ram, weights) = (int(source.memory.bytes()), int(source.weights));
+    let holds = if source.memory.pinned == 0 { "activations and outputs" } else { "activations, outputs and copies of weights" };
     let holds = if source.detector.is_some() { format!("detections, {holds}") } else { holds.to_owned() };
     let by_rows = source.layers.iter().any(|layer| matches!(layer.work, Work::Source(_)));
     let inputs = if by_rows { "with the rows of inputs that are asked for" } else { "not the inputs" };
-    let holds = format!(" Bytes of RAM that a [`Model`] owns: {holds}, {inputs}.");
+    let holds = format!(" Bytes of RAM that a [`Model`] works in: {holds}, {inputs}.");
     let macs = long(source.layers.iter().map(|layer| layer.macs).sum());
     let file = format!("{}.weights.bin", source.name);
     let section = source.weights_section.map(|section| quote!(#[unsafe(link_section = #section)])).into_iter();
@@ -159,7 +161,7 @@ fn constants(source: &ModuleSource<'_>) -> TokenStream {
     quote! {
         #(#requirement)*
         #[rustfmt::skip]
-        const _: () = assert!(peleec_runtime::FORMAT_VERSION == 2, "this module needs a peleec-runtime of format version 2");
+        const _: () = assert!(peleec_runtime::FORMAT_VERSION == 3, "this module needs a peleec-runtime of format version 3");
         #[doc = #holds]
         #[allow(dead_code, unreachable_pub, reason = "for the firmware to use")]
         pub const ARENA_BYTES: usize = #ram;
@@ -180,7 +182,6 @@ fn constants(source: &ModuleSource<'_>) -> TokenStream {
 }
 
 fn model(source: &ModuleSource<'_>, arguments: &Arguments) -> Result<TokenStream, syn::Error> {
-    let arena = int(source.arena);
     let methods = methods(source.layers, source.groups);
     let names: Vec<Ident> = methods.layers.iter().map(|name| ident(name)).collect();
     let layers = source.layers.iter().zip(&names).map(|(layer, name)| method(layer, name, &layer_doc(layer), arguments));
@@ -190,24 +191,43 @@ fn model(source: &ModuleSource<'_>, arguments: &Arguments) -> Result<TokenStream
         Some(stream(group.schedule.as_ref()?, call, &source.layers[layers.clone()], &names[layers], arguments))
     });
     let run = run(source, arguments, &methods.calls);
-    let pinned = (source.pinned > 0).then(|| int(source.pinned));
-    let field = pinned.iter().map(|len| quote!(pinned: peleec_runtime::Arena<#len>,));
-    let (detector_fields, detector_values) = source.detector.map(|_| detector::fields()).unwrap_or_default();
-    let unread = (source.arena == 0).then(|| quote!(#[allow(dead_code, reason = "a network may need none")])).into_iter();
-    let empty = pinned.iter().map(|_| quote!(pinned: peleec_runtime::Arena::new(),));
-    let doc = format!(" The network `{}` and the memory that it works in. Place it in a `static`.", identifier(source.name));
+    let types = memory::types(&source.memory);
+    let doc = format!(" The network `{}` over the memory that it works in: its own, for a `static`, or borrowed.", identifier(source.name));
     Ok(quote! {
         #[doc = #doc]
         #[allow(unreachable_pub, missing_debug_implementations, reason = "for the firmware to use; numbers by the thousand say nothing")]
         #[rustfmt::skip]
-        pub struct Model {
-            #(#unread)*
-            arena: peleec_runtime::Arena<#arena>,
-            #(#field)*
-            #detector_fields
+        pub struct Model<M = peleec_runtime::Arena<ARENA_BYTES>> {
+            memory: M,
+        }
+        #types
+
+        #[allow(unreachable_pub, reason = "for the firmware to use")]
+        #[rustfmt::skip]
+        impl Model {
+            #[doc = " A model that owns its memory and has not run; all zeros, so a `static` of it costs no flash."]
+            #[must_use]
+            pub const fn new() -> Self {
+                Self { memory: peleec_runtime::Arena::new() }
+            }
+        }
+
+        #[allow(dead_code, unreachable_pub, reason = "for the firmware to use")]
+        #[rustfmt::skip]
+        impl<'m> Model<&'m mut peleec_runtime::Arena<ARENA_BYTES>> {
+            #[doc = " A model that works in memory of the caller's, which other models may use before and after; what it holds does not matter."]
+            #[must_use]
+            pub const fn over(memory: &'m mut peleec_runtime::Arena<ARENA_BYTES>) -> Self {
+                Self { memory }
+            }
         }
 
         #[allow(unreachable_pub, reason = "for the firmware to use")]
+        #[rustfmt::skip]
+        impl<M: AsMut<peleec_runtime::Arena<ARENA_BYTES>>> Model<M> {
+            #run
+        }
+
         #[allow(
             clippy::items_after_statements,
             clippy::missing_const_for_fn,
@@ -215,19 +235,10 @@ fn model(source: &ModuleSource<'_>, arguments: &Arguments) -> Result<TokenStream
             clippy::similar_names,
             clippy::too_many_arguments,
             clippy::too_many_lines,
-            clippy::unused_self,
             reason = "one form for every layer, and as many as the network has"
         )]
         #[rustfmt::skip]
         impl Model {
-            #[doc = " A model that has not run; all zeros, so a `static` of it costs no flash."]
-            #[must_use]
-            pub const fn new() -> Self {
-                Self { arena: peleec_runtime::Arena::new(), #(#empty)* #detector_values }
-            }
-
-            #run
-
             #(#groups)*
 
             #(#layers)*
@@ -258,13 +269,17 @@ fn run(source: &ModuleSource<'_>, arguments: &Arguments, calls: &[Call]) -> Toke
     let passed: Vec<&Ident> = arguments.inputs.iter().chain(&arguments.outputs).map(|argument| &argument.ident).collect();
     let executor = if calls.iter().any(|call| call.takes_executor) { quote!(executor) } else { quote!(_) };
     let unread = unread(arguments, calls);
+    let own_outputs = Parts { arena: !source.outputs_outside && !source.outputs.is_empty(), pinned: false };
+    let parts = calls.iter().map(|call| call.parts).fold(own_outputs, Parts::or);
     let calls = calls.iter().map(|call| {
         let name = ident(&call.method);
         let passed = passed_to(call, arguments);
         let executor = call.takes_executor.then(|| quote!(executor)).into_iter();
-        quote!(self.#name(#(#executor,)* #(#passed),*);)
+        let parts = call.parts.passed();
+        quote!(Model::#name(#parts #(#executor,)* #(#passed),*);)
     });
     let (places, returned, result) = results(source, arguments);
+    let memory = memory::cut(&source.memory, &quote!(self), parts);
     let names = run_names(source);
     let idents = names.map(ident);
     let [run, _, work] = &idents;
@@ -296,6 +311,7 @@ fn run(source: &ModuleSource<'_>, arguments: &Arguments, calls: &[Call]) -> Toke
         pub fn #work(&mut self, #executor: &impl peleec_runtime::Executor, #(#parameters),*) #returned {
             #(#places)*
             #unread
+            #memory
             #(#calls)*
             #result
         }
@@ -308,19 +324,19 @@ fn results(source: &ModuleSource<'_>, arguments: &Arguments) -> (Vec<TokenStream
         let Some(attached) = source.detector else { return Default::default() };
         let [loc, scores] = [attached.loc, attached.scores].map(|index| &arguments.outputs[index].ident).map(|ident| quote!(#ident));
         let (list, call) = (detector::list(), detector::call(&loc, &scores));
-        return (Vec::new(), quote!(-> &#list), quote!(#call &self.detections));
+        return (Vec::new(), quote!(-> &#list), quote!(#call &lists.detections));
     }
     let fields = output_idents(source).into_iter().zip(source.outputs).map(|(ident, Output { ty, at, .. })| {
         let kind = region_type(ty.dtype, *at, ty.shape.elements());
         let place = place_of(&ident);
         let region = quote!(const #place: #kind = peleec_runtime::Region::new(););
-        (region, quote!(#ident: self.arena.read(#place)))
+        (region, quote!(#ident: arena.read(#place)))
     });
     let (places, mut fields): (Vec<_>, Vec<_>) = fields.unzip();
     let detect = source.detector.map(|attached| {
         let [loc, scores] = [attached.loc, attached.scores].map(|index| place_of(&output_idents(source)[index]));
         fields.push(detector::result());
-        detector::call(&quote!(self.arena.read(#loc)), &quote!(self.arena.read(#scores)))
+        detector::call(&quote!(arena.read(#loc)), &quote!(arena.read(#scores)))
     });
     let detect = detect.unwrap_or_default();
     (places, quote!(-> Outputs<'_>), quote!(#detect Outputs { #(#fields),* }))
@@ -357,7 +373,7 @@ fn passed_to<'a>(call: &'a Call, arguments: &'a Arguments) -> impl Iterator<Item
     inputs.chain(call.outputs.iter().map(|&index| &arguments.outputs[index].ident))
 }
 
-/// The method that runs layers row by row, in the order of a schedule.
+/// The function that runs layers row by row, in the order of a schedule.
 fn stream(schedule: &Schedule, call: &Call, layers: &[Layer], names: &[Ident], arguments: &Arguments) -> TokenStream {
     let name = ident(&call.method);
     let parameters = parameters(&Arguments {
@@ -368,10 +384,11 @@ fn stream(schedule: &Schedule, call: &Call, layers: &[Layer], names: &[Ident], a
     let arms = layers.iter().zip(names).enumerate().map(|(index, (layer, name))| {
         let own = layer_inputs(layer).map(|index| &arguments.inputs[index].ident);
         let own = own.chain(layer_output(layer).map(|index| &arguments.outputs[index].ident));
+        let parts = Parts::of(layer).passed();
         let executor = takes_executor(layer).then(|| quote!(executor)).into_iter();
         let step = int(index);
         let pattern = if index + 1 == layers.len() { quote!(_) } else { quote!(#step) };
-        quote!(#pattern => self.#name(#(#executor,)* row, #(#own),*),)
+        quote!(#pattern => Self::#name(#parts #(#executor,)* row, #(#own),*),)
     });
     let doc = format!(" Runs {} layers row by row: each buffer between them holds only the rows that are still needed.", layers.len());
     let list = |calls: &[u8]| {
@@ -382,9 +399,10 @@ fn stream(schedule: &Schedule, call: &Call, layers: &[Layer], names: &[Ident], a
     let times = int(schedule.times);
     let executor = call.takes_executor.then(|| quote!(executor: &impl peleec_runtime::Executor)).into_iter();
     let pins = layers.iter().filter_map(pin);
+    let parts = call.parts.parameters(true);
     quote! {
         #[doc = #doc]
-        fn #name(&mut self, #(#executor,)* #(#parameters),*) {
+        fn #name(#parts #(#executor,)* #(#parameters),*) {
             #(#pins)*
             const SCHEDULE: peleec_runtime::Schedule =
                 peleec_runtime::Schedule { prologue: #prologue, body: #body, times: #times, epilogue: #epilogue };
@@ -489,7 +507,7 @@ fn erased(source: &ModuleSource<'_>, arguments: &Arguments) -> TokenStream {
     quote! {
         #[rustfmt::skip]
         peleec_runtime::impl_model! {
-            Model, #run,
+            Model in ARENA_BYTES, #run,
             inputs { #(#inputs)* }
             outputs { #(#outputs)* }
         }

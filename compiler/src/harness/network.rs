@@ -5,6 +5,7 @@ use quote::{format_ident, quote};
 
 use super::error::HarnessError;
 use super::machine::{Machine, Seat};
+use crate::emit::memory::cut;
 use crate::emit::module::{Call, element_type, methods, region_type};
 use crate::report::{InputReport, OutputReport};
 use crate::{Compilation, DType, File, Report, TensorType};
@@ -55,8 +56,15 @@ fn module(report: &Report, calls: &[Call]) -> Result<String, syn::Error> {
     let elements = types.iter().map(|ty| element_type(ty.dtype));
     let lengths = types.iter().map(|ty| Literal::usize_unsuffixed(ty.shape.elements()));
     let all: Vec<usize> = (0..report.inputs.len()).collect();
-    let run = region("run", "run", false, &all);
-    let each = calls.iter().enumerate().map(|(index, call)| region(&index.to_string(), &call.method, call.takes_executor, &call.inputs));
+    let inputs = numbers(&all);
+    let run = region("run", &all, &quote!(model.run(#inputs);));
+    let each = calls.iter().enumerate().map(|(index, call)| {
+        let (memory, parts, function) =
+            (cut(&report.memory(), &quote!(model), call.parts), call.parts.passed(), format_ident!("{}", call.method));
+        let executor = call.takes_executor.then(|| quote!(&peleec_runtime::OneCore,));
+        let inputs = numbers(&call.inputs);
+        region(&index.to_string(), &call.inputs, &quote!(#memory Model::#function(#parts #executor #inputs);))
+    });
     let count = Literal::usize_unsuffixed(calls.len());
     let names = (0..calls.len()).map(|index| format_ident!("{REGION}{index}"));
     let run_name = format_ident!("{REGION}run");
@@ -81,7 +89,7 @@ fn module(report: &Report, calls: &[Call]) -> Result<String, syn::Error> {
         impl Model {
             #[doc = " Makes every float not-a-number."]
             pub(crate) fn poison(&mut self) {
-                self.arena.fill(0xff);
+                self.memory.fill(0xff);
             }
 
             #[doc = " What lies where the outputs are."]
@@ -93,17 +101,21 @@ fn module(report: &Report, calls: &[Call]) -> Result<String, syn::Error> {
     Ok(prettyplease::unparse(&syn::parse2(tokens)?))
 }
 
-/// A function of its own, whatever the optimiser makes of it, that calls a method of the model.
-fn region(name: &str, method: &str, takes_executor: bool, inputs: &[usize]) -> TokenStream {
-    let (name, method) = (format_ident!("{REGION}{name}"), format_ident!("{method}"));
-    let arguments = inputs.iter().map(|&index| Literal::usize_unsuffixed(index));
-    let executor = takes_executor.then(|| quote!(&peleec_runtime::OneCore)).into_iter();
+/// The inputs of these numbers, as arguments.
+fn numbers(inputs: &[usize]) -> TokenStream {
+    let numbers = inputs.iter().map(|&index| Literal::usize_unsuffixed(index));
+    quote!(#(inputs.#numbers),*)
+}
+
+/// A function of its own, whatever the optimiser makes of it, that calls a function of the model.
+fn region(name: &str, inputs: &[usize], body: &TokenStream) -> TokenStream {
+    let name = format_ident!("{REGION}{name}");
     let pattern = if inputs.is_empty() { quote!(_) } else { quote!(inputs) };
     quote! {
         #[inline(never)]
         #[unsafe(no_mangle)]
         fn #name(model: &mut Model, #pattern: &Inputs<'_>) {
-            model.#method(#(#executor,)* #(inputs.#arguments),*);
+            #body
         }
     }
 }
@@ -112,7 +124,7 @@ fn region(name: &str, method: &str, takes_executor: bool, inputs: &[usize]) -> T
 fn outputs(report: &Report) -> Vec<TokenStream> {
     let places = report.outputs.iter().map(|output| {
         let place = region_type(output.element, output.offset, output.ty().shape.elements());
-        quote!(self.arena.read(<#place>::new()).into())
+        quote!(self.memory.read(<#place>::new()).into())
     });
     places.collect()
 }

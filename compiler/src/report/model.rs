@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::ir::{DType, TensorType};
+use crate::model_memory::ModelMemory;
 
 /// A compilation in figures; every size and offset is in bytes and equals the generated module's.
 #[derive(Clone, Debug, Serialize)]
@@ -103,9 +104,14 @@ pub struct GroupReport {
 }
 
 impl Report {
-    /// RAM that a `Model` owns.
+    /// RAM that a `Model` works in.
     pub fn model_bytes(&self) -> usize {
-        self.arena_bytes + self.pinned_bytes + self.detector_bytes
+        self.memory().bytes()
+    }
+
+    /// What that is made of.
+    pub(crate) fn memory(&self) -> ModelMemory {
+        ModelMemory { arena: self.arena_bytes, pinned: self.pinned_bytes, lists: self.detector_bytes }
     }
 
     /// What `run` calls, in order: layers that run whole, and for each group of layers that run row by row one entry that stands for all.

@@ -57,6 +57,16 @@ impl<const N: usize> Deref for Detections<N> {
     }
 }
 
+/// The memory that a detector works in: lists of any bytes.
+#[derive(Clone, Debug)]
+#[repr(C)]
+pub struct DetectionLists<const CANDIDATES: usize, const DETECTIONS: usize> {
+    /// Those of one class.
+    pub candidates: Detections<CANDIDATES>,
+    /// Those of all.
+    pub detections: Detections<DETECTIONS>,
+}
+
 /// A list that is being made, in memory of a capacity.
 pub(super) struct Best<'a> {
     all: &'a mut [Detection],

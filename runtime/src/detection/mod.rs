@@ -8,7 +8,7 @@ mod list;
 
 use boxes::{is_sound, overlap};
 use list::Best;
-pub use list::{Detection, Detections};
+pub use list::{Detection, DetectionLists, Detections};
 
 use crate::f32::exp::exp;
 use crate::frame::Preparation;

@@ -175,38 +175,38 @@ fn assert_rustfmt_keeps(name: &str, text: &str) {
 
 /// An input and an output that go by one identifier, in a network without weights.
 mod same_names {
-    use peleec_runtime::{Arena, Executor};
+    use peleec_runtime::Executor;
 
     const ARENA_BYTES: usize = 0;
 
-    pub(super) struct Model<M = Arena<ARENA_BYTES>>(pub(super) M);
+    pub(super) struct Network<M>(pub(super) M);
 
     pub(super) struct Outputs<'m> {
         pub(super) x: &'m [f32; 2],
     }
 
-    impl<M> Model<M> {
+    impl<M> Network<M> {
         pub(super) fn run_with(&mut self, _: &impl Executor, x: &[f32; 2]) -> Outputs<'_> {
             Outputs { x: if x[0] == 1.0 { &[3.0, 4.0] } else { &[0.0, 0.0] } }
         }
     }
 
     peleec_runtime::impl_model! {
-        Model in ARENA_BYTES, run_with, inputs { x: "x.1" f32 [2] [2]; } outputs { x: "x/1" f32 [2] [2]; }
+        Network in ARENA_BYTES, run_with, inputs { x: "x.1" f32 [2] [2]; } outputs { x: "x/1" f32 [2] [2]; }
     }
 }
 
 #[test]
 fn an_output_may_go_by_an_inputs_name() {
     let mut output = [0.0; 2];
-    same_names::Model(Arena::new()).run_slices(&[(&[1.0f32, 2.0]).into()], &mut [(&mut output).into()]).expect("they serve");
+    same_names::Network(Arena::new()).run_slices(&[(&[1.0f32, 2.0]).into()], &mut [(&mut output).into()]).expect("they serve");
     assert_eq!(output, [3.0, 4.0]);
 }
 
 #[test]
 fn values_of_another_number_length_or_type_are_refused() {
     let (x, mut y, mut long, mut bytes) = ([1.0f32, 2.0], [0.0f32; 2], [0.0f32; 3], [0u8; 2]);
-    let run = |inputs: &[Values<'_>], outputs: &mut [ValuesMut<'_>]| same_names::Model(Arena::new()).run_slices(inputs, outputs);
+    let run = |inputs: &[Values<'_>], outputs: &mut [ValuesMut<'_>]| same_names::Network(Arena::new()).run_slices(inputs, outputs);
     let x = Values::from(&x);
     assert_eq!(run(&[x], &mut [(&mut y).into()]), Ok(()));
     assert_eq!(run(&[], &mut [(&mut y).into()]), Err(ValuesError));

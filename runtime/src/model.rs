@@ -71,20 +71,20 @@ pub trait Model {
     ) -> Result<(), ValuesError>;
 }
 
-/// Implements [`Model`] for a generated module's `Model` over whatever memory of its size, whose `run_with` takes one array an input and gives one field an output, or whose
+/// Implements [`Model`] for a generated module's `Network` over any memory of its size, whose `run_with` takes one array an input and gives one field an output, or whose
 /// `run_into_with` takes one array an input and one an output. Of an input that is asked for row by row the array goes through the function
 /// that it is said to come by.
 #[macro_export]
 macro_rules! impl_model {
     (
-        $model:ident in $bytes:ident, $run:ident,
+        $network:ident in $bytes:ident, $run:ident,
         inputs {
             $($input:ident: $input_name:literal $input_type:ident $input_shape:tt [$input_len:literal]
                 $(by $rows:ident::<$width:literal, $channels:literal>)?;)*
         }
         outputs { $($output:ident: $output_name:literal $output_type:ident $output_shape:tt [$output_len:literal];)* }
     ) => {
-        impl<M: AsMut<$crate::Arena<$bytes>>> $crate::Model for $model<M> {
+        impl<M: AsMut<$crate::Arena<$bytes>>> $crate::Model for $network<M> {
             const INPUTS: &'static [$crate::TensorInfo] = &[$($crate::TensorInfo {
                 name: $input_name,
                 element: <$input_type as $crate::Element>::TYPE,

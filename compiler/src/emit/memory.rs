@@ -10,8 +10,9 @@ use crate::model_memory::ModelMemory;
 /// The types of the parts.
 pub(super) fn types(memory: &ModelMemory) -> TokenStream {
     let names = [quote!(Activations), quote!(Copies), quote!(Lists)];
-    let there = names.into_iter().zip(memory.parts()).enumerate().filter(|&(index, (_, bytes))| index == 0 || bytes > 0);
-    let types = there.map(|(_, (name, bytes))| {
+    let [arena, pinned, lists] = memory.parts();
+    let are_there = [memory.bytes() > 0, pinned > 0, lists > 0];
+    let types = names.into_iter().zip([arena, pinned, lists]).zip(are_there).filter(|&(_, is_there)| is_there).map(|((name, bytes), _)| {
         let bytes = int(bytes);
         quote!(type #name = peleec_runtime::Arena<#bytes>;)
     });

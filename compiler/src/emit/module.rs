@@ -191,43 +191,7 @@ fn model(source: &ModuleSource<'_>, arguments: &Arguments) -> Result<TokenStream
         Some(stream(group.schedule.as_ref()?, call, &source.layers[layers.clone()], &names[layers], arguments))
     });
     let run = run(source, arguments, &methods.calls);
-    let types = memory::types(&source.memory);
-    let doc = format!(" The network `{}` over the memory that it works in: its own, for a `static`, or borrowed.", identifier(source.name));
-    Ok(quote! {
-        #[doc = #doc]
-        #[allow(unreachable_pub, missing_debug_implementations, reason = "for the firmware to use; numbers by the thousand say nothing")]
-        #[rustfmt::skip]
-        pub struct Model<M = peleec_runtime::Arena<ARENA_BYTES>> {
-            memory: M,
-        }
-        #types
-
-        #[allow(unreachable_pub, reason = "for the firmware to use")]
-        #[rustfmt::skip]
-        impl Model {
-            #[doc = " A model that owns its memory and has not run; all zeros, so a `static` of it costs no flash."]
-            #[must_use]
-            pub const fn new() -> Self {
-                Self { memory: peleec_runtime::Arena::new() }
-            }
-        }
-
-        #[allow(dead_code, unreachable_pub, reason = "for the firmware to use")]
-        #[rustfmt::skip]
-        impl<'m> Model<&'m mut peleec_runtime::Arena<ARENA_BYTES>> {
-            #[doc = " A model that works in memory of the caller's, which other models may use before and after; what it holds does not matter."]
-            #[must_use]
-            pub const fn over(memory: &'m mut peleec_runtime::Arena<ARENA_BYTES>) -> Self {
-                Self { memory }
-            }
-        }
-
-        #[allow(unreachable_pub, reason = "for the firmware to use")]
-        #[rustfmt::skip]
-        impl<M: AsMut<peleec_runtime::Arena<ARENA_BYTES>>> Model<M> {
-            #run
-        }
-
+    let lints = quote! {
         #[allow(
             clippy::items_after_statements,
             clippy::missing_const_for_fn,
@@ -235,8 +199,52 @@ fn model(source: &ModuleSource<'_>, arguments: &Arguments) -> Result<TokenStream
             clippy::similar_names,
             clippy::too_many_arguments,
             clippy::too_many_lines,
+            clippy::unused_self,
             reason = "one form for every layer, and as many as the network has"
         )]
+    };
+    let unread = (source.memory.bytes() == 0).then(|| quote!(#[allow(dead_code, reason = "a network may need none")]));
+    let types = memory::types(&source.memory);
+    let doc = format!(" The network `{}` and the memory that it works in, its own or the caller's.", identifier(source.name));
+    let model_doc = " The network with memory of its own. Place it in a `static`.";
+    Ok(quote! {
+        #[doc = #doc]
+        #[allow(unreachable_pub, missing_debug_implementations, reason = "for the firmware to use; numbers by the thousand say nothing")]
+        #[rustfmt::skip]
+        pub struct Network<M> {
+            #unread
+            memory: M,
+        }
+        #[doc = #model_doc]
+        #[allow(unreachable_pub, reason = "for the firmware to use")]
+        pub type Model = Network<peleec_runtime::Arena<ARENA_BYTES>>;
+        #types
+
+        #[allow(unreachable_pub, reason = "for the firmware to use")]
+        #[rustfmt::skip]
+        impl Model {
+            #[doc = " A model that has not run; all zeros, so a `static` of it costs no flash."]
+            #[must_use]
+            pub const fn new() -> Self {
+                Network { memory: peleec_runtime::Arena::new() }
+            }
+
+            #[doc = " The network over memory of the caller's, which others may use before and after; what it holds does not matter."]
+            #[allow(dead_code, reason = "for the firmware to use")]
+            #[must_use]
+            pub const fn over(memory: &mut peleec_runtime::Arena<ARENA_BYTES>) -> Network<&mut peleec_runtime::Arena<ARENA_BYTES>> {
+                Network { memory }
+            }
+        }
+
+        #[allow(unreachable_pub, reason = "for the firmware to use")]
+        #lints
+        #[rustfmt::skip]
+        impl<M: AsMut<peleec_runtime::Arena<ARENA_BYTES>>> Network<M> {
+            #run
+        }
+
+        #lints
         #[rustfmt::skip]
         impl Model {
             #(#groups)*
@@ -507,7 +515,7 @@ fn erased(source: &ModuleSource<'_>, arguments: &Arguments) -> TokenStream {
     quote! {
         #[rustfmt::skip]
         peleec_runtime::impl_model! {
-            Model in ARENA_BYTES, #run,
+            Network in ARENA_BYTES, #run,
             inputs { #(#inputs)* }
             outputs { #(#outputs)* }
         }

@@ -5,18 +5,20 @@ import onnxruntime
 from onnx import numpy_helper
 
 
-def session(model):
+def session(model, optimised=True):
     """An onnxruntime session on one thread of the CPU; `model` is a path or a serialised model."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
+    if not optimised:
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
-def run(model, inputs):
+def run(model, inputs, optimised=True):
     """Outputs by name for the inputs in the order of the model's."""
-    engine = session(model)
+    engine = session(model, optimised)
     names = [value.name for value in engine.get_inputs()][: len(inputs)]
     outputs = engine.run(None, dict(zip(names, inputs)))
     return {value.name: array for value, array in zip(engine.get_outputs(), outputs)}

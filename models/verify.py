@@ -12,12 +12,12 @@ HERE = Path(__file__).parent
 RELATIVE, ABSOLUTE = 1e-3, 1e-5
 
 
-def verify(folder):
+def verify(folder, optimised=True):
     """Checks a stored model and runs its data set."""
     path, data = folder / "model.onnx", folder / "test_data_set_0"
     model = onnx.load(path)
     onnx.checker.check_model(model, full_check=True)
-    outputs = vectors.run(str(path), vectors.read_set(data, "input")).values()
+    outputs = vectors.run(str(path), vectors.read_set(data, "input"), optimised).values()
     for array, expected in zip(outputs, vectors.read_set(data, "output"), strict=True):
         assert array.dtype == expected.dtype, folder
         np.testing.assert_allclose(array, expected, RELATIVE, ABSOLUTE, err_msg=str(folder))
@@ -42,6 +42,8 @@ def main():
         print(describe(path.parent, verify(path.parent)))
     for path in sorted(HERE.glob("typed/*/model.onnx")):
         print(describe(path.parent, verify(path.parent)))
+    for path in sorted(HERE.glob("quantized/*/model.onnx")):
+        print(describe(path.parent, verify(path.parent, optimised=False)))
     cases = sorted(HERE.glob("operators/*/model.onnx"))
     for path in cases:
         verify(path.parent)

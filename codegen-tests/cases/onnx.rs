@@ -7,6 +7,7 @@ use protobuf::{EnumOrUnknown, Message, MessageField};
 
 const FLOAT: i32 = 1;
 const UINT8: i32 = 2;
+const INT8: i32 = 3;
 const INT64: i32 = 7;
 
 /// A model under construction. Every value goes by its name.
@@ -87,6 +88,27 @@ impl Onnx {
     pub fn floats(&mut self, name: &str, dims: &[usize], values: &[f32]) -> String {
         let raw = values.iter().flat_map(|value| value.to_le_bytes()).collect();
         self.initializer(name, dims, FLOAT, raw)
+    }
+
+    /// `x` as signed bytes of a scale around a zero point, and as the floats that these stand for.
+    pub fn through_bytes(&mut self, name: &str, x: &str, scale: f32, zero: i8) -> String {
+        let scale = self.floats(&format!("{name}.scale"), &[], &[scale]);
+        let zero = self.initializer(&format!("{name}.zero"), &[], INT8, vec![zero.cast_unsigned()]);
+        let bytes = self.op("QuantizeLinear", &format!("{name}.bytes"), &[x, &scale, &zero], &[]);
+        self.op("DequantizeLinear", name, &[&bytes, &scale, &zero], &[])
+    }
+
+    /// Weights of signed bytes that follow from the name, with a scale for each filter.
+    pub fn quantized_weights(&mut self, name: &str, dims: &[usize], scales: &[f32]) -> String {
+        let mut state = name.bytes().fold(0x811c_9dc5u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
+        let mut next = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 24) as u8
+        };
+        let bytes = (0..dims.iter().product()).map(|_| next()).collect();
+        let bytes = self.initializer(&format!("{name}.bytes"), dims, INT8, bytes);
+        let scales = self.floats(&format!("{name}.scales"), &[scales.len()], scales);
+        self.op("DequantizeLinear", name, &[&bytes, &scales], &[("axis", Attr::Int(0))])
     }
 
     /// A one-dimensional initializer of `i64`.

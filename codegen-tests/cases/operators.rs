@@ -35,6 +35,13 @@ cases! {
         onnx.conv("conv", &x, &[6, 1, 3, 3], &[("group", Attr::Int(6)), ("auto_pad", Attr::Text("SAME_UPPER"))])
     };
     conv_of_two_images_takes_two_steps [2, 2, 4, 4], |onnx, x| onnx.conv("conv", &x, &[3, 2, 1, 1], &[]);
+    conv_between_bytes_is_one_of_bytes [1, 3, 6, 6], |onnx, x| {
+        let x = onnx.through_bytes("x.q", &x, 0.0078125, -5);
+        let weights = onnx.quantized_weights("w", &[4, 3, 3, 3], &[0.01, 0.02, 0.005, 0.01]);
+        let y = onnx.op("Conv", "conv", &[&x, &weights], &[("pads", Attr::Ints(&[1, 1, 1, 1]))]);
+        let y = onnx.op("Relu", "relu", &[&y], &[]);
+        onnx.through_bytes("y.q", &y, 0.03, -128)
+    };
     batch_normalization_alone_is_a_depthwise_conv [1, 3, 4, 4], |onnx, x| {
         let scale = onnx.weights("scale", &[3]);
         let bias = onnx.weights("bias", &[3]);

@@ -146,6 +146,19 @@ fn inputs_and_outputs_of_every_type() {
     }
 }
 
+/// Sums of bytes are exact and become bytes by one rule, so every machine gives onnxruntime's very numbers, where that adds exactly, too.
+#[test]
+fn quantised_networks_give_the_same_bits_on_every_machine() {
+    let stored = |name: &str| models::quantized().into_iter().find(|model| model.name == name).expect("a stored network");
+    let model = stored("peleenet-tiny-64-qdq-u8s8");
+    for target in BOARDS.into_iter().chain([Target::Generic, Target::X86_64V3, Target::Aarch64]) {
+        check(&model, target, OptLevel::Three);
+    }
+    check(&stored("peleenet-tiny-64-qop-s8s8"), Target::CortexM4F, OptLevel::Z);
+    check_least(&stored("pelee-tiny-160-qop-s8s8"), Target::Generic, InputForm::Whole);
+    check_least(&model, Target::CortexM0Plus, InputForm::Rows);
+}
+
 #[test]
 fn wide_vectors_give_the_same_bits() {
     for target in [Target::X86_64V3, Target::X86_64V4] {

@@ -1,4 +1,4 @@
-//! The stored networks, operator cases and typed models: name, path of the model, and its data sets.
+//! The stored networks, quantised ones among them, operator cases and typed models: name, path of the model, and its data sets.
 //!
 //! The folders are listed afresh on each call, so a model that is added is tested without being named here.
 
@@ -38,6 +38,11 @@ pub fn operator_cases() -> Vec<StoredModel> {
 /// The models whose inputs and outputs are bytes, integers or truth, by name.
 pub fn typed() -> Vec<StoredModel> {
     stored(&Path::new(env!("CARGO_MANIFEST_DIR")).join("typed"))
+}
+
+/// The quantised networks, by name.
+pub fn quantized() -> Vec<StoredModel> {
+    stored(&Path::new(env!("CARGO_MANIFEST_DIR")).join("quantized"))
 }
 
 /// onnxruntime's outputs for a network that peleec writes itself, in the order of the graph's outputs.

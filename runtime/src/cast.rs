@@ -29,14 +29,7 @@ geometry! {
 impl<F: Element, T: Element> Cast<F, T> {
     /// The operands' lengths, or none where the geometry contradicts itself.
     pub const fn extent(&self) -> Option<Extent> {
-        let Cast { input, output, .. } = self;
-        if input.height != output.height || input.width != output.width || input.channels != output.channels {
-            return None;
-        }
-        match (input.extent(), output.extent()) {
-            (Some(x), Some(y)) if output.is_exclusive() => Some(Extent { x, r: 0, w: 0, y }),
-            _ => None,
-        }
+        converted(&self.input, &self.output)
     }
 
     /// What a row of the output is made of.
@@ -56,20 +49,47 @@ impl<F: Element, T: Element> Cast<F, T> {
     /// As [`MapLeaf`].
     #[inline(never)]
     unsafe fn area(&self, rows: Range<usize>, columns: Range<usize>, x: *const F, _: *const F, y: *mut T, _: Wrap) {
-        let at = |map: &Pixels, [row, column]: [usize; 2]| {
-            row.wrapping_mul(map.row as usize).wrapping_add(column.wrapping_mul(map.pixel as usize))
-        };
-        let (x_step, y_step) = (self.input.channel as usize, self.output.channel as usize);
-        for row in rows {
-            for column in columns.clone() {
-                let x = x.wrapping_add(at(&self.input, [row, column]));
-                let y = y.wrapping_add(at(&self.output, [row, column]));
-                for c in 0..self.output.channels as usize {
-                    // SAFETY: the pixel and the channel exist.
-                    unsafe { *y.add(c * y_step) = (*x.add(c * x_step)).cast() };
-                }
+        // SAFETY: the caller's contract.
+        unsafe { convert([&self.input, &self.output], rows, columns, x, y, F::cast) };
+    }
+}
+
+/// Computes each element of an area of the second map of the one in its place in the first.
+///
+/// # Safety
+/// As [`MapLeaf`].
+#[inline(always)]
+pub(crate) unsafe fn convert<F: Element, T: Element>(
+    [input, output]: [&Pixels; 2],
+    rows: Range<usize>,
+    columns: Range<usize>,
+    x: *const F,
+    y: *mut T,
+    function: impl Fn(F) -> T,
+) {
+    let at =
+        |map: &Pixels, [row, column]: [usize; 2]| row.wrapping_mul(map.row as usize).wrapping_add(column.wrapping_mul(map.pixel as usize));
+    let (x_step, y_step) = (input.channel as usize, output.channel as usize);
+    for row in rows {
+        for column in columns.clone() {
+            let x = x.wrapping_add(at(input, [row, column]));
+            let y = y.wrapping_add(at(output, [row, column]));
+            for c in 0..output.channels as usize {
+                // SAFETY: the pixel and the channel exist.
+                unsafe { *y.add(c * y_step) = function(*x.add(c * x_step)) };
             }
         }
+    }
+}
+
+/// The lengths of maps of which one is made element by element of the other, or none where they contradict each other.
+pub(crate) const fn converted(input: &Pixels, output: &Pixels) -> Option<Extent> {
+    if input.height != output.height || input.width != output.width || input.channels != output.channels {
+        return None;
+    }
+    match (input.extent(), output.extent()) {
+        (Some(x), Some(y)) if output.is_exclusive() => Some(Extent { x, r: 0, w: 0, y }),
+        _ => None,
     }
 }
 

@@ -36,7 +36,7 @@ macro_rules! displayed {
     )+};
 }
 
-displayed!(u32 bool);
+displayed!(i32 u32 bool);
 
 impl Expression for f32 {
     fn write(&self, to: &mut dyn Write) -> Result {

@@ -130,6 +130,9 @@ const OPERATORS: &[Operator] = &[
     Net::head,
     Net::identity,
     Net::unit_axis,
+    Net::through_bytes,
+    Net::quantized_convolution,
+    Net::quantized_convolution,
 ];
 
 impl Net {

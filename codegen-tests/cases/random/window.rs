@@ -98,6 +98,47 @@ impl Net {
         Some(self.push(name, dims))
     }
 
+    /// A value that goes through bytes of a scale that is a power of two, so that floats of them add exactly, or of another one.
+    pub(super) fn through_bytes(&mut self, x: &Value) -> Option<Value> {
+        let scale = self.pick(&[0.0625, 0.03125, 0.3, 0.11]);
+        self.bytes_of(x, scale)
+    }
+
+    fn bytes_of(&mut self, x: &Value, scale: f32) -> Option<Value> {
+        let zero = self.pick(&[0, -3, 17, -128, 127]);
+        let name = self.fresh();
+        let name = self.onnx.through_bytes(&name, &x.name, scale, zero);
+        Some(self.push(name, x.dims.clone()))
+    }
+
+    /// A convolution between bytes, with an activation or none. Where floats add exactly, both agree but for a sum in the middle of two
+    /// steps; results have a scale that gives none.
+    pub(super) fn quantized_convolution(&mut self, x: &Value) -> Option<Value> {
+        let (spatial, channels) = (x.spatial()?, *x.dims.get(1)?);
+        let group = if self.draw(3) == 2 { channels } else { 1 };
+        let filters = if group > 1 { group } else { self.pick(&[1, 2, 3, 4, 5, 8, 9]) };
+        let window = self.window(&spatial, &[1, 3, 2], false);
+        let dims = [&[x.dims[0], filters], &window.output(&spatial)[..]].concat();
+        if dims.iter().product::<usize>() > LARGE {
+            return None;
+        }
+        let scale = self.pick(&[0.0625, 0.03125]);
+        let x = self.bytes_of(x, scale)?;
+        let scales: Vec<f32> = (0..filters).map(|filter| [0.015625, 0.0078125, 0.03125][filter % 3]).collect();
+        let scales = if self.draw(2) == 0 { &scales[..1] } else { &scales[..] };
+        let name = self.fresh();
+        let weights = self.onnx.quantized_weights(&name, &[&[filters, channels / group], &window.kernel[..]].concat(), scales);
+        let ints = window.ints();
+        let mut attributes: Vec<_> = ints.iter().map(|(name, list)| (*name, Attr::Ints(list))).collect();
+        attributes.push(("group", Attr::Int(group as i64)));
+        let mut y = self.op("Conv", &[&x.name, &weights], &attributes, dims);
+        if self.draw(2) == 0 {
+            y = self.same("Relu", &y);
+        }
+        let scale = self.pick(&[0.3, 0.11]);
+        self.bytes_of(&y, scale)
+    }
+
     pub(super) fn pool(&mut self, x: &Value) -> Option<Value> {
         let spatial = x.spatial()?;
         let maximum = self.draw(2) == 0;

@@ -142,13 +142,13 @@ impl Binder<'_> {
     fn layer(&self, index: usize) -> Result<Layer, OpError> {
         let planned = &self.plan.problem.steps[index];
         let step = &self.steps.steps[planned.work];
-        let dtype = DType::F32;
-        let w = Region { memory: Memory::Weights, dtype, at: step.weights.start, len: step.weights.len() / dtype.bytes() };
         let inputs: Vec<View> = planned.reads.iter().map(|access| self.view(access)).collect();
         let output = self.view(&planned.write);
         let views =
             Views { inputs: &inputs, output: &output, relation: planned.relation.as_ref(), split: planned.split, by_rows: self.by_rows };
         let work = step.kernel.bind(&views).map_err(|error| OpError { found: format!("node `{}` {}", step.name, error.found), ..error })?;
+        let dtype = if let Work::Kernel(bound) = &work { bound.weights() } else { DType::F32 };
+        let w = Region { memory: Memory::Weights, dtype, at: step.weights.start, len: step.weights.len() / dtype.bytes() };
         let broken = || OpError::new(format!("`{}` has views that contradict each other", step.name));
         let extent = extent(&work, planned).filter(|extent| extent.w <= w.len).ok_or_else(broken)?;
         let x = match &work {

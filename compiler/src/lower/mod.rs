@@ -13,6 +13,8 @@ mod words;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use bytemuck::NoUninit;
+
 use crate::diagnostics::{Diagnostic, OpError, Problems};
 use crate::ir::{Content, DType, Graph, NodeId, Shape, Source, Tensor, TensorType};
 use crate::plan::problem::{Access, PlanStep, PlanTensor, Relation, Role, TensorId};
@@ -168,6 +170,11 @@ impl<'a> Lowering<'a> {
         self.outlets[0].ty
     }
 
+    /// The type of the elements of the operator's first output.
+    pub(crate) fn dtype(&self) -> DType {
+        self.ty().dtype
+    }
+
     /// The shape of the operator's first output.
     pub(crate) fn shape(&self) -> Shape {
         self.ty().shape.clone()
@@ -310,7 +317,7 @@ impl<'a> Lowering<'a> {
     }
 
     /// Adds weights for the steps that follow, packed from a constant of `bytes` bytes.
-    pub(crate) fn add_weights(&mut self, values: &[f32], bytes: usize) -> Packed {
+    pub(crate) fn add_weights<T: NoUninit>(&mut self, values: &[T], bytes: usize) -> Packed {
         Packed { range: self.steps.add_weights(values), bytes }
     }
 
@@ -319,6 +326,29 @@ impl<'a> Lowering<'a> {
         let output = self.output();
         let write = self.whole(output);
         self.push(Arc::new(kernel), reads, write, &Packed::default(), 0);
+    }
+
+    /// Emits the steps of a kernel that makes each element of the one in its place in the first input: a map a time, as its rows can be
+    /// computed one by one; other tensors as one row of one pixel.
+    pub(crate) fn each_element(&mut self, kernel: &Arc<dyn Kernel>) -> Result<(), OpError> {
+        let x = self.tensor(0)?;
+        let shape = self.shape();
+        let (n_images, map) = match shape.0.as_slice() {
+            &[n, _, _, _] => (n, shape.clone()),
+            _ => (1, Shape(vec![1, shape.elements()])),
+        };
+        let is_map = map == shape;
+        let from = if is_map { x } else { self.viewed(x, map.clone()) };
+        let to = if is_map { self.output() } else { self.output_as(map) };
+        self.images(n_images);
+        for n in 0..n_images {
+            let (read, write) = (self.image(from, n), self.image(to, n));
+            self.push(Arc::clone(kernel), vec![read], write, &Packed::default(), 0);
+        }
+        if !is_map {
+            self.finish(to);
+        }
+        Ok(())
     }
 
     /// Emits a step. `macs` are its multiply-accumulates.

@@ -46,16 +46,9 @@ fn known(op_type: &str, domain: &str) -> Option<&'static str> {
         ("com.microsoft" | "com.microsoft.nchwc", _) => {
             "onnxruntime's optimiser wrote it: give the model as exported, or set graph_optimization_level = ORT_DISABLE_ALL"
         }
-        (
-            _,
-            "QuantizeLinear"
-            | "DequantizeLinear"
-            | "DynamicQuantizeLinear"
-            | "QLinearConv"
-            | "QLinearMatMul"
-            | "ConvInteger"
-            | "MatMulInteger",
-        ) => "there are no kernels for int8: export the float model",
+        (_, "DynamicQuantizeLinear" | "ConvInteger" | "MatMulInteger") => {
+            "it takes ranges from each input while it runs: quantise with known ranges, by onnxruntime's quantize_static over a few hundred inputs, or give the float model"
+        }
         (_, "Loop" | "Scan") => "export by tracing, which unrolls loops: give torch.onnx.export a plain nn.Module",
         (_, "NonMaxSuppression" | "TopK" | "NonZero" | "Where" | "ScatterND" | "GatherND" | "RoiAlign") => {
             "export the network without its post-processing: end it at the box offsets and the class scores"

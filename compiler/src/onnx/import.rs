@@ -38,7 +38,7 @@ impl From<Diagnostic> for Refused {
 pub(crate) fn import(bytes: Bytes, options: &ImportOptions, model_dir: Option<&Path>) -> Result<(Graph, Vec<Diagnostic>), Refused> {
     let (model, mut scan) = open(bytes)?;
     let opset = default_opset(&model)?;
-    let scope = Scope::new(model.graph.unwrap_or_default(), &mut scan);
+    let scope = Scope::new(model.graph.unwrap_or_default(), opset, &mut scan);
     let mut importer = Importer::new(scope.graph.name.as_deref().unwrap_or_default(), opset, options, model_dir);
     importer.has_functions = scan.has_functions;
     importer.results = scope.results().collect();

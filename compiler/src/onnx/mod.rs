@@ -19,6 +19,7 @@ mod open;
 mod order;
 mod outline;
 mod prescan;
+mod quantized;
 mod scope;
 mod support;
 pub(crate) mod tensor;
@@ -29,6 +30,7 @@ pub(crate) use data_files::data_files;
 pub(crate) use import::{Refused, import};
 pub(crate) use importer::ImportOptions;
 pub(crate) use outline::outline;
+pub(crate) use quantized::quantized_operators;
 pub use tensor::{TensorError, read_tensor, write_tensor};
 
 #[cfg(test)]

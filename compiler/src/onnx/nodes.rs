@@ -21,7 +21,11 @@ impl<'a> Importer<'a> {
     /// Imports the node at `index`, whose inputs are defined or poisoned.
     pub(crate) fn node(&mut self, scope: &'a Scope, index: usize) {
         let Some(node) = scope.graph.node.get(index) else { return };
-        let imported = if is_if(node) { self.choose(scope, index) } else { self.import_node(node) };
+        let imported = match scope.meaning(index) {
+            Some(parts) => parts.iter().try_for_each(|part| self.import_node(part)),
+            None if is_if(node) => self.choose(scope, index),
+            None => self.import_node(node),
+        };
         if let Err(refusal) = imported {
             self.refuse(scope, index, refusal);
         }
@@ -141,7 +145,7 @@ impl<'a> Importer<'a> {
                 return Ok(Some((values, made)));
             }
             let cost = op.work(&types).saturating_add(elements(&mut types.iter().flatten().copied())).saturating_add(made);
-            let known = inputs.iter().all(|operand| operand.is_none_or(|operand| operand.value.is_some()));
+            let known = !op.is_awaited() && inputs.iter().all(|operand| operand.is_none_or(|operand| operand.value.is_some()));
             if known && made <= FOLD_ELEMENTS as u64 && cost <= self.fold_budget {
                 let values: Vec<_> = inputs.iter().map(|operand| operand.and_then(|operand| operand.value)).collect();
                 let values = op.evaluate(&values)?;

@@ -1,20 +1,23 @@
-//! A graph of the file with the branches of its `If` nodes, which are decoded ahead so that what they read is known.
+//! A graph of the file with the branches of its `If` nodes, which are decoded ahead so that what they read is known, and with what its
+//! quantised nodes mean.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use prost::Message;
 
 use super::prescan::Scan;
+use super::quantized::{FreshNames, meaning};
 use super::wire::{GraphProto, NodeProto, ValueInfoProto};
 
 /// How deep branches may lie in branches.
 const DEPTH: usize = 8;
 
-/// A graph and, by the index of the node, its branches.
+/// A graph and, by the index of the node, its branches, or what is imported in its place.
 #[derive(Debug)]
 pub(crate) struct Scope {
     pub(crate) graph: GraphProto,
     branches: BTreeMap<usize, [Branch; 2]>,
+    meanings: BTreeMap<usize, Vec<NodeProto>>,
 }
 
 /// What is computed where the condition is true, or where it is false; in words why it cannot be read.
@@ -22,15 +25,32 @@ type Branch = Result<Scope, String>;
 
 impl Scope {
     /// `scan` goes on counting with the branches, whose bytes it has not entered.
-    pub(crate) fn new(graph: GraphProto, scan: &mut Scan) -> Self {
-        Scope::at_depth(graph, scan, 0)
+    pub(crate) fn new(graph: GraphProto, opset: i64, scan: &mut Scan) -> Self {
+        let mut scope = Scope::at_depth(graph, scan, 0);
+        // Not in branches: what passes values there might go by a name of the graph around them.
+        let mut names = FreshNames::beside(scope.names());
+        let meanings = scope.graph.node.iter().enumerate().filter_map(|(index, node)| Some((index, meaning(node, opset, &mut names)?)));
+        scope.meanings = meanings.collect();
+        scope
     }
 
     fn at_depth(graph: GraphProto, scan: &mut Scan, depth: usize) -> Self {
         let conditional = graph.node.iter().enumerate().filter(|(_, node)| is_if(node));
         let branches = conditional.map(|(index, node)| (index, ["then_branch", "else_branch"].map(|name| branch(node, name, scan, depth))));
         let branches = branches.collect();
-        Scope { graph, branches }
+        Scope { graph, branches, meanings: BTreeMap::new() }
+    }
+
+    /// What is imported in place of the quantised node at `index`.
+    pub(crate) fn meaning(&self, index: usize) -> Option<&[NodeProto]> {
+        self.meanings.get(&index).map(Vec::as_slice)
+    }
+
+    /// All names that occur in the graph and in its branches.
+    fn names(&self) -> Box<dyn Iterator<Item = &str> + '_> {
+        let nodes = self.graph.node.iter().flat_map(|node| node.input.iter().chain(&node.output)).map(String::as_str);
+        let inner = self.branches.values().flatten().flatten().flat_map(Scope::names);
+        Box::new(self.defines().chain(nodes).chain(self.graph.input.iter().map(name_of)).chain(self.results()).chain(inner))
     }
 
     /// The branch of the `If` at `index` that its condition chooses.

@@ -70,6 +70,16 @@ impl ModelWriter {
         self
     }
 
+    /// Says that the node added last is of another domain.
+    #[cfg(test)]
+    pub(crate) fn domain(&mut self, domain: &str) -> &mut Self {
+        if let Some(node) = self.graph.node.last_mut() {
+            node.domain = Some(domain.to_owned());
+        }
+        self.opsets.push(OperatorSetIdProto { domain: Some(domain.to_owned()), version: Some(1) });
+        self
+    }
+
     /// The bytes of the file.
     pub(crate) fn finish(&self) -> Vec<u8> {
         let model = ModelProto { ir_version: Some(IR_VERSION), graph: Some(self.graph.clone()), opset_import: self.opsets.clone() };

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use super::operands::{evaluated, is_true, output, tensor, typed};
 use super::{OpError, Operator};
-use crate::ir::{DType, Data, Shape, Tensor, TensorType, elements};
-use crate::lower::{Lowering, Packed, kernels};
+use crate::ir::{DType, Data, Tensor, TensorType, elements};
+use crate::lower::{Lowering, kernels};
 use crate::onnx::node::NodeView;
 
 #[derive(Clone, Debug, PartialEq)]
@@ -62,26 +62,8 @@ impl Operator for Cast {
         evaluated(Tensor::new(input.shape().clone(), data))
     }
 
-    /// A map a time, as its rows can be computed one by one; other tensors as one row of one pixel.
     fn lower(&self, ctx: &mut Lowering<'_>) -> Result<(), OpError> {
-        let x = ctx.tensor(0)?;
-        let shape = ctx.shape();
-        let (n_images, map) = match shape.0.as_slice() {
-            &[n, _, _, _] => (n, shape.clone()),
-            _ => (1, Shape(vec![1, shape.elements()])),
-        };
-        let is_map = map == shape;
-        let from = if is_map { x } else { ctx.viewed(x, map.clone()) };
-        let to = if is_map { ctx.output() } else { ctx.output_as(map) };
-        ctx.images(n_images);
-        for n in 0..n_images {
-            let (read, write) = (ctx.image(from, n), ctx.image(to, n));
-            ctx.push(Arc::new(kernels::Cast), vec![read], write, &Packed::default(), 0);
-        }
-        if !is_map {
-            ctx.finish(to);
-        }
-        Ok(())
+        ctx.each_element(&(Arc::new(kernels::Cast) as _))
     }
 }
 

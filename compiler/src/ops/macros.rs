@@ -75,6 +75,12 @@ macro_rules! operators {
                 }
             }
 
+            pub(crate) fn is_awaited(&self) -> bool {
+                match self {
+                    $(Op::$op(op) => op.is_awaited(),)+
+                }
+            }
+
             pub(crate) fn macs(&self, inputs: &[Option<&TensorType>]) -> u64 {
                 match self {
                     $(Op::$op(op) => op.macs(inputs),)+

@@ -26,6 +26,7 @@ pub(crate) use crate::diagnostics::OpError;
 use crate::ir::{DType, Tensor, TensorType};
 use crate::lower::Lowering;
 use crate::onnx::node::NodeView;
+use crate::onnx::quantized_operators;
 
 /// What the drivers ask of an operator.
 pub(crate) trait Operator: Sized {
@@ -51,6 +52,11 @@ pub(crate) trait Operator: Sized {
     /// The output, where it follows from the inputs' types alone.
     fn value(&self, _inputs: &[Option<&TensorType>]) -> Option<Tensor> {
         None
+    }
+
+    /// Whether passes look for it, so that it is not computed at once where its inputs are known.
+    fn is_awaited(&self) -> bool {
+        false
     }
 
     /// Multiply-accumulates of one inference.
@@ -94,6 +100,8 @@ macros::operators! {
     pad::Pad: "Pad" 4;
     pick::Pick: "Slice" 5, "Split" 2, "Expand" 2, "Tile" 2;
     pool::Pool: "MaxPool" 1, "AveragePool" 1, "GlobalMaxPool" 1, "GlobalAveragePool" 1;
+    quantize::Quantize: "QuantizeLinear" 3, "DequantizeLinear" 3;
+    quantized_conv::QuantizedConv: "QLinearConv" 9;
     reduce::Reduce: "ReduceSum" 2, "ReduceProd" 2, "ReduceMin" 2, "ReduceMax" 2;
     reduce_mean::ReduceMean: "ReduceMean" 2;
     reshape::Reshape: "Reshape" 2, "Flatten" 1, "Squeeze" 2, "Unsqueeze" 2;
@@ -107,6 +115,8 @@ macros::operators! {
 /// Every supported ONNX operator in alphabetical order, with the first sentence of the file that holds it.
 pub fn operators() -> Vec<(&'static str, String)> {
     let mut list: Vec<_> = OPERATORS.iter().map(|&(name, _, file)| (name, first_sentence(file))).collect();
+    let meanings = quantized_operators().filter(|name| OPERATORS.iter().all(|(other, ..)| name != other));
+    list.extend(meanings.map(|name| (name, first_sentence(include_str!("../onnx/quantized.rs")))));
     list.sort();
     list
 }

@@ -5,12 +5,12 @@
 
 use std::sync::Arc;
 
-use super::operands::{Sum, evaluated, float_type, floats, output, output_shape, product};
+use super::operands::{Sum, evaluated, floats, output, output_shape, product, tensor, typed};
 use super::window;
-use super::{OpError, Operator};
+use super::{Cast, OpError, Operator};
 use crate::ir::window::{Window, hw, with_spatial};
 use crate::ir::{DType, Tensor, TensorType};
-use crate::lower::kernels::Pool2d;
+use crate::lower::kernels::{Kernel, MaxPool2d, Pool2d};
 use crate::lower::{Lowering, Packed};
 use crate::onnx::node::NodeView;
 use crate::plan::problem::TensorId;
@@ -45,7 +45,11 @@ impl Pool {
     /// A step an image, from `x` to the operator's output.
     pub(super) fn lower_from(&self, ctx: &mut Lowering<'_>, x: TensorId) {
         let (batch, y) = (ctx.shape()[0], ctx.output());
-        let kernel = Arc::new(Pool2d { window: self.window.clone(), kind: self.kind.lowered() });
+        let window = self.window.clone();
+        let kernel: Arc<dyn Kernel> = match ctx.dtype() {
+            DType::F32 => Arc::new(Pool2d { window, kind: self.kind.lowered() }),
+            _ => Arc::new(MaxPool2d { window }),
+        };
         ctx.images(batch);
         for n in 0..batch {
             let (read, write) = (ctx.image(x, n), ctx.image(y, n));
@@ -77,19 +81,26 @@ impl Operator for Pool {
     }
 
     fn infer(&self, inputs: &[Option<&TensorType>]) -> Result<Vec<TensorType>, OpError> {
-        let x = float_type(inputs, 0)?;
+        let x = typed(inputs, 0)?;
+        if !self.takes(x.dtype) {
+            let supported = if self.kind == PoolKind::Max { "f32, i8, u8" } else { "f32" };
+            return Err(OpError::unsupported(format!("input 0 is {}", x.dtype)).supported(supported));
+        }
         let spatial = self.window.output(&x.shape)?;
         if !(0..2).all(|axis| self.reaches_cells(axis, hw(&x.shape)[axis], spatial[axis])) {
             let found = format!("a window of kernel {:?} and pads {:?} on {x} lies in padding alone", self.window.kernel, self.window.pads);
             return Err(OpError::unsupported(found).supported("pads smaller than the kernel"));
         }
-        output(DType::F32, with_spatial(&x.shape, x.shape[0], x.shape[1], spatial))
+        output(x.dtype, with_spatial(&x.shape, x.shape[0], x.shape[1], spatial))
     }
 
     fn evaluate(&self, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>, OpError> {
         let shape = output_shape(self, inputs)?;
         let like = inputs[0].map(|tensor| tensor.shape().clone()).unwrap_or_default();
-        let (x, [h, w], [oh, ow]) = (floats(inputs, 0)?, hw(&like), hw(&shape));
+        // Of bytes the maxima are the same as floats.
+        let dtype = tensor(inputs, 0)?.dtype();
+        let as_floats = Cast { to: DType::F32 }.evaluate(&inputs[..1])?;
+        let (x, [h, w], [oh, ow]) = (floats(&[as_floats.first()], 0)?, hw(&like), hw(&shape));
         let mut values = Vec::with_capacity(shape.elements());
         for plane in 0..product(&shape[..2]) {
             let map = &x[plane * h * w..][..h * w];
@@ -97,7 +108,11 @@ impl Operator for Pool {
                 values.extend((0..ow).map(|at| self.one(map, [h, w], [y, at])));
             }
         }
-        evaluated(Tensor::f32(shape, values))
+        Cast { to: dtype }.evaluate(&[evaluated(Tensor::f32(shape, values))?.first()])
+    }
+
+    fn runs(&self, inputs: &[Option<&TensorType>]) -> bool {
+        inputs.iter().flatten().all(|ty| self.takes(ty.dtype))
     }
 
     /// A step an image.
@@ -114,6 +129,11 @@ impl Operator for Pool {
 }
 
 impl Pool {
+    /// Whether it pools elements of this type.
+    fn takes(&self, dtype: DType) -> bool {
+        dtype == DType::F32 || self.kind == PoolKind::Max && matches!(dtype, DType::I8 | DType::U8)
+    }
+
     /// Whether each of the `n` windows on `axis` has a tap inside the map.
     fn reaches_cells(&self, axis: usize, extent: usize, n: usize) -> bool {
         let (stride, dilation, pad) = (self.window.strides[axis], self.window.dilations[axis], self.window.pads[axis]);

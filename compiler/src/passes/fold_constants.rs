@@ -3,6 +3,7 @@
 //! Large results, and work that would take long, are left to the firmware.
 
 use crate::ir::{Graph, NodeId, Tensor, TensorType};
+use crate::ops::Op;
 
 /// The largest constant that folding makes, in bytes.
 const MOST_BYTES: usize = 64 << 20;
@@ -11,8 +12,20 @@ const MOST_BYTES: usize = 64 << 20;
 const MOST_WORK: u64 = 1 << 28;
 
 pub(crate) fn fold_constants(graph: &mut Graph) -> usize {
+    fold(graph, |op| !op.is_awaited())
+}
+
+/// Folds what passes before this one look for as it is.
+pub(crate) fn fold_dequantized(graph: &mut Graph) -> usize {
+    fold(graph, Op::is_awaited)
+}
+
+fn fold(graph: &mut Graph, takes: impl Fn(&Op) -> bool) -> usize {
     let (mut folded, mut work) = (0, 0u64);
     for id in graph.ids() {
+        if !graph.op(id).is_some_and(&takes) {
+            continue;
+        }
         let Some(cost) = cost(graph, id) else { continue };
         if work.saturating_add(cost) > MOST_WORK {
             continue;

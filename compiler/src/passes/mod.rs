@@ -6,6 +6,7 @@ mod channels;
 mod eliminate_dead_code;
 mod eliminate_empty;
 mod eliminate_identity;
+mod eliminate_requantize;
 mod eliminate_sum;
 #[cfg(test)]
 mod equivalence;
@@ -16,10 +17,14 @@ mod fuse_batch_normalization;
 mod fuse_matmul_bias;
 mod fuse_pad_into_window;
 mod fuse_pool;
+mod fuse_quantized_conv;
 mod fuse_residual;
 mod fuse_scale;
 mod merge_reshapes;
+mod quantized;
+mod raise_quantize;
 mod sink_casts;
+mod sink_dequantize;
 
 use crate::ir::Graph;
 
@@ -29,6 +34,7 @@ pub(crate) type Pass = fn(&mut Graph) -> usize;
 /// Dead readers keep a value from having a sole consumer, so they go first. Constants must be known before a fusion asks for them.
 /// `fold_batch_normalization` would take what a convolution can absorb, so both fusions into convolutions come before it.
 /// A residual is added before the activation, so `fuse_residual` precedes `fuse_activation`.
+/// Quantised weights are floats only where no operator wants them as they are, so `fold_dequantized` follows what looks for these.
 /// Nothing comes behind a pool in a convolution, so `fuse_pool` comes after all that goes before it.
 pub(crate) const PASSES: &[(&str, Pass)] = &[
     ("eliminate_dead_code", eliminate_dead_code::eliminate_dead_code),
@@ -38,6 +44,11 @@ pub(crate) const PASSES: &[(&str, Pass)] = &[
     ("eliminate_sum", eliminate_sum::eliminate_sum),
     ("merge_reshapes", merge_reshapes::merge_reshapes),
     ("sink_casts", sink_casts::sink_casts),
+    ("fuse_quantized_conv", fuse_quantized_conv::fuse_quantized_conv),
+    ("sink_dequantize", sink_dequantize::sink_dequantize),
+    ("raise_quantize", raise_quantize::raise_quantize),
+    ("eliminate_requantize", eliminate_requantize::eliminate_requantize),
+    ("fold_dequantized", fold_constants::fold_dequantized),
     ("fuse_batch_normalization", fuse_batch_normalization::fuse_batch_normalization),
     ("fuse_scale", fuse_scale::fuse_scale),
     ("fold_batch_normalization", fold_batch_normalization::fold_batch_normalization),

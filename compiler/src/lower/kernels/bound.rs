@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 use std::fmt::Debug;
 
-use peleec_runtime::{Expression, Extent, Kernel, MAX_RANK, Map, Move, Operands, RegionError, RowWindow, run_checked, run_row_checked};
+use peleec_runtime::{
+    Element, ElementType, Expression, Extent, Kernel, MAX_RANK, Map, Move, Operands, RegionError, RowWindow, run_checked, run_row_checked,
+};
 
 use super::LeafKind;
 use crate::ir::DType;
@@ -37,6 +39,24 @@ macro_rules! of_element {
 }
 pub(super) use of_element;
 
+/// Gives a value for a type of elements of 8 bits, which goes by a name, or an error for any other.
+macro_rules! of_byte {
+    ($dtype:expr, $element:ident => $value:expr) => {
+        match $dtype {
+            $crate::ir::DType::I8 => {
+                type $element = i8;
+                $value
+            }
+            $crate::ir::DType::U8 => {
+                type $element = u8;
+                $value
+            }
+            other => Err(OpError::unsupported(format!("works on {other}")).supported("i8, u8")),
+        }
+    };
+}
+pub(super) use of_byte;
+
 /// A geometry of the runtime.
 pub(crate) trait Bound: Debug + Send + Sync {
     /// The kernel's name for people, with its register tile.
@@ -50,6 +70,11 @@ pub(crate) trait Bound: Debug + Send + Sync {
 
     /// The operands' lengths, or none where the views contradict each other.
     fn extent(&self) -> Option<Extent>;
+
+    /// The type of the packed weights' values.
+    fn weights(&self) -> DType {
+        DType::F32
+    }
 
     /// The rows of the input that a row of the output is made of, where rows can be computed one by one.
     fn row_window(&self) -> Option<RowWindow>;
@@ -94,6 +119,13 @@ impl<G: Kernel + Expression + Debug + Send + Sync> Bound for Plainly<G> {
 
     fn extent(&self) -> Option<Extent> {
         self.geometry.lengths()
+    }
+
+    fn weights(&self) -> DType {
+        match G::Weight::TYPE {
+            ElementType::I32 => DType::I32,
+            _ => DType::F32,
+        }
     }
 
     fn row_window(&self) -> Option<RowWindow> {

@@ -9,8 +9,11 @@ mod conv2d;
 mod depthwise_conv2d;
 mod map;
 mod matmul;
+mod max_pool2d;
 mod pad;
 mod pool2d;
+mod quantize;
+mod quantized_conv2d;
 mod softmax;
 mod source;
 
@@ -23,8 +26,11 @@ pub(crate) use conv2d::Convolution;
 pub(crate) use depthwise_conv2d::DepthwiseConv2d;
 pub(crate) use map::{Map, Move};
 pub(crate) use matmul::MatMul;
+pub(crate) use max_pool2d::MaxPool2d;
 pub(crate) use pad::Pad;
 pub(crate) use pool2d::Pool2d;
+pub(crate) use quantize::{Dequantize, Quantize};
+pub(crate) use quantized_conv2d::QuantizedConv2d;
 pub(crate) use softmax::Softmax;
 pub(crate) use source::{Asked, Source};
 

@@ -4,6 +4,7 @@ mod branches;
 mod folding;
 mod large;
 mod limits;
+mod quantized;
 mod unused;
 
 use std::time::{Duration, Instant};
@@ -110,7 +111,7 @@ fn every_unsupported_operator_is_listed_and_what_follows_is_not() {
     let mut model = conv_relu();
     model
         .node("Frobnicate", "/a", &["c"], &["a"], &[])
-        .node("QuantizeLinear", "/b", &["a"], &["b2"], &[])
+        .node("ConvInteger", "/b", &["a"], &["b2"], &[])
         .node("Relu", "/after", &["b2"], &["z"], &[])
         .output("z", &TensorType::f32([1]));
     let problems = read(model.finish()).unwrap_err();
@@ -120,7 +121,7 @@ fn every_unsupported_operator_is_listed_and_what_follows_is_not() {
     assert_eq!((node.name.as_str(), node.index, node.total, node.opset), ("/b", 4, 5, 17));
     assert_eq!(errors[0].inputs[0].description, "f32[1,3,4,4]");
     assert!(errors[0].help.as_deref().unwrap().contains("['x'], ['c']"), "{:?}", errors[0].help);
-    assert!(errors[1].help.as_deref().unwrap().contains("int8"));
+    assert!(errors[1].help.as_deref().unwrap().contains("quantize_static"));
     assert_eq!(problems.exit_code(), 4);
 }
 

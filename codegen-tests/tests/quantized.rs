@@ -1,0 +1,61 @@
+//! The quantised networks that onnxruntime wrote: its very numbers, in a quarter of the memory.
+
+use codegen_tests::compare::{Closeness, compare};
+use codegen_tests::vectors;
+use models::StoredModel;
+use peleec::{Compilation, ModelFile, Options, RamBudget, compile, import};
+
+fn compiled(model: &StoredModel, ram_budget: RamBudget) -> Compilation {
+    let file = ModelFile::read(&model.path).expect("a stored model is there");
+    compile(&file, &Options { ram_budget, ..Options::default() }).expect("a stored network compiles")
+}
+
+/// Layer by layer and row by row, to the bit.
+#[test]
+fn every_network_gives_the_stored_numbers() {
+    for model in models::quantized() {
+        let (inputs, expected) = vectors::read(&model.data_sets[0]);
+        for budget in [RamBudget::Bytes(usize::MAX), RamBudget::Least] {
+            let outputs = compiled(&model, budget).execute(&inputs).expect("a plan runs");
+            assert_eq!(compare(&outputs, &expected, Closeness::Bits), Ok(()), "{}", model.name);
+        }
+    }
+}
+
+/// The graph of bytes, evaluated naively, and the graph as the file has it.
+#[test]
+fn integers_and_floats_mean_the_same() {
+    for model in models::quantized().into_iter().filter(|model| model.name.starts_with("peleenet")) {
+        let (inputs, expected) = vectors::read(&model.data_sets[0]);
+        let file = ModelFile::read(&model.path).expect("a stored model is there");
+        let imported = import(&file, &Options::default()).expect("it is imported").graph;
+        let compilation = compiled(&model, RamBudget::Bytes(usize::MAX));
+        for graph in [&imported, compilation.graph()] {
+            let outputs = graph.evaluate(&inputs).expect("it is evaluated");
+            assert_eq!(compare(&outputs, &expected, Closeness::Bits), Ok(()), "{}", model.name);
+        }
+    }
+}
+
+/// But for those whose weights have a zero point.
+#[test]
+fn every_convolution_is_one_of_bytes() {
+    for model in models::quantized().into_iter().filter(|model| !model.name.ends_with("u8u8")) {
+        let report = compiled(&model, RamBudget::Bytes(usize::MAX)).report();
+        let of_floats: Vec<_> = report.layers.iter().filter(|layer| layer.kernel.starts_with("conv2d")).map(|layer| &layer.name).collect();
+        assert!(of_floats.is_empty(), "{}: {of_floats:?}", model.name);
+    }
+}
+
+/// What the same network takes as floats is four times as much.
+#[test]
+fn bytes_take_a_quarter_of_the_memory() {
+    let stored = |models: Vec<StoredModel>, name: &str| models.into_iter().find(|model| model.name == name).expect("it is stored");
+    for budget in [RamBudget::Bytes(usize::MAX), RamBudget::Least] {
+        let floats = compiled(&stored(models::networks(), "peleenet-tiny-64"), budget).report();
+        let bytes = compiled(&stored(models::quantized(), "peleenet-tiny-64-qop-s8s8"), budget).report();
+        let [floats, bytes] = [floats, bytes].map(|report| report.arena_bytes);
+        // Beside the input's bytes, which are made of floats of the caller's.
+        assert!(bytes <= floats / 4 + 64 * 64 * 3, "{bytes} of {floats}");
+    }
+}

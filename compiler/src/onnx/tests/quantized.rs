@@ -1,0 +1,101 @@
+//! Quantised operators are imported as what they mean.
+
+use super::read;
+use crate::ir::{DType, Data, Graph, Shape, Tensor, TensorType};
+use crate::onnx::node::Attribute;
+use crate::onnx::write::ModelWriter;
+
+fn bytes(shape: &[usize], values: &[i8]) -> Tensor {
+    Tensor::new(Shape(shape.to_vec()), Data::I8(values.into())).unwrap()
+}
+
+/// A picture of bytes `x` and parameters: scales `s` and `t`, a zero point `z`.
+fn model(opset: i64) -> ModelWriter {
+    let mut model = ModelWriter::new("g", opset);
+    model.input("x", &TensorType::new(DType::I8, [1, 2, 3, 3])).output("y", &TensorType::new(DType::I8, [1]));
+    for (name, scale) in [("s", 0.5), ("t", 0.25)] {
+        model.initializer(name, &Tensor::f32([], [scale]).unwrap());
+    }
+    model.initializer("z", &bytes(&[], &[1]));
+    model
+}
+
+fn operators(model: &ModelWriter) -> (Graph, Vec<String>) {
+    let (graph, _) = read(model.finish()).unwrap();
+    assert_eq!(graph.verify(), Vec::<String>::new());
+    let lines =
+        graph.ids().into_iter().filter(|&id| graph.op(id).is_some()).map(|id| format!("{}: {}", graph.node(id).name, graph.label(id)));
+    let lines = lines.collect();
+    (graph, lines)
+}
+
+/// The graph's one result for `x` counting up from -9.
+fn evaluated(graph: &Graph) -> Data {
+    let x: Vec<i8> = (-9..9).collect();
+    graph.evaluate(&[bytes(&[1, 2, 3, 3], &x)]).unwrap()[0].data().clone()
+}
+
+#[test]
+fn a_convolution_with_a_bias() {
+    let mut model = model(13);
+    model.initializer("w", &bytes(&[1, 2, 1, 1], &[2, -1])).initializer("zw", &bytes(&[], &[0]));
+    model.initializer("b", &Tensor::new(Shape(vec![1]), Data::I32([4].into())).unwrap());
+    model.node("QLinearConv", "conv", &["x", "s", "z", "w", "s", "zw", "t", "z", "b"], &["y"], &[]);
+    let (graph, lines) = operators(&model);
+    assert!(lines.contains(&"conv: Conv".to_owned()) && lines.contains(&"conv_quantize: QuantizeLinear".to_owned()), "{lines:?}");
+    // One step of the sums is the result's: 2 * (x - 1) - (x + 9 - 1) + 4, and 1 for zero.
+    assert!(evaluated(&graph) == Data::I8((-9..0).map(|x: i8| 2 * (x - 1) - (x + 8) + 4 + 1).collect()));
+}
+
+#[test]
+fn operators_of_microsoft() {
+    let leaky = |x: i8| if x < 1 { (f32::from(x - 1) / 2.0).round_ties_even() as i8 + 1 } else { x };
+    for (op_type, inputs, expected) in [
+        ("QLinearAdd", &["x", "s", "z", "x", "t", "z", "t", "z"][..], (-9..9).map(|x: i8| 3 * (x - 1) + 1).collect::<Vec<_>>()),
+        ("QLinearMul", &["x", "s", "z", "x", "s", "z", "t", "z"], (-9..9).map(|x: i32| ((x - 1) * (x - 1) + 1).min(127) as i8).collect()),
+        ("QLinearLeakyRelu", &["x", "s", "z", "s", "z"], (-9..9).map(leaky).collect()),
+    ] {
+        let mut model = model(11);
+        let attributes = [("alpha", Attribute::Float(0.5))];
+        model.node(op_type, "n", inputs, &["y"], if op_type == "QLinearLeakyRelu" { &attributes } else { &[] }).domain("com.microsoft");
+        let (graph, _) = operators(&model);
+        assert!(evaluated(&graph) == Data::I8(expected.into()), "{op_type}");
+    }
+}
+
+#[test]
+fn a_concat_takes_any_number() {
+    let mut model = model(11);
+    model.node("QLinearConcat", "n", &["t", "z", "x", "s", "z", "x", "t", "z", "x", "s", "z"], &["y"], &[("axis", Attribute::Int(1))]);
+    model.domain("com.microsoft");
+    let (graph, lines) = operators(&model);
+    assert_eq!(lines.len(), 5);
+    assert_eq!(graph.ty(graph.outputs()[0].source).shape.0, [1, 6, 3, 3]);
+}
+
+#[test]
+fn names_that_the_file_has_are_left_to_it() {
+    let mut model = model(11);
+    // What the first input would be called.
+    model.node("Identity", "other", &["x"], &["y_DequantizeLinear_1"], &[]);
+    model.node("QLinearSigmoid", "n", &["y_DequantizeLinear_1", "s", "z", "s", "z"], &["y"], &[]).domain("com.microsoft");
+    let (_, lines) = operators(&model);
+    assert_eq!(lines.len(), 4, "{lines:?}");
+}
+
+#[test]
+fn what_has_no_meaning_here_is_refused() {
+    let mut layout = model(11);
+    layout.node("QLinearGlobalAveragePool", "n", &["x", "s", "z", "s", "z"], &["y"], &[("channels_last", Attribute::Int(1))]);
+    layout.domain("com.microsoft");
+    assert_eq!(read(layout.finish()).unwrap_err().0[0].code, "PL0302");
+    let mut short = model(11);
+    short.node("QLinearConcat", "n", &["t", "z", "x"], &["y"], &[("axis", Attribute::Int(1))]).domain("com.microsoft");
+    let problems = read(short.finish()).unwrap_err();
+    assert_eq!(problems.0[0].found.as_deref(), Some("input 1 is missing"));
+    assert_eq!(problems.0[0].node.as_ref().map(|node| node.op_type.as_str()), Some("QLinearConcat"));
+    let mut wide = model(13);
+    wide.initializer("wide", &Tensor::new(Shape(vec![]), Data::I32([0].into())).unwrap());
+    wide.node("DequantizeLinear", "d", &["x", "s", "z"], &["d"], &[]).node("QuantizeLinear", "q", &["d", "s", "wide"], &["y"], &[]);
+    assert_eq!(read(wide.finish()).unwrap_err().0[0].found.as_deref(), Some("integers of 16 bits"));
+}

@@ -1,0 +1,216 @@
+//! `QuantizeLinear` and `DequantizeLinear`: floats as integers of 8 bits, and these or integers of 32 bits as floats.
+//!
+//! With one scale a tensor at run time; with one a channel, as weights have, when compiling.
+
+use std::sync::Arc;
+
+use super::operands::{axis, evaluated, floats, output, tensor, typed};
+use super::quantized_conv::limits;
+use super::{OpError, Operator};
+use crate::ir::{DType, Data, Tensor, TensorType};
+use crate::lower::{Lowering, kernels};
+use crate::onnx::node::NodeView;
+
+/// Which way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Direction {
+    /// To integers of 8 bits.
+    Quantize(DType),
+    Dequantize,
+}
+
+/// `q = round(x / scale) + zero` to the nearest, the even one of two, and saturating; or `x = (q - zero) * scale`.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Quantize {
+    pub(crate) direction: Direction,
+    /// One, or one for each extent of the axis; above zero and finite.
+    pub(crate) scale: Vec<f32>,
+    /// As many.
+    pub(crate) zero: Vec<i32>,
+    /// As the node gives it; it may count from the end.
+    pub(crate) axis: i64,
+}
+
+impl Operator for Quantize {
+    fn parse(node: &NodeView<'_>) -> Result<Self, OpError> {
+        if node.int("block_size")?.is_some_and(|size| size != 0) {
+            return Err(OpError::unsupported("a scale for each block of elements").supported("a scale a tensor or a channel"));
+        }
+        let scale = node.known_input(1, "scale")?.ok_or_else(|| OpError::new("input 1 is missing"))?;
+        let values = scale.as_f32().ok_or_else(|| OpError::new(format!("`scale` is {}", scale.ty())).supported("f32"))?;
+        if scale.shape().rank() > 1 && values.len() > 1 {
+            return Err(OpError::unsupported(format!("`scale` is {}", scale.ty())).supported("a scale a tensor or a channel"));
+        }
+        if let Some(wrong) = values.iter().find(|scale| !(scale.is_finite() && **scale > 0.0)) {
+            return Err(OpError::new(format!("`scale` holds {wrong}")).supported("numbers above zero"));
+        }
+        let zero = node.known_input(2, "zero_point")?;
+        let given = if node.op_type == "QuantizeLinear" { zero.map(Tensor::dtype) } else { Some(node.input_type(0)?.dtype) };
+        let given = given.unwrap_or(stored_as(node)?);
+        let direction = match (node.op_type, given) {
+            ("QuantizeLinear", DType::I8 | DType::U8) => Direction::Quantize(given),
+            ("DequantizeLinear", DType::I8 | DType::U8 | DType::I32) => Direction::Dequantize,
+            // Integers of 16 bits are read as such of 32.
+            ("QuantizeLinear", DType::I32) => return Err(OpError::unsupported("integers of 16 bits").supported("integers of 8 bits")),
+            _ => return Err(OpError::unsupported(format!("quantises {given}")).supported("integers of 8 bits")),
+        };
+        let zero = match zero {
+            None => vec![0; values.len()],
+            Some(zero) if zero.dtype() != given || zero.shape().elements() != values.len() => {
+                let supported = format!("{given}, as many as scales: {}", values.len());
+                return Err(OpError::new(format!("`zero_point` is {}", zero.ty())).supported(supported));
+            }
+            Some(zero) => zero.to_i64s().unwrap_or_default().into_iter().map(|zero| zero as i32).collect(),
+        };
+        Ok(Quantize { direction, scale: values.to_vec(), zero, axis: node.int("axis")?.unwrap_or(1) })
+    }
+
+    fn op_type(&self) -> Option<&'static str> {
+        Some(if self.direction == Direction::Dequantize { "DequantizeLinear" } else { "QuantizeLinear" })
+    }
+
+    fn data_inputs(&self) -> usize {
+        1
+    }
+
+    fn infer(&self, inputs: &[Option<&TensorType>]) -> Result<Vec<TensorType>, OpError> {
+        let input = typed(inputs, 0)?;
+        if self.scale.len() != 1 {
+            let axis = axis(self.axis, input.shape.rank())?;
+            if input.shape[axis] != self.scale.len() {
+                return Err(OpError::new(format!("{} scales for axis {axis} of {input}", self.scale.len())));
+            }
+        }
+        match self.direction {
+            Direction::Quantize(_) if input.dtype != DType::F32 => {
+                Err(OpError::unsupported(format!("input 0 is {}", input.dtype)).supported("f32"))
+            }
+            Direction::Quantize(to) => output(to, input.shape.clone()),
+            Direction::Dequantize => output(DType::F32, input.shape.clone()),
+        }
+    }
+
+    fn runs(&self, _inputs: &[Option<&TensorType>]) -> bool {
+        self.scale.len() == 1
+    }
+
+    /// With it goes which integers weights are, and of which scale.
+    fn is_awaited(&self) -> bool {
+        self.direction == Direction::Dequantize
+    }
+
+    fn evaluate(&self, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>, OpError> {
+        let input = tensor(inputs, 0)?;
+        let shape = input.shape();
+        let parameters = |index: usize| {
+            let channel = match self.scale.len() {
+                1 => 0,
+                n => {
+                    let inner: usize = axis(self.axis, shape.rank()).map_or(1, |axis| shape[axis + 1..].iter().product());
+                    index / inner % n
+                }
+            };
+            (self.scale[channel], self.zero[channel])
+        };
+        let data = match self.direction {
+            Direction::Quantize(to) => {
+                let quantized = |(index, &x): (usize, &f32)| {
+                    let (scale, zero) = parameters(index);
+                    (x / scale).round_ties_even() + zero as f32
+                };
+                let values = floats(inputs, 0)?.iter().enumerate().map(quantized);
+                // From float to integer Rust saturates; what is not a number is the least.
+                match to {
+                    DType::I8 => Data::I8(values.map(|x| if x.is_nan() { i8::MIN } else { x as i8 }).collect()),
+                    _ => Data::U8(values.map(|x| x as u8).collect()),
+                }
+            }
+            Direction::Dequantize => {
+                let values = input.to_i64s().ok_or_else(|| OpError::unsupported(format!("input 0 is {}", input.dtype())))?;
+                let dequantized = |(index, q): (usize, i64)| {
+                    let (scale, zero) = parameters(index);
+                    (q - i64::from(zero)) as f32 * scale
+                };
+                Data::F32(values.into_iter().enumerate().map(dequantized).collect())
+            }
+        };
+        evaluated(Tensor::new(shape.clone(), data))
+    }
+
+    fn lower(&self, ctx: &mut Lowering<'_>) -> Result<(), OpError> {
+        let (&[scale], &[zero]) = (&self.scale[..], &self.zero[..]) else {
+            return Err(OpError::unsupported("has a scale for each channel at run time").supported("a scale for all"));
+        };
+        match self.direction {
+            Direction::Quantize(to) => ctx.each_element(&(Arc::new(kernels::Quantize { scale, zero, limits: limits(to) }) as _)),
+            Direction::Dequantize => ctx.each_element(&(Arc::new(kernels::Dequantize { scale, zero }) as _)),
+        }
+    }
+}
+
+/// What `QuantizeLinear` makes where no zero point says it; the numbers are `TensorProto.DataType`'s.
+fn stored_as(node: &NodeView<'_>) -> Result<DType, OpError> {
+    match node.int("output_dtype")? {
+        None | Some(0 | 2) => Ok(DType::U8),
+        Some(3) => Ok(DType::I8),
+        Some(other) => Err(OpError::unsupported(format!("attribute `output_dtype` is data type {other}")).supported("UINT8, INT8")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::ir::{DType, Data, Shape, Tensor, TensorType};
+    use crate::onnx::node::Attribute;
+    use crate::ops::case::Case;
+
+    fn bytes(shape: &[usize], values: &[i8]) -> Tensor {
+        Tensor::new(Shape(shape.to_vec()), Data::I8(values.into())).unwrap()
+    }
+
+    fn quantized(values: &[f32], scale: f32, zero: Tensor) -> Data {
+        let case = Case::new("QuantizeLinear", 13).floats(&[values.len()], values).floats(&[], &[scale]).known(zero);
+        case.evaluate().unwrap().data().clone()
+    }
+
+    #[test]
+    fn quotients_go_to_the_nearest_and_saturate() {
+        let values = [0.25, 0.75, 1.25, -0.25, -0.75, 1e9, -1e9, f32::NAN];
+        assert!(quantized(&values, 0.5, bytes(&[], &[1])) == Data::I8([1, 3, 3, 1, -1, 127, -128, -128].into()));
+        let zero = Tensor::new(Shape(vec![1]), Data::U8([128].into())).unwrap();
+        assert!(quantized(&values, 0.5, zero) == Data::U8([128, 130, 130, 128, 126, 255, 0, 0].into()));
+    }
+
+    #[test]
+    fn without_a_zero_point_bytes_are_unsigned() {
+        let case = Case::new("QuantizeLinear", 10).floats(&[2], &[3.0, -3.0]).floats(&[1], &[1.0]);
+        assert!(*case.evaluate().unwrap().data() == Data::U8([3, 0].into()));
+        let case = Case::new("QuantizeLinear", 21).floats(&[2], &[3.0, -3.0]).floats(&[], &[1.0]).int("output_dtype", 3);
+        assert!(*case.evaluate().unwrap().data() == Data::I8([3, -3].into()));
+        let case = Case::new("DequantizeLinear", 10).known(bytes(&[2], &[3, -3])).floats(&[], &[0.5]);
+        assert_eq!(case.values(), [1.5, -1.5]);
+    }
+
+    #[test]
+    fn channels_have_scales_of_their_own() {
+        let weights = bytes(&[2, 2], &[1, 2, 3, 4]);
+        let case = |axis| Case::new("DequantizeLinear", 13).known(weights.clone()).floats(&[2], &[1.0, 10.0]).int("axis", axis);
+        assert_eq!(case(0).known(bytes(&[2], &[0, 3])).values(), [1.0, 2.0, 0.0, 10.0]);
+        assert_eq!(case(-1).values(), [1.0, 20.0, 3.0, 40.0]);
+        let input = TensorType::new(DType::I8, [2, 2]);
+        assert!(!case(0).parse().unwrap().runs(&[Some(&input)]));
+    }
+
+    #[test]
+    fn refusals() {
+        let case = |scale: &[f32]| Case::new("QuantizeLinear", 21).input(&[1, 3]).floats(&[scale.len()], scale);
+        assert_eq!(case(&[0.0]).refusal(), "`scale` holds 0 (supported: numbers above zero)");
+        assert!(case(&[f32::NAN]).refusal().starts_with("`scale` holds NaN"));
+        assert_eq!(case(&[1.0, 2.0]).known(bytes(&[2], &[0, 0])).refusal(), "2 scales for axis 1 of f32[1,3]");
+        let short = Tensor::new(Shape(vec![]), Data::I32([0].into())).unwrap();
+        assert!(case(&[1.0]).known(short).refusal().starts_with("integers of 16 bits"));
+        assert!(case(&[1.0]).with("block_size", Attribute::Int(16)).refusal().starts_with("a scale for each block"));
+        assert!(case(&[1.0]).known(bytes(&[2], &[0, 0])).refusal().starts_with("`zero_point` is i8[2]"));
+        assert!(case(&[1.0]).int("output_dtype", 5).refusal().contains("data type 5"));
+        assert!(Case::new("QuantizeLinear", 21).input(&[1]).input(&[]).refusal().contains("run time"));
+    }
+}

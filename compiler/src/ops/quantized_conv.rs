@@ -1,0 +1,231 @@
+//! `QLinearConv`, and `Conv` or `Gemm` between `DequantizeLinear` and `QuantizeLinear`: integers of 8 bits, sums exact in 32.
+//!
+//! Its nodes come of fusion; the rule by which sums become results is [`Requantization`].
+
+use std::sync::Arc;
+
+use super::operands::{evaluated, output, output_shape, product, tensor, typed};
+use super::{OpError, Operator};
+use crate::ir::window::{Window, hw, with_spatial};
+use crate::ir::{DType, Data, Shape, Tensor, TensorType};
+use crate::lower::Lowering;
+use crate::lower::kernels::QuantizedConv2d;
+use crate::onnx::node::NodeView;
+
+/// `y = limited(round(factor * (B + sum of (X - input_zero) * W)) + zero)`. Inputs: `X` [N,C,H,W] of 8 bits, `W` [M,C/group,kH,kW] of
+/// signed 8 bits and `B` [M] of 32, both known. Vectors [N,C] go with `W` [M,C].
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct QuantizedConv {
+    pub(crate) window: Window,
+    pub(crate) group: usize,
+    /// The input that stands for zero, as padding does.
+    pub(crate) input_zero: i32,
+    pub(crate) requantization: Requantization,
+    /// Of the results.
+    pub(crate) dtype: DType,
+}
+
+/// How sums become integers of 8 bits: `floor(factor * sum + 1 / 2) + zero`, limited, with one factor a channel.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Requantization {
+    /// Of each channel, `factor * 2^(32 + right - left)`, even.
+    pub(crate) multipliers: Vec<i32>,
+    /// What all channels have in common.
+    pub(crate) common: peleec_runtime::Requantize,
+}
+
+impl Requantization {
+    /// The most that products are shifted last: with more the zero point would leave 32 bits.
+    const MOST_RIGHT: u32 = 20;
+    /// The most that sums are shifted first.
+    const MOST_LEFT: u32 = 20;
+
+    /// By these factors; none where one is too large, or no number above zero.
+    pub(crate) fn new(factors: &[f64], zero: i32, [low, high]: [i32; 2]) -> Option<Self> {
+        let most = factors.iter().copied().fold(0.0, f64::max);
+        if !factors.iter().all(|factor| factor.is_finite() && *factor > 0.0) {
+            return None;
+        }
+        let multiplier = |factor: f64, left: u32, right: u32| 2.0 * (factor * f64::from(31 + right as i32 - left as i32).exp2()).round();
+        let fits = |left: u32, right: u32| multiplier(most, left, right) < f64::from(i32::MAX);
+        let left = (0..=Self::MOST_LEFT).find(|&left| fits(left, 1))?;
+        let right = (1..=Self::MOST_RIGHT).rev().find(|&right| fits(left, right))?;
+        let multipliers = factors.iter().map(|&factor| multiplier(factor, left, right) as i32).collect();
+        Some(Requantization { multipliers, common: peleec_runtime::Requantize { left, right, zero, low, high } })
+    }
+
+    /// Whether a sum of up to this magnitude stays in 32 bits all the way.
+    pub(crate) fn admits(&self, most: i64) -> bool {
+        most.checked_shl(self.common.left).is_some_and(|most| most <= i64::from(i32::MAX))
+    }
+
+    /// The result of a sum of a channel, as one quotient rounded down.
+    fn apply(&self, channel: usize, sum: i64) -> i32 {
+        let peleec_runtime::Requantize { left, right, zero, low, high } = self.common;
+        let product = (i128::from(sum) << left) * i128::from(self.multipliers[channel]);
+        let rounded = (product + (1i128 << (31 + right))) >> (32 + right);
+        (rounded as i64 + i64::from(zero)).clamp(low.into(), high.into()) as i32
+    }
+}
+
+/// The bounds of a type of 8 bits.
+pub(crate) fn limits(dtype: DType) -> [i32; 2] {
+    if dtype == DType::I8 { [i8::MIN.into(), i8::MAX.into()] } else { [u8::MIN.into(), u8::MAX.into()] }
+}
+
+impl QuantizedConv {
+    pub(crate) const BIAS: usize = 2;
+}
+
+impl Operator for QuantizedConv {
+    fn parse(_node: &NodeView<'_>) -> Result<Self, OpError> {
+        Err(OpError::unsupported("stands in a branch of an `If`").supported("quantised operators outside of branches"))
+    }
+
+    fn op_type(&self) -> Option<&'static str> {
+        Some("QLinearConv")
+    }
+
+    fn infer(&self, inputs: &[Option<&TensorType>]) -> Result<Vec<TensorType>, OpError> {
+        let (x, w, b) = (typed(inputs, 0)?, typed(inputs, 1)?, typed(inputs, QuantizedConv::BIAS)?);
+        let kernel = match x.shape.rank() {
+            2 => &[],
+            3 => &self.window.kernel[1..],
+            _ => &self.window.kernel[..],
+        };
+        let fits = matches!(x.dtype, DType::I8 | DType::U8)
+            && w.dtype == DType::I8
+            && w.shape.rank() == x.shape.rank()
+            && w.shape.get(1).and_then(|depth| depth.checked_mul(self.group)) == x.shape.get(1).copied()
+            && w.shape[0].is_multiple_of(self.group)
+            && w.shape[2..] == *kernel
+            && *b == TensorType::new(DType::I32, [w.shape[0]])
+            && self.requantization.multipliers.len() == w.shape[0];
+        if !fits {
+            return Err(OpError::new(format!("`X` {x} does not go with `W` {w} and `B` {b} at group {}", self.group)));
+        }
+        if x.shape.rank() == 2 {
+            return output(self.dtype, [x.shape[0], w.shape[0]]);
+        }
+        output(self.dtype, with_spatial(&x.shape, x.shape[0], w.shape[0], self.window.output(&x.shape)?))
+    }
+
+    fn runs(&self, inputs: &[Option<&TensorType>]) -> bool {
+        inputs.iter().flatten().all(|ty| matches!(ty.dtype, DType::I8 | DType::U8 | DType::I32))
+    }
+
+    fn evaluate(&self, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>, OpError> {
+        let shape = output_shape(self, inputs)?;
+        let numbers = |slot: usize| Ok(tensor(inputs, slot)?.to_i64s().unwrap_or_default());
+        let (x, w, b) = (numbers(0)?, numbers(1)?, numbers(QuantizedConv::BIAS)?);
+        let (xs, ws) = (tensor(inputs, 0)?.shape(), tensor(inputs, 1)?.shape());
+        let extents = |shape: &Shape| if shape.rank() == 2 { [1, 1] } else { hw(shape) };
+        let ([h, width], [oh, ow], depth) = (extents(xs), extents(&shape), ws[1]);
+        let [kh, kw] = self.window.kernel;
+        let mut results = Vec::with_capacity(shape.elements());
+        for n in 0..shape[0] {
+            for m in 0..shape[1] {
+                let first = m / (ws[0] / self.group) * depth;
+                for y in 0..oh {
+                    for at in 0..ow {
+                        let mut sum = b[m];
+                        for (ky, iy) in self.window.taps(0, y, h) {
+                            for (kx, ix) in self.window.taps(1, at, width) {
+                                for ci in 0..depth {
+                                    let value = x[((n * xs[1] + first + ci) * h + iy) * width + ix] - i64::from(self.input_zero);
+                                    sum += value * w[((m * depth + ci) * kh + ky) * kw + kx];
+                                }
+                            }
+                        }
+                        results.push(self.requantization.apply(m, sum));
+                    }
+                }
+            }
+        }
+        let data = match self.dtype {
+            DType::I8 => Data::I8(results.into_iter().map(|result| result as i8).collect()),
+            _ => Data::U8(results.into_iter().map(|result| result as u8).collect()),
+        };
+        evaluated(Tensor::new(shape, data))
+    }
+
+    fn macs(&self, inputs: &[Option<&TensorType>]) -> u64 {
+        let (Ok(w), Ok(outputs)) = (typed(inputs, 1), self.infer(inputs)) else { return 0 };
+        outputs[0].shape.elements().saturating_mul(product(&w.shape[1..])) as u64
+    }
+
+    /// A step an image.
+    fn lower(&self, ctx: &mut Lowering<'_>) -> Result<(), OpError> {
+        let known = |slot: usize| ctx.constant(slot).ok_or_else(|| OpError::unsupported(format!("input {slot} is computed at run time")));
+        let (w, b) = (known(1)?, known(QuantizedConv::BIAS)?);
+        let (Data::I8(weights), Data::I32(bias)) = (w.data(), b.data()) else {
+            return Err(OpError::new(format!("`W` is {} and `B` {}", w.ty(), b.ty())));
+        };
+        let &[filters, depth, ..] = &w.shape()[..] else { return Err(OpError::new("`W` has fewer than three dimensions")) };
+        let packed = QuantizedConv2d::pack(weights, bias, &self.requantization.multipliers, depth);
+        let packed = ctx.add_weights(&packed, weights.len());
+        let kernel = Arc::new(QuantizedConv2d {
+            window: self.window.clone(),
+            group: self.group,
+            input_zero: self.input_zero,
+            requantize: self.requantization.common,
+        });
+        let (x, y) = (ctx.tensor(0)?, ctx.output());
+        let shape = ctx.shape();
+        let macs = product(&shape[1..]) as u64 * product(&w.shape()[1..]) as u64;
+        debug_assert_eq!(shape[1], filters);
+        ctx.images(shape[0]);
+        for n in 0..shape[0] {
+            let (from, to) = (ctx.image(x, n), ctx.image(y, n));
+            ctx.push(kernel.clone(), vec![from], to, &packed, macs);
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The rule as its formula says it, in `f64`.
+    fn nearest(factor: f64, sum: i64, zero: i32) -> i32 {
+        ((factor * sum as f64 + 0.5).floor() as i32 + zero).clamp(-128, 127)
+    }
+
+    #[test]
+    fn sums_go_to_the_nearest_and_halves_up() {
+        let rule = Requantization::new(&[0.5, 0.125, 2.0_f64.powi(-20), 3.0], -3, [-128, 127]).unwrap();
+        for (channel, factor) in [0.5, 0.125, 2.0_f64.powi(-20), 3.0].into_iter().enumerate() {
+            for sum in [-5000, -40, -13, -12, -4, -3, -1, 0, 1, 3, 4, 12, 13, 40, 5000, 1 << 19, 1 << 20] {
+                let expected = nearest(factor, sum, -3);
+                assert_eq!(rule.apply(channel, sum), expected, "{factor} * {sum}");
+                assert_eq!(rule.common.apply(sum as i32, rule.multipliers[channel]), expected, "{factor} * {sum}");
+            }
+        }
+    }
+
+    /// The runtime's two quotients are the one quotient of the formula, for factors of many sizes.
+    #[test]
+    fn nested_floors_are_one() {
+        let mut seed = 1u64;
+        let mut random = || {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            seed >> 33
+        };
+        for _ in 0..20_000 {
+            let factor = (1.0 + random() as f64 / 2.0_f64.powi(31)) * f64::from(-(random() as i32 % 22)).exp2();
+            let rule = Requantization::new(&[factor], (random() % 256) as i32 - 128, [-128, 127]).unwrap();
+            let sum = (random() as i32 as i64 - (1 << 30)) >> (rule.common.left + random() as u32 % 20);
+            assert!(rule.admits(sum.abs()));
+            assert_eq!(rule.common.apply(sum as i32, rule.multipliers[0]), rule.apply(0, sum), "{factor} * {sum}");
+        }
+    }
+
+    #[test]
+    fn factors_that_are_none_are_refused() {
+        for factor in [0.0, -1.0, f64::NAN, f64::INFINITY, 2.0_f64.powi(20)] {
+            assert_eq!(Requantization::new(&[factor], 0, [-128, 127]), None);
+        }
+        assert!(!Requantization::new(&[1.0], 0, [-128, 127]).unwrap().admits(1 << 29));
+    }
+}

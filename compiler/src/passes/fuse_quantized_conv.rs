@@ -1,0 +1,240 @@
+//! Turns a convolution of dequantised bytes, or a product of vectors with weights, whose result is quantised into one of bytes, with an
+//! activation that only limits.
+//!
+//! Its sums are exact, where those of floats are rounded: a result may differ by one step where a sum lies next to the middle of two.
+
+use peleec_runtime::Activation;
+
+use super::quantized::{bytes_of, dequantizes, quantizes};
+use crate::ir::window::Window;
+use crate::ir::{Content, Data, Graph, NodeId, Shape, Source, Tensor};
+use crate::ops::quantized_conv::{QuantizedConv, Requantization, limits};
+use crate::ops::{Conv, MatMul, Op, Quantize};
+
+pub(crate) fn fuse_quantized_conv(graph: &mut Graph) -> usize {
+    let mut fused = 0;
+    for id in graph.ids() {
+        let Some(Fusion { op, x, weights, bias, absorbed }) = fusion(graph, id) else { continue };
+        let name = graph.node(id).name.clone();
+        let [w, b] = [("weights", weights), ("bias", bias)].map(|(role, value)| graph.add_constant(&format!("{name}.{role}"), value));
+        for consumer in absorbed {
+            graph.absorb(id, consumer);
+        }
+        graph.read_only(id, &[x, w, b]);
+        graph.node_mut(id).content = Content::Op(Op::QuantizedConv(op));
+        fused += 1;
+    }
+    fused
+}
+
+/// What a convolution becomes.
+struct Fusion {
+    op: QuantizedConv,
+    /// The bytes that it reads.
+    x: Source,
+    weights: Tensor,
+    bias: Tensor,
+    /// What follows it, in order: an activation, and what quantises the result.
+    absorbed: Vec<NodeId>,
+}
+
+fn fusion(graph: &Graph, id: NodeId) -> Option<Fusion> {
+    let (window, group, activation, filter_axis) = match graph.op(id)? {
+        Op::Conv(conv) if conv.pool.is_none() && graph.input(id, Conv::RESIDUAL).is_none() => {
+            (conv.window.clone(), conv.group, conv.activation, 0)
+        }
+        Op::MatMul(MatMul { alpha: 1.0, beta: 1.0, trans_a: false, trans_b }) if graph.ty(graph.input(id, 0)?).shape.rank() == 2 => {
+            (Window::pointwise(), 1, Activation::Identity, usize::from(!trans_b))
+        }
+        _ => return None,
+    };
+    let (x, input) = bytes_of(graph, graph.input(id, 0)?)?;
+    let (weights, weight_scales) = weights(graph, graph.input(id, 1)?, filter_axis)?;
+    let mut absorbed = vec![graph.sole_consumer(id)?];
+    let mut activations = vec![activation];
+    if let Some(Op::Unary(unary)) = graph.op(absorbed[0]) {
+        activations.push(unary.activation);
+        absorbed.push(graph.sole_consumer(absorbed[0])?);
+    }
+    let (result, dtype) = quantizes(graph, *absorbed.last()?)?;
+    let limits = activations.into_iter().try_fold(limits(dtype), |limits, activation| limited(limits, activation, result))?;
+    let (input_scale, scale) = (f64::from(*input.scale.first()?), f64::from(*result.scale.first()?));
+    let sum_scales: Vec<f64> = weight_scales.iter().map(|&scale| input_scale * f64::from(scale)).collect();
+    let filters = weights.shape()[0];
+    let scale_of = |filter: usize| sum_scales[if sum_scales.len() == 1 { 0 } else { filter }];
+    let bias = bias(graph, graph.input(id, Conv::BIAS), filters, scale_of)?;
+    let factors: Vec<f64> = (0..filters).map(|filter| scale_of(filter) / scale).collect();
+    let requantization = Requantization::new(&factors, *result.zero.first()?, limits)?;
+    let input_zero = *input.zero.first()?;
+    // The greatest magnitude of an input, zero among them, by that of the weights.
+    let [low, high] = self::limits(graph.ty(x).dtype);
+    let most = i64::from((low - input_zero).abs().max((high - input_zero).abs()));
+    let per_filter = weights.shape().elements() / filters.max(1);
+    let Data::I8(values) = weights.data() else { return None };
+    let sums = values.chunks(per_filter.max(1)).zip(&bias).map(|(filter, &bias)| {
+        let magnitudes: i64 = filter.iter().map(|&w| i64::from(w).abs()).sum();
+        magnitudes.saturating_mul(most).saturating_add(i64::from(bias).abs())
+    });
+    if !requantization.admits(sums.max().unwrap_or(0)) {
+        return None;
+    }
+    let op = QuantizedConv { window, group, input_zero, requantization, dtype };
+    Some(Fusion { op, x, weights, bias: Tensor::new(Shape(vec![filters]), Data::I32(bias.into()))?, absorbed })
+}
+
+/// Known weights around zero, the filters first, and their scales, one or one a filter.
+fn weights(graph: &Graph, source: Source, filter_axis: usize) -> Option<(Tensor, &[f32])> {
+    let (stored, op) = dequantizes(graph, source.node)?;
+    let stored = graph.constant(stored)?;
+    let per_filter = op.scale.len() > 1;
+    let rank = stored.shape().rank();
+    if rank < 2 || per_filter && op.axis != filter_axis as i64 && op.axis != filter_axis as i64 - rank as i64 {
+        return None;
+    }
+    let (filters, inner) = (stored.shape()[filter_axis], stored.shape().elements().checked_div(stored.shape()[filter_axis])?);
+    let mut dims = stored.shape().0.clone();
+    dims.swap(0, filter_axis);
+    let stored = stored.to_i64s()?;
+    let around_zero = (0..filters * inner).map(|index| {
+        let (filter, at) = (index / inner, index % inner);
+        let stored = stored[if filter_axis == 0 { index } else { at * filters + filter }];
+        i8::try_from(stored - i64::from(op.zero[if per_filter { filter } else { 0 }])).ok()
+    });
+    let around_zero: Vec<i8> = around_zero.collect::<Option<_>>()?;
+    Some((Tensor::new(Shape(dims), Data::I8(around_zero.into()))?, &op.scale))
+}
+
+/// A known bias in steps of the sums.
+fn bias(graph: &Graph, source: Option<Source>, filters: usize, scale: impl Fn(usize) -> f64) -> Option<Vec<i32>> {
+    let Some(source) = source else { return Some(vec![0; filters]) };
+    if let Some((stored, op)) = dequantizes(graph, source.node) {
+        let values = graph.constant(stored)?.to_i64s().filter(|values| values.len() == filters)?;
+        let of = |parameters: &[f32], filter: usize| f64::from(parameters[if op.scale.len() == 1 { 0 } else { filter }]);
+        let steps = |(filter, &value): (usize, &i64)| {
+            let zero = i64::from(op.zero[if op.zero.len() == 1 { 0 } else { filter }]);
+            let ratio = of(&op.scale, filter) / scale(filter);
+            // A scale that was rounded to a float stands for the product.
+            let ratio = if (ratio - 1.0).abs() < 1e-6 { 1.0 } else { ratio };
+            in_32_bits((value - zero) as f64 * ratio)
+        };
+        return values.iter().enumerate().map(steps).collect();
+    }
+    let values = graph.constant(source)?.as_f32().filter(|values| values.len() == filters)?;
+    values.iter().enumerate().map(|(filter, &value)| in_32_bits(f64::from(value) / scale(filter))).collect()
+}
+
+fn in_32_bits(steps: f64) -> Option<i32> {
+    (steps.abs() < f64::from(i32::MAX)).then(|| steps.round() as i32)
+}
+
+/// Narrower limits, where an activation sets some.
+fn limited([low, high]: [i32; 2], activation: Activation, result: &Quantize) -> Option<[i32; 2]> {
+    let (scale, zero) = (*result.scale.first()?, *result.zero.first()?);
+    // As the bound itself would be quantised.
+    let step = |bound: f32| ((bound / scale).round_ties_even() + zero as f32) as i32;
+    match activation {
+        Activation::Identity => Some([low, high]),
+        Activation::Relu => Some([low.max(zero).min(high), high]),
+        Activation::Clip(least, most) if least <= most => Some([low.max(step(least)).min(high), high.min(step(most)).max(low)]),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use peleec_runtime::Activation;
+
+    use super::fuse_quantized_conv;
+    use crate::ir::build::Build;
+    use crate::ir::{DType, Data, Graph, Shape, Source, Tensor};
+    use crate::ops::quantize::Direction;
+    use crate::ops::{MatMul, Op, Quantize, Unary};
+    use crate::passes::equivalence::{check, conv_op};
+
+    fn op(direction: Direction, scale: &[f32], zero: i32) -> Op {
+        Op::Quantize(Quantize { direction, scale: scale.to_vec(), zero: vec![zero; scale.len()], axis: 0 })
+    }
+
+    /// Four channels of bytes through a convolution to three, in steps that floats hold exactly.
+    fn network(dtype: DType, zero: i32, scales: &[f32], activation: Option<Activation>) -> (Build, Source) {
+        let mut build = Build::new();
+        let x = build.input("x", &[1, 4, 5, 5]);
+        let x = build.op("x.q", op(Direction::Quantize(dtype), &[0.125], zero), &[x]);
+        let x = build.op("x.d", op(Direction::Dequantize, &[0.125], zero), &[x]);
+        let weights: Vec<i8> = (0..3 * 4 * 9).map(|i| (i * 37 % 256) as u8 as i8).collect();
+        let w = build.graph.add_constant("w", Tensor::new(Shape(vec![3, 4, 3, 3]), Data::I8(weights.into())).unwrap());
+        let w = build.op("w.d", op(Direction::Dequantize, scales, 0), &[w]);
+        let b = build.graph.add_constant("b", Tensor::new(Shape(vec![3]), Data::I32([900, -77, 5].into())).unwrap());
+        let sums: Vec<f32> = scales.iter().map(|scale| scale * 0.125).collect();
+        let b = build.op("b.d", op(Direction::Dequantize, &sums, 0), &[b]);
+        let mut conv = conv_op(3);
+        conv.window.pads = [1, 0, 1, 1];
+        let mut y = build.op("y", Op::Conv(conv), &[x, w, b]);
+        if let Some(activation) = activation {
+            y = build.op("a", Op::Unary(Unary { activation }), &[y]);
+        }
+        let y = build.op("q", op(Direction::Quantize(dtype), &[4.0 + 1.0 / 64.0], zero), &[y]);
+        (build, y)
+    }
+
+    fn outline(mut build: Build, y: Source) -> (usize, Graph, Vec<String>) {
+        build.output(y);
+        check(build, fuse_quantized_conv)
+    }
+
+    #[test]
+    fn bytes_come_in_and_go_out() {
+        for (dtype, zero) in [(DType::I8, 0), (DType::I8, -7), (DType::U8, 128), (DType::U8, 3)] {
+            for scales in [&[0.5][..], &[0.5, 0.0625, 2.0]] {
+                for activation in [None, Some(Activation::Relu), Some(Activation::Clip(-8.0, 40.0))] {
+                    let (build, y) = network(dtype, zero, scales, activation);
+                    let (fused, graph, lines) = outline(build, y);
+                    let last = lines.last().map(String::as_str);
+                    assert_eq!((fused, last), (1, Some("%q = QuantizedConv(%x.q, %y.weights, %y.bias)")), "{lines:?}");
+                    let label = graph.label(graph.outputs()[0].source.node);
+                    assert!(label.starts_with("Conv") && label.ends_with("QuantizeLinear"), "{label}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn vectors_times_weights() {
+        for trans_b in [true, false] {
+            let mut build = Build::new();
+            let x = build.input("x", &[2, 4]);
+            let x = build.op("x.q", op(Direction::Quantize(DType::I8), &[0.125], 2), &[x]);
+            let x = build.op("x.d", op(Direction::Dequantize, &[0.125], 2), &[x]);
+            let shape = if trans_b { vec![3, 4] } else { vec![4, 3] };
+            let weights: Vec<i8> = (0..12).map(|i| (i * 37 % 256) as u8 as i8).collect();
+            let w = build.graph.add_constant("w", Tensor::new(Shape(shape), Data::I8(weights.into())).unwrap());
+            let axis = i64::from(!trans_b);
+            let scales = vec![0.5, 0.25, 1.0];
+            let per_filter = Quantize { direction: Direction::Dequantize, scale: scales, zero: vec![0; 3], axis };
+            let w = build.op("w.d", Op::Quantize(per_filter), &[w]);
+            let c = build.constant("c", &[3], &[1.0, -2.0, 0.5]);
+            let y = build.op("y", Op::MatMul(MatMul { alpha: 1.0, beta: 1.0, trans_a: false, trans_b }), &[x, w, c]);
+            let y = build.op("q", op(Direction::Quantize(DType::I8), &[0.51], -3), &[y]);
+            let (fused, _, lines) = outline(build, y);
+            assert_eq!((fused, lines.last().unwrap().as_str()), (1, "%q = QuantizedConv(%x.q, %y.weights, %y.bias)"));
+        }
+    }
+
+    #[test]
+    fn what_others_read_or_no_limit_says_stays() {
+        let (mut build, y) = network(DType::I8, 0, &[0.5], Some(Activation::Sigmoid));
+        build.output(y);
+        assert_eq!(check(build, fuse_quantized_conv).0, 0);
+        let (mut build, y) = network(DType::I8, 0, &[0.5], None);
+        let floats = build.graph.input(y.node, 0).unwrap();
+        build.output(floats);
+        build.output(y);
+        assert_eq!(check(build, fuse_quantized_conv).0, 0);
+    }
+
+    #[test]
+    fn sums_that_may_leave_32_bits_stay_floats() {
+        let (build, y) = network(DType::I8, 0, &[1e9], None);
+        assert_eq!(outline(build, y).0, 0);
+    }
+}

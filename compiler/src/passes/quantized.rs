@@ -1,0 +1,43 @@
+//! What the passes over quantised tensors ask of a graph.
+
+use crate::ir::{DType, Graph, NodeId, Source, Value};
+use crate::ops::quantize::Direction;
+use crate::ops::{Op, Quantize};
+
+/// What a node dequantises.
+pub(super) fn dequantizes(graph: &Graph, id: NodeId) -> Option<(Source, &Quantize)> {
+    match graph.op(id) {
+        Some(Op::Quantize(op)) if op.direction == Direction::Dequantize => Some((graph.input(id, 0)?, op)),
+        _ => None,
+    }
+}
+
+/// The bytes of which a value is dequantised by one scale, and how.
+pub(super) fn bytes_of(graph: &Graph, value: Source) -> Option<(Source, &Quantize)> {
+    let (bytes, op) = dequantizes(graph, value.node)?;
+    (op.scale.len() == 1 && matches!(graph.ty(bytes).dtype, DType::I8 | DType::U8)).then_some((bytes, op))
+}
+
+/// How a node quantises what it reads, to which type.
+pub(super) fn quantizes(graph: &Graph, id: NodeId) -> Option<(&Quantize, DType)> {
+    match graph.op(id) {
+        Some(Op::Quantize(op)) => match op.direction {
+            Direction::Quantize(to) if op.scale.len() == 1 => Some((op, to)),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// Lets `id`, whose results are floats, give bytes of a type instead, which a new node dequantises for all that read them.
+pub(super) fn dequantize_behind(graph: &mut Graph, id: NodeId, dtype: DType, op: Quantize) {
+    let floats = graph.value(Source { node: id, slot: 0 }).clone();
+    let name = format!("{}_bytes", floats.name);
+    let mut ty = floats.ty.clone();
+    ty.dtype = dtype;
+    let bytes = Source { node: id, slot: 0 };
+    let dequantized = graph.add_op(&format!("{}_dequantize", graph.node(id).name.clone()), Op::Quantize(op), &[], vec![floats]);
+    graph.replace_uses(bytes, dequantized);
+    graph.node_mut(id).outputs = vec![Value { name, ty }];
+    graph.set_input(dequantized.node, 0, Some(bytes));
+}

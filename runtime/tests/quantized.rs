@@ -1,0 +1,237 @@
+//! Kernels over integers of 8 bits against loops over all taps, whole and row by row, with every form of map and window.
+
+use bytemuck::{Pod, cast_slice, cast_slice_mut};
+use peleec_runtime::{
+    Dequantize, Destination, Element, Kernel, MaxPool2d, Operands, Pixels, Place, Quantize, QuantizedConv2d, RegionError, Requantize,
+    run_checked, run_row_checked,
+};
+
+mod maps;
+
+use maps::{Random, at, outputs};
+
+fn operands<'a, F: Pod, T: Pod>(x: &'a [F], w: &'a [i32], y: &'a mut [T]) -> Operands<'a> {
+    let (x, y) = (Place::Outside(cast_slice(x)), Destination::Outside(cast_slice_mut(y)));
+    Operands { arena: &mut [], x, r: Place::Outside(&[]), w: cast_slice(w), y }
+}
+
+/// A window over one axis or two: kernel, strides, dilations and pads.
+#[derive(Clone, Copy, Debug)]
+struct Window {
+    kernel: [u32; 2],
+    strides: [u32; 2],
+    dilations: [u32; 2],
+    pads: [u32; 2],
+}
+
+impl Window {
+    fn random(random: &mut Random) -> Self {
+        let kernel = [0, 1].map(|_| [1, 1, 2, 3, 5][random.below(5) as usize]);
+        let [strides, dilations] = [0, 1].map(|_| [0, 1].map(|_| 1 + random.below(2)));
+        Window { kernel, strides, dilations, pads: kernel.map(|kernel| random.below(kernel)) }
+    }
+
+    fn outputs(&self, extents: [u32; 2]) -> Option<[u32; 2]> {
+        let along = |i: usize| outputs(extents[i], self.pads[i], (self.kernel[i] - 1) * self.dilations[i] + 1, self.strides[i]);
+        Some([along(0)?, along(1)?])
+    }
+
+    /// Places on the input, with the numbers of their taps.
+    fn taps(&self, [oy, ox]: [u32; 2], input: &Pixels) -> Vec<([u32; 2], usize)> {
+        let along = |i: usize, at: u32, extent: u32| {
+            let Window { kernel, strides, dilations, pads } = *self;
+            (0..kernel[i]).filter_map(move |tap| {
+                let place = (at * strides[i] + tap * dilations[i]).checked_sub(pads[i]).filter(|&place| place < extent)?;
+                Some((place, tap))
+            })
+        };
+        let taps = along(0, oy, input.height).flat_map(|(iy, ky)| along(1, ox, input.width).map(move |(ix, kx)| ([iy, ix], [ky, kx])));
+        taps.map(|(place, [ky, kx])| (place, (ky * self.kernel[1] + kx) as usize)).collect()
+    }
+}
+
+fn places(map: &Pixels) -> Vec<[u32; 3]> {
+    let Pixels { height, width, channels, .. } = *map;
+    (0..height).flat_map(|y| (0..width).flat_map(move |x| (0..channels).map(move |c| [y, x, c]))).collect()
+}
+
+/// Runs a kernel whole, then row by row over an input of which only the rows of a window are stored, and compares both with `wanted`.
+fn compare<F: Element + Pod, T: Element + Pod, K: Kernel + std::fmt::Debug>(
+    kernel: impl Fn(Pixels, Pixels) -> K,
+    [input, output]: [Pixels; 2],
+    [x_len, y_len]: [usize; 2],
+    window: &Window,
+    random: &mut Random,
+    w: &[i32],
+    wanted: impl Fn(&[F], [u32; 3]) -> i32,
+) {
+    let x: Vec<F> = (0..x_len).map(|_| cast_slice::<u8, F>(&[random.below(256) as u8])[0]).collect();
+    let mut y = vec![T::zeroed(); y_len];
+    assert_eq!(run_checked(&kernel(input, output), operands(&x, w, &mut y)), Ok(()));
+    for [oy, ox, c] in places(&output) {
+        assert_eq!(y_value(y[at(&output, oy, ox, c)]), wanted(&x, [oy, ox, c]), "{:?} at {oy},{ox},{c}", kernel(input, output));
+    }
+    let reach = (window.kernel[0] - 1) * window.dilations[0] + 1;
+    let (ring, kept) = (input.ring(reach.min(input.height)), output.ring(1));
+    let rows = kernel(ring, kept);
+    for row in 0..output.height {
+        // The rows of the window, each in its slot.
+        let first = (row * window.strides[0]).saturating_sub(window.pads[0]);
+        let mut stored = vec![F::zeroed(); x_len];
+        for [iy, ix, c] in places(&input).into_iter().filter(|place| (first..first + ring.ring).contains(&place[0])) {
+            stored[at(&ring, iy, ix, c)] = x[at(&input, iy, ix, c)];
+        }
+        let mut found = vec![T::zeroed(); y_len];
+        assert_eq!(run_row_checked(&rows, row as usize, operands(&stored, w, &mut found)), Ok(()), "{rows:?}");
+        for [oy, ox, c] in places(&output).into_iter().filter(|place| place[0] == row) {
+            assert_eq!(found[at(&kept, oy, ox, c)], y[at(&output, oy, ox, c)], "{rows:?} at {oy},{ox},{c}");
+        }
+    }
+    assert_eq!(run_checked(&kernel(input, output), operands(&x[..x_len - 1], w, &mut y)), Err(RegionError::Outside));
+}
+
+/// An element of 8 bits as a number.
+fn y_value<T: Element + Pod>(y: T) -> i32 {
+    let byte = bytemuck::bytes_of(&y)[0];
+    if T::TYPE == peleec_runtime::ElementType::I8 { i32::from(byte.cast_signed()) } else { i32::from(byte) }
+}
+
+fn convolutions<F: Element + Pod, T: Element + Pod>(seed: u32) {
+    let mut random = Random(seed);
+    let mut ran = 0;
+    while ran < 60 {
+        let (group, depth, filters) = ([1, 1, 2, 3][random.below(4) as usize], 1 + random.below(9), 1 + random.below(9));
+        let window = Window::random(&mut random);
+        let (h, wide) = (1 + random.below(9), 1 + random.below(9));
+        let Some([oh, ow]) = window.outputs([h, wide]) else { continue };
+        ran += 1;
+        let (input, output) = (random.map(h, wide, group * depth), random.map(oh, ow, group * filters));
+        let input_zero = random.below(256) as i32 - 128;
+        let requantize =
+            Requantize { left: random.below(3), right: 1 + random.below(12), zero: random.below(256) as i32 - 128, ..limits::<T>() };
+        let Window { kernel, strides, dilations, pads } = window;
+        let conv = |input, output| {
+            let conv = QuantizedConv2d::<F, T>::new(input, output).kernel(kernel).strides(strides).dilations(dilations).pads(pads);
+            conv.group(group).input_zero(input_zero).requantize(requantize)
+        };
+        let extent = conv(input, output).extent().expect("the geometry is consistent");
+        let channels = (group * filters) as usize;
+        let mut w: Vec<i32> = (0..channels).map(|_| random.below(200_000) as i32 - 100_000).collect();
+        w.extend((0..channels).map(|_| random.below(1 << 23) as i32 * 256));
+        w.resize_with(extent.w, || (random.below(1 << 16) << 16 | random.below(1 << 16)).cast_signed());
+        let bytes: &[i8] = cast_slice(&w[2 * channels..]);
+        let of_filter = (kernel[0] * kernel[1] * depth) as usize;
+        assert_eq!(bytes.len(), channels * of_filter.next_multiple_of(4));
+        let wanted = |x: &[F], [oy, ox, m]: [u32; 3]| {
+            let filter = &bytes[m as usize * of_filter.next_multiple_of(4)..][..of_filter];
+            let mut sum = i64::from(w[m as usize]);
+            for ([iy, ix], tap) in window.taps([oy, ox], &input) {
+                for ci in 0..depth {
+                    let x = y_value(x[at(&input, iy, ix, m / filters * depth + ci)]);
+                    sum += i64::from((x - input_zero) * i32::from(filter[tap * depth as usize + ci as usize]));
+                }
+            }
+            let Requantize { left, right, zero, low, high } = requantize;
+            let product = (i128::from(sum) << left) * i128::from(w[channels + m as usize]);
+            let rounded = (product + (1 << (31 + right))) >> (32 + right);
+            (rounded as i64 + i64::from(zero)).clamp(low.into(), high.into()) as i32
+        };
+        compare::<F, T, _>(conv, [input, output], [extent.x, extent.y], &window, &mut random, &w, wanted);
+    }
+}
+
+/// The bounds of a type of 8 bits.
+fn limits<T: Element>() -> Requantize {
+    let [low, high] = if T::TYPE == peleec_runtime::ElementType::I8 { [-128, 127] } else { [0, 255] };
+    Requantize { low, high, ..Requantize::IDENTITY }
+}
+
+#[test]
+fn sums_of_bytes_are_exact() {
+    convolutions::<i8, i8>(1);
+    convolutions::<u8, u8>(2);
+    convolutions::<u8, i8>(3);
+    convolutions::<i8, u8>(4);
+}
+
+fn maxima<T: Element + Pod>(seed: u32) {
+    let mut random = Random(seed);
+    let mut ran = 0;
+    while ran < 60 {
+        let window = Window::random(&mut random);
+        let [h, wide, channels] = [0; 3].map(|_: u32| 1 + random.below(8));
+        let Some([oh, ow]) = window.outputs([h, wide]) else { continue };
+        let (input, output) = (random.map(h, wide, channels), random.map(oh, ow, channels));
+        if places(&output).iter().any(|&[oy, ox, _]| window.taps([oy, ox], &input).is_empty()) {
+            continue;
+        }
+        ran += 1;
+        let Window { kernel, strides, dilations, pads } = window;
+        let pool = |input, output| MaxPool2d::<T>::new(input, output).kernel(kernel).strides(strides).dilations(dilations).pads(pads);
+        let extent = pool(input, output).extent().expect("the geometry is consistent");
+        let wanted = |x: &[T], [oy, ox, c]: [u32; 3]| {
+            let taps = window.taps([oy, ox], &input);
+            taps.into_iter().map(|([iy, ix], _)| y_value(x[at(&input, iy, ix, c)])).max().expect("a window has taps")
+        };
+        compare::<T, T, _>(pool, [input, output], [extent.x, extent.y], &window, &mut random, &[], wanted);
+    }
+}
+
+#[test]
+fn maxima_are_of_what_windows_hold() {
+    maxima::<i8>(5);
+    maxima::<u8>(6);
+}
+
+/// Every byte under several scales, there and back; and what lies between, beyond and outside of numbers.
+#[test]
+fn floats_become_bytes_and_bytes_floats() {
+    let map = Pixels::new([1, 1, 256]);
+    for (scale, zero) in [(0.5f32, 0), (0.017_f32, -7), (3.7, 127), (1e-30, -128)] {
+        let bytes: Vec<i8> = (-128..=127).collect();
+        let mut floats = vec![0.0f32; 256];
+        assert_eq!(run_checked(&Dequantize::<i8>::new(map, map, scale, zero), operands(&bytes, &[], &mut floats)), Ok(()));
+        for (&byte, &float) in bytes.iter().zip(&floats) {
+            assert_eq!(float.to_bits(), ((i32::from(byte) - zero) as f32 * scale).to_bits());
+        }
+        let quantize = Quantize::<i8>::new(map, map, scale, zero).low(-128).high(127);
+        let mut again = vec![0i8; 256];
+        assert_eq!(run_checked(&quantize, operands(&floats, &[], &mut again)), Ok(()));
+        assert_eq!(again, bytes, "{scale} {zero}");
+    }
+    let values = [0.25f32, 0.75, 1.25, -0.25, -0.75, 63.6, -64.1, 1e30, f32::INFINITY, f32::NEG_INFINITY, f32::NAN, -0.0];
+    let map = Pixels::new([1, 2, 6]);
+    let mut found = [0i8; 12];
+    let quantize = Quantize::<i8>::new(map, map, 0.5, 1).low(-128).high(127);
+    assert_eq!(run_checked(&quantize, operands(&values, &[], &mut found)), Ok(()));
+    assert_eq!(found, [1, 3, 3, 1, -1, 127, -127, 127, 127, -128, -128, 1]);
+    let mut unsigned = [0u8; 12];
+    assert_eq!(run_checked(&Quantize::<u8>::new(map, map, 0.5, 128), operands(&values, &[], &mut unsigned)), Ok(()));
+    assert_eq!(unsigned, [128, 130, 130, 128, 126, 255, 0, 255, 255, 0, 0, 128]);
+}
+
+#[test]
+fn geometries_that_contradict_themselves_are_none() {
+    let map = |channels| Pixels::new([4, 4, channels]);
+    let conv = QuantizedConv2d::<i8, i8>::new(map(4), map(6));
+    assert!(conv.extent().is_some());
+    assert_eq!(conv.group(4).extent(), None);
+    assert_eq!(conv.group(0).extent(), None);
+    assert_eq!(conv.kernel([u32::MAX, u32::MAX]).extent(), None);
+    assert_eq!(QuantizedConv2d::<i8, i8>::new(Pixels { ring: 0, ..map(4) }, map(6)).extent(), None);
+    assert_eq!(MaxPool2d::<i8>::new(map(4), map(6)).extent(), None);
+    assert_eq!(Dequantize::<i8>::new(map(4), map(6), 1.0, 0).extent(), None);
+}
+
+/// Shifts and factors of any size are only numbers: nothing panics, and results lie within their limits.
+#[test]
+fn rules_that_no_compiler_makes_are_harmless() {
+    for left in [0, 31, 32, u32::MAX] {
+        for right in [0, 31, 32, u32::MAX] {
+            let rule = Requantize { left, right, zero: i32::MIN, low: -5, high: 5 };
+            for sum in [i32::MIN, -1, 0, i32::MAX] {
+                assert!((-5..=5).contains(&rule.apply(sum, i32::MIN)));
+            }
+        }
+    }
+}

@@ -12,6 +12,7 @@ use crate::lower::kernels::Work;
 use crate::lower::{Steps, micro};
 use crate::model_file::Origin;
 use crate::options::Options;
+use crate::passes::in_floats;
 use crate::plan::problem::{PlanTensor, Role};
 use crate::plan::{Group, Pins, Plan, curve, is_replayable, replay};
 use crate::report::{
@@ -180,6 +181,7 @@ impl Compilation {
             outputs: self.outputs().into_iter().map(output).collect(),
             passes: self.passes.clone(),
             moves_elided: self.plan.moves_elided,
+            in_floats: in_floats(&self.graph),
             buffers: self.buffers(),
             weight_reads: WeightReads { bytes: self.reads(&self.pins), factor: self.factor(self.reads(&self.pins)) },
             instructions_factor: self.instructions_factor(),

@@ -27,6 +27,7 @@ mod sink_casts;
 mod sink_dequantize;
 
 use crate::ir::Graph;
+pub(crate) use quantized::in_floats;
 
 /// Rewrites what it can and says how often; a second call in a row rewrites nothing.
 pub(crate) type Pass = fn(&mut Graph) -> usize;

@@ -1,5 +1,7 @@
 //! What the passes over quantised tensors ask of a graph.
 
+use std::collections::BTreeMap;
+
 use crate::ir::{DType, Graph, NodeId, Source, Value};
 use crate::ops::quantize::Direction;
 use crate::ops::{Op, Quantize};
@@ -27,6 +29,18 @@ pub(super) fn quantizes(graph: &Graph, id: NodeId) -> Option<(&Quantize, DType)>
         },
         _ => None,
     }
+}
+
+/// What reads dequantised bytes as floats, by the operators that it stands for, and how often; what is quantised at once is not counted.
+pub(crate) fn in_floats(graph: &Graph) -> BTreeMap<String, usize> {
+    let mut counts = BTreeMap::new();
+    for id in graph.ids() {
+        let reads_bytes = || graph.node_inputs(id).into_iter().flatten().any(|source| bytes_of(graph, source).is_some());
+        if graph.op(id).is_some() && !matches!(graph.op(id), Some(Op::Quantize(_))) && reads_bytes() {
+            *counts.entry(graph.label(id)).or_default() += 1;
+        }
+    }
+    counts
 }
 
 /// Lets `id`, whose results are floats, give bytes of a type instead, which a new node dequantises for all that read them.

@@ -1,5 +1,7 @@
 //! The schema of the report. Fields are only added within a schema version.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use crate::ir::{DType, TensorType};
@@ -44,6 +46,8 @@ pub struct Report {
     pub passes: Vec<PassReport>,
     /// Moves (of concats, transposes, reshapes) that needed no code, since their tensors share memory.
     pub moves_elided: usize,
+    /// Operators of a quantised network that run over floats, by what they stand for, and how many of each.
+    pub in_floats: BTreeMap<String, usize>,
     /// The buffers of the arena.
     pub buffers: Vec<BufferReport>,
     /// Weights that one run reads, and those of one pass over all of them.

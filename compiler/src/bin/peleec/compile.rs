@@ -86,7 +86,7 @@ pub(crate) fn write(dir: &Path, all: &[File]) -> Result<(), peleec::Error> {
 fn summary(report: &Report, dir: &Path) -> String {
     let inputs: Vec<_> = report.inputs.iter().map(|input| dims(&input.shape)).collect();
     format!(
-        "{} {} -> {}/  {} layers (from {} nodes)  RAM {}  flash {} weights  {}",
+        "{} {} -> {}/  {} layers (from {} nodes)  RAM {}  flash {} weights  {}{}",
         report.name,
         inputs.join(" and "),
         dir.display().to_string().trim_end_matches('/'),
@@ -95,7 +95,14 @@ fn summary(report: &Report, dir: &Path) -> String {
         ram(report),
         bytes(report.weight_bytes),
         macs(report.macs),
+        in_floats(report),
     )
+}
+
+/// What of a quantised network is left to floats.
+fn in_floats(report: &Report) -> String {
+    let each: Vec<_> = report.in_floats.iter().map(|(op, count)| format!("{count} {op}")).collect();
+    if each.is_empty() { String::new() } else { format!("  over floats {}", each.join(", ")) }
 }
 
 /// What the arena takes, how often it makes weights be read, and what would be the least; what the caller's inputs take.

@@ -39,6 +39,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     for (stored, name) in [("peleenet-folded-13", "peleenet"), ("pelee-caffe-8", "pelee_caffe")] {
         peleec::Builder::new().model(models.join(stored).join("model.onnx")).name(name).emit()?;
     }
+    peleec::Builder::new().model(models.join("quantized/peleenet-tiny-64-qdq-u8s8/model.onnx")).name("peleenet_bytes").emit()?;
     let tiny = peleec::Builder::new().model(models.join("peleenet-tiny-64/model.onnx")).name("peleenet_rows");
     tiny.input(peleec::InputForm::Rows).ram_budget(peleec::RamBudget::Least).emit()?;
     // A step in three parts over what it reads.

@@ -8,6 +8,7 @@ use protobuf::{EnumOrUnknown, Message, MessageField};
 const FLOAT: i32 = 1;
 const UINT8: i32 = 2;
 const INT8: i32 = 3;
+const INT32: i32 = 6;
 const INT64: i32 = 7;
 
 /// A model under construction. Every value goes by its name.
@@ -98,12 +99,20 @@ impl Onnx {
         self.op("DequantizeLinear", name, &[&bytes, &scale, &zero], &[])
     }
 
-    /// Weights of signed bytes that follow from the name, with a scale for each filter.
+    /// A bias of odd steps that follow from their place, with a scale for each or for all.
+    pub fn quantized_bias(&mut self, name: &str, len: usize, scales: &[f32]) -> String {
+        let steps = (0..len as i32).flat_map(|at| (2 * (at * 37 % 201) - 199).to_le_bytes()).collect();
+        let steps = self.initializer(&format!("{name}.steps"), &[len], INT32, steps);
+        let scales = self.floats(&format!("{name}.scales"), &[scales.len()], scales);
+        self.op("DequantizeLinear", name, &[&steps, &scales], &[("axis", Attr::Int(0))])
+    }
+
+    /// Weights of even signed bytes that follow from the name, with a scale for each filter or for all.
     pub fn quantized_weights(&mut self, name: &str, dims: &[usize], scales: &[f32]) -> String {
         let mut state = name.bytes().fold(0x811c_9dc5u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
         let mut next = || {
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            (state >> 24) as u8
+            (state >> 24) as u8 & !1
         };
         let bytes = (0..dims.iter().product()).map(|_| next()).collect();
         let bytes = self.initializer(&format!("{name}.bytes"), dims, INT8, bytes);

@@ -42,6 +42,45 @@ fn namesakes() -> Vec<u8> {
     onnx.bytes()
 }
 
+/// A detector whose offsets go by a name that its module has for something else; its name.
+fn detected(folder: &Path) -> Vec<String> {
+    let mut onnx = Onnx::new(17);
+    let x = onnx.input("x", &[1, 3, 1, 1]);
+    let loc = onnx.conv("candidates", &x, &[4, 3, 1, 1], &[]);
+    let scores = onnx.conv("conv", &x, &[2, 3, 1, 1], &[]);
+    let scores = onnx.op("Transpose", "scores", &[&scores], &[("perm", Attr::Ints(&[0, 2, 3, 1]))]);
+    onnx.output(&loc);
+    onnx.output(&scores);
+    std::fs::create_dir_all(folder).expect("a folder is made");
+    let toml = folder.join("candidates.toml");
+    std::fs::write(&toml, DESCRIPTION).expect("it is written");
+    let options = Options { detect: Some(toml), name: Some("detected".to_owned()), ..Options::default() };
+    let compilation = compile(&ModelFile::from_bytes("detected", onnx.bytes()), &options).expect("it compiles");
+    compilation.write(folder).expect("it is written");
+    vec!["detected".to_owned()]
+}
+
+const DESCRIPTION: &str = r#"
+labels = ["none", "thing"]
+[frame]
+size = [1, 1]
+order = "rgb"
+mean = [0, 0, 0]
+scale = [1, 1, 1]
+fit = "warp"
+resize = "nearest"
+[detector]
+loc = "candidates"
+scores = "scores"
+background = 0
+variances = [0.1, 0.1, 0.2, 0.2]
+threshold = 0.5
+iou = 0.5
+candidates = 4
+detections = 2
+priors = [{ map = [1, 1], min_size = 1 }]
+"#;
+
 /// Modules of every form that there is, written into `folder`; their names.
 fn modules(folder: &Path) -> Vec<String> {
     let least = Options { ram_budget: RamBudget::Least, pin_weights: 2048, ..Options::default() };
@@ -59,7 +98,7 @@ fn modules(folder: &Path) -> Vec<String> {
     let detector = Options { detect: Some("".into()), ..Options::default() };
     let camera = Options { frame: Some(FrameLayout { format: PixelFormat::Yuv422, width: 100, height: 80 }), ..Options::default() };
     let both = Options { frame: camera.frame, outputs: Placement::Caller, fit: Some(Fit::Letterbox), ..detector.clone() };
-    let mut names = Vec::new();
+    let mut names = detected(folder);
     for (name, options) in [("detector", detector), ("camera", camera), ("both", both)] {
         let compilation = compile(&pelee, &Options { name: Some(name.to_owned()), ..options }).expect("it compiles");
         compilation.write(folder).expect("it is written");

@@ -27,13 +27,17 @@ mod peleenet_parts {
     include!(concat!(env!("OUT_DIR"), "/peleenet_parts.rs"));
 }
 
+mod peleenet_bytes {
+    include!(concat!(env!("OUT_DIR"), "/peleenet_bytes.rs"));
+}
+
 mod pelee_pinned {
     include!(concat!(env!("OUT_DIR"), "/pelee_pinned.rs"));
 }
 
 /// Runs a module on the stored input, and the plan in this process; both outputs.
 fn both<M: Model>(mut model: M, executor: &impl Executor, name: &str) -> [Vec<Vec<u32>>; 2] {
-    let stored = models::networks().into_iter().find(|model| model.name == name).expect("a stored network");
+    let stored = models::networks().into_iter().chain(models::quantized()).find(|model| model.name == name).expect("a stored network");
     let (inputs, _) = vectors::read(&stored.data_sets[0]);
     let mut outputs: Vec<Vec<f32>> = M::OUTPUTS.iter().map(|output| vec![0.0; output.len()]).collect();
     let values: Vec<Values<'_>> = inputs.iter().filter_map(Tensor::as_f32).map(Values::from).collect();
@@ -86,6 +90,8 @@ fn several_cores_compute_the_same_bits() {
         let [module, plan] = both(pelee_caffe::Model::new(), &threads, "pelee-caffe-8");
         assert_eq!(module, plan, "{cores} cores");
         let [module, plan] = both(peleenet_parts::Model::new(), &threads, "peleenet-folded-13");
+        assert_eq!(module, plan, "{cores} cores");
+        let [module, plan] = both(peleenet_bytes::Model::new(), &threads, "peleenet-tiny-64-qdq-u8s8");
         assert_eq!(module, plan, "{cores} cores");
     }
 }

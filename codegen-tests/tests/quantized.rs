@@ -47,15 +47,23 @@ fn every_convolution_is_one_of_bytes() {
     }
 }
 
+/// Averages, which are the only readers of bytes left, and what the summary says of them.
+#[test]
+fn what_is_left_to_floats_is_counted() {
+    let model = models::quantized().into_iter().find(|model| model.name == "peleenet-tiny-64-qdq-u8s8").expect("it is stored");
+    let counts: Vec<_> = compiled(&model, RamBudget::Bytes(usize::MAX)).report().in_floats.into_iter().collect();
+    assert_eq!(counts, [("AveragePool".to_owned(), 3), ("GlobalAveragePool".to_owned(), 1)]);
+    let floats = models::networks().into_iter().find(|model| model.name == "peleenet-tiny-64").expect("it is stored");
+    assert!(compiled(&floats, RamBudget::Bytes(usize::MAX)).report().in_floats.is_empty());
+}
+
 /// What the same network takes as floats is four times as much.
 #[test]
 fn bytes_take_a_quarter_of_the_memory() {
     let stored = |models: Vec<StoredModel>, name: &str| models.into_iter().find(|model| model.name == name).expect("it is stored");
-    for budget in [RamBudget::Bytes(usize::MAX), RamBudget::Least] {
-        let floats = compiled(&stored(models::networks(), "peleenet-tiny-64"), budget).report();
-        let bytes = compiled(&stored(models::quantized(), "peleenet-tiny-64-qop-s8s8"), budget).report();
-        let [floats, bytes] = [floats, bytes].map(|report| report.arena_bytes);
-        // Beside the input's bytes, which are made of floats of the caller's.
-        assert!(bytes <= floats / 4 + 64 * 64 * 3, "{bytes} of {floats}");
-    }
+    let layer_by_layer = RamBudget::Bytes(usize::MAX);
+    let floats = compiled(&stored(models::networks(), "peleenet-tiny-64"), layer_by_layer).report().arena_bytes;
+    let bytes = compiled(&stored(models::quantized(), "peleenet-tiny-64-qop-s8s8"), layer_by_layer).report().arena_bytes;
+    // Beside the input's bytes, which are made of floats of the caller's.
+    assert!(bytes <= floats / 4 + 64 * 64 * 3, "{bytes} of {floats}");
 }

@@ -5,7 +5,7 @@ use core::marker::PhantomData;
 use crate::detection::DetectionLists;
 use crate::element::Element;
 
-/// The memory of a model's activations: bytes, aligned to 64.
+/// Memory that a model works in: bytes, aligned to 64.
 #[repr(C, align(64))]
 pub struct Arena<const BYTES: usize>([u8; BYTES]);
 

@@ -11,7 +11,7 @@ use crate::rows::{Area, MapLeaf, Pointers, RowWindow, Wrap, map_rows};
 use crate::views::{Extent, Pixels};
 
 geometry! {
-    /// Geometry of `y = round(x / scale) + zero`, limited to `low..=high`. A quotient between two integers becomes the even one; what is not
+    /// Geometry of `y = round(x / scale) + zero`, limited to `low..=high`, which lie within 2^21 of `zero`; beyond that results mean nothing. A quotient between two integers becomes the even one; what is not
     /// a number becomes `low`.
     pub struct Quantize [T: Element] [T] {
         /// The map that is read.

@@ -96,7 +96,7 @@ fn y_value<T: Element + Pod>(y: T) -> i32 {
     if T::TYPE == peleec_runtime::ElementType::I8 { i32::from(byte.cast_signed()) } else { i32::from(byte) }
 }
 
-fn convolutions<F: Element + Pod, T: Element + Pod>(seed: u32) {
+fn convolutions<F: Element + Pod, T: Element + Pod, const P: usize, const N: usize>(seed: u32) {
     let mut random = Random(seed);
     let mut ran = 0;
     while ran < 60 {
@@ -111,28 +111,37 @@ fn convolutions<F: Element + Pod, T: Element + Pod>(seed: u32) {
             Requantize { left: random.below(3), right: 1 + random.below(12), zero: random.below(256) as i32 - 128, ..limits::<T>() };
         let Window { kernel, strides, dilations, pads } = window;
         let conv = |input, output| {
-            let conv = QuantizedConv2d::<F, T>::new(input, output).kernel(kernel).strides(strides).dilations(dilations).pads(pads);
+            let conv = QuantizedConv2d::<F, T, P, N>::new(input, output).kernel(kernel).strides(strides).dilations(dilations).pads(pads);
             conv.group(group).input_zero(input_zero).requantize(requantize)
         };
         let extent = conv(input, output).extent().expect("the geometry is consistent");
-        let channels = (group * filters) as usize;
-        let mut w: Vec<i32> = (0..channels).map(|_| random.below(200_000) as i32 - 100_000).collect();
-        w.extend((0..channels).map(|_| random.below(1 << 23) as i32 * 256));
-        w.resize_with(extent.w, || (random.below(1 << 16) << 16 | random.below(1 << 16)).cast_signed());
-        let bytes: &[i8] = cast_slice(&w[2 * channels..]);
+        let mut w: Vec<i32> = (0..extent.w).map(|_| (random.below(1 << 16) << 16 | random.below(1 << 16)).cast_signed()).collect();
         let of_filter = (kernel[0] * kernel[1] * depth) as usize;
-        assert_eq!(bytes.len(), channels * of_filter.next_multiple_of(4));
+        let blocks = (filters as usize).div_ceil(N);
+        let block_words = 2 * N + (of_filter * N).div_ceil(4);
+        assert_eq!(extent.w, group as usize * blocks * block_words);
+        for block in w.chunks_exact_mut(block_words) {
+            let (biases, rest) = block.split_at_mut(N);
+            biases.fill_with(|| random.below(200_000) as i32 - 100_000);
+            rest[..N].fill_with(|| random.below(1 << 23) as i32 * 256);
+        }
         let wanted = |x: &[F], [oy, ox, m]: [u32; 3]| {
-            let filter = &bytes[m as usize * of_filter.next_multiple_of(4)..][..of_filter];
-            let mut sum = i64::from(w[m as usize]);
-            for ([iy, ix], tap) in window.taps([oy, ox], &input) {
+            let (of_group, lane) = ((m / filters) as usize, (m % filters) as usize);
+            let block = &w[(of_group * blocks + lane / N) * block_words..][..block_words];
+            let bytes: &[i8] = cast_slice(&block[2 * N..]);
+            let weight = |tap: usize, ci: u32| i32::from(bytes[(tap * depth as usize + ci as usize) * N + lane % N]);
+            let mut sum = i64::from(block[lane % N]);
+            let inside = window.taps([oy, ox], &input);
+            for tap in 0..(kernel[0] * kernel[1]) as usize {
+                let place = inside.iter().find(|(_, inside)| *inside == tap);
                 for ci in 0..depth {
-                    let x = y_value(x[at(&input, iy, ix, m / filters * depth + ci)]);
-                    sum += i64::from((x - input_zero) * i32::from(filter[tap * depth as usize + ci as usize]));
+                    let x = place.map_or(input_zero, |([iy, ix], _)| y_value(x[at(&input, *iy, *ix, m / filters * depth + ci)]));
+                    sum += i64::from(x * weight(tap, ci));
                 }
             }
+            let multiplier = block[N + lane % N];
             let Requantize { left, right, zero, low, high } = requantize;
-            let product = (i128::from(sum) << left) * i128::from(w[channels + m as usize]);
+            let product = (i128::from(sum) << left) * i128::from(multiplier);
             let rounded = (product + (1 << (31 + right))) >> (32 + right);
             (rounded as i64 + i64::from(zero)).clamp(low.into(), high.into()) as i32
         };
@@ -143,15 +152,15 @@ fn convolutions<F: Element + Pod, T: Element + Pod>(seed: u32) {
 /// The bounds of a type of 8 bits.
 fn limits<T: Element>() -> Requantize {
     let [low, high] = if T::TYPE == peleec_runtime::ElementType::I8 { [-128, 127] } else { [0, 255] };
-    Requantize { low, high, ..Requantize::IDENTITY }
+    Requantize { low, high, ..Requantize::DEFAULT }
 }
 
 #[test]
 fn sums_of_bytes_are_exact() {
-    convolutions::<i8, i8>(1);
-    convolutions::<u8, u8>(2);
-    convolutions::<u8, i8>(3);
-    convolutions::<i8, u8>(4);
+    convolutions::<i8, i8, 2, 2>(1);
+    convolutions::<u8, u8, 4, 8>(2);
+    convolutions::<u8, i8, 2, 1>(3);
+    convolutions::<i8, u8, 3, 5>(4);
 }
 
 fn maxima<T: Element + Pod>(seed: u32) {
@@ -213,12 +222,14 @@ fn floats_become_bytes_and_bytes_floats() {
 #[test]
 fn geometries_that_contradict_themselves_are_none() {
     let map = |channels| Pixels::new([4, 4, channels]);
-    let conv = QuantizedConv2d::<i8, i8>::new(map(4), map(6));
+    let conv = QuantizedConv2d::<i8, i8, 2, 4>::new(map(4), map(6));
     assert!(conv.extent().is_some());
     assert_eq!(conv.group(4).extent(), None);
     assert_eq!(conv.group(0).extent(), None);
+    assert_eq!(QuantizedConv2d::<i8, i8, 0, 4>::new(map(4), map(6)).extent(), None);
+    assert_eq!(QuantizedConv2d::<i8, i8, 2, 65>::new(map(4), map(6)).extent(), None);
     assert_eq!(conv.kernel([u32::MAX, u32::MAX]).extent(), None);
-    assert_eq!(QuantizedConv2d::<i8, i8>::new(Pixels { ring: 0, ..map(4) }, map(6)).extent(), None);
+    assert_eq!(QuantizedConv2d::<i8, i8, 2, 4>::new(Pixels { ring: 0, ..map(4) }, map(6)).extent(), None);
     assert_eq!(MaxPool2d::<i8>::new(map(4), map(6)).extent(), None);
     assert_eq!(Dequantize::<i8>::new(map(4), map(6), 1.0, 0).extent(), None);
 }

@@ -8,6 +8,8 @@ mod layout;
 mod products;
 mod window;
 
+use std::collections::BTreeSet;
+
 use super::onnx::{Attr, Onnx};
 
 /// One node, or the few nodes of a block.
@@ -50,8 +52,10 @@ impl Recipe {
         let onnx = Onnx::new(if self.old { 11 } else { 19 });
         let choice = Choice { operator: 0, inputs: [0; 3], numbers: [0; 14] };
         let (values, name) = (Vec::new(), String::new());
-        let mut net = Net { onnx, old: self.old, values, uses_exp: false, reorders: false, choice, name, next: 0, made: 0 };
+        let mut net =
+            Net { onnx, old: self.old, values, uses_exp: false, reorders: false, exact: BTreeSet::new(), choice, name, next: 0, made: 0 };
         let name = net.onnx.input("x", &self.shape);
+        net.exact.insert(name.clone());
         net.push(name, self.shape.to_vec());
         for (index, choice) in self.choices.iter().enumerate() {
             net.add(format!("n{index}"), choice.clone());
@@ -65,6 +69,9 @@ impl Recipe {
         Network { bytes: net.onnx.bytes(), uses_exp: net.uses_exp, reorders: net.reorders }
     }
 }
+
+/// Operators that give elements of their inputs, or limits of them.
+const GIVES_WHAT_IT_READS: [&str; 7] = ["MaxPool", "Concat", "Transpose", "Reshape", "Flatten", "Relu", "Identity"];
 
 /// Values with more elements are made no larger.
 const LARGE: usize = 6000;
@@ -93,6 +100,8 @@ struct Net {
     values: Vec<Value>,
     uses_exp: bool,
     reorders: bool,
+    /// The names of values that no pass rounds otherwise, so that they may become bytes.
+    exact: BTreeSet<String>,
     choice: Choice,
     /// Name of the choice's first node.
     name: String,
@@ -172,6 +181,10 @@ impl Net {
     fn op(&mut self, op_type: &str, inputs: &[&str], attributes: &[(&str, Attr<'_>)], dims: Vec<usize>) -> Value {
         let name = self.fresh();
         let name = self.onnx.op(op_type, &name, inputs, attributes);
+        let is_rounded = |input: &&str| self.values.iter().any(|value| value.name == **input) && !self.exact.contains(*input);
+        if GIVES_WHAT_IT_READS.contains(&op_type) && !inputs.iter().any(|input| is_rounded(input)) {
+            self.exact.insert(name.clone());
+        }
         self.push(name, dims)
     }
 

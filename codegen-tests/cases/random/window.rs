@@ -99,21 +99,28 @@ impl Net {
     }
 
     /// A value that goes through bytes of a scale that is a power of two, so that floats of them add exactly, or of another one.
-    pub(super) fn through_bytes(&mut self, x: &Value) -> Option<Value> {
+    pub(super) fn through_bytes(&mut self, _: &Value) -> Option<Value> {
+        let x = &self.exact_value(|_| true)?;
         let scale = self.pick(&[0.0625, 0.03125, 0.3, 0.11]);
         self.bytes_of(x, scale)
+    }
+
+    fn exact_value(&self, fits: impl Fn(&Value) -> bool) -> Option<Value> {
+        self.value_like(0, |value| self.exact.contains(&value.name) && fits(value))
     }
 
     fn bytes_of(&mut self, x: &Value, scale: f32) -> Option<Value> {
         let zero = self.pick(&[0, -3, 17, -128, 127]);
         let name = self.fresh();
         let name = self.onnx.through_bytes(&name, &x.name, scale, zero);
+        self.exact.insert(name.clone());
         Some(self.push(name, x.dims.clone()))
     }
 
-    /// A convolution between bytes, with an activation or none. Where floats add exactly, both agree but for a sum in the middle of two
-    /// steps; results have a scale that gives none.
-    pub(super) fn quantized_convolution(&mut self, x: &Value) -> Option<Value> {
+    /// A convolution between bytes, with an activation or none. All scales are powers of two, so that floats add exactly, too; and all sums
+    /// are odd, so that none lies in the middle between two results, where both would round otherwise.
+    pub(super) fn quantized_convolution(&mut self, _: &Value) -> Option<Value> {
+        let x = &self.exact_value(|value| value.spatial().is_some())?;
         let (spatial, channels) = (x.spatial()?, *x.dims.get(1)?);
         let group = if self.draw(3) == 2 { channels } else { 1 };
         let filters = if group > 1 { group } else { self.pick(&[1, 2, 3, 4, 5, 8, 9]) };
@@ -131,11 +138,14 @@ impl Net {
         let ints = window.ints();
         let mut attributes: Vec<_> = ints.iter().map(|(name, list)| (*name, Attr::Ints(list))).collect();
         attributes.push(("group", Attr::Int(group as i64)));
-        let mut y = self.op("Conv", &[&x.name, &weights], &attributes, dims);
+        let products: Vec<f32> = scales.iter().map(|weight| scale * weight).collect();
+        let name = self.fresh();
+        let bias = self.onnx.quantized_bias(&name, filters, &products);
+        let mut y = self.op("Conv", &[&x.name, &weights, &bias], &attributes, dims);
         if self.draw(2) == 0 {
             y = self.same("Relu", &y);
         }
-        let scale = self.pick(&[0.3, 0.11]);
+        let scale = self.pick(&[0.125, 0.0625]);
         self.bytes_of(&y, scale)
     }
 

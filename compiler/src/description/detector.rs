@@ -231,7 +231,7 @@ impl Attached {
         Some((detections, truncated))
     }
 
-    /// Bytes that the detections and the candidates take in a model, which is aligned as its arena is.
+    /// Bytes that the detections and the candidates take in a model, which are whole lines of its memory.
     pub(crate) fn bytes(&self) -> usize {
         let list = |capacity: usize| capacity * size_of::<Detection>() + size_of::<Detections<0>>();
         (list(self.settings.candidates) + list(self.settings.detections)).next_multiple_of(align_of::<Arena<0>>())

@@ -47,26 +47,29 @@ pub(super) struct Arguments {
     pub(super) outputs: Vec<Argument>,
 }
 
-/// Which parts of the model's memory a function takes.
+/// Which parts of the model's memory something uses.
 #[derive(Clone, Copy, Default)]
-pub(crate) struct Parts {
+pub(crate) struct Uses {
     /// That of the activations.
     pub(crate) arena: bool,
     /// That of the copies of weights.
     pub(crate) pinned: bool,
+    /// That of a detector's lists.
+    pub(crate) lists: bool,
 }
 
-impl Parts {
+impl Uses {
     /// What a layer reads and writes.
     pub(super) fn of(layer: &Layer) -> Self {
         let host = if let Door::Within(host) = &layer.door { Some(host) } else { None };
         let operands = [Some(&layer.x), layer.r.as_ref(), Some(&layer.y), host];
-        Parts { arena: operands.into_iter().flatten().any(|region| region.memory == Memory::Arena), pinned: layer.pinned.is_some() }
+        let arena = operands.into_iter().flatten().any(|region| region.memory == Memory::Arena);
+        Uses { arena, pinned: layer.pinned.is_some(), lists: false }
     }
 
-    /// What one of two takes.
+    /// What one of two uses.
     pub(super) fn or(self, other: Self) -> Self {
-        Parts { arena: self.arena || other.arena, pinned: self.pinned || other.pinned }
+        Uses { arena: self.arena || other.arena, pinned: self.pinned || other.pinned, lists: self.lists || other.lists }
     }
 
     /// The arguments that pass them on.
@@ -89,7 +92,7 @@ pub(super) fn method(layer: &Layer, name: &Ident, doc: &str, arguments: &Argumen
     let output = layer_output(layer).map(|index| arguments.outputs[index].output()).into_iter();
     let executor = takes_executor(layer).then(|| quote!(executor: &impl peleec_runtime::Executor)).into_iter();
     let row = layer.by_rows.then(|| quote!(row: usize)).into_iter();
-    let parts = Parts::of(layer).parameters(false);
+    let parts = Uses::of(layer).parameters(false);
     let body = match &layer.work {
         Work::Source(asked) => asks(layer, asked, arguments),
         Work::Kernel(bound) => {

@@ -4,7 +4,7 @@ use proc_macro2::TokenStream;
 use quote::quote;
 
 use super::int;
-use super::layer::Parts;
+use super::layer::Uses;
 use crate::model_memory::ModelMemory;
 
 /// The types of the parts.
@@ -19,20 +19,23 @@ pub(super) fn types(memory: &ModelMemory) -> TokenStream {
     types.collect()
 }
 
-/// The statement that cuts a model's memory: `arena`, `pinned` and `lists`, as far as they are asked for.
-pub(crate) fn cut(memory: &ModelMemory, model: &TokenStream, asked: Parts) -> TokenStream {
-    let arena = if asked.arena { quote!(arena) } else { quote!(_) };
+/// The statement that cuts a model's memory: `arena`, `pinned` and `lists`, as far as they are used.
+pub(crate) fn cut(memory: &ModelMemory, model: &TokenStream, uses: Uses) -> TokenStream {
+    let name = |is_used: bool, name: TokenStream| if is_used { name } else { quote!(_) };
+    let (arena, pinned, lists) = (name(uses.arena, quote!(arena)), name(uses.pinned, quote!(pinned)), name(uses.lists, quote!(lists)));
+    if !(uses.arena || uses.pinned || uses.lists) {
+        return TokenStream::new();
+    }
     match (memory.pinned > 0, memory.lists > 0) {
-        (false, false) if asked.arena => quote!(let arena = #model.memory.as_mut();),
-        (false, false) => TokenStream::new(),
-        (true, false) => quote!(let (#arena, pinned): (&mut Activations, &mut Copies) = #model.memory.as_mut().split();),
-        (false, true) => quote!(let (#arena, lists): (&mut Activations, &mut Lists) = #model.memory.as_mut().split();),
+        (false, false) => quote!(let #arena = #model.memory.as_mut();),
+        (true, false) => quote!(let (#arena, #pinned): (&mut Activations, &mut Copies) = #model.memory.as_mut().split();),
+        (false, true) => quote!(let (#arena, #lists): (&mut Activations, &mut Lists) = #model.memory.as_mut().split();),
         (true, true) => {
-            let [_, pinned, lists] = memory.parts();
-            let rest = int(pinned + lists);
+            let [_, n_pinned, n_lists] = memory.parts();
+            let rest = int(n_pinned + n_lists);
             quote! {
                 let (#arena, rest): (&mut Activations, &mut peleec_runtime::Arena<#rest>) = #model.memory.as_mut().split();
-                let (pinned, lists): (&mut Copies, &mut Lists) = rest.split();
+                let (#pinned, #lists): (&mut Copies, &mut Lists) = rest.split();
             }
         }
     }

@@ -6,7 +6,7 @@ use quote::{format_ident, quote};
 use super::detector;
 use super::frame;
 use super::head::Head;
-use super::layer::{Argument, Arguments, Parts, layer_inputs, layer_output, method, pin, takes_executor};
+use super::layer::{Argument, Arguments, Uses, layer_inputs, layer_output, method, pin, takes_executor};
 pub(crate) use super::layer::{element_type, region_type};
 use super::memory;
 use super::names::{Names, identifier, in_doc};
@@ -84,7 +84,7 @@ pub(crate) fn module(source: &ModuleSource<'_>) -> Result<String, syn::Error> {
 /// How `run` calls a layer that runs whole, or a group of layers that run row by row: the function, and the arguments that it passes.
 pub(crate) struct Call {
     /// The parts of the model's memory that come first.
-    pub(crate) parts: Parts,
+    pub(crate) uses: Uses,
     /// Whether the executor comes then.
     pub(crate) takes_executor: bool,
     pub(crate) method: String,
@@ -118,7 +118,7 @@ pub(crate) fn methods(layers: &[Layer], groups: &[Group]) -> Methods {
             all
         };
         Call {
-            parts: layers.iter().map(Parts::of).fold(Parts::default(), Parts::or),
+            uses: layers.iter().map(Uses::of).fold(Uses::default(), Uses::or),
             takes_executor: layers.iter().any(takes_executor),
             method,
             inputs: if group.schedule.is_some() {
@@ -277,17 +277,18 @@ fn run(source: &ModuleSource<'_>, arguments: &Arguments, calls: &[Call]) -> Toke
     let passed: Vec<&Ident> = arguments.inputs.iter().chain(&arguments.outputs).map(|argument| &argument.ident).collect();
     let executor = if calls.iter().any(|call| call.takes_executor) { quote!(executor) } else { quote!(_) };
     let unread = unread(arguments, calls);
-    let own_outputs = Parts { arena: !source.outputs_outside && !source.outputs.is_empty(), pinned: false };
-    let parts = calls.iter().map(|call| call.parts).fold(own_outputs, Parts::or);
+    let arena = !source.outputs_outside && !source.outputs.is_empty();
+    let for_results = Uses { arena, pinned: false, lists: source.detector.is_some() };
+    let uses = calls.iter().map(|call| call.uses).fold(for_results, Uses::or);
     let calls = calls.iter().map(|call| {
         let name = ident(&call.method);
         let passed = passed_to(call, arguments);
         let executor = call.takes_executor.then(|| quote!(executor)).into_iter();
-        let parts = call.parts.passed();
+        let parts = call.uses.passed();
         quote!(Model::#name(#parts #(#executor,)* #(#passed),*);)
     });
     let (places, returned, result) = results(source, arguments);
-    let memory = memory::cut(&source.memory, &quote!(self), parts);
+    let memory = memory::cut(&source.memory, &quote!(self), uses);
     let names = run_names(source);
     let idents = names.map(ident);
     let [run, _, work] = &idents;
@@ -392,7 +393,7 @@ fn stream(schedule: &Schedule, call: &Call, layers: &[Layer], names: &[Ident], a
     let arms = layers.iter().zip(names).enumerate().map(|(index, (layer, name))| {
         let own = layer_inputs(layer).map(|index| &arguments.inputs[index].ident);
         let own = own.chain(layer_output(layer).map(|index| &arguments.outputs[index].ident));
-        let parts = Parts::of(layer).passed();
+        let parts = Uses::of(layer).passed();
         let executor = takes_executor(layer).then(|| quote!(executor)).into_iter();
         let step = int(index);
         let pattern = if index + 1 == layers.len() { quote!(_) } else { quote!(#step) };
@@ -407,7 +408,7 @@ fn stream(schedule: &Schedule, call: &Call, layers: &[Layer], names: &[Ident], a
     let times = int(schedule.times);
     let executor = call.takes_executor.then(|| quote!(executor: &impl peleec_runtime::Executor)).into_iter();
     let pins = layers.iter().filter_map(pin);
-    let parts = call.parts.parameters(true);
+    let parts = call.uses.parameters(true);
     quote! {
         #[doc = #doc]
         fn #name(#parts #(#executor,)* #(#parameters),*) {
@@ -467,8 +468,8 @@ fn bytes(region: &Region) -> String {
 
 fn output_idents(source: &ModuleSource<'_>) -> Vec<Ident> {
     let mut names = Names::default();
-    // The results have a field of the one name, and the module a constant of the other.
-    source.detector.map(|_| ["detections", "detector"].map(|name| names.unique(name)));
+    // The results have a field of the first name, and the module constants of all three.
+    source.detector.map(|_| ["detections", "detector", "candidates"].map(|name| names.unique(name)));
     source.outputs.iter().map(|output| ident(&names.unique(&output.name))).collect()
 }
 

@@ -60,7 +60,7 @@ fn module(report: &Report, calls: &[Call]) -> Result<String, syn::Error> {
     let run = region("run", &all, &quote!(model.run(#inputs);));
     let each = calls.iter().enumerate().map(|(index, call)| {
         let (memory, parts, function) =
-            (cut(&report.memory(), &quote!(model), call.parts), call.parts.passed(), format_ident!("{}", call.method));
+            (cut(&report.memory(), &quote!(model), call.uses), call.uses.passed(), format_ident!("{}", call.method));
         let executor = call.takes_executor.then(|| quote!(&peleec_runtime::OneCore,));
         let inputs = numbers(&call.inputs);
         region(&index.to_string(), &call.inputs, &quote!(#memory Model::#function(#parts #executor #inputs);))

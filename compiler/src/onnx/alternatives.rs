@@ -43,6 +43,9 @@ fn known(op_type: &str, domain: &str) -> Option<&'static str> {
         })
     };
     Some(match (domain, op_type) {
+        ("com.microsoft", op_type) if op_type.starts_with("QLinear") || op_type == "QGemm" => {
+            "with channels_last 0, alpha 1 and a zero point for the result it would be supported; else quantise in QDQ format: quantize_static(..., quant_format=QuantFormat.QDQ)"
+        }
         ("com.microsoft" | "com.microsoft.nchwc", _) => {
             "onnxruntime's optimiser wrote it: give the model as exported, or set graph_optimization_level = ORT_DISABLE_ALL"
         }

@@ -1,9 +1,10 @@
 //! Quantised operators, also those of `com.microsoft`, as what they mean: inputs dequantised, the operator over floats, its result
 //! quantised.
 //!
-//! So one set of rules serves both of onnxruntime's formats. Two of its operators differ from their meaning on purpose, by a step of the
-//! output: `QLinearSoftmax` multiplies by the integer below one over its scale, and `QLinearAveragePool` divides by the whole window where
-//! `ceil_mode` lets it reach beyond the padding.
+//! So one set of rules serves both of onnxruntime's formats. There two operators are not quite what they mean: `QLinearSoftmax` multiplies by
+//! the integer below one over its scale, which is seen in the last step; `QLinearAveragePool` with `ceil_mode` and `count_include_pad` divides
+//! by the whole window where that reaches beyond the padding, which at a map's last row and column is many steps. Here both are as ONNX has
+//! the operators over floats.
 
 use std::collections::BTreeSet;
 
@@ -19,7 +20,7 @@ struct Form {
     result: usize,
     /// The tensors.
     tensors: &'static [usize],
-    /// The sums' type of bias, where there is one: its scale is the product of the tensors'.
+    /// A bias of 32 bits, where there may be one: its scale is the product of the tensors'.
     bias: Option<usize>,
 }
 
@@ -60,12 +61,18 @@ impl<'n> FreshNames<'n> {
     fn next(&mut self, result: &str, op_type: &str) -> String {
         loop {
             self.count += 1;
-            let name = format!("{result}_{op_type}_{}", self.count);
+            let name = format!("{}_{op_type}_{}", beginning(result), self.count);
             if !self.taken.contains(name.as_str()) {
                 return name;
             }
         }
     }
+}
+
+/// As much of a name as tells people where another one comes from.
+fn beginning(name: &str) -> &str {
+    const SHOWN: usize = 64;
+    (0..=SHOWN).rev().find_map(|end| name.get(..end.min(name.len()))).unwrap_or_default()
 }
 
 /// The nodes that mean what a quantised node does, in order; none where it is not one, or has attributes that no other operator has.
@@ -76,6 +83,11 @@ pub(crate) fn meaning(node: &NodeProto, opset: i64, names: &mut FreshNames<'_>) 
     }
     let domain = if domain == "ai.onnx" { "" } else { domain };
     let form = FORMS.iter().find(|form| form.domain == domain && form.op_type == op_type)?;
+    let is_given = |slot: usize| node.input.get(slot).is_some_and(|name| !name.is_empty());
+    if is_given(form.result) && !is_given(form.result + 1) {
+        // The result has the type of the input, which no node here is told.
+        return None;
+    }
     let attributes = attributes(node, opset)?;
     let mut parts = Parts { node, names, made: Vec::new() };
     let mut inputs = Vec::new();

@@ -56,11 +56,15 @@ impl Operator for Quantize {
         };
         let zero = match zero {
             None => vec![0; values.len()],
-            Some(zero) if zero.dtype() != given || zero.shape().elements() != values.len() => {
-                let supported = format!("{given}, as many as scales: {}", values.len());
+            Some(zero) if zero.dtype() != given || ![1, values.len()].contains(&zero.shape().elements()) => {
+                let supported = format!("{given}, one or as many as scales: {}", values.len());
                 return Err(OpError::new(format!("`zero_point` is {}", zero.ty())).supported(supported));
             }
-            Some(zero) => zero.to_i64s().unwrap_or_default().into_iter().map(|zero| zero as i32).collect(),
+            // A single one serves all.
+            Some(zero) => {
+                let zeros = zero.to_i64s().unwrap_or_default();
+                zeros.iter().cycle().take(values.len()).map(|&zero| zero as i32).collect()
+            }
         };
         Ok(Quantize { direction, scale: values.to_vec(), zero, axis: node.int("axis")?.unwrap_or(1) })
     }

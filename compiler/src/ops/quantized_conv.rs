@@ -9,8 +9,9 @@ use super::{OpError, Operator};
 use crate::ir::window::{Window, hw, with_spatial};
 use crate::ir::{DType, Data, Shape, Tensor, TensorType};
 use crate::lower::Lowering;
-use crate::lower::kernels::QuantizedConv2d;
+use crate::lower::kernels::{Parts, QuantizedConv2d, Tile};
 use crate::onnx::node::NodeView;
+use crate::plan::problem::Access;
 
 /// `y = limited(round(factor * (B + sum of (X - input_zero) * W)) + zero)`. Inputs: `X` [N,C,H,W] of 8 bits, `W` [M,C/group,kH,kW] of
 /// signed 8 bits and `B` [M] of 32, both known. Vectors [N,C] go with `W` [M,C].
@@ -56,7 +57,7 @@ impl Requantization {
 
     /// Whether a sum of up to this magnitude stays in 32 bits all the way.
     pub(crate) fn admits(&self, most: i64) -> bool {
-        most.checked_shl(self.common.left).is_some_and(|most| most <= i64::from(i32::MAX))
+        most <= i64::from(i32::MAX >> self.common.left)
     }
 
     /// The result of a sum of a channel, as one quotient rounded down.
@@ -79,7 +80,8 @@ impl QuantizedConv {
 
 impl Operator for QuantizedConv {
     fn parse(_node: &NodeView<'_>) -> Result<Self, OpError> {
-        Err(OpError::unsupported("stands in a branch of an `If`").supported("quantised operators outside of branches"))
+        let found = "stands in a branch of an `If`, or has attributes that it does not have in ONNX";
+        Err(OpError::unsupported(found).supported("quantised operators as ONNX has them, outside of branches"))
     }
 
     fn op_type(&self) -> Option<&'static str> {
@@ -162,18 +164,24 @@ impl Operator for QuantizedConv {
             return Err(OpError::new(format!("`W` is {} and `B` {}", w.ty(), b.ty())));
         };
         let &[filters, depth, ..] = &w.shape()[..] else { return Err(OpError::new("`W` has fewer than three dimensions")) };
-        let packed = QuantizedConv2d::pack(weights, bias, &self.requantization.multipliers, depth);
-        let packed = ctx.add_weights(&packed, weights.len());
-        let kernel = Arc::new(QuantizedConv2d {
+        let kernel = QuantizedConv2d {
             window: self.window.clone(),
             group: self.group,
             input_zero: self.input_zero,
             requantize: self.requantization.common,
-        });
+            tile: Tile::of(ctx.profile().target, filters / self.group),
+        };
+        let packed = kernel.pack(&Parts { weights, bias, multipliers: &self.requantization.multipliers, depth });
+        let (packed, kernel) = (ctx.add_weights(&packed, weights.len()), Arc::new(kernel));
         let (x, y) = (ctx.tensor(0)?, ctx.output());
         let shape = ctx.shape();
         let macs = product(&shape[1..]) as u64 * product(&w.shape()[1..]) as u64;
-        debug_assert_eq!(shape[1], filters);
+        if shape.rank() == 2 {
+            // Vectors are the pixels of a row.
+            let [from, to] = [x, y].map(|tensor| Access { channel: Some(1), ..ctx.whole(tensor) });
+            ctx.push(kernel, vec![from], to, &packed, macs * shape[0] as u64);
+            return Ok(());
+        }
         ctx.images(shape[0]);
         for n in 0..shape[0] {
             let (from, to) = (ctx.image(x, n), ctx.image(y, n));

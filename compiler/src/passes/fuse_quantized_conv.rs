@@ -1,7 +1,8 @@
 //! Turns a convolution of dequantised bytes, or a product of vectors with weights, whose result is quantised into one of bytes, with an
 //! activation that only limits.
 //!
-//! Its sums are exact, where those of floats are rounded: a result may differ by one step where a sum lies next to the middle of two.
+//! Its sums are exact, where those of floats are rounded: a result may differ by one step where a sum lies next to the middle of two, and
+//! where a bias of floats is no whole number of the sums' steps, by that rest.
 
 use peleec_runtime::Activation;
 
@@ -16,7 +17,12 @@ pub(crate) fn fuse_quantized_conv(graph: &mut Graph) -> usize {
     for id in graph.ids() {
         let Some(Fusion { op, x, weights, bias, absorbed }) = fusion(graph, id) else { continue };
         let name = graph.node(id).name.clone();
-        let [w, b] = [("weights", weights), ("bias", bias)].map(|(role, value)| graph.add_constant(&format!("{name}.{role}"), value));
+        let w = match weights {
+            Weights::Stored(source) => source,
+            Weights::Made(value) if graph.has_room_for(value.bytes()) => graph.add_constant(&format!("{name}.weights"), value),
+            Weights::Made(_) => continue,
+        };
+        let b = graph.add_constant(&format!("{name}.bias"), bias);
         for consumer in absorbed {
             graph.absorb(id, consumer);
         }
@@ -32,45 +38,53 @@ struct Fusion {
     op: QuantizedConv,
     /// The bytes that it reads.
     x: Source,
-    weights: Tensor,
+    weights: Weights,
     bias: Tensor,
     /// What follows it, in order: an activation, and what quantises the result.
     absorbed: Vec<NodeId>,
 }
 
+/// Weights of signed bytes around zero, the filters first.
+enum Weights {
+    /// As the file has them.
+    Stored(Source),
+    Made(Tensor),
+}
+
 fn fusion(graph: &Graph, id: NodeId) -> Option<Fusion> {
-    let (window, group, activation, filter_axis) = match graph.op(id)? {
-        Op::Conv(conv) if conv.pool.is_none() && graph.input(id, Conv::RESIDUAL).is_none() => {
-            (conv.window.clone(), conv.group, conv.activation, 0)
+    let rank = |slot: usize| Some(graph.ty(graph.input(id, slot)?).shape.rank());
+    let (window, group, filter_axis) = match graph.op(id)? {
+        Op::Conv(conv) if conv.pool.is_none() && conv.activation == Activation::Identity && graph.input(id, Conv::RESIDUAL).is_none() => {
+            (conv.window.clone(), conv.group, 0)
         }
-        Op::MatMul(MatMul { alpha: 1.0, beta: 1.0, trans_a: false, trans_b }) if graph.ty(graph.input(id, 0)?).shape.rank() == 2 => {
-            (Window::pointwise(), 1, Activation::Identity, usize::from(!trans_b))
+        Op::MatMul(MatMul { alpha: 1.0, beta: 1.0, trans_a: false, trans_b }) if (rank(0)?, rank(1)?) == (2, 2) => {
+            (Window::pointwise(), 1, usize::from(!trans_b))
         }
         _ => return None,
     };
     let (x, input) = bytes_of(graph, graph.input(id, 0)?)?;
-    let (weights, weight_scales) = weights(graph, graph.input(id, 1)?, filter_axis)?;
+    let (weights, around_zero, weight_scales) = weights(graph, graph.input(id, 1)?, filter_axis)?;
     let mut absorbed = vec![graph.sole_consumer(id)?];
-    let mut activations = vec![activation];
+    let mut activation = Activation::Identity;
     if let Some(Op::Unary(unary)) = graph.op(absorbed[0]) {
-        activations.push(unary.activation);
+        activation = unary.activation;
         absorbed.push(graph.sole_consumer(absorbed[0])?);
     }
     let (result, dtype) = quantizes(graph, *absorbed.last()?)?;
-    let limits = activations.into_iter().try_fold(limits(dtype), |limits, activation| limited(limits, activation, result))?;
+    let limits = limited(limits(dtype), activation, result)?;
     let (input_scale, scale) = (f64::from(*input.scale.first()?), f64::from(*result.scale.first()?));
     let sum_scales: Vec<f64> = weight_scales.iter().map(|&scale| input_scale * f64::from(scale)).collect();
-    let filters = weights.shape()[0];
+    let filters = around_zero.shape()[0];
     let scale_of = |filter: usize| sum_scales[if sum_scales.len() == 1 { 0 } else { filter }];
-    let bias = bias(graph, graph.input(id, Conv::BIAS), filters, scale_of)?;
     let factors: Vec<f64> = (0..filters).map(|filter| scale_of(filter) / scale).collect();
+    let bias = bias(graph, graph.input(id, Conv::BIAS), &factors, scale_of)?;
     let requantization = Requantization::new(&factors, *result.zero.first()?, limits)?;
     let input_zero = *input.zero.first()?;
     // The greatest magnitude of an input, zero among them, by that of the weights.
     let [low, high] = self::limits(graph.ty(x).dtype);
     let most = i64::from((low - input_zero).abs().max((high - input_zero).abs()));
-    let per_filter = weights.shape().elements() / filters.max(1);
-    let Data::I8(values) = weights.data() else { return None };
+    let per_filter = around_zero.shape().elements() / filters.max(1);
+    let Data::I8(values) = around_zero.data() else { return None };
     let sums = values.chunks(per_filter.max(1)).zip(&bias).map(|(filter, &bias)| {
         let magnitudes: i64 = filter.iter().map(|&w| i64::from(w).abs()).sum();
         magnitudes.saturating_mul(most).saturating_add(i64::from(bias).abs())
@@ -82,14 +96,17 @@ fn fusion(graph: &Graph, id: NodeId) -> Option<Fusion> {
     Some(Fusion { op, x, weights, bias: Tensor::new(Shape(vec![filters]), Data::I32(bias.into()))?, absorbed })
 }
 
-/// Known weights around zero, the filters first, and their scales, one or one a filter.
-fn weights(graph: &Graph, source: Source, filter_axis: usize) -> Option<(Tensor, &[f32])> {
-    let (stored, op) = dequantizes(graph, source.node)?;
-    let stored = graph.constant(stored)?;
+/// Known weights, their values, and their scales, one or one a filter.
+fn weights(graph: &Graph, source: Source, filter_axis: usize) -> Option<(Weights, Tensor, &[f32])> {
+    let (place, op) = dequantizes(graph, source.node)?;
+    let stored = graph.constant(place)?;
     let per_filter = op.scale.len() > 1;
     let rank = stored.shape().rank();
     if rank < 2 || per_filter && op.axis != filter_axis as i64 && op.axis != filter_axis as i64 - rank as i64 {
         return None;
+    }
+    if filter_axis == 0 && matches!(stored.data(), Data::I8(_)) && op.zero.iter().all(|&zero| zero == 0) {
+        return Some((Weights::Stored(place), stored.clone(), &op.scale));
     }
     let (filters, inner) = (stored.shape()[filter_axis], stored.shape().elements().checked_div(stored.shape()[filter_axis])?);
     let mut dims = stored.shape().0.clone();
@@ -101,30 +118,36 @@ fn weights(graph: &Graph, source: Source, filter_axis: usize) -> Option<(Tensor,
         i8::try_from(stored - i64::from(op.zero[if per_filter { filter } else { 0 }])).ok()
     });
     let around_zero: Vec<i8> = around_zero.collect::<Option<_>>()?;
-    Some((Tensor::new(Shape(dims), Data::I8(around_zero.into()))?, &op.scale))
+    let around_zero = Tensor::new(Shape(dims), Data::I8(around_zero.into()))?;
+    Some((Weights::Made(around_zero.clone()), around_zero, &op.scale))
 }
 
-/// A known bias in steps of the sums.
-fn bias(graph: &Graph, source: Option<Source>, filters: usize, scale: impl Fn(usize) -> f64) -> Option<Vec<i32>> {
+/// A known bias, one value a filter, in steps of the sums; none where rounding it to whole steps would show in results.
+fn bias(graph: &Graph, source: Option<Source>, factors: &[f64], scale: impl Fn(usize) -> f64) -> Option<Vec<i32>> {
+    let filters = factors.len();
     let Some(source) = source else { return Some(vec![0; filters]) };
-    if let Some((stored, op)) = dequantizes(graph, source.node) {
-        let values = graph.constant(stored)?.to_i64s().filter(|values| values.len() == filters)?;
-        let of = |parameters: &[f32], filter: usize| f64::from(parameters[if op.scale.len() == 1 { 0 } else { filter }]);
-        let steps = |(filter, &value): (usize, &i64)| {
-            let zero = i64::from(op.zero[if op.zero.len() == 1 { 0 } else { filter }]);
-            let ratio = of(&op.scale, filter) / scale(filter);
-            // A scale that was rounded to a float stands for the product.
-            let ratio = if (ratio - 1.0).abs() < 1e-6 { 1.0 } else { ratio };
-            in_32_bits((value - zero) as f64 * ratio)
-        };
-        return values.iter().enumerate().map(steps).collect();
+    let shape = &graph.ty(source).shape;
+    if shape.elements() != filters || shape.last() != Some(&filters) {
+        return None;
     }
-    let values = graph.constant(source)?.as_f32().filter(|values| values.len() == filters)?;
-    values.iter().enumerate().map(|(filter, &value)| in_32_bits(f64::from(value) / scale(filter))).collect()
-}
-
-fn in_32_bits(steps: f64) -> Option<i32> {
-    (steps.abs() < f64::from(i32::MAX)).then(|| steps.round() as i32)
+    let steps: Vec<f64> = match dequantizes(graph, source.node) {
+        Some((stored, op)) => {
+            let at = |filter: usize| if op.scale.len() == 1 { 0 } else { filter };
+            let steps = |(filter, &value): (usize, &i64)| {
+                let ratio = f64::from(op.scale[at(filter)]) / scale(filter);
+                // A scale that was rounded to a float stands for the product.
+                let ratio = if (ratio - 1.0).abs() < 1e-6 { 1.0 } else { ratio };
+                (value - i64::from(op.zero[at(filter)])) as f64 * ratio
+            };
+            graph.constant(stored)?.to_i64s()?.iter().enumerate().map(steps).collect()
+        }
+        None => graph.constant(source)?.as_f32()?.iter().enumerate().map(|(filter, &value)| f64::from(value) / scale(filter)).collect(),
+    };
+    let whole = |(steps, factor): (f64, &f64)| {
+        let shows = (steps - steps.round()).abs() * factor > 0.125;
+        (steps.abs() < f64::from(i32::MAX) && !shows).then(|| steps.round() as i32)
+    };
+    steps.into_iter().zip(factors).map(whole).collect()
 }
 
 /// Narrower limits, where an activation sets some.
@@ -190,7 +213,7 @@ mod tests {
                     let (build, y) = network(dtype, zero, scales, activation);
                     let (fused, graph, lines) = outline(build, y);
                     let last = lines.last().map(String::as_str);
-                    assert_eq!((fused, last), (1, Some("%q = QuantizedConv(%x.q, %y.weights, %y.bias)")), "{lines:?}");
+                    assert_eq!((fused, last), (1, Some("%q = QuantizedConv(%x.q, %w, %y.bias)")), "{lines:?}");
                     let label = graph.label(graph.outputs()[0].source.node);
                     assert!(label.starts_with("Conv") && label.ends_with("QuantizeLinear"), "{label}");
                 }
@@ -216,7 +239,31 @@ mod tests {
             let y = build.op("y", Op::MatMul(MatMul { alpha: 1.0, beta: 1.0, trans_a: false, trans_b }), &[x, w, c]);
             let y = build.op("q", op(Direction::Quantize(DType::I8), &[0.51], -3), &[y]);
             let (fused, _, lines) = outline(build, y);
-            assert_eq!((fused, lines.last().unwrap().as_str()), (1, "%q = QuantizedConv(%x.q, %y.weights, %y.bias)"));
+            let weights = if trans_b { "w" } else { "y.weights" };
+            assert_eq!((fused, lines.last().unwrap()), (1, &format!("%q = QuantizedConv(%x.q, %{weights}, %y.bias)")));
+        }
+    }
+
+    /// A bias a row, one of broken steps that show, and weights for each of several products.
+    #[test]
+    fn products_of_other_forms_stay_floats() {
+        for (m, addend, values, stacked) in
+            [(3, [3, 1], [1.0, 2.0, 3.0], 0), (3, [1, 3], [0.03, 0.0, 0.0], 0), (1, [1, 3], [1.0, 2.0, 3.0], 5)]
+        {
+            let mut build = Build::new();
+            let x = build.input("x", &[m, 4]);
+            let x = build.op("x.q", op(Direction::Quantize(DType::I8), &[0.125], 2), &[x]);
+            let x = build.op("x.d", op(Direction::Dequantize, &[0.125], 2), &[x]);
+            let shape = if stacked > 0 { vec![stacked, 4, 3] } else { vec![4, 3] };
+            let weights: Vec<i8> = (0..shape.iter().product()).map(|i: usize| (i * 37 % 256) as u8 as i8).collect();
+            let w = build.graph.add_constant("w", Tensor::new(Shape(shape), Data::I8(weights.into())).unwrap());
+            let w = build.op("w.d", op(Direction::Dequantize, &[0.5], 0), &[w]);
+            let product = MatMul { alpha: 1.0, beta: 1.0, trans_a: false, trans_b: false };
+            let c = build.constant("c", &addend, &values);
+            let inputs = if stacked > 0 { vec![x, w] } else { vec![x, w, c] };
+            let y = build.op("y", Op::MatMul(product), &inputs);
+            let y = build.op("q", op(Direction::Quantize(DType::I8), &[0.01], -3), &[y]);
+            assert_eq!(outline(build, y).0, 0, "{addend:?} {stacked}");
         }
     }
 

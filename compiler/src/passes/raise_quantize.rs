@@ -16,12 +16,13 @@ pub(crate) fn raise_quantize(graph: &mut Graph) -> usize {
         if !parts.iter().all(|&part| bytes_of(graph, part).is_some()) {
             continue;
         }
+        let mut quantized = Vec::new();
         for (slot, part) in parts.into_iter().enumerate() {
             let name = format!("{}_{slot}", graph.node(reader).name);
             let ty = TensorType::new(dtype, graph.ty(part).shape.clone());
-            let quantized = graph.add_op(&name, Op::Quantize(op.clone()), &[Some(part)], vec![Value { name: name.clone(), ty }]);
-            graph.set_input(id, slot, Some(quantized));
+            quantized.push(graph.add_op(&name, Op::Quantize(op.clone()), &[Some(part)], vec![Value { name: name.clone(), ty }]));
         }
+        graph.read_only(id, &quantized);
         graph.absorb(id, reader);
         raised += 1;
     }

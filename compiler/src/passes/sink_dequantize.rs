@@ -11,9 +11,7 @@ pub(crate) fn sink_dequantize(graph: &mut Graph) -> usize {
     for id in graph.ids() {
         let Some((bytes, dtype, op)) = all_bytes(graph, id) else { continue };
         dequantize_behind(graph, id, dtype, op);
-        for (slot, source) in bytes.into_iter().enumerate() {
-            graph.set_input(id, slot, Some(source));
-        }
+        graph.read_only(id, &bytes);
         sunk += 1;
     }
     sunk

@@ -8,19 +8,16 @@ use crate::element::Element;
 use crate::geometry::geometry;
 use crate::kernel::map_kernel;
 use crate::rows::{Area, MapLeaf, Pointers, Wrap, map_rows, window_rows};
-use crate::taps::taps_inside;
 use crate::views::{Extent, Pixels, small, window_fits};
 
-/// Output channels whose sums are made at a time.
-const FILTERS: usize = 4;
-
 geometry! {
-    /// Geometry of a convolution of integers.
+    /// Geometry of a convolution of integers whose register tile is `P` pixels by `N` output channels.
     ///
-    /// `y = requantize(bias + sum over (ky, kx, ci) of (x - input_zero) * w)`; taps that fall on padding are left out. Weights are
-    /// `i32`s: of each output channel its bias, then of each its multiplier, then of each its `[kernel height][kernel width][depth]` weights,
-    /// four bytes a value, the lowest first, filled up with zeros; `depth` is the input's channels of one group.
-    pub struct QuantizedConv2d [F: Element, T: Element] [F, T] {
+    /// `y = requantize(bias + sum over (ky, kx, ci) of x * w)`, where taps that fall on padding count as `input_zero`: what that stands for is
+    /// taken off in the bias. Weights are `i32`s, packed by group and by blocks of `N` output channels, the last block padded with zeros:
+    /// `[group][filters / N rounded up] { bias [N], multiplier [N], [kernel height][kernel width][depth][N] bytes, filled up to whole values }`,
+    /// the lowest byte of a value first, where `depth` and `filters` are the input's and the output's channels of one group.
+    pub struct QuantizedConv2d [F: Element, T: Element, const P: usize, const N: usize] [F, T, P, N] {
         /// The map that is read.
         input: Pixels,
         /// The map that is written.
@@ -37,10 +34,10 @@ geometry! {
         pads: [u32; 2] = [0, 0],
         /// Number of groups.
         group: u32 = 1,
-        /// The input that stands for zero.
+        /// What taps on padding count as: the input that stands for zero.
         input_zero: i32 = 0,
         /// What makes outputs of sums.
-        requantize: Requantize = Requantize::IDENTITY,
+        requantize: Requantize = Requantize::DEFAULT,
     }
     by_hand {}
     derived {
@@ -49,29 +46,35 @@ geometry! {
     }
 }
 
-impl<F: Element, T: Element> QuantizedConv2d<F, T> {
+impl<F: Element, T: Element, const P: usize, const N: usize> QuantizedConv2d<F, T, P, N> {
     /// The operands' lengths, or none where the geometry contradicts itself.
     pub const fn extent(&self) -> Option<Extent> {
         let (input, output) = (&self.input, &self.output);
         let group = self.group;
         let grouped = group > 0 && input.channels.is_multiple_of(group) && output.channels.is_multiple_of(group);
-        if !grouped || !window_fits(input, output, &self.strides, &self.kernel, &self.dilations) || !small(&self.pads) {
+        let tile = P > 0 && N > 0 && P <= MOST_TILE && N <= MOST_TILE;
+        if !tile || !grouped || !window_fits(input, output, &self.strides, &self.kernel, &self.dilations) || !small(&self.pads) {
             return None;
         }
-        let words = (self.filter_bytes() as u64).div_ceil(4) + 2;
-        match (input.extent(), output.extent(), words.checked_mul(output.channels as u64)) {
+        let blocks = (output.channels / group).div_ceil(N as u32) as u64 * group as u64;
+        match (input.extent(), output.extent(), (self.block_words() as u64).checked_mul(blocks)) {
             (Some(x), Some(y), Some(w)) if w < u32::MAX as u64 / 4 && output.is_exclusive() => Some(Extent { x, r: 0, w: w as usize, y }),
             _ => None,
         }
     }
 
-    /// Bytes of weights that a filter has; saturating.
-    const fn filter_bytes(&self) -> u32 {
-        let depth = match self.group {
+    /// Input channels of one group.
+    const fn depth(&self) -> u32 {
+        match self.group {
             0 => self.input.channels,
             group => self.input.channels / group,
-        };
-        self.kernel[0].saturating_mul(self.kernel[1]).saturating_mul(depth)
+        }
+    }
+
+    /// Values of the packed weights that a block has; saturating.
+    const fn block_words(&self) -> u32 {
+        let bytes = self.kernel[0].saturating_mul(self.kernel[1]).saturating_mul(self.depth()).saturating_mul(N as u32);
+        bytes.div_ceil(4).saturating_add(2 * N as u32)
     }
 
     window_rows!();
@@ -87,71 +90,170 @@ impl<F: Element, T: Element> QuantizedConv2d<F, T> {
     /// As [`MapLeaf`]; the input's channels are adjacent where `DENSE`.
     #[inline(never)]
     unsafe fn area<const DENSE: bool>(&self, rows: Range<usize>, columns: Range<usize>, x: *const F, w: *const i32, y: *mut T, wrap: Wrap) {
-        let (input, output) = (&self.input, &self.output);
-        let n_filters = output.channels as usize;
-        let filters = n_filters.checked_div(self.group as usize).unwrap_or(0);
-        let depth = (input.channels as usize).checked_div(self.group as usize).unwrap_or(0);
-        let filter_words = (self.filter_bytes() as usize).div_ceil(4);
-        let taps = |axis: usize, extent: u32, at: usize| {
-            taps_inside(self.kernel[axis], self.strides[axis], self.dilations[axis], self.pads[axis], extent, at)
-        };
-        for oy in rows {
-            let ky = taps(0, input.height, oy);
-            for ox in columns.clone() {
-                let kx = taps(1, input.width, ox);
-                let y = y.wrapping_add(oy.wrapping_mul(output.row as usize).wrapping_add(ox.wrapping_mul(output.pixel as usize)));
-                let (mut first, mut filter) = (0, 0);
-                while filter < n_filters {
-                    // Up to `FILTERS` channels of a group; of fewer the last one is computed again.
-                    let left = filters - (filter - first);
-                    let each: [usize; FILTERS] = core::array::from_fn(|index| filter + index.min(left - 1));
-                    // SAFETY: the filters exist, and the taps lie inside the input.
-                    unsafe {
-                        let mut sums = each.map(|filter| *w.add(filter));
-                        let weights = each.map(|filter| w.add(2 * n_filters + filter * filter_words).cast::<i8>());
-                        let channel = if filters == 0 { 0 } else { first / filters * depth };
-                        for ky in ky.begin..ky.end {
-                            let iy = (oy * self.strides[0] as usize + ky * self.dilations[0] as usize) - self.pads[0] as usize;
-                            let row = iy.wrapping_mul(input.row as usize).wrapping_sub(wrap.back_at(ky));
-                            for kx in kx.begin..kx.end {
-                                let ix = (ox * self.strides[1] as usize + kx * self.dilations[1] as usize) - self.pads[1] as usize;
-                                let at = ix.wrapping_mul(input.pixel as usize).wrapping_add(channel * input.channel as usize);
-                                let x = x.wrapping_add(row.wrapping_add(at));
-                                let tap = (ky * self.kernel[1] as usize + kx) * depth;
-                                self.add_tap::<DENSE>(&mut sums, x, weights.map(|w| w.add(tap)), depth);
+        let n_filters = (self.output.channels as usize).checked_div(self.group as usize).unwrap_or(0);
+        let interior = self.interior();
+        let (mut block, mut channel, mut first) = (w, 0, 0);
+        for _ in 0..self.group {
+            let mut filter = 0;
+            while filter < n_filters {
+                let strip = Strip { w: block, channel, filter: first + filter, valid: N.min(n_filters - filter) };
+                for oy in rows.clone() {
+                    let line = Line { x, y, oy, wrap };
+                    let is_whole = self.is_inside(0, oy, self.input.height);
+                    let mut ox = columns.start;
+                    while ox < columns.end {
+                        // SAFETY: the pixels lie in the area.
+                        unsafe {
+                            if is_whole && interior.start <= ox && ox + P <= interior.end.min(columns.end) {
+                                self.tile::<P, DENSE, true>(&strip, &line, ox);
+                                ox += P;
+                            } else {
+                                self.tile::<1, DENSE, false>(&strip, &line, ox);
+                                ox += 1;
                             }
                         }
-                        for (filter, sum) in each.into_iter().zip(sums) {
-                            let result = self.requantize.apply(sum, *w.add(n_filters + filter));
-                            *y.add(filter * output.channel as usize) = T::from_i32(result);
-                        }
-                    }
-                    filter += FILTERS.min(left);
-                    if filter - first >= filters {
-                        first = filter;
                     }
                 }
+                block = block.wrapping_add(self.block_words() as usize);
+                filter += N;
             }
+            channel += self.depth() as usize;
+            first += n_filters;
         }
     }
 
-    /// Adds the products of one tap.
+    /// The columns whose windows lie wholly on the input.
+    #[inline(always)]
+    fn interior(&self) -> Range<usize> {
+        let width = self.output.width as usize;
+        let mut interior = 0..width;
+        while interior.start < width && !self.is_inside(1, interior.start, self.input.width) {
+            interior.start += 1;
+        }
+        while interior.end > interior.start && !self.is_inside(1, interior.end - 1, self.input.width) {
+            interior.end -= 1;
+        }
+        interior
+    }
+
+    /// Whether all taps of the windows at row (axis 0) or column (axis 1) `at` lie inside `extent`.
+    #[inline(always)]
+    fn is_inside(&self, axis: usize, at: usize, extent: u32) -> bool {
+        self.tap(axis, at, 0, extent).is_some() && self.tap(axis, at, (self.kernel[axis] as usize).saturating_sub(1), extent).is_some()
+    }
+
+    /// The input row or column of tap `k` at output position `at`; none on padding.
+    #[inline(always)]
+    fn tap(&self, axis: usize, at: usize, k: usize, extent: u32) -> Option<usize> {
+        let i = (at * self.strides[axis] as usize + k * self.dilations[axis] as usize).wrapping_sub(self.pads[axis] as usize);
+        (i < extent as usize).then_some(i)
+    }
+
+    /// `Q` pixels of a line from column `ox` on, of which all taps lie inside where `WHOLE`.
     ///
     /// # Safety
-    /// `x` is readable for `depth` channels, `w` for their weights.
+    /// As [`MapLeaf`]; the pixels lie in the output.
     #[inline(always)]
-    unsafe fn add_tap<const DENSE: bool>(&self, sums: &mut [i32; FILTERS], x: *const F, w: [*const i8; FILTERS], depth: usize) {
-        let step = if DENSE { 1 } else { self.input.channel as usize };
-        for c in 0..depth {
-            // SAFETY: the caller's contract.
-            unsafe {
-                let x = (*x.add(c * step)).cast::<i32>().wrapping_sub(self.input_zero);
-                for (sum, w) in sums.iter_mut().zip(w) {
-                    *sum = sum.wrapping_add(x.wrapping_mul(i32::from(*w.add(c))));
+    unsafe fn tile<const Q: usize, const DENSE: bool, const WHOLE: bool>(&self, strip: &Strip, line: &Line<F, T>, ox: usize) {
+        let (input, output) = (&self.input, &self.output);
+        let (depth, kernel) = (self.depth() as usize, self.kernel.map(|extent| extent as usize));
+        // SAFETY: the block's header and weights, the taps inside the input, and the channels of the pixels exist.
+        unsafe {
+            let mut sums = [*strip.w.cast::<[i32; N]>(); Q];
+            let mut w = strip.w.add(2 * N).cast::<[i8; N]>();
+            // Taps of a row that follow each other in memory are one run.
+            let joined = WHOLE && DENSE && input.pixel as usize == depth && self.dilations[1] == 1;
+            let (runs, len) = if joined { (1, kernel[1] * depth) } else { (kernel[1], depth) };
+            for ky in 0..kernel[0] {
+                let iy = self.tap(0, line.oy, ky, input.height);
+                for kx in 0..runs {
+                    match (iy, self.tap(1, ox, kx, input.width)) {
+                        (Some(iy), Some(ix)) => {
+                            let row = iy.wrapping_mul(input.row as usize).wrapping_sub(line.wrap.back_at(ky));
+                            let at = ix.wrapping_mul(input.pixel as usize).wrapping_add(strip.channel.wrapping_mul(input.channel as usize));
+                            let x = line.x.wrapping_add(row.wrapping_add(at));
+                            let step = (self.strides[1] as usize).wrapping_mul(input.pixel as usize);
+                            let pixels = core::array::from_fn(|p| x.wrapping_add(p.wrapping_mul(step)));
+                            add_run::<F, Q, N, DENSE>(&mut sums, pixels, input.channel as usize, w, len);
+                        }
+                        _ => {
+                            for at in 0..len {
+                                add_products(&mut sums, [self.input_zero; Q], &*w.add(at));
+                            }
+                        }
+                    }
+                    w = w.add(len);
+                }
+            }
+            let multipliers = strip.w.add(N);
+            let row = line.oy.wrapping_mul(output.row as usize);
+            for (p, sums) in sums.iter().enumerate() {
+                let at = row.wrapping_add((ox + p).wrapping_mul(output.pixel as usize));
+                let y = line.y.wrapping_add(at.wrapping_add(strip.filter.wrapping_mul(output.channel as usize)));
+                for (n, &sum) in sums.iter().enumerate().take(strip.valid) {
+                    *y.add(n * output.channel as usize) = T::from_i32(self.requantize.apply(sum, *multipliers.add(n)));
                 }
             }
         }
     }
 }
 
-map_kernel!([F: Element, T: Element,] QuantizedConv2d<F, T>, F, i32 => T);
+/// Adds the products of a run of channels, which lie `step` apart, of some pixels. Out of line, so that a core with few registers has them
+/// for the sums.
+///
+/// # Safety
+/// Each of `x` is readable for `len` channels, `w` for their weights.
+#[inline(never)]
+unsafe fn add_run<F: Element, const Q: usize, const N: usize, const DENSE: bool>(
+    sums: &mut [[i32; N]; Q],
+    mut x: [*const F; Q],
+    step: usize,
+    w: *const [i8; N],
+    len: usize,
+) {
+    let step = if DENSE { 1 } else { step };
+    let mut here = *sums;
+    let (mut w, end) = (w, w.wrapping_add(len));
+    while w != end {
+        // SAFETY: the caller's contract.
+        unsafe { add_products(&mut here, x.map(|x| (*x).cast::<i32>()), &*w) };
+        x = x.map(|x| x.wrapping_add(step));
+        w = w.wrapping_add(1);
+    }
+    *sums = here;
+}
+
+/// The most pixels, or output channels, of a register tile.
+const MOST_TILE: usize = 64;
+
+/// Adds the products of a channel of some pixels with its weights.
+#[inline(always)]
+fn add_products<const Q: usize, const N: usize>(sums: &mut [[i32; N]; Q], x: [i32; Q], w: &[i8; N]) {
+    for (sums, x) in sums.iter_mut().zip(x) {
+        for (sum, &w) in sums.iter_mut().zip(w) {
+            *sum = sum.wrapping_add(x.wrapping_mul(i32::from(w)));
+        }
+    }
+}
+
+/// A block of output channels.
+struct Strip {
+    /// Where its weights begin.
+    w: *const i32,
+    /// First input channel of its group.
+    channel: usize,
+    /// Its first output channel.
+    filter: usize,
+    /// How many of its channels exist.
+    valid: usize,
+}
+
+/// A row of the output.
+struct Line<F, T> {
+    x: *const F,
+    y: *mut T,
+    oy: usize,
+    wrap: Wrap,
+}
+
+map_kernel!([F: Element, T: Element, const P: usize, const N: usize,] QuantizedConv2d<F, T, P, N>, F, i32 => T);

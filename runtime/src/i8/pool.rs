@@ -11,7 +11,7 @@ use crate::taps::taps_inside;
 use crate::views::{Extent, Pixels, small, window_fits};
 
 geometry! {
-    /// Geometry of the maximum of each window, channel by channel. Padding never wins; every window has a tap on the input, or its result
+    /// Geometry of the maximum of each window of integers of up to 32 bits, channel by channel. Padding never wins; every window has a tap on the input, or its result
     /// is zero.
     pub struct MaxPool2d [T: Element] [T] {
         /// The map that is read.

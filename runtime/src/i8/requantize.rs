@@ -24,8 +24,8 @@ pub struct Requantize {
 }
 
 impl Requantize {
-    /// The sum itself, as far as bytes go.
-    pub const IDENTITY: Requantize = Requantize { left: 2, right: 1, zero: 0, low: -128, high: 127 };
+    /// For a builder to begin with: factors of `multiplier / 2^31`, and the limits of a signed byte.
+    pub const DEFAULT: Requantize = Requantize { left: 2, right: 1, zero: 0, low: -128, high: 127 };
 
     /// The result of one sum.
     #[inline(always)]

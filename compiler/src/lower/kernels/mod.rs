@@ -30,7 +30,7 @@ pub(crate) use max_pool2d::MaxPool2d;
 pub(crate) use pad::Pad;
 pub(crate) use pool2d::Pool2d;
 pub(crate) use quantize::{Dequantize, Quantize};
-pub(crate) use quantized_conv2d::QuantizedConv2d;
+pub(crate) use quantized_conv2d::{Parts, QuantizedConv2d, Tile};
 pub(crate) use softmax::Softmax;
 pub(crate) use source::{Asked, Source};
 

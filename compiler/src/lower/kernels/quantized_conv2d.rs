@@ -8,6 +8,7 @@ use crate::diagnostics::OpError;
 use crate::ir::window::Window;
 use crate::lower::views::View;
 use crate::lower::words::words;
+use crate::target::Target;
 
 /// A convolution of `group` groups.
 #[derive(Clone, Debug)]
@@ -16,29 +17,82 @@ pub(crate) struct QuantizedConv2d {
     pub(crate) group: usize,
     pub(crate) input_zero: i32,
     pub(crate) requantize: Requantize,
+    pub(crate) tile: Tile,
+}
+
+/// How many pixels and output channels the inner loop keeps in registers; weights are packed in blocks of as many channels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Tile {
+    /// For cores with some fourteen registers.
+    TwoByTwo,
+    /// For vectors.
+    FourByEight,
+    /// For groups of fewer filters than a block.
+    TwoByOne,
+}
+
+impl Tile {
+    /// That of a target for groups of so many filters.
+    pub(crate) fn of(target: Target, filters: usize) -> Self {
+        match (filters, target.is_cortex_m()) {
+            (0..2, true) | (0..4, false) => Tile::TwoByOne,
+            (_, true) => Tile::TwoByTwo,
+            (_, false) => Tile::FourByEight,
+        }
+    }
+
+    fn channels(self) -> usize {
+        match self {
+            Tile::TwoByOne => 1,
+            Tile::TwoByTwo => 2,
+            Tile::FourByEight => 8,
+        }
+    }
+}
+
+/// What a convolution is packed from.
+pub(crate) struct Parts<'a> {
+    /// `[filters, depth, kernel height, kernel width]`.
+    pub(crate) weights: &'a [i8],
+    pub(crate) bias: &'a [i32],
+    pub(crate) multipliers: &'a [i32],
+    pub(crate) depth: usize,
 }
 
 impl QuantizedConv2d {
-    /// Packs `[M, depth, kH, kW]` weights: the biases, the multipliers, then of each filter its weights as `[kH][kW][depth]`, four a value.
-    pub(crate) fn pack(weights: &[i8], bias: &[i32], multipliers: &[i32], depth: usize) -> Vec<i32> {
-        let mut packed: Vec<i32> = bias.iter().chain(multipliers).copied().collect();
-        let values = weights.len().checked_div(bias.len()).unwrap_or(0);
-        let taps = values.checked_div(depth).unwrap_or(0);
-        for filter in weights.chunks_exact(values.max(1)) {
-            let mut bytes: Vec<u8> = (0..values).map(|at| filter[at % depth * taps + at / depth].cast_unsigned()).collect();
-            bytes.resize(values.next_multiple_of(4), 0);
-            packed.extend(bytes.as_chunks().0.iter().map(|&word| i32::from_le_bytes(word)));
+    /// Packs weights, with what padding and zeros of the input stand for taken off the biases: by group and by blocks of filters, each block
+    /// its biases, its multipliers and then `[kH][kW][depth][channels]` bytes, four a value; what a block has beyond the group's filters is
+    /// zero.
+    pub(crate) fn pack(&self, Parts { weights, bias, multipliers, depth }: &Parts<'_>) -> Vec<i32> {
+        let (filters, n) = (bias.len(), self.tile.channels());
+        let per_group = filters / self.group;
+        let values = weights.len().checked_div(filters).unwrap_or(0);
+        let taps = values.checked_div(*depth).unwrap_or(0);
+        let mut packed = Vec::new();
+        for first in (0..filters).step_by(per_group.max(1)) {
+            for block in (first..first + per_group).step_by(n) {
+                let filter = |lane: usize| Some(block + lane).filter(|&filter| filter < first + per_group);
+                let of = |filter: usize| &weights[filter * values..][..values];
+                let sum = |filter: usize| of(filter).iter().map(|&w| i32::from(w)).fold(0, i32::wrapping_add);
+                let biases = (0..n).map(|lane| filter(lane).map_or(0, |m| bias[m].wrapping_sub(self.input_zero.wrapping_mul(sum(m)))));
+                packed.extend(biases);
+                packed.extend((0..n).map(|lane| filter(lane).map_or(0, |m| multipliers[m])));
+                let at = |at: usize| (0..n).map(move |lane| filter(lane).map_or(0, |m| of(m)[at % depth * taps + at / depth]));
+                let mut bytes: Vec<u8> = (0..values).flat_map(at).map(i8::cast_unsigned).collect();
+                bytes.resize(bytes.len().next_multiple_of(4), 0);
+                packed.extend(bytes.as_chunks().0.iter().map(|&word| i32::from_le_bytes(word)));
+            }
         }
         packed
     }
 
-    fn bound<F: Element, T: Element>(&self, input: &View, output: &View) -> Work {
+    fn bound<F: Element, T: Element, const P: usize, const N: usize>(&self, input: &View, output: &View) -> Work {
         let window = &self.window;
-        let conv = peleec_runtime::QuantizedConv2d::<F, T>::new(input.pixels(), output.pixels());
+        let conv = peleec_runtime::QuantizedConv2d::<F, T, P, N>::new(input.pixels(), output.pixels());
         let conv = conv.kernel(words(window.kernel)).strides(words(window.strides)).dilations(words(window.dilations));
         let conv = conv.pads(words([window.pads[0], window.pads[1]])).group(words([self.group])[0]);
         let geometry = conv.input_zero(self.input_zero).requantize(self.requantize);
-        let kind = format!("QuantizedConv2d<{}, {}>", input.dtype.element(), output.dtype.element());
+        let kind = format!("QuantizedConv2d<{}, {}, {P}, {N}>", input.dtype.element(), output.dtype.element());
         Work::Kernel(Box::new(Plainly { geometry, name: "quantized conv2d", kind: kind.into() }))
     }
 }
@@ -55,7 +109,11 @@ impl Kernel for QuantizedConv2d {
 
     fn bind(&self, views: &Views<'_>) -> Result<Work, OpError> {
         let (input, output) = (&views.inputs[0], views.output);
-        of_byte!(input.dtype, F => of_byte!(output.dtype, T => Ok(self.bound::<F, T>(input, output))))
+        of_byte!(input.dtype, F => of_byte!(output.dtype, T => Ok(match self.tile {
+            Tile::TwoByTwo => self.bound::<F, T, 2, 2>(input, output),
+            Tile::FourByEight => self.bound::<F, T, 4, 8>(input, output),
+            Tile::TwoByOne => self.bound::<F, T, 2, 1>(input, output),
+        })))
     }
 }
 
@@ -64,11 +122,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn weights_of_a_filter_are_whole_words_with_channels_inside() {
+    fn weights_of_a_block_stand_side_by_side() {
         let weights: Vec<i8> = (1..=12).collect();
-        let packed = QuantizedConv2d::pack(&weights, &[10, 20], &[30, 40], 3);
-        assert_eq!(packed[..4], [10, 20, 30, 40]);
-        let bytes: Vec<u8> = packed[4..].iter().flat_map(|word| word.to_le_bytes()).collect();
-        assert_eq!(bytes, [1, 3, 5, 2, 4, 6, 0, 0, 7, 9, 11, 8, 10, 12, 0, 0]);
+        let window = Window { kernel: [1, 2], ..Window::pointwise() };
+        let conv = QuantizedConv2d { window, group: 1, input_zero: 2, requantize: Requantize::DEFAULT, tile: Tile::TwoByTwo };
+        let (bias, multipliers) = ([10, 20, 30], [1, 2, 3]);
+        let packed = conv.pack(&Parts { weights: &weights, bias: &bias, multipliers: &multipliers, depth: 2 });
+        // The filters are 1 2 3 4, 5 6 7 8 and 9 10 11 12; the first tap has the first of each pair.
+        assert_eq!(packed[..4], [10 - 2 * 10, 20 - 2 * 26, 1, 2]);
+        let bytes: Vec<u8> = packed[4..6].iter().flat_map(|word| word.to_le_bytes()).collect();
+        assert_eq!(bytes, [1, 5, 3, 7, 2, 6, 4, 8]);
+        assert_eq!((&packed[6..10], packed.len()), (&[30 - 2 * 42, 0, 3, 0][..], 12));
+    }
+
+    #[test]
+    fn groups_have_blocks_of_their_own() {
+        let conv =
+            QuantizedConv2d { window: Window::pointwise(), group: 2, input_zero: 0, requantize: Requantize::DEFAULT, tile: Tile::TwoByOne };
+        let packed = conv.pack(&Parts { weights: &[1, 2, 3, 4], bias: &[10, 20], multipliers: &[5, 6], depth: 2 });
+        assert_eq!(packed, [10, 5, 0x0201, 20, 6, 0x0403]);
     }
 }

@@ -48,6 +48,42 @@ fn a_convolution_with_a_bias() {
 }
 
 #[test]
+fn a_product_of_matrices_with_a_scale_for_each_column() {
+    let mut model = ModelWriter::new("g", 13);
+    model.input("a", &TensorType::new(DType::I8, [1, 2])).output("y", &TensorType::new(DType::I8, [1, 2]));
+    for (name, scales) in [("s", &[0.5][..]), ("sb", &[0.5, 0.25]), ("t", &[0.25])] {
+        let shape: &[usize] = if scales.len() > 1 { &[2] } else { &[] };
+        model.initializer(name, &Tensor::f32(shape.to_vec(), scales).unwrap());
+    }
+    model.initializer("z", &bytes(&[], &[1])).initializer("b", &bytes(&[2, 2], &[1, 3, 2, 5]));
+    model.node("QLinearMatMul", "n", &["a", "s", "z", "b", "sb", "z", "t", "z"], &["y"], &[]);
+    let (graph, _) = operators(&model);
+    // [2, -4] times [[0, 2], [1, 4]], in steps of one and of a half, and 1 for zero.
+    let found = graph.evaluate(&[bytes(&[1, 2], &[3, -3])]).unwrap();
+    assert!(*found[0].data() == Data::I8([-3, -5].into()), "{:?}", found[0]);
+}
+
+#[test]
+fn a_result_whose_type_nothing_says_is_refused() {
+    let mut model = model(11);
+    model.node("QLinearSigmoid", "n", &["x", "s", "z", "s"], &["y"], &[]).domain("com.microsoft");
+    assert_eq!(read(model.finish()).unwrap_err().0[0].code, "PL0302");
+}
+
+/// What a name of megabytes would become for each of many inputs.
+#[test]
+fn names_are_made_of_the_beginning_of_long_ones() {
+    let long = "n".repeat(4000);
+    let mut model = model(11);
+    let inputs: Vec<&str> = ["t", "z"].into_iter().chain((0..50).flat_map(|_| ["x", "s", "z"])).collect();
+    model.node("QLinearConcat", "n", &inputs, &[&long], &[("axis", Attribute::Int(1))]).domain("com.microsoft");
+    model.output(&long, &TensorType::new(DType::I8, [1]));
+    model.graph.output.remove(0);
+    let (graph, _) = operators(&model);
+    assert!(graph.ids().into_iter().filter(|&id| graph.label(id) == "DequantizeLinear").all(|id| graph.node(id).name.len() < 100));
+}
+
+#[test]
 fn operators_of_microsoft() {
     let leaky = |x: i8| if x < 1 { (f32::from(x - 1) / 2.0).round_ties_even() as i8 + 1 } else { x };
     for (op_type, inputs, expected) in [

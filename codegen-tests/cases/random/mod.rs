@@ -182,7 +182,7 @@ impl Net {
         let name = self.fresh();
         let name = self.onnx.op(op_type, &name, inputs, attributes);
         let is_rounded = |input: &&str| self.values.iter().any(|value| value.name == **input) && !self.exact.contains(*input);
-        if GIVES_WHAT_IT_READS.contains(&op_type) && !inputs.iter().any(|input| is_rounded(input)) {
+        if GIVES_WHAT_IT_READS.contains(&op_type) && !inputs.iter().any(is_rounded) {
             self.exact.insert(name.clone());
         }
         self.push(name, dims)

@@ -199,6 +199,7 @@ fn model(source: &ModuleSource<'_>, arguments: &Arguments) -> Result<TokenStream
             clippy::similar_names,
             clippy::too_many_arguments,
             clippy::too_many_lines,
+            clippy::unreadable_literal,
             clippy::unused_self,
             reason = "one form for every layer, and as many as the network has"
         )]

@@ -161,28 +161,43 @@ impl<F: Element, T: Element, const P: usize, const N: usize> QuantizedConv2d<F, 
         unsafe {
             let mut sums = [*strip.w.cast::<[i32; N]>(); Q];
             let mut w = strip.w.add(2 * N).cast::<[i8; N]>();
-            // Taps of a row that follow each other in memory are one run.
-            let joined = WHOLE && DENSE && input.pixel as usize == depth && self.dilations[1] == 1;
-            let (runs, len) = if joined { (1, kernel[1] * depth) } else { (kernel[1], depth) };
-            for ky in 0..kernel[0] {
-                let iy = self.tap(0, line.oy, ky, input.height);
-                for kx in 0..runs {
-                    match (iy, self.tap(1, ox, kx, input.width)) {
-                        (Some(iy), Some(ix)) => {
+            let channel = strip.channel.wrapping_mul(input.channel as usize);
+            let step = (self.strides[1] as usize).wrapping_mul(input.pixel as usize);
+            if WHOLE {
+                // Taps of a row that follow each other in memory are one run.
+                let joined = DENSE && input.pixel as usize == depth && self.dilations[1] == 1;
+                let (runs, len) = if joined { (1, kernel[1] * depth) } else { (kernel[1], depth) };
+                let first = |at: usize, axis: usize| (at * self.strides[axis] as usize).wrapping_sub(self.pads[axis] as usize);
+                let row = first(line.oy, 0).wrapping_mul(input.row as usize);
+                let column = first(ox, 1).wrapping_mul(input.pixel as usize);
+                let mut row = line.x.wrapping_add(row.wrapping_add(column).wrapping_add(channel));
+                for ky in 0..kernel[0] {
+                    let mut x = row.wrapping_sub(line.wrap.back_at(ky));
+                    for _ in 0..runs {
+                        let pixels = core::array::from_fn(|p| x.wrapping_add(p.wrapping_mul(step)));
+                        add_run::<F, Q, N, DENSE>(&mut sums, pixels, input.channel as usize, w, len);
+                        x = x.wrapping_add((self.dilations[1] as usize).wrapping_mul(input.pixel as usize));
+                        w = w.add(len);
+                    }
+                    row = row.wrapping_add((self.dilations[0] as usize).wrapping_mul(input.row as usize));
+                }
+            } else {
+                for ky in 0..kernel[0] {
+                    let iy = self.tap(0, line.oy, ky, input.height);
+                    for kx in 0..kernel[1] {
+                        if let (Some(iy), Some(ix)) = (iy, self.tap(1, ox, kx, input.width)) {
                             let row = iy.wrapping_mul(input.row as usize).wrapping_sub(line.wrap.back_at(ky));
-                            let at = ix.wrapping_mul(input.pixel as usize).wrapping_add(strip.channel.wrapping_mul(input.channel as usize));
+                            let at = ix.wrapping_mul(input.pixel as usize).wrapping_add(channel);
                             let x = line.x.wrapping_add(row.wrapping_add(at));
-                            let step = (self.strides[1] as usize).wrapping_mul(input.pixel as usize);
                             let pixels = core::array::from_fn(|p| x.wrapping_add(p.wrapping_mul(step)));
-                            add_run::<F, Q, N, DENSE>(&mut sums, pixels, input.channel as usize, w, len);
-                        }
-                        _ => {
-                            for at in 0..len {
+                            add_run::<F, Q, N, DENSE>(&mut sums, pixels, input.channel as usize, w, depth);
+                        } else {
+                            for at in 0..depth {
                                 add_products(&mut sums, [self.input_zero; Q], &*w.add(at));
                             }
                         }
+                        w = w.add(depth);
                     }
-                    w = w.add(len);
                 }
             }
             let multipliers = strip.w.add(N);

@@ -13,9 +13,12 @@ fn project() -> PathBuf {
 
 /// What a run in this process sees in a frame, one line a detection.
 fn seen_here(frame: &Frame<'_>, target: Target) -> String {
-    let folder = project().join("models/detector-small");
-    let compilation = Builder::new().model(folder.join("model.onnx")).target(target).compile().expect("it compiles");
-    let description = Description::read(&folder.join("model.toml")).expect("a description");
+    seen_by("models/detector-small/model.onnx", frame, target)
+}
+
+fn seen_by(model: &str, frame: &Frame<'_>, target: Target) -> String {
+    let compilation = Builder::new().model(project().join(model)).target(target).compile().expect("it compiles");
+    let description = Description::read(&project().join("models/detector-small/model.toml")).expect("a description");
     let settings = description.frame.as_ref().expect("a frame is described");
     let input = settings.input(frame, &compilation.inputs()[0].1).expect("the input's type serves");
     let names = compilation.output_types().into_iter().map(|(name, _)| name);
@@ -64,6 +67,19 @@ fn firmware_sees_what_this_computer_sees() {
         } else {
             lanes::skip("examples", format!("{example} needs {platform} and qemu-system-arm"));
         }
+    }
+}
+
+/// Bytes in the memory of a small chip.
+#[test]
+fn a_quantised_detector_sees_the_same_in_128_kib() {
+    if has("thumbv7em-none-eabihf", "qemu-system-arm") {
+        let bytes = std::fs::read(project().join("models/detector-small/scenes/a-14.rgb565")).expect("a frame");
+        let frame = Frame::new(layout(PixelFormat::Rgb565), &bytes);
+        let wanted = seen_by("models/quantized/detector-small-qdq-u8s8/model.onnx", &frame, Target::CortexM4F);
+        assert_eq!(cargo("mps2-an386", &["run", "--locked"]), wanted);
+    } else {
+        lanes::skip("examples", "mps2-an386 needs thumbv7em-none-eabihf and qemu-system-arm");
     }
 }
 

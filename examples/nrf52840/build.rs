@@ -1,4 +1,4 @@
-//! Compiles a classifier: the detector's weights would not fit the chip's flash as f32.
+//! Compiles the quantised detector for the core that `.cargo/config.toml` names, and for the camera's frames.
 
 use peleec::{Builder, Error, FrameLayout, PixelFormat};
 
@@ -6,6 +6,6 @@ fn main() -> Result<(), Error> {
     println!("cargo::rustc-link-search={}", env!("CARGO_MANIFEST_DIR"));
     println!("cargo::rerun-if-changed=memory.x");
     let camera = FrameLayout { format: PixelFormat::Rgb565, width: 160, height: 160 };
-    let model = Builder::new().model("../../models/peleenet-tiny-64/model.onnx").name("classifier");
-    model.frame(camera).mean([123.0, 117.0, 104.0]).scale([0.017; 3]).emit()
+    let model = Builder::new().model("../../models/quantized/detector-small-qdq-u8s8/model.onnx").name("detector");
+    model.ram_budget(160 << 10).frame(camera).detect("../../models/detector-small/model.toml").emit()
 }

@@ -1,4 +1,4 @@
-//! Says of which class a camera's frame is, through the debug probe.
+//! Finds things in frames of a camera by a network of bytes, and prints them through the debug probe.
 #![no_std]
 #![no_main]
 
@@ -8,14 +8,14 @@ use panic_halt as _;
 use rtt_target::{rprintln, rtt_init_print};
 use static_cell::ConstStaticCell;
 
-mod classifier {
-    include!(concat!(env!("OUT_DIR"), "/classifier.rs"));
+mod detector {
+    include!(concat!(env!("OUT_DIR"), "/detector.rs"));
 }
 
-static MODEL: ConstStaticCell<classifier::Model> = ConstStaticCell::new(classifier::Model::new());
+static MODEL: ConstStaticCell<detector::Model> = ConstStaticCell::new(detector::Model::new());
 
 /// The frame to look at. Here it is always the same, from flash: put your camera's driver in its place.
-fn next_frame() -> &'static [u8; classifier::FRAME_BYTES] {
+fn next_frame() -> &'static [u8; detector::FRAME_BYTES] {
     include_bytes!("../../../models/detector-small/scenes/a-14.rgb565")
 }
 
@@ -24,9 +24,9 @@ fn main() -> ! {
     rtt_init_print!();
     let model = MODEL.take();
     loop {
-        let scores = model.run(next_frame()).logits;
-        if let Some((class, score)) = scores.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1)) {
-            rprintln!("class {} {:?}", class, score);
+        for seen in model.run(next_frame()).detections.iter() {
+            let label = detector::LABELS[seen.class as usize];
+            rprintln!("{} {:?} {:?}", label, seen.score, seen.corners);
         }
     }
 }

@@ -160,7 +160,8 @@ fn sums_of_bytes_are_exact() {
     convolutions::<i8, i8, 2, 2>(1);
     convolutions::<u8, u8, 4, 8>(2);
     convolutions::<u8, i8, 2, 1>(3);
-    convolutions::<i8, u8, 3, 5>(4);
+    convolutions::<i8, u8, 2, 3>(4);
+    convolutions::<i8, i8, 3, 5>(5);
 }
 
 fn maxima<T: Element + Pod>(seed: u32) {

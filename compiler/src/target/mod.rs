@@ -44,12 +44,6 @@ impl Target {
         Target::CortexM55,
     ];
 
-    /// Whether it is a core with some fourteen registers for integers, and no vectors but a Cortex-M55's.
-    pub(crate) fn is_cortex_m(self) -> bool {
-        use Target::{CortexM0Plus, CortexM3, CortexM4F, CortexM7, CortexM33, CortexM55};
-        matches!(self, CortexM0Plus | CortexM3 | CortexM4F | CortexM7 | CortexM33 | CortexM55)
-    }
-
     /// The name on the command line.
     pub fn name(self) -> &'static str {
         match self {

@@ -234,6 +234,12 @@ unsafe fn add_run<F: Element, const Q: usize, const N: usize, const DENSE: bool>
         unsafe { add_products(&mut here, x.map(|x| (*x).cast::<i32>()), &*w) };
         x = x.map(|x| x.wrapping_add(step));
         w = w.wrapping_add(1);
+        // Loads of a later round would take registers that the sums need, where these fill a core that has no vectors.
+        #[cfg(all(target_arch = "arm", not(miri)))]
+        if N < 8 {
+            // SAFETY: no instruction.
+            unsafe { core::arch::asm!("", options(nostack, preserves_flags)) };
+        }
     }
     *sums = here;
 }

@@ -23,8 +23,10 @@ pub(crate) struct QuantizedConv2d {
 /// How many pixels and output channels the inner loop keeps in registers; weights are packed in blocks of as many channels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Tile {
-    /// For cores with some fourteen registers.
+    /// For the eight registers that a Cortex-M0+ computes in.
     TwoByTwo,
+    /// For the thirteen of other cores without vectors.
+    TwoByThree,
     /// For vectors.
     FourByEight,
     /// For groups of fewer filters than a block.
@@ -34,10 +36,12 @@ pub(crate) enum Tile {
 impl Tile {
     /// That of a target for groups of so many filters.
     pub(crate) fn of(target: Target, filters: usize) -> Self {
-        match (filters, target.is_cortex_m()) {
-            (0..2, true) | (0..4, false) => Tile::TwoByOne,
-            (_, true) => Tile::TwoByTwo,
-            (_, false) => Tile::FourByEight,
+        match target {
+            _ if filters < 2 => Tile::TwoByOne,
+            Target::CortexM0Plus => Tile::TwoByTwo,
+            Target::CortexM3 | Target::CortexM4F | Target::CortexM7 | Target::CortexM33 => Tile::TwoByThree,
+            _ if filters < 4 => Tile::TwoByOne,
+            _ => Tile::FourByEight,
         }
     }
 
@@ -45,6 +49,7 @@ impl Tile {
         match self {
             Tile::TwoByOne => 1,
             Tile::TwoByTwo => 2,
+            Tile::TwoByThree => 3,
             Tile::FourByEight => 8,
         }
     }
@@ -111,6 +116,7 @@ impl Kernel for QuantizedConv2d {
         let (input, output) = (&views.inputs[0], views.output);
         of_byte!(input.dtype, F => of_byte!(output.dtype, T => Ok(match self.tile {
             Tile::TwoByTwo => self.bound::<F, T, 2, 2>(input, output),
+            Tile::TwoByThree => self.bound::<F, T, 2, 3>(input, output),
             Tile::FourByEight => self.bound::<F, T, 4, 8>(input, output),
             Tile::TwoByOne => self.bound::<F, T, 2, 1>(input, output),
         })))

@@ -2,8 +2,8 @@
 
 use bytemuck::{Pod, cast_slice, cast_slice_mut};
 use peleec_runtime::{
-    Dequantize, Destination, Element, Kernel, MaxPool2d, Operands, Pixels, Place, Quantize, QuantizedConv2d, RegionError, Requantize,
-    run_checked, run_row_checked,
+    ByteArithmetic, Dequantize, Destination, Dsp, Element, Kernel, MaxPool2d, Mve, Operands, Pairs, Pixels, Place, Quantize,
+    QuantizedConv2d, RegionError, Requantize, Single, run_checked, run_row_checked,
 };
 
 mod maps;
@@ -96,27 +96,30 @@ fn y_value<T: Element + Pod>(y: T) -> i32 {
     if T::TYPE == peleec_runtime::ElementType::I8 { i32::from(byte.cast_signed()) } else { i32::from(byte) }
 }
 
-fn convolutions<F: Element + Pod, T: Element + Pod, const P: usize, const N: usize>(seed: u32) {
+/// Channels of a tap that lie together, or none where all bytes of a filter do.
+fn convolutions<F: Element + Pod, T: Element + Pod, U: ByteArithmetic, const P: usize, const N: usize>(seed: u32, word: Option<usize>) {
     let mut random = Random(seed);
     let mut ran = 0;
     while ran < 60 {
-        let (group, depth, filters) = ([1, 1, 2, 3][random.below(4) as usize], 1 + random.below(9), 1 + random.below(9));
+        let (group, depth, filters) = ([1, 1, 2, 3][random.below(4) as usize], 1 + random.below(9), 1 + random.below(2 * N as u32));
+        // Some sums are long enough for a core to stop on the way.
+        let depth = if ran % 6 == 0 { depth * 23 } else { depth };
         let window = Window::random(&mut random);
         let (h, wide) = (1 + random.below(9), 1 + random.below(9));
         let Some([oh, ow]) = window.outputs([h, wide]) else { continue };
         ran += 1;
         let (input, output) = (random.map(h, wide, group * depth), random.map(oh, ow, group * filters));
-        let input_zero = random.below(256) as i32 - 128;
+        let input_zero = y_value(cast_slice::<u8, F>(&[random.below(256) as u8])[0]);
         let requantize =
             Requantize { left: random.below(3), right: 1 + random.below(12), zero: random.below(256) as i32 - 128, ..limits::<T>() };
         let Window { kernel, strides, dilations, pads } = window;
         let conv = |input, output| {
-            let conv = QuantizedConv2d::<F, T, P, N>::new(input, output).kernel(kernel).strides(strides).dilations(dilations).pads(pads);
+            let conv = QuantizedConv2d::<F, T, U, P, N>::new(input, output).kernel(kernel).strides(strides).dilations(dilations).pads(pads);
             conv.group(group).input_zero(input_zero).requantize(requantize)
         };
         let extent = conv(input, output).extent().expect("the geometry is consistent");
         let mut w: Vec<i32> = (0..extent.w).map(|_| (random.below(1 << 16) << 16 | random.below(1 << 16)).cast_signed()).collect();
-        let of_filter = (kernel[0] * kernel[1] * depth) as usize;
+        let of_filter = ((kernel[0] * kernel[1] * depth) as usize).next_multiple_of(word.unwrap_or(1));
         let blocks = (filters as usize).div_ceil(N);
         let block_words = 2 * N + (of_filter * N).div_ceil(4);
         assert_eq!(extent.w, group as usize * blocks * block_words);
@@ -129,7 +132,13 @@ fn convolutions<F: Element + Pod, T: Element + Pod, const P: usize, const N: usi
             let (of_group, lane) = ((m / filters) as usize, (m % filters) as usize);
             let block = &w[(of_group * blocks + lane / N) * block_words..][..block_words];
             let bytes: &[i8] = cast_slice(&block[2 * N..]);
-            let weight = |tap: usize, ci: u32| i32::from(bytes[(tap * depth as usize + ci as usize) * N + lane % N]);
+            let weight = |tap: usize, ci: u32| {
+                let (at, lane) = (tap * depth as usize + ci as usize, lane % N);
+                i32::from(match word {
+                    Some(word) => bytes[at / word * N * word + lane * word + at % word],
+                    None => bytes[lane * of_filter + at],
+                })
+            };
             let mut sum = i64::from(block[lane % N]);
             let inside = window.taps([oy, ox], &input);
             for tap in 0..(kernel[0] * kernel[1]) as usize {
@@ -157,11 +166,19 @@ fn limits<T: Element>() -> Requantize {
 
 #[test]
 fn sums_of_bytes_are_exact() {
-    convolutions::<i8, i8, 2, 2>(1);
-    convolutions::<u8, u8, 4, 8>(2);
-    convolutions::<u8, i8, 2, 1>(3);
-    convolutions::<i8, u8, 2, 3>(4);
-    convolutions::<i8, i8, 3, 5>(5);
+    convolutions::<i8, i8, Single, 2, 2>(1, Some(1));
+    convolutions::<u8, u8, Single, 4, 8>(2, Some(1));
+    convolutions::<i8, i8, Single, 4, 8>(3, Some(1));
+    convolutions::<u8, i8, Single, 2, 1>(4, Some(1));
+    convolutions::<i8, u8, Single, 2, 3>(5, Some(1));
+    convolutions::<i8, i8, Pairs, 3, 5>(6, Some(2));
+    convolutions::<i8, i8, Pairs, 4, 8>(7, Some(2));
+    convolutions::<u8, u8, Pairs, 4, 16>(8, Some(2));
+    convolutions::<i8, i8, Pairs, 8, 16>(9, Some(2));
+    convolutions::<i8, i8, Dsp, 4, 8>(10, Some(4));
+    convolutions::<u8, u8, Dsp, 4, 8>(11, Some(4));
+    convolutions::<i8, i8, Mve, 3, 8>(12, None);
+    convolutions::<u8, i8, Mve, 3, 8>(13, None);
 }
 
 fn maxima<T: Element + Pod>(seed: u32) {
@@ -223,14 +240,14 @@ fn floats_become_bytes_and_bytes_floats() {
 #[test]
 fn geometries_that_contradict_themselves_are_none() {
     let map = |channels| Pixels::new([4, 4, channels]);
-    let conv = QuantizedConv2d::<i8, i8, 2, 4>::new(map(4), map(6));
+    let conv = QuantizedConv2d::<i8, i8, Single, 2, 4>::new(map(4), map(6));
     assert!(conv.extent().is_some());
     assert_eq!(conv.group(4).extent(), None);
     assert_eq!(conv.group(0).extent(), None);
-    assert_eq!(QuantizedConv2d::<i8, i8, 0, 4>::new(map(4), map(6)).extent(), None);
-    assert_eq!(QuantizedConv2d::<i8, i8, 2, 65>::new(map(4), map(6)).extent(), None);
+    assert_eq!(QuantizedConv2d::<i8, i8, Single, 0, 4>::new(map(4), map(6)).extent(), None);
+    assert_eq!(QuantizedConv2d::<i8, i8, Single, 2, 65>::new(map(4), map(6)).extent(), None);
     assert_eq!(conv.kernel([u32::MAX, u32::MAX]).extent(), None);
-    assert_eq!(QuantizedConv2d::<i8, i8, 2, 4>::new(Pixels { ring: 0, ..map(4) }, map(6)).extent(), None);
+    assert_eq!(QuantizedConv2d::<i8, i8, Single, 2, 4>::new(Pixels { ring: 0, ..map(4) }, map(6)).extent(), None);
     assert_eq!(MaxPool2d::<i8>::new(map(4), map(6)).extent(), None);
     assert_eq!(Dequantize::<i8>::new(map(4), map(6), 1.0, 0).extent(), None);
 }

@@ -250,6 +250,11 @@ impl<'a> Lowering<'a> {
         &self.steps.problem.tensors[tensor].shape
     }
 
+    /// The type of the elements of a tensor.
+    pub(crate) fn dtype_of(&self, tensor: TensorId) -> DType {
+        self.steps.problem.tensors[tensor].dtype
+    }
+
     /// The operator's first output, to be written.
     pub(crate) fn output(&mut self) -> TensorId {
         self.output_at(0)

@@ -164,16 +164,16 @@ impl Operator for QuantizedConv {
             return Err(OpError::new(format!("`W` is {} and `B` {}", w.ty(), b.ty())));
         };
         let &[filters, depth, ..] = &w.shape()[..] else { return Err(OpError::new("`W` has fewer than three dimensions")) };
+        let (x, y) = (ctx.tensor(0)?, ctx.output());
         let kernel = QuantizedConv2d {
             window: self.window.clone(),
             group: self.group,
             input_zero: self.input_zero,
             requantize: self.requantization.common,
-            tile: Tile::of(ctx.profile().target, filters / self.group),
+            tile: Tile::of(ctx.profile().target, filters / self.group, ctx.dtype_of(x)),
         };
         let packed = kernel.pack(&Parts { weights, bias, multipliers: &self.requantization.multipliers, depth });
         let (packed, kernel) = (ctx.add_weights(&packed, weights.len()), Arc::new(kernel));
-        let (x, y) = (ctx.tensor(0)?, ctx.output());
         let shape = ctx.shape();
         let macs = product(&shape[1..]) as u64 * product(&w.shape()[1..]) as u64;
         if shape.rank() == 2 {

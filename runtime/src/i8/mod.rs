@@ -5,4 +5,5 @@
 
 pub(crate) mod conv2d;
 pub(crate) mod pool;
+pub(crate) mod products;
 pub(crate) mod requantize;

@@ -2,6 +2,7 @@
 
 use core::fmt::{Result, Write};
 
+use crate::element::{Element, ElementType};
 use crate::expression::Expression;
 
 /// What the channels of a sum have in common on the way to `floor(s * sum + 1 / 2) + zero`, limited to `low..=high`, for a factor `s` of
@@ -30,16 +31,56 @@ impl Requantize {
     /// The result of one sum.
     #[inline(always)]
     pub fn apply(&self, sum: i32, multiplier: i32) -> i32 {
-        let product = (i64::from(sum.wrapping_shl(self.left)) * i64::from(multiplier)) >> 32;
-        let offset = self.zero.wrapping_shl(self.right).wrapping_add(1i32.wrapping_shl(self.right.wrapping_sub(1)));
-        let result = (product as i32).wrapping_add(offset).wrapping_shr(self.right);
-        if result < self.low {
-            self.low
-        } else if result > self.high {
-            self.high
-        } else {
-            result
+        limited(self.rounded(sum, multiplier), self.low, self.high)
+    }
+
+    /// Writes the results of adjacent sums.
+    ///
+    /// # Safety
+    /// `sums` and `multipliers` are readable for `count` values, and `y` is writable.
+    #[cfg_attr(not(target_arch = "arm"), inline(always))]
+    #[cfg_attr(target_arch = "arm", inline(never))]
+    pub(crate) unsafe fn write_all<T: Element>(&self, sums: *const i32, multipliers: *const i32, y: *mut T, count: usize) {
+        // Some cores have an instruction for these limits.
+        let saturates = matches!(T::TYPE, ElementType::I8) && self.low == i8::MIN.into() && self.high == i8::MAX.into();
+        // SAFETY: the caller's contract.
+        unsafe {
+            if saturates {
+                for n in 0..count {
+                    let result = self.rounded(*sums.add(n), *multipliers.add(n));
+                    *y.add(n) = T::from_i32(limited(result, i8::MIN.into(), i8::MAX.into()));
+                }
+            } else {
+                for n in 0..count {
+                    *y.add(n) = T::from_i32(self.apply(*sums.add(n), *multipliers.add(n)));
+                }
+            }
         }
+    }
+
+    /// The result before it is limited.
+    #[inline(always)]
+    fn rounded(&self, sum: i32, multiplier: i32) -> i32 {
+        let product = (i64::from(sum.wrapping_shl(self.left)) * i64::from(multiplier)) >> 32;
+        (product as i32).wrapping_add(self.offset()).wrapping_shr(self.right)
+    }
+
+    /// What is added to products before the last shift.
+    #[inline(always)]
+    pub(crate) fn offset(&self) -> i32 {
+        self.zero.wrapping_shl(self.right).wrapping_add(1i32.wrapping_shl(self.right.wrapping_sub(1)))
+    }
+}
+
+/// As `clamp`, without its assertion.
+#[inline(always)]
+fn limited(result: i32, low: i32, high: i32) -> i32 {
+    if result < low {
+        low
+    } else if result > high {
+        high
+    } else {
+        result
     }
 }
 

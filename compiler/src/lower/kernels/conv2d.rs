@@ -154,16 +154,16 @@ impl Kernel for Conv2d {
     }
 }
 
-struct Maps {
-    input: Pixels,
-    output: Pixels,
-    rest: Option<Pixels>,
-    residual: Option<Pixels>,
+pub(super) struct Maps {
+    pub(super) input: Pixels,
+    pub(super) output: Pixels,
+    pub(super) rest: Option<Pixels>,
+    pub(super) residual: Option<Pixels>,
 }
 
 impl Maps {
     /// All pixels in one row, where a 1x1 convolution sees rows that follow each other without a gap.
-    fn flattened(self) -> Self {
+    pub(super) fn flattened(self) -> Self {
         let Maps { input, output, rest, residual } = self;
         let flat = |map: &Pixels| map.row == map.width * map.pixel;
         if ![Some(input), Some(output), rest, residual].iter().flatten().all(flat) {

@@ -1,12 +1,13 @@
 //! `QuantizedConv2d`: convolution of integers of 8 bits.
 
-use peleec_runtime::{Element, Requantize};
+use peleec_runtime::{ByteArithmetic, Dsp, Element, Mve, Pairs, Requantize, Single, WeightOrder};
 
 use super::bound::{Plainly, of_byte};
+use super::conv2d::Maps;
 use super::{Cost, Kernel, Places, Views, Work, rows_of};
 use crate::diagnostics::OpError;
+use crate::ir::DType;
 use crate::ir::window::Window;
-use crate::lower::views::View;
 use crate::lower::words::words;
 use crate::target::Target;
 
@@ -20,37 +21,58 @@ pub(crate) struct QuantizedConv2d {
     pub(crate) tile: Tile,
 }
 
-/// How many pixels and output channels the inner loop keeps in registers; weights are packed in blocks of as many channels.
+/// The unit that makes sums, and how many pixels and output channels it keeps in registers; weights are packed in blocks of as many
+/// channels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Tile {
     /// For the eight registers that a Cortex-M0+ computes in.
     TwoByTwo,
     /// For the thirteen of other cores without vectors.
     TwoByThree,
-    /// For vectors.
+    /// For vectors of any machine.
     FourByEight,
     /// For groups of fewer filters than a block.
     TwoByOne,
+    /// For AVX2, with few filters.
+    PairsFourByEight,
+    /// For AVX2.
+    PairsFourBySixteen,
+    /// For AVX-512.
+    PairsEightBySixteen,
+    /// For the DSP extension of Cortex-M4, M7 and M33.
+    Dsp,
+    /// For the vector unit of a Cortex-M55.
+    Mve,
 }
 
 impl Tile {
-    /// That of a target for groups of so many filters.
-    pub(crate) fn of(target: Target, filters: usize) -> Self {
+    /// That of a target for groups of so many filters over elements of this type.
+    pub(crate) fn of(target: Target, filters: usize, input: DType) -> Self {
         match target {
             _ if filters < 2 => Tile::TwoByOne,
             Target::CortexM0Plus => Tile::TwoByTwo,
-            Target::CortexM3 | Target::CortexM4F | Target::CortexM7 | Target::CortexM33 => Tile::TwoByThree,
+            Target::CortexM3 => Tile::TwoByThree,
             _ if filters < 4 => Tile::TwoByOne,
-            _ => Tile::FourByEight,
+            Target::CortexM4F | Target::CortexM7 | Target::CortexM33 => Tile::Dsp,
+            Target::CortexM55 if input == DType::I8 => Tile::Mve,
+            Target::X86_64V4 if filters >= 16 => Tile::PairsEightBySixteen,
+            Target::X86_64V3 if filters >= 16 => Tile::PairsFourBySixteen,
+            Target::X86_64V3 | Target::X86_64V4 => Tile::PairsFourByEight,
+            Target::Generic | Target::Aarch64 | Target::CortexM55 => Tile::FourByEight,
         }
     }
 
-    fn channels(self) -> usize {
+    /// Output channels, and the order of their bytes.
+    fn block(self) -> (usize, WeightOrder) {
         match self {
-            Tile::TwoByOne => 1,
-            Tile::TwoByTwo => 2,
-            Tile::TwoByThree => 3,
-            Tile::FourByEight => 8,
+            Tile::TwoByOne => (1, <Single as ByteArithmetic>::ORDER),
+            Tile::TwoByTwo => (2, <Single as ByteArithmetic>::ORDER),
+            Tile::TwoByThree => (3, <Single as ByteArithmetic>::ORDER),
+            Tile::FourByEight => (8, <Single as ByteArithmetic>::ORDER),
+            Tile::PairsFourByEight => (8, <Pairs as ByteArithmetic>::ORDER),
+            Tile::PairsFourBySixteen | Tile::PairsEightBySixteen => (16, <Pairs as ByteArithmetic>::ORDER),
+            Tile::Dsp => (8, <Dsp as ByteArithmetic>::ORDER),
+            Tile::Mve => (8, <Mve as ByteArithmetic>::ORDER),
         }
     }
 }
@@ -66,13 +88,14 @@ pub(crate) struct Parts<'a> {
 
 impl QuantizedConv2d {
     /// Packs weights, with what padding and zeros of the input stand for taken off the biases: by group and by blocks of filters, each block
-    /// its biases, its multipliers and then `[kH][kW][depth][channels]` bytes, four a value; what a block has beyond the group's filters is
-    /// zero.
+    /// its biases, its multipliers and then the filters' bytes in the unit's order, four a value; what a block has beyond the group's filters
+    /// is zero.
     pub(crate) fn pack(&self, Parts { weights, bias, multipliers, depth }: &Parts<'_>) -> Vec<i32> {
-        let (filters, n) = (bias.len(), self.tile.channels());
+        let (filters, (n, order)) = (bias.len(), self.tile.block());
         let per_group = filters / self.group;
         let values = weights.len().checked_div(filters).unwrap_or(0);
         let taps = values.checked_div(*depth).unwrap_or(0);
+        let len = order.filter(words([values])[0]) as usize;
         let mut packed = Vec::new();
         for first in (0..filters).step_by(per_group.max(1)) {
             for block in (first..first + per_group).step_by(n) {
@@ -82,22 +105,28 @@ impl QuantizedConv2d {
                 let biases = (0..n).map(|lane| filter(lane).map_or(0, |m| bias[m].wrapping_sub(self.input_zero.wrapping_mul(sum(m)))));
                 packed.extend(biases);
                 packed.extend((0..n).map(|lane| filter(lane).map_or(0, |m| multipliers[m])));
-                let at = |at: usize| (0..n).map(move |lane| filter(lane).map_or(0, |m| of(m)[at % depth * taps + at / depth]));
-                let mut bytes: Vec<u8> = (0..values).flat_map(at).map(i8::cast_unsigned).collect();
-                bytes.resize(bytes.len().next_multiple_of(4), 0);
+                let mut bytes = vec![0; (n * len).next_multiple_of(4)];
+                for (lane, filter) in (0..n).filter_map(|lane| Some((lane, of(filter(lane)?)))) {
+                    for (at, &weight) in filter.iter().enumerate() {
+                        let (channel, tap) = (at / taps, at % taps);
+                        bytes[order.place(tap * depth + channel, lane, n, len)] = weight.cast_unsigned();
+                    }
+                }
                 packed.extend(bytes.as_chunks().0.iter().map(|&word| i32::from_le_bytes(word)));
             }
         }
         packed
     }
 
-    fn bound<F: Element, T: Element, const P: usize, const N: usize>(&self, input: &View, output: &View) -> Work {
-        let window = &self.window;
-        let conv = peleec_runtime::QuantizedConv2d::<F, T, P, N>::new(input.pixels(), output.pixels());
+    fn bound<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize>(&self, unit: &str, views: &Views<'_>) -> Work {
+        let (window, input, output) = (&self.window, &views.inputs[0], views.output);
+        let maps = Maps { input: input.pixels(), output: output.pixels(), rest: None, residual: None };
+        let maps = if window.is_pointwise() && !views.by_rows { maps.flattened() } else { maps };
+        let conv = peleec_runtime::QuantizedConv2d::<F, T, U, P, N>::new(maps.input, maps.output);
         let conv = conv.kernel(words(window.kernel)).strides(words(window.strides)).dilations(words(window.dilations));
         let conv = conv.pads(words([window.pads[0], window.pads[1]])).group(words([self.group])[0]);
         let geometry = conv.input_zero(self.input_zero).requantize(self.requantize);
-        let kind = format!("QuantizedConv2d<{}, {}, {P}, {N}>", input.dtype.element(), output.dtype.element());
+        let kind = format!("QuantizedConv2d<{}, {}, peleec_runtime::{unit}, {P}, {N}>", input.dtype.element(), output.dtype.element());
         Work::Kernel(Box::new(Plainly { geometry, name: "quantized conv2d", kind: kind.into() }))
     }
 }
@@ -113,12 +142,16 @@ impl Kernel for QuantizedConv2d {
     }
 
     fn bind(&self, views: &Views<'_>) -> Result<Work, OpError> {
-        let (input, output) = (&views.inputs[0], views.output);
-        of_byte!(input.dtype, F => of_byte!(output.dtype, T => Ok(match self.tile {
-            Tile::TwoByTwo => self.bound::<F, T, 2, 2>(input, output),
-            Tile::TwoByThree => self.bound::<F, T, 2, 3>(input, output),
-            Tile::FourByEight => self.bound::<F, T, 4, 8>(input, output),
-            Tile::TwoByOne => self.bound::<F, T, 2, 1>(input, output),
+        of_byte!(views.inputs[0].dtype, F => of_byte!(views.output.dtype, T => Ok(match self.tile {
+            Tile::TwoByTwo => self.bound::<F, T, Single, 2, 2>("Single", views),
+            Tile::TwoByThree => self.bound::<F, T, Single, 2, 3>("Single", views),
+            Tile::FourByEight => self.bound::<F, T, Single, 4, 8>("Single", views),
+            Tile::TwoByOne => self.bound::<F, T, Single, 2, 1>("Single", views),
+            Tile::PairsFourByEight => self.bound::<F, T, Pairs, 4, 8>("Pairs", views),
+            Tile::PairsFourBySixteen => self.bound::<F, T, Pairs, 4, 16>("Pairs", views),
+            Tile::PairsEightBySixteen => self.bound::<F, T, Pairs, 8, 16>("Pairs", views),
+            Tile::Dsp => self.bound::<F, T, Dsp, 4, 8>("Dsp", views),
+            Tile::Mve => self.bound::<F, T, Mve, 3, 8>("Mve", views),
         })))
     }
 }

@@ -17,6 +17,8 @@ macro_rules! requires {
         )
     };
 }
+#[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
+pub(crate) use requires;
 
 #[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
 mod mve;

@@ -1,0 +1,171 @@
+//! Products of bytes by the DSP extension: tiles of 4 pixels by 8 filters, two filters at a time, whose 8 sums stand in registers.
+//!
+//! One instruction adds two products of 16 bits. The values of the pixels are widened first, a few channels at a time, for all filters of
+//! the block: of four channels the first and the third, and then the others, as the widening of the weights gives them.
+//!
+//! A parameter that means nothing makes a function generic, so that it is assembled only where a module uses it.
+
+use core::arch::naked_asm;
+use core::mem::MaybeUninit;
+
+use super::Block;
+use crate::lanes::cortex::requires;
+
+pub(super) const PIXELS: usize = 4;
+pub(super) const FILTERS: usize = 8;
+
+/// Channels in fours that are widened at a time, each to eight values of 32 bits.
+const WORDS: usize = 16;
+
+/// [`Products::add_run`](super::sealed::Products::add_run) for bytes, with signs or without.
+///
+/// # Safety
+/// As there, of a tile of `PIXELS` by `FILTERS`, whose sums and pixels lie at `sums` and `x`.
+#[inline(always)]
+pub(super) unsafe fn add_run(sums: *mut i32, x: *const *const u8, mut w: *const i8, len: usize, block: Block, signed: bool) {
+    let widen = if signed { widen_signed::<0> } else { widen_unsigned::<0> };
+    // SAFETY: four pixels.
+    let mut x = unsafe { *x.cast::<[*const u8; PIXELS]>() };
+    let mut wide = MaybeUninit::<[u32; 8 * WORDS]>::uninit();
+    let wide = wide.as_mut_ptr().cast::<u32>();
+    let mut left = len;
+    while left > 0 {
+        let words = (left / 4).min(WORDS);
+        let (words, channels) = if words > 0 { (words, 4 * words) } else { (1, left) };
+        // SAFETY: the caller's contract: as many channels are left. A last word, whose weights are filled up with zeros, is read from a copy.
+        // Widening writes what products read.
+        unsafe {
+            if channels < 4 {
+                let mut last = [[0u8; 4]; PIXELS];
+                for (last, x) in last.iter_mut().zip(x) {
+                    x.copy_to_nonoverlapping(last.as_mut_ptr(), channels);
+                }
+                widen(last.each_ref().map(|last| last.as_ptr()).as_ptr(), wide, 1);
+            } else {
+                widen(x.as_ptr(), wide, words);
+            }
+            for filter in (0..block.valid).step_by(2) {
+                products::<0>(sums.add(filter), wide, w.add(4 * filter), wide.add(8 * words));
+            }
+        }
+        x = x.map(|x| x.wrapping_add(channels));
+        w = w.wrapping_add(4 * FILTERS * words);
+        left -= channels;
+    }
+}
+
+macro_rules! widen {
+    ($(#[$doc:meta])* $name:ident: $extend:literal) => {
+        $(#[$doc])*
+        ///
+        /// # Safety
+        /// Each of four pixels is readable for four times as many bytes as there are words, which are not none, `wide` writable for eight
+        /// values each.
+        #[unsafe(naked)]
+        unsafe extern "C" fn $name<const UNUSED: usize>(x: *const *const u8, wide: *mut u32, words: usize) {
+            naked_asm!(
+                requires!("mrs r0, primask", "thumbv7em-none-eabihf` or `thumbv8m.main-none-eabihf"),
+                ".cpu cortex-m33",
+                "push {{r4-r11, lr}}",
+                "ldm r0, {{r4-r7}}",
+                "1:",
+                "ldr r8, [r4], #4",
+                "ldr r9, [r5], #4",
+                "ldr r10, [r6], #4",
+                "ldr r11, [r7], #4",
+                concat!($extend, " r0, r8"),
+                concat!($extend, " r3, r9"),
+                concat!($extend, " r12, r10"),
+                concat!($extend, " lr, r11"),
+                "strd r0, r3, [r1], #8",
+                "strd r12, lr, [r1], #8",
+                concat!($extend, " r8, r8, ror #8"),
+                concat!($extend, " r9, r9, ror #8"),
+                concat!($extend, " r10, r10, ror #8"),
+                concat!($extend, " r11, r11, ror #8"),
+                "strd r8, r9, [r1], #8",
+                "strd r10, r11, [r1], #8",
+                "subs r2, #1",
+                "bne 1b",
+                "pop {{r4-r11, pc}}",
+            )
+        }
+    };
+}
+
+widen!(
+    /// Widens signed bytes.
+    widen_signed: "sxtb16"
+);
+widen!(
+    /// Widens unsigned bytes.
+    widen_unsigned: "uxtb16"
+);
+
+/// Eight products of two channels: the pixels' values come from `r1`, the weights stand in `r0` and `r3`.
+macro_rules! half {
+    () => {
+        concat!(
+            "ldrd r12, lr, [r1], #8\n",
+            "smlad r4, r12, r0, r4\n",
+            "smlad r5, r12, r3, r5\n",
+            "smlad r6, lr, r0, r6\n",
+            "smlad r7, lr, r3, r7\n",
+            "ldrd r12, lr, [r1], #8\n",
+            "smlad r8, r12, r0, r8\n",
+            "smlad r9, r12, r3, r9\n",
+            "smlad r10, lr, r0, r10\n",
+            "smlad r11, lr, r3, r11\n",
+        )
+    };
+}
+
+/// The products of four channels.
+macro_rules! word {
+    () => {
+        concat!(
+            "ldrd r0, r3, [r2]\n",
+            "sxtb16 r0, r0\n",
+            "sxtb16 r3, r3\n",
+            half!(),
+            "ldrd r0, r3, [r2], #32\n",
+            "sxtb16 r0, r0, ror #8\n",
+            "sxtb16 r3, r3, ror #8\n",
+            half!(),
+        )
+    };
+}
+
+/// Adds the products of four pixels by two filters.
+///
+/// # Safety
+/// `wide` is readable up to `end`, a whole number of words of eight values, not none, and `w` for the weights of as many words. `sums` are
+/// two values in each of four rows of eight.
+#[unsafe(naked)]
+unsafe extern "C" fn products<const UNUSED: usize>(sums: *mut i32, wide: *const u32, w: *const i8, end: *const u32) {
+    naked_asm!(
+        ".cpu cortex-m33",
+        "push {{r0, r3-r11, lr}}",
+        "sub r12, r3, r1",
+        "ldrd r4, r5, [r0]",
+        "ldrd r6, r7, [r0, #32]",
+        "ldrd r8, r9, [r0, #64]",
+        "ldrd r10, r11, [r0, #96]",
+        // Two words a round; an odd number begins with the second.
+        "tst r12, #32",
+        "bne 2f",
+        "1:",
+        word!(),
+        "2:",
+        word!(),
+        "ldr r12, [sp, #4]",
+        "cmp r1, r12",
+        "bne 1b",
+        "pop {{r0, r3}}",
+        "strd r4, r5, [r0]",
+        "strd r6, r7, [r0, #32]",
+        "strd r8, r9, [r0, #64]",
+        "strd r10, r11, [r0, #96]",
+        "pop {{r4-r11, pc}}",
+    )
+}

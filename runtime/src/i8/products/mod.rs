@@ -1,0 +1,275 @@
+//! How the sums of a convolution of bytes are made: the unit that makes them, and the order of the weights that it reads.
+
+#[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
+mod dsp;
+#[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
+mod mve;
+#[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
+mod neon;
+#[cfg(all(target_arch = "x86_64", target_feature = "avx2"))]
+mod x86;
+
+use crate::element::Element;
+use crate::lanes::cortex::Mve;
+
+/// In plain Rust, and by NEON where the build has it: a byte of each filter at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Single;
+
+/// Two bytes of each filter at a time: by AVX2 or AVX-512 where the build has them, and by plain Rust elsewhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pairs;
+
+/// Four bytes of each filter at a time: by the DSP extension of Cortex-M4, M7 and M33 where the crate is built for one with the hard-float
+/// ABI, and by plain Rust elsewhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Dsp;
+
+/// The unit that makes sums of bytes. Sealed. The same integers by each.
+pub trait ByteArithmetic: sealed::Products {
+    /// The order of the bytes of a block of filters.
+    const ORDER: WeightOrder = <Self as sealed::Products>::ORDER;
+}
+impl<S: sealed::Products> ByteArithmetic for S {}
+
+/// The order of the bytes of a block of filters. Those of one filter are in the order (ky, kx, channel).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WeightOrder {
+    /// So many of each filter, then as many more of each; the last are filled up with zeros.
+    Words(u32),
+    /// One filter after the other.
+    Filters,
+}
+
+impl WeightOrder {
+    /// Bytes of a filter that lie together wherever it is read from.
+    pub(crate) const fn word(&self) -> u32 {
+        match *self {
+            WeightOrder::Words(word) => word,
+            WeightOrder::Filters => 1,
+        }
+    }
+
+    /// Bytes of a filter with so many weights; saturating.
+    pub const fn filter(&self, weights: u32) -> u32 {
+        weights.div_ceil(self.word()).saturating_mul(self.word())
+    }
+
+    /// Where weight `at` of filter `lane` lies in a block of `lanes` filters of `len` bytes each.
+    pub const fn place(&self, at: usize, lane: usize, lanes: usize, len: usize) -> usize {
+        match *self {
+            WeightOrder::Words(word) => {
+                let word = word as usize;
+                (at / word * lanes + lane) * word + at % word
+            }
+            WeightOrder::Filters => lane * len + at,
+        }
+    }
+}
+
+/// What all runs of channels of a block have in common.
+#[derive(Clone, Copy)]
+#[cfg_attr(not(all(target_arch = "arm", target_abi = "eabihf")), expect(dead_code, reason = "for units of Cortex-M"))]
+pub struct Block {
+    /// Bytes of a filter.
+    pub(crate) filter: usize,
+    /// How many filters of the block exist.
+    pub(crate) valid: usize,
+}
+
+pub(crate) mod sealed {
+    use super::{Block, WeightOrder};
+    use crate::Requantize;
+    use crate::element::Element;
+
+    /// The sums of a tile of pixels by filters.
+    pub trait Products: Copy + Sync + Send + PartialEq + core::fmt::Debug + 'static {
+        /// The order of the weights.
+        const ORDER: WeightOrder;
+
+        /// Adds the products of `len` adjacent channels of some pixels to the sums of those filters of the block that exist; what the others
+        /// have is of no use. `w` are the weights of the first channel of the first filter.
+        ///
+        /// # Safety
+        /// Each of `x` is readable for `len` channels, and `w` for their weights in the block; a run begins where a word does.
+        unsafe fn add_run<F: Element, const Q: usize, const N: usize>(
+            sums: &mut [[i32; N]; Q],
+            x: [*const F; Q],
+            w: *const i8,
+            len: usize,
+            block: Block,
+        );
+
+        /// Writes the results of adjacent sums.
+        ///
+        /// # Safety
+        /// `sums` and `multipliers` are readable for `count` values, and `y` is writable.
+        #[inline(always)]
+        unsafe fn write<T: Element>(rule: &Requantize, sums: *const i32, multipliers: *const i32, y: *mut T, count: usize) {
+            // SAFETY: the caller's contract.
+            unsafe { rule.write_all(sums, multipliers, y, count) }
+        }
+    }
+}
+
+/// [`Products::add_run`](sealed::Products::add_run) in plain Rust.
+///
+/// # Safety
+/// As there.
+#[inline(always)]
+unsafe fn add_words<F: Element, const Q: usize, const N: usize, const WORD: usize>(
+    sums: &mut [[i32; N]; Q],
+    x: [*const F; Q],
+    mut w: *const i8,
+    len: usize,
+) {
+    let mut at = 0;
+    while at < len {
+        for byte in 0..WORD.min(len - at) {
+            // SAFETY: the caller's contract.
+            unsafe {
+                let x = x.map(|x| (*x.wrapping_add(at + byte)).cast::<i32>());
+                add_products(sums, x, core::array::from_fn(|n| *w.wrapping_add(n * WORD + byte)));
+            }
+        }
+        w = w.wrapping_add(N * WORD);
+        at += WORD;
+    }
+}
+
+/// Adds the products of a channel of some pixels with its weights.
+#[inline(always)]
+fn add_products<const Q: usize, const N: usize>(sums: &mut [[i32; N]; Q], x: [i32; Q], w: [i8; N]) {
+    for (sums, x) in sums.iter_mut().zip(x) {
+        for (sum, w) in sums.iter_mut().zip(w) {
+            *sum = sum.wrapping_add(x.wrapping_mul(i32::from(w)));
+        }
+    }
+}
+
+/// Whether elements are bytes, and whether those have signs.
+#[cfg_attr(not(target_abi = "eabihf"), allow(dead_code, reason = "for units"))]
+const fn signs<F: Element>() -> Option<bool> {
+    match F::TYPE {
+        crate::ElementType::I8 => Some(true),
+        crate::ElementType::U8 => Some(false),
+        _ => None,
+    }
+}
+
+impl sealed::Products for Single {
+    const ORDER: WeightOrder = WeightOrder::Words(1);
+
+    /// Out of line, so that a core with few registers has them for the sums.
+    #[inline(never)]
+    unsafe fn add_run<F: Element, const Q: usize, const N: usize>(
+        sums: &mut [[i32; N]; Q],
+        mut x: [*const F; Q],
+        w: *const i8,
+        len: usize,
+        _: Block,
+    ) {
+        #[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
+        if const { N == 8 && signs::<F>().is_some() } {
+            // SAFETY: the caller's contract; vectors of 8 sums.
+            return unsafe { neon::add_run(sums, x, w, len) };
+        }
+        let mut here = *sums;
+        let (mut w, end) = (w.cast::<[i8; N]>(), w.cast::<[i8; N]>().wrapping_add(len));
+        while w != end {
+            // SAFETY: the caller's contract.
+            unsafe { add_products(&mut here, x.map(|x| (*x).cast::<i32>()), *w) };
+            x = x.map(|x| x.wrapping_add(1));
+            w = w.wrapping_add(1);
+            // Loads of a later round would take registers that the sums need, where these fill a core that has no vectors.
+            #[cfg(all(target_arch = "arm", not(miri)))]
+            if N < 8 {
+                // SAFETY: no instruction.
+                unsafe { core::arch::asm!("", options(nostack, preserves_flags)) };
+            }
+        }
+        *sums = here;
+    }
+}
+
+impl sealed::Products for Pairs {
+    const ORDER: WeightOrder = WeightOrder::Words(2);
+
+    #[inline(never)]
+    unsafe fn add_run<F: Element, const Q: usize, const N: usize>(
+        sums: &mut [[i32; N]; Q],
+        x: [*const F; Q],
+        w: *const i8,
+        len: usize,
+        _: Block,
+    ) {
+        #[cfg(all(target_arch = "x86_64", target_feature = "avx2"))]
+        if const { N.is_multiple_of(8) && N > 0 && signs::<F>().is_some() } {
+            // SAFETY: the caller's contract; a whole number of vectors.
+            return unsafe { x86::add_run(sums, x, w, len) };
+        }
+        // SAFETY: the caller's contract.
+        unsafe { add_words::<F, Q, N, 2>(sums, x, w, len) }
+    }
+}
+
+impl sealed::Products for Dsp {
+    const ORDER: WeightOrder = WeightOrder::Words(4);
+
+    #[inline(never)]
+    unsafe fn add_run<F: Element, const Q: usize, const N: usize>(
+        sums: &mut [[i32; N]; Q],
+        x: [*const F; Q],
+        w: *const i8,
+        len: usize,
+        block: Block,
+    ) {
+        #[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
+        if const { Q == dsp::PIXELS && N == dsp::FILTERS && signs::<F>().is_some() } {
+            // SAFETY: the caller's contract; tiles of that size.
+            return unsafe { dsp::add_run((&raw mut *sums).cast(), x.as_ptr().cast(), w, len, block, signs::<F>() == Some(true)) };
+        }
+        _ = block;
+        // SAFETY: the caller's contract.
+        unsafe { add_words::<F, Q, N, 4>(sums, x, w, len) }
+    }
+}
+
+impl sealed::Products for Mve {
+    const ORDER: WeightOrder = WeightOrder::Filters;
+
+    #[inline(never)]
+    unsafe fn add_run<F: Element, const Q: usize, const N: usize>(
+        sums: &mut [[i32; N]; Q],
+        x: [*const F; Q],
+        w: *const i8,
+        len: usize,
+        block: Block,
+    ) {
+        #[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
+        if const { Q == mve::PIXELS && N == mve::FILTERS && matches!(signs::<F>(), Some(true)) } {
+            // SAFETY: the caller's contract; tiles of that size.
+            return unsafe { mve::add_run((&raw mut *sums).cast(), x.as_ptr().cast(), w, len, block) };
+        }
+        for at in 0..len {
+            // SAFETY: the caller's contract.
+            unsafe {
+                let x = x.map(|x| (*x.wrapping_add(at)).cast::<i32>());
+                add_products(sums, x, core::array::from_fn(|n| *w.wrapping_add(n * block.filter + at)));
+            }
+        }
+    }
+
+    #[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
+    #[inline(always)]
+    unsafe fn write<T: Element>(rule: &crate::Requantize, sums: *const i32, multipliers: *const i32, y: *mut T, count: usize) {
+        // SAFETY: the caller's contract; bytes of either kind have the same bits.
+        unsafe {
+            if const { signs::<T>().is_some() } {
+                mve::write(rule, sums, multipliers, y.cast(), count);
+            } else {
+                rule.write_all(sums, multipliers, y, count);
+            }
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! Products of bytes by the vector unit: tiles of 3 pixels by 8 filters, two filters at a time, whose 6 sums stand in the core's own
+//! registers; sixteen channels at a time, and what is left of them by predicates.
+//!
+//! A parameter that means nothing makes a function generic, so that it is assembled only where a module uses it.
+
+use core::arch::naked_asm;
+use core::mem::offset_of;
+
+use super::Block;
+use crate::Requantize;
+use crate::lanes::cortex::requires;
+
+pub(super) const PIXELS: usize = 3;
+pub(super) const FILTERS: usize = 8;
+
+/// What the leaf reads.
+#[repr(C)]
+struct Run {
+    /// Channels.
+    len: usize,
+    /// Bytes of a filter.
+    filter: usize,
+    /// Filters in twos that are left; not none.
+    pairs: usize,
+}
+
+/// [`Products::add_run`](super::sealed::Products::add_run) for signed bytes.
+///
+/// # Safety
+/// As there, of a tile of `PIXELS` by `FILTERS`, whose sums and pixels lie at `sums` and `x`.
+#[inline(always)]
+pub(super) unsafe fn add_run(sums: *mut i32, x: *const *const i8, w: *const i8, len: usize, block: Block) {
+    let mut run = Run { len, filter: block.filter, pairs: block.valid.div_ceil(2) };
+    if run.pairs > 0 {
+        // SAFETY: the caller's contract.
+        unsafe { products::<0>(sums, x, w, &mut run) };
+    }
+}
+
+/// Adds the products of three pixels by pairs of filters.
+///
+/// # Safety
+/// The pixels at `x` are readable for the run's channels, `w` for those of as many filters; `sums` are three rows of eight values.
+#[unsafe(naked)]
+unsafe extern "C" fn products<const UNUSED: usize>(sums: *mut i32, x: *const *const i8, w: *const i8, run: *mut Run) {
+    // r1, r3, r5: x; r7, r9: w; r0, r4, r8: sums of the first filter; r2, r6, r10: of the second, as sums stand in even registers.
+    naked_asm!(
+        requires!("tt r0, r0", "thumbv8m.main-none-eabihf"),
+        ".cpu cortex-m55",
+        "push {{r0-r11, lr}}",
+        "1:",
+        "ldrd r12, r11, [sp, #8]",
+        "ldr r10, [r11, #{filter}]",
+        "mov r7, r12",
+        "add r9, r12, r10",
+        "add r12, r9, r10",
+        "str r12, [sp, #8]",
+        "ldrd r12, r11, [sp]",
+        "ldm r11, {{r1, r3, r5}}",
+        "ldr r11, [sp, #12]",
+        "ldrd r0, r2, [r12]",
+        "ldrd r4, r6, [r12, #32]",
+        "ldrd r8, r10, [r12, #64]",
+        "ldr r11, [r11, #{len}]",
+        "wlstp.8 lr, r11, 3f",
+        "2:",
+        "vldrb.u8 q0, [r1], #16",
+        "vldrb.u8 q3, [r7], #16",
+        "vmladava.s8 r0, q0, q3",
+        "vldrb.u8 q1, [r3], #16",
+        "vmladava.s8 r4, q1, q3",
+        "vldrb.u8 q2, [r5], #16",
+        "vmladava.s8 r8, q2, q3",
+        "vldrb.u8 q3, [r9], #16",
+        "vmladava.s8 r2, q0, q3",
+        "vmladava.s8 r6, q1, q3",
+        "vmladava.s8 r10, q2, q3",
+        "letp lr, 2b",
+        "3:",
+        "strd r0, r2, [r12], #8",
+        "strd r4, r6, [r12, #24]",
+        "strd r8, r10, [r12, #56]",
+        "str r12, [sp]",
+        "ldr r11, [sp, #12]",
+        "ldr r12, [r11, #{pairs}]",
+        "subs r12, #1",
+        "str r12, [r11, #{pairs}]",
+        "bne 1b",
+        "add sp, #16",
+        "pop {{r4-r11, pc}}",
+        filter = const offset_of!(Run, filter),
+        len = const offset_of!(Run, len),
+        pairs = const offset_of!(Run, pairs),
+    )
+}
+
+/// A rule as the leaf reads it: distances of shifts to the left.
+#[repr(C)]
+struct Rule {
+    left: i32,
+    offset: i32,
+    right: i32,
+    low: i32,
+    high: i32,
+    count: usize,
+}
+
+/// [`Products::write`](super::sealed::Products::write) of bytes.
+///
+/// # Safety
+/// As there.
+#[inline(always)]
+pub(super) unsafe fn write(rule: &Requantize, sums: *const i32, multipliers: *const i32, y: *mut u8, count: usize) {
+    let Requantize { left, right, low, high, .. } = *rule;
+    let shift = |by: u32| (by % i32::BITS) as i32;
+    let rule = Rule { left: shift(left), offset: rule.offset(), right: -shift(right), low, high, count };
+    // SAFETY: the caller's contract.
+    unsafe { requantize::<0>(sums, multipliers, y, &rule) };
+}
+
+/// Four results at a time, and what is left of them by predicates.
+///
+/// # Safety
+/// `sums` and `multipliers` are readable for the rule's count of values, and `y` is writable.
+#[unsafe(naked)]
+unsafe extern "C" fn requantize<const UNUSED: usize>(sums: *const i32, multipliers: *const i32, y: *mut u8, rule: *const Rule) {
+    naked_asm!(
+        ".cpu cortex-m55",
+        "push {{r4-r8, lr}}",
+        "ldm r3, {{r4-r8, r12}}",
+        "vdup.32 q2, r7",
+        "vdup.32 q3, r8",
+        "wlstp.32 lr, r12, 2f",
+        "1:",
+        "vldrw.u32 q0, [r0], #16",
+        "vldrw.u32 q1, [r1], #16",
+        "vshl.s32 q0, r4",
+        "vmulh.s32 q0, q0, q1",
+        "vadd.i32 q0, q0, r5",
+        "vshl.s32 q0, r6",
+        // As the rule's comparisons do it, the lower limit comes last.
+        "vmin.s32 q0, q0, q3",
+        "vmax.s32 q0, q0, q2",
+        "vstrb.32 q0, [r2], #4",
+        "letp lr, 1b",
+        "2:",
+        "pop {{r4-r8, pc}}",
+    )
+}

@@ -35,6 +35,7 @@ pub const FILES: &[(&str, &str)] = &[
     ("src/i8/products/mod.rs", include_str!("i8/products/mod.rs")),
     ("src/i8/products/mve.rs", include_str!("i8/products/mve.rs")),
     ("src/i8/products/neon.rs", include_str!("i8/products/neon.rs")),
+    ("src/i8/products/thumb.rs", include_str!("i8/products/thumb.rs")),
     ("src/i8/products/x86.rs", include_str!("i8/products/x86.rs")),
     ("src/i8/requantize.rs", include_str!("i8/requantize.rs")),
     ("src/input.rs", include_str!("input.rs")),

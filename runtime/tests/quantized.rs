@@ -3,7 +3,7 @@
 use bytemuck::{Pod, cast_slice, cast_slice_mut};
 use peleec_runtime::{
     ByteArithmetic, Dequantize, Destination, Dsp, Element, Kernel, MaxPool2d, Mve, Operands, Pairs, Pixels, Place, Quantize,
-    QuantizedConv2d, RegionError, Requantize, Single, run_checked, run_row_checked,
+    QuantizedConv2d, RegionError, Requantize, Single, Thumb, run_checked, run_row_checked,
 };
 
 mod maps;
@@ -177,8 +177,10 @@ fn sums_of_bytes_are_exact() {
     convolutions::<i8, i8, Pairs, 8, 16>(9, Some(2));
     convolutions::<i8, i8, Dsp, 4, 8>(10, Some(4));
     convolutions::<u8, u8, Dsp, 4, 8>(11, Some(4));
-    convolutions::<i8, i8, Mve, 3, 8>(12, None);
-    convolutions::<u8, i8, Mve, 3, 8>(13, None);
+    convolutions::<i8, i8, Dsp, 4, 16>(12, Some(4));
+    convolutions::<i8, i8, Mve, 3, 8>(13, None);
+    convolutions::<u8, i8, Mve, 3, 8>(14, None);
+    convolutions::<i8, i8, Thumb, 2, 2>(15, Some(1));
 }
 
 fn maxima<T: Element + Pod>(seed: u32) {

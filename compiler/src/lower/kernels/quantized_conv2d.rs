@@ -1,6 +1,6 @@
 //! `QuantizedConv2d`: convolution of integers of 8 bits.
 
-use peleec_runtime::{ByteArithmetic, Dsp, Element, Mve, Pairs, Requantize, Single, WeightOrder};
+use peleec_runtime::{ByteArithmetic, Dsp, Element, Mve, Pairs, Requantize, Single, Thumb, WeightOrder};
 
 use super::bound::{Plainly, of_byte};
 use super::conv2d::Maps;
@@ -25,10 +25,10 @@ pub(crate) struct QuantizedConv2d {
 /// channels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Tile {
-    /// For the eight registers that a Cortex-M0+ computes in.
-    TwoByTwo,
+    /// For a Cortex-M0+, which computes in eight registers.
+    Thumb,
     /// For the thirteen of other cores without vectors.
-    TwoByThree,
+    TwoByTwo,
     /// For vectors of any machine.
     FourByEight,
     /// For groups of fewer filters than a block.
@@ -39,8 +39,10 @@ pub(crate) enum Tile {
     PairsFourBySixteen,
     /// For AVX-512.
     PairsEightBySixteen,
-    /// For the DSP extension of Cortex-M4, M7 and M33.
-    Dsp,
+    /// For the DSP extension of Cortex-M4, M7 and M33, with few filters.
+    DspByEight,
+    /// For the DSP extension.
+    DspBySixteen,
     /// For the vector unit of a Cortex-M55.
     Mve,
 }
@@ -50,10 +52,11 @@ impl Tile {
     pub(crate) fn of(target: Target, filters: usize, input: DType) -> Self {
         match target {
             _ if filters < 2 => Tile::TwoByOne,
-            Target::CortexM0Plus => Tile::TwoByTwo,
-            Target::CortexM3 => Tile::TwoByThree,
+            Target::CortexM0Plus => Tile::Thumb,
+            Target::CortexM3 => Tile::TwoByTwo,
             _ if filters < 4 => Tile::TwoByOne,
-            Target::CortexM4F | Target::CortexM7 | Target::CortexM33 => Tile::Dsp,
+            Target::CortexM4F | Target::CortexM7 | Target::CortexM33 if filters > 8 => Tile::DspBySixteen,
+            Target::CortexM4F | Target::CortexM7 | Target::CortexM33 => Tile::DspByEight,
             Target::CortexM55 if input == DType::I8 => Tile::Mve,
             Target::X86_64V4 if filters >= 16 => Tile::PairsEightBySixteen,
             Target::X86_64V3 if filters >= 16 => Tile::PairsFourBySixteen,
@@ -67,11 +70,12 @@ impl Tile {
         match self {
             Tile::TwoByOne => (1, <Single as ByteArithmetic>::ORDER),
             Tile::TwoByTwo => (2, <Single as ByteArithmetic>::ORDER),
-            Tile::TwoByThree => (3, <Single as ByteArithmetic>::ORDER),
+            Tile::Thumb => (2, <Thumb as ByteArithmetic>::ORDER),
             Tile::FourByEight => (8, <Single as ByteArithmetic>::ORDER),
             Tile::PairsFourByEight => (8, <Pairs as ByteArithmetic>::ORDER),
             Tile::PairsFourBySixteen | Tile::PairsEightBySixteen => (16, <Pairs as ByteArithmetic>::ORDER),
-            Tile::Dsp => (8, <Dsp as ByteArithmetic>::ORDER),
+            Tile::DspByEight => (8, <Dsp as ByteArithmetic>::ORDER),
+            Tile::DspBySixteen => (16, <Dsp as ByteArithmetic>::ORDER),
             Tile::Mve => (8, <Mve as ByteArithmetic>::ORDER),
         }
     }
@@ -144,13 +148,14 @@ impl Kernel for QuantizedConv2d {
     fn bind(&self, views: &Views<'_>) -> Result<Work, OpError> {
         of_byte!(views.inputs[0].dtype, F => of_byte!(views.output.dtype, T => Ok(match self.tile {
             Tile::TwoByTwo => self.bound::<F, T, Single, 2, 2>("Single", views),
-            Tile::TwoByThree => self.bound::<F, T, Single, 2, 3>("Single", views),
+            Tile::Thumb => self.bound::<F, T, Thumb, 2, 2>("Thumb", views),
             Tile::FourByEight => self.bound::<F, T, Single, 4, 8>("Single", views),
             Tile::TwoByOne => self.bound::<F, T, Single, 2, 1>("Single", views),
             Tile::PairsFourByEight => self.bound::<F, T, Pairs, 4, 8>("Pairs", views),
             Tile::PairsFourBySixteen => self.bound::<F, T, Pairs, 4, 16>("Pairs", views),
             Tile::PairsEightBySixteen => self.bound::<F, T, Pairs, 8, 16>("Pairs", views),
-            Tile::Dsp => self.bound::<F, T, Dsp, 4, 8>("Dsp", views),
+            Tile::DspByEight => self.bound::<F, T, Dsp, 4, 8>("Dsp", views),
+            Tile::DspBySixteen => self.bound::<F, T, Dsp, 4, 16>("Dsp", views),
             Tile::Mve => self.bound::<F, T, Mve, 3, 8>("Mve", views),
         })))
     }

@@ -1,9 +1,9 @@
-//! Products of bytes by the DSP extension: tiles of 4 pixels by 8 filters, two filters at a time, whose 8 sums stand in registers.
+//! Products of bytes by the DSP extension: tiles of 4 pixels by `N` filters, two filters at a time, whose 8 sums stand in registers.
 //!
 //! One instruction adds two products of 16 bits. The values of the pixels are widened first, a few channels at a time, for all filters of
 //! the block: of four channels the first and the third, and then the others, as the widening of the weights gives them.
 //!
-//! A parameter that means nothing makes a function generic, so that it is assembled only where a module uses it.
+//! Functions are generic, so that they are assembled only where a module uses them, some by a parameter that means nothing.
 
 use core::arch::naked_asm;
 use core::mem::MaybeUninit;
@@ -12,7 +12,8 @@ use super::Block;
 use crate::lanes::cortex::requires;
 
 pub(super) const PIXELS: usize = 4;
-pub(super) const FILTERS: usize = 8;
+/// The most filters of a block.
+pub(super) const MOST_FILTERS: usize = 16;
 
 /// Channels in fours that are widened at a time, each to eight values of 32 bits.
 const WORDS: usize = 16;
@@ -20,9 +21,16 @@ const WORDS: usize = 16;
 /// [`Products::add_run`](super::sealed::Products::add_run) for bytes, with signs or without.
 ///
 /// # Safety
-/// As there, of a tile of `PIXELS` by `FILTERS`, whose sums and pixels lie at `sums` and `x`.
+/// As there, of a tile of `PIXELS` by `N`, an even number, whose sums and pixels lie at `sums` and `x`.
 #[inline(always)]
-pub(super) unsafe fn add_run(sums: *mut i32, x: *const *const u8, mut w: *const i8, len: usize, block: Block, signed: bool) {
+pub(super) unsafe fn add_run<const N: usize>(
+    sums: *mut i32,
+    x: *const *const u8,
+    mut w: *const i8,
+    len: usize,
+    block: Block,
+    signed: bool,
+) {
     let widen = if signed { widen_signed::<0> } else { widen_unsigned::<0> };
     // SAFETY: four pixels.
     let mut x = unsafe { *x.cast::<[*const u8; PIXELS]>() };
@@ -45,11 +53,11 @@ pub(super) unsafe fn add_run(sums: *mut i32, x: *const *const u8, mut w: *const 
                 widen(x.as_ptr(), wide, words);
             }
             for filter in (0..block.valid).step_by(2) {
-                products::<0>(sums.add(filter), wide, w.add(4 * filter), wide.add(8 * words));
+                products::<N>(sums.add(filter), wide, w.add(4 * filter), wide.add(8 * words));
             }
         }
         x = x.map(|x| x.wrapping_add(channels));
-        w = w.wrapping_add(4 * FILTERS * words);
+        w = w.wrapping_add(4 * N * words);
         left -= channels;
     }
 }
@@ -128,7 +136,7 @@ macro_rules! word {
             "sxtb16 r0, r0\n",
             "sxtb16 r3, r3\n",
             half!(),
-            "ldrd r0, r3, [r2], #32\n",
+            "ldrd r0, r3, [r2], #{filters}\n",
             "sxtb16 r0, r0, ror #8\n",
             "sxtb16 r3, r3, ror #8\n",
             half!(),
@@ -140,17 +148,17 @@ macro_rules! word {
 ///
 /// # Safety
 /// `wide` is readable up to `end`, a whole number of words of eight values, not none, and `w` for the weights of as many words. `sums` are
-/// two values in each of four rows of eight.
+/// two values in each of four rows of `N`.
 #[unsafe(naked)]
-unsafe extern "C" fn products<const UNUSED: usize>(sums: *mut i32, wide: *const u32, w: *const i8, end: *const u32) {
+unsafe extern "C" fn products<const N: usize>(sums: *mut i32, wide: *const u32, w: *const i8, end: *const u32) {
     naked_asm!(
         ".cpu cortex-m33",
         "push {{r0, r3-r11, lr}}",
         "sub r12, r3, r1",
         "ldrd r4, r5, [r0]",
-        "ldrd r6, r7, [r0, #32]",
-        "ldrd r8, r9, [r0, #64]",
-        "ldrd r10, r11, [r0, #96]",
+        "ldrd r6, r7, [r0, #{row1}]",
+        "ldrd r8, r9, [r0, #{row2}]",
+        "ldrd r10, r11, [r0, #{row3}]",
         // Two words a round; an odd number begins with the second.
         "tst r12, #32",
         "bne 2f",
@@ -163,9 +171,13 @@ unsafe extern "C" fn products<const UNUSED: usize>(sums: *mut i32, wide: *const 
         "bne 1b",
         "pop {{r0, r3}}",
         "strd r4, r5, [r0]",
-        "strd r6, r7, [r0, #32]",
-        "strd r8, r9, [r0, #64]",
-        "strd r10, r11, [r0, #96]",
+        "strd r6, r7, [r0, #{row1}]",
+        "strd r8, r9, [r0, #{row2}]",
+        "strd r10, r11, [r0, #{row3}]",
         "pop {{r4-r11, pc}}",
+        filters = const 4 * N,
+        row1 = const 4 * N,
+        row2 = const 8 * N,
+        row3 = const 12 * N,
     )
 }

@@ -6,6 +6,8 @@ mod dsp;
 mod mve;
 #[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
 mod neon;
+#[cfg(all(target_arch = "arm", not(miri)))]
+mod thumb;
 #[cfg(all(target_arch = "x86_64", target_feature = "avx2"))]
 mod x86;
 
@@ -15,6 +17,10 @@ use crate::lanes::cortex::Mve;
 /// In plain Rust, and by NEON where the build has it: a byte of each filter at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Single;
+
+/// A byte of each filter at a time, by the instructions that every Cortex-M has where the crate is built for one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Thumb;
 
 /// Two bytes of each filter at a time: by AVX2 or AVX-512 where the build has them, and by plain Rust elsewhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -192,6 +198,27 @@ impl sealed::Products for Single {
     }
 }
 
+impl sealed::Products for Thumb {
+    const ORDER: WeightOrder = WeightOrder::Words(1);
+
+    #[inline(never)]
+    unsafe fn add_run<F: Element, const Q: usize, const N: usize>(
+        sums: &mut [[i32; N]; Q],
+        x: [*const F; Q],
+        w: *const i8,
+        len: usize,
+        _: Block,
+    ) {
+        #[cfg(all(target_arch = "arm", not(miri)))]
+        if const { Q == 2 && N == 2 && matches!(signs::<F>(), Some(true)) } {
+            // SAFETY: the caller's contract; tiles of that size.
+            return unsafe { thumb::add_run((&raw mut *sums).cast(), x[0].cast(), x[1].cast(), w, len) };
+        }
+        // SAFETY: the caller's contract.
+        unsafe { add_words::<F, Q, N, 1>(sums, x, w, len) }
+    }
+}
+
 impl sealed::Products for Pairs {
     const ORDER: WeightOrder = WeightOrder::Words(2);
 
@@ -225,9 +252,9 @@ impl sealed::Products for Dsp {
         block: Block,
     ) {
         #[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
-        if const { Q == dsp::PIXELS && N == dsp::FILTERS && signs::<F>().is_some() } {
+        if const { Q == dsp::PIXELS && N.is_multiple_of(2) && N <= dsp::MOST_FILTERS && signs::<F>().is_some() } {
             // SAFETY: the caller's contract; tiles of that size.
-            return unsafe { dsp::add_run((&raw mut *sums).cast(), x.as_ptr().cast(), w, len, block, signs::<F>() == Some(true)) };
+            return unsafe { dsp::add_run::<N>((&raw mut *sums).cast(), x.as_ptr().cast(), w, len, block, signs::<F>() == Some(true)) };
         }
         _ = block;
         // SAFETY: the caller's contract.

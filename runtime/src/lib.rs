@@ -62,6 +62,7 @@ pub use f32::pool::{Pool2d, PoolKind};
 pub use f32::softmax::Softmax;
 pub use frame::{ColourOrder, Fit, Fitted, Frame, FrameLayout, PixelFormat, Preparation, Resize};
 pub use i8::conv2d::QuantizedConv2d;
+pub use i8::lookup::Lookup;
 pub use i8::pool::MaxPool2d;
 pub use i8::products::{ByteArithmetic, Dsp, Pairs, Single, Thumb, WeightOrder};
 pub use i8::requantize::Requantize;

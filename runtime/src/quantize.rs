@@ -72,7 +72,10 @@ impl<T: Element> Quantize<T> {
 fn round(x: f32, [low, high]: [f32; 2]) -> i32 {
     // From 2^23 to 2^24 floats are the integers: the sum is rounded to one, and its low bits count from this number on.
     const MIDDLE: f32 = 12_582_912.0;
-    ((x.max(low).min(high) + MIDDLE).to_bits() as i32).wrapping_sub(MIDDLE.to_bits() as i32)
+    // By comparisons, as some cores call a function for `max`; what is not a number is not greater.
+    let least = if x > low { x } else { low };
+    let limited = if least < high { least } else { high };
+    ((limited + MIDDLE).to_bits() as i32).wrapping_sub(MIDDLE.to_bits() as i32)
 }
 
 map_kernel!([T: Element,] Quantize<T>, f32, f32 => T);

@@ -29,6 +29,7 @@ pub const FILES: &[(&str, &str)] = &[
     ("src/frame/mod.rs", include_str!("frame/mod.rs")),
     ("src/geometry.rs", include_str!("geometry.rs")),
     ("src/i8/conv2d.rs", include_str!("i8/conv2d.rs")),
+    ("src/i8/lookup.rs", include_str!("i8/lookup.rs")),
     ("src/i8/mod.rs", include_str!("i8/mod.rs")),
     ("src/i8/pool.rs", include_str!("i8/pool.rs")),
     ("src/i8/products/dsp.rs", include_str!("i8/products/dsp.rs")),

@@ -335,8 +335,8 @@ impl<'a> Lowering<'a> {
 
     /// Emits the steps of a kernel that makes each element of the one in its place in the first input: a map a time, as its rows can be
     /// computed one by one; other tensors as one row of one pixel.
-    pub(crate) fn each_element(&mut self, kernel: &Arc<dyn Kernel>) -> Result<(), OpError> {
-        let x = self.tensor(0)?;
+    pub(crate) fn each_element(&mut self, kernel: impl Kernel + 'static, weights: &Packed) -> Result<(), OpError> {
+        let (x, kernel): (_, Arc<dyn Kernel>) = (self.tensor(0)?, Arc::new(kernel));
         let shape = self.shape();
         let (n_images, map) = match shape.0.as_slice() {
             &[n, _, _, _] => (n, shape.clone()),
@@ -348,7 +348,7 @@ impl<'a> Lowering<'a> {
         self.images(n_images);
         for n in 0..n_images {
             let (read, write) = (self.image(from, n), self.image(to, n));
-            self.push(Arc::clone(kernel), vec![read], write, &Packed::default(), 0);
+            self.push(Arc::clone(&kernel), vec![read], write, weights, 0);
         }
         if !is_map {
             self.finish(to);

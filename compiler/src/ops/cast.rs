@@ -2,12 +2,10 @@
 //!
 //! To booleans only when compiling.
 
-use std::sync::Arc;
-
 use super::operands::{evaluated, is_true, output, tensor, typed};
 use super::{OpError, Operator};
 use crate::ir::{DType, Data, Tensor, TensorType, elements};
-use crate::lower::{Lowering, kernels};
+use crate::lower::{Lowering, Packed, kernels};
 use crate::onnx::node::NodeView;
 
 #[derive(Clone, Debug, PartialEq)]
@@ -63,7 +61,7 @@ impl Operator for Cast {
     }
 
     fn lower(&self, ctx: &mut Lowering<'_>) -> Result<(), OpError> {
-        ctx.each_element(&(Arc::new(kernels::Cast) as _))
+        ctx.each_element(kernels::Cast, &Packed::default())
     }
 }
 

@@ -1,7 +1,7 @@
 //! The macro that makes the `Op` enum and its dispatch from the one list.
 
 macro_rules! operators {
-    ($($module:ident::$op:ident: $($name:literal $most:expr),+;)+) => {
+    ($($module:ident::$op:ident: $($name:literal $most:expr),*;)+) => {
         $(pub(crate) mod $module;)+
         $(pub(crate) use $module::$op;)+
 
@@ -21,7 +21,7 @@ macro_rules! operators {
 
         /// Every ONNX `op_type` that is supported, with its most inputs and the doc text of the file that holds it.
         pub(crate) const OPERATORS: &[(&str, usize, &str)] = &[
-            $($(($name, $most, include_str!(concat!(stringify!($module), ".rs"))),)+)+
+            $($(($name, $most, include_str!(concat!(stringify!($module), ".rs"))),)*)+
         ];
 
         impl Op {
@@ -32,10 +32,13 @@ macro_rules! operators {
                     let found = format!("`{}` has {} inputs", node.op_type, node.inputs.len());
                     return Some(Err(OpError::new(found).supported(format!("at most {most}"))));
                 }
-                Some(match node.op_type {
-                    $($($name)|+ => $op::parse(node).map(Op::$op),)+
-                    _ => return None,
-                })
+                $(
+                    let names: &[&str] = &[$($name),*];
+                    if names.contains(&node.op_type) {
+                        return Some($op::parse(node).map(Op::$op));
+                    }
+                )+
+                None
             }
 
             /// An ONNX `op_type` that says what the operator does, for people.

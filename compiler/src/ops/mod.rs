@@ -30,8 +30,11 @@ use crate::onnx::quantized_operators;
 
 /// What the drivers ask of an operator.
 pub(crate) trait Operator: Sized {
-    /// Reads the node's attributes and those inputs that must be known when compiling (shapes, axes, bounds).
-    fn parse(node: &NodeView<'_>) -> Result<Self, OpError>;
+    /// Reads the node's attributes and those inputs that must be known when compiling (shapes, axes, bounds). No node of a file is one of an
+    /// operator that only passes make.
+    fn parse(node: &NodeView<'_>) -> Result<Self, OpError> {
+        Err(OpError::unsupported(format!("`{}` comes of passes alone", node.op_type)))
+    }
 
     /// The ONNX `op_type` that it stands for, where that is not the name of its struct.
     fn op_type(&self) -> Option<&'static str> {
@@ -96,6 +99,7 @@ macros::operators! {
         "Min" ANY, "Max" ANY, "Where" 3;
     gather::Gather: "Gather" 2;
     identity::Identity: "Identity" 1, "Dropout" 3;
+    lookup::Lookup:;
     matmul::MatMul: "MatMul" 2, "Gemm" 3;
     pad::Pad: "Pad" 4;
     pick::Pick: "Slice" 5, "Split" 2, "Expand" 2, "Tile" 2;

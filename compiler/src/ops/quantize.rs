@@ -2,13 +2,11 @@
 //!
 //! With one scale a tensor at run time; with one a channel, as weights have, when compiling.
 
-use std::sync::Arc;
-
 use super::operands::{axis, evaluated, floats, output, tensor, typed};
 use super::quantized_conv::limits;
 use super::{OpError, Operator};
 use crate::ir::{DType, Data, Tensor, TensorType};
-use crate::lower::{Lowering, kernels};
+use crate::lower::{Lowering, Packed, kernels};
 use crate::onnx::node::NodeView;
 
 /// Which way.
@@ -146,8 +144,8 @@ impl Operator for Quantize {
             return Err(OpError::unsupported("has a scale for each channel at run time").supported("a scale for all"));
         };
         match self.direction {
-            Direction::Quantize(to) => ctx.each_element(&(Arc::new(kernels::Quantize { scale, zero, limits: limits(to) }) as _)),
-            Direction::Dequantize => ctx.each_element(&(Arc::new(kernels::Dequantize { scale, zero }) as _)),
+            Direction::Quantize(to) => ctx.each_element(kernels::Quantize { scale, zero, limits: limits(to) }, &Packed::default()),
+            Direction::Dequantize => ctx.each_element(kernels::Dequantize { scale, zero }, &Packed::default()),
         }
     }
 }

@@ -14,6 +14,7 @@ mod fold_batch_normalization;
 mod fold_constants;
 mod fuse_activation;
 mod fuse_batch_normalization;
+mod fuse_lookup;
 mod fuse_matmul_bias;
 mod fuse_pad_into_window;
 mod fuse_pool;
@@ -49,6 +50,7 @@ pub(crate) const PASSES: &[(&str, Pass)] = &[
     ("sink_dequantize", sink_dequantize::sink_dequantize),
     ("raise_quantize", raise_quantize::raise_quantize),
     ("eliminate_requantize", eliminate_requantize::eliminate_requantize),
+    ("fuse_lookup", fuse_lookup::fuse_lookup),
     ("fold_dequantized", fold_constants::fold_dequantized),
     ("fuse_batch_normalization", fuse_batch_normalization::fuse_batch_normalization),
     ("fuse_scale", fuse_scale::fuse_scale),

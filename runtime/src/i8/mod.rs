@@ -4,6 +4,7 @@
 //! ([`Requantize`]), so results are the same bits on every machine.
 
 pub(crate) mod conv2d;
+pub(crate) mod lookup;
 pub(crate) mod pool;
 pub(crate) mod products;
 pub(crate) mod requantize;

@@ -124,6 +124,8 @@ impl<G: Kernel + Expression + Debug + Send + Sync> Bound for Plainly<G> {
     fn weights(&self) -> DType {
         match G::Weight::TYPE {
             ElementType::I32 => DType::I32,
+            ElementType::I8 => DType::I8,
+            ElementType::U8 => DType::U8,
             _ => DType::F32,
         }
     }

@@ -30,7 +30,7 @@ pub(crate) mod sealed {
     use crate::values::{Values, ValuesMut};
 
     /// Memory of any bytes, aligned for it, holds one.
-    pub trait Number: Copy + Debug + PartialEq + Send + Sync + 'static {
+    pub trait Number: Copy + Debug + PartialEq + PartialOrd + Send + Sync + 'static {
         /// Cut towards zero for integers: what lies outside saturates, and what is not a number is zero.
         fn from_f32(x: f32) -> Self;
 

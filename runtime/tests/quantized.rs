@@ -188,7 +188,7 @@ fn maxima<T: Element + Pod>(seed: u32) {
     let mut ran = 0;
     while ran < 60 {
         let window = Window::random(&mut random);
-        let [h, wide, channels] = [0; 3].map(|_: u32| 1 + random.below(8));
+        let [h, wide, channels] = [8, 8, 40].map(|most: u32| 1 + random.below(most));
         let Some([oh, ow]) = window.outputs([h, wide]) else { continue };
         let (input, output) = (random.map(h, wide, channels), random.map(oh, ow, channels));
         if places(&output).iter().any(|&[oy, ox, _]| window.taps([oy, ox], &input).is_empty()) {

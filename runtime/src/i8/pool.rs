@@ -7,12 +7,12 @@ use crate::element::Element;
 use crate::geometry::geometry;
 use crate::kernel::map_kernel;
 use crate::rows::{Area, MapLeaf, Pointers, Wrap, map_rows, window_rows};
-use crate::taps::taps_inside;
+use crate::taps::{Inside, taps_inside};
 use crate::views::{Extent, Pixels, small, window_fits};
 
 geometry! {
-    /// Geometry of the maximum of each window of integers of up to 32 bits, channel by channel. Padding never wins; every window has a tap on the input, or its result
-    /// is zero.
+    /// Geometry of the maximum of each window of integers, channel by channel. Padding never wins; every window has a tap on the input, or
+    /// its result is zero.
     pub struct MaxPool2d [T: Element] [T] {
         /// The map that is read.
         input: Pixels,
@@ -71,27 +71,57 @@ impl<T: Element> MaxPool2d<T> {
             for ox in columns.clone() {
                 let kx = taps(1, input.width, ox);
                 let y = y.wrapping_add(oy.wrapping_mul(output.row as usize).wrapping_add(ox.wrapping_mul(output.pixel as usize)));
-                for c in 0..output.channels as usize {
-                    let mut greatest = None;
-                    for ky in ky.begin..ky.end {
-                        let iy = (oy * self.strides[0] as usize + ky * self.dilations[0] as usize) - self.pads[0] as usize;
-                        let row = iy.wrapping_mul(input.row as usize).wrapping_sub(wrap.back_at(ky));
-                        for kx in kx.begin..kx.end {
-                            let ix = (ox * self.strides[1] as usize + kx * self.dilations[1] as usize) - self.pads[1] as usize;
-                            let at = ix.wrapping_mul(input.pixel as usize).wrapping_add(c * input.channel as usize);
-                            // SAFETY: the tap lies inside the input.
-                            let value = unsafe { *x.wrapping_add(row.wrapping_add(at)) }.cast::<i32>();
-                            if greatest.is_none_or(|greatest| value > greatest) {
-                                greatest = Some(value);
-                            }
+                let tap = |ky: usize, kx: usize| {
+                    let iy = (oy * self.strides[0] as usize + ky * self.dilations[0] as usize) - self.pads[0] as usize;
+                    let ix = (ox * self.strides[1] as usize + kx * self.dilations[1] as usize) - self.pads[1] as usize;
+                    let row = iy.wrapping_mul(input.row as usize).wrapping_sub(wrap.back_at(ky));
+                    x.wrapping_add(row.wrapping_add(ix.wrapping_mul(input.pixel as usize)))
+                };
+                let (channels, mut c) = (output.channels as usize, 0);
+                // SAFETY: the taps lie inside the input; the pixel and the channels exist.
+                unsafe {
+                    if input.channel == 1 && output.channel == 1 {
+                        while c + TOGETHER <= channels {
+                            let greatest = greatest::<T, TOGETHER>([ky, kx], |ky, kx| tap(ky, kx).wrapping_add(c));
+                            y.wrapping_add(c).cast::<[T; TOGETHER]>().write(greatest);
+                            c += TOGETHER;
                         }
                     }
-                    // SAFETY: the pixel and the channel exist.
-                    unsafe { *y.wrapping_add(c * output.channel as usize) = T::from_i32(greatest.unwrap_or(0)) };
+                    while c < channels {
+                        let [greatest] = greatest([ky, kx], |ky, kx| tap(ky, kx).wrapping_add(c * input.channel as usize));
+                        *y.wrapping_add(c * output.channel as usize) = greatest;
+                        c += 1;
+                    }
                 }
             }
         }
     }
+}
+
+/// Channels that are computed together, where they are adjacent.
+const TOGETHER: usize = 16;
+
+/// The greatest element of each of `N` adjacent channels of the taps of a window; zeros where there are none.
+///
+/// # Safety
+/// `at` points to the channels of every tap.
+#[inline(always)]
+unsafe fn greatest<T: Element, const N: usize>([ky, kx]: [Inside; 2], at: impl Fn(usize, usize) -> *const T) -> [T; N] {
+    if ky.begin >= ky.end || kx.begin >= kx.end {
+        return [T::from_i32(0); N];
+    }
+    // SAFETY: the caller's contract.
+    let mut greatest = unsafe { at(ky.begin, kx.begin).cast::<[T; N]>().read() };
+    for ky in ky.begin..ky.end {
+        for kx in kx.begin..kx.end {
+            // SAFETY: the caller's contract.
+            let values = unsafe { at(ky, kx).cast::<[T; N]>().read() };
+            for (greatest, value) in greatest.iter_mut().zip(values) {
+                *greatest = if value > *greatest { value } else { *greatest };
+            }
+        }
+    }
+    greatest
 }
 
 map_kernel!([T: Element,] MaxPool2d<T>, T, T => T);

@@ -12,7 +12,7 @@ use crate::lower::kernels::Work;
 use crate::lower::{Steps, micro};
 use crate::model_file::Origin;
 use crate::options::Options;
-use crate::passes::in_floats;
+use crate::passes::quantized::in_floats;
 use crate::plan::problem::{PlanTensor, Role};
 use crate::plan::{Group, Pins, Plan, curve, is_replayable, replay};
 use crate::report::{

@@ -33,6 +33,7 @@ mod ops;
 mod options;
 mod passes;
 mod plan;
+pub mod quantization;
 mod report;
 mod target;
 mod written;
@@ -62,6 +63,7 @@ pub use target::{NumericClass, Target, UnknownTarget};
 
 use description::{Camera, attach_camera, attach_detector, no_camera};
 use plan::Pins;
+use quantization::{Calibration, Observer};
 
 /// Compiles a model.
 pub fn compile(model: &ModelFile, options: &Options) -> Result<Compilation, Error> {
@@ -73,8 +75,36 @@ pub fn compile_observed(model: &ModelFile, options: &Options, after: impl FnMut(
     let profile = options.profile()?;
     options.no_idle_words()?;
     let imported = read(model, options).map_err(|refused| all_problems(refused, profile))?;
-    let mut graph = imported.graph;
+    let Imported { mut graph, .. } = imported;
+    if let Some(path) = &options.quant {
+        let calibration = Calibration::read(path)?;
+        calibration.goes_with(path, &model.hash())?;
+        passes::run_before_quantization(&mut graph);
+        quantization::quantize(&mut graph, &calibration)?;
+    }
     let rewrites = passes::run(&mut graph, after);
+    plan_and_bind(model, options, profile, Imported { graph, ..imported }, rewrites)
+}
+
+/// Observes the values of a model, which it computes in floats, on this computer.
+pub fn observe(model: &ModelFile, options: &Options) -> Result<Observer, Error> {
+    let options = Options { ram_budget: RamBudget::Bytes(usize::MAX), quant: None, ..options.clone() };
+    let profile = options.profile()?;
+    let imported = read(model, &options).map_err(|refused| all_problems(refused, profile))?;
+    let Imported { mut graph, .. } = imported;
+    passes::run_before_quantization(&mut graph);
+    quantization::return_all(&mut graph);
+    Ok(Observer::new(plan_and_bind(model, &options, profile, Imported { graph, ..imported }, Vec::new())?))
+}
+
+/// What follows the passes: steps, plan, layers.
+fn plan_and_bind(
+    model: &ModelFile,
+    options: &Options,
+    profile: target::Profile,
+    Imported { graph, notes, nodes }: Imported,
+    rewrites: Vec<(&'static str, usize)>,
+) -> Result<Compilation, Error> {
     let mut steps = lower::lower(&graph, profile).map_err(|refused| lower::problems(&graph, refused))?;
     let inputs = graph.input_types();
     let asks = options.frame.is_some() || options.detect.is_some();
@@ -98,11 +128,11 @@ pub fn compile_observed(model: &ModelFile, options: &Options, after: impl FnMut(
     let compilation = Compilation {
         name: options.name.clone().unwrap_or_else(|| model.module_name()),
         model_hash: model.hash(),
-        origin: model.origin(data.into_iter(), described.and_then(|described| described.path))?,
+        origin: model.origin(data.into_iter(), described.and_then(|described| described.path).into_iter().chain(options.quant.clone()))?,
         options: options.clone(),
         numeric: profile.numeric,
-        nodes: imported.nodes,
-        notes: imported.notes,
+        nodes,
+        notes,
         passes: rewrites.into_iter().map(|(name, rewrites)| PassReport { name: name.to_owned(), rewrites }).collect(),
         graph,
         steps,

@@ -115,7 +115,7 @@ impl ModelFile {
     }
 
     /// What is known of the files; `data` names those beside the model's that hold weights, `description` is the path of what describes it.
-    pub(crate) fn origin(&self, data: impl Iterator<Item = String>, description: Option<PathBuf>) -> Result<Origin, Error> {
+    pub(crate) fn origin(&self, data: impl Iterator<Item = String>, described: impl Iterator<Item = PathBuf>) -> Result<Origin, Error> {
         let data: Vec<PathBuf> = data.filter_map(|name| inside(self.folder()?, &name)).collect();
         let (mut hash, mut left) = (Sha256::new(), MAX_DATA_BYTES);
         for path in &data {
@@ -125,7 +125,7 @@ impl ModelFile {
             left -= std::io::copy(&mut file.take(left), &mut Digested(&mut hash)).map_err(io)?;
         }
         let data_hash = (!data.is_empty()).then(|| hexadecimal(&hash.finalize()));
-        let files: Vec<PathBuf> = self.path.iter().cloned().chain(data).chain(description).collect();
+        let files: Vec<PathBuf> = self.path.iter().cloned().chain(data).chain(described).collect();
         let times = |path: &PathBuf| [std::fs::metadata(path), std::fs::symlink_metadata(path)].map(|metadata| changed(&metadata.ok()?));
         let changed = files.iter().flat_map(times).flatten().max();
         Ok(Origin { name: self.name.clone(), files, data_hash, changed })

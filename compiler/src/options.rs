@@ -262,6 +262,17 @@ options! {
         show: |options| options.detect.iter().map(|path| path.display().to_string()).collect(),
         code: |value| format!(".detect({value:?})"),
     }
+    /// Compute in bytes, by the ranges of values in FILE, which `peleec quantize` writes.
+    quant: Option<PathBuf> {
+        flag: "quant" "FILE" Vec::new, repeats: false,
+        builder: |options, calibration: impl Into<PathBuf>| options.quant = Some(calibration.into()),
+        set: |options, text| {
+            options.quant = Some(text.into());
+            Ok(())
+        },
+        show: |options| options.quant.iter().map(|path| path.display().to_string()).collect(),
+        code: |value| format!(".quant({value:?})"),
+    }
     /// Take frames of a camera, such as rgb565:320x240, in place of the input.
     frame: Option<FrameLayout> {
         flag: "frame" "FORMAT:WxH" Vec::new, repeats: false,

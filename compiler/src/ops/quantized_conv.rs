@@ -55,8 +55,20 @@ impl Requantization {
         Some(Requantization { multipliers, common: peleec_runtime::Requantize { left, right, zero, low, high } })
     }
 
+    /// Whether the sums of filters, whose weights follow each other, with their biases stay in 32 bits all the way, whatever they are of.
+    pub(crate) fn admits_all(&self, weights: &[i8], bias: &[i32], input: DType, input_zero: i32) -> bool {
+        let [low, high] = limits(input);
+        let most = i64::from((low - input_zero).abs().max((high - input_zero).abs()));
+        let filters = weights.chunks(weights.len().checked_div(bias.len()).unwrap_or(0).max(1));
+        let sums = filters.zip(bias).map(|(filter, &bias)| {
+            let magnitudes: i64 = filter.iter().map(|&w| i64::from(w).abs()).sum();
+            magnitudes.saturating_mul(most).saturating_add(i64::from(bias).abs())
+        });
+        self.admits(sums.max().unwrap_or(0))
+    }
+
     /// Whether a sum of up to this magnitude stays in 32 bits all the way.
-    pub(crate) fn admits(&self, most: i64) -> bool {
+    fn admits(&self, most: i64) -> bool {
         most <= i64::from(i32::MAX >> self.common.left)
     }
 

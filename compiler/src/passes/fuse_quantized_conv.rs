@@ -6,11 +6,11 @@
 
 use peleec_runtime::Activation;
 
-use super::quantized::{bytes_of, dequantizes, quantizes};
+use super::quantized::{bytes_of, dequantizes, limited, quantizes};
 use crate::ir::window::Window;
 use crate::ir::{Content, Data, Graph, NodeId, Shape, Source, Tensor};
 use crate::ops::quantized_conv::{QuantizedConv, Requantization, limits};
-use crate::ops::{Conv, MatMul, Op, Quantize};
+use crate::ops::{Conv, MatMul, Op};
 
 pub(crate) fn fuse_quantized_conv(graph: &mut Graph) -> usize {
     let mut fused = 0;
@@ -80,16 +80,8 @@ fn fusion(graph: &Graph, id: NodeId) -> Option<Fusion> {
     let bias = bias(graph, graph.input(id, Conv::BIAS), &factors, scale_of)?;
     let requantization = Requantization::new(&factors, *result.zero.first()?, limits)?;
     let input_zero = *input.zero.first()?;
-    // The greatest magnitude of an input, zero among them, by that of the weights.
-    let [low, high] = self::limits(graph.ty(x).dtype);
-    let most = i64::from((low - input_zero).abs().max((high - input_zero).abs()));
-    let per_filter = around_zero.shape().elements() / filters.max(1);
     let Data::I8(values) = around_zero.data() else { return None };
-    let sums = values.chunks(per_filter.max(1)).zip(&bias).map(|(filter, &bias)| {
-        let magnitudes: i64 = filter.iter().map(|&w| i64::from(w).abs()).sum();
-        magnitudes.saturating_mul(most).saturating_add(i64::from(bias).abs())
-    });
-    if !requantization.admits(sums.max().unwrap_or(0)) {
+    if !requantization.admits_all(values, &bias, graph.ty(x).dtype, input_zero) {
         return None;
     }
     let op = QuantizedConv { window, group, input_zero, requantization, dtype };
@@ -148,19 +140,6 @@ fn bias(graph: &Graph, source: Option<Source>, factors: &[f64], scale: impl Fn(u
         (steps.abs() < f64::from(i32::MAX) && !shows).then(|| steps.round() as i32)
     };
     steps.into_iter().zip(factors).map(whole).collect()
-}
-
-/// Narrower limits, where an activation sets some.
-fn limited([low, high]: [i32; 2], activation: Activation, result: &Quantize) -> Option<[i32; 2]> {
-    let (scale, zero) = (*result.scale.first()?, *result.zero.first()?);
-    // As the bound itself would be quantised.
-    let step = |bound: f32| ((bound / scale).round_ties_even() + zero as f32) as i32;
-    match activation {
-        Activation::Identity => Some([low, high]),
-        Activation::Relu => Some([low.max(zero).min(high), high]),
-        Activation::Clip(least, most) if least <= most => Some([low.max(step(least)).min(high), high.min(step(most)).max(low)]),
-        _ => None,
-    }
 }
 
 #[cfg(test)]

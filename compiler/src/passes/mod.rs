@@ -22,13 +22,12 @@ mod fuse_quantized_conv;
 mod fuse_residual;
 mod fuse_scale;
 mod merge_reshapes;
-mod quantized;
+pub(crate) mod quantized;
 mod raise_quantize;
 mod sink_casts;
 mod sink_dequantize;
 
 use crate::ir::Graph;
-pub(crate) use quantized::in_floats;
 
 /// Rewrites what it can and says how often; a second call in a row rewrites nothing.
 pub(crate) type Pass = fn(&mut Graph) -> usize;
@@ -70,13 +69,26 @@ pub fn pass_names() -> impl Iterator<Item = &'static str> {
 /// Networks need some ten restarts; the bound is for graphs that were made to need one a node.
 const MOST_RESTARTS: usize = 100;
 
+/// Passes that make of floats what bytes are not made of: they run when it is known which values stay floats.
+const AFTER_QUANTIZATION: [&str; 3] = ["fuse_residual", "fuse_activation", "fuse_pool"];
+
+/// Runs the table without what comes after quantisation.
+pub(crate) fn run_before_quantization(graph: &mut Graph) {
+    let table: Vec<_> = PASSES.iter().copied().filter(|(name, _)| !AFTER_QUANTIZATION.contains(name)).collect();
+    run_table(&table, graph, |_, _| {});
+}
+
 /// Runs the table until no pass finds anything, each pass only on a graph in which the earlier ones find nothing more.
 ///
 /// `after` sees the graph after a pass's first run and after each later run that changed it.
-pub(crate) fn run(graph: &mut Graph, mut after: impl FnMut(&'static str, &Graph)) -> Vec<(&'static str, usize)> {
-    let mut totals: Vec<_> = PASSES.iter().map(|&(name, _)| (name, 0)).collect();
+pub(crate) fn run(graph: &mut Graph, after: impl FnMut(&'static str, &Graph)) -> Vec<(&'static str, usize)> {
+    run_table(PASSES, graph, after)
+}
+
+fn run_table(table: &[(&'static str, Pass)], graph: &mut Graph, mut after: impl FnMut(&'static str, &Graph)) -> Vec<(&'static str, usize)> {
+    let mut totals: Vec<_> = table.iter().map(|&(name, _)| (name, 0)).collect();
     let (mut next, mut n_seen, mut n_restarts) = (0, 0, 0);
-    while let Some(&(name, pass)) = PASSES.get(next) {
+    while let Some(&(name, pass)) = table.get(next) {
         let rewrites = pass(graph);
         if cfg!(debug_assertions) {
             let faults = graph.verify();

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use peleec_runtime::Activation;
+
 use crate::ir::{DType, Graph, NodeId, Source, Value};
 use crate::ops::quantize::Direction;
 use crate::ops::{Op, Quantize};
@@ -27,6 +29,19 @@ pub(super) fn quantizes(graph: &Graph, id: NodeId) -> Option<(&Quantize, DType)>
             Direction::Quantize(to) if op.scale.len() == 1 => Some((op, to)),
             _ => None,
         },
+        _ => None,
+    }
+}
+
+/// Limits that an activation makes narrower; none where it does more than that.
+pub(crate) fn limited([low, high]: [i32; 2], activation: Activation, result: &Quantize) -> Option<[i32; 2]> {
+    let (scale, zero) = (*result.scale.first()?, *result.zero.first()?);
+    // As the bound itself would be quantised.
+    let step = |bound: f32| ((bound / scale).round_ties_even() + zero as f32) as i32;
+    match activation {
+        Activation::Identity => Some([low, high]),
+        Activation::Relu => Some([low.max(zero).min(high), high]),
+        Activation::Clip(least, most) if least <= most => Some([low.max(step(least)).min(high), high.min(step(most)).max(low)]),
         _ => None,
     }
 }

@@ -17,6 +17,7 @@ mod output;
 mod picture;
 mod plan;
 mod progress;
+mod quantize;
 mod run;
 mod table;
 mod verify;
@@ -45,6 +46,7 @@ enum Command {
     Compile(compile::Args),
     Run(run::Args),
     Eval(eval::Args),
+    Quantize(quantize::Args),
     Verify(verify::Args),
     Bench(bench::Args),
     Check(check::Args),
@@ -60,6 +62,7 @@ impl Command {
             Command::Compile(_) => "compile",
             Command::Run(_) => "run",
             Command::Eval(_) => "eval",
+            Command::Quantize(_) => "quantize",
             Command::Verify(_) => "verify",
             Command::Bench(_) => "bench",
             Command::Check(_) => "check",
@@ -93,6 +96,7 @@ fn run(command: &Command, output: &Output) -> Result<Answer, Failure> {
         Command::Compile(args) => compile::run(args, output),
         Command::Run(args) => run::run(args, output),
         Command::Eval(args) => eval::run(args, output),
+        Command::Quantize(args) => quantize::run(args, output),
         Command::Verify(args) => verify::run(args, output),
         Command::Bench(args) => bench::run(args, output),
         Command::Check(args) => check::run(args, output),

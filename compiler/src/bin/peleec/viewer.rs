@@ -50,8 +50,8 @@ impl Viewer {
         Viewer { description, ..self }
     }
 
-    /// Prepares the picture, runs the plan, and reads the outputs.
-    pub(crate) fn look(&self, picture: &Picture) -> Result<Seen, Failure> {
+    /// The picture as the model's input.
+    pub(crate) fn input(&self, picture: &Picture) -> Result<Tensor, Failure> {
         let data = |why: String| Failure::from(Error::Data(why));
         let (inputs, frame) = (self.compilation.inputs(), self.description.frame.as_ref());
         let ([(name, ty)], Some(settings)) = (inputs.as_slice(), frame) else {
@@ -64,12 +64,17 @@ impl Viewer {
         }
         let FrameSettings { size: [w, h], .. } = settings;
         let wrong = || data(format!("input `{name}` is {ty}, and the description's [frame] gives f32[1,3,{h},{w}]"));
-        let input = settings.input(&Frame::new(layout, picture.bytes()), ty).ok_or_else(wrong)?;
-        let outputs = self.compilation.execute(&[input])?;
+        settings.input(&Frame::new(layout, picture.bytes()), ty).ok_or_else(wrong)
+    }
+
+    /// Prepares the picture, runs the plan, and reads the outputs.
+    pub(crate) fn look(&self, picture: &Picture) -> Result<Seen, Failure> {
+        let data = |why: String| Failure::from(Error::Data(why));
+        let outputs = self.compilation.execute(&[self.input(picture)?])?;
         if self.description.detector.is_some() {
             let names = self.compilation.output_types().into_iter().map(|(name, _)| name);
             let outputs: Vec<(String, Tensor)> = names.zip(outputs).collect();
-            let seen = self.description.detect(&outputs, [width, height]).map_err(Error::from)?;
+            let seen = self.description.detect(&outputs, picture.size()).map_err(Error::from)?;
             return Ok(Seen::Boxes { detections: seen.detections, truncated: seen.truncated });
         }
         let scores = outputs.first().and_then(Tensor::as_f32).ok_or_else(|| data("the model gives no f32 scores".to_owned()))?;

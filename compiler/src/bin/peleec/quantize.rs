@@ -1,0 +1,189 @@
+//! `quantize`: what values a model takes on examples, kept in a file by which it is compiled to sums of bytes; and how its results change.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::thread;
+
+use peleec::accuracy::Likeness;
+use peleec::harness::{self, DataSet, HarnessError};
+use peleec::quantization::{Calibration, Observer, Range};
+use peleec::{Compilation, Error, File, Options, Tensor, compile, files, observe};
+use serde_json::{Value, json};
+
+use crate::failure::{Answer, Failure};
+use crate::model::ModelArgs;
+use crate::output::Output;
+use crate::picture::{self, Picture};
+use crate::progress::Progress;
+use crate::table::Table;
+use crate::viewer::Viewer;
+
+/// Observe a model's values on examples, so that `--quant FILE` compiles it to sums of bytes, in a quarter of the memory
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    model: ModelArgs,
+    /// PNG, JPEG or PPM files, or folders of them, prepared as the model's description says
+    #[arg(long, num_args = 1.., value_name = "IMAGE", required_unless_present = "data", conflicts_with = "data")]
+    images: Vec<PathBuf>,
+    /// Folders with input_J.pb or .npy, or with test_data_set_* folders
+    #[arg(long, num_args = 1.., value_name = "DIR")]
+    data: Vec<PathBuf>,
+    /// Leave these nodes in floats
+    #[arg(long, value_name = "NODE", value_delimiter = ',')]
+    keep_float: Vec<String>,
+    /// File that the ranges go to
+    #[arg(short, long = "output", value_name = "FILE")]
+    out: PathBuf,
+}
+
+/// Where inputs come from.
+enum Examples {
+    Pictures { viewer: Box<Viewer>, paths: Vec<PathBuf> },
+    Sets(Vec<Vec<Tensor>>),
+}
+
+pub(crate) fn run(args: &Args, output: &Output) -> Result<Answer, Failure> {
+    if args.model.options().quant.is_some() {
+        return Err(Failure::Usage("what `quantize` observes is computed in floats: leave --quant out".to_owned()));
+    }
+    let model = args.model.load()?;
+    let options = args.model.options_here(harness::own_target(), output);
+    // What becomes of pictures, and what is made of results, is not the network's.
+    let options = Options { detect: None, frame: None, mean: None, scale: None, order: None, fit: None, resize: None, ..options };
+    let floats = compile(&model, &options)?;
+    let examples = examples(args, &floats, output)?;
+    let observer = observe(&model, &options)?;
+    let known = observer.products();
+    if let Some(name) = args.keep_float.iter().find(|name| !known.contains(&name.as_str())) {
+        let nodes = known.join(", ");
+        return Err(Failure::Usage(format!("--keep-float: `{name}` is none of the nodes that become sums of bytes: {nodes}")));
+    }
+    let mut calibration = observed(&observer, &examples, output)?;
+    calibration.keep_float.clone_from(&args.keep_float);
+    write(&args.out, &calibration)?;
+    let quantized = compile(&model, &Options { quant: Some(args.out.clone()), ..options })?;
+    let likeness = likeness(&floats, &quantized, &examples, output)?;
+    show(&floats, &quantized, &likeness, examples.count(), output);
+    output.say(format_args!("{} has the ranges of {} tensors: compile with --quant {0}", args.out.display(), calibration.tensors.len()));
+    output.document(document(&floats, &quantized, &likeness, &calibration, &args.out));
+    Ok(Answer::Yes)
+}
+
+fn examples(args: &Args, floats: &Compilation, output: &Output) -> Result<Examples, Failure> {
+    if !args.images.is_empty() {
+        let (viewer, paths) = (Box::new(Viewer::new(&args.model, output)?), picture::files(&args.images)?);
+        return Ok(Examples::Pictures { viewer, paths });
+    }
+    let mut sets = Vec::new();
+    for folder in &args.data {
+        for set in harness::data_sets(folder)? {
+            sets.extend(DataSet::read(&set, &floats.inputs(), &floats.output_types())?.inputs);
+        }
+    }
+    match sets.is_empty() {
+        true => Err(HarnessError::Data("the folders of --data hold no inputs".to_owned()).into()),
+        false => Ok(Examples::Sets(sets)),
+    }
+}
+
+impl Examples {
+    fn count(&self) -> usize {
+        match self {
+            Examples::Pictures { paths, .. } => paths.len(),
+            Examples::Sets(sets) => sets.len(),
+        }
+    }
+
+    fn get(&self, index: usize) -> Result<Vec<Tensor>, Failure> {
+        match self {
+            Examples::Pictures { viewer, paths } => Ok(vec![viewer.input(&Picture::open(&paths[index])?)?]),
+            Examples::Sets(sets) => Ok(sets[index].clone()),
+        }
+    }
+
+    /// What `work` makes of every example, in their order, by all cores.
+    fn each<T: Send>(
+        &self,
+        what: &str,
+        output: &Output,
+        work: impl Fn(Vec<Tensor>) -> Result<T, Failure> + Sync,
+    ) -> Result<Vec<T>, Failure> {
+        let (count, cores) = (self.count(), thread::available_parallelism().map_or(1, usize::from));
+        let mut results = Vec::with_capacity(count);
+        for first in (0..count).step_by(cores) {
+            let _progress = Progress::start(output, format!("{what}: example {} of {count}", first + 1));
+            let one = |index: usize| self.get(index).and_then(&work);
+            let round: Vec<_> = thread::scope(|scope| {
+                let threads: Vec<_> = (first..count.min(first + cores)).map(|index| scope.spawn(move || one(index))).collect();
+                threads.into_iter().map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
+            });
+            results.extend(round.into_iter().collect::<Result<Vec<_>, _>>()?);
+        }
+        Ok(results)
+    }
+}
+
+fn observed(observer: &Observer, examples: &Examples, output: &Output) -> Result<Calibration, Failure> {
+    let ranges: Vec<BTreeMap<String, Range>> = examples.each("ranges", output, |example| Ok(observer.ranges(&example)?))?;
+    Ok(observer.calibration(ranges))
+}
+
+fn write(path: &Path, calibration: &Calibration) -> Result<(), Failure> {
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let folder = path.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("."));
+    let written = files::write(folder, &[File { name, bytes: calibration.text()?.into_bytes() }]);
+    Ok(written.map_err(|source| Error::Io { path: path.display().to_string(), source })?)
+}
+
+/// How alike every output is to what it is in floats.
+fn likeness(floats: &Compilation, quantized: &Compilation, examples: &Examples, output: &Output) -> Result<Vec<Likeness>, Failure> {
+    let both = examples.each("accuracy", output, |example| Ok((floats.execute(&example)?, quantized.execute(&example)?)))?;
+    let mut likeness = vec![Likeness::default(); floats.output_types().len()];
+    for (values, became) in both {
+        for (likeness, (values, became)) in likeness.iter_mut().zip(values.iter().zip(&became)) {
+            if let (Some(values), Some(became)) = (values.as_f32(), became.as_f32()) {
+                likeness.add(values, became);
+            }
+        }
+    }
+    Ok(likeness)
+}
+
+fn show(floats: &Compilation, quantized: &Compilation, likeness: &[Likeness], count: usize, output: &Output) {
+    let mut table = Table::new(&["output", "SQNR dB", "cosine"], &[1, 2]);
+    for ((name, _), likeness) in floats.output_types().into_iter().zip(likeness) {
+        table.row([name, format!("{:.1}", likeness.decibels()), format!("{:.5}", likeness.cosine())]);
+    }
+    output.table(&table);
+    let (before, after) = (floats.report(), quantized.report());
+    let kib = |bytes: usize| bytes as f64 / 1024.0;
+    output.say(format_args!(
+        "RAM {:.1} -> {:.1} KiB, weights {:.1} -> {:.1} KiB; {count} examples",
+        kib(before.arena_bytes),
+        kib(after.arena_bytes),
+        kib(before.weight_bytes),
+        kib(after.weight_bytes)
+    ));
+}
+
+fn document(floats: &Compilation, quantized: &Compilation, likeness: &[Likeness], calibration: &Calibration, path: &Path) -> Value {
+    let finite = |value: f64| Some(value).filter(|value| value.is_finite());
+    let names = floats.output_types().into_iter().map(|(name, _)| name);
+    let outputs: Vec<_> = names
+        .zip(likeness)
+        .map(|(name, likeness)| json!({ "name": name, "sqnr_db": finite(likeness.decibels()), "cosine": finite(likeness.cosine()) }))
+        .collect();
+    let figures = |compilation: &Compilation| {
+        let report = compilation.report();
+        json!({ "arena_bytes": report.arena_bytes, "weight_bytes": report.weight_bytes })
+    };
+    json!({
+        "file": path,
+        "examples": calibration.examples,
+        "tensors": calibration.tensors.len(),
+        "outputs": outputs,
+        "floats": figures(floats),
+        "bytes": figures(quantized),
+    })
+}

@@ -1,0 +1,272 @@
+//! Rewrites a graph of floats to one whose convolutions, and products of vectors with weights, are sums of bytes.
+//!
+//! A value of bytes stands for `scale * (q - zero)`, with a scale for all or one a channel. Maxima, moves and concats work on bytes, too; what
+//! is left reads dequantised ones.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use peleec_runtime::Activation;
+
+use super::{Calibration, Range};
+use crate::diagnostics::clean::clean;
+use crate::error::Error;
+use crate::ir::window::Window;
+use crate::ir::{DType, Data, Graph, NodeId, Shape, Source, Tensor, TensorType, Value};
+use crate::ops::pool::PoolKind;
+use crate::ops::quantize::Direction;
+use crate::ops::quantized_conv::{QuantizedConv, Requantization, limits};
+use crate::ops::{Conv, MatMul, Op, Quantize};
+use crate::passes::quantized::limited;
+
+/// The greatest magnitude of a weight.
+const MOST_WEIGHT: f64 = 127.0;
+
+/// The greatest magnitude of a bias, in steps of the sums.
+const MOST_BIAS: f64 = (1 << 29) as f64;
+
+/// Quantises what it can and says how many convolutions that were; an error where a range is missing.
+pub(crate) fn quantize(graph: &mut Graph, calibration: &Calibration) -> Result<usize, Error> {
+    let mut rewrite = Rewrite { calibration, bytes: BTreeMap::new(), missing: BTreeSet::new(), quantized: 0 };
+    for id in graph.ids() {
+        // What cannot be quantised stays.
+        _ = rewrite.node(graph, id);
+    }
+    if let Some(name) = rewrite.missing.first() {
+        let why = format!("the calibration says nothing of `{}`, and of {} tensors more", clean(name), rewrite.missing.len() - 1);
+        return Err(Error::Data(format!("{why}; run `peleec quantize` again")));
+    }
+    let quantized = rewrite.quantized;
+    for (floats, bytes) in rewrite.bytes {
+        bytes.stand_for(graph, floats);
+    }
+    Ok(quantized)
+}
+
+struct Rewrite<'a> {
+    calibration: &'a Calibration,
+    /// Of values of floats the bytes that stand for them.
+    bytes: BTreeMap<Source, Bytes>,
+    /// Values of which nothing says the range.
+    missing: BTreeSet<String>,
+    /// Convolutions.
+    quantized: usize,
+}
+
+/// Signed bytes, and what they stand for.
+#[derive(Clone, Debug)]
+struct Bytes {
+    source: Source,
+    /// One, or one a channel.
+    scale: Vec<f32>,
+    zero: i32,
+    /// Whether floats were quantised to them.
+    of_floats: bool,
+}
+
+impl Bytes {
+    /// Lets what reads the floats read dequantised bytes; where channels have scales of their own, readers of floats keep the operator that
+    /// makes them.
+    fn stand_for(&self, graph: &mut Graph, floats: Source) {
+        let &[scale] = &self.scale[..] else { return };
+        if self.of_floats {
+            return;
+        }
+        let value = graph.value(floats).clone();
+        graph.node_mut(floats.node).outputs[floats.slot].name = format!("{}_floats", value.name);
+        let op = Quantize { direction: Direction::Dequantize, scale: vec![scale], zero: vec![self.zero], axis: 1 };
+        let dequantized = graph.add_op(&format!("{}_dequantize", value.name), Op::Quantize(op), &[Some(self.source)], vec![value]);
+        graph.replace_uses(floats, dequantized);
+    }
+}
+
+/// What a convolution, or a product with weights, is of.
+struct Product {
+    window: Window,
+    group: usize,
+    /// The filters first.
+    weights: Tensor,
+    bias: Option<Vec<f32>>,
+}
+
+impl Rewrite<'_> {
+    fn node(&mut self, graph: &mut Graph, id: NodeId) -> Option<()> {
+        match graph.op(id)? {
+            Op::Conv(_) | Op::MatMul(_) => self.product(graph, id),
+            Op::Pool(pool) if pool.kind == PoolKind::Max => self.moved(graph, id, true),
+            Op::Reshape(_) | Op::Transpose(_) => self.moved(graph, id, false),
+            Op::Concat(_) => self.concat(graph, id),
+            _ => None,
+        }
+    }
+
+    /// A convolution of bytes, with an activation behind it that only limits.
+    fn product(&mut self, graph: &mut Graph, id: NodeId) -> Option<()> {
+        if self.calibration.keep_float.contains(&graph.node(id).name) {
+            return None;
+        }
+        let Product { window, group, weights, bias } = product(graph, id)?;
+        let (mut last, mut activation) = (id, Activation::Identity);
+        if let Some(next) = graph.sole_consumer(id)
+            && let Some(Op::Unary(unary)) = graph.op(next)
+            && matches!(unary.activation, Activation::Relu | Activation::Clip(..))
+        {
+            (last, activation) = (next, unary.activation);
+        }
+        let result = Source { node: last, slot: 0 };
+        let range = self.range(graph, result)?;
+        let x = self.read(graph, graph.input(id, 0)?, group == 1)?;
+        let (scale, zero) = steps(range);
+        let to = Quantize { direction: Direction::Quantize(DType::I8), scale: vec![scale], zero: vec![zero], axis: 1 };
+        let limits = limited(limits(DType::I8), activation, &to)?;
+        let filters = weights.shape()[0];
+        let (bytes, sums, bias) = quantized(&weights, bias.as_deref(), group, &x.scale, f64::from(scale))?;
+        let factors: Vec<f64> = sums.iter().map(|sum| sum / f64::from(scale)).collect();
+        let requantization = Requantization::new(&factors, zero, limits)?;
+        if !requantization.admits_all(&bytes, &bias, DType::I8, x.zero) {
+            return None;
+        }
+        let (name, chain) = (graph.node(id).name.clone(), [id, last].map(|node| graph.labels(node)));
+        let w = graph.add_constant(&format!("{name}.weights"), Tensor::new(weights.shape().clone(), Data::I8(bytes.into()))?);
+        let b = graph.add_constant(&format!("{name}.bias"), Tensor::new(Shape(vec![filters]), Data::I32(bias.into()))?);
+        let op = QuantizedConv { window, group, input_zero: x.zero, requantization, dtype: DType::I8 };
+        let source = add(graph, &name, Op::QuantizedConv(op), &[x.source, w, b], result);
+        let [own, following] = chain;
+        graph.node_mut(source.node).chain = if last == id { own } else { own.into_iter().chain(following).collect() };
+        self.bytes.insert(result, Bytes { source, scale: vec![scale], zero, of_floats: false });
+        self.quantized += 1;
+        Some(())
+    }
+
+    /// The same operator over the bytes of its input, where there are some.
+    fn moved(&mut self, graph: &mut Graph, id: NodeId, keeps_channels: bool) -> Option<()> {
+        let x = self.bytes.get(&graph.input(id, 0)?)?.clone();
+        if x.scale.len() > 1 && !keeps_channels || graph.node(id).outputs.len() != 1 {
+            return None;
+        }
+        let result = Source { node: id, slot: 0 };
+        let source = add(graph, &graph.node(id).name.clone(), graph.op(id)?.clone(), &[x.source], result);
+        self.bytes.insert(result, Bytes { source, of_floats: false, ..x });
+        Some(())
+    }
+
+    /// A concat along channels, each part of which keeps its scale.
+    fn concat(&mut self, graph: &mut Graph, id: NodeId) -> Option<()> {
+        let Op::Concat(op) = graph.op(id)? else { return None };
+        let inputs: Vec<Source> = graph.node_inputs(id).into_iter().collect::<Option<_>>()?;
+        let parts: Vec<&Bytes> = inputs.iter().map(|input| self.bytes.get(input)).collect::<Option<_>>()?;
+        let zero = parts.first()?.zero;
+        let result = Source { node: id, slot: 0 };
+        if op.axis != 1 || graph.ty(result).shape.rank() != 4 || parts.iter().any(|part| part.zero != zero) {
+            return None;
+        }
+        let of_part = |(part, &input): (&&Bytes, &Source)| match part.scale[..] {
+            [scale] => vec![scale; graph.ty(input).shape[1]],
+            _ => part.scale.clone(),
+        };
+        let scale: Vec<f32> = parts.iter().zip(&inputs).flat_map(of_part).collect();
+        let is_single = scale.iter().all(|each| *each == scale[0]);
+        let scale = if is_single { vec![scale[0]] } else { scale };
+        let sources: Vec<Source> = parts.iter().map(|part| part.source).collect();
+        let source = add(graph, &graph.node(id).name.clone(), graph.op(id)?.clone(), &sources, result);
+        self.bytes.insert(result, Bytes { source, scale, zero, of_floats: false });
+        Some(())
+    }
+
+    /// The bytes of a value, which is quantised where there are none yet; of one scale where channels may not have their own.
+    fn read(&mut self, graph: &mut Graph, floats: Source, channels: bool) -> Option<Bytes> {
+        if let Some(bytes) = self.bytes.get(&floats) {
+            return Some(bytes.clone()).filter(|bytes| channels || bytes.scale.len() == 1);
+        }
+        let range = self.range(graph, floats)?;
+        let (scale, zero) = steps(range);
+        let op = Quantize { direction: Direction::Quantize(DType::I8), scale: vec![scale], zero: vec![zero], axis: 1 };
+        let name = format!("{}_quantize", graph.value(floats).name);
+        let source = add(graph, &name, Op::Quantize(op), &[floats], floats);
+        let bytes = Bytes { source, scale: vec![scale], zero, of_floats: true };
+        self.bytes.insert(floats, bytes.clone());
+        Some(bytes)
+    }
+
+    fn range(&mut self, graph: &Graph, floats: Source) -> Option<Range> {
+        let Value { name, ty } = graph.value(floats);
+        if ty.dtype != DType::F32 || graph.constant(floats).is_some() {
+            return None;
+        }
+        let range = self.calibration.tensors.get(name).copied();
+        if range.is_none() {
+            self.missing.insert(name.clone());
+        }
+        range
+    }
+}
+
+/// Adds an operator that gives bytes of the shape of `like`, and of a name that comes of its.
+fn add(graph: &mut Graph, name: &str, op: Op, inputs: &[Source], like: Source) -> Source {
+    let value = graph.value(like);
+    let value = Value { name: format!("{}_bytes", value.name), ty: TensorType::new(DType::I8, value.ty.shape.clone()) };
+    let inputs: Vec<_> = inputs.iter().copied().map(Some).collect();
+    graph.add_op(name, op, &inputs, vec![value])
+}
+
+/// A node whose weights and bias are known.
+fn product(graph: &Graph, id: NodeId) -> Option<Product> {
+    let rank = |slot: usize| Some(graph.ty(graph.input(id, slot)?).shape.rank());
+    let (window, group, is_turned) = match graph.op(id)? {
+        Op::Conv(Conv { window, group, activation: Activation::Identity, pool: None }) if graph.input(id, Conv::RESIDUAL).is_none() => {
+            (window.clone(), *group, false)
+        }
+        Op::MatMul(MatMul { alpha: 1.0, beta: 1.0, trans_a: false, trans_b }) if (rank(0)?, rank(1)?) == (2, 2) => {
+            (Window::pointwise(), 1, !trans_b)
+        }
+        _ => return None,
+    };
+    let weights = graph.constant_input(id, 1)?;
+    weights.as_f32()?;
+    let &[rows, columns, ..] = &weights.shape()[..] else { return None };
+    let weights = match is_turned {
+        true => weights.gathered(&Shape(vec![columns, rows]), |at| at % rows * columns + at / rows),
+        false => weights.clone(),
+    };
+    let filters = weights.shape()[0];
+    let bias = match graph.input(id, Conv::BIAS) {
+        None => None,
+        Some(source) => {
+            let bias = graph.constant(source)?;
+            let fits = bias.shape().elements() == filters && bias.shape().last() == Some(&filters);
+            Some(bias.as_f32().filter(|_| fits)?.to_vec())
+        }
+    };
+    Some(Product { window, group, weights, bias })
+}
+
+/// Weights as bytes, what a step of each filter's sums stands for, and biases in these. Inputs have one scale, or one a channel; results
+/// `scale`.
+fn quantized(weights: &Tensor, bias: Option<&[f32]>, group: usize, inputs: &[f32], scale: f64) -> Option<(Vec<i8>, Vec<f64>, Vec<i32>)> {
+    let (filters, values) = (weights.shape()[0], weights.as_f32()?);
+    let depth = weights.shape()[1];
+    let (per_filter, per_group) = (values.len().checked_div(filters)?, filters.checked_div(group)?);
+    let taps = per_filter.checked_div(depth)?;
+    let (mut bytes, mut sums, mut biases) = (Vec::with_capacity(values.len()), Vec::new(), Vec::new());
+    for (filter, values) in values.chunks_exact(per_filter.max(1)).enumerate() {
+        let first = filter.checked_div(per_group)? * depth;
+        let scale_of = |at: usize| f64::from(if inputs.len() == 1 { inputs[0] } else { inputs[first + at / taps] });
+        let terms: Vec<f64> = values.iter().enumerate().map(|(at, &value)| f64::from(value) * scale_of(at)).collect();
+        let bias = bias.map_or(0.0, |bias| f64::from(bias[filter]));
+        let most = terms.iter().fold(0.0, |most, term| f64::max(most, term.abs()));
+        let step = f64::max(most / MOST_WEIGHT, bias.abs() / MOST_BIAS);
+        if !step.is_finite() {
+            return None;
+        }
+        let step = if step > 0.0 { step } else { scale };
+        bytes.extend(terms.iter().map(|term| (term / step).round().clamp(-MOST_WEIGHT, MOST_WEIGHT) as i8));
+        biases.push((bias / step).round() as i32);
+        sums.push(step);
+    }
+    Some((bytes, sums, biases))
+}
+
+/// Scale and zero for a range: values above zero have all bytes, others as many below zero as above.
+fn steps(Range { min, max }: Range) -> (f32, i32) {
+    let (scale, zero) = if min >= 0.0 { (max / 255.0, i32::from(i8::MIN)) } else { (f32::max(-min, max) / 127.0, 0) };
+    (if scale.is_normal() { scale } else { 1.0 }, zero)
+}

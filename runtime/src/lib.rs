@@ -61,6 +61,8 @@ pub use f32::pad::Pad;
 pub use f32::pool::{Pool2d, PoolKind};
 pub use f32::softmax::Softmax;
 pub use frame::{ColourOrder, Fit, Fitted, Frame, FrameLayout, PixelFormat, Preparation, Resize};
+pub use i8::average::AveragePool2d;
+pub use i8::binary::QuantizedBinary;
 pub use i8::conv2d::QuantizedConv2d;
 pub use i8::lookup::Lookup;
 pub use i8::pool::MaxPool2d;

@@ -60,11 +60,22 @@ impl<T: Element> Quantize<T> {
     #[inline(never)]
     unsafe fn area(&self, rows: Range<usize>, columns: Range<usize>, x: *const f32, _: *const f32, y: *mut T, _: Wrap) {
         let Quantize { scale, zero, low, high, .. } = *self;
-        let bounds = [low, high].map(|bound| bound.saturating_sub(zero) as f32);
-        let quantized = |x: f32| T::from_i32(round(x / scale, bounds).saturating_add(zero));
         // SAFETY: the caller's contract.
-        unsafe { convert([&self.input, &self.output], rows, columns, x, y, quantized) };
+        unsafe { convert([&self.input, &self.output], rows, columns, x, y, quantizer(scale, zero, [low, high])) };
     }
+}
+
+/// What makes bytes of floats: as [`Quantize`] has it.
+#[inline(always)]
+pub(crate) fn quantizer<T: Element>(scale: f32, zero: i32, limits: [i32; 2]) -> impl Fn(f32) -> T {
+    let bounds = limits.map(|bound| bound.saturating_sub(zero) as f32);
+    move |x| T::from_i32(round(x / scale, bounds).saturating_add(zero))
+}
+
+/// What makes floats of bytes: as [`Dequantize`] has it.
+#[inline(always)]
+pub(crate) fn dequantizer<F: Element>(scale: f32, zero: i32) -> impl Fn(F) -> f32 {
+    move |x| x.cast::<i32>().wrapping_sub(zero) as f32 * scale
 }
 
 /// The nearest integer to `x`, the even one of two, within bounds that lie within 2^21 of zero.
@@ -123,10 +134,8 @@ impl<F: Element> Dequantize<F> {
     /// As [`MapLeaf`].
     #[inline(never)]
     unsafe fn area(&self, rows: Range<usize>, columns: Range<usize>, x: *const F, _: *const F, y: *mut f32, _: Wrap) {
-        let Dequantize { scale, zero, .. } = *self;
-        let dequantized = |x: F| x.cast::<i32>().wrapping_sub(zero) as f32 * scale;
         // SAFETY: the caller's contract.
-        unsafe { convert([&self.input, &self.output], rows, columns, x, y, dequantized) };
+        unsafe { convert([&self.input, &self.output], rows, columns, x, y, dequantizer(self.scale, self.zero)) };
     }
 }
 

@@ -28,6 +28,8 @@ pub const FILES: &[(&str, &str)] = &[
     ("src/frame/format.rs", include_str!("frame/format.rs")),
     ("src/frame/mod.rs", include_str!("frame/mod.rs")),
     ("src/geometry.rs", include_str!("geometry.rs")),
+    ("src/i8/average.rs", include_str!("i8/average.rs")),
+    ("src/i8/binary.rs", include_str!("i8/binary.rs")),
     ("src/i8/conv2d.rs", include_str!("i8/conv2d.rs")),
     ("src/i8/lookup.rs", include_str!("i8/lookup.rs")),
     ("src/i8/mod.rs", include_str!("i8/mod.rs")),

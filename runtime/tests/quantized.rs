@@ -2,8 +2,9 @@
 
 use bytemuck::{Pod, cast_slice, cast_slice_mut};
 use peleec_runtime::{
-    ByteArithmetic, Dequantize, Destination, Dsp, Element, Kernel, MaxPool2d, Mve, Operands, Pairs, Pixels, Place, Quantize,
-    QuantizedConv2d, RegionError, Requantize, Single, Thumb, run_checked, run_row_checked,
+    AveragePool2d, Binary, BinaryKind, ByteArithmetic, Dequantize, Destination, Dsp, Element, Kernel, Lookup, MaxPool2d, Mve, Operands,
+    Pairs, Pixels, Place, Pool2d, PoolKind, Quantize, QuantizedBinary, QuantizedConv2d, RegionError, Requantize, Single, Thumb,
+    run_checked, run_row_checked,
 };
 
 mod maps;
@@ -174,6 +175,7 @@ fn sums_of_bytes_are_exact() {
     convolutions::<i8, i8, Pairs, 3, 5>(6, Some(2));
     convolutions::<i8, i8, Pairs, 4, 8>(7, Some(2));
     convolutions::<u8, u8, Pairs, 4, 16>(8, Some(2));
+    convolutions::<i8, i8, Pairs, 6, 16>(16, Some(2));
     convolutions::<i8, i8, Pairs, 8, 16>(9, Some(2));
     convolutions::<i8, i8, Dsp, 4, 8>(10, Some(4));
     convolutions::<u8, u8, Dsp, 4, 8>(11, Some(4));
@@ -210,6 +212,130 @@ fn maxima<T: Element + Pod>(seed: u32) {
 fn maxima_are_of_what_windows_hold() {
     maxima::<i8>(5);
     maxima::<u8>(6);
+}
+
+/// Floats by the kernels of floats, of bytes.
+fn dequantized<F: Element + Pod>(x: &[F], scale: f32, zero: i32) -> Vec<f32> {
+    let map = Pixels::new([1, 1, x.len() as u32]);
+    let mut floats = vec![0.0f32; x.len()];
+    assert_eq!(run_checked(&Dequantize::<F>::new(map, map, scale, zero), operands(x, &[], &mut floats)), Ok(()));
+    floats
+}
+
+/// An average is the pool of floats between both conversions, over any window, whole and by rows.
+fn averages<F: Element + Pod, T: Element + Pod>(seed: u32) {
+    let mut random = Random(seed);
+    let mut ran = 0;
+    while ran < 60 {
+        let window = Window::random(&mut random);
+        let [h, wide, channels] = [8, 8, 40].map(|most: u32| 1 + random.below(most));
+        let Some([oh, ow]) = window.outputs([h, wide]) else { continue };
+        let (input, output) = (random.map(h, wide, channels), random.map(oh, ow, channels));
+        if places(&output).iter().any(|&[oy, ox, _]| window.taps([oy, ox], &input).is_empty()) {
+            continue;
+        }
+        ran += 1;
+        let kind = if ran % 2 == 0 { PoolKind::AverageInside } else { PoolKind::AveragePadded };
+        let Window { kernel, strides, dilations, pads: [top, left] } = window;
+        let (from_scale, from_zero, scale) = (0.013 * ran as f32, random.below(200) as i32 - 100, 0.011 * ran as f32);
+        let Requantize { low, high, .. } = limits::<T>();
+        let (pads, zero) = ([top, left, top, left], random.below(100) as i32);
+        let pool = |input, output| {
+            let pool = AveragePool2d::<F, T>::new(input, output, kind).kernel(kernel).strides(strides).dilations(dilations).pads(pads);
+            pool.from_scale(from_scale).from_zero(from_zero).scale(scale).zero(zero).low(low).high(high)
+        };
+        let extent = pool(input, output).extent().expect("the geometry is consistent");
+        let wanted = |x: &[F], [oy, ox, c]: [u32; 3]| {
+            let floats = dequantized(x, from_scale, from_zero);
+            let map = Pool2d::new(input, output, kind).kernel(kernel).strides(strides).dilations(dilations).pads(pads);
+            let mut averages = vec![0.0f32; extent.y];
+            assert_eq!(run_checked(&map, operands(&floats, &[], &mut averages)), Ok(()));
+            let one = Pixels::new([1, 1, 1]);
+            let mut byte = [T::zeroed()];
+            let quantize = Quantize::<T>::new(one, one, scale, zero).low(low).high(high);
+            assert_eq!(run_checked(&quantize, operands(&[averages[at(&output, oy, ox, c)]], &[], &mut byte)), Ok(()));
+            y_value(byte[0])
+        };
+        // Once a place would be slow.
+        let x: Vec<F> = (0..extent.x).map(|_| cast_slice::<u8, F>(&[random.below(256) as u8])[0]).collect();
+        let mut y = vec![T::zeroed(); extent.y];
+        assert_eq!(run_checked(&pool(input, output), operands(&x, &[], &mut y)), Ok(()));
+        for place in places(&output).into_iter().step_by(7) {
+            assert_eq!(y_value(y[at(&output, place[0], place[1], place[2])]), wanted(&x, place), "{:?}", pool(input, output));
+        }
+        let reach = (kernel[0] - 1) * dilations[0] + 1;
+        let ring = input.ring(reach.min(input.height));
+        for row in 0..output.height {
+            let first = (row * strides[0]).saturating_sub(top);
+            let mut stored = vec![F::zeroed(); extent.x];
+            for [iy, ix, c] in places(&input).into_iter().filter(|place| (first..first + ring.ring).contains(&place[0])) {
+                stored[at(&ring, iy, ix, c)] = x[at(&input, iy, ix, c)];
+            }
+            let mut found = vec![T::zeroed(); extent.y];
+            assert_eq!(run_row_checked(&pool(ring, output), row as usize, operands(&stored, &[], &mut found)), Ok(()));
+            for [oy, ox, c] in places(&output).into_iter().filter(|place| place[0] == row) {
+                assert_eq!(found[at(&output, oy, ox, c)], y[at(&output, oy, ox, c)]);
+            }
+        }
+    }
+}
+
+#[test]
+fn averages_go_through_floats() {
+    averages::<i8, i8>(7);
+    averages::<u8, i8>(8);
+}
+
+/// Sums of more than 1024 values go in blocks, as those of floats do.
+#[test]
+fn long_averages_go_in_blocks() {
+    let (input, output) = (Pixels::new([40, 40, 17]), Pixels::new([1, 1, 17]));
+    let x: Vec<i8> = (0..40 * 40 * 17).map(|i: i32| (i * 37 % 251) as i8).collect();
+    let pool = AveragePool2d::<i8, u8>::new(input, output, PoolKind::AverageInside).kernel([40, 40]);
+    let mut y = [0u8; 17];
+    assert_eq!(run_checked(&pool.from_scale(0.1).from_zero(-128).scale(0.1), operands(&x, &[], &mut y)), Ok(()));
+    let floats = dequantized(&x, 0.1, -128);
+    let (mut averages, mut bytes) = ([0.0f32; 17], [0u8; 17]);
+    let map = Pool2d::new(input, output, PoolKind::AverageInside).kernel([40, 40]);
+    assert_eq!(run_checked(&map, operands(&floats, &[], &mut averages)), Ok(()));
+    assert_eq!(run_checked(&Quantize::<u8>::new(output, output, 0.1, 0), operands(&averages, &[], &mut bytes)), Ok(()));
+    assert_eq!(y, bytes);
+}
+
+#[test]
+fn functions_of_two_bytes_go_through_floats() {
+    let (dims, strides) = ([1, 1, 1, 1, 2, 128], [0, 0, 0, 0, 128, 1]);
+    let (a, b): (Vec<i8>, Vec<i8>) = ((-128..=127).collect(), (-128..=127).map(|i: i8| i.wrapping_mul(37)).collect());
+    for kind in [BinaryKind::Add, BinaryKind::Sub, BinaryKind::Mul, BinaryKind::Div] {
+        let binary = QuantizedBinary::<i8, i8>::new(dims, strides, strides, strides, kind).from_scales([0.07, 0.03]).from_zeros([3, -5]);
+        let mut y = [0i8; 256];
+        let r = Place::Outside(cast_slice(&b));
+        assert_eq!(run_checked(&binary.scale(0.05).zero(7).low(-100).high(90), Operands { r, ..operands(&a, &[], &mut y) }), Ok(()));
+        let [left, right] = [(&a, 0.07, 3), (&b, 0.03, -5)].map(|(x, scale, zero)| dequantized(x, scale, zero));
+        let (mut floats, mut bytes) = ([0.0f32; 256], [0i8; 256]);
+        let r = Place::Outside(cast_slice(&right));
+        let map = Binary::new(dims, strides, strides, strides, kind);
+        assert_eq!(run_checked(&map, Operands { r, ..operands(&left, &[], &mut floats) }), Ok(()));
+        let map = Pixels::new([1, 1, 256]);
+        let quantize = Quantize::<i8>::new(map, map, 0.05, 7).low(-100).high(90);
+        assert_eq!(run_checked(&quantize, operands(&floats, &[], &mut bytes)), Ok(()));
+        assert_eq!(y, bytes, "{kind:?}");
+    }
+}
+
+#[test]
+fn every_byte_has_its_entry() {
+    let map = Pixels::new([4, 8, 8]);
+    let table: Vec<u8> = (0..=255).map(|i: u8| i.wrapping_mul(91).wrapping_add(7)).collect();
+    let x: Vec<i8> = (0..=255u8).rev().map(u8::cast_signed).collect();
+    let mut y = [0u8; 256];
+    let w: &[i32] = cast_slice(&table);
+    assert_eq!(run_checked(&Lookup::<i8, u8>::new(map, map), operands(&x, w, &mut y)), Ok(()));
+    for (x, y) in x.iter().zip(y) {
+        assert_eq!(y, table[x.cast_unsigned() as usize]);
+    }
+    let short = run_checked(&Lookup::<i8, u8>::new(map, map), operands(&x, &w[1..], &mut y));
+    assert_eq!(short, Err(RegionError::Outside));
 }
 
 /// Every byte under several scales, there and back; and what lies between, beyond and outside of numbers.

@@ -105,7 +105,9 @@ macros::operators! {
     pick::Pick: "Slice" 5, "Split" 2, "Expand" 2, "Tile" 2;
     pool::Pool: "MaxPool" 1, "AveragePool" 1, "GlobalMaxPool" 1, "GlobalAveragePool" 1;
     quantize::Quantize: "QuantizeLinear" 3, "DequantizeLinear" 3;
+    quantized_binary::QuantizedBinary:;
     quantized_conv::QuantizedConv: "QLinearConv" 9;
+    quantized_pool::QuantizedPool:;
     reduce::Reduce: "ReduceSum" 2, "ReduceProd" 2, "ReduceMin" 2, "ReduceMax" 2;
     reduce_mean::ReduceMean: "ReduceMean" 2;
     reshape::Reshape: "Reshape" 2, "Flatten" 1, "Squeeze" 2, "Unsqueeze" 2;

@@ -29,6 +29,30 @@ pub(crate) struct Quantize {
     pub(crate) axis: i64,
 }
 
+impl Quantize {
+    /// What all integers stand for.
+    pub(crate) fn steps(&self) -> Result<kernels::Steps, OpError> {
+        match (&self.scale[..], &self.zero[..]) {
+            (&[scale], &[zero]) => Ok(kernels::Steps { scale, zero }),
+            _ => Err(OpError::unsupported("has a scale for each channel at run time").supported("a scale for all")),
+        }
+    }
+
+    /// Quantised values, limited.
+    pub(crate) fn limited(&self, values: &Tensor, [low, high]: [i32; 2]) -> Result<Vec<Tensor>, OpError> {
+        let results = self.evaluate(&[Some(values)])?;
+        let limited = |result: &Tensor| {
+            let data = match result.data() {
+                Data::I8(values) => Data::I8(values.iter().map(|&value| i32::from(value).max(low).min(high) as i8).collect()),
+                Data::U8(values) => Data::U8(values.iter().map(|&value| i32::from(value).max(low).min(high) as u8).collect()),
+                other => other.clone(),
+            };
+            Tensor::new(result.shape().clone(), data)
+        };
+        evaluated(results.first().and_then(limited))
+    }
+}
+
 impl Operator for Quantize {
     fn parse(node: &NodeView<'_>) -> Result<Self, OpError> {
         if node.int("block_size")?.is_some_and(|size| size != 0) {
@@ -140,12 +164,10 @@ impl Operator for Quantize {
     }
 
     fn lower(&self, ctx: &mut Lowering<'_>) -> Result<(), OpError> {
-        let (&[scale], &[zero]) = (&self.scale[..], &self.zero[..]) else {
-            return Err(OpError::unsupported("has a scale for each channel at run time").supported("a scale for all"));
-        };
+        let steps = self.steps()?;
         match self.direction {
-            Direction::Quantize(to) => ctx.each_element(kernels::Quantize { scale, zero, limits: limits(to) }, &Packed::default()),
-            Direction::Dequantize => ctx.each_element(kernels::Dequantize { scale, zero }, &Packed::default()),
+            Direction::Quantize(to) => ctx.each_element(kernels::Quantize { to: steps, limits: limits(to) }, &Packed::default()),
+            Direction::Dequantize => ctx.each_element(kernels::Dequantize { from: steps }, &Packed::default()),
         }
     }
 }

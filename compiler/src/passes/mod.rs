@@ -21,6 +21,7 @@ mod fuse_pool;
 mod fuse_quantized_conv;
 mod fuse_residual;
 mod fuse_scale;
+mod fuse_through_floats;
 mod merge_reshapes;
 pub(crate) mod quantized;
 mod raise_quantize;
@@ -49,6 +50,7 @@ pub(crate) const PASSES: &[(&str, Pass)] = &[
     ("sink_dequantize", sink_dequantize::sink_dequantize),
     ("raise_quantize", raise_quantize::raise_quantize),
     ("eliminate_requantize", eliminate_requantize::eliminate_requantize),
+    ("fuse_through_floats", fuse_through_floats::fuse_through_floats),
     ("fuse_lookup", fuse_lookup::fuse_lookup),
     ("fold_dequantized", fold_constants::fold_dequantized),
     ("fuse_batch_normalization", fuse_batch_normalization::fuse_batch_normalization),

@@ -78,6 +78,19 @@ pub enum BinaryKind {
 
 named!(BinaryKind);
 
+impl BinaryKind {
+    /// The function's value.
+    #[inline(always)]
+    pub(crate) fn apply(self, a: f32, b: f32) -> f32 {
+        match self {
+            BinaryKind::Add => a + b,
+            BinaryKind::Sub => a - b,
+            BinaryKind::Mul => a * b,
+            BinaryKind::Div => a / b,
+        }
+    }
+}
+
 geometry! {
     /// Geometry of `y = x op r`. A broadcast dimension of an operand has stride zero. Unused leading dimensions are one.
     pub struct Binary [] [] {
@@ -124,12 +137,7 @@ impl Binary {
                 // SAFETY: the index lies inside the dimensions, so the offsets lie inside the extents.
                 unsafe {
                     let (a, b) = (*x.add(i * steps[0]), *r.add(i * steps[1]));
-                    *y.add(i * steps[2]) = match self.kind {
-                        BinaryKind::Add => a + b,
-                        BinaryKind::Sub => a - b,
-                        BinaryKind::Mul => a * b,
-                        BinaryKind::Div => a / b,
-                    };
+                    *y.add(i * steps[2]) = self.kind.apply(a, b);
                 }
             }
             if !index.advance() {

@@ -79,7 +79,7 @@ impl Pool2d {
 
     /// The window at output row (axis 0) or column (axis 1) `at`.
     #[inline(always)]
-    fn window(&self, axis: usize, at: usize) -> Window {
+    pub(crate) fn window(&self, axis: usize, at: usize) -> Window {
         let extent = if axis == 0 { self.input.height } else { self.input.width };
         let (dilation, pad) = (self.dilations[axis] as usize, self.pads[axis] as usize);
         let origin = at * self.strides[axis] as usize;
@@ -100,15 +100,15 @@ map_kernel!([] Pool2d, f32, f32 => f32);
 
 /// A window along one axis.
 #[derive(Clone, Copy)]
-struct Window {
+pub(crate) struct Window {
     /// The first tap on the map.
-    begin: usize,
+    pub(crate) begin: usize,
     /// Its position in the input.
-    first: usize,
+    pub(crate) first: usize,
     /// Taps on the map.
-    taps: usize,
+    pub(crate) taps: usize,
     /// What an average is divided by.
-    count: usize,
+    pub(crate) count: usize,
 }
 
 /// Functions that are not generic are compiled with this crate: one that is compiled for a layer is unrolled for its numbers of channels

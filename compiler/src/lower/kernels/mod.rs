@@ -2,6 +2,7 @@
 //!
 //! A step knows everything of a kernel's geometry but where the operands lie; bound to views it becomes the runtime's own geometry.
 
+mod average_pool2d;
 mod binary;
 mod bound;
 mod cast;
@@ -14,12 +15,14 @@ mod max_pool2d;
 mod pad;
 mod pool2d;
 mod quantize;
+mod quantized_binary;
 mod quantized_conv2d;
 mod softmax;
 mod source;
 
 use std::fmt::Debug;
 
+pub(crate) use average_pool2d::AveragePool2d;
 pub(crate) use binary::Binary;
 pub(crate) use bound::Bound;
 pub(crate) use cast::Cast;
@@ -31,7 +34,8 @@ pub(crate) use matmul::MatMul;
 pub(crate) use max_pool2d::MaxPool2d;
 pub(crate) use pad::Pad;
 pub(crate) use pool2d::Pool2d;
-pub(crate) use quantize::{Dequantize, Quantize};
+pub(crate) use quantize::{Dequantize, Quantize, Steps};
+pub(crate) use quantized_binary::QuantizedBinary;
 pub(crate) use quantized_conv2d::{Parts, QuantizedConv2d, Tile};
 pub(crate) use softmax::Softmax;
 pub(crate) use source::{Asked, Source};

@@ -8,11 +8,17 @@ use crate::diagnostics::OpError;
 use crate::lower::views::View;
 use crate::plan::problem::Rows;
 
+/// What integers stand for: `scale * (q - zero)`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Steps {
+    pub(crate) scale: f32,
+    pub(crate) zero: i32,
+}
+
 /// From floats; one scale for all.
 #[derive(Clone, Debug)]
 pub(crate) struct Quantize {
-    pub(crate) scale: f32,
-    pub(crate) zero: i32,
+    pub(crate) to: Steps,
     /// The least and the greatest result.
     pub(crate) limits: [i32; 2],
 }
@@ -20,8 +26,7 @@ pub(crate) struct Quantize {
 /// To floats; one scale for all.
 #[derive(Clone, Debug)]
 pub(crate) struct Dequantize {
-    pub(crate) scale: f32,
-    pub(crate) zero: i32,
+    pub(crate) from: Steps,
 }
 
 fn places() -> Places {
@@ -46,7 +51,7 @@ impl Kernel for Quantize {
 impl Quantize {
     fn bound<T: Element>(&self, input: &View, output: &View) -> Work {
         let [low, high] = self.limits;
-        let geometry = peleec_runtime::Quantize::<T>::new(input.pixels(), output.pixels(), self.scale, self.zero).low(low).high(high);
+        let geometry = peleec_runtime::Quantize::<T>::new(input.pixels(), output.pixels(), self.to.scale, self.to.zero).low(low).high(high);
         let kind = format!("Quantize<{}>", output.dtype.element());
         Work::Kernel(Box::new(Plainly { geometry, name: "quantize", kind: kind.into() }))
     }
@@ -69,7 +74,7 @@ impl Kernel for Dequantize {
 
 impl Dequantize {
     fn bound<F: Element>(&self, input: &View, output: &View) -> Work {
-        let geometry = peleec_runtime::Dequantize::<F>::new(input.pixels(), output.pixels(), self.scale, self.zero);
+        let geometry = peleec_runtime::Dequantize::<F>::new(input.pixels(), output.pixels(), self.from.scale, self.from.zero);
         let kind = format!("Dequantize<{}>", input.dtype.element());
         Work::Kernel(Box::new(Plainly { geometry, name: "dequantize", kind: kind.into() }))
     }

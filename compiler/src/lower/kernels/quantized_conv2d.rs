@@ -36,7 +36,7 @@ pub(crate) enum Tile {
     /// For AVX2, with few filters.
     PairsFourByEight,
     /// For AVX2.
-    PairsFourBySixteen,
+    PairsSixBySixteen,
     /// For AVX-512.
     PairsEightBySixteen,
     /// For the DSP extension of Cortex-M4, M7 and M33, with few filters.
@@ -59,7 +59,7 @@ impl Tile {
             Target::CortexM4F | Target::CortexM7 | Target::CortexM33 => Tile::DspByEight,
             Target::CortexM55 if input == DType::I8 => Tile::Mve,
             Target::X86_64V4 if filters >= 16 => Tile::PairsEightBySixteen,
-            Target::X86_64V3 if filters >= 16 => Tile::PairsFourBySixteen,
+            Target::X86_64V3 if filters >= 16 => Tile::PairsSixBySixteen,
             Target::X86_64V3 | Target::X86_64V4 => Tile::PairsFourByEight,
             Target::Generic | Target::Aarch64 | Target::CortexM55 => Tile::FourByEight,
         }
@@ -73,7 +73,7 @@ impl Tile {
             Tile::Thumb => (2, <Thumb as ByteArithmetic>::ORDER),
             Tile::FourByEight => (8, <Single as ByteArithmetic>::ORDER),
             Tile::PairsFourByEight => (8, <Pairs as ByteArithmetic>::ORDER),
-            Tile::PairsFourBySixteen | Tile::PairsEightBySixteen => (16, <Pairs as ByteArithmetic>::ORDER),
+            Tile::PairsSixBySixteen | Tile::PairsEightBySixteen => (16, <Pairs as ByteArithmetic>::ORDER),
             Tile::DspByEight => (8, <Dsp as ByteArithmetic>::ORDER),
             Tile::DspBySixteen => (16, <Dsp as ByteArithmetic>::ORDER),
             Tile::Mve => (8, <Mve as ByteArithmetic>::ORDER),
@@ -152,7 +152,7 @@ impl Kernel for QuantizedConv2d {
             Tile::FourByEight => self.bound::<F, T, Single, 4, 8>("Single", views),
             Tile::TwoByOne => self.bound::<F, T, Single, 2, 1>("Single", views),
             Tile::PairsFourByEight => self.bound::<F, T, Pairs, 4, 8>("Pairs", views),
-            Tile::PairsFourBySixteen => self.bound::<F, T, Pairs, 4, 16>("Pairs", views),
+            Tile::PairsSixBySixteen => self.bound::<F, T, Pairs, 6, 16>("Pairs", views),
             Tile::PairsEightBySixteen => self.bound::<F, T, Pairs, 8, 16>("Pairs", views),
             Tile::DspByEight => self.bound::<F, T, Dsp, 4, 8>("Dsp", views),
             Tile::DspBySixteen => self.bound::<F, T, Dsp, 4, 16>("Dsp", views),

@@ -3,12 +3,13 @@
 //! The values of the pixels are widened first, a few channels at a time, so that a pair is one load into every lane.
 
 use core::arch::x86_64::*;
+use core::mem::MaybeUninit;
 
 use super::signs;
 use crate::element::Element;
 
 /// Channels that are widened at a time.
-const CHANNELS: usize = 64;
+const CHANNELS: usize = 128;
 
 /// [`Products::add_run`](super::sealed::Products::add_run) for bytes and whole vectors of filters.
 ///
@@ -24,25 +25,26 @@ pub(super) unsafe fn add_run<F: Element, const Q: usize, const N: usize>(
     let mut left = len;
     while left > 0 {
         let here = left.min(CHANNELS);
-        let mut wide = [[0i16; CHANNELS]; Q];
-        for (wide, x) in wide.iter_mut().zip(x) {
-            // SAFETY: the caller's contract.
-            unsafe { widen(wide, x, here) };
+        let mut wide = MaybeUninit::<[[i16; CHANNELS]; Q]>::uninit();
+        let wide = wide.as_mut_ptr().cast::<i16>();
+        for (q, x) in x.into_iter().enumerate() {
+            // SAFETY: the caller's contract; a pixel has `CHANNELS` places, an even number.
+            unsafe { widen(wide.wrapping_add(q * CHANNELS), x, here) };
         }
         let pairs = here.div_ceil(2);
         // SAFETY: the caller's contract: a word of a filter, filled up with a zero, holds a pair.
         unsafe {
             #[cfg(target_feature = "avx512bw")]
             if const { N.is_multiple_of(16) } {
-                add_pairs_512::<Q, N, 1>(sums, &wide, w, pairs);
+                add_pairs_512::<Q, N, 1>(sums, wide, w, pairs);
             } else {
-                add_pairs_256::<Q, N, 1>(sums, &wide, w, pairs);
+                add_pairs_256::<Q, N, 1>(sums, wide, w, pairs);
             }
             #[cfg(not(target_feature = "avx512bw"))]
             if const { N.is_multiple_of(16) } {
-                add_pairs_256::<Q, N, 2>(sums, &wide, w, pairs);
+                add_pairs_256::<Q, N, 2>(sums, wide, w, pairs);
             } else {
-                add_pairs_256::<Q, N, 1>(sums, &wide, w, pairs);
+                add_pairs_256::<Q, N, 1>(sums, wide, w, pairs);
             }
         }
         x = x.map(|x| x.wrapping_add(here));
@@ -51,25 +53,28 @@ pub(super) unsafe fn add_run<F: Element, const Q: usize, const N: usize>(
     }
 }
 
-/// Widens `len` bytes.
+/// Widens `len` bytes, and a zero to the second of a last pair.
 ///
 /// # Safety
-/// `x` is readable for as many.
+/// `x` is readable for as many, and `wide` writable for those of whole pairs.
 #[inline(always)]
-unsafe fn widen<F: Element>(wide: &mut [i16; CHANNELS], x: *const F, len: usize) {
+unsafe fn widen<F: Element>(wide: *mut i16, x: *const F, len: usize) {
     let mut at = 0;
-    while at + 16 <= len {
-        // SAFETY: sixteen bytes are left, and as many values of `wide`, which has no fewer than `len`.
-        unsafe {
+    // SAFETY: so many bytes are left.
+    unsafe {
+        while at + 16 <= len {
             let bytes = _mm_loadu_si128(x.wrapping_add(at).cast());
             let values = if signs::<F>() == Some(false) { _mm256_cvtepu8_epi16(bytes) } else { _mm256_cvtepi8_epi16(bytes) };
-            _mm256_storeu_si256(wide.as_mut_ptr().wrapping_add(at).cast(), values);
+            _mm256_storeu_si256(wide.wrapping_add(at).cast(), values);
+            at += 16;
         }
-        at += 16;
-    }
-    for (at, wide) in wide.iter_mut().enumerate().take(len).skip(at) {
-        // SAFETY: one of `len` bytes.
-        *wide = unsafe { *x.wrapping_add(at) }.cast::<i16>();
+        while at < len {
+            *wide.wrapping_add(at) = (*x.wrapping_add(at)).cast::<i16>();
+            at += 1;
+        }
+        if !len.is_multiple_of(2) {
+            *wide.wrapping_add(len) = 0;
+        }
     }
 }
 
@@ -78,11 +83,11 @@ macro_rules! add_pairs {
         /// Adds the products of pairs of channels, `B` vectors of filters at a time.
         ///
         /// # Safety
-        /// `wide` holds the pairs, and `w` is readable for their weights of `N` filters, a multiple of as many lanes.
+        /// `wide` holds the pairs, `CHANNELS` values a pixel, and `w` is readable for their weights of `N` filters, a multiple of as many lanes.
         #[inline(always)]
         unsafe fn $name<const Q: usize, const N: usize, const B: usize>(
             sums: &mut [[i32; N]; Q],
-            wide: &[[i16; CHANNELS]; Q],
+            wide: *const i16,
             w: *const i8,
             pairs: usize,
         ) {
@@ -95,8 +100,8 @@ macro_rules! add_pairs {
                     for pair in 0..pairs {
                         let weights: [$vector; B] =
                             core::array::from_fn(|b| $widen($bytes(w.add(2 * (pair * N + first + b * $lanes)).cast())));
-                        for (here, wide) in here.iter_mut().zip(wide) {
-                            let values = $splat(wide.as_ptr().add(2 * pair).cast::<i32>().read_unaligned());
+                        for (q, here) in here.iter_mut().enumerate() {
+                            let values = $splat(wide.add(q * CHANNELS + 2 * pair).cast::<i32>().read_unaligned());
                             for (here, weights) in here.iter_mut().zip(weights) {
                                 *here = $add(*here, $multiply(weights, values));
                             }

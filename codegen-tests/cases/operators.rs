@@ -144,6 +144,23 @@ cases! {
         let cut = onnx.op("Slice", "cut", &[&conv, &starts, &ends, &axes], &[]);
         onnx.op("MaxPool", "pool", &[&cut], &[("kernel_shape", Attr::Ints(&[2, 2]))])
     };
+    leaky_relu_between_bytes_is_a_table [1, 3, 4, 4], |onnx, x| {
+        let x = onnx.through_bytes("x.q", &x, 0.0078125, -5);
+        let y = onnx.op("LeakyRelu", "leaky", &[&x], &[]);
+        onnx.through_bytes("y.q", &y, 0.01, -100)
+    };
+    an_average_between_bytes_is_one_of_bytes [1, 3, 4, 4], |onnx, x| {
+        let x = onnx.through_bytes("x.q", &x, 0.0078125, -5);
+        let y = onnx.op("AveragePool", "average", &[&x], &[("kernel_shape", Attr::Ints(&[2, 2])), ("strides", Attr::Ints(&[2, 2]))]);
+        onnx.through_bytes("y.q", &y, 0.007, -8)
+    };
+    a_sum_between_bytes_is_one_of_bytes [1, 3, 4, 4], |onnx, x| {
+        let x = onnx.through_bytes("x.q", &x, 0.0078125, -5);
+        let other = onnx.through_bytes("other.q", &x, 0.02, 7);
+        let y = onnx.op("Add", "sum", &[&x, &other], &[]);
+        let y = onnx.op("Relu", "limited", &[&y], &[]);
+        onnx.through_bytes("y.q", &y, 0.015, -128)
+    };
     bytes_with_channels_last_become_a_map_beside_floats [1, 3, 2, 2], |onnx, x| {
         let bytes = onnx.bytes_input("bytes", &[1, 2, 2, 3]);
         let wide = onnx.op("Cast", "wide", &[&bytes], &[("to", Attr::Int(1))]);

@@ -66,7 +66,7 @@ pub use i8::binary::QuantizedBinary;
 pub use i8::conv2d::QuantizedConv2d;
 pub use i8::lookup::Lookup;
 pub use i8::pool::MaxPool2d;
-pub use i8::products::{ByteArithmetic, Dsp, Pairs, Single, Thumb, WeightOrder};
+pub use i8::products::{ByteArithmetic, Dsp, Filters, Pairs, Quads, Single, Thumb, WeightOrder};
 pub use i8::requantize::Requantize;
 pub use input::{interleaved_rows, planar_rows};
 pub use kernel::Kernel;

@@ -115,15 +115,20 @@ pub fn machine(target: Target) -> Result<Machine, HarnessError> {
         Target::Generic => host(&[]),
         Target::X86_64V3 if runs_here(target) => host(&["-Ctarget-cpu=x86-64-v3"]),
         Target::X86_64V4 if runs_here(target) => host(&["-Ctarget-cpu=x86-64-v4"]),
-        Target::X86_64V3 | Target::X86_64V4 => {
+        Target::X86_64V4Vnni if runs_here(target) => host(&["-Ctarget-cpu=x86-64-v4", "-Ctarget-feature=+avx512vnni"]),
+        Target::X86_64V3 | Target::X86_64V4 | Target::X86_64V4Vnni => {
             let what = format!("this computer does not run code for {target}");
             return Err(HarnessError::Missing { what, remedy: "choose another --target, such as `generic`".to_owned() });
         }
         Target::Aarch64 if cfg!(target_arch = "aarch64") => host(&[]),
-        Target::Aarch64 => Machine {
+        Target::Aarch64Dotprod if cfg!(target_arch = "aarch64") => host(&["-Ctarget-feature=+dotprod"]),
+        Target::Aarch64 | Target::Aarch64Dotprod => Machine {
             target,
             triple: Some("aarch64-unknown-linux-musl"),
-            flags: &["-Clinker=rust-lld"],
+            flags: match target {
+                Target::Aarch64Dotprod => &["-Clinker=rust-lld", "-Ctarget-feature=+dotprod"],
+                _ => &["-Clinker=rust-lld"],
+            },
             seat: Seat::QemuUser("qemu-aarch64"),
         },
         Target::CortexM0Plus => board("thumbv6m-none-eabi", &["-Ctarget-cpu=cortex-m0plus"], AN385),
@@ -137,7 +142,7 @@ pub fn machine(target: Target) -> Result<Machine, HarnessError> {
 
 /// The target of which this computer runs the widest vectors.
 pub fn best_target() -> Target {
-    let wide = [Target::X86_64V4, Target::X86_64V3].into_iter().find(|&target| runs_here(target));
+    let wide = [Target::X86_64V4Vnni, Target::X86_64V4, Target::X86_64V3].into_iter().find(|&target| runs_here(target));
     let here = if cfg!(target_arch = "aarch64") { Target::Aarch64 } else { Target::Generic };
     wide.unwrap_or(here)
 }
@@ -145,10 +150,14 @@ pub fn best_target() -> Target {
 /// The target of which this program itself was built with the vectors: as a rule `generic` on x86-64, where the kernels in this process would
 /// have to do without the fused multiply-add that wider targets call for.
 pub fn own_target() -> Target {
-    if cfg!(target_feature = "avx512f") {
+    if cfg!(all(target_feature = "avx512f", target_feature = "avx512vnni")) {
+        Target::X86_64V4Vnni
+    } else if cfg!(target_feature = "avx512f") {
         Target::X86_64V4
     } else if cfg!(all(target_feature = "avx2", target_feature = "fma")) {
         Target::X86_64V3
+    } else if cfg!(all(target_arch = "aarch64", target_feature = "dotprod")) {
+        Target::Aarch64Dotprod
     } else if cfg!(target_arch = "aarch64") {
         Target::Aarch64
     } else {
@@ -164,7 +173,11 @@ fn runs_here(target: Target) -> bool {
         && is_x86_feature_detected!("avx512cd")
         && is_x86_feature_detected!("avx512dq")
         && is_x86_feature_detected!("avx512vl");
-    v3 && (v4 || target == Target::X86_64V3)
+    match target {
+        Target::X86_64V3 => v3,
+        Target::X86_64V4 => v3 && v4,
+        _ => v3 && v4 && is_x86_feature_detected!("avx512vnni"),
+    }
 }
 
 #[cfg(not(target_arch = "x86_64"))]

@@ -85,8 +85,8 @@ pub(crate) fn row_cost(target: Target) -> Option<u64> {
     match target {
         Target::CortexM4F | Target::CortexM7 | Target::CortexM33 => Some(108_000),
         Target::CortexM55 => Some(160_000),
-        Target::Aarch64 => Some(213_000),
-        Target::Generic | Target::X86_64V3 | Target::X86_64V4 | Target::CortexM0Plus | Target::CortexM3 => None,
+        Target::Aarch64 | Target::Aarch64Dotprod => Some(213_000),
+        Target::Generic | Target::X86_64V3 | Target::X86_64V4 | Target::X86_64V4Vnni | Target::CortexM0Plus | Target::CortexM3 => None,
     }
 }
 
@@ -111,11 +111,15 @@ type Tile = (usize, usize, u64);
 fn tiles(profile: Profile) -> &'static [Tile] {
     match (profile.target, profile.numeric) {
         (Target::Generic, _) => &[(4, 8, 1700)],
-        (Target::X86_64V4, _) => &[(12, 16, 1300), (12, 32, 2560), (9, 32, 1920), (6, 64, 2480), (5, 64, 2070), (1, 64, 800)],
+        (Target::X86_64V4 | Target::X86_64V4Vnni, _) => {
+            &[(12, 16, 1300), (12, 32, 2560), (9, 32, 1920), (6, 64, 2480), (5, 64, 2070), (1, 64, 800)]
+        }
         (Target::X86_64V3, NumericClass::Fused) => &[(6, 16, 1300), (4, 24, 1300), (1, 32, 800)],
         (Target::X86_64V3, NumericClass::Plain) => &[(5, 16, 1300), (4, 16, 1050), (1, 32, 800)],
-        (Target::Aarch64, NumericClass::Fused) => &[(5, 16, 2450), (4, 16, 2025), (8, 8, 2025), (12, 4, 1650), (1, 32, 1750)],
-        (Target::Aarch64, NumericClass::Plain) => &[(4, 16, 4150), (8, 8, 4150), (12, 4, 3100), (1, 32, 2600)],
+        (Target::Aarch64 | Target::Aarch64Dotprod, NumericClass::Fused) => {
+            &[(5, 16, 2450), (4, 16, 2025), (8, 8, 2025), (12, 4, 1650), (1, 32, 1750)]
+        }
+        (Target::Aarch64 | Target::Aarch64Dotprod, NumericClass::Plain) => &[(4, 16, 4150), (8, 8, 4150), (12, 4, 3100), (1, 32, 2600)],
         (Target::CortexM0Plus | Target::CortexM3, _) => &[(2, 4, 80_000)],
         (Target::CortexM4F | Target::CortexM7 | Target::CortexM33, _) => &[(4, 4, 1900), (1, 16, 2000)],
         (Target::CortexM55, NumericClass::Fused) => &[(3, 8, 975)],
@@ -126,7 +130,9 @@ fn tiles(profile: Profile) -> &'static [Tile] {
 /// The bytes of input that one pass over the weights should find in a near cache; none where a machine has no cache to speak of.
 fn near_cache(target: Target) -> Option<usize> {
     match target {
-        Target::Generic | Target::X86_64V3 | Target::X86_64V4 | Target::Aarch64 => Some(128 << 10),
+        Target::Generic | Target::X86_64V3 | Target::X86_64V4 | Target::X86_64V4Vnni | Target::Aarch64 | Target::Aarch64Dotprod => {
+            Some(128 << 10)
+        }
         _ => None,
     }
 }

@@ -182,7 +182,7 @@ impl Operator for QuantizedConv {
             group: self.group,
             input_zero: self.input_zero,
             requantize: self.requantization.common,
-            tile: Tile::of(ctx.profile().target, filters / self.group, ctx.dtype_of(x)),
+            tile: Tile::of(ctx.profile().target, filters / self.group, weights, ctx.dtype_of(x)),
         };
         let packed = kernel.pack(&Parts { weights, bias, multipliers: &self.requantization.multipliers, depth });
         let (packed, kernel) = (ctx.add_weights(&packed, weights.len()), Arc::new(kernel));

@@ -13,8 +13,12 @@ pub enum Target {
     X86_64V3,
     /// x86-64 with AVX-512.
     X86_64V4,
+    /// x86-64 with AVX-512 and its dot product of bytes.
+    X86_64V4Vnni,
     /// 64-bit Arm with NEON.
     Aarch64,
+    /// 64-bit Arm with NEON and its dot product of bytes.
+    Aarch64Dotprod,
     /// Cortex-M0 and M0+: no floating-point unit.
     CortexM0Plus,
     /// Cortex-M3: no floating-point unit.
@@ -31,11 +35,13 @@ pub enum Target {
 
 impl Target {
     /// Every target, in the order in which they are listed.
-    pub const ALL: [Target; 10] = [
+    pub const ALL: [Target; 12] = [
         Target::Generic,
         Target::X86_64V3,
         Target::X86_64V4,
+        Target::X86_64V4Vnni,
         Target::Aarch64,
+        Target::Aarch64Dotprod,
         Target::CortexM0Plus,
         Target::CortexM3,
         Target::CortexM4F,
@@ -50,7 +56,9 @@ impl Target {
             Target::Generic => "generic",
             Target::X86_64V3 => "x86-64-v3",
             Target::X86_64V4 => "x86-64-v4",
+            Target::X86_64V4Vnni => "x86-64-v4-vnni",
             Target::Aarch64 => "aarch64",
+            Target::Aarch64Dotprod => "aarch64-dotprod",
             Target::CortexM0Plus => "cortex-m0plus",
             Target::CortexM3 => "cortex-m3",
             Target::CortexM4F => "cortex-m4f",
@@ -70,7 +78,9 @@ impl Target {
             rustflags.split(['\u{1f}', ' ']).filter_map(|flag| bare(flag).strip_prefix("target-cpu=").map(str::to_owned)).next_back();
         let has_fpu = platform.ends_with("eabihf");
         match (arch, platform.split('-').next().unwrap_or_default(), core.as_deref()) {
+            ("aarch64", ..) if has("neon") && has("dotprod") => Target::Aarch64Dotprod,
             ("aarch64", ..) if has("neon") => Target::Aarch64,
+            ("x86_64", ..) if has("avx512f") && has("avx512vnni") => Target::X86_64V4Vnni,
             ("x86_64", ..) if has("avx512f") => Target::X86_64V4,
             ("x86_64", ..) if has("avx2") && has("fma") => Target::X86_64V3,
             ("arm", "thumbv6m" | "thumbv8m.base", _) => Target::CortexM0Plus,
@@ -97,7 +107,15 @@ impl Target {
             Target::Generic => None,
             Target::X86_64V3 => Some(("all(target_feature = \"avx2\", target_feature = \"fma\")", "-C target-cpu=x86-64-v3")),
             Target::X86_64V4 => Some(("target_feature = \"avx512f\"", "-C target-cpu=x86-64-v4")),
+            Target::X86_64V4Vnni => Some((
+                "all(target_feature = \"avx512f\", target_feature = \"avx512vnni\")",
+                "-C target-cpu=x86-64-v4 -C target-feature=+avx512vnni",
+            )),
             Target::Aarch64 => Some(("all(target_arch = \"aarch64\", target_feature = \"neon\")", "--target aarch64-unknown-none")),
+            Target::Aarch64Dotprod => Some((
+                "all(target_arch = \"aarch64\", target_feature = \"dotprod\")",
+                "-C target-feature=+dotprod` and `--target aarch64-unknown-none",
+            )),
             Target::CortexM0Plus => Some(("target_arch = \"arm\"", "--target thumbv6m-none-eabi")),
             Target::CortexM3 => Some(("target_arch = \"arm\"", "--target thumbv7m-none-eabi")),
             Target::CortexM4F | Target::CortexM7 => {
@@ -182,7 +200,9 @@ mod tests {
             ("x86_64", "x86_64-unknown-linux-gnu", "fxsr,sse,sse2", "", Target::Generic),
             ("x86_64", "x86_64h-apple-darwin", "avx,avx2,fma,sse", "", Target::X86_64V3),
             ("x86_64", "x86_64-unknown-linux-gnu", "avx,avx2,avx512f,fma", "", Target::X86_64V4),
+            ("x86_64", "x86_64-unknown-linux-gnu", "avx,avx2,avx512f,avx512vnni,fma", "", Target::X86_64V4Vnni),
             ("aarch64", "my-board", "neon", "", Target::Aarch64),
+            ("aarch64", "my-board", "dotprod,neon", "", Target::Aarch64Dotprod),
             ("aarch64", "aarch64-unknown-none-softfloat", "", "", Target::Generic),
             ("arm", "thumbv6m-none-eabi", "", "", Target::CortexM0Plus),
             ("arm", "thumbv8m.base-none-eabi", "", "", Target::CortexM0Plus),

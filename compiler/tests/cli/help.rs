@@ -4,7 +4,7 @@ use std::process::Command;
 
 use super::text;
 
-const COMMANDS: [&str; 10] = ["compile", "run", "eval", "verify", "bench", "check", "inspect", "plan", "zoo", "ops"];
+const COMMANDS: [&str; 11] = ["compile", "run", "eval", "quantize", "verify", "bench", "check", "inspect", "plan", "zoo", "ops"];
 
 fn help(arguments: &[&str]) -> String {
     let output = Command::new(env!("CARGO_BIN_EXE_peleec")).args(arguments).env("COLUMNS", "80").output().expect("peleec starts");
@@ -24,7 +24,7 @@ fn short_help_fits_a_screen() {
 
 #[test]
 fn long_help_has_every_flag_and_every_target() {
-    for command in &COMMANDS[..8] {
+    for command in &COMMANDS[..9] {
         let said = help(&[command, "--help"]);
         for flag in peleec::FLAGS {
             assert!(said.contains(&format!("--{}", flag.name)), "{command} {}", flag.name);

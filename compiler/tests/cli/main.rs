@@ -8,6 +8,7 @@ mod help;
 mod interrupt;
 mod names;
 mod pictures;
+mod quantize;
 mod written;
 
 use std::io::Write;

@@ -1,6 +1,6 @@
 //! `QuantizedConv2d`: convolution of integers of 8 bits.
 
-use peleec_runtime::{ByteArithmetic, Dsp, Element, Mve, Pairs, Requantize, Single, Thumb, WeightOrder};
+use peleec_runtime::{ByteArithmetic, Dsp, Element, Filters, Mve, Pairs, Quads, Requantize, Single, Thumb, WeightOrder};
 
 use super::bound::{Plainly, of_byte};
 use super::conv2d::Maps;
@@ -33,12 +33,20 @@ pub(crate) enum Tile {
     FourByEight,
     /// For groups of fewer filters than a block.
     TwoByOne,
+    /// For NEON, but not for weights of -128.
+    Filters,
     /// For AVX2, with few filters.
     PairsFourByEight,
     /// For AVX2.
     PairsSixBySixteen,
     /// For AVX-512.
     PairsEightBySixteen,
+    /// For AVX-512 VNNI, with few filters.
+    QuadsTwelveBySixteen,
+    /// For AVX-512 VNNI.
+    QuadsTwelveByThirtyTwo,
+    /// For NEON's dot product.
+    QuadsFourBySixteen,
     /// For the DSP extension of Cortex-M4, M7 and M33, with few filters.
     DspByEight,
     /// For the DSP extension.
@@ -48,8 +56,8 @@ pub(crate) enum Tile {
 }
 
 impl Tile {
-    /// That of a target for groups of so many filters over elements of this type.
-    pub(crate) fn of(target: Target, filters: usize, input: DType) -> Self {
+    /// That of a target for groups of so many filters with these weights, over elements of this type.
+    pub(crate) fn of(target: Target, filters: usize, weights: &[i8], input: DType) -> Self {
         match target {
             _ if filters < 2 => Tile::TwoByOne,
             Target::CortexM0Plus => Tile::Thumb,
@@ -61,6 +69,10 @@ impl Tile {
             Target::X86_64V4 if filters >= 16 => Tile::PairsEightBySixteen,
             Target::X86_64V3 if filters >= 16 => Tile::PairsSixBySixteen,
             Target::X86_64V3 | Target::X86_64V4 => Tile::PairsFourByEight,
+            Target::X86_64V4Vnni if filters > 16 => Tile::QuadsTwelveByThirtyTwo,
+            Target::X86_64V4Vnni => Tile::QuadsTwelveBySixteen,
+            Target::Aarch64 if !weights.contains(&i8::MIN) => Tile::Filters,
+            Target::Aarch64Dotprod => Tile::QuadsFourBySixteen,
             Target::Generic | Target::Aarch64 | Target::CortexM55 => Tile::FourByEight,
         }
     }
@@ -72,8 +84,11 @@ impl Tile {
             Tile::TwoByTwo => (2, <Single as ByteArithmetic>::ORDER),
             Tile::Thumb => (2, <Thumb as ByteArithmetic>::ORDER),
             Tile::FourByEight => (8, <Single as ByteArithmetic>::ORDER),
+            Tile::Filters => (4, <Filters as ByteArithmetic>::ORDER),
             Tile::PairsFourByEight => (8, <Pairs as ByteArithmetic>::ORDER),
             Tile::PairsSixBySixteen | Tile::PairsEightBySixteen => (16, <Pairs as ByteArithmetic>::ORDER),
+            Tile::QuadsTwelveBySixteen | Tile::QuadsFourBySixteen => (16, <Quads as ByteArithmetic>::ORDER),
+            Tile::QuadsTwelveByThirtyTwo => (32, <Quads as ByteArithmetic>::ORDER),
             Tile::DspByEight => (8, <Dsp as ByteArithmetic>::ORDER),
             Tile::DspBySixteen => (16, <Dsp as ByteArithmetic>::ORDER),
             Tile::Mve => (8, <Mve as ByteArithmetic>::ORDER),
@@ -151,9 +166,13 @@ impl Kernel for QuantizedConv2d {
             Tile::Thumb => self.bound::<F, T, Thumb, 2, 2>("Thumb", views),
             Tile::FourByEight => self.bound::<F, T, Single, 4, 8>("Single", views),
             Tile::TwoByOne => self.bound::<F, T, Single, 2, 1>("Single", views),
+            Tile::Filters => self.bound::<F, T, Filters, 4, 4>("Filters", views),
             Tile::PairsFourByEight => self.bound::<F, T, Pairs, 4, 8>("Pairs", views),
             Tile::PairsSixBySixteen => self.bound::<F, T, Pairs, 6, 16>("Pairs", views),
             Tile::PairsEightBySixteen => self.bound::<F, T, Pairs, 8, 16>("Pairs", views),
+            Tile::QuadsTwelveBySixteen => self.bound::<F, T, Quads, 12, 16>("Quads", views),
+            Tile::QuadsTwelveByThirtyTwo => self.bound::<F, T, Quads, 12, 32>("Quads", views),
+            Tile::QuadsFourBySixteen => self.bound::<F, T, Quads, 4, 16>("Quads", views),
             Tile::DspByEight => self.bound::<F, T, Dsp, 4, 8>("Dsp", views),
             Tile::DspBySixteen => self.bound::<F, T, Dsp, 4, 16>("Dsp", views),
             Tile::Mve => self.bound::<F, T, Mve, 3, 8>("Mve", views),

@@ -1,5 +1,7 @@
 //! How the sums of a convolution of bytes are made: the unit that makes them, and the order of the weights that it reads.
 
+#[cfg(all(target_arch = "aarch64", target_feature = "dotprod"))]
+mod dotprod;
 #[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
 mod dsp;
 #[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
@@ -8,6 +10,8 @@ mod mve;
 mod neon;
 #[cfg(all(target_arch = "arm", not(miri)))]
 mod thumb;
+#[cfg(all(target_arch = "x86_64", target_feature = "avx512vnni"))]
+mod vnni;
 #[cfg(all(target_arch = "x86_64", target_feature = "avx2"))]
 mod x86;
 
@@ -22,9 +26,18 @@ pub struct Single;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Thumb;
 
+/// A filter after the other, by NEON where the build has it, and by plain Rust elsewhere. Its weights are -127 or more: two products of -128
+/// by -128 have no room in the sums of 16 bits that NEON makes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Filters;
+
 /// Two bytes of each filter at a time: by AVX2 or AVX-512 where the build has them, and by plain Rust elsewhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pairs;
+
+/// Four bytes of each filter at a time: by AVX-512 VNNI, or by NEON's dot product, where the build has them, and by plain Rust elsewhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Quads;
 
 /// Four bytes of each filter at a time: by the DSP extension of Cortex-M4, M7 and M33 where the crate is built for one with the hard-float
 /// ABI, and by plain Rust elsewhere.
@@ -75,7 +88,7 @@ impl WeightOrder {
 
 /// What all runs of channels of a block have in common.
 #[derive(Clone, Copy)]
-#[cfg_attr(not(all(target_arch = "arm", target_abi = "eabihf")), expect(dead_code, reason = "for units of Cortex-M"))]
+#[cfg_attr(not(all(target_arch = "arm", target_abi = "eabihf")), allow(dead_code, reason = "for units of Cortex-M"))]
 pub struct Block {
     /// Bytes of a filter.
     pub(crate) filter: usize,
@@ -140,6 +153,27 @@ unsafe fn add_words<F: Element, const Q: usize, const N: usize, const WORD: usiz
         }
         w = w.wrapping_add(N * WORD);
         at += WORD;
+    }
+}
+
+/// As [`add_words`], where the filters follow each other.
+///
+/// # Safety
+/// As there.
+#[inline(always)]
+unsafe fn add_filters<F: Element, const Q: usize, const N: usize>(
+    sums: &mut [[i32; N]; Q],
+    x: [*const F; Q],
+    w: *const i8,
+    len: usize,
+    block: Block,
+) {
+    for at in 0..len {
+        // SAFETY: the caller's contract.
+        unsafe {
+            let x = x.map(|x| (*x.wrapping_add(at)).cast::<i32>());
+            add_products(sums, x, core::array::from_fn(|n| *w.wrapping_add(n * block.filter + at)));
+        }
     }
 }
 
@@ -240,8 +274,37 @@ impl sealed::Products for Pairs {
     }
 }
 
+/// Bytes of a word of four.
+const QUAD: usize = 4;
+
+impl sealed::Products for Quads {
+    const ORDER: WeightOrder = WeightOrder::Words(QUAD as u32);
+
+    #[inline(never)]
+    unsafe fn add_run<F: Element, const Q: usize, const N: usize>(
+        sums: &mut [[i32; N]; Q],
+        x: [*const F; Q],
+        w: *const i8,
+        len: usize,
+        _: Block,
+    ) {
+        #[cfg(all(target_arch = "x86_64", target_feature = "avx512vnni"))]
+        if const { N > 0 && N.is_multiple_of(vnni::LANES) && signs::<F>().is_some() } {
+            // SAFETY: the caller's contract; a whole number of vectors.
+            return unsafe { vnni::add_run(sums, x, w, len) };
+        }
+        #[cfg(all(target_arch = "aarch64", target_feature = "dotprod"))]
+        if const { Q == dotprod::PIXELS && N == dotprod::FILTERS && signs::<F>().is_some() } {
+            // SAFETY: the caller's contract; tiles of that size.
+            return unsafe { dotprod::add_run::<F>((&raw mut *sums).cast(), *x.as_ptr().cast(), w, len) };
+        }
+        // SAFETY: the caller's contract.
+        unsafe { add_words::<F, Q, N, QUAD>(sums, x, w, len) }
+    }
+}
+
 impl sealed::Products for Dsp {
-    const ORDER: WeightOrder = WeightOrder::Words(4);
+    const ORDER: WeightOrder = WeightOrder::Words(QUAD as u32);
 
     #[inline(never)]
     unsafe fn add_run<F: Element, const Q: usize, const N: usize>(
@@ -258,7 +321,29 @@ impl sealed::Products for Dsp {
         }
         _ = block;
         // SAFETY: the caller's contract.
-        unsafe { add_words::<F, Q, N, 4>(sums, x, w, len) }
+        unsafe { add_words::<F, Q, N, QUAD>(sums, x, w, len) }
+    }
+}
+
+impl sealed::Products for Filters {
+    const ORDER: WeightOrder = WeightOrder::Filters;
+
+    #[inline(never)]
+    unsafe fn add_run<F: Element, const Q: usize, const N: usize>(
+        sums: &mut [[i32; N]; Q],
+        x: [*const F; Q],
+        w: *const i8,
+        len: usize,
+        block: Block,
+    ) {
+        #[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
+        if const { Q == neon::PIXELS && N == neon::FILTERS && signs::<F>().is_some() } {
+            let w = core::array::from_fn(|n| w.wrapping_add(n * block.filter));
+            // SAFETY: the caller's contract; tiles of that size.
+            return unsafe { neon::add_filters::<F>((&raw mut *sums).cast(), *x.as_ptr().cast(), w, len) };
+        }
+        // SAFETY: the caller's contract.
+        unsafe { add_filters(sums, x, w, len, block) }
     }
 }
 
@@ -278,13 +363,8 @@ impl sealed::Products for Mve {
             // SAFETY: the caller's contract; tiles of that size.
             return unsafe { mve::add_run((&raw mut *sums).cast(), x.as_ptr().cast(), w, len, block) };
         }
-        for at in 0..len {
-            // SAFETY: the caller's contract.
-            unsafe {
-                let x = x.map(|x| (*x.wrapping_add(at)).cast::<i32>());
-                add_products(sums, x, core::array::from_fn(|n| *w.wrapping_add(n * block.filter + at)));
-            }
-        }
+        // SAFETY: the caller's contract.
+        unsafe { add_filters(sums, x, w, len, block) }
     }
 
     #[cfg(all(target_arch = "arm", target_abi = "eabihf"))]

@@ -1,4 +1,5 @@
-//! Products of bytes by NEON: eight filters by the value of a pixel that is named, widened to 16 bits.
+//! Products of bytes by NEON, in two ways: eight filters by the value of a pixel that is named, widened to 16 bits; or sixteen channels of a
+//! pixel by those of a filter, two products to a sum of 16 bits.
 //!
 //! Loads are by assembly, as the compiler makes single bytes of an intrinsic's load where addresses have to be aligned.
 
@@ -54,6 +55,86 @@ pub(super) unsafe fn add_run<F: Element, const Q: usize, const N: usize>(
         // SAFETY: the caller's contract.
         unsafe { add_products(sums, x.map(|x| (*x.wrapping_add(at)).cast::<i32>()), *w.cast::<[i8; N]>().wrapping_add(at)) };
     }
+}
+
+pub(super) const PIXELS: usize = 4;
+pub(super) const FILTERS: usize = 4;
+
+/// Channels of a vector.
+const CHANNELS: usize = 16;
+
+/// [`Products::add_run`](super::sealed::Products::add_run) for bytes, filter by filter.
+///
+/// # Safety
+/// As there, of a tile of `PIXELS` by `FILTERS`, whose sums lie at `sums`.
+#[inline(always)]
+pub(super) unsafe fn add_filters<F: Element>(
+    sums: *mut [i32; FILTERS],
+    mut x: [*const u8; PIXELS],
+    mut w: [*const i8; FILTERS],
+    len: usize,
+) {
+    let mut here = [[zero(); FILTERS]; PIXELS];
+    let mut of_weights = [zero(); FILTERS];
+    let mut left = len;
+    while left > 0 {
+        let (mut last_x, mut last_w) = ([[0u8; CHANNELS]; PIXELS], [[0i8; CHANNELS]; FILTERS]);
+        // SAFETY: the caller's contract: so many channels are left. What is less than a vector is read from copies, behind which zeros lie.
+        unsafe {
+            if left < CHANNELS {
+                for (last, x) in last_x.iter_mut().zip(&mut x) {
+                    x.copy_to_nonoverlapping(last.as_mut_ptr(), left);
+                    *x = last.as_ptr();
+                }
+                for (last, w) in last_w.iter_mut().zip(&mut w) {
+                    w.copy_to_nonoverlapping(last.as_mut_ptr(), left);
+                    *w = last.as_ptr();
+                }
+            }
+            let weights = w.map(|w| load_vector(w.cast()));
+            if turns::<F>() {
+                for (sum, &weights) in of_weights.iter_mut().zip(&weights) {
+                    *sum = vpadalq_s16(*sum, vpaddlq_s8(weights));
+                }
+            }
+            for (here, x) in here.iter_mut().zip(x) {
+                let values = load_vector(x);
+                let values = if turns::<F>() { veorq_s8(values, vdupq_n_s8(i8::MIN)) } else { values };
+                for (sum, &weights) in here.iter_mut().zip(&weights) {
+                    let products = vmull_s8(vget_low_s8(values), vget_low_s8(weights));
+                    *sum = vpadalq_s16(*sum, vmlal_high_s8(products, values, weights));
+                }
+            }
+        }
+        x = x.map(|x| x.wrapping_add(CHANNELS));
+        w = w.map(|w| w.wrapping_add(CHANNELS));
+        left -= left.min(CHANNELS);
+    }
+    for (p, here) in here.into_iter().enumerate() {
+        // SAFETY: so many sums.
+        let sums = unsafe { &mut *sums.add(p) };
+        for ((sum, here), of_weights) in sums.iter_mut().zip(here).zip(of_weights) {
+            // SAFETY: as below.
+            let here = unsafe { if turns::<F>() { vaddq_s32(here, vshlq_n_s32::<7>(of_weights)) } else { here } };
+            // SAFETY: as below.
+            *sum = sum.wrapping_add(unsafe { vaddvq_s32(here) });
+        }
+    }
+}
+
+/// Whether the upper bits of a pixel's bytes are turned, which takes 128 off each.
+const fn turns<F: Element>() -> bool {
+    matches!(signs::<F>(), Some(false))
+}
+
+/// # Safety
+/// `from` is readable for sixteen bytes.
+#[inline(always)]
+unsafe fn load_vector(from: *const u8) -> int8x16_t {
+    let bytes: int8x16_t;
+    // SAFETY: the caller's contract.
+    unsafe { asm!("ld1 {{{0:v}.16b}}, [{1}]", out(vreg) bytes, in(reg) from, options(pure, readonly, nostack, preserves_flags)) };
+    bytes
 }
 
 #[inline(always)]

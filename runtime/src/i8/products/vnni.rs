@@ -1,0 +1,117 @@
+//! Products of bytes by AVX-512 VNNI: four channels of sixteen filters at a time.
+//!
+//! The instruction multiplies bytes without signs by such with signs. Of a pixel's signed bytes the upper bit is turned, which adds 128 to
+//! each; what that adds to sums is 128 times the sum of a filter's weights, and is taken off when a run ends.
+
+use core::arch::x86_64::*;
+
+use super::{QUAD, signs};
+use crate::element::Element;
+
+/// Filters of a vector.
+pub(super) const LANES: usize = 16;
+
+/// [`Products::add_run`](super::sealed::Products::add_run) for bytes and whole vectors of filters.
+///
+/// # Safety
+/// As there; `N` is a multiple of 16, and not zero.
+#[inline(always)]
+pub(super) unsafe fn add_run<F: Element, const Q: usize, const N: usize>(
+    sums: &mut [[i32; N]; Q],
+    x: [*const F; Q],
+    w: *const i8,
+    len: usize,
+) {
+    let whole = len / QUAD;
+    // What is left of the channels is read from copies; its weights are filled up with zeros.
+    let mut last = [[0u8; QUAD]; Q];
+    for (last, x) in last.iter_mut().zip(x) {
+        for (at, value) in last.iter_mut().enumerate().take(len % QUAD) {
+            // SAFETY: the caller's contract.
+            *value = unsafe { *x.wrapping_add(QUAD * whole + at).cast::<u8>() };
+        }
+    }
+    // SAFETY: the caller's contract.
+    unsafe {
+        if const { N.is_multiple_of(2 * LANES) } {
+            add_vectors::<F, Q, N, 2>(sums, x, &last, w, len);
+        } else {
+            add_vectors::<F, Q, N, 1>(sums, x, &last, w, len);
+        }
+    }
+}
+
+/// Adds the products, those of `B` vectors of filters at a time.
+///
+/// # Safety
+/// As [`add_run`]; `N` is a multiple of as many lanes, and `last` holds the channels behind the last whole word.
+#[inline(always)]
+unsafe fn add_vectors<F: Element, const Q: usize, const N: usize, const B: usize>(
+    sums: &mut [[i32; N]; Q],
+    x: [*const F; Q],
+    last: &[[u8; QUAD]; Q],
+    w: *const i8,
+    len: usize,
+) {
+    let whole = len / QUAD;
+    let mut first = 0;
+    while first < N {
+        let w = w.wrapping_add(QUAD * first);
+        // SAFETY: the caller's contract: words of `N` filters; the build enables the instructions, as the `cfg` of this file says.
+        unsafe {
+            let load = |q: usize, b: usize| _mm512_loadu_si512(sums[q].as_ptr().add(first + b * LANES).cast());
+            let mut tile =
+                Tile { sums: core::array::from_fn(|q| core::array::from_fn(|b| load(q, b))), of_weights: [_mm512_setzero_si512(); B] };
+            for quad in 0..whole {
+                tile.add::<F>(x.map(|x| x.wrapping_add(QUAD * quad).cast()), w.add(QUAD * N * quad));
+            }
+            if !len.is_multiple_of(QUAD) {
+                tile.add::<F>(last.each_ref().map(|last| last.as_ptr()), w.add(QUAD * N * whole));
+            }
+            for (sums, here) in sums.iter_mut().zip(tile.sums) {
+                for (b, (here, of_weights)) in here.into_iter().zip(tile.of_weights).enumerate() {
+                    let here = if turns::<F>() { _mm512_sub_epi32(here, _mm512_slli_epi32::<7>(of_weights)) } else { here };
+                    _mm512_storeu_si512(sums.as_mut_ptr().add(first + b * LANES).cast(), here);
+                }
+            }
+        }
+        first += B * LANES;
+    }
+}
+
+/// Whether the upper bits of a pixel's bytes are turned.
+const fn turns<F: Element>() -> bool {
+    matches!(signs::<F>(), Some(true))
+}
+
+/// The sums of some pixels by `B` vectors of filters, and those of the weights.
+struct Tile<const Q: usize, const B: usize> {
+    sums: [[__m512i; B]; Q],
+    of_weights: [__m512i; B],
+}
+
+impl<const Q: usize, const B: usize> Tile<Q, B> {
+    /// Adds the products of four channels.
+    ///
+    /// # Safety
+    /// Each of `x` is readable for four bytes, and `w` for those of as many filters.
+    #[inline(always)]
+    unsafe fn add<F: Element>(&mut self, x: [*const u8; Q], w: *const i8) {
+        // SAFETY: the caller's contract.
+        unsafe {
+            let weights: [__m512i; B] = core::array::from_fn(|b| _mm512_loadu_si512(w.add(b * QUAD * LANES).cast()));
+            if turns::<F>() {
+                for (sum, weights) in self.of_weights.iter_mut().zip(weights) {
+                    *sum = _mm512_dpbusd_epi32(*sum, _mm512_set1_epi8(1), weights);
+                }
+            }
+            for (sums, x) in self.sums.iter_mut().zip(x) {
+                let values = _mm512_set1_epi32(x.cast::<i32>().read_unaligned());
+                let values = if turns::<F>() { _mm512_xor_si512(values, _mm512_set1_epi8(i8::MIN)) } else { values };
+                for (sum, weights) in sums.iter_mut().zip(weights) {
+                    *sum = _mm512_dpbusd_epi32(*sum, values, weights);
+                }
+            }
+        }
+    }
+}

@@ -337,10 +337,15 @@ impl sealed::Products for Filters {
         block: Block,
     ) {
         #[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
-        if const { Q == neon::PIXELS && N == neon::FILTERS && signs::<F>().is_some() } {
-            let w = core::array::from_fn(|n| w.wrapping_add(n * block.filter));
-            // SAFETY: the caller's contract; tiles of that size.
-            return unsafe { neon::add_filters::<F>((&raw mut *sums).cast(), *x.as_ptr().cast(), w, len) };
+        if const { Q == neon::PIXELS && N.is_multiple_of(neon::FILTERS) && signs::<F>().is_some() } {
+            let (to, mut first) = ((&raw mut *sums).cast::<i32>(), 0);
+            while first < block.valid {
+                let w = core::array::from_fn(|n| w.wrapping_add((first + n) * block.filter));
+                // SAFETY: the caller's contract; a tile of that many pixels, whose filters are a multiple of those.
+                unsafe { neon::add_filters::<F, N>(to.add(first), *x.as_ptr().cast(), w, len) };
+                first += neon::FILTERS;
+            }
+            return;
         }
         // SAFETY: the caller's contract.
         unsafe { add_filters(sums, x, w, len, block) }

@@ -58,6 +58,7 @@ pub(super) unsafe fn add_run<F: Element, const Q: usize, const N: usize>(
 }
 
 pub(super) const PIXELS: usize = 4;
+/// How many filters are worked on together.
 pub(super) const FILTERS: usize = 4;
 
 /// Channels of a vector.
@@ -66,10 +67,10 @@ const CHANNELS: usize = 16;
 /// [`Products::add_run`](super::sealed::Products::add_run) for bytes, filter by filter.
 ///
 /// # Safety
-/// As there, of a tile of `PIXELS` by `FILTERS`, whose sums lie at `sums`.
+/// As there, of a tile of `PIXELS` by as many filters as `w` has, whose sums lie at `sums`, `N` a pixel.
 #[inline(always)]
-pub(super) unsafe fn add_filters<F: Element>(
-    sums: *mut [i32; FILTERS],
+pub(super) unsafe fn add_filters<F: Element, const N: usize>(
+    sums: *mut i32,
     mut x: [*const u8; PIXELS],
     mut w: [*const i8; FILTERS],
     len: usize,
@@ -112,12 +113,13 @@ pub(super) unsafe fn add_filters<F: Element>(
     }
     for (p, here) in here.into_iter().enumerate() {
         // SAFETY: so many sums.
-        let sums = unsafe { &mut *sums.add(p) };
-        for ((sum, here), of_weights) in sums.iter_mut().zip(here).zip(of_weights) {
-            // SAFETY: as below.
-            let here = unsafe { if turns::<F>() { vaddq_s32(here, vshlq_n_s32::<7>(of_weights)) } else { here } };
-            // SAFETY: as below.
-            *sum = sum.wrapping_add(unsafe { vaddvq_s32(here) });
+        unsafe {
+            let [a, b, c, d]: [int32x4_t; FILTERS] = core::array::from_fn(|n| match turns::<F>() {
+                true => vaddq_s32(here[n], vshlq_n_s32::<7>(of_weights[n])),
+                false => here[n],
+            });
+            let sums = sums.add(p * N);
+            store_sums(vaddq_s32(load_sums(sums), vpaddq_s32(vpaddq_s32(a, b), vpaddq_s32(c, d))), sums);
         }
     }
 }

@@ -151,10 +151,14 @@ fn inputs_and_outputs_of_every_type() {
 fn quantised_networks_give_the_same_bits_on_every_machine() {
     let stored = |name: &str| models::quantized().into_iter().find(|model| model.name == name).expect("a stored network");
     let model = stored("peleenet-tiny-64-qdq-u8s8");
-    for target in BOARDS.into_iter().chain([Target::Generic, Target::X86_64V3, Target::Aarch64]) {
+    let vectors = [Target::X86_64V3, Target::X86_64V4, Target::X86_64V4Vnni, Target::Aarch64, Target::Aarch64Dotprod];
+    for target in BOARDS.into_iter().chain([Target::Generic]).chain(vectors) {
         check(&model, target, OptLevel::Three);
     }
-    check(&stored("peleenet-tiny-64-qop-s8s8"), Target::CortexM4F, OptLevel::Z);
+    for target in [Target::CortexM0Plus, Target::CortexM4F, Target::CortexM55] {
+        check(&stored("peleenet-tiny-64-qop-s8s8"), target, OptLevel::Z);
+    }
+    check(&stored("pelee-tiny-160-qop-s8s8"), Target::CortexM33, OptLevel::Two);
     check_least(&stored("pelee-tiny-160-qop-s8s8"), Target::Generic, InputForm::Whole);
     check_least(&model, Target::CortexM0Plus, InputForm::Rows);
 }

@@ -25,6 +25,7 @@ mod fuse_through_floats;
 mod merge_reshapes;
 pub(crate) mod quantized;
 mod raise_quantize;
+mod sign_bytes;
 mod sink_casts;
 mod sink_dequantize;
 
@@ -36,6 +37,7 @@ pub(crate) type Pass = fn(&mut Graph) -> usize;
 /// Dead readers keep a value from having a sole consumer, so they go first. Constants must be known before a fusion asks for them.
 /// `fold_batch_normalization` would take what a convolution can absorb, so both fusions into convolutions come before it.
 /// A residual is added before the activation, so `fuse_residual` precedes `fuse_activation`.
+/// Bytes are signed when no pass looks for unsigned ones any more.
 /// Quantised weights are floats only where no operator wants them as they are, so `fold_dequantized` follows what looks for these.
 /// Nothing comes behind a pool in a convolution, so `fuse_pool` comes after all that goes before it.
 pub(crate) const PASSES: &[(&str, Pass)] = &[
@@ -52,6 +54,7 @@ pub(crate) const PASSES: &[(&str, Pass)] = &[
     ("eliminate_requantize", eliminate_requantize::eliminate_requantize),
     ("fuse_through_floats", fuse_through_floats::fuse_through_floats),
     ("fuse_lookup", fuse_lookup::fuse_lookup),
+    ("sign_bytes", sign_bytes::sign_bytes),
     ("fold_dequantized", fold_constants::fold_dequantized),
     ("fuse_batch_normalization", fuse_batch_normalization::fuse_batch_normalization),
     ("fuse_scale", fuse_scale::fuse_scale),

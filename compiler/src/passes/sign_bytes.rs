@@ -1,0 +1,199 @@
+//! Makes signed bytes of unsigned ones, as kernels of bytes are made for: every value and its zero point is 128 less. Bit-exact.
+
+use std::collections::BTreeSet;
+
+use crate::ir::{Content, DType, Graph, NodeId, Source};
+use crate::ops::pool::PoolKind;
+use crate::ops::quantize::Direction;
+use crate::ops::quantized_conv::QuantizedConv;
+use crate::ops::{Op, Quantize};
+
+pub(crate) fn sign_bytes(graph: &mut Graph) -> usize {
+    let values = convertible(graph);
+    let readers: BTreeSet<NodeId> = values.iter().flat_map(|&value| graph.consumers(value)).map(|(reader, _)| reader).collect();
+    for id in readers {
+        let inputs: Vec<bool> = graph.node_inputs(id).into_iter().map(|input| input.is_some_and(|input| values.contains(&input))).collect();
+        if let Content::Op(op) = &mut graph.node_mut(id).content {
+            shift_inputs(op, &inputs);
+        }
+    }
+    for value in &values {
+        let node = graph.node_mut(value.node);
+        node.outputs[value.slot].ty.dtype = DType::I8;
+        if let Content::Op(op) = &mut node.content {
+            shift_output(op);
+        }
+    }
+    values.len()
+}
+
+/// The unsigned values all of whose makers and readers can do with signed ones, and those that only pass them on with them.
+fn convertible(graph: &Graph) -> BTreeSet<Source> {
+    let of = |id: NodeId| Source { node: id, slot: 0 };
+    let is_unsigned = |source: Source| graph.ty(source).dtype == DType::U8;
+    let makes = |id: NodeId| graph.op(id).is_some_and(|op| converts(op)) && graph.node(id).outputs.len() == 1;
+    let made = graph.ids().into_iter().filter(|&id| makes(id)).map(of).filter(|&value| is_unsigned(value) && !graph.is_output(value));
+    let mut values: BTreeSet<Source> = made.collect();
+    loop {
+        let stays = |&value: &Source| {
+            let passes_on = |id: NodeId| graph.op(id).is_some_and(moves);
+            let read = graph.consumers(value).into_iter().all(|(reader, slot)| {
+                let takes = match graph.op(reader) {
+                    Some(Op::QuantizedConv(_)) => slot == 0,
+                    Some(op) => converts(op) || is_dequantize(op),
+                    None => false,
+                };
+                takes && (!passes_on(reader) || values.contains(&of(reader)))
+            });
+            read && (!passes_on(value.node)
+                || graph.node_inputs(value.node).into_iter().all(|input| input.is_some_and(|input| values.contains(&input))))
+        };
+        let left: BTreeSet<Source> = values.iter().copied().filter(stays).collect();
+        if left.len() == values.len() {
+            return values;
+        }
+        values = left;
+    }
+}
+
+/// Whether an operator can give signed bytes as well.
+fn converts(op: &Op) -> bool {
+    let makes = matches!(op, Op::QuantizedConv(_) | Op::Lookup(_) | Op::QuantizedPool(_) | Op::QuantizedBinary(_));
+    makes || moves(op) || matches!(op, Op::Quantize(Quantize { direction: Direction::Quantize(_), scale, .. }) if scale.len() == 1)
+}
+
+/// Whether it gives what it reads.
+fn moves(op: &Op) -> bool {
+    match op {
+        Op::Pool(pool) => pool.kind == PoolKind::Max,
+        op => matches!(op, Op::Concat(_) | Op::Reshape(_) | Op::Transpose(_)),
+    }
+}
+
+fn is_dequantize(op: &Op) -> bool {
+    matches!(op, Op::Quantize(op) if op.direction == Direction::Dequantize)
+}
+
+/// How much less a signed byte is.
+const LESS: i32 = 128;
+
+/// What turns the bits of an unsigned byte into those of the signed one.
+const TURN: u8 = 0x80;
+
+fn shift_inputs(op: &mut Op, inputs: &[bool]) {
+    match op {
+        Op::Quantize(op) => shift(op),
+        Op::QuantizedConv(QuantizedConv { input_zero, .. }) => *input_zero -= LESS,
+        Op::Lookup(op) => {
+            let table = op.table.clone();
+            for (bits, entry) in (0..=u8::MAX).zip(op.table.iter_mut()) {
+                *entry = table[usize::from(bits ^ TURN)];
+            }
+        }
+        Op::QuantizedPool(op) => shift(&mut op.from),
+        Op::QuantizedBinary(op) => op.from.iter_mut().zip(inputs).filter(|(_, shifts)| **shifts).for_each(|(from, _)| shift(from)),
+        _ => {}
+    }
+}
+
+fn shift_output(op: &mut Op) {
+    match op {
+        Op::Quantize(op) => make_signed(op),
+        Op::QuantizedConv(op) => {
+            let common = &mut op.requantization.common;
+            (common.zero, common.low, common.high) = (common.zero - LESS, common.low - LESS, common.high - LESS);
+            op.dtype = DType::I8;
+        }
+        Op::Lookup(op) => {
+            op.table.iter_mut().for_each(|entry| *entry ^= TURN);
+            op.dtype = DType::I8;
+        }
+        Op::QuantizedPool(op) => {
+            make_signed(&mut op.to);
+            op.limits = op.limits.map(|limit| limit - LESS);
+            op.dtype = DType::I8;
+        }
+        Op::QuantizedBinary(op) => {
+            make_signed(&mut op.to);
+            op.limits = op.limits.map(|limit| limit - LESS);
+            op.dtype = DType::I8;
+        }
+        _ => {}
+    }
+}
+
+fn shift(op: &mut Quantize) {
+    op.zero.iter_mut().for_each(|zero| *zero -= LESS);
+}
+
+fn make_signed(op: &mut Quantize) {
+    shift(op);
+    op.direction = Direction::Quantize(DType::I8);
+}
+
+#[cfg(test)]
+mod tests {
+    use peleec_runtime::{Activation, BinaryKind};
+
+    use super::sign_bytes;
+    use crate::ir::build::Build;
+    use crate::ir::{DType, Data, Shape, Source, Tensor};
+    use crate::ops::pool::PoolKind;
+    use crate::ops::quantize::Direction;
+    use crate::ops::{Binary, Concat, Op, Pool, Quantize, Unary};
+    use crate::passes::equivalence::{assert_same_meaning, check, conv_op, square};
+    use crate::passes::{PASSES, run};
+
+    fn op(direction: Direction, scale: f32, zero: i32) -> Op {
+        Op::Quantize(Quantize { direction, scale: vec![scale], zero: vec![zero], axis: 1 })
+    }
+
+    fn through(build: &mut Build, name: &str, x: Source, scale: f32, zero: i32) -> Source {
+        let bytes = build.op(&format!("{name}.q"), op(Direction::Quantize(DType::U8), scale, zero), &[x]);
+        build.op(&format!("{name}.d"), op(Direction::Dequantize, scale, zero), &[bytes])
+    }
+
+    /// Every operator over bytes, each once: no unsigned value is left between input and output.
+    #[test]
+    fn a_network_of_unsigned_bytes_becomes_one_of_signed() {
+        let mut build = Build::new();
+        let x = build.input("x", &[1, 4, 6, 6]);
+        let x = through(&mut build, "x", x, 1.0 / 64.0, 130);
+        let weights: Vec<i8> = (0..4 * 4 * 9).map(|i| (i * 37 % 255 - 127) as i8).collect();
+        let w = build.graph.add_constant("w", Tensor::new(Shape(vec![4, 4, 3, 3]), Data::I8(weights.into())).unwrap());
+        let w = build.op("w.d", op(Direction::Dequantize, 1.0 / 128.0, 0), &[w]);
+        let mut conv = conv_op(3);
+        conv.window.pads = [1; 4];
+        let y = build.op("conv", Op::Conv(conv), &[x, w]);
+        let y = through(&mut build, "y", y, 1.0 / 16.0, 100);
+        let pool = build.op("pool", Op::Pool(Pool { kind: PoolKind::Max, window: square(2) }), &[y]);
+        let average = build.op("average", Op::Pool(Pool { kind: PoolKind::Average { count_include_pad: false }, window: square(2) }), &[y]);
+        let average = through(&mut build, "average", average, 1.0 / 32.0, 90);
+        let leaky = build.op("leaky", Op::Unary(Unary { activation: Activation::LeakyRelu(0.5) }), &[average]);
+        let leaky = through(&mut build, "leaky", leaky, 1.0 / 16.0, 100);
+        let sum = build.op("sum", Op::Binary(Binary { kind: BinaryKind::Add }), &[pool, leaky]);
+        let sum = through(&mut build, "sum", sum, 1.0 / 16.0, 100);
+        let joined = build.op("joined", Op::Concat(Concat { axis: 1 }), &[sum, pool]);
+        build.output(joined);
+        let (before, mut after) = (build.graph.clone(), build.graph);
+        let totals = run(&mut after, |_, _| {});
+        assert_same_meaning(&before, &after);
+        let index = PASSES.iter().position(|(name, _)| *name == "sign_bytes").expect("it is in the table");
+        assert!(totals[index].1 >= 7, "{totals:?}");
+        let unsigned = |line: &&str| line.contains("u8[");
+        assert_eq!(after.to_string().lines().filter(unsigned).count(), 0, "{after}");
+    }
+
+    /// Values that the caller gives or gets, and what passes them on, keep their type.
+    #[test]
+    fn what_the_caller_sees_stays() {
+        let mut build = Build::new();
+        let x = build.input("x", &[1, 2, 4, 4]);
+        let bytes = build.op("bytes", op(Direction::Quantize(DType::U8), 0.25, 3), &[x]);
+        let pool = build.op("pool", Op::Pool(Pool { kind: PoolKind::Max, window: square(2) }), &[bytes]);
+        build.output(pool);
+        let floats = build.op("floats", op(Direction::Dequantize, 0.25, 3), &[bytes]);
+        build.output(floats);
+        assert_eq!(check(build, sign_bytes).0, 0);
+    }
+}

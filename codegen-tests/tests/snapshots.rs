@@ -44,7 +44,17 @@ fn shown(compilation: &Compilation) -> String {
         return text.to_owned();
     }
     let tells = |line: &&str| ["/// `", "type Kernel", "type This", "LAYER."].iter().any(|begin| line.trim_start().starts_with(begin));
-    text.lines().filter(tells).map(|line| format!("{line}\n")).collect()
+    let (mut shown, mut is_open) = (String::new(), false);
+    for line in text.lines().filter(|line| !line.is_empty()) {
+        // A type may take several lines.
+        let goes_on = is_open;
+        if goes_on || tells(&line) {
+            is_open = (goes_on || line.trim_start().starts_with("type Kernel")) && !line.ends_with(';');
+            shown.push_str(if goes_on { line.trim_start() } else { line });
+            shown.push_str(if is_open { "" } else { "\n" });
+        }
+    }
+    shown
 }
 
 /// A graph without what is constant.

@@ -71,7 +71,7 @@ pub fn compile(model: &ModelFile, options: &Options) -> Result<Compilation, Erro
 }
 
 /// As [`compile`]: bytes, graph, steps, plan, layers. `after` sees the graph after each pass, by the pass's name.
-pub fn compile_observed(model: &ModelFile, options: &Options, after: impl FnMut(&'static str, &Graph)) -> Result<Compilation, Error> {
+pub fn compile_observed(model: &ModelFile, options: &Options, mut after: impl FnMut(&'static str, &Graph)) -> Result<Compilation, Error> {
     let profile = options.profile()?;
     options.no_idle_words()?;
     let imported = read(model, options).map_err(|refused| all_problems(refused, profile))?;
@@ -79,8 +79,10 @@ pub fn compile_observed(model: &ModelFile, options: &Options, after: impl FnMut(
     if let Some(path) = &options.quant {
         let calibration = Calibration::read(path)?;
         calibration.goes_with(path, &model.hash())?;
-        passes::run_before_quantization(&mut graph);
-        quantization::quantize(&mut graph, &calibration)?;
+        passes::run_before_quantization(&mut graph, &mut after);
+        if quantization::quantize(&mut graph, &calibration)? == 0 {
+            return Err(Error::Data("nothing of the model becomes a sum of bytes: leave --quant out".to_owned()));
+        }
     }
     let rewrites = passes::run(&mut graph, after);
     plan_and_bind(model, options, profile, Imported { graph, ..imported }, rewrites)
@@ -92,7 +94,7 @@ pub fn observe(model: &ModelFile, options: &Options) -> Result<Observer, Error> 
     let profile = options.profile()?;
     let imported = read(model, &options).map_err(|refused| all_problems(refused, profile))?;
     let Imported { mut graph, .. } = imported;
-    passes::run_before_quantization(&mut graph);
+    passes::run_before_quantization(&mut graph, |_, _| {});
     quantization::return_all(&mut graph);
     Ok(Observer::new(plan_and_bind(model, &options, profile, Imported { graph, ..imported }, Vec::new())?))
 }

@@ -114,7 +114,7 @@ impl ModelFile {
         hexadecimal(&Sha256::digest(&self.bytes))
     }
 
-    /// What is known of the files; `data` names those beside the model's that hold weights, `description` is the path of what describes it.
+    /// What is known of the files; `data` names those beside the model's that hold weights, `described` has the paths of what is said of it.
     pub(crate) fn origin(&self, data: impl Iterator<Item = String>, described: impl Iterator<Item = PathBuf>) -> Result<Origin, Error> {
         let data: Vec<PathBuf> = data.filter_map(|name| inside(self.folder()?, &name)).collect();
         let (mut hash, mut left) = (Sha256::new(), MAX_DATA_BYTES);

@@ -195,7 +195,7 @@ options! {
             format!(".input_dims([({name:?}, {size})])")
         },
     }
-    /// RAM for activations, such as 512K, 1.5MiB or 200000, or `min`; by default the least that does without reading weights again.
+    /// RAM for activations, such as 512K, or `min`; by default the least that reads no weights again.
     ram_budget: RamBudget {
         flag: "ram-budget" "BYTES|min" Vec::new, repeats: false,
         builder: |options, budget: impl Into<RamBudget>| options.ram_budget = budget.into(),

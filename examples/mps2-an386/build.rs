@@ -7,5 +7,5 @@ fn main() -> Result<(), Error> {
     println!("cargo::rerun-if-changed=memory.x");
     let camera = FrameLayout { format: PixelFormat::Rgb565, width: 160, height: 160 };
     let model = Builder::new().model("../../models/quantized/detector-small-qdq-u8s8/model.onnx").name("detector");
-    model.ram_budget(96 << 10).frame(camera).detect("../../models/detector-small/model.toml").emit()
+    model.ram_budget(80 << 10).frame(camera).detect("../../models/detector-small/model.toml").emit()
 }

@@ -338,11 +338,11 @@ fn functions_of_two_bytes_go_through_floats() {
 #[test]
 fn every_byte_has_its_entry() {
     let map = Pixels::new([4, 8, 8]);
-    let table: Vec<u8> = (0..=255).map(|i: u8| i.wrapping_mul(91).wrapping_add(7)).collect();
+    let w: [i32; 64] = core::array::from_fn(|word| i32::from_le_bytes(core::array::from_fn(|at| ((4 * word + at) * 91 + 7) as u8)));
+    let table: &[u8] = cast_slice(&w);
     let x: Vec<i8> = (0..=255u8).rev().map(u8::cast_signed).collect();
     let mut y = [0u8; 256];
-    let w: &[i32] = cast_slice(&table);
-    assert_eq!(run_checked(&Lookup::<i8, u8>::new(map, map), operands(&x, w, &mut y)), Ok(()));
+    assert_eq!(run_checked(&Lookup::<i8, u8>::new(map, map), operands(&x, &w, &mut y)), Ok(()));
     for (x, y) in x.iter().zip(y) {
         assert_eq!(y, table[x.cast_unsigned() as usize]);
     }
@@ -384,6 +384,7 @@ fn geometries_that_contradict_themselves_are_none() {
     assert!(conv.extent().is_some());
     assert_eq!(conv.group(4).extent(), None);
     assert_eq!(conv.group(0).extent(), None);
+    assert_eq!(conv.requantize(Requantize { low: 1, high: 0, ..Requantize::DEFAULT }).extent(), None);
     assert_eq!(QuantizedConv2d::<i8, i8, Single, 0, 4>::new(map(4), map(6)).extent(), None);
     assert_eq!(QuantizedConv2d::<i8, i8, Single, 2, 65>::new(map(4), map(6)).extent(), None);
     assert_eq!(conv.kernel([u32::MAX, u32::MAX]).extent(), None);

@@ -21,14 +21,22 @@ impl Likeness {
         }
     }
 
-    /// Ratio of the values' power to that of the differences, in decibels; infinite where there are none.
-    pub fn decibels(&self) -> f64 {
-        10.0 * (self.signal / self.noise).log10()
+    /// Adds those of other values.
+    pub fn merge(&mut self, more: &Likeness) {
+        self.signal += more.signal;
+        self.noise += more.noise;
+        self.other += more.other;
+        self.product += more.product;
     }
 
-    /// Cosine of the angle between both, as vectors.
+    /// Ratio of the values' power to that of the differences, in decibels; infinite where there are none.
+    pub fn decibels(&self) -> f64 {
+        if self.noise == 0.0 { f64::INFINITY } else { 10.0 * (self.signal / self.noise).log10() }
+    }
+
+    /// Cosine of the angle between both, as vectors; one where nothing differs.
     pub fn cosine(&self) -> f64 {
-        self.product / (self.signal * self.other).sqrt()
+        if self.noise == 0.0 { 1.0 } else { self.product / (self.signal * self.other).sqrt() }
     }
 }
 
@@ -47,5 +55,8 @@ mod tests {
         let mut same = Likeness::default();
         same.add(&[0.5], &[0.5]);
         assert_eq!((same.decibels(), same.cosine()), (f64::INFINITY, 1.0));
+        assert_eq!((Likeness::default().decibels(), Likeness::default().cosine()), (f64::INFINITY, 1.0));
+        same.merge(&likeness);
+        assert!(same.decibels() > likeness.decibels() && same.decibels() < 21.0);
     }
 }

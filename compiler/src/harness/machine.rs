@@ -121,7 +121,7 @@ pub fn machine(target: Target) -> Result<Machine, HarnessError> {
             return Err(HarnessError::Missing { what, remedy: "choose another --target, such as `generic`".to_owned() });
         }
         Target::Aarch64 if cfg!(target_arch = "aarch64") => host(&[]),
-        Target::Aarch64Dotprod if cfg!(target_arch = "aarch64") => host(&["-Ctarget-feature=+dotprod"]),
+        Target::Aarch64Dotprod if cfg!(target_arch = "aarch64") && runs_here(target) => host(&["-Ctarget-feature=+dotprod"]),
         Target::Aarch64 | Target::Aarch64Dotprod => Machine {
             target,
             triple: Some("aarch64-unknown-linux-musl"),
@@ -142,7 +142,8 @@ pub fn machine(target: Target) -> Result<Machine, HarnessError> {
 
 /// The target of which this computer runs the widest vectors.
 pub fn best_target() -> Target {
-    let wide = [Target::X86_64V4Vnni, Target::X86_64V4, Target::X86_64V3].into_iter().find(|&target| runs_here(target));
+    let wide =
+        [Target::X86_64V4Vnni, Target::X86_64V4, Target::X86_64V3, Target::Aarch64Dotprod].into_iter().find(|&target| runs_here(target));
     let here = if cfg!(target_arch = "aarch64") { Target::Aarch64 } else { Target::Generic };
     wide.unwrap_or(here)
 }
@@ -180,7 +181,12 @@ fn runs_here(target: Target) -> bool {
     }
 }
 
-#[cfg(not(target_arch = "x86_64"))]
+#[cfg(target_arch = "aarch64")]
+fn runs_here(target: Target) -> bool {
+    target == Target::Aarch64Dotprod && std::arch::is_aarch64_feature_detected!("dotprod")
+}
+
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
 fn runs_here(_: Target) -> bool {
     false
 }

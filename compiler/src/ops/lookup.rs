@@ -56,8 +56,7 @@ impl Operator for Lookup {
     }
 
     fn lower(&self, ctx: &mut Lowering<'_>) -> Result<(), OpError> {
-        let x = ctx.tensor(0)?;
         let packed = ctx.add_weights(&self.table[..], self.table.len());
-        ctx.each_element(kernels::Lookup { keeps_type: ctx.dtype_of(x) == self.dtype }, &packed)
+        ctx.each_element(kernels::Lookup, &packed)
     }
 }

@@ -22,9 +22,12 @@ impl Operator for QuantizedBinary {
     }
 
     fn infer(&self, inputs: &[Option<&TensorType>]) -> Result<Vec<TensorType>, OpError> {
-        let floats = [0, 1].map(|slot| Ok(TensorType::f32(typed(inputs, slot)?.shape.clone())));
-        let [a, b]: [Result<TensorType, OpError>; 2] = floats;
-        let joined = self.binary.infer(&[Some(&a?), Some(&b?)])?;
+        let (a, b) = (typed(inputs, 0)?, typed(inputs, 1)?);
+        if a.dtype != b.dtype {
+            return Err(OpError::new(format!("the inputs are {a} and {b}")).supported("two inputs of one element type"));
+        }
+        let [a, b] = [a, b].map(|ty| TensorType::f32(ty.shape.clone()));
+        let joined = self.binary.infer(&[Some(&a), Some(&b)])?;
         output(self.dtype, joined[0].shape.clone())
     }
 

@@ -9,7 +9,7 @@ mod eliminate_identity;
 mod eliminate_requantize;
 mod eliminate_sum;
 #[cfg(test)]
-mod equivalence;
+pub(crate) mod equivalence;
 mod fold_batch_normalization;
 mod fold_constants;
 mod fuse_activation;
@@ -78,9 +78,9 @@ const MOST_RESTARTS: usize = 100;
 const AFTER_QUANTIZATION: [&str; 3] = ["fuse_residual", "fuse_activation", "fuse_pool"];
 
 /// Runs the table without what comes after quantisation.
-pub(crate) fn run_before_quantization(graph: &mut Graph) {
+pub(crate) fn run_before_quantization(graph: &mut Graph, after: impl FnMut(&'static str, &Graph)) {
     let table: Vec<_> = PASSES.iter().copied().filter(|(name, _)| !AFTER_QUANTIZATION.contains(name)).collect();
-    run_table(&table, graph, |_, _| {});
+    run_table(&table, graph, after);
 }
 
 /// Runs the table until no pass finds anything, each pass only on a graph in which the earlier ones find nothing more.

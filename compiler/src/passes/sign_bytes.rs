@@ -34,19 +34,23 @@ fn convertible(graph: &Graph) -> BTreeSet<Source> {
     let makes = |id: NodeId| graph.op(id).is_some_and(|op| converts(op)) && graph.node(id).outputs.len() == 1;
     let made = graph.ids().into_iter().filter(|&id| makes(id)).map(of).filter(|&value| is_unsigned(value) && !graph.is_output(value));
     let mut values: BTreeSet<Source> = made.collect();
+    let all_in = |id: NodeId, values: &BTreeSet<Source>| {
+        graph.node_inputs(id).into_iter().all(|input| input.is_some_and(|input| values.contains(&input)))
+    };
     loop {
         let stays = |&value: &Source| {
             let passes_on = |id: NodeId| graph.op(id).is_some_and(moves);
             let read = graph.consumers(value).into_iter().all(|(reader, slot)| {
                 let takes = match graph.op(reader) {
                     Some(Op::QuantizedConv(_)) => slot == 0,
+                    // Of both operands, or of none.
+                    Some(Op::QuantizedBinary(_)) => all_in(reader, &values),
                     Some(op) => converts(op) || is_dequantize(op),
                     None => false,
                 };
                 takes && (!passes_on(reader) || values.contains(&of(reader)))
             });
-            read && (!passes_on(value.node)
-                || graph.node_inputs(value.node).into_iter().all(|input| input.is_some_and(|input| values.contains(&input))))
+            read && (!passes_on(value.node) || all_in(value.node, &values))
         };
         let left: BTreeSet<Source> = values.iter().copied().filter(stays).collect();
         if left.len() == values.len() {
@@ -182,6 +186,24 @@ mod tests {
         assert!(totals[index].1 >= 7, "{totals:?}");
         let unsigned = |line: &&str| line.contains("u8[");
         assert_eq!(after.to_string().lines().filter(unsigned).count(), 0, "{after}");
+    }
+
+    /// A function of two values reads both of one type.
+    #[test]
+    fn an_operand_that_cannot_change_keeps_the_other() {
+        let mut build = Build::new();
+        let x = build.input("x", &[1, 2, 2, 2]);
+        let x = through(&mut build, "x", x, 0.25, 100);
+        let stored = Tensor::new(Shape(vec![1, 2, 2, 2]), Data::U8([0, 50, 100, 150, 200, 250, 255, 128].into())).unwrap();
+        let stored = build.graph.add_constant("stored", stored);
+        let stored = build.op("stored.d", op(Direction::Dequantize, 0.125, 7), &[stored]);
+        let sum = build.op("sum", Op::Binary(Binary { kind: BinaryKind::Add }), &[x, stored]);
+        let sum = through(&mut build, "sum", sum, 0.5, 128);
+        build.output(sum);
+        let (before, mut after) = (build.graph.clone(), build.graph);
+        run(&mut after, |_, _| {});
+        assert_same_meaning(&before, &after);
+        assert!(after.to_string().contains("QuantizedBinary"), "{after}");
     }
 
     /// Values that the caller gives or gets, and what passes them on, keep their type.

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use super::{Calibration, Range};
 use crate::compilation::Compilation;
-use crate::diagnostics::clean::clean;
 use crate::error::Error;
 use crate::ir::{DType, Graph, Source, Tensor};
 use crate::ops::Op;
@@ -20,28 +19,27 @@ impl Observer {
         Observer { network }
     }
 
-    /// The ranges of all values on an example, of one tensor an input.
-    pub fn ranges(&self, example: &[Tensor]) -> Result<BTreeMap<String, Range>, Error> {
+    /// The ranges of all values on an example, of one tensor an input; none of what takes values that are no finite numbers.
+    pub fn ranges(&self, example: &[Tensor]) -> Result<BTreeMap<String, Option<Range>>, Error> {
         let given = self.network.inputs().into_iter().map(|(name, _)| name).zip(example.iter().cloned());
         let results = self.network.output_types().into_iter().map(|(name, _)| name).zip(self.network.execute(example)?);
         let mut ranges = BTreeMap::new();
         for (name, value) in given.chain(results) {
             let Some(values) = value.as_f32() else { continue };
-            let no_number = || Error::Data(format!("`{}` takes values that are no finite numbers", clean(&name)));
-            let range = Range::of(values).ok_or_else(no_number)?;
-            ranges.insert(name, range);
+            ranges.insert(name, Range::of(values));
         }
         Ok(ranges)
     }
 
     /// What was observed on examples.
-    pub fn calibration(&self, examples: Vec<BTreeMap<String, Range>>) -> Calibration {
-        let (count, mut tensors) = (examples.len(), BTreeMap::<String, Range>::new());
+    pub fn calibration(&self, examples: Vec<BTreeMap<String, Option<Range>>>) -> Calibration {
+        let (count, mut tensors) = (examples.len(), BTreeMap::<String, Option<Range>>::new());
         for (name, range) in examples.into_iter().flatten() {
-            let all = tensors.get(&name).map_or(range, |before| before.and(range));
+            let all = tensors.get(&name).map_or(range, |before| Some(before.as_ref()?.and(range?)));
             tensors.insert(name, all);
         }
-        Calibration::new(&self.network.model_hash, count, tensors)
+        let known = tensors.into_iter().filter_map(|(name, range)| Some((name, range?))).collect();
+        Calibration::new(&self.network.model_hash, count, known)
     }
 
     /// The nodes that may become sums of bytes.
@@ -60,8 +58,11 @@ pub(crate) fn return_all(graph: &mut Graph) {
         }
         for slot in 0..graph.node(id).outputs.len() {
             let source = Source { node: id, slot };
-            if graph.ty(source).dtype == DType::F32 && !graph.is_output(source) {
-                graph.add_output(&graph.value(source).name.clone(), source);
+            let name = graph.value(source).name.clone();
+            // A result may have a name of its own.
+            let is_there = graph.outputs().iter().any(|output| output.source == source && output.name == name);
+            if graph.ty(source).dtype == DType::F32 && !is_there {
+                graph.add_output(&name, source);
             }
         }
     }

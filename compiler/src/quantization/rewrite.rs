@@ -1,7 +1,7 @@
 //! Rewrites a graph of floats to one whose convolutions, and products of vectors with weights, are sums of bytes.
 //!
-//! A value of bytes stands for `scale * (q - zero)`, with a scale for all or one a channel. Maxima, moves and concats work on bytes, too; what
-//! is left reads dequantised ones.
+//! A value of bytes stands for `scale * (q - zero)`, with a scale for all or one a channel. Maxima, moves and concats work on bytes, too;
+//! what is left reads dequantised ones.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -32,8 +32,10 @@ pub(crate) fn quantize(graph: &mut Graph, calibration: &Calibration) -> Result<u
         _ = rewrite.node(graph, id);
     }
     if let Some(name) = rewrite.missing.first() {
-        let why = format!("the calibration says nothing of `{}`, and of {} tensors more", clean(name), rewrite.missing.len() - 1);
-        return Err(Error::Data(format!("{why}; run `peleec quantize` again")));
+        let found = format!("the calibration has no range of {} tensors, `{}` the first of them", rewrite.missing.len(), clean(name));
+        return Err(Error::Data(format!(
+            "{found}: their values are no finite numbers, or another peleec observed them; run `peleec quantize`"
+        )));
     }
     let quantized = rewrite.quantized;
     for (floats, bytes) in rewrite.bytes {
@@ -114,7 +116,7 @@ impl Rewrite<'_> {
         }
         let result = Source { node: last, slot: 0 };
         let range = self.range(graph, result)?;
-        let x = self.read(graph, graph.input(id, 0)?, group == 1)?;
+        let x = self.read(graph, graph.input(id, 0)?)?;
         let (scale, zero) = steps(range);
         let to = Quantize { direction: Direction::Quantize(DType::I8), scale: vec![scale], zero: vec![zero], axis: 1 };
         let limits = limited(limits(DType::I8), activation, &to)?;
@@ -137,9 +139,16 @@ impl Rewrite<'_> {
         Some(())
     }
 
-    /// The same operator over the bytes of its input, where there are some.
+    /// The same operator over the bytes of its input, where there are some, or a product is to read them.
     fn moved(&mut self, graph: &mut Graph, id: NodeId, keeps_channels: bool) -> Option<()> {
-        let x = self.bytes.get(&graph.input(id, 0)?)?.clone();
+        let input = graph.input(id, 0)?;
+        let feeds_product = || {
+            graph.consumers(Source { node: id, slot: 0 }).into_iter().any(|(reader, slot)| slot == 0 && product(graph, reader).is_some())
+        };
+        if self.bytes.get(&input).is_none_or(|bytes| bytes.of_floats) && !feeds_product() {
+            return None;
+        }
+        let x = self.read(graph, input)?;
         if x.scale.len() > 1 && !keeps_channels || graph.node(id).outputs.len() != 1 {
             return None;
         }
@@ -172,10 +181,10 @@ impl Rewrite<'_> {
         Some(())
     }
 
-    /// The bytes of a value, which is quantised where there are none yet; of one scale where channels may not have their own.
-    fn read(&mut self, graph: &mut Graph, floats: Source, channels: bool) -> Option<Bytes> {
+    /// The bytes of a value, which is quantised where there are none yet.
+    fn read(&mut self, graph: &mut Graph, floats: Source) -> Option<Bytes> {
         if let Some(bytes) = self.bytes.get(&floats) {
-            return Some(bytes.clone()).filter(|bytes| channels || bytes.scale.len() == 1);
+            return Some(bytes.clone());
         }
         let range = self.range(graph, floats)?;
         let (scale, zero) = steps(range);
@@ -269,4 +278,89 @@ fn quantized(weights: &Tensor, bias: Option<&[f32]>, group: usize, inputs: &[f32
 fn steps(Range { min, max }: Range) -> (f32, i32) {
     let (scale, zero) = if min >= 0.0 { (max / 255.0, i32::from(i8::MIN)) } else { (f32::max(-min, max) / 127.0, 0) };
     (if scale.is_normal() { scale } else { 1.0 }, zero)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use peleec_runtime::Activation;
+
+    use super::super::return_all;
+    use super::{Calibration, Range, quantize};
+    use crate::ir::build::{Build, seeded};
+    use crate::ir::{Graph, Shape, Tensor};
+    use crate::ops::pool::PoolKind;
+    use crate::ops::{Concat, Conv, MatMul, Op, Pool, Reshape, Unary};
+    use crate::passes::equivalence::{conv, conv_op, square};
+    use crate::passes::run;
+
+    /// The ranges of every value, by naive evaluation.
+    fn calibration(graph: &Graph, inputs: &[Tensor]) -> Calibration {
+        let mut observed = graph.clone();
+        return_all(&mut observed);
+        let values = observed.evaluate(inputs).unwrap();
+        let named = observed.outputs().iter().map(|output| output.name.clone()).zip(values);
+        let given = graph.input_types().into_iter().map(|(name, _)| name).zip(inputs.iter().cloned());
+        let tensors: BTreeMap<_, _> = named.chain(given).map(|(name, value)| (name, Range::of(value.as_f32().unwrap()).unwrap())).collect();
+        Calibration::new("", 1, tensors)
+    }
+
+    /// Power of the values by that of the differences.
+    fn ratio(floats: &Tensor, bytes: &Tensor) -> f64 {
+        let (floats, bytes) = (floats.as_f32().unwrap(), bytes.as_f32().unwrap());
+        let signal: f64 = floats.iter().map(|&x| f64::from(x).powi(2)).sum();
+        let noise: f64 = floats.iter().zip(bytes).map(|(&x, &y)| f64::from(x - y).powi(2)).sum();
+        signal / noise
+    }
+
+    /// Convolutions plain, grouped and without any weight but a bias, concats in concats, a pool, and a product with turned weights.
+    #[test]
+    fn a_network_of_bytes_is_near_to_that_of_floats() {
+        let mut build = Build::new();
+        let x = build.input("x", &[1, 4, 8, 8]);
+        let relu = |build: &mut Build, name: &str, x| build.op(name, Op::Unary(Unary { activation: Activation::Relu }), &[x]);
+        let [a, b, c] = ["a", "b", "c"].map(|name| {
+            let y = conv(&mut build, name, x, 4, 1);
+            relu(&mut build, &format!("{name}.relu"), y)
+        });
+        let inner = build.op("inner", Op::Concat(Concat { axis: 1 }), &[a, b]);
+        let joined = build.op("joined", Op::Concat(Concat { axis: 1 }), &[inner, c]);
+        let (w, bias) = (build.seeded("grouped.w", &[6, 4, 3, 3]), build.seeded("grouped.b", &[6]));
+        let grouped = build.op("grouped", Op::Conv(Conv { group: 3, ..conv_op(3) }), &[joined, w, bias]);
+        let grouped = build.op("clip", Op::Unary(Unary { activation: Activation::Clip(-0.5, 2.0) }), &[grouped]);
+        let (w, bias) = (build.constant("none.w", &[2, 6, 1, 1], &[0.0; 12]), build.constant("none.b", &[2], &[0.5, -0.25]));
+        let none = build.op("none", Op::Conv(conv_op(1)), &[grouped, w, bias]);
+        let all = build.op("all", Op::Concat(Concat { axis: 1 }), &[grouped, none]);
+        let pool = build.op("pool", Op::Pool(Pool { kind: PoolKind::Average { count_include_pad: false }, window: square(6) }), &[all]);
+        let flat = build.op("flat", Op::Reshape(Reshape { shape: Shape(vec![1, 8]) }), &[pool]);
+        let w = build.seeded("w", &[8, 5]);
+        let y = build.op("y", Op::MatMul(MatMul { alpha: 1.0, beta: 1.0, trans_a: false, trans_b: false }), &[flat, w]);
+        build.graph.add_output("another name", y);
+        build.output(joined);
+        let inputs = [seeded(&Shape(vec![1, 4, 8, 8]), 3)];
+        let (floats, mut graph) = (build.graph.clone(), build.graph);
+        let calibration = calibration(&floats, &inputs);
+        assert_eq!(quantize(&mut graph, &calibration).unwrap(), 6);
+        run(&mut graph, |_, _| {});
+        assert!(graph.verify().is_empty(), "{:?}", graph.verify());
+        let (wanted, found) = (floats.evaluate(&inputs).unwrap(), graph.evaluate(&inputs).unwrap());
+        for (wanted, found) in wanted.iter().zip(&found) {
+            assert!(ratio(wanted, found) > 300.0, "{}\n{graph}", ratio(wanted, found));
+        }
+        assert!(!graph.to_string().contains("= Conv"), "{graph}");
+    }
+
+    #[test]
+    fn what_is_not_known_is_named() {
+        let mut build = Build::new();
+        let x = build.input("x", &[1, 4, 2, 2]);
+        let y = conv(&mut build, "y", x, 4, 1);
+        build.output(y);
+        let refusal = quantize(&mut build.graph, &Calibration::new("", 1, BTreeMap::new())).unwrap_err();
+        assert!(refusal.to_string().contains("no range of 1 tensors, `y` the first"), "{refusal}");
+        let mut kept = Calibration::new("", 1, BTreeMap::new());
+        kept.keep_float.push("y".to_owned());
+        assert_eq!(quantize(&mut build.graph, &kept).unwrap(), 0);
+    }
 }

@@ -84,7 +84,7 @@ fn a_network_without_pictures() {
     let said = text(&output.stdout);
     assert!(output.status.code() == Some(0) && said.contains("logits") && said.contains("compile with --quant"), "{said}");
     let compiled = peleec(&network, &["compile", "model.onnx", "--quant", out, "-o", beside.path().join("generated").to_str().unwrap()]);
-    assert!(text(&compiled.stdout).contains("RAM 28"), "{}", text(&compiled.stdout));
+    assert!(!text(&compiled.stdout).contains("over floats"), "{}", text(&compiled.stdout));
     let none = peleec(&network, &["quantize", "model.onnx", "-o", out]);
     assert_eq!(none.status.code(), Some(2));
 }

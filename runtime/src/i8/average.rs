@@ -93,7 +93,7 @@ impl<F: Element, T: Element> AveragePool2d<F, T> {
                     x.wrapping_add(down.wrapping_add(along).wrapping_sub(wrap.back_at(row.begin + ky)))
                 };
                 let y = y.wrapping_add(oy.wrapping_mul(output.row as usize).wrapping_add(ox.wrapping_mul(output.pixel as usize)));
-                let (taps, count) = ([row.taps, column.taps], (row.count * column.count) as f32);
+                let (taps, count) = ([row.taps, column.taps], row.count.saturating_mul(column.count) as f32);
                 let (channels, mut c) = (output.channels as usize, 0);
                 // SAFETY: the taps lie inside the input; the pixel and the channels exist.
                 unsafe {
@@ -136,7 +136,10 @@ impl<F: Element, T: Element> AveragePool2d<F, T> {
                 }
             }
         }
-        core::array::from_fn(|n| sums[n] + parts[n])
+        for (sum, part) in sums.iter_mut().zip(parts) {
+            *sum += part;
+        }
+        sums
     }
 }
 

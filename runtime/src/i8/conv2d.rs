@@ -55,7 +55,12 @@ impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> 
         let group = self.group;
         let grouped = group > 0 && input.channels.is_multiple_of(group) && output.channels.is_multiple_of(group);
         let tile = P > 0 && N > 0 && P <= MOST_TILE && N <= MOST_TILE;
-        if !tile || !grouped || !window_fits(input, output, &self.strides, &self.kernel, &self.dilations) || !small(&self.pads) {
+        if !tile
+            || self.requantize.low > self.requantize.high
+            || !grouped
+            || !window_fits(input, output, &self.strides, &self.kernel, &self.dilations)
+            || !small(&self.pads)
+        {
             return None;
         }
         let blocks = (output.channels / group).div_ceil(N as u32) as u64 * group as u64;
@@ -103,7 +108,7 @@ impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> 
         let n_filters = (self.output.channels as usize).checked_div(self.group as usize).unwrap_or(0);
         let taps = self.kernel[0] as usize * self.kernel[1] as usize;
         let reading = self.reading::<DENSE>();
-        let inner = [self.interior(0), self.interior(1)];
+        let inner = [self.interior::<0>(), self.interior::<1>()];
         let maps = Maps { x, y, wrap, padding: [F::from_i32(self.input_zero); RUN] };
         let (mut block, mut channel, mut first) = (w, 0, 0);
         for _ in 0..self.group {
@@ -187,10 +192,12 @@ impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> 
                 continue;
             }
             let (mut places, mut n_pixels) = ([next; P], 0);
-            while n_pixels < P && next[0] < rows.end && !is_inside(next) {
-                places[n_pixels] = next;
-                n_pixels += 1;
-                next = after(next, 1);
+            for place in &mut places {
+                if next[0] < rows.end && (n_pixels == 0 || !is_inside(next)) {
+                    *place = next;
+                    n_pixels += 1;
+                    next = after(next, 1);
+                }
             }
             each(&places, n_pixels, false);
         }
@@ -198,10 +205,10 @@ impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> 
 
     /// The rows (axis 0) or columns (axis 1) of the output whose windows lie wholly on the input.
     #[inline(never)]
-    fn interior(&self, axis: usize) -> Range<usize> {
-        let last = (self.kernel[axis] as usize).saturating_sub(1);
-        let (extent, input) = if axis == 0 { (self.output.height, self.input.height) } else { (self.output.width, self.input.width) };
-        let is_inside = |at: usize| self.tap(axis, at, 0, input).is_some() && self.tap(axis, at, last, input).is_some();
+    fn interior<const AXIS: usize>(&self) -> Range<usize> {
+        let last = (self.kernel[AXIS] as usize).saturating_sub(1);
+        let (extent, input) = if AXIS == 0 { (self.output.height, self.input.height) } else { (self.output.width, self.input.width) };
+        let is_inside = |at: usize| self.tap(AXIS, at, 0, input).is_some() && self.tap(AXIS, at, last, input).is_some();
         let mut interior = 0..extent as usize;
         while interior.start < interior.end && !is_inside(interior.start) {
             interior.start += 1;
@@ -298,10 +305,10 @@ impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> 
                 let mut done = if nothing { depth } else { 0 };
                 while done < depth {
                     let len = longest.min(depth - done);
-                    let x = core::array::from_fn(|p| match on_input[p] {
-                        true => origins[p].wrapping_add(distance).wrapping_add(done),
-                        false => maps.padding.as_ptr(),
-                    });
+                    let mut x = origins.map(|x| x.wrapping_add(distance).wrapping_add(done));
+                    for (x, on_input) in x.iter_mut().zip(on_input) {
+                        *x = if on_input { *x } else { maps.padding.as_ptr() };
+                    }
                     // SAFETY: the tap's channels lie on the input, and padding is as long as the run.
                     unsafe { U::add_run(sums, x, self.weights_at(strip, at + done), len, self.block(strip)) };
                     done += len;
@@ -393,9 +400,9 @@ impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> 
         while done < len.min(RUN) {
             let here = (depth - c).min(len - done);
             let distance = self.distance(maps, ky, kx).wrapping_add(c.wrapping_mul(step));
-            for (p, gathered) in gathered.iter_mut().enumerate() {
-                let is_on_input = self.is_on_input(places[p], ky, kx);
-                let mut x = origins[p].wrapping_add(distance);
+            for ((gathered, origin), place) in gathered.iter_mut().zip(origins).zip(places) {
+                let is_on_input = self.is_on_input(*place, ky, kx);
+                let mut x = origin.wrapping_add(distance);
                 for value in gathered.iter_mut().skip(done).take(here) {
                     // SAFETY: the channel lies on the input.
                     *value = if is_on_input { unsafe { *x } } else { maps.padding[0] };
@@ -469,12 +476,11 @@ struct Strips {
 impl Strips {
     #[inline(always)]
     fn each<const N: usize>(&self) -> impl Iterator<Item = Strip> {
-        let blocks = (0..self.n_filters).step_by(N.max(1)).enumerate();
-        blocks.map(|(block, filter)| Strip {
+        (0..self.n_filters.div_ceil(N)).map(|block| Strip {
             w: self.w.wrapping_add(block * self.words),
             channel: self.channel,
-            filter: self.first + filter,
-            valid: N.min(self.n_filters - filter),
+            filter: self.first + block * N,
+            valid: N.min(self.n_filters - block * N),
         })
     }
 }

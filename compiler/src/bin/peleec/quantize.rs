@@ -7,7 +7,7 @@ use std::thread;
 use peleec::accuracy::Likeness;
 use peleec::harness::{self, DataSet, HarnessError};
 use peleec::quantization::{Calibration, Observer, Range};
-use peleec::{Compilation, Error, File, Options, Tensor, compile, files, observe};
+use peleec::{Compilation, Error, File, Options, RamBudget, Tensor, compile, files, observe};
 use serde_json::{Value, json};
 
 use crate::failure::{Answer, Failure};
@@ -18,7 +18,7 @@ use crate::progress::Progress;
 use crate::table::Table;
 use crate::viewer::Viewer;
 
-/// Observe a model's values on examples, so that `--quant FILE` compiles it to sums of bytes, in a quarter of the memory
+/// Observe a model's values on examples, for `--quant` to compile it to bytes
 #[derive(clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
@@ -51,7 +51,8 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<Answer, Failure> {
     let options = args.model.options_here(harness::own_target(), output);
     // What becomes of pictures, and what is made of results, is not the network's.
     let options = Options { detect: None, frame: None, mean: None, scale: None, order: None, fit: None, resize: None, ..options };
-    let floats = compile(&model, &options)?;
+    // A budget is for bytes.
+    let floats = compile(&model, &Options { ram_budget: RamBudget::Thrifty, ..options.clone() })?;
     let examples = examples(args, &floats, output)?;
     let observer = observe(&model, &options)?;
     let known = observer.products();
@@ -125,7 +126,7 @@ impl Examples {
 }
 
 fn observed(observer: &Observer, examples: &Examples, output: &Output) -> Result<Calibration, Failure> {
-    let ranges: Vec<BTreeMap<String, Range>> = examples.each("ranges", output, |example| Ok(observer.ranges(&example)?))?;
+    let ranges: Vec<BTreeMap<String, Option<Range>>> = examples.each("ranges", output, |example| Ok(observer.ranges(&example)?))?;
     Ok(observer.calibration(ranges))
 }
 
@@ -138,16 +139,21 @@ fn write(path: &Path, calibration: &Calibration) -> Result<(), Failure> {
 
 /// How alike every output is to what it is in floats.
 fn likeness(floats: &Compilation, quantized: &Compilation, examples: &Examples, output: &Output) -> Result<Vec<Likeness>, Failure> {
-    let both = examples.each("accuracy", output, |example| Ok((floats.execute(&example)?, quantized.execute(&example)?)))?;
-    let mut likeness = vec![Likeness::default(); floats.output_types().len()];
-    for (values, became) in both {
+    let of_example = |example: Vec<Tensor>| {
+        let (values, became) = (floats.execute(&example)?, quantized.execute(&example)?);
+        let mut likeness = vec![Likeness::default(); values.len()];
         for (likeness, (values, became)) in likeness.iter_mut().zip(values.iter().zip(&became)) {
             if let (Some(values), Some(became)) = (values.as_f32(), became.as_f32()) {
                 likeness.add(values, became);
             }
         }
+        Ok(likeness)
+    };
+    let mut all = vec![Likeness::default(); floats.output_types().len()];
+    for of_example in examples.each("accuracy", output, of_example)? {
+        all.iter_mut().zip(&of_example).for_each(|(all, more)| all.merge(more));
     }
-    Ok(likeness)
+    Ok(all)
 }
 
 fn show(floats: &Compilation, quantized: &Compilation, likeness: &[Likeness], count: usize, output: &Output) {

@@ -7,14 +7,11 @@ use crate::plan::problem::Rows;
 
 /// The weights are the table.
 #[derive(Clone, Debug)]
-pub(crate) struct Lookup {
-    /// Whether results are of the type of what is read.
-    pub(crate) keeps_type: bool,
-}
+pub(crate) struct Lookup;
 
 impl Kernel for Lookup {
     fn places(&self) -> Places {
-        Places { interleaves: self.keeps_type, splits: false, in_place: false, rows: Some(Rows::SAME) }
+        Places { interleaves: true, splits: false, in_place: false, rows: Some(Rows::SAME) }
     }
 
     fn cost(&self, _channels: usize) -> Cost {

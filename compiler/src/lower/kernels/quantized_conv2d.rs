@@ -60,10 +60,11 @@ impl Tile {
     pub(crate) fn of(target: Target, filters: usize, weights: &[i8], input: DType) -> Self {
         match target {
             _ if filters < 2 => Tile::TwoByOne,
-            Target::CortexM0Plus => Tile::Thumb,
-            Target::CortexM3 => Tile::TwoByTwo,
+            Target::CortexM0Plus if input == DType::I8 => Tile::Thumb,
+            Target::CortexM0Plus | Target::CortexM3 => Tile::TwoByTwo,
             _ if filters < 4 => Tile::TwoByOne,
-            Target::CortexM4F | Target::CortexM7 | Target::CortexM33 if filters > 8 => Tile::DspBySixteen,
+            // Blocks of sixteen, where they take no more of the flash.
+            Target::CortexM4F | Target::CortexM7 | Target::CortexM33 if filters.div_ceil(8).is_multiple_of(2) => Tile::DspBySixteen,
             Target::CortexM4F | Target::CortexM7 | Target::CortexM33 => Tile::DspByEight,
             Target::CortexM55 if input == DType::I8 => Tile::Mve,
             Target::X86_64V4 if filters >= 16 => Tile::PairsEightBySixteen,

@@ -7,7 +7,8 @@
 use core::arch::aarch64::*;
 use core::arch::asm;
 
-use super::{QUAD, signs};
+use super::QUAD;
+use super::neon::{load_sums, load_vector, store_sums, turns};
 use crate::element::Element;
 
 pub(super) const PIXELS: usize = 4;
@@ -25,7 +26,7 @@ pub(super) unsafe fn add_run<F: Element>(sums: *mut i32, mut x: [*const u8; PIXE
     // SAFETY: the caller's contract: as many sums.
     let mut tile = unsafe {
         Tile {
-            sums: core::array::from_fn(|p| core::array::from_fn(|v| load(sums.add(p * FILTERS + 4 * v).cast()))),
+            sums: core::array::from_fn(|p| core::array::from_fn(|v| load_sums(sums.add(p * FILTERS + 4 * v)))),
             of_weights: [vdupq_n_s8(0); VECTORS].map(|zero| vreinterpretq_s32_s8(zero)),
         }
     };
@@ -35,15 +36,15 @@ pub(super) unsafe fn add_run<F: Element>(sums: *mut i32, mut x: [*const u8; PIXE
         // SAFETY: the caller's contract: so many channels are left. What is less than a vector is read from copies; weights are filled up with
         // zeros to whole words.
         unsafe {
-            let values: [int8x16_t; PIXELS] = core::array::from_fn(|p| {
+            let values: [int8x16_t; PIXELS] = x.map(|x| {
                 let values = if here == 4 * QUAD {
-                    load_bytes(x[p])
+                    load_vector(x)
                 } else {
                     let mut last = [0u8; 4 * QUAD];
                     for (at, value) in last.iter_mut().enumerate().take(here) {
-                        *value = *x[p].wrapping_add(at);
+                        *value = *x.wrapping_add(at);
                     }
-                    load_bytes(last.as_ptr())
+                    load_vector(last.as_ptr())
                 };
                 if turns::<F>() { veorq_s8(values, vdupq_n_s8(i8::MIN)) } else { values }
             });
@@ -68,15 +69,10 @@ pub(super) unsafe fn add_run<F: Element>(sums: *mut i32, mut x: [*const u8; PIXE
             // SAFETY: as many sums.
             unsafe {
                 let here = if turns::<F>() { vaddq_s32(here, vshlq_n_s32::<7>(of_weights)) } else { here };
-                store(here, sums.add(p * FILTERS + 4 * v));
+                store_sums(here, sums.add(p * FILTERS + 4 * v));
             }
         }
     }
-}
-
-/// Whether the upper bits of a pixel's bytes are turned.
-const fn turns<F: Element>() -> bool {
-    matches!(signs::<F>(), Some(false))
 }
 
 /// The sums of a tile, and those of the weights.
@@ -92,54 +88,28 @@ impl Tile {
     /// `w` is readable for their weights.
     #[inline(always)]
     unsafe fn add<F: Element, const WORD: i32>(&mut self, values: &[int8x16_t; PIXELS], w: *const i8) {
-        for v in 0..VECTORS {
+        let Tile { sums, of_weights } = self;
+        for (v, of_weights) in of_weights.iter_mut().enumerate() {
             // SAFETY: the caller's contract; the build enables the instruction, as the `cfg` of this file says.
             unsafe {
-                let weights = load_bytes(w.add(16 * v).cast());
+                let weights = load_vector(w.add(16 * v).cast());
                 if turns::<F>() {
                     let ones = vdupq_n_s8(1);
                     asm!(
                         "sdot {0:v}.4s, {1:v}.16b, {2:v}.16b",
-                        inout(vreg) self.of_weights[v], in(vreg) weights, in(vreg) ones,
+                        inout(vreg) *of_weights, in(vreg) weights, in(vreg) ones,
                         options(pure, nomem, nostack, preserves_flags)
                     );
                 }
-                for (sums, values) in self.sums.iter_mut().zip(values) {
+                for (sums, values) in sums.iter_mut().zip(values) {
+                    let Some(sum) = sums.get_mut(v) else { return };
                     asm!(
                         "sdot {0:v}.4s, {1:v}.16b, {2:v}.4b[{word}]",
-                        inout(vreg) sums[v], in(vreg) weights, in(vreg) *values, word = const WORD,
+                        inout(vreg) *sum, in(vreg) weights, in(vreg) *values, word = const WORD,
                         options(pure, nomem, nostack, preserves_flags)
                     );
                 }
             }
         }
     }
-}
-
-/// # Safety
-/// `from` is readable for sixteen bytes.
-#[inline(always)]
-unsafe fn load_bytes(from: *const u8) -> int8x16_t {
-    let bytes: int8x16_t;
-    // SAFETY: the caller's contract.
-    unsafe { asm!("ld1 {{{0:v}.16b}}, [{1}]", out(vreg) bytes, in(reg) from, options(pure, readonly, nostack, preserves_flags)) };
-    bytes
-}
-
-/// # Safety
-/// `from` is readable for four values.
-#[inline(always)]
-unsafe fn load(from: *const i32) -> int32x4_t {
-    let sums: int32x4_t;
-    // SAFETY: the caller's contract.
-    unsafe { asm!("ld1 {{{0:v}.4s}}, [{1}]", out(vreg) sums, in(reg) from, options(pure, readonly, nostack, preserves_flags)) };
-    sums
-}
-
-/// # Safety
-/// `to` is writable for four values.
-#[inline(always)]
-unsafe fn store(sums: int32x4_t, to: *mut i32) {
-    // SAFETY: the caller's contract.
-    unsafe { asm!("st1 {{{0:v}.4s}}, [{1}]", in(vreg) sums, in(reg) to, options(nostack, preserves_flags)) };
 }

@@ -52,8 +52,10 @@ pub(super) unsafe fn add_run<const N: usize>(
             } else {
                 widen(x.as_ptr(), wide, words);
             }
-            for filter in (0..block.valid).step_by(2) {
+            let mut filter = 0;
+            while filter < block.valid {
                 products::<N>(sums.add(filter), wide, w.add(4 * filter), wide.add(8 * words));
+                filter += 2;
             }
         }
         x = x.map(|x| x.wrapping_add(channels));

@@ -88,7 +88,7 @@ impl WeightOrder {
 
 /// What all runs of channels of a block have in common.
 #[derive(Clone, Copy)]
-#[cfg_attr(not(all(target_arch = "arm", target_abi = "eabihf")), allow(dead_code, reason = "for units of Cortex-M"))]
+#[cfg_attr(not(all(target_arch = "arm", target_abi = "eabihf")), allow(dead_code, reason = "not every unit asks for it"))]
 pub struct Block {
     /// Bytes of a filter.
     pub(crate) filter: usize,

@@ -138,7 +138,6 @@ unsafe extern "C" fn requantize<const UNUSED: usize>(sums: *const i32, multiplie
         "vmulh.s32 q0, q0, q1",
         "vadd.i32 q0, q0, r5",
         "vshl.s32 q0, r6",
-        // As the rule's comparisons do it, the lower limit comes last.
         "vmin.s32 q0, q0, q3",
         "vmax.s32 q0, q0, q2",
         "vstrb.32 q0, [r2], #4",

@@ -114,10 +114,13 @@ pub(super) unsafe fn add_filters<F: Element, const N: usize>(
     for (p, here) in here.into_iter().enumerate() {
         // SAFETY: so many sums.
         unsafe {
-            let [a, b, c, d]: [int32x4_t; FILTERS] = core::array::from_fn(|n| match turns::<F>() {
-                true => vaddq_s32(here[n], vshlq_n_s32::<7>(of_weights[n])),
-                false => here[n],
-            });
+            let mut here = here;
+            if turns::<F>() {
+                for (here, of_weights) in here.iter_mut().zip(of_weights) {
+                    *here = vaddq_s32(*here, vshlq_n_s32::<7>(of_weights));
+                }
+            }
+            let [a, b, c, d] = here;
             let sums = sums.add(p * N);
             store_sums(vaddq_s32(load_sums(sums), vpaddq_s32(vpaddq_s32(a, b), vpaddq_s32(c, d))), sums);
         }
@@ -125,14 +128,14 @@ pub(super) unsafe fn add_filters<F: Element, const N: usize>(
 }
 
 /// Whether the upper bits of a pixel's bytes are turned, which takes 128 off each.
-const fn turns<F: Element>() -> bool {
+pub(super) const fn turns<F: Element>() -> bool {
     matches!(signs::<F>(), Some(false))
 }
 
 /// # Safety
 /// `from` is readable for sixteen bytes.
 #[inline(always)]
-unsafe fn load_vector(from: *const u8) -> int8x16_t {
+pub(super) unsafe fn load_vector(from: *const u8) -> int8x16_t {
     let bytes: int8x16_t;
     // SAFETY: the caller's contract.
     unsafe { asm!("ld1 {{{0:v}.16b}}, [{1}]", out(vreg) bytes, in(reg) from, options(pure, readonly, nostack, preserves_flags)) };
@@ -165,7 +168,7 @@ unsafe fn load_bytes<F: Element>(from: *const i8) -> int16x8_t {
 /// # Safety
 /// `from` is readable for four values.
 #[inline(always)]
-unsafe fn load_sums(from: *const i32) -> int32x4_t {
+pub(super) unsafe fn load_sums(from: *const i32) -> int32x4_t {
     let sums: int32x4_t;
     // SAFETY: the caller's contract.
     unsafe { asm!("ld1 {{{0:v}.4s}}, [{1}]", out(vreg) sums, in(reg) from, options(pure, readonly, nostack, preserves_flags)) };
@@ -175,7 +178,7 @@ unsafe fn load_sums(from: *const i32) -> int32x4_t {
 /// # Safety
 /// `to` is writable for four values.
 #[inline(always)]
-unsafe fn store_sums(sums: int32x4_t, to: *mut i32) {
+pub(super) unsafe fn store_sums(sums: int32x4_t, to: *mut i32) {
     // SAFETY: the caller's contract.
     unsafe { asm!("st1 {{{0:v}.4s}}, [{1}]", in(vreg) sums, in(reg) to, options(nostack, preserves_flags)) };
 }

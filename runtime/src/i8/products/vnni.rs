@@ -59,9 +59,8 @@ unsafe fn add_vectors<F: Element, const Q: usize, const N: usize, const B: usize
         let w = w.wrapping_add(QUAD * first);
         // SAFETY: the caller's contract: words of `N` filters; the build enables the instructions, as the `cfg` of this file says.
         unsafe {
-            let load = |q: usize, b: usize| _mm512_loadu_si512(sums[q].as_ptr().add(first + b * LANES).cast());
-            let mut tile =
-                Tile { sums: core::array::from_fn(|q| core::array::from_fn(|b| load(q, b))), of_weights: [_mm512_setzero_si512(); B] };
+            let load = |sums: &[i32; N]| core::array::from_fn(|b| _mm512_loadu_si512(sums.as_ptr().add(first + b * LANES).cast()));
+            let mut tile = Tile { sums: sums.each_ref().map(load), of_weights: [_mm512_setzero_si512(); B] };
             for quad in 0..whole {
                 tile.add::<F>(x.map(|x| x.wrapping_add(QUAD * quad).cast()), w.add(QUAD * N * quad));
             }

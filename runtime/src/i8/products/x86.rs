@@ -95,8 +95,8 @@ macro_rules! add_pairs {
             while first < N {
                 // SAFETY: the caller's contract.
                 unsafe {
-                    let mut here: [[$vector; B]; Q] =
-                        core::array::from_fn(|q| core::array::from_fn(|b| $load(sums[q].as_ptr().add(first + b * $lanes).cast())));
+                    let load = |sums: &[i32; N]| core::array::from_fn(|b| $load(sums.as_ptr().add(first + b * $lanes).cast()));
+                    let mut here: [[$vector; B]; Q] = sums.each_ref().map(load);
                     for pair in 0..pairs {
                         let weights: [$vector; B] =
                             core::array::from_fn(|b| $widen($bytes(w.add(2 * (pair * N + first + b * $lanes)).cast())));

@@ -17,13 +17,20 @@ const LIMIT: Duration = Duration::from_secs(300);
 const UPDATE: &str = "PELEEC_UPDATE=1 cargo test -p codegen-tests --test instructions";
 
 /// Without a floating-point unit a multiply-add takes a hundred instructions and more.
-const SOFT_FLOAT: &[&str] = &["peleenet-folded-13", "pelee-folded-17"];
-const BOARDS: &[&str] = &["peleenet-folded-13", "pelee-folded-17", "peleenet-tiny-64", "pelee-tiny-160", "peleenet-half-64"];
-const AARCH64: &[&str] = &["peleenet-folded-13", "pelee-folded-17", "peleenet-tiny-64", "pelee-tiny-160", "peleenet-half-64", "pelee-304"];
+const SOFT_FLOAT: &[&str] = &["peleenet-folded-13", "pelee-folded-17", OF_BYTES];
+const BOARDS: &[&str] = &["peleenet-folded-13", "pelee-folded-17", "peleenet-tiny-64", "pelee-tiny-160", "peleenet-half-64", OF_BYTES];
+const AARCH64: &[&str] =
+    &["peleenet-folded-13", "pelee-folded-17", "peleenet-tiny-64", "pelee-tiny-160", "peleenet-half-64", OF_BYTES, "pelee-304"];
+const OF_BYTES: &str = "quantized/peleenet-tiny-64-qop-s8s8";
 
 #[test]
 fn aarch64() {
     check(Target::Aarch64, AARCH64);
+}
+
+#[test]
+fn aarch64_with_a_dot_product_of_bytes() {
+    check(Target::Aarch64Dotprod, &[OF_BYTES]);
 }
 
 #[test]

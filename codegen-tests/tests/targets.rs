@@ -14,7 +14,7 @@ use models::StoredModel;
 use peleec::harness::{self, HarnessError, Machine, NETDUINO_PLUS_2, OptLevel, Project, STACK, Seat};
 use peleec::zoo::{ZooOptions, seeded_input};
 use peleec::{
-    Compilation, InputForm, ModelFile, NumericClass, Options, Placement, RamBudget, Target, Tensor, TensorType, compile, import,
+    Compilation, InputForm, ModelFile, NumericClass, Options, Placement, RamBudget, Target, Tensor, TensorType, compile, import, observe,
     read_tensor,
 };
 
@@ -161,6 +161,21 @@ fn quantised_networks_give_the_same_bits_on_every_machine() {
     check(&stored("pelee-tiny-160-qop-s8s8"), Target::CortexM33, OptLevel::Two);
     check_least(&stored("pelee-tiny-160-qop-s8s8"), Target::Generic, InputForm::Whole);
     check_least(&model, Target::CortexM0Plus, InputForm::Rows);
+}
+
+/// A network that peleec itself quantised, by the values that it takes on one input.
+#[test]
+fn networks_that_are_quantised_here_give_the_same_bits() {
+    let file = ModelFile::read(&stored("peleenet-tiny-64").path).expect("a stored network");
+    let observer = observe(&file, &Options::default()).expect("it is observed");
+    let example = inputs(&compile(&file, &Options::default()).expect("it compiles").inputs());
+    let calibration = observer.calibration(vec![observer.ranges(&example).expect("it runs")]);
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("calibration.json");
+    std::fs::write(&path, calibration.text().expect("text")).expect("the file is written");
+    for target in [Target::CortexM4F, Target::CortexM55, Target::Aarch64Dotprod] {
+        check_kernels(&file, &Options { target, quant: Some(path.clone()), ..Options::default() }, OptLevel::Three);
+    }
 }
 
 #[test]

@@ -31,7 +31,7 @@ pub(crate) fn sign_bytes(graph: &mut Graph) -> usize {
 fn convertible(graph: &Graph) -> BTreeSet<Source> {
     let of = |id: NodeId| Source { node: id, slot: 0 };
     let is_unsigned = |source: Source| graph.ty(source).dtype == DType::U8;
-    let makes = |id: NodeId| graph.op(id).is_some_and(|op| converts(op)) && graph.node(id).outputs.len() == 1;
+    let makes = |id: NodeId| graph.op(id).is_some_and(converts) && graph.node(id).outputs.len() == 1;
     let made = graph.ids().into_iter().filter(|&id| makes(id)).map(of).filter(|&value| is_unsigned(value) && !graph.is_output(value));
     let mut values: BTreeSet<Source> = made.collect();
     let all_in = |id: NodeId, values: &BTreeSet<Source>| {

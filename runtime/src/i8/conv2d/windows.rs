@@ -1,0 +1,184 @@
+//! How the windows of a tile's pixels are read: in place, run by run; tap by tap, where some lie on padding; or by copies.
+
+use super::{Maps, QuantizedConv2d, RUN, Strip};
+use crate::element::Element;
+use crate::i8::products::ByteArithmetic;
+
+impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> QuantizedConv2d<F, T, U, P, N> {
+    /// Where the windows of pixels begin, which may be before the input.
+    #[inline(always)]
+    fn origins(&self, maps: &Maps<F, T>, channel: usize, places: &[[usize; 2]; P]) -> [*const F; P] {
+        let input = &self.input;
+        let first = |at: usize, axis: usize| (at * self.strides[axis] as usize).wrapping_sub(self.pads[axis] as usize);
+        let channel = channel.wrapping_mul(input.channel as usize);
+        places.map(|[oy, ox]| {
+            let row = first(oy, 0).wrapping_mul(input.row as usize);
+            maps.x.wrapping_add(row.wrapping_add(first(ox, 1).wrapping_mul(input.pixel as usize)).wrapping_add(channel))
+        })
+    }
+
+    /// What leads from a window's beginning to a tap.
+    #[inline(always)]
+    fn distance(&self, maps: &Maps<F, T>, ky: usize, kx: usize) -> usize {
+        let row = (ky * self.dilations[0] as usize).wrapping_mul(self.input.row as usize).wrapping_sub(maps.wrap.back_at(ky));
+        row.wrapping_add((kx * self.dilations[1] as usize).wrapping_mul(self.input.pixel as usize))
+    }
+
+    /// Whether a tap of the window at a place lies on the input.
+    #[inline(always)]
+    fn is_on_input(&self, [oy, ox]: [usize; 2], ky: usize, kx: usize) -> bool {
+        self.tap(0, oy, ky, self.input.height).is_some() && self.tap(1, ox, kx, self.input.width).is_some()
+    }
+
+    /// Adds the products of windows that lie on the input, run by run.
+    ///
+    /// # Safety
+    /// As [`MapLeaf`]; the windows of the places lie on the input.
+    #[inline(always)]
+    pub(super) unsafe fn add_runs(
+        &self,
+        strip: &Strip,
+        maps: &Maps<F, T>,
+        places: &[[usize; 2]; P],
+        [per_row, len]: [usize; 2],
+        sums: &mut [[i32; N]; P],
+    ) {
+        let origins = self.origins(maps, strip.channel, places);
+        let mut at = 0;
+        for ky in 0..self.kernel[0] as usize {
+            for kx in 0..per_row {
+                let distance = self.distance(maps, ky, kx);
+                // SAFETY: the caller's contract.
+                unsafe { U::add_run(sums, origins.map(|x| x.wrapping_add(distance)), self.weights_at(strip, at), len, self.block(strip)) };
+                at += len;
+            }
+        }
+    }
+
+    /// Adds the products of windows tap by tap: some lie on padding.
+    ///
+    /// # Safety
+    /// As [`MapLeaf`]; the places lie in the output.
+    #[inline(never)]
+    pub(super) unsafe fn add_taps(&self, strip: &Strip, maps: &Maps<F, T>, places: &[[usize; 2]; P], sums: &mut [[i32; N]; P]) {
+        let (depth, origins) = (self.depth() as usize, self.origins(maps, strip.channel, places));
+        let mut at = 0;
+        for ky in 0..self.kernel[0] as usize {
+            for kx in 0..self.kernel[1] as usize {
+                let (distance, on_input) = (self.distance(maps, ky, kx), places.map(|place| self.is_on_input(place, ky, kx)));
+                let n_on_input = on_input.iter().filter(|is_on_input| **is_on_input).count();
+                let nothing = n_on_input == 0 && self.input_zero == 0;
+                let longest = if n_on_input == P { depth } else { RUN };
+                let mut done = if nothing { depth } else { 0 };
+                while done < depth {
+                    let len = longest.min(depth - done);
+                    let mut x = origins.map(|x| x.wrapping_add(distance).wrapping_add(done));
+                    for (x, on_input) in x.iter_mut().zip(on_input) {
+                        *x = if on_input { *x } else { maps.padding.as_ptr() };
+                    }
+                    // SAFETY: the tap's channels lie on the input, and padding is as long as the run.
+                    unsafe { U::add_run(sums, x, self.weights_at(strip, at + done), len, self.block(strip)) };
+                    done += len;
+                }
+                at += depth;
+            }
+        }
+    }
+
+    /// Adds the products of windows that are copied first, part by part.
+    ///
+    /// # Safety
+    /// As [`MapLeaf`]; the places lie in the output.
+    #[inline(never)]
+    pub(super) unsafe fn add_gathered(&self, strip: &Strip, maps: &Maps<F, T>, places: &[[usize; 2]; P], sums: &mut [[i32; N]; P]) {
+        let values = self.kernel[0] as usize * self.kernel[1] as usize * self.depth() as usize;
+        let mut gathered = [maps.padding; P];
+        let mut at = 0;
+        while at < values {
+            let len = RUN.min(values - at);
+            // SAFETY: the caller's contract.
+            unsafe {
+                self.gather(maps, strip.channel, places, at, len, &mut gathered);
+                U::add_run(sums, gathered.each_ref().map(|run| run.as_ptr()), self.weights_at(strip, at), len, self.block(strip));
+            }
+            at += len;
+        }
+    }
+
+    /// Copies windows, which are no longer than a run.
+    ///
+    /// # Safety
+    /// As [`MapLeaf`]; the places lie in the output, and their windows on the input where they are inside.
+    #[inline(never)]
+    pub(super) unsafe fn gather_windows(
+        &self,
+        maps: &Maps<F, T>,
+        channel: usize,
+        places: &[[usize; 2]; P],
+        is_inside: bool,
+        gathered: &mut [[F; RUN]; P],
+    ) {
+        let (depth, [height, width]) = (self.depth() as usize, self.kernel.map(|extent| extent as usize));
+        let (step, pixel) = (self.input.channel as usize, (self.dilations[1] as usize).wrapping_mul(self.input.pixel as usize));
+        for ((to, origin), place) in gathered.iter_mut().zip(self.origins(maps, channel, places)).zip(places) {
+            let mut to = to.as_mut_ptr();
+            for ky in 0..height {
+                let mut x = origin.wrapping_add(self.distance(maps, ky, 0));
+                for kx in 0..width {
+                    let end = to.wrapping_add(depth);
+                    if is_inside || self.is_on_input(*place, ky, kx) {
+                        let mut x = x;
+                        while to != end {
+                            // SAFETY: the channel lies on the input, and the window in the run.
+                            unsafe { *to = *x };
+                            (to, x) = (to.wrapping_add(1), x.wrapping_add(step));
+                        }
+                    }
+                    (to, x) = (end, x.wrapping_add(pixel));
+                }
+            }
+        }
+    }
+
+    /// Copies `len` values of windows from value `at` on.
+    ///
+    /// # Safety
+    /// As [`MapLeaf`]; the places lie in the output.
+    #[inline(never)]
+    unsafe fn gather(
+        &self,
+        maps: &Maps<F, T>,
+        channel: usize,
+        places: &[[usize; 2]; P],
+        at: usize,
+        len: usize,
+        gathered: &mut [[F; RUN]; P],
+    ) {
+        let (depth, width, step) = (self.depth() as usize, self.kernel[1] as usize, self.input.channel as usize);
+        let origins = self.origins(maps, channel, places);
+        // Counted, as not every core divides.
+        let [mut ky, mut kx, mut c] = [0, 0, at];
+        let after = |ky: usize, kx: usize| if kx + 1 == width { [ky + 1, 0] } else { [ky, kx + 1] };
+        while c >= depth && depth > 0 {
+            [ky, kx] = after(ky, kx);
+            c -= depth;
+        }
+        let mut done = 0;
+        while done < len.min(RUN) {
+            let here = (depth - c).min(len - done);
+            let distance = self.distance(maps, ky, kx).wrapping_add(c.wrapping_mul(step));
+            for ((gathered, origin), place) in gathered.iter_mut().zip(origins).zip(places) {
+                let is_on_input = self.is_on_input(*place, ky, kx);
+                let mut x = origin.wrapping_add(distance);
+                for value in gathered.iter_mut().skip(done).take(here) {
+                    // SAFETY: the channel lies on the input.
+                    *value = if is_on_input { unsafe { *x } } else { maps.padding[0] };
+                    x = x.wrapping_add(step);
+                }
+            }
+            [ky, kx] = after(ky, kx);
+            c = 0;
+            done += here;
+        }
+    }
+}

@@ -15,6 +15,7 @@ use crate::options::Options;
 use crate::passes::quantized::in_floats;
 use crate::plan::problem::{PlanTensor, Role};
 use crate::plan::{Group, Pins, Plan, curve, is_replayable, replay};
+use crate::quantization::{Border, ByteScale};
 use crate::report::{
     BufferReport, CostReport, GroupReport, InputReport, LayerReport, OutputReport, PassReport, PinReport, RangeReport, Report, WeightReads,
 };
@@ -35,6 +36,8 @@ pub struct Compilation {
     pub(crate) plan: Plan,
     pub(crate) layers: Vec<Layer>,
     pub(crate) pins: Pins,
+    /// What inputs and outputs of bytes stand for.
+    pub(crate) border: Border,
     /// What makes the input's rows of frames, where that is asked for.
     pub(crate) camera: Option<Camera>,
     /// What makes detections of the outputs, where that is asked for.
@@ -69,6 +72,7 @@ impl Compilation {
             layers: &self.layers,
             groups: &self.plan.groups,
             inputs: &self.inputs(),
+            input_scales: &self.border.inputs,
             outputs: &self.outputs(),
             outputs_outside: self.plan.problem.outputs_outside,
             memory: report.memory(),
@@ -144,23 +148,38 @@ impl Compilation {
         self.outputs().into_iter().map(|output| (output.name, output.ty)).collect()
     }
 
+    /// What the bytes of every input stand for, where it has bytes of which that is known.
+    pub fn input_scales(&self) -> &[Option<ByteScale>] {
+        &self.border.inputs
+    }
+
+    /// What the bytes of every output stand for, where it has bytes of which that is known.
+    pub fn output_scales(&self) -> &[Option<ByteScale>] {
+        &self.border.outputs
+    }
+
     fn outputs(&self) -> Vec<Output> {
         let tensors = self.steps.problem.tensors.iter().enumerate();
         let outputs = tensors.filter(|(_, tensor)| matches!(tensor.role, Role::Output(_)));
         let output = |(id, tensor): (_, &PlanTensor)| {
             let ty = TensorType::new(tensor.dtype, tensor.shape.clone());
-            Output { name: tensor.name.clone(), ty, at: self.plan.base(id) }
+            let scale = match tensor.role {
+                Role::Output(index) => self.border.outputs.get(index).copied().flatten(),
+                _ => None,
+            };
+            Output { name: tensor.name.clone(), ty, scale, at: self.plan.base(id) }
         };
         outputs.map(output).collect()
     }
 
     /// The compilation in figures.
     pub fn report(&self) -> Report {
-        let output = |Output { name, ty, at }| OutputReport { name, element: ty.dtype, shape: ty.shape.0, offset: at };
+        let output = |Output { name, ty, scale, at }| OutputReport { name, element: ty.dtype, shape: ty.shape.0, scale, offset: at };
         let asked = |index: usize| self.layers.iter().any(|layer| matches!(layer.work, Work::Source(source) if source.index == index));
         let input = |(index, (name, TensorType { dtype, shape })): (usize, (String, TensorType))| {
             let by_rows = asked(index);
-            InputReport { name, element: dtype, shape: shape.0, by_rows }
+            let scale = self.border.inputs.get(index).copied().flatten();
+            InputReport { name, element: dtype, shape: shape.0, scale, by_rows }
         };
         Report {
             schema: 1,

@@ -40,6 +40,7 @@ mod written;
 pub mod zoo;
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 pub use builder::Builder;
 pub use compilation::Compilation;
@@ -52,7 +53,7 @@ pub use ir::{DType, Graph, Shape, Tensor, TensorType};
 pub use model_file::ModelFile;
 pub use onnx::{TensorError, read_tensor, write_tensor};
 pub use ops::operators;
-pub use options::{Described, FLAGS, Flag, InputForm, OptionError, Options, Placement, RamBudget};
+pub use options::{Described, FLAGS, Flag, InputForm, IoForm, OptionError, Options, Placement, RamBudget};
 pub use passes::pass_names;
 pub use peleec_runtime::{ColourOrder, Fit, FrameLayout, PixelFormat, Resize};
 pub use report::{
@@ -63,7 +64,7 @@ pub use target::{NumericClass, Target, UnknownTarget};
 
 use description::{Camera, attach_camera, attach_detector, no_camera};
 use plan::Pins;
-use quantization::{Calibration, Observer};
+use quantization::{Border, Calibration, Observer};
 
 /// Compiles a model.
 pub fn compile(model: &ModelFile, options: &Options) -> Result<Compilation, Error> {
@@ -76,27 +77,46 @@ pub fn compile_observed(model: &ModelFile, options: &Options, mut after: impl Fn
     options.no_idle_words()?;
     let imported = read(model, options).map_err(|refused| all_problems(refused, profile))?;
     let Imported { mut graph, .. } = imported;
-    if let Some(path) = &options.quant {
-        let calibration = Calibration::read(path)?;
-        calibration.goes_with(path, &model.hash())?;
+    let in_bytes = options.io == IoForm::Int8;
+    let calibration = options.quant.as_deref().map(|path| calibration(model, path)).transpose()?;
+    let mut border = Border::of(&graph);
+    if let Some(calibration) = &calibration {
         passes::run_before_quantization(&mut graph, &mut after);
-        if quantization::quantize(&mut graph, &calibration)? == 0 {
+        if quantization::quantize(&mut graph, calibration, in_bytes)? == 0 {
             return Err(Error::Data("nothing of the model becomes a sum of bytes: leave --quant out".to_owned()));
         }
     }
+    if in_bytes {
+        quantization::quantize_outputs(&mut graph, calibration.as_ref());
+    }
     let rewrites = passes::run(&mut graph, after);
-    plan_and_bind(model, options, profile, Imported { graph, ..imported }, rewrites)
+    if in_bytes {
+        // A frame is of a camera's pixels, whatever the input is.
+        if border.move_inwards(&mut graph, options.frame.is_none()) == 0 {
+            let why = "no input and no output of the model stands for bytes: leave --io out, or quantise the model by --quant";
+            return Err(Error::Data(why.to_owned()));
+        }
+        passes::run(&mut graph, |_, _| {});
+    }
+    plan_and_bind(model, options, profile, Imported { graph, ..imported }, rewrites, border)
+}
+
+/// What was observed of the model.
+fn calibration(model: &ModelFile, path: &Path) -> Result<Calibration, Error> {
+    let calibration = Calibration::read(path)?;
+    calibration.goes_with(path, &model.hash())?;
+    Ok(calibration)
 }
 
 /// Observes the values of a model, which it computes in floats, on this computer.
 pub fn observe(model: &ModelFile, options: &Options) -> Result<Observer, Error> {
-    let options = Options { ram_budget: RamBudget::Bytes(usize::MAX), quant: None, ..options.clone() };
+    let options = Options { ram_budget: RamBudget::Bytes(usize::MAX), quant: None, io: IoForm::Graph, ..options.clone() };
     let profile = options.profile()?;
     let imported = read(model, &options).map_err(|refused| all_problems(refused, profile))?;
     let Imported { mut graph, .. } = imported;
     passes::run_before_quantization(&mut graph, |_, _| {});
     quantization::return_all(&mut graph);
-    Ok(Observer::new(plan_and_bind(model, &options, profile, Imported { graph, ..imported }, Vec::new())?))
+    Ok(Observer::new(plan_and_bind(model, &options, profile, Imported { graph, ..imported }, Vec::new(), Border::default())?))
 }
 
 /// What follows the passes: steps, plan, layers.
@@ -106,6 +126,7 @@ fn plan_and_bind(
     profile: target::Profile,
     Imported { graph, notes, nodes }: Imported,
     rewrites: Vec<(&'static str, usize)>,
+    border: Border,
 ) -> Result<Compilation, Error> {
     let mut steps = lower::lower(&graph, profile).map_err(|refused| lower::problems(&graph, refused))?;
     let inputs = graph.input_types();
@@ -122,7 +143,7 @@ fn plan_and_bind(
     let plan = plan::plan(&steps.problem, options.budget()).map_err(|refused| Error::budget(options.ram_budget, refused))?;
     let picture = camera.as_ref().map(Camera::size);
     let detect = described.as_ref().filter(|_| options.detect.is_some());
-    let detector = detect.map(|described| attach_detector(&described.description, &steps.outputs(), picture)).transpose()?;
+    let detector = detect.map(|described| attach_detector(&described.description, &steps.outputs(), &border.outputs, picture)).transpose()?;
     let is_replayed = plan::is_replayable(&plan) && plan::is_soon_replayed(&plan);
     let data = if options.allow_external { onnx::data_files(model.shared()) } else { BTreeSet::new() };
     let pins = Pins::new(&plan, &steps.packed(&plan), options.pin_weights);
@@ -141,6 +162,7 @@ fn plan_and_bind(
         plan,
         layers,
         pins,
+        border,
         camera,
         detector,
         is_replayed,

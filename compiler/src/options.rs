@@ -86,6 +86,16 @@ pub enum InputForm {
     Rows,
 }
 
+/// Of what elements inputs and outputs are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum IoForm {
+    /// Of those that the graph says.
+    #[default]
+    Graph,
+    /// Of bytes, where the network quantises its input or dequantises its result.
+    Int8,
+}
+
 /// Where a model's results lie.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Placement {
@@ -272,6 +282,21 @@ options! {
         },
         show: |options| options.quant.iter().map(|path| path.display().to_string()).collect(),
         code: |value| format!(".quant({value:?})"),
+    }
+    /// Elements at the border: `graph`, as the model says, or `int8`, where a network of bytes has floats there.
+    io: IoForm {
+        flag: "io" "FORM" || vec!["graph", "int8"], repeats: false,
+        builder: |options, form: IoForm| options.io = form,
+        set: |options, text| {
+            options.io = match text {
+                "graph" => IoForm::Graph,
+                "int8" => IoForm::Int8,
+                _ => return Err("the forms are graph and int8".to_owned()),
+            };
+            Ok(())
+        },
+        show: |options| (options.io == IoForm::Int8).then(|| "int8".to_owned()).into_iter().collect(),
+        code: |value| format!(".io({})", if value == "int8" { "IoForm::Int8" } else { "IoForm::Graph" }),
     }
     /// Take frames of a camera, such as rgb565:320x240, in place of the input.
     frame: Option<FrameLayout> {

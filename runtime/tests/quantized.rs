@@ -319,10 +319,17 @@ fn functions_of_two_bytes_go_through_floats() {
     let (dims, strides) = ([1, 1, 1, 1, 2, 128], [0, 0, 0, 0, 128, 1]);
     let (a, b): (Vec<i8>, Vec<i8>) = ((-128..=127).collect(), (-128..=127).map(|i: i8| i.wrapping_mul(37)).collect());
     for kind in [BinaryKind::Add, BinaryKind::Sub, BinaryKind::Mul, BinaryKind::Div] {
-        let binary = QuantizedBinary::<i8, i8>::new(dims, strides, strides, strides, kind).from_scales([0.07, 0.03]).from_zeros([3, -5]);
+        let map = Pixels::new([2, 8, 16]);
+        let binary = QuantizedBinary::<i8, i8>::new(map, map, map, kind).from_scales([0.07, 0.03]).from_zeros([3, -5]);
+        let binary = binary.scale(0.05).zero(7).low(-100).high(90);
         let mut y = [0i8; 256];
-        let r = Place::Outside(cast_slice(&b));
-        assert_eq!(run_checked(&binary.scale(0.05).zero(7).low(-100).high(90), Operands { r, ..operands(&a, &[], &mut y) }), Ok(()));
+        let r = || Place::Outside(cast_slice(&b));
+        assert_eq!(run_checked(&binary, Operands { r: r(), ..operands(&a, &[], &mut y) }), Ok(()));
+        let mut by_rows = [0i8; 256];
+        for row in 0..2 {
+            assert_eq!(run_row_checked(&binary, row, Operands { r: r(), ..operands(&a, &[], &mut by_rows) }), Ok(()));
+        }
+        assert_eq!(y, by_rows);
         let [left, right] = [(&a, 0.07, 3), (&b, 0.03, -5)].map(|(x, scale, zero)| dequantized(x, scale, zero));
         let (mut floats, mut bytes) = ([0.0f32; 256], [0i8; 256]);
         let r = Place::Outside(cast_slice(&right));

@@ -1,11 +1,14 @@
 //! An SSD detector: its prior boxes, as those of Liu et al. 2016 are made, and which outputs it reads.
 
+use std::borrow::Cow;
+
 use peleec_runtime::{Arena, Detection, Detections, Detector, Grid};
 use serde::Deserialize;
 
 use super::{Description, FrameSettings};
 use crate::diagnostics::{Diagnostic, Problems};
 use crate::ir::{DType, Tensor, TensorType};
+use crate::quantization::ByteScale;
 
 /// Most priors of a detector: ten times those of networks for pictures of a million pixels.
 const MOST_PRIORS: usize = 1 << 20;
@@ -62,6 +65,8 @@ pub(crate) struct Attached {
     /// The outputs' places among the model's.
     pub(crate) loc: usize,
     pub(crate) scores: usize,
+    /// What the bytes of both stand for, where they are bytes.
+    pub(crate) scales: [Option<ByteScale>; 2],
     pub(crate) classes: usize,
     pub(crate) settings: DetectorSettings,
     pub(crate) labels: Vec<String>,
@@ -127,6 +132,7 @@ impl Priors {
 pub(crate) fn attach_detector(
     description: &Description,
     outputs: &[(String, TensorType)],
+    scales: &[Option<ByteScale>],
     picture: Option<[u32; 2]>,
 ) -> Result<Attached, Problems> {
     let mut problems = Vec::new();
@@ -148,10 +154,12 @@ pub(crate) fn attach_detector(
         found
     };
     let (loc, scores) = (find(&settings.loc, "box offsets"), find(&settings.scores, "scores"));
+    let scale_of = |index: usize| scales.get(index).copied().flatten();
     let last = |index: usize| outputs[index].1.shape.last().copied().unwrap_or(1);
     let mut of_priors = |index: usize, each: usize, what: &str| {
         let (name, ty) = &outputs[index];
-        if ty.dtype != DType::F32 || Some(ty.shape.elements()) != count.checked_mul(each) {
+        let is_known = ty.dtype == DType::F32 || matches!(ty.dtype, DType::I8 | DType::U8) && scale_of(index).is_some();
+        if !is_known || Some(ty.shape.elements()) != count.checked_mul(each) {
             let title = format!("`{name}` does not go with the detector's {count} prior boxes");
             problems.push(Diagnostic::invalid("PL0404", title).found(ty.to_string()).supported(format!("f32[1,{count},{what}]")));
         }
@@ -175,7 +183,8 @@ pub(crate) fn attach_detector(
     match (loc, scores) {
         (Some(loc), Some(scores)) if problems.is_empty() => {
             let (settings, labels, input) = (settings.clone(), description.labels.clone(), frame.clone());
-            Ok(Attached { loc, scores, classes, settings, labels, frame: picture.unwrap_or(frame.size), input, grids })
+            let scales = [loc, scores].map(scale_of);
+            Ok(Attached { loc, scores, scales, classes, settings, labels, frame: picture.unwrap_or(frame.size), input, grids })
         }
         _ => Err(Problems(problems)),
     }
@@ -223,10 +232,15 @@ impl Attached {
     pub(crate) fn detect(&self, outputs: &[Tensor]) -> Option<(Vec<Detection>, bool)> {
         let grids: Vec<Grid<'_>> = self.grids.iter().map(Centres::grid).collect();
         let detector = self.detector(&grids);
-        let (loc, scores) = (outputs.get(self.loc)?.as_f32()?, outputs.get(self.scores)?.as_f32()?);
+        // Bytes as the floats that a module's detector makes of them.
+        let floats = |index: usize, scale: Option<ByteScale>| {
+            let tensor = outputs.get(index)?;
+            scale.map_or_else(|| Some(tensor.as_f32()?.into()), |scale| scale.floats(tensor).map(Cow::Owned))
+        };
+        let [loc, scores]: [Cow<'_, [f32]>; 2] = [floats(self.loc, self.scales[0])?, floats(self.scores, self.scales[1])?];
         let mut candidates = vec![Detection::NONE; self.settings.candidates];
         let mut detections = vec![Detection::NONE; self.settings.detections];
-        let (found, truncated) = detector.detect_in(loc, scores, &mut candidates, &mut detections);
+        let (found, truncated) = detector.detect_in(&&*loc, &&*scores, &mut candidates, &mut detections);
         detections.truncate(found);
         Some((detections, truncated))
     }
@@ -278,7 +292,7 @@ mod tests {
 
     fn attached(text: &str, outputs: &[(String, TensorType)]) -> Result<Attached, Vec<String>> {
         let told = |problems: Problems| problems.0.into_iter().map(|problem| format!("{} {}", problem.code, problem.title)).collect();
-        attach_detector(&Description::parse(text).unwrap(), outputs, None).map_err(told)
+        attach_detector(&Description::parse(text).unwrap(), outputs, &[], None).map_err(told)
     }
 
     #[test]

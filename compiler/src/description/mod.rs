@@ -22,6 +22,7 @@ pub(crate) use words::Named;
 use crate::diagnostics::{Diagnostic, Problems};
 use crate::error::Error;
 use crate::ir::Tensor;
+use crate::quantization::ByteScale;
 
 /// The largest file that is read.
 const MAX_BYTES: u64 = 1 << 20;
@@ -54,8 +55,18 @@ impl Description {
 
     /// What outputs, by name, say is in a frame of this width and height; every reason why they say nothing at once.
     pub fn detect(&self, outputs: &[(String, Tensor)], frame: [u32; 2]) -> Result<Detected, Problems> {
+        self.detect_bytes(outputs, &[], frame)
+    }
+
+    /// As [`detect`](Self::detect), of outputs of bytes where `scales` has what they stand for.
+    pub fn detect_bytes(
+        &self,
+        outputs: &[(String, Tensor)],
+        scales: &[Option<ByteScale>],
+        frame: [u32; 2],
+    ) -> Result<Detected, Problems> {
         let (types, tensors): (Vec<_>, Vec<_>) = outputs.iter().map(|(name, tensor)| ((name.clone(), tensor.ty()), tensor.clone())).unzip();
-        let (detections, truncated) = attach_detector(self, &types, Some(frame))?.detect(&tensors).unwrap_or_default();
+        let (detections, truncated) = attach_detector(self, &types, scales, Some(frame))?.detect(&tensors).unwrap_or_default();
         Ok(Detected { detections, truncated })
     }
 

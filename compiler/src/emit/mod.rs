@@ -2,6 +2,7 @@
 //!
 //! Invariant: decides nothing; it prints what `lower` and `plan` have decided.
 
+mod border;
 mod detector;
 pub mod files;
 mod frame;

@@ -3,6 +3,7 @@
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 
+use super::border;
 use super::detector;
 use super::frame;
 use super::head::Head;
@@ -17,6 +18,7 @@ use crate::lower::bind::{Layer, Memory, Region};
 use crate::lower::kernels::Work;
 use crate::model_memory::ModelMemory;
 use crate::plan::{Group, Schedule};
+use crate::quantization::ByteScale;
 use crate::target::Target;
 
 /// What is printed.
@@ -29,6 +31,8 @@ pub(crate) struct ModuleSource<'a> {
     pub(crate) groups: &'a [Group],
     /// Name and type of every input.
     pub(crate) inputs: &'a [(String, TensorType)],
+    /// What the bytes of every input stand for, where that is known.
+    pub(crate) input_scales: &'a [Option<ByteScale>],
     pub(crate) outputs: &'a [Output],
     /// Whether the caller has the outputs' memory.
     pub(crate) outputs_outside: bool,
@@ -48,6 +52,8 @@ pub(crate) struct Output {
     /// The ONNX name.
     pub(crate) name: String,
     pub(crate) ty: TensorType,
+    /// What its bytes stand for, where that is known.
+    pub(crate) scale: Option<ByteScale>,
     /// First byte in the arena, where it does not lie with the caller.
     pub(crate) at: usize,
 }
@@ -76,7 +82,7 @@ pub(crate) fn module(source: &ModuleSource<'_>) -> Result<String, syn::Error> {
     let settings = source.camera.map(|camera| &camera.settings).or(source.detector.map(|attached| &attached.input));
     let preparation = settings.map(frame::preparation).unwrap_or_default();
     let layout = source.camera.map(frame::layout).unwrap_or_default();
-    let tokens = [constants(source), layout, preparation, detector, model(source, &arguments)?, results, erased(source, &arguments)];
+    let tokens = [constants(source), border::constants(source), layout, preparation, detector, model(source, &arguments)?, results, erased(source, &arguments)];
     let file: syn::File = syn::parse2(tokens.into_iter().collect())?;
     Ok(source.head.text(source.target.name(), source.layers.len()) + &prettyplease::unparse(&file))
 }
@@ -330,9 +336,13 @@ fn run(source: &ModuleSource<'_>, arguments: &Arguments, calls: &[Call]) -> Toke
 
 /// The regions of a run's results, the type that it returns, and its last lines.
 fn results(source: &ModuleSource<'_>, arguments: &Arguments) -> (Vec<TokenStream>, TokenStream, TokenStream) {
+    let [_, scales] = border::named(source);
     if source.outputs_outside {
         let Some(attached) = source.detector else { return Default::default() };
-        let [loc, scores] = [attached.loc, attached.scores].map(|index| &arguments.outputs[index].ident).map(|ident| quote!(#ident));
+        let [loc, scores] = [attached.loc, attached.scores].map(|index| {
+            let ident = &arguments.outputs[index].ident;
+            border::values(scales[index].as_ref(), &quote!(&*#ident))
+        });
         let (list, call) = (detector::list(), detector::call(&loc, &scores));
         return (Vec::new(), quote!(-> &#list), quote!(#call &lists.detections));
     }
@@ -344,9 +354,12 @@ fn results(source: &ModuleSource<'_>, arguments: &Arguments) -> (Vec<TokenStream
     });
     let (places, mut fields): (Vec<_>, Vec<_>) = fields.unzip();
     let detect = source.detector.map(|attached| {
-        let [loc, scores] = [attached.loc, attached.scores].map(|index| place_of(&output_idents(source)[index]));
+        let [loc, scores] = [attached.loc, attached.scores].map(|index| {
+            let place = place_of(&output_idents(source)[index]);
+            border::values(scales[index].as_ref(), &quote!(arena.read(#place)))
+        });
         fields.push(detector::result());
-        detector::call(&quote!(arena.read(#loc)), &quote!(arena.read(#scores)))
+        detector::call(&loc, &scores)
     });
     let detect = detect.unwrap_or_default();
     (places, quote!(-> Outputs<'_>), quote!(#detect Outputs { #(#fields),* }))
@@ -475,9 +488,11 @@ fn output_idents(source: &ModuleSource<'_>) -> Vec<Ident> {
 }
 
 fn outputs_struct(source: &ModuleSource<'_>) -> TokenStream {
-    let fields = output_idents(source).into_iter().zip(source.outputs).map(|(ident, Output { ty, .. })| {
+    let [_, scales] = border::named(source);
+    let fields = output_idents(source).into_iter().zip(source.outputs).zip(scales).map(|((ident, Output { ty, .. }), scale)| {
         let (element, len) = (element_type(ty.dtype), int(ty.shape.elements()));
-        let doc = format!(" {}, row-major in ONNX's order.", in_words(ty));
+        let stands = scale.map_or_else(String::new, |named| format!(" Bytes of [`{}`] and [`{}`].", named.scale, named.zero_point));
+        let doc = format!(" {}, row-major in ONNX's order.{stands}", in_words(ty));
         quote!(#[doc = #doc] pub #ident: &'m [#element; #len])
     });
     let fields = fields.chain(source.detector.map(|_| detector::output()));

@@ -117,6 +117,16 @@ impl Graph {
         self.outputs.push(GraphOutput { name: name.to_owned(), source });
     }
 
+    /// Lets graph output `index` be another value.
+    pub(crate) fn return_instead(&mut self, index: usize, source: Source) {
+        let before = std::mem::replace(&mut self.outputs[index].source, source);
+        if let Some(places) = self.returned.get_mut(&before) {
+            places.retain(|&place| place != index);
+        }
+        self.returned.retain(|_, places| !places.is_empty());
+        self.returned.entry(source).or_default().push(index);
+    }
+
     /// Makes a result of every operator's output that nothing reads: what is there of a graph of which parts could not be imported.
     pub(crate) fn return_unread(&mut self) {
         for id in self.ids() {

@@ -108,6 +108,7 @@ macros::operators! {
     quantized_binary::QuantizedBinary:;
     quantized_conv::QuantizedConv: "QLinearConv" 9;
     quantized_pool::QuantizedPool:;
+    quantized_softmax::QuantizedSoftmax:;
     reduce::Reduce: "ReduceSum" 2, "ReduceProd" 2, "ReduceMin" 2, "ReduceMax" 2;
     reduce_mean::ReduceMean: "ReduceMean" 2;
     reshape::Reshape: "Reshape" 2, "Flatten" 1, "Squeeze" 2, "Unsqueeze" 2;

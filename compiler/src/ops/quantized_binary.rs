@@ -1,9 +1,12 @@
 //! `Add`, `Sub`, `Mul` and `Div` between `DequantizeLinear` and `QuantizeLinear`: integers of 8 bits. Its nodes come of fusion.
 
+use std::sync::Arc;
+
 use super::operands::{output, tensor, typed};
 use super::{Binary, OpError, Operator, Quantize};
-use crate::ir::{DType, Tensor, TensorType};
-use crate::lower::{Lowering, kernels};
+use crate::ir::{DType, Shape, Tensor, TensorType};
+use crate::lower::{Lowering, Packed, kernels};
+use crate::plan::problem::{ROWS, TensorId};
 
 /// What a function of floats makes of both dequantised inputs, quantised and limited.
 #[derive(Clone, Debug, PartialEq)]
@@ -45,8 +48,33 @@ impl Operator for QuantizedBinary {
     fn lower(&self, ctx: &mut Lowering<'_>) -> Result<(), OpError> {
         let [left, right] = &self.from;
         let (from, to) = ([left.steps()?, right.steps()?], self.to.steps()?);
-        let reads = vec![ctx.input(0)?, ctx.input(1)?];
-        ctx.step(kernels::QuantizedBinary { kind: self.binary.kind, from, to, limits: self.limits }, reads);
+        let (shape, is_known) = (ctx.shape(), ctx.constant(0).is_some() || ctx.constant(1).is_some());
+        let operands = [ctx.tensor(0)?, ctx.tensor(1)?];
+        let as_map = |own: &Shape| match own.rank() {
+            4 => Some(own.clone()),
+            _ if operands.iter().all(|&operand| *ctx.shape_of(operand) == shape) => Some(Shape(vec![1, own.elements()])),
+            rank => Some(Shape(vec![1; 4_usize.checked_sub(rank)?].into_iter().chain(own.iter().copied()).collect())),
+        };
+        let of_maps = || Some((as_map(&shape)?, [as_map(ctx.shape_of(operands[0]))?, as_map(ctx.shape_of(operands[1]))?]));
+        let Some((map, maps)) = of_maps() else {
+            return Err(OpError::unsupported(format!("broadcasts to {} dimensions", shape.rank())).supported("4 dimensions"));
+        };
+        let has_rows = !is_known && maps.iter().all(|own| own.get(ROWS) == map.get(ROWS));
+        let kernel = Arc::new(kernels::QuantizedBinary { kind: self.binary.kind, from, to, limits: self.limits, has_rows });
+        let mut reads = Vec::new();
+        for (operand, own) in operands.into_iter().zip(maps) {
+            reads.push(if *ctx.shape_of(operand) == own { operand } else { ctx.viewed(operand, own) });
+        }
+        let write = if map == shape { ctx.output() } else { ctx.output_as(map.clone()) };
+        ctx.images(map[0]);
+        for n in 0..map[0] {
+            let image = |&operand: &TensorId| ctx.image(operand, if ctx.shape_of(operand)[0] == 1 { 0 } else { n });
+            let (reads, write) = (reads.iter().map(image).collect(), ctx.image(write, n));
+            ctx.push(kernel.clone(), reads, write, &Packed::default(), 0);
+        }
+        if map != shape {
+            ctx.finish(write);
+        }
         Ok(())
     }
 }

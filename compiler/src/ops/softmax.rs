@@ -5,9 +5,8 @@ use std::sync::Arc;
 use super::operands::{Sum, axis, evaluated, float_type, floats, output_shape, product};
 use super::{OpError, Operator};
 use crate::ir::{Shape, Tensor, TensorType};
-use crate::lower::Lowering;
-use crate::lower::Packed;
-use crate::lower::kernels::Softmax as Kernel;
+use crate::lower::kernels::Kernel;
+use crate::lower::{Lowering, Packed, kernels};
 use crate::onnx::node::NodeView;
 
 /// One input.
@@ -54,22 +53,27 @@ impl Operator for Softmax {
     }
 
     fn lower(&self, ctx: &mut Lowering<'_>) -> Result<(), OpError> {
+        self.lower_by(ctx, |axis| kernels::Softmax { axis })
+    }
+}
+
+impl Softmax {
+    /// Emits the step of a kernel along an axis.
+    pub(super) fn lower_by<K: Kernel + 'static>(&self, ctx: &mut Lowering<'_>, kernel: impl Fn(usize) -> K) -> Result<(), OpError> {
         let shape = ctx.shape();
         if !self.flatten || self.axis + 1 == shape.rank() {
             let read = ctx.input(0)?;
-            ctx.step(Kernel { axis: self.axis }, vec![read]);
+            ctx.step(kernel(self.axis), vec![read]);
             return Ok(());
         }
         let flat = Shape(vec![product(&shape[..self.axis]), product(&shape[self.axis..])]);
         let input = ctx.tensor(0)?;
         let (x, y) = (ctx.viewed(input, flat.clone()), ctx.output_as(flat));
-        ctx.push(Arc::new(Kernel { axis: 1 }), vec![ctx.whole(x)], ctx.whole(y), &Packed::default(), 0);
+        ctx.push(Arc::new(kernel(1)), vec![ctx.whole(x)], ctx.whole(y), &Packed::default(), 0);
         ctx.finish(y);
         Ok(())
     }
-}
 
-impl Softmax {
     /// How many elements are normalised together, and how far apart they stand in a tensor of this shape.
     pub(crate) fn run(&self, shape: &[usize]) -> (usize, usize) {
         if self.flatten { (product(&shape[self.axis..]), 1) } else { (shape[self.axis], product(&shape[self.axis + 1..])) }

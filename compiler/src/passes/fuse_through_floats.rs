@@ -1,13 +1,13 @@
-//! Lets averages, and functions of two values, read bytes and give bytes where what they read is dequantised and what they give is quantised,
+//! Lets averages, softmaxes, and functions of two values read bytes and give bytes where what they read is dequantised and what they give is quantised,
 //! with an activation that only limits. Bit-exact: they go through the same floats, which no longer lie in memory.
 
 use peleec_runtime::Activation;
 
 use super::quantized::{bytes_of, limited, quantizes};
-use crate::ir::{Content, Graph, NodeId, Source};
+use crate::ir::{Content, Graph, NodeId, Source, TensorType};
 use crate::ops::pool::PoolKind;
 use crate::ops::quantized_conv::limits;
-use crate::ops::{Op, Quantize, QuantizedBinary, QuantizedPool};
+use crate::ops::{Op, Quantize, QuantizedBinary, QuantizedPool, QuantizedSoftmax};
 
 pub(crate) fn fuse_through_floats(graph: &mut Graph) -> usize {
     let mut fused = 0;
@@ -35,13 +35,15 @@ struct Fusion {
 fn fusion(graph: &Graph, id: NodeId) -> Option<Fusion> {
     let goes = match graph.op(id)? {
         Op::Pool(pool) => pool.kind != PoolKind::Max,
-        Op::Binary(_) => true,
+        Op::Binary(_) | Op::Softmax(_) => true,
         _ => false,
     };
     let inputs: Vec<(Source, &Quantize)> =
         graph.node_inputs(id).into_iter().filter(|_| goes).map(|source| bytes_of(graph, source?)).collect::<Option<_>>()?;
-    let first = graph.ty(inputs.first()?.0).dtype;
-    if inputs.iter().any(|(bytes, _)| graph.ty(*bytes).dtype != first) {
+    let (first, result) = (graph.ty(inputs.first()?.0), graph.ty(Source { node: id, slot: 0 }));
+    // Operands that are broadcast are maps to the kernel.
+    let goes_with = |ty: &TensorType| ty.dtype == first.dtype && (result.shape.rank() <= 4 || ty.shape == first.shape);
+    if !inputs.iter().all(|(bytes, _)| goes_with(graph.ty(*bytes))) {
         return None;
     }
     let mut absorbed = vec![graph.sole_consumer(id)?];
@@ -54,6 +56,9 @@ fn fusion(graph: &Graph, id: NodeId) -> Option<Fusion> {
     let (limits, to) = (limited(limits(dtype), activation, to)?, to.clone());
     let op = match (graph.op(id)?, &inputs[..]) {
         (Op::Pool(pool), [(_, from)]) => Op::QuantizedPool(QuantizedPool { pool: pool.clone(), from: (*from).clone(), to, dtype, limits }),
+        (Op::Softmax(softmax), [(_, from)]) => {
+            Op::QuantizedSoftmax(QuantizedSoftmax { softmax: softmax.clone(), from: (*from).clone(), to, dtype, limits })
+        }
         (Op::Binary(binary), [(_, left), (_, right)]) => {
             let from = [(*left).clone(), (*right).clone()];
             Op::QuantizedBinary(QuantizedBinary { binary: binary.clone(), from, to, dtype, limits })

@@ -17,13 +17,13 @@ pub(super) fn dequantizes(graph: &Graph, id: NodeId) -> Option<(Source, &Quantiz
 }
 
 /// The bytes of which a value is dequantised by one scale, and how.
-pub(super) fn bytes_of(graph: &Graph, value: Source) -> Option<(Source, &Quantize)> {
+pub(crate) fn bytes_of(graph: &Graph, value: Source) -> Option<(Source, &Quantize)> {
     let (bytes, op) = dequantizes(graph, value.node)?;
     (op.scale.len() == 1 && matches!(graph.ty(bytes).dtype, DType::I8 | DType::U8)).then_some((bytes, op))
 }
 
 /// How a node quantises what it reads, to which type.
-pub(super) fn quantizes(graph: &Graph, id: NodeId) -> Option<(&Quantize, DType)> {
+pub(crate) fn quantizes(graph: &Graph, id: NodeId) -> Option<(&Quantize, DType)> {
     match graph.op(id) {
         Some(Op::Quantize(op)) => match op.direction {
             Direction::Quantize(to) if op.scale.len() == 1 => Some((op, to)),

@@ -62,7 +62,8 @@ fn convertible(graph: &Graph) -> BTreeSet<Source> {
 
 /// Whether an operator can give signed bytes as well.
 fn converts(op: &Op) -> bool {
-    let makes = matches!(op, Op::QuantizedConv(_) | Op::Lookup(_) | Op::QuantizedPool(_) | Op::QuantizedBinary(_));
+    let makes =
+        matches!(op, Op::QuantizedConv(_) | Op::Lookup(_) | Op::QuantizedPool(_) | Op::QuantizedSoftmax(_) | Op::QuantizedBinary(_));
     makes || moves(op) || matches!(op, Op::Quantize(Quantize { direction: Direction::Quantize(_), scale, .. }) if scale.len() == 1)
 }
 
@@ -95,6 +96,7 @@ fn shift_inputs(op: &mut Op, inputs: &[bool]) {
             }
         }
         Op::QuantizedPool(op) => shift(&mut op.from),
+        Op::QuantizedSoftmax(op) => shift(&mut op.from),
         Op::QuantizedBinary(op) => op.from.iter_mut().zip(inputs).filter(|(_, shifts)| **shifts).for_each(|(from, _)| shift(from)),
         _ => {}
     }
@@ -113,6 +115,11 @@ fn shift_output(op: &mut Op) {
             op.dtype = DType::I8;
         }
         Op::QuantizedPool(op) => {
+            make_signed(&mut op.to);
+            op.limits = op.limits.map(|limit| limit - LESS);
+            op.dtype = DType::I8;
+        }
+        Op::QuantizedSoftmax(op) => {
             make_signed(&mut op.to);
             op.limits = op.limits.map(|limit| limit - LESS);
             op.dtype = DType::I8;

@@ -24,9 +24,16 @@ const MOST_WEIGHT: f64 = 127.0;
 /// The greatest magnitude of a bias, in steps of the sums.
 const MOST_BIAS: f64 = (1 << 29) as f64;
 
-/// Quantises what it can and says how many convolutions that were; an error where a range is missing.
-pub(crate) fn quantize(graph: &mut Graph, calibration: &Calibration) -> Result<usize, Error> {
-    let mut rewrite = Rewrite { calibration, bytes: BTreeMap::new(), missing: BTreeSet::new(), quantized: 0 };
+/// Quantises what it can and says how many convolutions that were; an error where a range is missing. Outputs are given as bytes if
+/// `returns_bytes`: all that goes into one has its scale.
+pub(crate) fn quantize(graph: &mut Graph, calibration: &Calibration, returns_bytes: bool) -> Result<usize, Error> {
+    let mut rewrite =
+        Rewrite { calibration, asked: BTreeMap::new(), bytes: BTreeMap::new(), missing: BTreeSet::new(), quantized: 0 };
+    if returns_bytes {
+        for output in graph.outputs().to_vec() {
+            rewrite.ask(graph, output.source, None);
+        }
+    }
     for id in graph.ids() {
         // What cannot be quantised stays.
         _ = rewrite.node(graph, id);
@@ -46,6 +53,8 @@ pub(crate) fn quantize(graph: &mut Graph, calibration: &Calibration) -> Result<u
 
 struct Rewrite<'a> {
     calibration: &'a Calibration,
+    /// Ranges that values are to have for what is made of them.
+    asked: BTreeMap<Source, Range>,
     /// Of values of floats the bytes that stand for them.
     bytes: BTreeMap<Source, Bytes>,
     /// Values of which nothing says the range.
@@ -91,6 +100,24 @@ struct Product {
 }
 
 impl Rewrite<'_> {
+    /// Asks for the range of all that only moves into `value` to be the range of this, which is `range` if that is known.
+    fn ask(&mut self, graph: &Graph, value: Source, range: Option<Range>) {
+        let mut left = vec![(value, range)];
+        while let Some((value, range)) = left.pop() {
+            let readers = graph.consumers(value).len() + usize::from(graph.is_output(value));
+            let Some(range) = range.or_else(|| self.calibration.tensors.get(&graph.value(value).name).copied()) else { continue };
+            let inputs = || graph.node_inputs(value.node).into_iter().flatten();
+            match graph.op(value.node) {
+                _ if readers > 1 => {}
+                Some(Op::Reshape(_) | Op::Transpose(_)) => left.extend(inputs().take(1).map(|input| (input, Some(range)))),
+                Some(Op::Concat(_)) => left.extend(inputs().map(|input| (input, Some(range)))),
+                // What it is of has a range of its own.
+                Some(Op::Softmax(_)) => left.extend(inputs().map(|input| (input, None))),
+                _ => _ = self.asked.insert(value, range),
+            }
+        }
+    }
+
     fn node(&mut self, graph: &mut Graph, id: NodeId) -> Option<()> {
         match graph.op(id)? {
             Op::Conv(_) | Op::MatMul(_) => self.product(graph, id),
@@ -163,9 +190,11 @@ impl Rewrite<'_> {
         let Op::Concat(op) = graph.op(id)? else { return None };
         let inputs: Vec<Source> = graph.node_inputs(id).into_iter().collect::<Option<_>>()?;
         let parts: Vec<&Bytes> = inputs.iter().map(|input| self.bytes.get(input)).collect::<Option<_>>()?;
-        let zero = parts.first()?.zero;
+        let Bytes { zero, scale: first, .. } = *parts.first()?;
         let result = Source { node: id, slot: 0 };
-        if op.axis != 1 || graph.ty(result).shape.rank() != 4 || parts.iter().any(|part| part.zero != zero) {
+        let is_of_channels = op.axis == 1 && graph.ty(result).shape.rank() == 4;
+        let is_alike = first.len() == 1 && parts.iter().all(|part| part.scale == *first);
+        if !is_of_channels && !is_alike || parts.iter().any(|part| part.zero != *zero) {
             return None;
         }
         let of_part = |(part, &input): (&&Bytes, &Source)| match part.scale[..] {
@@ -173,6 +202,7 @@ impl Rewrite<'_> {
             _ => part.scale.clone(),
         };
         let scale: Vec<f32> = parts.iter().zip(&inputs).flat_map(of_part).collect();
+        let zero = *zero;
         let is_single = scale.iter().all(|each| *each == scale[0]);
         let scale = if is_single { vec![scale[0]] } else { scale };
         let sources: Vec<Source> = parts.iter().map(|part| part.source).collect();
@@ -201,7 +231,7 @@ impl Rewrite<'_> {
         if ty.dtype != DType::F32 || graph.constant(floats).is_some() {
             return None;
         }
-        let range = self.calibration.tensors.get(name).copied();
+        let range = self.asked.get(&floats).or_else(|| self.calibration.tensors.get(name)).copied();
         if range.is_none() {
             self.missing.insert(name.clone());
         }
@@ -275,7 +305,7 @@ fn quantized(weights: &Tensor, bias: Option<&[f32]>, group: usize, inputs: &[f32
 }
 
 /// Scale and zero for a range: values above zero have all bytes, others as many below zero as above.
-fn steps(Range { min, max }: Range) -> (f32, i32) {
+pub(super) fn steps(Range { min, max }: Range) -> (f32, i32) {
     let (scale, zero) = if min >= 0.0 { (max / 255.0, i32::from(i8::MIN)) } else { (f32::max(-min, max) / 127.0, 0) };
     (if scale.is_normal() { scale } else { 1.0 }, zero)
 }
@@ -341,7 +371,7 @@ mod tests {
         let inputs = [seeded(&Shape(vec![1, 4, 8, 8]), 3)];
         let (floats, mut graph) = (build.graph.clone(), build.graph);
         let calibration = calibration(&floats, &inputs);
-        assert_eq!(quantize(&mut graph, &calibration).unwrap(), 6);
+        assert_eq!(quantize(&mut graph, &calibration, false).unwrap(), 6);
         run(&mut graph, |_, _| {});
         assert!(graph.verify().is_empty(), "{:?}", graph.verify());
         let (wanted, found) = (floats.evaluate(&inputs).unwrap(), graph.evaluate(&inputs).unwrap());
@@ -357,10 +387,10 @@ mod tests {
         let x = build.input("x", &[1, 4, 2, 2]);
         let y = conv(&mut build, "y", x, 4, 1);
         build.output(y);
-        let refusal = quantize(&mut build.graph, &Calibration::new("", 1, BTreeMap::new())).unwrap_err();
+        let refusal = quantize(&mut build.graph, &Calibration::new("", 1, BTreeMap::new()), false).unwrap_err();
         assert!(refusal.to_string().contains("no range of 1 tensors, `y` the first"), "{refusal}");
         let mut kept = Calibration::new("", 1, BTreeMap::new());
         kept.keep_float.push("y".to_owned());
-        assert_eq!(quantize(&mut build.graph, &kept).unwrap(), 0);
+        assert_eq!(quantize(&mut build.graph, &kept, false).unwrap(), 0);
     }
 }

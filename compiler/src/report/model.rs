@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::ir::{DType, TensorType};
 use crate::model_memory::ModelMemory;
+use crate::quantization::ByteScale;
 
 /// A compilation in figures; every size and offset is in bytes and equals the generated module's.
 #[derive(Clone, Debug, Serialize)]
@@ -148,6 +149,9 @@ pub struct InputReport {
     pub element: DType,
     /// Extents in ONNX's order.
     pub shape: Vec<usize>,
+    /// What its bytes stand for, where that is known.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub scale: Option<ByteScale>,
     /// Whether the model asks for it row by row; else the caller has it as an array.
     pub by_rows: bool,
 }
@@ -161,6 +165,9 @@ pub struct OutputReport {
     pub element: DType,
     /// Extents in ONNX's order.
     pub shape: Vec<usize>,
+    /// What its bytes stand for, where that is known.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub scale: Option<ByteScale>,
     /// Where it lies in the arena.
     pub offset: usize,
 }

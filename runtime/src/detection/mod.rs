@@ -5,10 +5,12 @@
 
 mod boxes;
 mod list;
+mod values;
 
 use boxes::{is_sound, overlap};
 use list::Best;
 pub use list::{Detection, DetectionLists, Detections};
+pub use values::{Dequantized, Values};
 
 use crate::f32::exp::exp;
 use crate::frame::Preparation;
@@ -102,22 +104,29 @@ impl Detector<'_> {
     /// is a box without an extent. Where the outputs are not those that [`fits`](Self::fits) asks for, what lacks is no candidate.
     pub fn detect<const N: usize, const K: usize>(
         &self,
-        loc: &[f32],
-        scores: &[f32],
+        loc: impl Values,
+        scores: impl Values,
         candidates: &mut Detections<K>,
         detections: &mut Detections<N>,
     ) {
-        let (len, truncated) = self.detect_in(loc, scores, &mut candidates.all, &mut detections.all);
+        let (len, truncated) = self.detect_in(&loc, &scores, &mut candidates.all, &mut detections.all);
         (detections.len, detections.truncated) = (len as u32, truncated.into());
     }
 
     /// As [`detect`](Self::detect), in slices whose lengths are the limits: how many detections there are in the second, and whether one of
     /// the limits left out any.
-    pub fn detect_in(&self, loc: &[f32], scores: &[f32], candidates: &mut [Detection], detections: &mut [Detection]) -> (usize, bool) {
+    pub fn detect_in(
+        &self,
+        loc: &impl Values,
+        scores: &impl Values,
+        candidates: &mut [Detection],
+        detections: &mut [Detection],
+    ) -> (usize, bool) {
+        let bound = scores.bound(self.threshold);
         let mut all = Best::new(detections);
         for class in (0..self.classes).filter(|&class| Some(class) != self.background) {
             let mut own = Best::new(candidates);
-            self.collect(class, loc, scores, &mut own);
+            self.collect(class, loc, scores, bound, &mut own);
             own.suppress(|kept, other| overlap(&kept.corners, &other.corners) > self.iou);
             own.as_slice().iter().for_each(|&detection| all.insert(detection));
             all.truncated |= own.truncated;
@@ -129,14 +138,13 @@ impl Detector<'_> {
     }
 
     /// The candidates of one class.
-    fn collect(&self, class: usize, loc: &[f32], scores: &[f32], candidates: &mut Best<'_>) {
-        let (mut first, own) = (0, scores.get(class..).unwrap_or_default());
+    fn collect<S: Values>(&self, class: usize, loc: &impl Values, scores: &S, bound: S::Bound, candidates: &mut Best<'_>) {
+        let mut first = 0_usize;
         for grid in self.grids {
             for index in 0..grid.len() {
                 let prior = index.saturating_add(first);
-                let Some(&score) = own.get(prior.saturating_mul(self.classes)) else { return };
-                if score > self.threshold
-                    && let Some(corners) = self.corners(grid, index, loc.get(prior.saturating_mul(4)..))
+                if let Some(score) = scores.value_above(prior.saturating_mul(self.classes).saturating_add(class), bound)
+                    && let Some(corners) = self.corners(grid, index, loc, prior.saturating_mul(4))
                     && is_sound(&corners)
                 {
                     candidates.insert(Detection { class: class as u32, prior: prior as u32, score, corners });
@@ -146,10 +154,11 @@ impl Detector<'_> {
         }
     }
 
-    /// The box of a prior whose offsets come first in `loc`: left, top, right and bottom in pixels of the frame, which it may exceed.
-    fn corners(&self, grid: &Grid<'_>, index: usize, loc: Option<&[f32]>) -> Option<[f32; 4]> {
-        let ([x, y, width, height], offsets) = (grid.prior(index)?, loc?.first_chunk::<4>()?);
-        let ([dx, dy, dw, dh], [vx, vy, vw, vh]) = (*offsets, self.variances);
+    /// The box of a prior whose offsets begin at `first` in `loc`: left, top, right and bottom in pixels of the frame, which it may exceed.
+    fn corners(&self, grid: &Grid<'_>, index: usize, loc: &impl Values, first: usize) -> Option<[f32; 4]> {
+        let ([x, y, width, height], [vx, vy, vw, vh]) = (grid.prior(index)?, self.variances);
+        let offset = |index: usize| loc.value(first.saturating_add(index));
+        let [dx, dy, dw, dh] = [offset(0)?, offset(1)?, offset(2)?, offset(3)?];
         let (x, y) = (x + dx * vx * width, y + dy * vy * height);
         let (width, height) = (width * exp(dw * vw), height * exp(dh * vh));
         let ([across, down], [left, top]) = (self.scale, self.shift);

@@ -1,26 +1,26 @@
-//! Sums, differences, products and quotients of two tensors of integers, over floats that never lie in memory.
+//! Sums, differences, products and quotients of two maps of integers, over floats that never lie in memory.
 
 use core::marker::PhantomData;
+use core::ops::Range;
 
 use crate::element::Element;
 use crate::f32::elementwise::BinaryKind;
 use crate::geometry::geometry;
-use crate::kernel::strided_kernel;
+use crate::kernel::map_kernel;
 use crate::quantize::{dequantizer, quantizer};
-use crate::views::{Extent, MAX_RANK, Odometer, extent};
+use crate::rows::{Area, Pointers, RowWindow};
+use crate::views::{Extent, Pixels};
 
 geometry! {
     /// Geometry of `y = x op r`: what [`Binary`](crate::Binary) makes of what [`Dequantize`](crate::Dequantize) makes of both, by
-    /// [`Quantize`](crate::Quantize), to the bit. A broadcast dimension of an operand has stride zero. Unused leading dimensions are one.
+    /// [`Quantize`](crate::Quantize), to the bit. An operand has the output's extents; where it is broadcast, its distance is zero.
     pub struct QuantizedBinary [F: Element, T: Element] [F, T] {
-        /// Extents of the output, outermost first.
-        dims: [u32; MAX_RANK],
-        /// Distance in the first operand for a step along each dimension.
-        left: [u32; MAX_RANK],
-        /// Distance in the second operand.
-        right: [u32; MAX_RANK],
-        /// Distance in the output.
-        output: [u32; MAX_RANK],
+        /// The first operand.
+        input: Pixels,
+        /// The second operand, which is the second input.
+        second: Pixels,
+        /// The map that is written.
+        output: Pixels,
         /// The function.
         kind: BinaryKind,
     }
@@ -45,44 +45,108 @@ geometry! {
     }
 }
 
+/// Computes rows and columns of the output.
+type Leaf<F, T> =
+    unsafe fn(&QuantizedBinary<F, T>, rows: Range<usize>, columns: Range<usize>, x: *const F, r: *const F, y: *mut T);
+
 impl<F: Element, T: Element> QuantizedBinary<F, T> {
     /// The operands' lengths, or none where the geometry contradicts itself.
     pub const fn extent(&self) -> Option<Extent> {
-        match (extent(&self.dims, &self.left), extent(&self.dims, &self.right), extent(&self.dims, &self.output)) {
+        if !self.goes_with(&self.input) || !self.goes_with(&self.second) || !self.output.is_exclusive() {
+            return None;
+        }
+        match (self.input.extent(), self.second.extent(), self.output.extent()) {
             (Some(x), Some(r), Some(y)) => Some(Extent { x, r, w: 0, y }),
             _ => None,
         }
     }
 
-    /// Computes every element.
+    const fn goes_with(&self, operand: &Pixels) -> bool {
+        operand.height == self.output.height && operand.width == self.output.width && operand.channels == self.output.channels
+    }
+
+    /// What a row of the output is made of.
+    pub const fn row_window(&self) -> RowWindow {
+        RowWindow::SAME
+    }
+
+    /// Whether every row of every map is stored.
+    pub(crate) const fn is_whole(&self) -> bool {
+        !self.input.is_ring() && !self.second.is_ring() && !self.output.is_ring()
+    }
+
+    /// Whether the rings of both operands hold a row.
+    pub(crate) const fn holds_windows(&self) -> bool {
+        RowWindow::SAME.held_by(&self.input) && RowWindow::SAME.held_by(&self.second)
+    }
+
+    /// Whether the span of output row `row` shares no element with that of the first operand's row, where this one begins at `x` and the
+    /// output at `y` of one buffer.
+    pub(crate) const fn row_apart(&self, row: usize, x: usize, y: usize) -> bool {
+        RowWindow::SAME.apart(row, x, &self.input, y, &self.output)
+    }
+
+    /// The pointers by which a leaf finds output row `row` and those of the operands.
+    #[inline(always)]
+    pub(crate) fn at_row(&self, row: usize, at: Pointers<F, F, T>) -> Pointers<F, F, T> {
+        let (x, r) = (at.x.wrapping_add(self.input.shift(row)), at.r.wrapping_add(self.second.shift(row)));
+        Pointers { x, r, y: at.y.wrapping_add(self.output.shift(row)), ..at }
+    }
+
+    /// Into how many parts the output, or its row `row`, can be cut, up to `most`.
+    pub(crate) fn parts(&self, row: Option<usize>, most: usize) -> usize {
+        Area::parts(&self.output, row, most)
+    }
+
+    /// Part `part` of `parts`.
+    #[inline(always)]
+    pub(crate) fn piece(&self, row: Option<usize>, part: usize, parts: usize) -> Area {
+        Area::part(&self.output, row, part, parts)
+    }
+
+    /// What computes an area of the output.
+    #[inline(always)]
+    pub(crate) fn leaf(&self) -> Leaf<F, T> {
+        Self::area
+    }
+
+    /// Computes an area of the output by this geometry's leaf.
     ///
     /// # Safety
-    /// `extent()` is some; `x` and `r` are readable and `y` writable for its lengths; no element of the output is an element of an
-    /// operand.
+    /// As [`area`](Self::area).
+    #[inline(always)]
+    pub(crate) unsafe fn run(&self, leaf: Leaf<F, T>, area: Area, at: Pointers<F, F, T>) {
+        // SAFETY: the caller's contract.
+        unsafe { leaf(self, area.rows, area.columns, at.x, at.r, at.y) }
+    }
+
+    /// # Safety
+    /// `extent()` is some; `x` and `r` are readable and `y` writable for its lengths, moved as `at_row` says where one row is computed; the
+    /// area lies in the output; no element that is written is one that is read.
     #[inline(never)]
-    pub(crate) unsafe fn run(&self, x: *const F, r: *const F, y: *mut T) {
-        let last = MAX_RANK - 1;
-        let steps = [self.left[last] as usize, self.right[last] as usize, self.output[last] as usize];
+    unsafe fn area(&self, rows: Range<usize>, columns: Range<usize>, x: *const F, r: *const F, y: *mut T) {
         let ([left, right], [left_zero, right_zero]) = (self.from_scales, self.from_zeros);
         let (left, right) = (dequantizer::<F>(left, left_zero), dequantizer::<F>(right, right_zero));
         let quantized = quantizer::<T>(self.scale, self.zero, [self.low, self.high]);
-        let mut index = Odometer::new(&self.dims);
-        loop {
-            let x = x.wrapping_add(index.at(&self.left));
-            let r = r.wrapping_add(index.at(&self.right));
-            let y = y.wrapping_add(index.at(&self.output));
-            for i in 0..self.dims[last] as usize {
-                // SAFETY: the index lies inside the dimensions, so the offsets lie inside the extents.
-                unsafe {
-                    let (a, b) = (left(*x.add(i * steps[0])), right(*r.add(i * steps[1])));
-                    *y.add(i * steps[2]) = quantized(self.kind.apply(a, b));
+        let at = |map: &Pixels, row: usize, column: usize| {
+            row.wrapping_mul(map.row as usize).wrapping_add(column.wrapping_mul(map.pixel as usize))
+        };
+        let [x_step, r_step, y_step] = [&self.input, &self.second, &self.output].map(|map| map.channel as usize);
+        for row in rows {
+            for column in columns.clone() {
+                let x = x.wrapping_add(at(&self.input, row, column));
+                let r = r.wrapping_add(at(&self.second, row, column));
+                let y = y.wrapping_add(at(&self.output, row, column));
+                for c in 0..self.output.channels as usize {
+                    // SAFETY: the pixel and the channel exist.
+                    unsafe {
+                        let (a, b) = (left(*x.add(c * x_step)), right(*r.add(c * r_step)));
+                        *y.add(c * y_step) = quantized(self.kind.apply(a, b));
+                    }
                 }
-            }
-            if !index.advance() {
-                return;
             }
         }
     }
 }
 
-strided_kernel!([F: Element, T: Element,] QuantizedBinary<F, T>, F => T, |self, at| self.run(at.x, at.r, at.y));
+map_kernel!([F: Element, T: Element,] QuantizedBinary<F, T>, F, F => T);

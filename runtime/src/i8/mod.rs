@@ -10,3 +10,4 @@ pub(crate) mod lookup;
 pub(crate) mod pool;
 pub(crate) mod products;
 pub(crate) mod requantize;
+pub(crate) mod softmax;

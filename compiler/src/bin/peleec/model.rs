@@ -24,8 +24,8 @@ pub(crate) struct ModelArgs {
 const ZOO_HEADING: &str = "Networks of the zoo";
 
 /// Flags that `--help` has and `-h`, which fits a screen, has not.
-const RARE: [&str; 11] =
-    ["numeric", "pin-weights", "quant", "weights-section", "input", "frame", "mean", "scale", "order", "fit", "resize"];
+const RARE: [&str; 12] =
+    ["numeric", "pin-weights", "quant", "io", "weights-section", "input", "frame", "mean", "scale", "order", "fit", "resize"];
 
 /// What may vary in a network of the zoo.
 #[derive(clap::Args)]

@@ -7,7 +7,7 @@ use std::thread;
 use peleec::accuracy::Likeness;
 use peleec::harness::{self, DataSet, HarnessError};
 use peleec::quantization::{Calibration, Observer, Range};
-use peleec::{Compilation, Error, File, Options, RamBudget, Tensor, compile, files, observe};
+use peleec::{Compilation, Error, File, IoForm, Options, RamBudget, Tensor, compile, files, observe};
 use serde_json::{Value, json};
 
 use crate::failure::{Answer, Failure};
@@ -50,7 +50,7 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<Answer, Failure> {
     let model = args.model.load()?;
     let options = args.model.options_here(harness::own_target(), output);
     // What becomes of pictures, and what is made of results, is not the network's.
-    let options = Options { detect: None, frame: None, mean: None, scale: None, order: None, fit: None, resize: None, ..options };
+    let options = Options { detect: None, frame: None, mean: None, scale: None, order: None, fit: None, resize: None, io: IoForm::Graph, ..options };
     // A budget is for bytes.
     let floats = compile(&model, &Options { ram_budget: RamBudget::Thrifty, ..options.clone() })?;
     let examples = examples(args, &floats, output)?;

@@ -1,6 +1,6 @@
 //! A model that looks at pictures: prepared as its description says, run in this process, its outputs read as boxes or as classes.
 
-use peleec::{Compilation, Description, Error, FrameSettings, Options, Tensor, compile, harness};
+use peleec::{Compilation, Description, Error, FrameSettings, Options, Tensor, TensorType, compile, harness};
 use peleec_runtime::{Detection, Frame, FrameLayout, PixelFormat};
 
 use crate::failure::Failure;
@@ -36,8 +36,9 @@ impl Viewer {
         let none = Options { detect: None, mean: None, scale: None, order: None, fit: None, resize: None, ..said.clone() };
         let compilation = compile(&model, &none)?;
         output.advice(compilation.notes(), output.verbose);
-        let described = said.described(&model, &compilation.inputs())?;
-        described.frame(&compilation.inputs())?;
+        let inputs = floats(&compilation);
+        let described = said.described(&model, &inputs)?;
+        described.frame(&inputs)?;
         Ok(Viewer { compilation, description: described.description })
     }
 
@@ -53,7 +54,7 @@ impl Viewer {
     /// The picture as the model's input.
     pub(crate) fn input(&self, picture: &Picture) -> Result<Tensor, Failure> {
         let data = |why: String| Failure::from(Error::Data(why));
-        let (inputs, frame) = (self.compilation.inputs(), self.description.frame.as_ref());
+        let (inputs, frame) = (floats(&self.compilation), self.description.frame.as_ref());
         let ([(name, ty)], Some(settings)) = (inputs.as_slice(), frame) else {
             return Err(data(format!("the model has {} inputs where a picture is one", inputs.len())));
         };
@@ -64,7 +65,11 @@ impl Viewer {
         }
         let FrameSettings { size: [w, h], .. } = settings;
         let wrong = || data(format!("input `{name}` is {ty}, and the description's [frame] gives f32[1,3,{h},{w}]"));
-        settings.input(&Frame::new(layout, picture.bytes()), ty).ok_or_else(wrong)
+        let input = settings.input(&Frame::new(layout, picture.bytes()), ty).ok_or_else(wrong)?;
+        match (self.compilation.input_scales().first(), &self.compilation.inputs()[..]) {
+            (Some(Some(scale)), [(_, ty)]) => scale.bytes(&input, ty.dtype).ok_or_else(wrong),
+            _ => Ok(input),
+        }
     }
 
     /// Prepares the picture, runs the plan, and reads the outputs.
@@ -74,14 +79,27 @@ impl Viewer {
         if self.description.detector.is_some() {
             let names = self.compilation.output_types().into_iter().map(|(name, _)| name);
             let outputs: Vec<(String, Tensor)> = names.zip(outputs).collect();
-            let seen = self.description.detect(&outputs, picture.size()).map_err(Error::from)?;
+            let seen = self.description.detect_bytes(&outputs, self.compilation.output_scales(), picture.size());
+            let seen = seen.map_err(Error::from)?;
             return Ok(Seen::Boxes { detections: seen.detections, truncated: seen.truncated });
         }
-        let scores = outputs.first().and_then(Tensor::as_f32).ok_or_else(|| data("the model gives no f32 scores".to_owned()))?;
-        let mut classes: Vec<_> = scores.iter().copied().enumerate().collect();
+        let first = outputs.first();
+        let scores = match self.compilation.output_scales().first() {
+            Some(Some(scale)) => first.and_then(|scores| scale.floats(scores)),
+            _ => first.and_then(Tensor::as_f32).map(<[f32]>::to_vec),
+        };
+        let scores = scores.ok_or_else(|| data("the model gives no scores that are floats or stand for some".to_owned()))?;
+        let mut classes: Vec<_> = scores.into_iter().enumerate().collect();
         classes.sort_by(|a, b| b.1.total_cmp(&a.1));
         Ok(Seen::Classes(classes))
     }
+}
+
+/// Name and type of every input, of floats where it has bytes that stand for some.
+fn floats(compilation: &Compilation) -> Vec<(String, TensorType)> {
+    let scales = compilation.input_scales().iter().copied().chain(std::iter::repeat(None));
+    let float = |((name, ty), scale): ((String, TensorType), Option<_>)| (name, if scale.is_some() { TensorType::f32(ty.shape) } else { ty });
+    compilation.inputs().into_iter().zip(scales).map(float).collect()
 }
 
 /// The name of a class, or its number.

@@ -17,6 +17,7 @@ mod pool2d;
 mod quantize;
 mod quantized_binary;
 mod quantized_conv2d;
+mod quantized_softmax;
 mod softmax;
 mod source;
 
@@ -37,6 +38,7 @@ pub(crate) use pool2d::Pool2d;
 pub(crate) use quantize::{Dequantize, Quantize, Steps};
 pub(crate) use quantized_binary::QuantizedBinary;
 pub(crate) use quantized_conv2d::{Parts, QuantizedConv2d, Tile};
+pub(crate) use quantized_softmax::QuantizedSoftmax;
 pub(crate) use softmax::Softmax;
 pub(crate) use source::{Asked, Source};
 

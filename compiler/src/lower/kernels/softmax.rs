@@ -11,6 +11,19 @@ pub(crate) struct Softmax {
     pub(crate) axis: usize,
 }
 
+/// Dimensions and strides of input and output, with `axis` as the last.
+pub(super) fn along(axis: usize, views: &Views<'_>) -> Result<Common<2>, OpError> {
+    let (input, output) = (&views.inputs[0], views.output);
+    let last = |values: &[usize]| {
+        let mut values = values.to_vec();
+        let along = values.remove(axis);
+        values.push(along);
+        values
+    };
+    let (dims, a, b) = (last(&output.dims), last(&input.strides), last(&output.strides));
+    Common::new(&dims, [&a, &b], dims.len() - 1)
+}
+
 impl Kernel for Softmax {
     fn places(&self) -> Places {
         Places { interleaves: false, splits: false, in_place: true, rows: None }
@@ -21,15 +34,7 @@ impl Kernel for Softmax {
     }
 
     fn bind(&self, views: &Views<'_>) -> Result<Work, OpError> {
-        let (input, output) = (&views.inputs[0], views.output);
-        let last = |values: &[usize]| {
-            let mut values = values.to_vec();
-            let along = values.remove(self.axis);
-            values.push(along);
-            values
-        };
-        let (dims, a, b) = (last(&output.dims), last(&input.strides), last(&output.strides));
-        let common = Common::new(&dims, [&a, &b], dims.len() - 1)?;
+        let common = along(self.axis, views)?;
         let geometry = peleec_runtime::Softmax::new(common.dims(), common.strides(0), common.strides(1));
         Ok(Work::Kernel(Box::new(Plainly { geometry, name: "softmax", kind: "Softmax".into() })))
     }

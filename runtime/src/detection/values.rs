@@ -1,0 +1,102 @@
+//! The outputs of a detector as it reads them: floats, or bytes that stand for floats.
+
+use crate::element::Element;
+
+/// Values that a detector reads. Sealed.
+pub trait Values: sealed::Values {}
+impl<V: sealed::Values> Values for V {}
+
+mod sealed {
+    /// Values that are found by their index.
+    pub trait Values {
+        /// What tells the values above a threshold.
+        type Bound: Copy;
+
+        /// That of a threshold.
+        fn bound(&self, threshold: f32) -> Self::Bound;
+
+        /// The value at an index; none where there are not so many.
+        fn value(&self, index: usize) -> Option<f32>;
+
+        /// The value at an index, where there is one and it is above the threshold.
+        fn value_above(&self, index: usize, bound: Self::Bound) -> Option<f32>;
+    }
+}
+
+impl sealed::Values for &[f32] {
+    type Bound = f32;
+
+    fn bound(&self, threshold: f32) -> f32 {
+        threshold
+    }
+
+    #[inline(always)]
+    fn value(&self, index: usize) -> Option<f32> {
+        self.get(index).copied()
+    }
+
+    #[inline(always)]
+    fn value_above(&self, index: usize, bound: f32) -> Option<f32> {
+        self.get(index).copied().filter(|value| *value > bound)
+    }
+}
+
+impl<const N: usize> sealed::Values for &[f32; N] {
+    type Bound = f32;
+
+    fn bound(&self, threshold: f32) -> f32 {
+        threshold
+    }
+
+    #[inline(always)]
+    fn value(&self, index: usize) -> Option<f32> {
+        self.as_slice().value(index)
+    }
+
+    #[inline(always)]
+    fn value_above(&self, index: usize, bound: f32) -> Option<f32> {
+        self.as_slice().value_above(index, bound)
+    }
+}
+
+/// Bytes each of which stands for `scale * (byte - zero)`, in `f32`; the scale is above zero.
+#[derive(Clone, Copy, Debug)]
+pub struct Dequantized<'a, T> {
+    /// The bytes, signed or not.
+    pub bytes: &'a [T],
+    /// What one step stands for.
+    pub scale: f32,
+    /// The byte that stands for zero.
+    pub zero: i32,
+}
+
+impl<T: Element> Dequantized<'_, T> {
+    #[inline(always)]
+    fn float(&self, byte: i32) -> f32 {
+        byte.wrapping_sub(self.zero) as f32 * self.scale
+    }
+}
+
+impl<T: Element> sealed::Values for Dequantized<'_, T> {
+    /// The greatest byte that is not above: comparing bytes takes no floats, which some cores have no instructions for.
+    type Bound = i32;
+
+    fn bound(&self, threshold: f32) -> i32 {
+        let above = (LEAST..=MOST).find(|&byte| self.float(byte) > threshold);
+        above.unwrap_or(MOST + 1) - 1
+    }
+
+    #[inline(always)]
+    fn value(&self, index: usize) -> Option<f32> {
+        self.bytes.get(index).map(|byte| self.float(byte.cast()))
+    }
+
+    #[inline(always)]
+    fn value_above(&self, index: usize, bound: i32) -> Option<f32> {
+        self.bytes.get(index).map(|byte| byte.cast::<i32>()).filter(|byte| *byte > bound).map(|byte| self.float(byte))
+    }
+}
+
+/// The least and the greatest byte of either kind.
+const LEAST: i32 = -128;
+const MOST: i32 = 255;

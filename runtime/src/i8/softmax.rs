@@ -1,0 +1,94 @@
+//! Softmax of integers, over floats that never lie in memory.
+
+use core::marker::PhantomData;
+
+use crate::element::Element;
+use crate::f32::LONGEST_SUM;
+use crate::f32::exp::exp;
+use crate::geometry::geometry;
+use crate::kernel::strided_kernel;
+use crate::quantize::{dequantizer, quantizer};
+use crate::views::{Extent, MAX_RANK, Odometer, extent};
+
+geometry! {
+    /// Geometry of what [`Softmax`](crate::Softmax) makes of what [`Dequantize`](crate::Dequantize) makes of the input, by
+    /// [`Quantize`](crate::Quantize), to the bit: along the last of up to six strided dimensions; unused leading dimensions are one.
+    pub struct QuantizedSoftmax [F: Element, T: Element] [F, T] {
+        /// Extents, outermost first; the softmax runs along the last.
+        dims: [u32; MAX_RANK],
+        /// Distance in the input for a step along each dimension.
+        input: [u32; MAX_RANK],
+        /// Distance in the output for a step along each dimension.
+        output: [u32; MAX_RANK],
+    }
+    options {
+        /// What one step of the input stands for; one by default.
+        from_scale: f32 = 1.0,
+        /// The input that stands for zero.
+        from_zero: i32 = 0,
+        /// What one step of the result stands for, above zero; one by default.
+        scale: f32 = 1.0,
+        /// The result that stands for zero.
+        zero: i32 = 0,
+        /// The least result.
+        low: i32 = 0,
+        /// The greatest result.
+        high: i32 = 255,
+    }
+    by_hand {}
+    derived {
+        /// Both types.
+        elements: PhantomData<(F, T)> = PhantomData,
+    }
+}
+
+impl<F: Element, T: Element> QuantizedSoftmax<F, T> {
+    /// The operands' lengths, or none where the geometry contradicts itself.
+    pub const fn extent(&self) -> Option<Extent> {
+        match (extent(&self.dims, &self.input), extent(&self.dims, &self.output)) {
+            (Some(x), Some(y)) => Some(Extent { x, r: 0, w: 0, y }),
+            _ => None,
+        }
+    }
+
+    /// Computes every element: each power twice, as there is no place for them between the sum and the quotients.
+    ///
+    /// # Safety
+    /// `extent()` is some; `x` is readable and `y` writable for its lengths; no element of the output is one of the input.
+    #[inline(never)]
+    pub(crate) unsafe fn run(&self, x: *const F, y: *mut T) {
+        let last = MAX_RANK - 1;
+        let (count, steps) = (self.dims[last] as usize, [self.input[last] as usize, self.output[last] as usize]);
+        let float = dequantizer::<F>(self.from_scale, self.from_zero);
+        let quantized = quantizer::<T>(self.scale, self.zero, [self.low, self.high]);
+        let mut index = Odometer::new(&self.dims);
+        loop {
+            let (x, y) = (x.wrapping_add(index.at(&self.input)), y.wrapping_add(index.at(&self.output)));
+            // SAFETY: the index lies inside the dimensions, so the offsets lie inside the extents.
+            let value = |i: usize| float(unsafe { *x.add(i * steps[0]) });
+            let mut max = value(0);
+            for i in 1..count {
+                let value = value(i);
+                max = if value > max { value } else { max };
+            }
+            let (mut sum, mut i) = (0.0, 0);
+            while i < count {
+                let (mut part, end) = (0.0, count.min(i + LONGEST_SUM));
+                while i < end {
+                    part += exp(value(i) - max);
+                    i += 1;
+                }
+                sum += part;
+            }
+            for i in 0..count {
+                // SAFETY: as above.
+                unsafe { *y.add(i * steps[1]) = quantized(exp(value(i) - max) / sum) };
+            }
+            if !index.advance() {
+                return;
+            }
+        }
+    }
+}
+
+strided_kernel!([F: Element, T: Element,] QuantizedSoftmax<F, T>, F => T, |self, at| self.run(at.x, at.y));

@@ -143,7 +143,8 @@ fn plan_and_bind(
     let plan = plan::plan(&steps.problem, options.budget()).map_err(|refused| Error::budget(options.ram_budget, refused))?;
     let picture = camera.as_ref().map(Camera::size);
     let detect = described.as_ref().filter(|_| options.detect.is_some());
-    let detector = detect.map(|described| attach_detector(&described.description, &steps.outputs(), &border.outputs, picture)).transpose()?;
+    let detector =
+        detect.map(|described| attach_detector(&described.description, &steps.outputs(), &border.outputs, picture)).transpose()?;
     let is_replayed = plan::is_replayable(&plan) && plan::is_soon_replayed(&plan);
     let data = if options.allow_external { onnx::data_files(model.shared()) } else { BTreeSet::new() };
     let pins = Pins::new(&plan, &steps.packed(&plan), options.pin_weights);

@@ -3,8 +3,8 @@
 use bytemuck::{Pod, cast_slice, cast_slice_mut};
 use peleec_runtime::{
     AveragePool2d, Binary, BinaryKind, ByteArithmetic, Dequantize, Destination, Dsp, Element, Filters, Kernel, Lookup, MaxPool2d, Mve,
-    Operands, Pairs, Pixels, Place, Pool2d, PoolKind, Quads, Quantize, QuantizedBinary, QuantizedConv2d, RegionError, Requantize, Single,
-    Thumb, run_checked, run_row_checked,
+    Operands, Pairs, Pixels, Place, Pool2d, PoolKind, Quads, Quantize, QuantizedBinary, QuantizedConv2d, QuantizedSoftmax, RegionError,
+    Requantize, Single, Softmax, Thumb, run_checked, run_row_checked,
 };
 
 mod maps;
@@ -197,6 +197,57 @@ fn sums_of_bytes_are_exact() {
     convolutions::<i8, i8, Thumb, 2, 2>(15, Some(1));
 }
 
+/// A convolution whose channels lie in two maps gives what it gives of one that holds all, whole and row by row.
+fn two_maps<F: Element + Pod, U: ByteArithmetic, const P: usize, const N: usize>(seed: u32) {
+    let mut random = Random(seed);
+    for _ in 0..30 {
+        let [h, wide] = [1 + random.below(4), 1 + random.below(9)];
+        let [first, others, filters] = [1 + random.below(80), 1 + random.below(80), 1 + random.below(2 * N as u32)];
+        let [input, rest, output] = [first, others, filters].map(|channels| random.map(h, wide, channels));
+        let joined = Pixels::new([h, wide, first + others]);
+        let requantize = Requantize { right: 8, ..limits::<F>() };
+        let conv = |input, output| QuantizedConv2d::<F, F, U, P, N>::new(input, output).requantize(requantize);
+        let both = conv(input, output).rest(Some(rest));
+        let extent = both.extent().expect("the geometry is consistent");
+        let w: Vec<i32> = (0..extent.w)
+            .map(|_| (random.below(1 << 16) << 16 | random.below(1 << 16)).cast_signed() & !0x8080_8080_u32.cast_signed())
+            .collect();
+        let mut bytes = |len: usize| -> Vec<F> { (0..len).map(|_| cast_slice::<u8, F>(&[random.below(256) as u8])[0]).collect() };
+        let (x, r) = (bytes(extent.x), bytes(extent.r));
+        let mut all = vec![F::zeroed(); (h * wide * (first + others)) as usize];
+        for [iy, ix, c] in places(&joined) {
+            all[at(&joined, iy, ix, c)] = if c < first { x[at(&input, iy, ix, c)] } else { r[at(&rest, iy, ix, c - first)] };
+        }
+        let (mut wanted, mut found) = (vec![F::zeroed(); extent.y], vec![F::zeroed(); extent.y]);
+        assert_eq!(run_checked(&conv(joined, output), operands(&all, &w, &mut wanted)), Ok(()));
+        let second = || Place::Outside(cast_slice(&r));
+        assert_eq!(run_checked(&both, Operands { r: second(), ..operands(&x, &w, &mut found) }), Ok(()));
+        let same = |found: &[F], place: &[u32; 3]| {
+            let [oy, ox, c] = *place;
+            y_value(found[at(&output, oy, ox, c)]) == y_value(wanted[at(&output, oy, ox, c)])
+        };
+        assert!(places(&output).iter().all(|place| same(&found, place)), "{both:?}");
+        for row in 0..h {
+            let mut found = vec![F::zeroed(); extent.y];
+            assert_eq!(run_row_checked(&both, row as usize, Operands { r: second(), ..operands(&x, &w, &mut found) }), Ok(()));
+            assert!(places(&output).iter().filter(|place| place[0] == row).all(|place| same(&found, place)), "{both:?}");
+        }
+    }
+}
+
+#[test]
+fn channels_may_lie_in_two_maps() {
+    two_maps::<i8, Single, 2, 2>(1);
+    two_maps::<u8, Single, 4, 8>(2);
+    two_maps::<i8, Pairs, 6, 16>(3);
+    two_maps::<i8, Quads, 12, 16>(4);
+    two_maps::<u8, Quads, 4, 16>(5);
+    two_maps::<i8, Dsp, 4, 8>(6);
+    two_maps::<i8, Mve, 3, 8>(7);
+    two_maps::<i8, Filters, 4, 8>(8);
+    two_maps::<i8, Thumb, 2, 2>(9);
+}
+
 fn maxima<T: Element + Pod>(seed: u32) {
     let mut random = Random(seed);
     let mut ran = 0;
@@ -339,6 +390,24 @@ fn functions_of_two_bytes_go_through_floats() {
         let quantize = Quantize::<i8>::new(map, map, 0.05, 7).low(-100).high(90);
         assert_eq!(run_checked(&quantize, operands(&floats, &[], &mut bytes)), Ok(()));
         assert_eq!(y, bytes, "{kind:?}");
+    }
+}
+
+/// Rows longer than a block of a sum, shorter ones, and such of one value.
+#[test]
+fn softmaxes_of_bytes_go_through_floats() {
+    for (rows, count) in [(3, 1500), (40, 21), (5, 1)] {
+        let (dims, strides) = ([1, 1, 1, 1, rows, count], [0, 0, 0, 0, count, 1]);
+        let len = (rows * count) as usize;
+        let x: Vec<i8> = (0..len).map(|i| (i * i * 31 % 251) as i8).collect();
+        let (mut y, mut floats, mut bytes) = (vec![0u8; len], vec![0.0f32; len], vec![0u8; len]);
+        let softmax = QuantizedSoftmax::<i8, u8>::new(dims, strides, strides).from_scale(0.07).from_zero(-11);
+        assert_eq!(run_checked(&softmax.scale(1.0 / 255.0), operands(&x, &[], &mut y)), Ok(()));
+        let map = Softmax::new(dims, strides, strides);
+        assert_eq!(run_checked(&map, operands(&dequantized(&x, 0.07, -11), &[], &mut floats)), Ok(()));
+        let map = Pixels::new([1, rows, count]);
+        assert_eq!(run_checked(&Quantize::<u8>::new(map, map, 1.0 / 255.0, 0), operands(&floats, &[], &mut bytes)), Ok(()));
+        assert_eq!(y, bytes);
     }
 }
 

@@ -59,12 +59,7 @@ impl Description {
     }
 
     /// As [`detect`](Self::detect), of outputs of bytes where `scales` has what they stand for.
-    pub fn detect_bytes(
-        &self,
-        outputs: &[(String, Tensor)],
-        scales: &[Option<ByteScale>],
-        frame: [u32; 2],
-    ) -> Result<Detected, Problems> {
+    pub fn detect_bytes(&self, outputs: &[(String, Tensor)], scales: &[Option<ByteScale>], frame: [u32; 2]) -> Result<Detected, Problems> {
         let (types, tensors): (Vec<_>, Vec<_>) = outputs.iter().map(|(name, tensor)| ((name.clone(), tensor.ty()), tensor.clone())).unzip();
         let (detections, truncated) = attach_detector(self, &types, scales, Some(frame))?.detect(&tensors).unwrap_or_default();
         Ok(Detected { detections, truncated })

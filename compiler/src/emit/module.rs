@@ -82,7 +82,16 @@ pub(crate) fn module(source: &ModuleSource<'_>) -> Result<String, syn::Error> {
     let settings = source.camera.map(|camera| &camera.settings).or(source.detector.map(|attached| &attached.input));
     let preparation = settings.map(frame::preparation).unwrap_or_default();
     let layout = source.camera.map(frame::layout).unwrap_or_default();
-    let tokens = [constants(source), border::constants(source), layout, preparation, detector, model(source, &arguments)?, results, erased(source, &arguments)];
+    let tokens = [
+        constants(source),
+        border::constants(source),
+        layout,
+        preparation,
+        detector,
+        model(source, &arguments)?,
+        results,
+        erased(source, &arguments),
+    ];
     let file: syn::File = syn::parse2(tokens.into_iter().collect())?;
     Ok(source.head.text(source.target.name(), source.layers.len()) + &prettyplease::unparse(&file))
 }

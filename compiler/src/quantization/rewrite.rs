@@ -27,8 +27,7 @@ const MOST_BIAS: f64 = (1 << 29) as f64;
 /// Quantises what it can and says how many convolutions that were; an error where a range is missing. Outputs are given as bytes if
 /// `returns_bytes`: all that goes into one has its scale.
 pub(crate) fn quantize(graph: &mut Graph, calibration: &Calibration, returns_bytes: bool) -> Result<usize, Error> {
-    let mut rewrite =
-        Rewrite { calibration, asked: BTreeMap::new(), bytes: BTreeMap::new(), missing: BTreeSet::new(), quantized: 0 };
+    let mut rewrite = Rewrite { calibration, asked: BTreeMap::new(), bytes: BTreeMap::new(), missing: BTreeSet::new(), quantized: 0 };
     if returns_bytes {
         for output in graph.outputs().to_vec() {
             rewrite.ask(graph, output.source, None);

@@ -46,8 +46,7 @@ geometry! {
 }
 
 /// Computes rows and columns of the output.
-type Leaf<F, T> =
-    unsafe fn(&QuantizedBinary<F, T>, rows: Range<usize>, columns: Range<usize>, x: *const F, r: *const F, y: *mut T);
+type Leaf<F, T> = unsafe fn(&QuantizedBinary<F, T>, rows: Range<usize>, columns: Range<usize>, x: *const F, r: *const F, y: *mut T);
 
 impl<F: Element, T: Element> QuantizedBinary<F, T> {
     /// The operands' lengths, or none where the geometry contradicts itself.

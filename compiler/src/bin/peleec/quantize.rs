@@ -50,7 +50,8 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<Answer, Failure> {
     let model = args.model.load()?;
     let options = args.model.options_here(harness::own_target(), output);
     // What becomes of pictures, and what is made of results, is not the network's.
-    let options = Options { detect: None, frame: None, mean: None, scale: None, order: None, fit: None, resize: None, io: IoForm::Graph, ..options };
+    let options =
+        Options { detect: None, frame: None, mean: None, scale: None, order: None, fit: None, resize: None, io: IoForm::Graph, ..options };
     // A budget is for bytes.
     let floats = compile(&model, &Options { ram_budget: RamBudget::Thrifty, ..options.clone() })?;
     let examples = examples(args, &floats, output)?;

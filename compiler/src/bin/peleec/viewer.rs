@@ -98,7 +98,8 @@ impl Viewer {
 /// Name and type of every input, of floats where it has bytes that stand for some.
 fn floats(compilation: &Compilation) -> Vec<(String, TensorType)> {
     let scales = compilation.input_scales().iter().copied().chain(std::iter::repeat(None));
-    let float = |((name, ty), scale): ((String, TensorType), Option<_>)| (name, if scale.is_some() { TensorType::f32(ty.shape) } else { ty });
+    let float =
+        |((name, ty), scale): ((String, TensorType), Option<_>)| (name, if scale.is_some() { TensorType::f32(ty.shape) } else { ty });
     compilation.inputs().into_iter().zip(scales).map(float).collect()
 }
 

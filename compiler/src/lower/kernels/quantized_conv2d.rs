@@ -8,6 +8,7 @@ use super::{Cost, Kernel, Places, Views, Work, rows_of};
 use crate::diagnostics::OpError;
 use crate::ir::DType;
 use crate::ir::window::Window;
+use crate::lower::views::View;
 use crate::lower::words::words;
 use crate::target::Target;
 
@@ -140,11 +141,12 @@ impl QuantizedConv2d {
 
     fn bound<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize>(&self, unit: &str, views: &Views<'_>) -> Work {
         let (window, input, output) = (&self.window, &views.inputs[0], views.output);
-        let maps = Maps { input: input.pixels(), output: output.pixels(), rest: None, residual: None };
+        let rest = views.inputs.get(1).map(View::pixels);
+        let maps = Maps { input: input.pixels(), output: output.pixels(), rest, residual: None };
         let maps = if window.is_pointwise() && !views.by_rows { maps.flattened() } else { maps };
         let conv = peleec_runtime::QuantizedConv2d::<F, T, U, P, N>::new(maps.input, maps.output);
         let conv = conv.kernel(words(window.kernel)).strides(words(window.strides)).dilations(words(window.dilations));
-        let conv = conv.pads(words([window.pads[0], window.pads[1]])).group(words([self.group])[0]);
+        let conv = conv.pads(words([window.pads[0], window.pads[1]])).group(words([self.group])[0]).rest(maps.rest);
         let geometry = conv.input_zero(self.input_zero).requantize(self.requantize);
         let kind = format!("QuantizedConv2d<{}, {}, peleec_runtime::{unit}, {P}, {N}>", input.dtype.element(), output.dtype.element());
         Work::Kernel(Box::new(Plainly { geometry, name: "quantized conv2d", kind: kind.into() }))
@@ -154,7 +156,7 @@ impl QuantizedConv2d {
 impl Kernel for QuantizedConv2d {
     fn places(&self) -> Places {
         let rows = rows_of(&self.window);
-        Places { interleaves: true, splits: false, in_place: false, rows: Some(rows) }
+        Places { interleaves: true, splits: self.group == 1 && self.window.is_pointwise(), in_place: false, rows: Some(rows) }
     }
 
     fn cost(&self, _channels: usize) -> Cost {

@@ -10,7 +10,7 @@ use super::requantize::Requantize;
 use crate::element::Element;
 use crate::geometry::geometry;
 use crate::kernel::map_kernel;
-use crate::rows::{Area, MapLeaf, Pointers, Wrap, map_rows, window_rows};
+use crate::rows::{Area, Pointers, Wrap, window_rows};
 use crate::views::{Extent, Pixels, small, window_fits};
 
 geometry! {
@@ -38,6 +38,9 @@ geometry! {
         pads: [u32; 2] = [0, 0],
         /// Number of groups.
         group: u32 = 1,
+        /// A map of the input's height and width that holds the channels behind those of `input`, as a concat of both would hold them: only
+        /// for a 1x1 kernel of one group, with a stride of one and no padding. It is the second input.
+        rest: Option<Pixels> = None,
         /// What taps on padding count as: the element of the input that stands for zero.
         input_zero: i32 = 0,
         /// What makes outputs of sums.
@@ -50,12 +53,20 @@ geometry! {
     }
 }
 
+/// Computes rows and columns of the output.
+///
+/// # Safety
+/// The geometry's `extent()` is some and the leaf is its own; `x`, `r` and `w` are readable and `y` writable for its lengths, moved as
+/// `at_row` says where one row is computed, as `wrap` is; the area lies in the output; no element that is written is one that is read.
+type Leaf<G, F, T> = unsafe fn(geometry: &G, area: [Range<usize>; 2], inputs: [*const F; 2], w: *const i32, y: *mut T, wrap: Wrap);
+
 impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> QuantizedConv2d<F, T, U, P, N> {
     /// The operands' lengths, or none where the geometry contradicts itself.
     pub const fn extent(&self) -> Option<Extent> {
         let (input, output) = (&self.input, &self.output);
         let group = self.group;
         let grouped = group > 0 && input.channels.is_multiple_of(group) && output.channels.is_multiple_of(group);
+        let Some(r) = self.rest_extent() else { return None };
         let tile = P > 0 && N > 0 && P <= MOST_TILE && N <= MOST_TILE;
         if !tile
             || self.requantize.low > self.requantize.high
@@ -67,16 +78,32 @@ impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> 
         }
         let blocks = (output.channels / group).div_ceil(N as u32) as u64 * group as u64;
         match (input.extent(), output.extent(), (self.block_words() as u64).checked_mul(blocks)) {
-            (Some(x), Some(y), Some(w)) if w < u32::MAX as u64 / 4 && output.is_exclusive() => Some(Extent { x, r: 0, w: w as usize, y }),
+            (Some(x), Some(y), Some(w)) if w < u32::MAX as u64 / 4 && output.is_exclusive() => Some(Extent { x, r, w: w as usize, y }),
             _ => None,
         }
     }
 
+    /// The length of the rest, or none where it does not go with the input.
+    const fn rest_extent(&self) -> Option<usize> {
+        let Some(rest) = &self.rest else { return Some(0) };
+        let QuantizedConv2d { input, output, kernel, strides, pads, group, .. } = self;
+        let is_pointwise = kernel[0] == 1 && kernel[1] == 1 && strides[0] == 1 && strides[1] == 1 && pads[0] == 0 && pads[1] == 0;
+        let same = rest.height == input.height && rest.width == input.width;
+        // Every pixel of the output is one of the input.
+        let inside = output.height <= input.height && output.width <= input.width;
+        if is_pointwise && same && inside && *group == 1 { rest.extent() } else { None }
+    }
+
     /// Input channels of one group.
     const fn depth(&self) -> u32 {
+        let rest = match &self.rest {
+            None => 0,
+            Some(rest) => rest.channels,
+        };
+        let channels = self.input.channels.saturating_add(rest);
         match self.group {
-            0 => self.input.channels,
-            group => self.input.channels / group,
+            0 => channels,
+            group => channels / group,
         }
     }
 
@@ -91,18 +118,79 @@ impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> 
     }
 
     window_rows!();
-    map_rows!(F, i32 => T);
+
+    /// Whether every row of every map is stored.
+    pub(crate) const fn is_whole(&self) -> bool {
+        let rest = match &self.rest {
+            None => false,
+            Some(rest) => rest.is_ring(),
+        };
+        !self.input.is_ring() && !self.output.is_ring() && !rest
+    }
+
+    /// Whether the ring of the input holds all rows of one window, and that of its rest a row.
+    pub(crate) const fn holds_windows(&self) -> bool {
+        let rest = match &self.rest {
+            None => true,
+            Some(rest) => self.row_window().held_by(rest),
+        };
+        rest && self.row_window().held_by(&self.input)
+    }
+
+    /// Whether the span of output row `row` shares no element with that of any input row that it is made of, where the input begins
+    /// at `x` and the output at `y` of one buffer.
+    pub(crate) const fn row_apart(&self, row: usize, x: usize, y: usize) -> bool {
+        self.row_window().apart(row, x, &self.input, y, &self.output)
+    }
+
+    /// The pointers by which a leaf finds output row `row`, its window, and the row of the rest.
+    #[inline(always)]
+    pub(crate) fn at_row(&self, row: usize, at: Pointers<F, i32, T>) -> Pointers<F, i32, T> {
+        let (shift, wrap) = self.row_window().place(&self.input, row);
+        let r = self.rest.as_ref().map_or(0, |rest| rest.shift(row));
+        let y = at.y.wrapping_add(self.output.shift(row));
+        Pointers { x: at.x.wrapping_add(shift), r: at.r.wrapping_add(r), y, wraps: [wrap, at.wraps[1]], ..at }
+    }
+
+    /// Computes a piece of the output by this geometry's leaf.
+    ///
+    /// # Safety
+    /// As [`Leaf`].
+    #[inline(always)]
+    pub(crate) unsafe fn run(&self, leaf: Leaf<Self, F, T>, area: Area, at: Pointers<F, i32, T>) {
+        // SAFETY: the caller's contract.
+        unsafe { leaf(self, [area.rows, area.columns], [at.x, at.r], at.w, at.y, at.wraps[0]) }
+    }
+
+    /// Into how many parts the output, or its row `row`, can be cut, up to `most`.
+    pub(crate) fn parts(&self, row: Option<usize>, most: usize) -> usize {
+        Area::parts(&self.output, row, most)
+    }
+
+    /// Part `part` of `parts`.
+    #[inline(always)]
+    pub(crate) fn piece(&self, row: Option<usize>, part: usize, parts: usize) -> Area {
+        Area::part(&self.output, row, part, parts)
+    }
 
     /// What computes an area of the output.
     #[inline(always)]
-    pub(crate) fn leaf(&self) -> MapLeaf<Self, F, i32, T> {
-        if self.input.channel == 1 { Self::area::<true> } else { Self::area::<false> }
+    pub(crate) fn leaf(&self) -> Leaf<Self, F, T> {
+        let rest = self.rest.as_ref().is_none_or(|rest| rest.channel == 1);
+        if self.input.channel == 1 && rest { Self::area::<true> } else { Self::area::<false> }
     }
 
     /// # Safety
-    /// As [`MapLeaf`]; the input's channels are adjacent where `DENSE`.
+    /// As [`Leaf`]; the channels of the input and of its rest are adjacent where `DENSE`.
     #[inline(never)]
-    unsafe fn area<const DENSE: bool>(&self, rows: Range<usize>, columns: Range<usize>, x: *const F, w: *const i32, y: *mut T, wrap: Wrap) {
+    unsafe fn area<const DENSE: bool>(
+        &self,
+        [rows, columns]: [Range<usize>; 2],
+        [x, r]: [*const F; 2],
+        w: *const i32,
+        y: *mut T,
+        wrap: Wrap,
+    ) {
         if columns.is_empty() {
             return;
         }
@@ -111,7 +199,7 @@ impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> 
         let taps = self.kernel[0] as usize * self.kernel[1] as usize;
         let reading = self.reading::<DENSE>();
         let inner = [self.interior::<0>(), self.interior::<1>()];
-        let maps = Maps { x, y, wrap, padding: [F::from_i32(self.input_zero); RUN] };
+        let maps = Maps { x, r, y, wrap, padding: [F::from_i32(self.input_zero); RUN] };
         let (mut block, mut channel, mut first) = (w, 0, 0);
         for _ in 0..self.group {
             let strips = Strips { w: block, words: self.block_words() as usize, channel, first, n_filters };
@@ -143,6 +231,7 @@ impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> 
                                     self.add_runs(&strip, &maps, places, [per_row, len], &mut sums)
                                 }
                                 Reading::Runs { .. } => self.add_taps(&strip, &maps, places, &mut sums),
+                                Reading::Both => self.add_both::<DENSE>(&strip, &maps, places, &mut sums),
                                 Reading::Gathered => self.add_gathered(&strip, &maps, places, &mut sums),
                             }
                             self.finish(&strip, &maps, places, n_pixels, &sums);
@@ -162,6 +251,9 @@ impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> 
         let (depth, [height, width]) = (self.depth() as usize, self.kernel.map(|extent| extent as usize));
         let word = <U as ByteArithmetic>::ORDER.word() as usize;
         let is_single = height == 1 && width == 1;
+        if self.rest.is_some() {
+            return Reading::Both;
+        }
         if !DENSE || !is_single && (depth < SHORT || !depth.is_multiple_of(word)) {
             return Reading::Gathered;
         }
@@ -283,6 +375,8 @@ enum Reading {
     Runs { per_row: usize, len: usize },
     /// By copies.
     Gathered,
+    /// Of two maps.
+    Both,
 }
 
 /// The blocks of a group's output channels.
@@ -343,6 +437,8 @@ impl Strip {
 /// Where input and output lie, and a run of padding.
 struct Maps<F, T> {
     x: *const F,
+    /// The rest of the input.
+    r: *const F,
     y: *mut T,
     wrap: Wrap,
     padding: [F; RUN],

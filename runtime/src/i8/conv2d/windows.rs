@@ -3,6 +3,7 @@
 use super::{Maps, QuantizedConv2d, RUN, Strip};
 use crate::element::Element;
 use crate::i8::products::ByteArithmetic;
+use crate::views::Pixels;
 
 impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> QuantizedConv2d<F, T, U, P, N> {
     /// Where the windows of pixels begin, which may be before the input.
@@ -33,7 +34,7 @@ impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> 
     /// Adds the products of windows that lie on the input, run by run.
     ///
     /// # Safety
-    /// As [`MapLeaf`]; the windows of the places lie on the input.
+    /// As [`Leaf`](super::Leaf); the windows of the places lie on the input.
     #[inline(always)]
     pub(super) unsafe fn add_runs(
         &self,
@@ -58,7 +59,7 @@ impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> 
     /// Adds the products of windows tap by tap: some lie on padding.
     ///
     /// # Safety
-    /// As [`MapLeaf`]; the places lie in the output.
+    /// As [`Leaf`](super::Leaf); the places lie in the output.
     #[inline(never)]
     pub(super) unsafe fn add_taps(&self, strip: &Strip, maps: &Maps<F, T>, places: &[[usize; 2]; P], sums: &mut [[i32; N]; P]) {
         let (depth, origins) = (self.depth() as usize, self.origins(maps, strip.channel, places));
@@ -88,7 +89,7 @@ impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> 
     /// Adds the products of windows that are copied first, part by part.
     ///
     /// # Safety
-    /// As [`MapLeaf`]; the places lie in the output.
+    /// As [`Leaf`](super::Leaf); the places lie in the output.
     #[inline(never)]
     pub(super) unsafe fn add_gathered(&self, strip: &Strip, maps: &Maps<F, T>, places: &[[usize; 2]; P], sums: &mut [[i32; N]; P]) {
         let values = self.kernel[0] as usize * self.kernel[1] as usize * self.depth() as usize;
@@ -108,7 +109,7 @@ impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> 
     /// Copies windows, which are no longer than a run.
     ///
     /// # Safety
-    /// As [`MapLeaf`]; the places lie in the output, and their windows on the input where they are inside.
+    /// As [`Leaf`](super::Leaf); the places lie in the output, and their windows on the input where they are inside.
     #[inline(never)]
     pub(super) unsafe fn gather_windows(
         &self,
@@ -143,7 +144,7 @@ impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> 
     /// Copies `len` values of windows from value `at` on.
     ///
     /// # Safety
-    /// As [`MapLeaf`]; the places lie in the output.
+    /// As [`Leaf`](super::Leaf); the places lie in the output.
     #[inline(never)]
     unsafe fn gather(
         &self,
@@ -179,6 +180,57 @@ impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> 
             [ky, kx] = after(ky, kx);
             c = 0;
             done += here;
+        }
+    }
+
+    /// Adds the products of pixels whose channels lie in two maps: run by run where the channels are adjacent and a run begins and ends as
+    /// words of the weights do, and by copies between.
+    ///
+    /// # Safety
+    /// As [`Leaf`](super::Leaf), of a geometry with a rest; the places lie in the output, and the channels are adjacent where `DENSE`.
+    #[inline(never)]
+    pub(super) unsafe fn add_both<const DENSE: bool>(
+        &self,
+        strip: &Strip,
+        maps: &Maps<F, T>,
+        places: &[[usize; 2]; P],
+        sums: &mut [[i32; N]; P],
+    ) {
+        let (input, rest) = (&self.input, self.rest.as_ref().unwrap_or(&self.input));
+        let (first, depth) = (input.channels as usize, self.depth() as usize);
+        let word = <U as ByteArithmetic>::ORDER.word() as usize;
+        let place = |from: *const F, map: &Pixels, [oy, ox]: [usize; 2]| {
+            from.wrapping_add(oy.wrapping_mul(map.row as usize).wrapping_add(ox.wrapping_mul(map.pixel as usize)))
+        };
+        let (x, r) = (places.map(|at| place(maps.x, input, at)), places.map(|at| place(maps.r, rest, at)));
+        let mut at = 0;
+        while at < depth {
+            let is_first = at < first;
+            let left = if is_first { first - at } else { depth - at };
+            let whole = if is_first { left - left % word } else { left };
+            if DENSE && whole > 0 {
+                let run = if is_first { x.map(|x| x.wrapping_add(at)) } else { r.map(|r| r.wrapping_add(at - first)) };
+                // SAFETY: the caller's contract.
+                unsafe { U::add_run(sums, run, self.weights_at(strip, at), whole, self.block(strip)) };
+                at += whole;
+                continue;
+            }
+            let len = RUN.min(depth - at);
+            let mut gathered = [maps.padding; P];
+            for ((gathered, x), r) in gathered.iter_mut().zip(x).zip(r) {
+                for (c, value) in (at..depth).zip(gathered.iter_mut()) {
+                    let from = if c < first {
+                        x.wrapping_add(c.wrapping_mul(input.channel as usize))
+                    } else {
+                        r.wrapping_add((c - first).wrapping_mul(rest.channel as usize))
+                    };
+                    // SAFETY: the channel lies in one of both maps.
+                    *value = unsafe { *from };
+                }
+            }
+            // SAFETY: the copies are as long as the run.
+            unsafe { U::add_run(sums, gathered.each_ref().map(|run| run.as_ptr()), self.weights_at(strip, at), len, self.block(strip)) };
+            at += len;
         }
     }
 }

@@ -202,11 +202,11 @@ mod tests {
             let graph = imported(name, &ZooOptions::default());
             (counts(&graph), output_shapes(&graph))
         };
-        // Keras: 1.68 M parameters with BatchNormalization, and 59.3 M multiply-accumulates at 224x224.
+        // github.com/tensorflow/models, MobileNetV2's checkpoints: 59 M multiply-accumulates at 224x224, and 1.66 M parameters.
         assert_eq!(figures("mobilenetv2-144"), ((52, 26_660_752, 1_670_088), vec![vec![1, 1000]]));
         let large = imported("mobilenetv2-144", &ZooOptions { input_size: Some(224), ..ZooOptions::default() });
         assert_eq!(counts(&large), (52, 59_285_808, 1_670_088));
-        // github.com/mit-han-lab/mcunet, model list: 81.8 M and 0.74 M; 11.6 M and 0.43 M.
+        // github.com/mit-han-lab/mcunet, model list: 81.8 M and 0.74 M; 11.6 M and 0.43 M, scales and shifts counted.
         assert_eq!(figures("mcunet-320k-176"), ((54, 81_785_520, 729_720), vec![vec![1, 1000]]));
         assert_eq!(figures("mcunet-vww-80"), ((45, 11_578_816, 426_634), vec![vec![1, 2]]));
     }

@@ -1,6 +1,6 @@
 //! The layers that the networks of the zoo are made of, written as ONNX nodes named for their place in the network.
 
-use super::weights::{he, seeded};
+use super::weights::{fitted, seeded};
 use crate::ir::{Shape, TensorType};
 use crate::onnx::node::Attribute;
 use crate::onnx::write::ModelWriter;
@@ -27,15 +27,29 @@ impl Window {
     pub(super) const HALF_3X3: Window = Window { kernel: 3, stride: 2, pad: 1 };
     pub(super) const VALID_3X3: Window = Window { kernel: 3, stride: 1, pad: 0 };
 
+    /// An odd kernel under which stride 1 keeps the size.
+    pub(super) const fn same(kernel: usize, stride: usize) -> Window {
+        Window { kernel, stride, pad: kernel / 2 }
+    }
+
     /// The size of the output, or `None` where the kernel does not fit.
     pub(super) fn output(self, size: usize) -> Option<usize> {
         (size + 2 * self.pad).checked_sub(self.kernel).map(|room| room / self.stride + 1)
     }
 
-    fn attributes(self) -> Vec<(&'static str, Attribute)> {
+    /// Which part of the taps of all pixels reads a map of this size, and not its padding.
+    fn share_inside(self, size: usize) -> f32 {
+        let pixels = self.output(size).unwrap_or(0).max(1);
+        let inside = |place: usize| (self.pad..self.pad + size).contains(&place);
+        let taps = (0..pixels).flat_map(|pixel| (0..self.kernel).map(move |tap| pixel * self.stride + tap));
+        let share = taps.filter(|&place| inside(place)).count() as f32 / (pixels * self.kernel) as f32;
+        share * share
+    }
+
+    fn attributes(self, group: usize) -> Vec<(&'static str, Attribute)> {
         vec![
             ("dilations", ints([1, 1])),
-            ("group", Attribute::Int(1)),
+            ("group", Attribute::Int(group as i64)),
             ("kernel_shape", ints([self.kernel; 2])),
             ("pads", ints([self.pad; 4])),
             ("strides", ints([self.stride; 2])),
@@ -69,21 +83,44 @@ impl Network {
         output
     }
 
-    /// Adds weights for `path`, and small biases; gives their names.
+    /// Adds weights for `path`, fit for what comes from a ReLU, and small biases; gives their names.
     pub(super) fn parameters(&mut self, path: &str, shape: &[usize]) -> [String; 2] {
+        self.parameters_for(path, shape, 0.5)
+    }
+
+    /// As [`Network::parameters`], fit for inputs of mean square `square`.
+    fn parameters_for(&mut self, path: &str, shape: &[usize], square: f32) -> [String; 2] {
         let stem = path.trim_start_matches('/').replace('/', ".");
         let (weight, bias) = (format!("{stem}.weight"), format!("{stem}.bias"));
         let outputs = shape.first().copied().unwrap_or(1);
         let fan_in = shape.iter().skip(1).product();
-        self.writer.initializer(&weight, &he(&Shape(shape.to_vec()), self.seed, &weight, fan_in));
+        self.writer.initializer(&weight, &fitted(&Shape(shape.to_vec()), self.seed, &weight, fan_in, square));
         self.writer.initializer(&bias, &seeded(&Shape(vec![outputs]), self.seed, &bias, 0.05));
         [weight, bias]
     }
 
     /// A convolution with bias. The window fits: callers ask [`Window::output`] where it might not.
     pub(super) fn conv(&mut self, path: &str, x: &Map, channels: usize, window: Window) -> Map {
-        let [weight, bias] = self.parameters(path, &[channels, x.channels, window.kernel, window.kernel]);
-        let name = self.node("Conv", path, &[&x.name, &weight, &bias], &window.attributes());
+        let filters = self.parameters(path, &[channels, x.channels, window.kernel, window.kernel]);
+        self.convolved(path, x, channels, window, 1, filters)
+    }
+
+    /// A convolution of what no ReLU stands behind: the sum of `terms` maps of variance 1.
+    pub(super) fn conv_of_sum(&mut self, path: &str, x: &Map, channels: usize, window: Window, terms: usize) -> Map {
+        let filters = self.parameters_for(path, &[channels, x.channels, window.kernel, window.kernel], terms as f32);
+        self.convolved(path, x, channels, window, 1, filters)
+    }
+
+    /// A convolution of one filter a channel, fit for what comes from a ReLU. On a small map most of a large window is padding.
+    pub(super) fn depthwise(&mut self, path: &str, x: &Map, window: Window) -> Map {
+        let square = 0.5 * window.share_inside(x.size);
+        let filters = self.parameters_for(path, &[x.channels, 1, window.kernel, window.kernel], square);
+        self.convolved(path, x, x.channels, window, x.channels, filters)
+    }
+
+    fn convolved(&mut self, path: &str, x: &Map, channels: usize, window: Window, group: usize, filters: [String; 2]) -> Map {
+        let [weight, bias] = filters;
+        let name = self.node("Conv", path, &[&x.name, &weight, &bias], &window.attributes(group));
         Map { name, channels, size: window.output(x.size).unwrap_or(0) }
     }
 
@@ -124,6 +161,16 @@ impl Network {
 
     pub(super) fn add(&mut self, path: &str, a: &Map, b: &Map) -> Map {
         Map { name: self.node("Add", path, &[&a.name, &b.name], &[]), channels: a.channels, size: a.size }
+    }
+
+    /// The mean of each channel, and of these a score a class: the graph output `logits`.
+    pub(super) fn classifier(&mut self, x: &Map, classes: usize) {
+        let pooled = self.node("GlobalAveragePool", "/pool", &[&x.name], &[]);
+        let flat = self.node("Flatten", "/flatten", &[&pooled], &[("axis", Attribute::Int(1))]);
+        let [weight, bias] = self.parameters("/fc", &[classes, x.channels]);
+        let attributes = [("alpha", Attribute::Float(1.0)), ("beta", Attribute::Float(1.0)), ("transB", Attribute::Int(1))];
+        self.node("Gemm", "/fc", &[&flat, &weight, &bias], &attributes);
+        self.output("logits", &[1, classes]);
     }
 
     /// Lets the last node's output be the graph output `name`.

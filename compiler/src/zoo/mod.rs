@@ -3,7 +3,10 @@
 //! For trying peleec without a trained model, and for tests and benchmarks of the true layer shapes. Bytes depend on the options
 //! alone: the same on every machine.
 
+mod inverted_residual;
 mod layers;
+mod mcunet;
+mod mobilenet;
 mod pelee;
 mod peleenet;
 mod weights;
@@ -19,12 +22,16 @@ pub const NETWORKS: &[(&str, &str)] = &[
     #[cfg(feature = "cli")]
     ("pelee-demo", "a small trained Pelee: picture 160x160; animals, flowers, fruit, coins, signs; 27 MMAC, 0.3 M parameters"),
     ("peleenet-224", "PeleeNet, the classifier: picture 224x224, 1000 classes; 0.5 GMAC, 2.8 M parameters"),
+    ("mobilenetv2-144", "MobileNetV2 of width 0.35, the classifier: picture 144x144, 1000 classes; 27 MMAC, 1.7 M parameters"),
+    ("mcunet-320k-176", "MCUNet for 320 KB of RAM, the classifier: picture 176x176, 1000 classes; 82 MMAC, 0.7 M parameters"),
+    ("mcunet-vww-80", "MCUNet that tells whether there is a person: picture 80x80, 2 classes; 12 MMAC, 0.4 M parameters"),
 ];
 
 /// What may vary in a network of the zoo.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ZooOptions {
-    /// Factor on the channel counts of stem, dense layers and head, above 0 up to 4; they are rounded to multiples of 4.
+    /// Factor on the network's own channel counts of stem, dense layers or blocks, and head, above 0 up to 4; they are rounded to multiples
+    /// of 4.
     pub width: f32,
     /// Height and width of the picture: a multiple of 4 from 32 to 2048. `None`: the size in the network's name.
     pub input_size: Option<usize>,
@@ -65,7 +72,8 @@ pub enum ZooError {
 ///
 /// `pelee-demo` is stored as it was trained, BatchNormalization kept, and takes no options.
 ///
-/// Outputs: `pelee-304` and `pelee-demo` have `loc` [1, priors, 4] and `conf` [1, priors, classes] (softmax); `peleenet-224` has `logits` [1, classes].
+/// Outputs: `pelee-304` and `pelee-demo` have `loc` [1, priors, 4] and `conf` [1, priors, classes] (softmax); the others have `logits`
+/// [1, classes].
 pub fn build(name: &str, options: &ZooOptions) -> Result<Vec<u8>, ZooError> {
     described(name, options).map(|(bytes, _)| bytes)
 }
@@ -75,6 +83,9 @@ pub(crate) fn described(name: &str, options: &ZooOptions) -> Result<(Vec<u8>, Op
     match name {
         "pelee-304" => Ok(pelee::write(&Config::new(options, 304, 21)?)).map(|(bytes, description)| (bytes, Some(description))),
         "peleenet-224" => Ok((peleenet::write(&Config::new(options, 224, 1000)?), None)),
+        "mobilenetv2-144" => Ok((inverted_residual::write(&mobilenet::MOBILENET_V2, &Config::new(options, 144, 1000)?), None)),
+        "mcunet-320k-176" => Ok((inverted_residual::write(&mcunet::FOR_320K, &Config::new(options, 176, 1000)?), None)),
+        "mcunet-vww-80" => Ok((inverted_residual::write(&mcunet::VISUAL_WAKE_WORDS, &Config::new(options, 80, 2)?), None)),
         #[cfg(feature = "cli")]
         "pelee-demo" => demo(options),
         other => Err(ZooError::Name(other.to_owned())),
@@ -100,16 +111,12 @@ pub fn seeded_input(ty: &TensorType, seed: u64) -> Tensor {
     }
 }
 
-/// Checked options, with the channel counts that follow.
+/// Checked options, with the network's own size and number of classes where none are asked for.
 #[derive(Clone, Debug, PartialEq)]
 struct Config {
     size: usize,
     classes: usize,
-    stem: usize,
-    /// Channels that a dense layer adds, half of them a way.
-    growth: usize,
-    /// Channels of the detector's extra maps and prediction blocks.
-    head: usize,
+    width: f32,
     seed: u64,
 }
 
@@ -127,8 +134,12 @@ impl Config {
         if !(options.width > 0.0 && options.width <= 4.0) {
             return wrong("width", options.width.to_string(), "above 0 up to 4");
         }
-        let scaled = |channels: f32| ((channels * options.width / 4.0).round() as usize * 4).max(4);
-        Ok(Config { size, classes, stem: scaled(32.0), growth: scaled(32.0), head: scaled(256.0), seed: options.seed })
+        Ok(Config { size, classes, width: options.width, seed: options.seed })
+    }
+
+    /// How many channels there are where there are `usual` at width 1: a multiple of 4.
+    fn channels(&self, usual: usize) -> usize {
+        ((usual as f32 * self.width / 4.0).round() as usize * 4).max(4)
     }
 }
 
@@ -182,6 +193,43 @@ mod tests {
         let graph = imported("peleenet-224", &ZooOptions::default());
         assert_eq!(counts(&graph), (113, 507_757_568, 2_797_384));
         assert_eq!(output_shapes(&graph), [[1, 1000]]);
+    }
+
+    /// The expected numbers are sums over the published lists of blocks, where a bias stands for scale and shift of a BatchNormalization.
+    #[test]
+    fn networks_for_microcontrollers_have_the_published_size() {
+        let figures = |name| {
+            let graph = imported(name, &ZooOptions::default());
+            (counts(&graph), output_shapes(&graph))
+        };
+        // github.com/tensorflow/models, MobileNetV2's checkpoints: 59 M multiply-accumulates at 224x224, and 1.66 M parameters.
+        assert_eq!(figures("mobilenetv2-144"), ((52, 26_660_752, 1_670_088), vec![vec![1, 1000]]));
+        let large = imported("mobilenetv2-144", &ZooOptions { input_size: Some(224), ..ZooOptions::default() });
+        assert_eq!(counts(&large), (52, 59_285_808, 1_670_088));
+        // github.com/mit-han-lab/mcunet, model list: 81.8 M and 0.74 M; 11.6 M and 0.43 M, scales and shifts counted.
+        assert_eq!(figures("mcunet-320k-176"), ((54, 81_785_520, 729_720), vec![vec![1, 1000]]));
+        assert_eq!(figures("mcunet-vww-80"), ((45, 11_578_816, 426_634), vec![vec![1, 2]]));
+    }
+
+    #[test]
+    fn blocks_add_their_input_where_they_keep_its_shape() {
+        let sums = |name, options: &ZooOptions| {
+            let graph = imported(name, options);
+            graph.ids().iter().filter(|&&id| graph.op(id).is_some_and(|op| op.name() == "Add")).count()
+        };
+        for (name, expected) in [("mobilenetv2-144", 10), ("mcunet-320k-176", 11), ("mcunet-vww-80", 8)] {
+            assert_eq!((sums(name, &ZooOptions::default()), sums(name, &tiny())), (expected, expected), "{name}");
+        }
+    }
+
+    #[test]
+    fn inverted_residuals_keep_the_size_of_values() {
+        for name in ["mobilenetv2-144", "mcunet-320k-176", "mcunet-vww-80"] {
+            let outputs = imported(name, &tiny()).evaluate(&[seeded_input(&TensorType::f32([1, 3, 32, 32]), 1)]).unwrap();
+            let logits = outputs[0].as_f32().unwrap();
+            let size = (logits.iter().map(|x| x * x).sum::<f32>() / logits.len() as f32).sqrt();
+            assert!((0.1..10.0).contains(&size), "{name}: {size}");
+        }
     }
 
     #[test]

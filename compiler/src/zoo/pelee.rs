@@ -12,6 +12,9 @@ use crate::onnx::node::Attribute;
 /// Prior boxes of each cell of a map.
 const PRIORS: usize = 6;
 
+/// Channels of the extra maps and of the prediction blocks.
+const HEAD: usize = 256;
+
 /// Names of the classes that the published weights know (Everingham et al., the PASCAL VOC challenge).
 const LABELS: [&str; 21] = [
     "background",
@@ -44,10 +47,11 @@ const SIZES: [f64; 7] = [0.07, 0.15, 0.33, 0.51, 0.69, 0.87, 1.05];
 pub(super) fn write(config: &Config) -> (Vec<u8>, Description) {
     let (mut network, picture) = Network::new("pelee", config.size, config.seed);
     let mut maps = body(&mut network, &picture, config).to_vec();
-    extra_maps(&mut network, &mut maps, config.head);
+    let head = config.channels(HEAD);
+    extra_maps(&mut network, &mut maps, head);
     let mut seen = Vec::new();
     for (index, map) in maps.iter().enumerate() {
-        seen.push(prediction_block(&mut network, &format!("/residuals.{index}"), map, config.head));
+        seen.push(prediction_block(&mut network, &format!("/residuals.{index}"), map, head));
     }
     // The largest map has two heads of each kind.
     seen.extend(seen.first().cloned());

@@ -4,7 +4,12 @@
 
 use super::Config;
 use super::layers::{Map, Network, Window};
-use crate::onnx::node::Attribute;
+
+/// Channels of the stem.
+const STEM: usize = 32;
+
+/// Channels that a dense layer adds, half of them a way.
+const GROWTH: usize = 32;
 
 /// Dense layers of each stage, and how many times a way's channels its bottleneck is wide.
 const STAGES: [(usize, usize); 4] = [(3, 1), (4, 2), (8, 4), (6, 4)];
@@ -13,26 +18,22 @@ const STAGES: [(usize, usize); 4] = [(3, 1), (4, 2), (8, 4), (6, 4)];
 pub(super) fn write(config: &Config) -> Vec<u8> {
     let (mut network, picture) = Network::new("peleenet", config.size, config.seed);
     let [_, map] = body(&mut network, &picture, config);
-    let pooled = network.node("GlobalAveragePool", "/pool", &[&map.name], &[]);
-    let flat = network.node("Flatten", "/flatten", &[&pooled], &[("axis", Attribute::Int(1))]);
-    let [weight, bias] = network.parameters("/fc", &[config.classes, map.channels]);
-    let attributes = [("alpha", Attribute::Float(1.0)), ("beta", Attribute::Float(1.0)), ("transB", Attribute::Int(1))];
-    network.node("Gemm", "/fc", &[&flat, &weight, &bias], &attributes);
-    network.output("logits", &[1, config.classes]);
+    network.classifier(&map, config.classes);
     network.writer.finish()
 }
 
 /// Stem and stages; gives the maps that a detector looks at: the third stage's before its pool, and the fourth's.
 pub(super) fn body(network: &mut Network, picture: &Map, config: &Config) -> [Map; 2] {
-    let mut x = stem(network, picture, config.stem);
+    let mut x = stem(network, picture, config.channels(STEM));
     let mut before = x.clone();
+    let growth = config.channels(GROWTH);
     for (index, (layers, width)) in STAGES.into_iter().enumerate() {
         if index > 0 {
             before = x;
             x = network.average_pool(&format!("/pool.{}", index - 1), &before);
         }
         for layer in 0..layers {
-            x = dense_layer(network, &format!("/stages.{index}/{layer}"), &x, config.growth, width);
+            x = dense_layer(network, &format!("/stages.{index}/{layer}"), &x, growth, width);
         }
         x = network.conv_relu(&format!("/stages.{index}/transition"), &x, x.channels, Window::POINT);
     }

@@ -38,9 +38,9 @@ pub(super) fn seeded_bytes(ty: &TensorType, seed: u64, name: &str) -> Tensor {
     Tensor::from_low_bytes(ty, |_| (numbers.next() >> 56) as u8 & most)
 }
 
-/// Weights after which a signal followed by ReLU keeps its size (He et al. 2015).
-pub(super) fn he(shape: &Shape, seed: u64, name: &str, fan_in: usize) -> Tensor {
-    seeded(shape, seed, name, (2.0 / fan_in as f32).sqrt())
+/// Weights that make sums of variance 1 out of `fan_in` inputs of mean square `square`: a half behind a ReLU (He et al. 2015).
+pub(super) fn fitted(shape: &Shape, seed: u64, name: &str, fan_in: usize, square: f32) -> Tensor {
+    seeded(shape, seed, name, (1.0 / (square * fan_in as f32)).sqrt())
 }
 
 /// The Fowler-Noll-Vo hash of the name, variant 1a, 64 bits.

@@ -36,7 +36,7 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<Answer, Failure> {
 
 fn list(output: &Output) -> Result<Answer, Failure> {
     for (name, text) in NETWORKS {
-        output.say(format_args!("{name:<14} {text}"));
+        output.say(format_args!("{name:<15} {text}"));
     }
     let networks: Vec<_> = NETWORKS.iter().map(|(name, text)| json!({ "name": name, "text": text })).collect();
     output.document(json!({ "networks": networks }));

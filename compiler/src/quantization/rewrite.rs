@@ -15,7 +15,7 @@ use crate::ir::{DType, Data, Graph, NodeId, Shape, Source, Tensor, TensorType, V
 use crate::ops::pool::PoolKind;
 use crate::ops::quantize::Direction;
 use crate::ops::quantized_conv::{QuantizedConv, Requantization, limits};
-use crate::ops::{Conv, MatMul, Op, Quantize};
+use crate::ops::{Conv, MatMul, Op, Quantize, QuantizedBinary};
 use crate::passes::quantized::limited;
 
 /// The greatest magnitude of a weight.
@@ -83,7 +83,7 @@ impl Bytes {
         }
         let value = graph.value(floats).clone();
         graph.node_mut(floats.node).outputs[floats.slot].name = format!("{}_floats", value.name);
-        let op = Quantize { direction: Direction::Dequantize, scale: vec![scale], zero: vec![self.zero], axis: 1 };
+        let op = of_bytes(Direction::Dequantize, scale, self.zero);
         let dequantized = graph.add_op(&format!("{}_dequantize", value.name), Op::Quantize(op), &[Some(self.source)], vec![value]);
         graph.replace_uses(floats, dequantized);
     }
@@ -123,6 +123,7 @@ impl Rewrite<'_> {
             Op::Pool(pool) if pool.kind == PoolKind::Max => self.moved(graph, id, true),
             Op::Reshape(_) | Op::Transpose(_) => self.moved(graph, id, false),
             Op::Concat(_) => self.concat(graph, id),
+            Op::Binary(_) => self.binary(graph, id),
             _ => None,
         }
     }
@@ -133,19 +134,12 @@ impl Rewrite<'_> {
             return None;
         }
         let Product { window, group, weights, bias } = product(graph, id)?;
-        let (mut last, mut activation) = (id, Activation::Identity);
-        if let Some(next) = graph.sole_consumer(id)
-            && let Some(Op::Unary(unary)) = graph.op(next)
-            && matches!(unary.activation, Activation::Relu | Activation::Clip(..))
-        {
-            (last, activation) = (next, unary.activation);
-        }
+        let (last, activation) = with_limits(graph, id);
         let result = Source { node: last, slot: 0 };
         let range = self.range(graph, result)?;
         let x = self.read(graph, graph.input(id, 0)?)?;
         let (scale, zero) = steps(range);
-        let to = Quantize { direction: Direction::Quantize(DType::I8), scale: vec![scale], zero: vec![zero], axis: 1 };
-        let limits = limited(limits(DType::I8), activation, &to)?;
+        let limits = limited(limits(DType::I8), activation, &of_bytes(Direction::Quantize(DType::I8), scale, zero))?;
         let filters = weights.shape()[0];
         let (bytes, sums, bias) = quantized(&weights, bias.as_deref(), group, &x.scale, f64::from(scale))?;
         let factors: Vec<f64> = sums.iter().map(|sum| sum / f64::from(scale)).collect();
@@ -153,15 +147,35 @@ impl Rewrite<'_> {
         if !requantization.admits_all(&bytes, &bias, DType::I8, x.zero) {
             return None;
         }
-        let (name, chain) = (graph.node(id).name.clone(), [id, last].map(|node| graph.labels(node)));
+        let name = graph.node(id).name.clone();
         let w = graph.add_constant(&format!("{name}.weights"), Tensor::new(weights.shape().clone(), Data::I8(bytes.into()))?);
         let b = graph.add_constant(&format!("{name}.bias"), Tensor::new(Shape(vec![filters]), Data::I32(bias.into()))?);
         let op = QuantizedConv { window, group, input_zero: x.zero, requantization, dtype: DType::I8 };
         let source = add(graph, &name, Op::QuantizedConv(op), &[x.source, w, b], result);
-        let [own, following] = chain;
-        graph.node_mut(source.node).chain = if last == id { own } else { own.into_iter().chain(following).collect() };
+        stands_for(graph, source, id, last);
         self.bytes.insert(result, Bytes { source, scale: vec![scale], zero, of_floats: false });
         self.quantized += 1;
+        Some(())
+    }
+
+    /// A sum, difference or product of bytes, with an activation behind it that only limits.
+    fn binary(&mut self, graph: &mut Graph, id: NodeId) -> Option<()> {
+        let Op::Binary(binary) = graph.op(id)?.clone() else { return None };
+        let (last, activation) = with_limits(graph, id);
+        let result = Source { node: last, slot: 0 };
+        let operands: Vec<Source> = graph.node_inputs(id).into_iter().collect::<Option<_>>()?;
+        let bytes: Vec<&Bytes> = operands.iter().map(|operand| self.bytes.get(operand)).collect::<Option<_>>()?;
+        let &[left, right] = &bytes[..] else { return None };
+        let (&[left_scale], &[right_scale]) = (&left.scale[..], &right.scale[..]) else { return None };
+        let floats = |scale, zero| of_bytes(Direction::Dequantize, scale, zero);
+        let (from, sources) = ([floats(left_scale, left.zero), floats(right_scale, right.zero)], [left.source, right.source]);
+        let (scale, zero) = steps(self.range(graph, result)?);
+        let to = of_bytes(Direction::Quantize(DType::I8), scale, zero);
+        let limits = limited(limits(DType::I8), activation, &to)?;
+        let op = Op::QuantizedBinary(QuantizedBinary { binary, from, to, dtype: DType::I8, limits });
+        let source = add(graph, &graph.node(id).name.clone(), op, &sources, result);
+        stands_for(graph, source, id, last);
+        self.bytes.insert(result, Bytes { source, scale: vec![scale], zero, of_floats: false });
         Some(())
     }
 
@@ -217,7 +231,7 @@ impl Rewrite<'_> {
         }
         let range = self.range(graph, floats)?;
         let (scale, zero) = steps(range);
-        let op = Quantize { direction: Direction::Quantize(DType::I8), scale: vec![scale], zero: vec![zero], axis: 1 };
+        let op = of_bytes(Direction::Quantize(DType::I8), scale, zero);
         let name = format!("{}_quantize", graph.value(floats).name);
         let source = add(graph, &name, Op::Quantize(op), &[floats], floats);
         let bytes = Bytes { source, scale: vec![scale], zero, of_floats: true };
@@ -236,6 +250,28 @@ impl Rewrite<'_> {
         }
         range
     }
+}
+
+/// Notes that a node of bytes does what two nodes did, or one.
+fn stands_for(graph: &mut Graph, bytes: Source, first: NodeId, last: NodeId) {
+    let mut labels = graph.labels(first);
+    if last != first {
+        labels.extend(graph.labels(last));
+    }
+    graph.node_mut(bytes.node).chain = labels;
+}
+
+/// The node that ends what a node computes, which is an activation behind it if that only limits, and this.
+fn with_limits(graph: &Graph, id: NodeId) -> (NodeId, Activation) {
+    match graph.sole_consumer(id).and_then(|next| Some((next, graph.op(next)?))) {
+        Some((next, Op::Unary(unary))) if matches!(unary.activation, Activation::Relu | Activation::Clip(..)) => (next, unary.activation),
+        _ => (id, Activation::Identity),
+    }
+}
+
+/// From floats or to floats by one scale.
+fn of_bytes(direction: Direction, scale: f32, zero: i32) -> Quantize {
+    Quantize { direction, scale: vec![scale], zero: vec![zero], axis: 1 }
 }
 
 /// Adds an operator that gives bytes of the shape of `like`, and of a name that comes of its.

@@ -1,6 +1,7 @@
 //! MobileNetV2 of width 0.35.
 //!
-//! The paper's channels times 0.35, rounded to multiples of 8; the last convolution keeps its 1280, as in the published models.
+//! The paper's channels times 0.35, rounded to multiples of 8, the last convolution's as well, as in the models of MCUNet's authors for
+//! microcontrollers; other published ones keep 1280 channels there.
 
 use super::inverted_residual::{Architecture, block};
 
@@ -27,5 +28,5 @@ pub(super) const MOBILENET_V2: Architecture = Architecture {
         block(6, 56, 3, 1),
         block(6, 112, 3, 1),
     ],
-    head: Some(1280),
+    head: Some(448),
 };

@@ -40,6 +40,7 @@ mod written;
 pub mod zoo;
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 pub use builder::Builder;
 pub use compilation::Compilation;
@@ -56,14 +57,14 @@ pub use options::{Described, FLAGS, Flag, InputForm, OptionError, Options, Place
 pub use passes::pass_names;
 pub use peleec_runtime::{ColourOrder, Fit, FrameLayout, PixelFormat, Resize};
 pub use report::{
-    BufferReport, CostReport, GroupReport, InputReport, LayerReport, OutputReport, PassReport, PinReport, RangeReport, Report, WeightReads,
-    memory_map,
+    BufferReport, CostReport, GroupReport, InputReport, LayerGain, LayerReport, OutputReport, PassReport, PinReport, RangeReport, Report,
+    WeightReads, layer_gains, memory_map,
 };
 pub use target::{NumericClass, Target, UnknownTarget};
 
 use description::{Camera, attach_camera, attach_detector, no_camera};
 use plan::Pins;
-use quantization::{Calibration, Observer};
+use quantization::{Calibration, Observer, QuantizedObserver};
 
 /// Compiles a model.
 pub fn compile(model: &ModelFile, options: &Options) -> Result<Compilation, Error> {
@@ -79,13 +80,31 @@ pub fn compile_observed(model: &ModelFile, options: &Options, mut after: impl Fn
     if let Some(path) = &options.quant {
         let calibration = Calibration::read(path)?;
         calibration.goes_with(path, &model.hash())?;
-        passes::run_before_quantization(&mut graph, &mut after);
-        if quantization::quantize(&mut graph, &calibration)? == 0 {
-            return Err(Error::Data("nothing of the model becomes a sum of bytes: leave --quant out".to_owned()));
-        }
+        to_bytes(&mut graph, &calibration, &mut after)?;
     }
     let rewrites = passes::run(&mut graph, after);
     plan_and_bind(model, options, profile, Imported { graph, ..imported }, rewrites)
+}
+
+/// As [`compile`], by a calibration that is in no file; what `quant` says does not count.
+pub fn compile_quantized(model: &ModelFile, options: &Options, calibration: &Calibration) -> Result<Compilation, Error> {
+    let options = Options { quant: None, ..options.clone() };
+    let profile = options.profile()?;
+    options.no_idle_words()?;
+    let mut imported = read(model, &options).map_err(|refused| all_problems(refused, profile))?;
+    calibration.goes_with(Path::new("the calibration"), &model.hash())?;
+    to_bytes(&mut imported.graph, calibration, |_, _| {})?;
+    let rewrites = passes::run(&mut imported.graph, |_, _| {});
+    plan_and_bind(model, &options, profile, imported, rewrites)
+}
+
+/// Makes sums of bytes of what can become one; an error where nothing does.
+fn to_bytes(graph: &mut Graph, calibration: &Calibration, after: impl FnMut(&'static str, &Graph)) -> Result<(), Error> {
+    passes::run_before_quantization(graph, after);
+    match quantization::quantize(graph, calibration)? {
+        0 => Err(Error::Data("nothing of the model becomes a sum of bytes: leave --quant out".to_owned())),
+        _ => Ok(()),
+    }
 }
 
 /// Observes the values of a model, which it computes in floats, on this computer.
@@ -97,6 +116,18 @@ pub fn observe(model: &ModelFile, options: &Options) -> Result<Observer, Error> 
     passes::run_before_quantization(&mut graph, |_, _| {});
     quantization::return_all(&mut graph);
     Ok(Observer::new(plan_and_bind(model, &options, profile, Imported { graph, ..imported }, Vec::new())?))
+}
+
+/// Observes what sums of bytes stand for in a model that a calibration quantises, on this computer.
+pub fn observe_quantized(model: &ModelFile, options: &Options, calibration: &Calibration) -> Result<QuantizedObserver, Error> {
+    let options = Options { ram_budget: RamBudget::Bytes(usize::MAX), quant: None, ..options.clone() };
+    let profile = options.profile()?;
+    let mut imported = read(model, &options).map_err(|refused| all_problems(refused, profile))?;
+    calibration.goes_with(Path::new("the calibration"), &model.hash())?;
+    passes::run_before_quantization(&mut imported.graph, |_, _| {});
+    let sums = quantization::quantize_and_return(&mut imported.graph, calibration)?;
+    let rewrites = passes::run(&mut imported.graph, |_, _| {});
+    Ok(QuantizedObserver::new(plan_and_bind(model, &options, profile, imported, rewrites)?, sums))
 }
 
 /// What follows the passes: steps, plan, layers.

@@ -5,10 +5,13 @@
 //! readers take up, so that joining costs neither accuracy nor time.
 
 mod calibration;
+mod comparison;
 mod observation;
 mod rewrite;
 
 pub use calibration::{Calibration, Range};
+pub(crate) use comparison::quantize_and_return;
+pub use comparison::{QuantizedObserver, Sum};
 pub use observation::Observer;
 pub(crate) use observation::return_all;
 pub(crate) use rewrite::quantize;

@@ -80,6 +80,7 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<Answer, Failure> {
     show(&floats, &quantized, &likeness, examples.count(), output);
     if let Some(ranking) = &ranking {
         ranking.show(output);
+        args.ranking.draw(floats.name(), ranking)?;
     }
     output.say(format_args!("{} has the ranges of {} tensors: compile with --quant {0}", args.out.display(), calibration.tensors.len()));
     let mut body = document(&floats, &quantized, &likeness, &calibration, &args.out);

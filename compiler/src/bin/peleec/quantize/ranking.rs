@@ -89,16 +89,20 @@ impl RankingArgs {
         let after = chosen.last().map_or(before, |&(_, decibels)| decibels);
         let chosen: Vec<usize> = chosen.into_iter().map(|(index, _)| index).collect();
         let name = |&index: &usize| bytes.sums().get(index).map(|sum| sum.node.clone());
-        let ranking = Ranking {
+        Ok(Some(Ranking {
             layers: ranked(bytes.sums(), &gains, &own, &chosen),
             chosen: chosen.iter().filter_map(name).collect(),
             examples: examples.len(),
             decibels: [before, after],
-        };
-        if let Some(path) = &self.svg {
-            plan::write(path, layer_gains(network.floats.name(), &ranking.layers))?;
+        }))
+    }
+
+    /// Writes the ranking of a network's layers as a picture, where that is asked for.
+    pub(super) fn draw(&self, network: &str, ranking: &Ranking) -> Result<(), Failure> {
+        match &self.svg {
+            Some(path) => plan::write(path, layer_gains(network, &ranking.layers)),
+            None => Ok(()),
         }
-        Ok(Some(ranking))
     }
 }
 
@@ -129,7 +133,7 @@ struct Trial<'a> {
 
 impl<'a> Trial<'a> {
     fn new(network: &'a Measured<'a>, calibration: &'a Calibration, layers: &'a [Sum], examples: &[usize]) -> Result<Self, Failure> {
-        let with_results = |index: usize| {
+        let with_results = |index: usize| -> Result<(Vec<Tensor>, Vec<Tensor>), Failure> {
             let inputs = network.examples.get(examples[index])?;
             let results = network.floats.execute(&inputs)?;
             Ok((inputs, results))

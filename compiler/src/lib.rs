@@ -57,14 +57,14 @@ pub use options::{Described, FLAGS, Flag, InputForm, IoForm, OptionError, Option
 pub use passes::pass_names;
 pub use peleec_runtime::{ColourOrder, Fit, FrameLayout, PixelFormat, Resize};
 pub use report::{
-    BufferReport, CostReport, GroupReport, InputReport, LayerReport, OutputReport, PassReport, PinReport, RangeReport, Report, WeightReads,
-    memory_map,
+    BufferReport, CostReport, GroupReport, InputReport, LayerGain, LayerReport, OutputReport, PassReport, PinReport, RangeReport, Report,
+    WeightReads, layer_gains, memory_map,
 };
 pub use target::{NumericClass, Target, UnknownTarget};
 
 use description::{Camera, attach_camera, attach_detector, no_camera};
 use plan::Pins;
-use quantization::{Border, Calibration, Observer};
+use quantization::{Border, Calibration, Observer, QuantizedObserver};
 
 /// Compiles a model.
 pub fn compile(model: &ModelFile, options: &Options) -> Result<Compilation, Error> {
@@ -72,22 +72,38 @@ pub fn compile(model: &ModelFile, options: &Options) -> Result<Compilation, Erro
 }
 
 /// As [`compile`]: bytes, graph, steps, plan, layers. `after` sees the graph after each pass, by the pass's name.
-pub fn compile_observed(model: &ModelFile, options: &Options, mut after: impl FnMut(&'static str, &Graph)) -> Result<Compilation, Error> {
+pub fn compile_observed(model: &ModelFile, options: &Options, after: impl FnMut(&'static str, &Graph)) -> Result<Compilation, Error> {
+    let calibration = options.quant.as_deref().map(Calibration::read).transpose()?;
+    compile_by(model, options, calibration.as_ref().zip(options.quant.as_deref()), after)
+}
+
+/// As [`compile`], by a calibration that is in no file; what `quant` says does not count.
+pub fn compile_quantized(model: &ModelFile, options: &Options, calibration: &Calibration) -> Result<Compilation, Error> {
+    let options = Options { quant: None, ..options.clone() };
+    compile_by(model, &options, Some((calibration, Path::new("the calibration"))), |_, _| {})
+}
+
+/// By a calibration, which goes by a name, where there is one.
+fn compile_by(
+    model: &ModelFile,
+    options: &Options,
+    calibration: Option<(&Calibration, &Path)>,
+    mut after: impl FnMut(&'static str, &Graph),
+) -> Result<Compilation, Error> {
     let profile = options.profile()?;
     options.no_idle_words()?;
     let imported = read(model, options).map_err(|refused| all_problems(refused, profile))?;
     let Imported { mut graph, .. } = imported;
-    let in_bytes = options.io == IoForm::Int8;
-    let calibration = options.quant.as_deref().map(|path| calibration(model, path)).transpose()?;
-    let mut border = Border::of(&graph);
-    if let Some(calibration) = &calibration {
+    let (in_bytes, mut border) = (options.io == IoForm::Int8, Border::of(&graph));
+    if let Some((calibration, name)) = calibration {
+        calibration.goes_with(name, &model.hash())?;
         passes::run_before_quantization(&mut graph, &mut after);
         if quantization::quantize(&mut graph, calibration, in_bytes)? == 0 {
             return Err(Error::Data("nothing of the model becomes a sum of bytes: leave --quant out".to_owned()));
         }
     }
     if in_bytes {
-        quantization::quantize_outputs(&mut graph, calibration.as_ref());
+        quantization::quantize_outputs(&mut graph, calibration.map(|(calibration, _)| calibration));
     }
     let rewrites = passes::run(&mut graph, after);
     if in_bytes {
@@ -101,13 +117,6 @@ pub fn compile_observed(model: &ModelFile, options: &Options, mut after: impl Fn
     plan_and_bind(model, options, profile, Imported { graph, ..imported }, rewrites, border)
 }
 
-/// What was observed of the model.
-fn calibration(model: &ModelFile, path: &Path) -> Result<Calibration, Error> {
-    let calibration = Calibration::read(path)?;
-    calibration.goes_with(path, &model.hash())?;
-    Ok(calibration)
-}
-
 /// Observes the values of a model, which it computes in floats, on this computer.
 pub fn observe(model: &ModelFile, options: &Options) -> Result<Observer, Error> {
     let options = Options { ram_budget: RamBudget::Bytes(usize::MAX), quant: None, io: IoForm::Graph, ..options.clone() };
@@ -117,6 +126,18 @@ pub fn observe(model: &ModelFile, options: &Options) -> Result<Observer, Error> 
     passes::run_before_quantization(&mut graph, |_, _| {});
     quantization::return_all(&mut graph);
     Ok(Observer::new(plan_and_bind(model, &options, profile, Imported { graph, ..imported }, Vec::new(), Border::default())?))
+}
+
+/// Observes what sums of bytes stand for in a model that a calibration quantises, on this computer.
+pub fn observe_quantized(model: &ModelFile, options: &Options, calibration: &Calibration) -> Result<QuantizedObserver, Error> {
+    let options = Options { ram_budget: RamBudget::Bytes(usize::MAX), quant: None, io: IoForm::Graph, ..options.clone() };
+    let profile = options.profile()?;
+    let mut imported = read(model, &options).map_err(|refused| all_problems(refused, profile))?;
+    calibration.goes_with(Path::new("the calibration"), &model.hash())?;
+    passes::run_before_quantization(&mut imported.graph, |_, _| {});
+    let sums = quantization::quantize_and_return(&mut imported.graph, calibration)?;
+    let rewrites = passes::run(&mut imported.graph, |_, _| {});
+    Ok(QuantizedObserver::new(plan_and_bind(model, &options, profile, imported, rewrites, Border::default())?, sums))
 }
 
 /// What follows the passes: steps, plan, layers.

@@ -6,12 +6,15 @@
 
 mod border;
 mod calibration;
+mod comparison;
 mod observation;
 mod rewrite;
 
 pub use border::ByteScale;
 pub(crate) use border::{Border, quantize_outputs};
 pub use calibration::{Calibration, Range};
+pub(crate) use comparison::quantize_and_return;
+pub use comparison::{QuantizedObserver, Sum};
 pub use observation::Observer;
 pub(crate) use observation::return_all;
 pub(crate) use rewrite::quantize;

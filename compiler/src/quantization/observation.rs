@@ -31,6 +31,12 @@ impl Observer {
         Ok(ranges)
     }
 
+    /// The values on an example by their names, without those that are given.
+    pub(crate) fn values(&self, example: &[Tensor]) -> Result<BTreeMap<String, Tensor>, Error> {
+        let names = self.network.output_types().into_iter().map(|(name, _)| name);
+        Ok(names.zip(self.network.execute(example)?).collect())
+    }
+
     /// What was observed on examples.
     pub fn calibration(&self, examples: Vec<BTreeMap<String, Option<Range>>>) -> Calibration {
         let (count, mut tensors) = (examples.len(), BTreeMap::<String, Option<Range>>::new());

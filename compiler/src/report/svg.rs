@@ -316,7 +316,7 @@ fn width(text: &str, size: f64) -> f64 {
 }
 
 /// The end of a text tells names apart that begin alike.
-fn shortened(text: &str, most: usize) -> String {
+pub(super) fn shortened(text: &str, most: usize) -> String {
     let count = text.chars().count();
     if count <= most { text.to_owned() } else { format!("\u{2026}{}", text.chars().skip(count + 1 - most).collect::<String>()) }
 }
@@ -325,7 +325,8 @@ fn kib(bytes: usize) -> String {
     if bytes < 10 << 10 { format!("{:.1} KiB", bytes as f64 / 1024.0) } else { format!("{} KiB", bytes.div_ceil(1024)) }
 }
 
-fn escaped(text: &str) -> String {
+/// A name as XML has it.
+pub(super) fn escaped(text: &str) -> String {
     let mut result = String::new();
     for c in text.chars() {
         match c {

@@ -236,7 +236,7 @@ mod tests {
         let (bytes, description) = described("pelee-demo", &ZooOptions::default()).unwrap();
         let (graph, _) = import(bytes.into(), &ImportOptions::default(), None).unwrap();
         let outputs: Vec<_> = graph.outputs().iter().map(|output| (output.name.clone(), graph.ty(output.source).clone())).collect();
-        let attached = crate::description::attach_detector(&description.unwrap(), &outputs, None).unwrap();
+        let attached = crate::description::attach_detector(&description.unwrap(), &outputs, &[], None).unwrap();
         assert_eq!((attached.classes, attached.labels[4].as_str()), (6, "coin"));
         let narrow = ZooOptions { width: 0.5, ..ZooOptions::default() };
         assert_eq!(build("pelee-demo", &narrow), Err(ZooError::Trained("pelee-demo")));

@@ -88,3 +88,45 @@ fn a_network_without_pictures() {
     let none = peleec(&network, &["quantize", "model.onnx", "-o", out]);
     assert_eq!(none.status.code(), Some(2));
 }
+
+/// Layers come by what they cost, the one that costs most stays in floats, and the picture has all of them.
+#[test]
+fn the_layer_that_costs_most_stays_in_floats() {
+    let beside = folder();
+    let network = models().join("peleenet-tiny-64");
+    let [out, svg] = ["calibration.json", "layers.svg"].map(|name| beside.path().join(name));
+    let (file, picture) = (out.to_str().unwrap(), svg.to_str().unwrap());
+    let quantize = ["quantize", "model.onnx", "--data", ".", "-o", file, "--format", "json"];
+    let output = peleec(&network, &[&quantize[..], &["--auto-mixed", "1", "--svg", picture]].concat());
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stdout));
+    let document = json(&output.stdout);
+    let layers = document["layers"].as_array().expect("a list");
+    let gain = |layer: &serde_json::Value| layer["gain_db"].as_f64().expect("a figure");
+    assert!(layers.len() > 15 && layers.is_sorted_by(|a, b| gain(a) >= gain(b)), "{document}");
+    assert!(layers.iter().all(|layer| layer["cosine"].as_f64() > Some(0.9)), "{document}");
+    let node = &layers[0]["node"];
+    assert!(layers[0]["kept"] == true && layers.iter().filter(|layer| layer["kept"] == true).count() == 1, "{document}");
+    assert_eq!((&document["auto_mixed"][0], &document["keep_float"][0]), (node, node));
+    let calibration = json(&std::fs::read(&out).expect("a file"));
+    assert_eq!(calibration["keep_float"], serde_json::json!([node]));
+    let drawn = std::fs::read_to_string(&svg).expect("a picture");
+    assert_eq!(drawn.matches("<title>").count(), layers.len());
+    let compiled = peleec(&network, &["compile", "model.onnx", "--quant", file, "-o", beside.path().join("generated").to_str().unwrap()]);
+    assert_eq!(compiled.status.code(), Some(0), "{}", text(&compiled.stderr));
+}
+
+#[test]
+fn so_many_layers_cannot_stay_in_floats() {
+    let beside = folder();
+    let network = models().join("peleenet-tiny-64");
+    let out = beside.path().join("calibration.json");
+    for count in ["0", "1000"] {
+        let refused = peleec(&network, &["quantize", "model.onnx", "--data", ".", "-o", out.to_str().unwrap(), "--auto-mixed", count]);
+        let said = text(&refused.stderr);
+        assert!(
+            refused.status.code() == Some(2) && said.contains(&format!("--auto-mixed {count}: ")) && said.contains("give 1 to"),
+            "{said}"
+        );
+    }
+    assert!(!out.exists());
+}

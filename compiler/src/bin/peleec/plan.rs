@@ -65,7 +65,8 @@ fn part(output: &Output, title: &str, table: Option<&Table>) {
     }
 }
 
-fn write(path: &Path, picture: String) -> Result<(), Failure> {
+/// Writes a picture.
+pub(crate) fn write(path: &Path, picture: String) -> Result<(), Failure> {
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
     let name = name.ok_or_else(|| Failure::Usage(format!("{} names no file", path.display())))?;
     let dir = path.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("."));

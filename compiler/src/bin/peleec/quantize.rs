@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::thread;
 
 use peleec::accuracy::Likeness;
 use peleec::harness::{self, DataSet, HarnessError};
@@ -14,16 +13,23 @@ use crate::failure::{Answer, Failure};
 use crate::model::ModelArgs;
 use crate::output::Output;
 use crate::picture::{self, Picture};
-use crate::progress::Progress;
 use crate::table::Table;
 use crate::viewer::Viewer;
+
+mod ranking;
+mod rounds;
+
+use ranking::{Measured, RankingArgs};
+use rounds::rounds;
 
 /// Observe a model's values on examples, for `--quant` to compile it to bytes
 #[derive(clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
     model: ModelArgs,
-    /// PNG, JPEG or PPM files, or folders of them, prepared as the model's description says
+    /// PNG, JPEG or PPM files, or folders of them
+    ///
+    /// They are prepared as the model's description says.
     #[arg(long, num_args = 1.., value_name = "IMAGE", required_unless_present = "data", conflicts_with = "data")]
     images: Vec<PathBuf>,
     /// Folders with input_J.pb or .npy, or with test_data_set_* folders
@@ -32,6 +38,8 @@ pub(crate) struct Args {
     /// Leave these nodes in floats
     #[arg(long, value_name = "NODE", value_delimiter = ',')]
     keep_float: Vec<String>,
+    #[command(flatten)]
+    ranking: RankingArgs,
     /// File that the ranges go to
     #[arg(short, long = "output", value_name = "FILE")]
     out: PathBuf,
@@ -61,14 +69,26 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<Answer, Failure> {
         let nodes = known.join(", ");
         return Err(Failure::Usage(format!("--keep-float: `{name}` is none of the nodes that become sums of bytes: {nodes}")));
     }
+    args.ranking.check(known.iter().filter(|name| !args.keep_float.iter().any(|kept| kept == **name)).count())?;
     let mut calibration = observed(&observer, &examples, output)?;
     calibration.keep_float.clone_from(&args.keep_float);
+    let measured = Measured { model: &model, options: &options, floats: &floats, observer: &observer, examples: &examples, output };
+    let ranking = args.ranking.rank(&measured, &calibration)?;
+    calibration.keep_float.extend(ranking.iter().flat_map(|ranking| ranking.chosen().iter().cloned()));
     write(&args.out, &calibration)?;
     let quantized = compile(&model, &Options { quant: Some(args.out.clone()), ..options })?;
     let likeness = likeness(&floats, &quantized, &examples, output)?;
     show(&floats, &quantized, &likeness, examples.count(), output);
+    if let Some(ranking) = &ranking {
+        ranking.show(output);
+        args.ranking.draw(floats.name(), ranking)?;
+    }
     output.say(format_args!("{} has the ranges of {} tensors: compile with --quant {0}", args.out.display(), calibration.tensors.len()));
-    output.document(document(&floats, &quantized, &likeness, &calibration, &args.out));
+    let mut body = document(&floats, &quantized, &likeness, &calibration, &args.out);
+    if let Some(ranking) = &ranking {
+        ranking.describe(&mut body);
+    }
+    output.document(body);
     Ok(Answer::Yes)
 }
 
@@ -111,18 +131,7 @@ impl Examples {
         output: &Output,
         work: impl Fn(Vec<Tensor>) -> Result<T, Failure> + Sync,
     ) -> Result<Vec<T>, Failure> {
-        let (count, cores) = (self.count(), thread::available_parallelism().map_or(1, usize::from));
-        let mut results = Vec::with_capacity(count);
-        for first in (0..count).step_by(cores) {
-            let _progress = Progress::start(output, format!("{what}: example {} of {count}", first + 1));
-            let one = |index: usize| self.get(index).and_then(&work);
-            let round: Vec<_> = thread::scope(|scope| {
-                let threads: Vec<_> = (first..count.min(first + cores)).map(|index| scope.spawn(move || one(index))).collect();
-                threads.into_iter().map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
-            });
-            results.extend(round.into_iter().collect::<Result<Vec<_>, _>>()?);
-        }
-        Ok(results)
+        rounds(self.count(), &format!("{what}: example"), output, |index| self.get(index).and_then(&work))
     }
 }
 
@@ -142,19 +151,24 @@ fn write(path: &Path, calibration: &Calibration) -> Result<(), Failure> {
 fn likeness(floats: &Compilation, quantized: &Compilation, examples: &Examples, output: &Output) -> Result<Vec<Likeness>, Failure> {
     let of_example = |example: Vec<Tensor>| {
         let (values, became) = (floats.execute(&example)?, quantized.execute(&example)?);
-        let mut likeness = vec![Likeness::default(); values.len()];
-        for (likeness, (values, became)) in likeness.iter_mut().zip(values.iter().zip(&became)) {
-            if let (Some(values), Some(became)) = (values.as_f32(), became.as_f32()) {
-                likeness.add(values, became);
-            }
-        }
-        Ok(likeness)
+        Ok(alike(&values, &became))
     };
     let mut all = vec![Likeness::default(); floats.output_types().len()];
     for of_example in examples.each("accuracy", output, of_example)? {
         all.iter_mut().zip(&of_example).for_each(|(all, more)| all.merge(more));
     }
     Ok(all)
+}
+
+/// How alike each tensor is to what it became.
+fn alike(values: &[Tensor], became: &[Tensor]) -> Vec<Likeness> {
+    let mut likeness = vec![Likeness::default(); values.len()];
+    for (likeness, (values, became)) in likeness.iter_mut().zip(values.iter().zip(became)) {
+        if let (Some(values), Some(became)) = (values.as_f32(), became.as_f32()) {
+            likeness.add(values, became);
+        }
+    }
+    likeness
 }
 
 fn show(floats: &Compilation, quantized: &Compilation, likeness: &[Likeness], count: usize, output: &Output) {
@@ -189,6 +203,7 @@ fn document(floats: &Compilation, quantized: &Compilation, likeness: &[Likeness]
         "file": path,
         "examples": calibration.examples,
         "tensors": calibration.tensors.len(),
+        "keep_float": calibration.keep_float,
         "outputs": outputs,
         "floats": figures(floats),
         "bytes": figures(quantized),

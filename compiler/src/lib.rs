@@ -40,6 +40,7 @@ mod written;
 pub mod zoo;
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 pub use builder::Builder;
 pub use compilation::Compilation;
@@ -76,16 +77,18 @@ pub fn compile_observed(model: &ModelFile, options: &Options, mut after: impl Fn
     options.no_idle_words()?;
     let imported = read(model, options).map_err(|refused| all_problems(refused, profile))?;
     let Imported { mut graph, .. } = imported;
+    let mut calibrated = Vec::new();
     if let Some(path) = &options.quant {
         let calibration = Calibration::read(path)?;
         calibration.goes_with(path, &model.hash())?;
+        calibrated.extend([path.clone()].into_iter().chain(calibration.weights_path(path)));
         passes::run_before_quantization(&mut graph, &mut after);
         if quantization::quantize(&mut graph, &calibration)? == 0 {
             return Err(Error::Data("nothing of the model becomes a sum of bytes: leave --quant out".to_owned()));
         }
     }
     let rewrites = passes::run(&mut graph, after);
-    plan_and_bind(model, options, profile, Imported { graph, ..imported }, rewrites)
+    plan_and_bind(model, options, profile, Imported { graph, ..imported }, rewrites, calibrated)
 }
 
 /// Observes the values of a model, which it computes in floats, on this computer.
@@ -95,17 +98,20 @@ pub fn observe(model: &ModelFile, options: &Options) -> Result<Observer, Error> 
     let imported = read(model, &options).map_err(|refused| all_problems(refused, profile))?;
     let Imported { mut graph, .. } = imported;
     passes::run_before_quantization(&mut graph, |_, _| {});
+    let quantizable = graph.clone();
     quantization::return_all(&mut graph);
-    Ok(Observer::new(plan_and_bind(model, &options, profile, Imported { graph, ..imported }, Vec::new())?))
+    let network = plan_and_bind(model, &options, profile, Imported { graph, ..imported }, Vec::new(), Vec::new())?;
+    Ok(Observer::new(quantizable, network))
 }
 
-/// What follows the passes: steps, plan, layers.
+/// What follows the passes: steps, plan, layers. `calibrated` are the files that say how the graph became one of bytes.
 fn plan_and_bind(
     model: &ModelFile,
     options: &Options,
     profile: target::Profile,
     Imported { graph, notes, nodes }: Imported,
     rewrites: Vec<(&'static str, usize)>,
+    calibrated: Vec<PathBuf>,
 ) -> Result<Compilation, Error> {
     let mut steps = lower::lower(&graph, profile).map_err(|refused| lower::problems(&graph, refused))?;
     let inputs = graph.input_types();
@@ -130,7 +136,7 @@ fn plan_and_bind(
     let compilation = Compilation {
         name: options.name.clone().unwrap_or_else(|| model.module_name()),
         model_hash: model.hash(),
-        origin: model.origin(data.into_iter(), described.and_then(|described| described.path).into_iter().chain(options.quant.clone()))?,
+        origin: model.origin(data.into_iter(), described.and_then(|described| described.path).into_iter().chain(calibrated))?,
         options: options.clone(),
         numeric: profile.numeric,
         nodes,

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::thread;
 
+use clap::ValueEnum;
 use peleec::accuracy::Likeness;
 use peleec::harness::{self, DataSet, HarnessError};
 use peleec::quantization::{Calibration, Observer, Range};
-use peleec::{Compilation, Error, File, Options, RamBudget, Tensor, compile, files, observe};
+use peleec::{Compilation, Error, Options, RamBudget, Tensor, compile, files, observe};
 use serde_json::{Value, json};
 
 use crate::failure::{Answer, Failure};
@@ -23,7 +24,9 @@ use crate::viewer::Viewer;
 pub(crate) struct Args {
     #[command(flatten)]
     model: ModelArgs,
-    /// PNG, JPEG or PPM files, or folders of them, prepared as the model's description says
+    /// PNG, JPEG or PPM files, or folders of them
+    ///
+    /// They are prepared as the model's description says.
     #[arg(long, num_args = 1.., value_name = "IMAGE", required_unless_present = "data", conflicts_with = "data")]
     images: Vec<PathBuf>,
     /// Folders with input_J.pb or .npy, or with test_data_set_* folders
@@ -32,9 +35,22 @@ pub(crate) struct Args {
     /// Leave these nodes in floats
     #[arg(long, value_name = "NODE", value_delimiter = ',')]
     keep_float: Vec<String>,
+    /// How ranges come of values: all of them, or the least squared error
+    #[arg(long, value_enum, default_value_t = Ranges::MinMax, hide_short_help = true)]
+    ranges: Ranges,
+    /// Round weights together, by GPTQ: better, and slower
+    #[arg(long)]
+    gptq: bool,
     /// File that the ranges go to
     #[arg(short, long = "output", value_name = "FILE")]
     out: PathBuf,
+}
+
+/// How ranges come of values.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Ranges {
+    MinMax,
+    Mse,
 }
 
 /// Where inputs come from.
@@ -46,6 +62,9 @@ enum Examples {
 pub(crate) fn run(args: &Args, output: &Output) -> Result<Answer, Failure> {
     if args.model.options().quant.is_some() {
         return Err(Failure::Usage("what `quantize` observes is computed in floats: leave --quant out".to_owned()));
+    }
+    if args.gptq && args.out.extension().is_some_and(|extension| extension == "bin") {
+        return Err(Failure::Usage("weights go to a file of the same name that ends in .bin: name the one of ranges otherwise".to_owned()));
     }
     let model = args.model.load()?;
     let options = args.model.options_here(harness::own_target(), output);
@@ -61,11 +80,21 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<Answer, Failure> {
         return Err(Failure::Usage(format!("--keep-float: `{name}` is none of the nodes that become sums of bytes: {nodes}")));
     }
     let mut calibration = observed(&observer, &examples, output)?;
+    if args.ranges == Ranges::Mse {
+        let errors = examples.each("errors of ranges", output, |example| Ok(observer.errors(&calibration, &example)?))?;
+        calibration.narrow(errors.into_iter().flatten());
+    }
     calibration.keep_float.clone_from(&args.keep_float);
+    if args.gptq {
+        round(&observer, &mut calibration, &examples, output)?;
+    }
     write(&args.out, &calibration)?;
     let quantized = compile(&model, &Options { quant: Some(args.out.clone()), ..options })?;
     let likeness = likeness(&floats, &quantized, &examples, output)?;
     show(&floats, &quantized, &likeness, examples.count(), output);
+    if let Some(weights) = calibration.weights_path(&args.out) {
+        output.say(format_args!("{} has the weights, rounded by GPTQ", weights.display()));
+    }
     output.say(format_args!("{} has the ranges of {} tensors: compile with --quant {0}", args.out.display(), calibration.tensors.len()));
     output.document(document(&floats, &quantized, &likeness, &calibration, &args.out));
     Ok(Answer::Yes)
@@ -130,10 +159,24 @@ fn observed(observer: &Observer, examples: &Examples, output: &Output) -> Result
     Ok(observer.calibration(ranges))
 }
 
+/// Rounds the weights by GPTQ.
+fn round(observer: &Observer, calibration: &mut Calibration, examples: &Examples, output: &Output) -> Result<(), Failure> {
+    let mut weights = BTreeMap::new();
+    for (pass, batch) in observer.batches(calibration)?.enumerate() {
+        let what = format!("GPTQ, pass {}", pass + 1);
+        examples.each(&what, output, |example| {
+            batch.add(&observer.values(&example)?);
+            Ok(())
+        })?;
+        let _progress = Progress::start(output, format!("GPTQ, pass {}: rounding", pass + 1));
+        weights.extend(batch.rounded());
+    }
+    Ok(calibration.take_weights(weights)?)
+}
+
 fn write(path: &Path, calibration: &Calibration) -> Result<(), Failure> {
-    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let folder = path.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("."));
-    let written = files::write(folder, &[File { name, bytes: calibration.text()?.into_bytes() }]);
+    let written = files::write(folder, &calibration.files(path)?);
     Ok(written.map_err(|source| Error::Io { path: path.display().to_string(), source })?)
 }
 
@@ -188,6 +231,7 @@ fn document(floats: &Compilation, quantized: &Compilation, likeness: &[Likeness]
         "file": path,
         "examples": calibration.examples,
         "tensors": calibration.tensors.len(),
+        "weights_file": calibration.weights_path(path),
         "outputs": outputs,
         "floats": figures(floats),
         "bytes": figures(quantized),

@@ -40,7 +40,7 @@ mod written;
 pub mod zoo;
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 pub use builder::Builder;
 pub use compilation::Compilation;
@@ -92,29 +92,30 @@ fn compile_by(
 ) -> Result<Compilation, Error> {
     let profile = options.profile()?;
     options.no_idle_words()?;
-    let imported = read(model, options).map_err(|refused| all_problems(refused, profile))?;
-    let Imported { mut graph, .. } = imported;
-    let (in_bytes, mut border) = (options.io == IoForm::Int8, Border::of(&graph));
+    let mut passed = Passed::new(read(model, options).map_err(|refused| all_problems(refused, profile))?);
+    let (in_bytes, graph) = (options.io == IoForm::Int8, &mut passed.graph);
+    passed.border = Border::of(graph);
     if let Some((calibration, name)) = calibration {
         calibration.goes_with(name, &model.hash())?;
-        passes::run_before_quantization(&mut graph, &mut after);
-        if quantization::quantize(&mut graph, calibration, in_bytes)? == 0 {
+        passed.calibrated = options.quant.iter().cloned().chain(calibration.weights_path(name)).collect();
+        passes::run_before_quantization(graph, &mut after);
+        if quantization::quantize(graph, calibration, in_bytes)? == 0 {
             return Err(Error::Data("nothing of the model becomes a sum of bytes: leave --quant out".to_owned()));
         }
     }
     if in_bytes {
-        quantization::quantize_outputs(&mut graph, calibration.map(|(calibration, _)| calibration));
+        quantization::quantize_outputs(graph, calibration.map(|(calibration, _)| calibration));
     }
-    let rewrites = passes::run(&mut graph, after);
+    passed.rewrites = passes::run(graph, after);
     if in_bytes {
         // A frame is of a camera's pixels, whatever the input is.
-        if border.move_inwards(&mut graph, options.frame.is_none()) == 0 {
+        if passed.border.move_inwards(graph, options.frame.is_none()) == 0 {
             let why = "no input and no output of the model stands for bytes: leave --io out, or quantise the model by --quant";
             return Err(Error::Data(why.to_owned()));
         }
-        passes::run(&mut graph, |_, _| {});
+        passes::run(graph, |_, _| {});
     }
-    plan_and_bind(model, options, profile, Imported { graph, ..imported }, rewrites, border)
+    plan_and_bind(model, options, profile, passed)
 }
 
 /// Observes the values of a model, which it computes in floats, on this computer.
@@ -122,33 +123,46 @@ pub fn observe(model: &ModelFile, options: &Options) -> Result<Observer, Error> 
     let options = Options { ram_budget: RamBudget::Bytes(usize::MAX), quant: None, io: IoForm::Graph, ..options.clone() };
     let profile = options.profile()?;
     let imported = read(model, &options).map_err(|refused| all_problems(refused, profile))?;
-    let Imported { mut graph, .. } = imported;
-    passes::run_before_quantization(&mut graph, |_, _| {});
-    quantization::return_all(&mut graph);
-    Ok(Observer::new(plan_and_bind(model, &options, profile, Imported { graph, ..imported }, Vec::new(), Border::default())?))
+    let mut passed = Passed::new(imported);
+    passes::run_before_quantization(&mut passed.graph, |_, _| {});
+    let quantizable = passed.graph.clone();
+    quantization::return_all(&mut passed.graph);
+    Ok(Observer::new(quantizable, plan_and_bind(model, &options, profile, passed)?))
 }
 
 /// Observes what sums of bytes stand for in a model that a calibration quantises, on this computer.
 pub fn observe_quantized(model: &ModelFile, options: &Options, calibration: &Calibration) -> Result<QuantizedObserver, Error> {
     let options = Options { ram_budget: RamBudget::Bytes(usize::MAX), quant: None, io: IoForm::Graph, ..options.clone() };
     let profile = options.profile()?;
-    let mut imported = read(model, &options).map_err(|refused| all_problems(refused, profile))?;
+    let mut passed = Passed::new(read(model, &options).map_err(|refused| all_problems(refused, profile))?);
     calibration.goes_with(Path::new("the calibration"), &model.hash())?;
-    passes::run_before_quantization(&mut imported.graph, |_, _| {});
-    let sums = quantization::quantize_and_return(&mut imported.graph, calibration)?;
-    let rewrites = passes::run(&mut imported.graph, |_, _| {});
-    Ok(QuantizedObserver::new(plan_and_bind(model, &options, profile, imported, rewrites, Border::default())?, sums))
+    passes::run_before_quantization(&mut passed.graph, |_, _| {});
+    let sums = quantization::quantize_and_return(&mut passed.graph, calibration)?;
+    passed.rewrites = passes::run(&mut passed.graph, |_, _| {});
+    Ok(QuantizedObserver::new(plan_and_bind(model, &options, profile, passed)?, sums))
+}
+
+/// A graph after its passes.
+struct Passed {
+    graph: Graph,
+    notes: Vec<Diagnostic>,
+    nodes: usize,
+    rewrites: Vec<(&'static str, usize)>,
+    border: Border,
+    /// The files that say how it became one of bytes.
+    calibrated: Vec<PathBuf>,
+}
+
+impl Passed {
+    /// Before any pass.
+    fn new(Imported { graph, notes, nodes }: Imported) -> Self {
+        Passed { graph, notes, nodes, rewrites: Vec::new(), border: Border::default(), calibrated: Vec::new() }
+    }
 }
 
 /// What follows the passes: steps, plan, layers.
-fn plan_and_bind(
-    model: &ModelFile,
-    options: &Options,
-    profile: target::Profile,
-    Imported { graph, notes, nodes }: Imported,
-    rewrites: Vec<(&'static str, usize)>,
-    border: Border,
-) -> Result<Compilation, Error> {
+fn plan_and_bind(model: &ModelFile, options: &Options, profile: target::Profile, passed: Passed) -> Result<Compilation, Error> {
+    let Passed { graph, notes, nodes, rewrites, border, calibrated } = passed;
     let mut steps = lower::lower(&graph, profile).map_err(|refused| lower::problems(&graph, refused))?;
     let inputs = graph.input_types();
     let asks = options.frame.is_some() || options.detect.is_some();
@@ -173,7 +187,7 @@ fn plan_and_bind(
     let compilation = Compilation {
         name: options.name.clone().unwrap_or_else(|| model.module_name()),
         model_hash: model.hash(),
-        origin: model.origin(data.into_iter(), described.and_then(|described| described.path).into_iter().chain(options.quant.clone()))?,
+        origin: model.origin(data.into_iter(), described.and_then(|described| described.path).into_iter().chain(calibrated))?,
         options: options.clone(),
         numeric: profile.numeric,
         nodes,

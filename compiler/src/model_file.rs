@@ -140,7 +140,8 @@ fn inside(folder: &Path, name: &str) -> Option<PathBuf> {
     (is_plain && path.canonicalize().ok()?.starts_with(folder.canonicalize().ok()?)).then_some(path)
 }
 
-fn hexadecimal(bytes: &[u8]) -> String {
+/// Bytes as text.
+pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

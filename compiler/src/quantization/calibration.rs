@@ -3,18 +3,26 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
+use super::rounded::{self, Rounded};
+use super::terms::Terms;
 use crate::diagnostics::clean::clean;
+use crate::emit::files;
 use crate::error::Error;
+use crate::model_file::hexadecimal;
 
 /// Version of the file's form.
 const SCHEMA: u32 = 1;
 
-/// The largest file that is read.
-const MAX_BYTES: u64 = 16 << 20;
+/// The largest file that is read, in MiB.
+const MOST_MIB: u64 = 16;
+
+/// The largest file with weights.
+const MOST_MIB_OF_WEIGHTS: u64 = 64;
 
 /// What was observed of a model's tensors on examples.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -30,6 +38,12 @@ pub struct Calibration {
     /// Nodes that stay as they are.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub keep_float: Vec<String>,
+    /// Of the file with weights as bytes, which lies beside this one, in hexadecimal; without it each weight goes to the nearest byte.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weights_sha256: Option<String>,
+    /// By the names of what they make.
+    #[serde(skip)]
+    weights: BTreeMap<String, Rounded>,
 }
 
 /// The least and the greatest value of a tensor.
@@ -59,28 +73,71 @@ impl Range {
 impl Calibration {
     /// Of a model that was observed.
     pub(crate) fn new(model_sha256: &str, examples: usize, tensors: BTreeMap<String, Range>) -> Self {
-        Calibration { schema: SCHEMA, model_sha256: model_sha256.to_owned(), examples, tensors, keep_float: Vec::new() }
+        Calibration {
+            schema: SCHEMA,
+            model_sha256: model_sha256.to_owned(),
+            examples,
+            tensors,
+            keep_float: Vec::new(),
+            weights_sha256: None,
+            weights: BTreeMap::new(),
+        }
     }
 
-    /// Reads a file; an error where it is not one of this form, or holds a range that is none.
+    /// Reads a file, and the one with weights where it has one; an error where it is not of this form, or holds a range that is none.
     pub fn read(path: &Path) -> Result<Self, Error> {
         let data = |why: String| Error::Data(format!("{}: {why}", path.display()));
-        let mut bytes = Vec::new();
-        let file = File::open(path).and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes));
-        file.map_err(|source| Error::io(path, source))?;
-        if bytes.len() as u64 > MAX_BYTES {
-            return Err(data("larger than 16 MiB".to_owned()));
-        }
-        let calibration: Calibration = serde_json::from_slice(&bytes).map_err(|error| data(error.to_string()))?;
+        let bytes = contents(path, MOST_MIB)?;
+        let mut calibration: Calibration = serde_json::from_slice(&bytes).map_err(|error| data(error.to_string()))?;
         if calibration.schema != SCHEMA {
             return Err(data(format!("of form {}, where this peleec reads {SCHEMA}", calibration.schema)));
         }
         let wrong =
             calibration.tensors.iter().find(|(_, range)| !(range.min <= range.max && range.min.is_finite() && range.max.is_finite()));
-        match wrong {
-            Some((name, Range { min, max })) => Err(data(format!("the values of `{}` go from {min} to {max}", clean(name)))),
-            None => Ok(calibration),
+        if let Some((name, Range { min, max })) = wrong {
+            return Err(data(format!("the values of `{}` go from {min} to {max}", clean(name))));
         }
+        if let Some(sha256) = &calibration.weights_sha256 {
+            calibration.weights = read_weights(path, sha256)?;
+        }
+        Ok(calibration)
+    }
+
+    /// Takes weights as bytes, which are right for the ranges and for what is kept in floats as they are now.
+    pub fn take_weights(&mut self, weights: BTreeMap<String, Rounded>) -> Result<(), Error> {
+        let file = rounded::written(&weights).filter(|file| file.len() as u64 <= MOST_MIB_OF_WEIGHTS << 20);
+        let file = file.ok_or_else(|| Error::Data(format!("the weights are of more than {MOST_MIB_OF_WEIGHTS} MiB: leave --gptq out")))?;
+        self.weights_sha256 = Some(hexadecimal(&Sha256::digest(&file)));
+        self.weights = weights;
+        Ok(())
+    }
+
+    /// The weights of a product as bytes; an error where those that are stored go with other steps.
+    pub(crate) fn bytes(&self, terms: &Terms) -> Result<Vec<i8>, Error> {
+        if self.weights_sha256.is_none() {
+            return Ok(terms.nearest());
+        }
+        let stored = self.weights.get(&terms.output).filter(|stored| stored.fits(terms));
+        stored.map(|stored| stored.bytes.clone()).ok_or_else(|| {
+            let output = clean(&terms.output);
+            Error::Data(format!("the weights that make `{output}` were rounded for other ranges, or not at all; run `peleec quantize`"))
+        })
+    }
+
+    /// The files that it is kept in, for the folder of `path`.
+    pub fn files(&self, path: &Path) -> Result<Vec<files::File>, Error> {
+        let name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let mut files = vec![files::File { name: name(path), bytes: self.text()?.into_bytes() }];
+        if let Some(beside) = self.weights_path(path) {
+            let bytes = rounded::written(&self.weights).ok_or_else(|| Error::Internal("weights are too many to be written".to_owned()))?;
+            files.push(files::File { name: name(&beside), bytes });
+        }
+        Ok(files)
+    }
+
+    /// The file with weights that lies beside that of `path`, where there is one.
+    pub fn weights_path(&self, path: &Path) -> Option<PathBuf> {
+        self.weights_sha256.as_ref().map(|_| beside(path))
     }
 
     /// The file's text.
@@ -100,9 +157,38 @@ impl Calibration {
     }
 }
 
+/// What a file has, where that is not too much.
+fn contents(path: &Path, most_mib: u64) -> Result<Vec<u8>, Error> {
+    let mut bytes = Vec::new();
+    let file = File::open(path).and_then(|file| file.take((most_mib << 20) + 1).read_to_end(&mut bytes));
+    file.map_err(|source| Error::io(path, source))?;
+    match bytes.len() as u64 > most_mib << 20 {
+        true => Err(Error::Data(format!("{}: larger than {most_mib} MiB", path.display()))),
+        false => Ok(bytes),
+    }
+}
+
+/// The path of the file with weights that goes with one of ranges.
+fn beside(path: &Path) -> PathBuf {
+    path.with_extension("bin")
+}
+
+/// The weights that a file of ranges says are beside it.
+fn read_weights(path: &Path, sha256: &str) -> Result<BTreeMap<String, Rounded>, Error> {
+    let beside = beside(path);
+    let data = |why: String| Error::Data(format!("{why}; run `peleec quantize`"));
+    let bytes =
+        contents(&beside, MOST_MIB_OF_WEIGHTS).map_err(|error| data(format!("{error}, and {} is to be read with it", path.display())))?;
+    if hexadecimal(&Sha256::digest(&bytes)) != sha256 {
+        return Err(data(format!("{} is not the file that was written with {}", beside.display(), path.display())));
+    }
+    rounded::read(&bytes).ok_or_else(|| data(format!("{} is no file of weights", beside.display())))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ir::window::Window;
 
     fn read(name: &str, text: &str) -> Result<Calibration, Error> {
         let path = std::env::temp_dir().join(format!("peleec-{}-{name}.json", std::process::id()));
@@ -120,6 +206,45 @@ mod tests {
         assert!(calibration.goes_with(Path::new("c.json"), "abc").is_ok());
         let refusal = calibration.goes_with(Path::new("c.json"), "abd").unwrap_err();
         assert!(refusal.to_string().contains("abd; run `peleec quantize`"), "{refusal}");
+    }
+
+    #[test]
+    fn weights_are_read_from_the_file_beside() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("c.json");
+        let mut calibration = Calibration::new("abc", 7, BTreeMap::new());
+        assert_eq!(calibration.weights_path(&path), None);
+        let weights = BTreeMap::from([("y".to_owned(), Rounded { steps: vec![0.1], bytes: vec![3, -4] })]);
+        calibration.take_weights(weights).unwrap();
+        files::write(folder.path(), &calibration.files(&path).unwrap()).unwrap();
+        assert_eq!(Calibration::read(&path).unwrap(), calibration);
+        let terms = Terms {
+            output: "y".to_owned(),
+            input: "x".to_owned(),
+            scale: vec![1.0],
+            zero: 0,
+            window: Window::pointwise(),
+            group: 1,
+            values: vec![0.26, -0.42],
+            steps: vec![0.1],
+        };
+        assert_eq!(calibration.bytes(&terms).unwrap(), [3, -4]);
+        assert_eq!(Calibration::new("abc", 7, BTreeMap::new()).bytes(&terms).unwrap(), [3, -4]);
+        for other in [Terms { steps: vec![0.2], ..terms.clone() }, Terms { output: "z".to_owned(), ..terms }] {
+            let refusal = calibration.bytes(&other).unwrap_err();
+            assert!(refusal.to_string().contains("rounded for other ranges") && refusal.exit_code() == 3, "{refusal}");
+        }
+        let file = folder.path().join("c.bin");
+        let whole = std::fs::read(&file).unwrap();
+        std::fs::write(&file, &whole[1..]).unwrap();
+        let refusal = Calibration::read(&path).unwrap_err();
+        assert!(refusal.to_string().contains("c.bin is not the file") && refusal.exit_code() == 3, "{refusal}");
+        let hash = hexadecimal(&Sha256::digest(&whole[1..]));
+        std::fs::write(&path, calibration.text().unwrap().replace(calibration.weights_sha256.as_deref().unwrap(), &hash)).unwrap();
+        assert!(Calibration::read(&path).unwrap_err().to_string().contains("is no file of weights"));
+        std::fs::remove_file(&file).unwrap();
+        let refusal = Calibration::read(&path).unwrap_err();
+        assert!(refusal.to_string().contains("run `peleec quantize`") && refusal.exit_code() == 3, "{refusal}");
     }
 
     #[test]

@@ -3,19 +3,29 @@
 //!
 //! Weights have a scale an output channel. A concat of what layers produce keeps a scale for each part of it, which the weights of its
 //! readers take up, so that joining costs neither accuracy nor time.
+//!
+//! Weights go to the nearest byte, or are rounded by GPTQ on the examples (`gptq`); ranges are all that was observed, or those of the least
+//! error (`least_error`).
 
 mod border;
 mod calibration;
 mod comparison;
+mod gptq;
+mod least_error;
 mod observation;
 mod rewrite;
+mod rounded;
+mod terms;
 
 pub use border::ByteScale;
 pub(crate) use border::{Border, quantize_outputs};
 pub use calibration::{Calibration, Range};
 pub(crate) use comparison::quantize_and_return;
 pub use comparison::{QuantizedObserver, Sum};
+pub use gptq::Batch;
+pub use least_error::Errors;
 pub use observation::Observer;
 pub(crate) use observation::return_all;
 pub(crate) use rewrite::quantize;
 use rewrite::steps;
+pub use rounded::Rounded;

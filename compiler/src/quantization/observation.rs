@@ -1,7 +1,10 @@
-//! Runs a network of which every value is a result, and keeps the values' ranges.
+//! Runs a network of which every value is a result, and keeps the values' ranges; and what is to be known of the values beside these.
 
 use std::collections::BTreeMap;
 
+use super::gptq::{self, Batch};
+use super::least_error::{Errors, errors};
+use super::rewrite::terms;
 use super::{Calibration, Range};
 use crate::compilation::Compilation;
 use crate::error::Error;
@@ -10,31 +13,43 @@ use crate::ops::Op;
 
 /// Observes the values of a network, example by example.
 pub struct Observer {
+    /// As it is quantised: its results are the model's.
+    graph: Graph,
     network: Compilation,
 }
 
 impl Observer {
-    /// A network whose values are all results.
-    pub(crate) fn new(network: Compilation) -> Self {
-        Observer { network }
+    /// A graph, and the network of it whose values are all results.
+    pub(crate) fn new(graph: Graph, network: Compilation) -> Self {
+        Observer { graph, network }
     }
 
-    /// The ranges of all values on an example, of one tensor an input; none of what takes values that are no finite numbers.
-    pub fn ranges(&self, example: &[Tensor]) -> Result<BTreeMap<String, Option<Range>>, Error> {
+    /// All values on an example, of one tensor an input, by their names.
+    pub fn values(&self, example: &[Tensor]) -> Result<BTreeMap<String, Tensor>, Error> {
         let given = self.network.inputs().into_iter().map(|(name, _)| name).zip(example.iter().cloned());
         let results = self.network.output_types().into_iter().map(|(name, _)| name).zip(self.network.execute(example)?);
-        let mut ranges = BTreeMap::new();
-        for (name, value) in given.chain(results) {
-            let Some(values) = value.as_f32() else { continue };
-            ranges.insert(name, Range::of(values));
-        }
-        Ok(ranges)
+        Ok(given.chain(results).collect())
     }
 
-    /// The values on an example by their names, without those that are given.
-    pub(crate) fn values(&self, example: &[Tensor]) -> Result<BTreeMap<String, Tensor>, Error> {
-        let names = self.network.output_types().into_iter().map(|(name, _)| name);
-        Ok(names.zip(self.network.execute(example)?).collect())
+    /// The ranges of all values on an example; none of what takes values that are no finite numbers.
+    pub fn ranges(&self, example: &[Tensor]) -> Result<BTreeMap<String, Option<Range>>, Error> {
+        let values = self.values(example)?.into_iter();
+        Ok(values.filter_map(|(name, value)| Some((name, Range::of(value.as_f32()?)))).collect())
+    }
+
+    /// What narrower ranges than those observed would change on an example.
+    pub fn errors(&self, calibration: &Calibration, example: &[Tensor]) -> Result<BTreeMap<String, Errors>, Error> {
+        let of_value = |(name, value): (String, Tensor)| {
+            let errors = errors(*calibration.tensors.get(&name)?, value.as_f32()?);
+            Some((name, errors))
+        };
+        Ok(self.values(example)?.into_iter().filter_map(of_value).collect())
+    }
+
+    /// The products whose weights GPTQ is to round: a pass over the examples for each batch, for the ranges and for what is kept in floats
+    /// as the calibration has it now.
+    pub fn batches(&self, calibration: &Calibration) -> Result<impl Iterator<Item = Batch> + use<>, Error> {
+        Ok(gptq::batches(terms(&self.graph, calibration)?).into_iter().map(Batch::new))
     }
 
     /// What was observed on examples.

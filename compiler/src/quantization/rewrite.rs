@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use peleec_runtime::Activation;
 
+use super::terms::{MOST_WEIGHT, Terms};
 use super::{Calibration, Range};
 use crate::diagnostics::clean::clean;
 use crate::error::Error;
@@ -18,16 +19,32 @@ use crate::ops::quantized_conv::{QuantizedConv, Requantization, limits};
 use crate::ops::{Conv, MatMul, Op, Quantize, QuantizedBinary};
 use crate::passes::quantized::limited;
 
-/// The greatest magnitude of a weight.
-const MOST_WEIGHT: f64 = 127.0;
-
 /// The greatest magnitude of a bias, in steps of the sums.
 const MOST_BIAS: f64 = (1 << 29) as f64;
 
 /// Quantises what it can and says how many convolutions that were; an error where a range is missing. Outputs are given as bytes if
 /// `returns_bytes`: all that goes into one has its scale.
 pub(crate) fn quantize(graph: &mut Graph, calibration: &Calibration, returns_bytes: bool) -> Result<usize, Error> {
-    let mut rewrite = Rewrite { calibration, asked: BTreeMap::new(), bytes: BTreeMap::new(), missing: BTreeSet::new(), quantized: 0 };
+    rewrite(graph, calibration, returns_bytes, &mut |terms: &Terms| calibration.bytes(terms))
+}
+
+/// The weights of what [`quantize`] makes sums of bytes.
+pub(crate) fn terms(graph: &Graph, calibration: &Calibration) -> Result<Vec<Terms>, Error> {
+    let mut all = Vec::new();
+    let mut collect = |terms: &Terms| -> Result<Vec<i8>, Error> {
+        all.push(terms.clone());
+        Ok(terms.nearest())
+    };
+    rewrite(&mut graph.clone(), calibration, false, &mut collect)?;
+    Ok(all)
+}
+
+/// Makes bytes of weights.
+type Round<'a> = dyn FnMut(&Terms) -> Result<Vec<i8>, Error> + 'a;
+
+fn rewrite(graph: &mut Graph, calibration: &Calibration, returns_bytes: bool, round: &mut Round<'_>) -> Result<usize, Error> {
+    let (bytes, asked, missing) = (BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
+    let mut rewrite = Rewrite { calibration, round, refusal: None, asked, bytes, missing, quantized: 0 };
     if returns_bytes {
         for output in graph.outputs().to_vec() {
             rewrite.ask(graph, output.source, None);
@@ -43,6 +60,9 @@ pub(crate) fn quantize(graph: &mut Graph, calibration: &Calibration, returns_byt
             "{found}: their values are no finite numbers, or another peleec observed them; run `peleec quantize`"
         )));
     }
+    if let Some(refusal) = rewrite.refusal {
+        return Err(refusal);
+    }
     let quantized = rewrite.quantized;
     for (floats, bytes) in rewrite.bytes {
         bytes.stand_for(graph, floats);
@@ -52,6 +72,9 @@ pub(crate) fn quantize(graph: &mut Graph, calibration: &Calibration, returns_byt
 
 struct Rewrite<'a> {
     calibration: &'a Calibration,
+    round: &'a mut Round<'a>,
+    /// Why weights could not be rounded.
+    refusal: Option<Error>,
     /// Ranges that values are to have for what is made of them.
     asked: BTreeMap<Source, Range>,
     /// Of values of floats the bytes that stand for them.
@@ -141,9 +164,18 @@ impl Rewrite<'_> {
         let (scale, zero) = steps(range);
         let limits = limited(limits(DType::I8), activation, &of_bytes(Direction::Quantize(DType::I8), scale, zero))?;
         let filters = weights.shape()[0];
-        let (bytes, sums, bias) = quantized(&weights, bias.as_deref(), group, &x.scale, f64::from(scale))?;
-        let factors: Vec<f64> = sums.iter().map(|sum| sum / f64::from(scale)).collect();
+        let (values, steps, bias) = quantized(&weights, bias.as_deref(), group, &x.scale, f64::from(scale))?;
+        let factors: Vec<f64> = steps.iter().map(|step| step / f64::from(scale)).collect();
         let requantization = Requantization::new(&factors, zero, limits)?;
+        let [output, input] = [Source { node: id, slot: 0 }, graph.input(id, 0)?].map(|source| graph.value(source).name.clone());
+        let terms = Terms { output, input, scale: x.scale, zero: x.zero, window: window.clone(), group, values, steps };
+        let bytes = match (self.round)(&terms) {
+            Ok(bytes) => bytes,
+            Err(error) => {
+                self.refusal.get_or_insert(error);
+                return None;
+            }
+        };
         if !requantization.admits_all(&bytes, &bias, DType::I8, x.zero) {
             return None;
         }
@@ -313,14 +345,14 @@ fn product(graph: &Graph, id: NodeId) -> Option<Product> {
     Some(Product { window, group, weights, bias })
 }
 
-/// Weights as bytes, what a step of each filter's sums stands for, and biases in these. Inputs have one scale, or one a channel; results
-/// `scale`.
-fn quantized(weights: &Tensor, bias: Option<&[f32]>, group: usize, inputs: &[f32], scale: f64) -> Option<(Vec<i8>, Vec<f64>, Vec<i32>)> {
+/// The terms that weights stand for, what a step of each filter's sums does, and biases in these. Inputs have one scale, or one a channel;
+/// results `scale`.
+fn quantized(weights: &Tensor, bias: Option<&[f32]>, group: usize, inputs: &[f32], scale: f64) -> Option<(Vec<f64>, Vec<f64>, Vec<i32>)> {
     let (filters, values) = (weights.shape()[0], weights.as_f32()?);
     let depth = weights.shape()[1];
     let (per_filter, per_group) = (values.len().checked_div(filters)?, filters.checked_div(group)?);
     let taps = per_filter.checked_div(depth)?;
-    let (mut bytes, mut sums, mut biases) = (Vec::with_capacity(values.len()), Vec::new(), Vec::new());
+    let (mut all, mut steps, mut biases) = (Vec::with_capacity(values.len()), Vec::new(), Vec::new());
     for (filter, values) in values.chunks_exact(per_filter.max(1)).enumerate() {
         let first = filter.checked_div(per_group)? * depth;
         let scale_of = |at: usize| f64::from(if inputs.len() == 1 { inputs[0] } else { inputs[first + at / taps] });
@@ -332,11 +364,11 @@ fn quantized(weights: &Tensor, bias: Option<&[f32]>, group: usize, inputs: &[f32
             return None;
         }
         let step = if step > 0.0 { step } else { scale };
-        bytes.extend(terms.iter().map(|term| (term / step).round().clamp(-MOST_WEIGHT, MOST_WEIGHT) as i8));
+        all.extend(terms);
         biases.push((bias / step).round() as i32);
-        sums.push(step);
+        steps.push(step);
     }
-    Some((bytes, sums, biases))
+    Some((all, steps, biases))
 }
 
 /// Scale and zero for a range: values above zero have all bytes, others as many below zero as above.
@@ -351,10 +383,10 @@ mod tests {
 
     use peleec_runtime::Activation;
 
-    use super::super::return_all;
-    use super::{Calibration, Range, quantize};
+    use super::super::{Rounded, return_all};
+    use super::{Calibration, Range, quantize, terms};
     use crate::ir::build::{Build, seeded};
-    use crate::ir::{Graph, Shape, Tensor};
+    use crate::ir::{Graph, Shape, Source, Tensor};
     use crate::ops::pool::PoolKind;
     use crate::ops::{Concat, Conv, MatMul, Op, Pool, Reshape, Unary};
     use crate::passes::equivalence::{conv, conv_op, square};
@@ -414,6 +446,28 @@ mod tests {
             assert!(ratio(wanted, found) > 300.0, "{}\n{graph}", ratio(wanted, found));
         }
         assert!(!graph.to_string().contains("= Conv"), "{graph}");
+    }
+
+    /// Weights that were rounded for these ranges are taken as they are; under others they are refused.
+    #[test]
+    fn stored_weights_are_taken() {
+        let mut build = Build::new();
+        let x = build.input("x", &[1, 4, 2, 2]);
+        let y = conv(&mut build, "y", x, 3, 1);
+        build.output(y);
+        let mut calibration = calibration(&build.graph, &[seeded(&Shape(vec![1, 4, 2, 2]), 3)]);
+        let found = terms(&build.graph, &calibration).unwrap();
+        assert!(found.len() == 1 && found[0].per_filter() == 4 && found[0].nearest().iter().any(|byte| byte.abs() == 127));
+        let stored = found.into_iter().map(|terms| (terms.output, Rounded { steps: terms.steps, bytes: vec![7; 12] })).collect();
+        calibration.take_weights(stored).unwrap();
+        let mut graph = build.graph.clone();
+        assert_eq!(quantize(&mut graph, &calibration, false).unwrap(), 1);
+        let weights = graph.ids().into_iter().find(|&id| graph.node(id).name == "y.weights").unwrap();
+        let weights = graph.constant(Source { node: weights, slot: 0 }).unwrap();
+        assert_eq!(weights.to_i64s().unwrap(), [7; 12]);
+        calibration.tensors.insert("x".to_owned(), Range { min: -3.0, max: 3.0 });
+        let refusal = quantize(&mut build.graph, &calibration, false).unwrap_err();
+        assert!(refusal.to_string().contains("the weights that make `y` were rounded for other ranges"), "{refusal}");
     }
 
     #[test]

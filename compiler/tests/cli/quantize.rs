@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{folder, models, peleec, text};
+use super::{entries, folder, models, peleec, text};
 
 fn json(bytes: &[u8]) -> serde_json::Value {
     serde_json::from_slice(bytes).expect("one document")
@@ -129,4 +129,67 @@ fn so_many_layers_cannot_stay_in_floats() {
         );
     }
     assert!(!out.exists());
+}
+
+/// Weights lie beside the ranges that they were rounded for, and are nothing without them.
+#[test]
+fn weights_that_are_rounded_together() {
+    let (beside, again) = (folder(), folder());
+    let calibration = beside.path().join("calibration.json");
+    let signal = |output: &std::process::Output| {
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stdout));
+        json(&output.stdout)["outputs"].as_array().expect("a list").iter().filter_map(|output| output["sqnr_db"].as_f64()).sum::<f64>()
+    };
+    let nearest = calibrate(&calibration, &[]);
+    assert!(json(&nearest.stdout)["weights_file"].is_null() && entries(beside.path()) == ["calibration.json"]);
+    let rounded = calibrate(&calibration, &["--gptq"]);
+    assert!(signal(&rounded) > signal(&nearest), "{} {}", text(&rounded.stdout), text(&nearest.stdout));
+    assert_eq!(entries(beside.path()), ["calibration.bin", "calibration.json"]);
+    calibrate(&again.path().join("calibration.json"), &["--gptq"]);
+    for name in entries(beside.path()) {
+        assert!(std::fs::read(beside.path().join(&name)).unwrap() == std::fs::read(again.path().join(&name)).unwrap(), "{name}");
+    }
+
+    let model = models().join("detector-small/model.onnx");
+    let compile = || peleec(beside.path(), &["compile", model.to_str().unwrap(), "-o", "generated", "--quant", "calibration.json"]);
+    let refused = |said: &str| {
+        let refused = compile();
+        let found = text(&refused.stderr);
+        assert!(refused.status.code() == Some(3) && found.contains(said) && found.contains("run `peleec quantize`"), "{found}");
+    };
+    assert_eq!(compile().status.code(), Some(0));
+    let ranges = std::fs::read_to_string(&calibration).unwrap();
+    let mut changed = json(ranges.as_bytes());
+    for range in changed["tensors"].as_object_mut().expect("ranges").values_mut() {
+        range["max"] = serde_json::json!(77.0);
+    }
+    std::fs::write(&calibration, changed.to_string()).unwrap();
+    refused("rounded for other ranges");
+    std::fs::write(&calibration, ranges).unwrap();
+    let weights = beside.path().join("calibration.bin");
+    let mut bytes = std::fs::read(&weights).unwrap();
+    *bytes.last_mut().expect("weights") ^= 1;
+    std::fs::write(&weights, bytes).unwrap();
+    refused("calibration.bin is not the file that was written with");
+    std::fs::remove_file(&weights).unwrap();
+    refused("calibration.bin");
+    let usage = calibrate(&beside.path().join("calibration.bin"), &["--gptq"]);
+    assert!(usage.status.code() == Some(2) && !weights.exists(), "{}", text(&usage.stdout));
+}
+
+/// Ranges of the least error are parts of those of all values.
+#[test]
+fn ranges_of_the_least_error() {
+    let beside = folder();
+    let [all, least] = ["min-max", "mse"].map(|ranges| {
+        let calibration = beside.path().join(format!("{ranges}.json"));
+        let output = calibrate(&calibration, &["--ranges", ranges]);
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stdout));
+        json(&std::fs::read(&calibration).unwrap())["tensors"].as_object().expect("ranges").clone()
+    });
+    assert!(all.len() == least.len() && all != least);
+    for (name, range) in &all {
+        let narrower = |bound: &str| least[name][bound].as_f64().unwrap().abs() <= range[bound].as_f64().unwrap().abs();
+        assert!(narrower("min") && narrower("max"), "{name}");
+    }
 }

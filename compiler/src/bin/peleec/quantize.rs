@@ -3,16 +3,18 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use clap::ValueEnum;
 use peleec::accuracy::Likeness;
 use peleec::harness::{self, DataSet, HarnessError};
 use peleec::quantization::{Calibration, Observer, Range};
-use peleec::{Compilation, Error, File, IoForm, Options, RamBudget, Tensor, compile, files, observe};
+use peleec::{Compilation, Error, IoForm, Options, RamBudget, Tensor, compile, files, observe};
 use serde_json::{Value, json};
 
 use crate::failure::{Answer, Failure};
 use crate::model::ModelArgs;
 use crate::output::Output;
 use crate::picture::{self, Picture};
+use crate::progress::Progress;
 use crate::table::Table;
 use crate::viewer::Viewer;
 
@@ -40,9 +42,22 @@ pub(crate) struct Args {
     keep_float: Vec<String>,
     #[command(flatten)]
     ranking: RankingArgs,
+    /// How ranges come of values: all of them, or the least squared error
+    #[arg(long, value_enum, default_value_t = Ranges::MinMax, hide_short_help = true)]
+    ranges: Ranges,
+    /// Round weights together, by GPTQ: better, and slower
+    #[arg(long)]
+    gptq: bool,
     /// File that the ranges go to
     #[arg(short, long = "output", value_name = "FILE")]
     out: PathBuf,
+}
+
+/// How ranges come of values.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Ranges {
+    MinMax,
+    Mse,
 }
 
 /// Where inputs come from.
@@ -54,6 +69,9 @@ enum Examples {
 pub(crate) fn run(args: &Args, output: &Output) -> Result<Answer, Failure> {
     if args.model.options().quant.is_some() {
         return Err(Failure::Usage("what `quantize` observes is computed in floats: leave --quant out".to_owned()));
+    }
+    if args.gptq && args.out.extension().is_some_and(|extension| extension == "bin") {
+        return Err(Failure::Usage("weights go to a file of the same name that ends in .bin: name the one of ranges otherwise".to_owned()));
     }
     let model = args.model.load()?;
     let options = args.model.options_here(harness::own_target(), output);
@@ -71,10 +89,17 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<Answer, Failure> {
     }
     args.ranking.check(known.iter().filter(|name| !args.keep_float.iter().any(|kept| kept == **name)).count())?;
     let mut calibration = observed(&observer, &examples, output)?;
+    if args.ranges == Ranges::Mse {
+        let errors = examples.each("errors of ranges", output, |example| Ok(observer.errors(&calibration, &example)?))?;
+        calibration.narrow(errors.into_iter().flatten());
+    }
     calibration.keep_float.clone_from(&args.keep_float);
     let measured = Measured { model: &model, options: &options, floats: &floats, observer: &observer, examples: &examples, output };
     let ranking = args.ranking.rank(&measured, &calibration)?;
     calibration.keep_float.extend(ranking.iter().flat_map(|ranking| ranking.chosen().iter().cloned()));
+    if args.gptq {
+        round(&observer, &mut calibration, &examples, output)?;
+    }
     write(&args.out, &calibration)?;
     let quantized = compile(&model, &Options { quant: Some(args.out.clone()), ..options })?;
     let likeness = likeness(&floats, &quantized, &examples, output)?;
@@ -82,6 +107,9 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<Answer, Failure> {
     if let Some(ranking) = &ranking {
         ranking.show(output);
         args.ranking.draw(floats.name(), ranking)?;
+    }
+    if let Some(weights) = calibration.weights_path(&args.out) {
+        output.say(format_args!("{} has the weights, rounded by GPTQ", weights.display()));
     }
     output.say(format_args!("{} has the ranges of {} tensors: compile with --quant {0}", args.out.display(), calibration.tensors.len()));
     let mut body = document(&floats, &quantized, &likeness, &calibration, &args.out);
@@ -140,10 +168,24 @@ fn observed(observer: &Observer, examples: &Examples, output: &Output) -> Result
     Ok(observer.calibration(ranges))
 }
 
+/// Rounds the weights by GPTQ.
+fn round(observer: &Observer, calibration: &mut Calibration, examples: &Examples, output: &Output) -> Result<(), Failure> {
+    let mut weights = BTreeMap::new();
+    for (pass, batch) in observer.batches(calibration)?.enumerate() {
+        let what = format!("GPTQ, pass {}", pass + 1);
+        examples.each(&what, output, |example| {
+            batch.add(&observer.values(&example)?);
+            Ok(())
+        })?;
+        let _progress = Progress::start(output, format!("GPTQ, pass {}: rounding", pass + 1));
+        weights.extend(batch.rounded());
+    }
+    Ok(calibration.take_weights(weights)?)
+}
+
 fn write(path: &Path, calibration: &Calibration) -> Result<(), Failure> {
-    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let folder = path.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("."));
-    let written = files::write(folder, &[File { name, bytes: calibration.text()?.into_bytes() }]);
+    let written = files::write(folder, &calibration.files(path)?);
     Ok(written.map_err(|source| Error::Io { path: path.display().to_string(), source })?)
 }
 
@@ -204,6 +246,7 @@ fn document(floats: &Compilation, quantized: &Compilation, likeness: &[Likeness]
         "examples": calibration.examples,
         "tensors": calibration.tensors.len(),
         "keep_float": calibration.keep_float,
+        "weights_file": calibration.weights_path(path),
         "outputs": outputs,
         "floats": figures(floats),
         "bytes": figures(quantized),

@@ -122,6 +122,6 @@ mod tests {
     fn no_layers_and_no_gains_are_pictures_too() {
         assert!(layer_gains("net", &[]).ends_with("</svg>\n"));
         let svg = layer_gains("net", &[layer("a", 0.0, false)]);
-        assert!(svg.contains("width=\"0.0\"") && !svg.contains("stays in floats"), "{svg}");
+        assert!(svg.contains("width=\"0.0\"") && !svg.contains(">stays in floats<"), "{svg}");
     }
 }

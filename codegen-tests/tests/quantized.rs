@@ -3,7 +3,7 @@
 use codegen_tests::compare::{Closeness, compare};
 use codegen_tests::vectors;
 use models::StoredModel;
-use peleec::{Compilation, ModelFile, Options, RamBudget, compile, import};
+use peleec::{Compilation, IoForm, ModelFile, Options, RamBudget, Tensor, compile, import};
 
 fn compiled(model: &StoredModel, ram_budget: RamBudget) -> Compilation {
     let file = ModelFile::read(&model.path).expect("a stored model is there");
@@ -47,15 +47,47 @@ fn every_convolution_is_one_of_bytes() {
     }
 }
 
-/// Of a detector its softmax, of a classifier nothing; and what the summary says of them.
+/// Bytes at the border stand for the floats that a network has there otherwise, and say by which scale.
+#[test]
+fn bytes_at_the_border_stand_for_the_floats() {
+    for model in models::quantized() {
+        let floats = compiled(&model, RamBudget::Thrifty);
+        let file = ModelFile::read(&model.path).expect("a stored model is there");
+        let options = Options { io: IoForm::Int8, ram_budget: RamBudget::Least, ..Options::default() };
+        let bytes = compile(&file, &options).expect("a stored network compiles");
+        let (inputs, _) = vectors::read(&model.data_sets[0]);
+        let taken: Vec<Tensor> = inputs
+            .iter()
+            .zip(bytes.inputs())
+            .zip(bytes.input_scales())
+            .map(|((input, (_, ty)), scale)| scale.expect("the input is quantised").bytes(input, ty.dtype).expect("a type of bytes"))
+            .collect();
+        let wanted = floats.execute(&inputs).expect("a plan runs");
+        let found = bytes.execute(&taken).expect("a plan runs");
+        let report = bytes.report();
+        for (((wanted, found), scale), said) in wanted.iter().zip(&found).zip(bytes.output_scales()).zip(&report.outputs) {
+            let scale = scale.expect("the output was dequantised");
+            assert_eq!(said.scale, Some(scale));
+            assert_eq!(scale.floats(found).as_deref(), wanted.as_f32(), "{}", model.name);
+        }
+    }
+}
+
+/// Nothing of a detector or a classifier, and the convolutions whose weights have a zero point.
 #[test]
 fn what_is_left_to_floats_is_counted() {
     let counts = |name: &str| {
         let model = models::quantized().into_iter().find(|model| model.name == name).expect("it is stored");
         compiled(&model, RamBudget::Bytes(usize::MAX)).report().in_floats.into_iter().collect::<Vec<_>>()
     };
-    assert_eq!(counts("pelee-tiny-160-qop-s8s8"), [("Softmax".to_owned(), 1)]);
+    assert_eq!(counts("pelee-tiny-160-qop-s8s8"), []);
     assert_eq!(counts("peleenet-tiny-64-qdq-u8s8"), []);
+    let model = models::quantized().into_iter().find(|model| model.name == "peleenet-tiny-64-qdq-u8u8").expect("it is stored");
+    let report = compiled(&model, RamBudget::Bytes(usize::MAX)).report();
+    let products = report.layers.iter().filter(|layer| layer.kernel.starts_with("conv2d")).count();
+    let counted: usize =
+        report.in_floats.iter().filter(|(name, _)| name.starts_with("Conv") || name.starts_with("Gemm")).map(|(_, n)| n).sum();
+    assert!(products > 50 && counted == products, "{products} {:?}", report.in_floats);
     let floats = models::networks().into_iter().find(|model| model.name == "peleenet-tiny-64").expect("it is stored");
     assert!(compiled(&floats, RamBudget::Bytes(usize::MAX)).report().in_floats.is_empty());
 }

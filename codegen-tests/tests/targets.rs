@@ -14,8 +14,8 @@ use models::StoredModel;
 use peleec::harness::{self, HarnessError, Machine, NETDUINO_PLUS_2, OptLevel, Project, STACK, Seat};
 use peleec::zoo::{ZooOptions, seeded_input};
 use peleec::{
-    Compilation, InputForm, ModelFile, NumericClass, Options, Placement, RamBudget, Target, Tensor, TensorType, compile, import, observe,
-    read_tensor,
+    Compilation, InputForm, IoForm, ModelFile, NumericClass, Options, Placement, RamBudget, Target, Tensor, TensorType, compile, import,
+    observe, read_tensor,
 };
 
 /// Against other engines.
@@ -161,6 +161,17 @@ fn quantised_networks_give_the_same_bits_on_every_machine() {
     check(&stored("pelee-tiny-160-qop-s8s8"), Target::CortexM33, OptLevel::Two);
     check_least(&stored("pelee-tiny-160-qop-s8s8"), Target::Generic, InputForm::Whole);
     check_least(&model, Target::CortexM0Plus, InputForm::Rows);
+}
+
+/// Bytes go in and come out, in the least memory: layers by rows, and convolutions that read two maps.
+#[test]
+fn quantised_networks_with_bytes_at_the_border_give_the_same_bits() {
+    let model = models::quantized().into_iter().find(|model| model.name == "pelee-tiny-160-qop-s8s8").expect("a stored network");
+    let file = ModelFile::read(&model.path).expect("a stored model is there");
+    for target in [Target::CortexM0Plus, Target::CortexM4F, Target::CortexM55, Target::Aarch64Dotprod, Target::X86_64V4Vnni] {
+        let options = Options { target, io: IoForm::Int8, ram_budget: RamBudget::Least, ..Options::default() };
+        check_kernels(&file, &options, OptLevel::Three);
+    }
 }
 
 /// A network that peleec itself quantised, by the values that it takes on one input.

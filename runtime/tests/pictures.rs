@@ -1,6 +1,8 @@
 //! Frames and detections, worked out by hand; whole cases are compared with a reference beside the compiler's tests.
 
-use peleec_runtime::{ColourOrder, Detections, Detector, Fit, Fitted, Frame, FrameLayout, Grid, PixelFormat, Preparation, Resize};
+use peleec_runtime::{
+    ColourOrder, Dequantized, Detections, Detector, Fit, Fitted, Frame, FrameLayout, Grid, PixelFormat, Preparation, Resize,
+};
 
 const PREPARATION: Preparation = Preparation {
     size: [3, 3],
@@ -88,6 +90,31 @@ fn seen(loc: &[f32; 16], scores: &[[f32; 3]; 4]) -> (Vec<(u32, u32, [f32; 4])>, 
     let (mut candidates, mut detections) = (Detections::<3>::new(), Detections::<2>::new());
     DETECTOR.detect(loc, scores.as_flattened(), &mut candidates, &mut detections);
     (detections.iter().map(|seen| (seen.class, seen.prior, seen.corners)).collect(), detections.is_truncated())
+}
+
+/// Bytes count as the floats that they stand for, of which a threshold lies between two, or is one.
+#[test]
+fn a_detector_reads_bytes() {
+    let mut bytes = 0_u8;
+    let mut next = || {
+        bytes = bytes.wrapping_mul(29).wrapping_add(71);
+        bytes
+    };
+    for threshold in [0.0, 0.3, 0.5, 1.0, 2.0, -1.0, f32::NAN] {
+        let detector = Detector { threshold, ..DETECTOR };
+        let (loc, scores): ([i8; 16], [u8; 12]) = ([0; 16].map(|_: i8| next().cast_signed()), [0; 12].map(|_: u8| next()));
+        let (loc, scores) =
+            (Dequantized { bytes: &loc, scale: 0.02, zero: 5 }, Dequantized { bytes: &scores, scale: 1.0 / 255.0, zero: 0 });
+        let floats_of = |byte: i32, zero: i32, scale: f32| (byte - zero) as f32 * scale;
+        let loc_floats: [f32; 16] = core::array::from_fn(|at| floats_of(loc.bytes[at].into(), 5, 0.02));
+        let score_floats: [f32; 12] = core::array::from_fn(|at| floats_of(scores.bytes[at].into(), 0, 1.0 / 255.0));
+        let mut found = [(); 2].map(|()| (Detections::<3>::new(), Detections::<2>::new()));
+        let [bytes, floats] = &mut found;
+        detector.detect(loc, scores, &mut bytes.0, &mut bytes.1);
+        detector.detect(&loc_floats, &score_floats, &mut floats.0, &mut floats.1);
+        assert_eq!(bytes.1.iter().collect::<Vec<_>>(), floats.1.iter().collect::<Vec<_>>(), "{threshold}");
+        assert_eq!(bytes.1.is_truncated(), floats.1.is_truncated());
+    }
 }
 
 #[test]

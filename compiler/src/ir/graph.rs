@@ -406,6 +406,11 @@ impl Graph {
         self.inputs.iter().map(value).map(|value| (value.name.clone(), value.ty.clone())).collect()
     }
 
+    /// Name and type of every output.
+    pub fn output_types(&self) -> Vec<(String, TensorType)> {
+        self.outputs.iter().map(|output| (output.name.clone(), self.ty(output.source).clone())).collect()
+    }
+
     /// How many nodes there are of each operator, by its ONNX name.
     pub fn operators(&self) -> BTreeMap<String, usize> {
         let mut counts = BTreeMap::new();

@@ -99,8 +99,12 @@ fn alike<T: PartialEq>(mut all: impl Iterator<Item = Option<T>>) -> Option<T> {
     all.all(|other| other.as_ref() == Some(&first)).then_some(first)
 }
 
-/// Quantises outputs of floats whose range is known and that are not dequantised yet: softmaxes, and what a calibration knows.
+/// Quantises outputs of floats whose range is known and that are not dequantised yet, of a graph that has bytes: softmaxes, and what a
+/// calibration knows.
 pub(crate) fn quantize_outputs(graph: &mut Graph, calibration: Option<&Calibration>) {
+    if !graph.ids().into_iter().any(|id| matches!(graph.op(id), Some(Op::Quantize(_) | Op::QuantizedConv(_)))) {
+        return;
+    }
     for index in 0..graph.outputs().len() {
         let floats = graph.outputs()[index].source;
         let Value { name, ty } = graph.value(floats).clone();
@@ -128,5 +132,84 @@ fn is_share(graph: &Graph, mut value: Source) -> bool {
             (Some(Op::Reshape(_) | Op::Transpose(_)), Some(input)) => value = input,
             _ => return false,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use peleec_runtime::Activation;
+
+    use super::*;
+    use crate::ir::build::Build;
+    use crate::ops::{Softmax, Unary};
+    use crate::passes::equivalence::conv;
+    use crate::passes::run;
+
+    fn step(direction: Direction, scale: f32, zero: i32) -> Op {
+        Op::Quantize(Quantize { direction, scale: vec![scale], zero: vec![zero], axis: 1 })
+    }
+
+    const TO: Direction = Direction::Quantize(DType::U8);
+
+    /// A network between floats: the input in bytes and limited, and a softmax of the input in bytes by another scale.
+    fn network(second: f32) -> Graph {
+        let mut build = Build::new();
+        let x = build.input("x", &[1, 4]);
+        let q = build.op("q", step(TO, 0.5, 3), &[x]);
+        let other = build.op("other", step(TO, second, 3), &[x]);
+        let y = build.op("limits", step(Direction::Dequantize, 0.5, 3), &[q]);
+        let y = build.op("limited", Op::Unary(Unary { activation: Activation::Clip(-1.0, 1.0) }), &[y]);
+        let y = build.op("y.q", step(TO, 0.5, 3), &[y]);
+        let y = build.op("y", step(Direction::Dequantize, 0.5, 3), &[y]);
+        let z = build.op("z", step(Direction::Dequantize, 0.25, 7), &[other]);
+        let shares = build.op("shares", Op::Softmax(Softmax { axis: 1, flatten: false }), &[z]);
+        build.output(y);
+        build.output(shares);
+        build.graph
+    }
+
+    #[test]
+    fn floats_at_the_border_become_bytes() {
+        let mut graph = network(0.5);
+        let mut border = Border::of(&graph);
+        assert_eq!(border, Border { inputs: vec![None], outputs: vec![None, None] });
+        quantize_outputs(&mut graph, None);
+        run(&mut graph, |_, _| {});
+        assert_eq!(border.move_inwards(&mut graph, true), 3);
+        run(&mut graph, |_, _| {});
+        assert!(graph.verify().is_empty(), "{:?}", graph.verify());
+        let known = |scale, zero_point| Some(ByteScale { scale, zero_point });
+        // Bytes are signed inside.
+        assert_eq!((border.inputs[0], border.outputs[0]), (known(0.5, -125), known(0.5, -125)));
+        // A share is a byte of 256 from zero to one.
+        assert_eq!(border.outputs[1], known(1.0 / 255.0, -128));
+        let types: Vec<DType> = graph.input_types().into_iter().chain(graph.output_types()).map(|(_, ty)| ty.dtype).collect();
+        assert_eq!(types, [DType::I8; 3]);
+        assert_eq!(graph.input_types()[0].0, "x");
+        assert_eq!(Border::of(&graph).outputs, [None; 2]);
+    }
+
+    #[test]
+    fn what_is_quantised_in_two_ways_stays() {
+        let mut graph = network(0.25);
+        let mut border = Border::of(&graph);
+        assert_eq!(border.move_inwards(&mut graph, true), 1);
+        assert_eq!((border.inputs[0], graph.input_types()[0].1.dtype), (None, DType::F32));
+        let mut graph = network(0.5);
+        assert_eq!(Border::of(&graph).move_inwards(&mut graph, false), 1);
+        assert_eq!(graph.input_types()[0].1.dtype, DType::F32);
+    }
+
+    /// What the graph itself says of its bytes.
+    #[test]
+    fn bytes_of_the_graph_have_scales() {
+        let mut build = Build::new();
+        let x = build.graph.add_input("x", TensorType::new(DType::U8, [1, 4, 2, 2]));
+        let floats = build.op("floats", step(Direction::Dequantize, 0.5, 3), &[x]);
+        let y = conv(&mut build, "y", floats, 4, 1);
+        let bytes = build.op("bytes", step(TO, 0.125, 9), &[y]);
+        build.output(bytes);
+        let known = |scale, zero_point| vec![Some(ByteScale { scale, zero_point })];
+        assert_eq!(Border::of(&build.graph), Border { inputs: known(0.5, 3), outputs: known(0.125, 9) });
     }
 }

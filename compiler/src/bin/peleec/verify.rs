@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use peleec::harness::{self, DataSet, HarnessError, Machine, Project, Tolerance};
+use peleec::quantization::ByteScale;
 use peleec::zoo::seeded_input;
 use peleec::{Compilation, Graph, Tensor, TensorType};
 use serde_json::json;
@@ -46,7 +47,7 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<Answer, Failure> {
     let graph = peleec::import(&model, &options).map_err(peleec::Error::from)?.graph;
     output.advice(compilation.notes(), output.verbose);
     let is_replayed = replay(&compilation, output)?;
-    let sets = sets(args, &compilation)?;
+    let sets = sets(args, &graph)?;
     let built = machine.map(|machine| build(args, &compilation, &machine, output)).transpose()?;
     let results =
         sets.iter().map(|set| examine(args, (&compilation, &graph), built.as_ref(), set, output)).collect::<Result<Vec<_>, _>>()?;
@@ -77,7 +78,7 @@ fn replay(compilation: &Compilation, output: &Output) -> Result<bool, Failure> {
 }
 
 /// The data sets that are named, or those beside the model; where there are none, one without any tensor.
-fn sets(args: &Args, compilation: &Compilation) -> Result<Vec<DataSet>, Failure> {
+fn sets(args: &Args, graph: &Graph) -> Result<Vec<DataSet>, Failure> {
     let mut folders = Vec::new();
     for folder in &args.data {
         let found = harness::data_sets(folder)?;
@@ -89,8 +90,8 @@ fn sets(args: &Args, compilation: &Compilation) -> Result<Vec<DataSet>, Failure>
     if let (true, Some(folder)) = (args.data.is_empty(), args.model.folder()) {
         folders = harness::data_sets(&folder)?;
     }
-    let outputs = compilation.output_types();
-    let sets = folders.iter().map(|folder| DataSet::read(folder, &compilation.inputs(), &outputs)).collect::<Result<Vec<_>, _>>()?;
+    let (inputs, outputs) = (graph.input_types(), graph.output_types());
+    let sets = folders.iter().map(|folder| DataSet::read(folder, &inputs, &outputs)).collect::<Result<Vec<_>, _>>()?;
     let none = DataSet { folder: PathBuf::new(), inputs: None, outputs: None };
     Ok(if sets.is_empty() { vec![none] } else { sets })
 }
@@ -107,8 +108,9 @@ fn examine(
     set: &DataSet,
     output: &Output,
 ) -> Result<SetResult, Failure> {
-    let seeded = || compilation.inputs().iter().map(|(_, ty)| seeded_input(ty, args.model.seed())).collect();
-    let inputs: Vec<Tensor> = set.inputs.clone().unwrap_or_else(seeded);
+    let seeded = || graph.input_types().iter().map(|(_, ty)| seeded_input(ty, args.model.seed())).collect();
+    let given: Vec<Tensor> = set.inputs.clone().unwrap_or_else(seeded);
+    let inputs = taken(compilation, &given);
     let here = compilation.execute(&inputs)?;
     let process_checksum = harness::checksum(&here);
     let mut result = SetResult {
@@ -135,10 +137,30 @@ fn examine(
     }
     let wanted = match &set.outputs {
         Some(outputs) => Some(outputs.clone()),
-        None => naive(graph, &inputs, output),
+        None => naive(graph, &given, output),
     };
-    result.outputs = compare(args, &compilation.output_types(), &found, wanted.as_deref());
+    result.outputs = compare(args, &graph.output_types(), &meant(compilation, graph, found), wanted.as_deref());
     Ok(result)
+}
+
+/// The inputs as the module takes them: as bytes, where it has these in place of floats.
+fn taken(compilation: &Compilation, given: &[Tensor]) -> Vec<Tensor> {
+    let scales = compilation.input_scales().iter().copied().chain(std::iter::repeat(None));
+    let taken = |((given, (_, ty)), scale): ((&Tensor, (String, TensorType)), Option<ByteScale>)| {
+        let bytes = scale.filter(|_| given.ty() != ty).and_then(|scale| scale.bytes(given, ty.dtype));
+        bytes.unwrap_or_else(|| given.clone())
+    };
+    given.iter().zip(compilation.inputs()).zip(scales).map(taken).collect()
+}
+
+/// The outputs as the graph of the file has them: as floats, where the module has bytes in their place.
+fn meant(compilation: &Compilation, graph: &Graph, found: Vec<Tensor>) -> Vec<Tensor> {
+    let scales = compilation.output_scales().iter().copied().chain(std::iter::repeat(None));
+    let meant = |((found, (_, ty)), scale): ((Tensor, (String, TensorType)), Option<ByteScale>)| {
+        let floats = scale.filter(|_| found.ty() != ty).and_then(|scale| Tensor::f32(ty.shape.clone(), scale.floats(&found)?));
+        floats.unwrap_or(found)
+    };
+    found.into_iter().zip(graph.output_types()).zip(scales).map(meant).collect()
 }
 
 /// What the graph of the file means, evaluated operator by operator.

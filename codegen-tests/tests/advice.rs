@@ -137,26 +137,6 @@ fn operators_are_replaced_by_the_ones_that_are_named() {
             onnx.op("Div", "div", &[&one, x], &[])
         }),
     );
-    let two = |onnx: &mut Onnx| onnx.floats("two", &[], &[2.0]);
-    replaced(
-        with(|onnx, x| {
-            let two = two(onnx);
-            onnx.op("Pow", "pow", &[x, &two], &[])
-        }),
-        &["Mul"],
-        with(|onnx, x| onnx.op("Mul", "square", &[x, x], &[])),
-    );
-    replaced(
-        with(|onnx, x| {
-            let two = two(onnx);
-            onnx.op("Min", "min", &[x, &two], &[])
-        }),
-        &["Clip"],
-        with(|onnx, x| {
-            let two = two(onnx);
-            onnx.op("Clip", "clip", &[x, "", &two], &[])
-        }),
-    );
 }
 
 #[test]

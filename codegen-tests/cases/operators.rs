@@ -205,4 +205,18 @@ cases! {
         let choice = onnx.op("And", "both", &[&less, &neither], &[]);
         onnx.op("Where", "choice", &[&choice, &x, &row], &[])
     };
+    slices_in_steps_and_from_the_end [1, 2, 5, 6], |onnx, x| {
+        let [starts, ends, axes, steps] = [("starts", [0, -1]), ("ends", [5, -7]), ("axes", [2, 3]), ("steps", [2, -1])]
+            .map(|(name, values)| onnx.ints(name, &values));
+        onnx.op("Slice", "cut", &[&x, &starts, &ends, &axes, &steps], &[])
+    };
+    repetitions_are_copies_with_distances_of_zero [2, 3], |onnx, x| {
+        let (repeats, shape) = (onnx.ints("repeats", &[2, 2]), onnx.ints("shape", &[3, 1, 1]));
+        let tiled = onnx.op("Tile", "tiled", &[&x, &repeats], &[]);
+        onnx.op("Expand", "expanded", &[&tiled, &shape], &[])
+    };
+    gather_by_known_indices [1, 4, 2, 2], |onnx, x| {
+        let indices = onnx.ints("indices", &[2, 1, 0, 3, 3]);
+        onnx.op("Gather", "picked", &[&x, &indices], &[("axis", Attr::Int(1))])
+    };
 }

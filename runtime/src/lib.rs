@@ -77,7 +77,7 @@ pub use lanes::cortex::{Mve, Vfp};
 pub use layer::{InPlace, Layer, RowLayer, Within, WithinRows};
 pub use memory::{Arena, Placed, Region, Weights, part, part_mut};
 pub use model::{Model, TensorInfo, ValuesError};
-pub use moves::Move;
+pub use moves::{Mirror, Move};
 pub use pairwise::{And, Equal, Fill, Less, LessOrEqual, Mark, Max, Min, Mod, Or, PairFunction, Pairwise, Pow, Xor};
 pub use quantize::{Dequantize, Quantize};
 pub use rows::RowWindow;

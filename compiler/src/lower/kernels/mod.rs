@@ -21,6 +21,7 @@ mod quantized_conv2d;
 mod quantized_softmax;
 mod softmax;
 mod source;
+mod strided;
 
 use std::fmt::Debug;
 
@@ -43,6 +44,7 @@ pub(crate) use quantized_conv2d::{Parts, QuantizedConv2d, Tile};
 pub(crate) use quantized_softmax::QuantizedSoftmax;
 pub(crate) use softmax::Softmax;
 pub(crate) use source::{Asked, Source};
+pub(crate) use strided::Strided;
 
 use super::micro::MicroKernel;
 use super::views::View;

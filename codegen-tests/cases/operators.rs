@@ -219,4 +219,8 @@ cases! {
         let indices = onnx.ints("indices", &[2, 1, 0, 3, 3]);
         onnx.op("Gather", "picked", &[&x, &indices], &[("axis", Attr::Int(1))])
     };
+    cumulative_sum_from_the_end [2, 3], |onnx, x| {
+        let axis = onnx.ints("axis", &[1]);
+        onnx.op("CumSum", "sums", &[&x, &axis], &[("reverse", Attr::Int(1)), ("exclusive", Attr::Int(1))])
+    };
 }

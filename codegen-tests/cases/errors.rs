@@ -19,7 +19,6 @@ pub const CASES: &[(Case, u8)] = &[
     (Case { name: "import_and_lowering_are_told_in_one_run", build: both_stages }, 4),
     (Case { name: "one_cause_at_many_nodes", build: one_cause }, 4),
     (Case { name: "an_operator_that_is_only_folded", build: only_folded }, 4),
-    (Case { name: "channels_of_the_input_picked", build: picked_channels }, 4),
     (Case { name: "a_variance_below_zero", build: negative_variance }, 4),
     (Case { name: "a_gemm_that_has_no_kernel", build: gemm_of_tensors }, 4),
     (Case { name: "a_transpose_of_too_many_dimensions", build: many_dimensions }, 4),
@@ -125,14 +124,6 @@ fn only_folded() -> Vec<u8> {
     model(17, |onnx, x| {
         let y = onnx.op("Relu", "relu", &[x], &[]);
         onnx.op("Sqrt", "root", &[&y], &[])
-    })
-}
-
-fn picked_channels() -> Vec<u8> {
-    model(17, |onnx, x| {
-        let indices = onnx.ints("indices", &[2, 1, 0]);
-        let turned = onnx.op("Gather", "turned", &[x, &indices], &[("axis", Attr::Int(1))]);
-        onnx.op("Relu", "relu", &[&turned], &[])
     })
 }
 

@@ -178,4 +178,49 @@ cases! {
         onnx.op("Softmax", "softmax", &[&masked], &[])
     };
     sigmoid_alone [1, 4], |onnx, x| onnx.op("Sigmoid", "sigmoid", &[&x], &[]);
+    minimum_and_mean_of_three_are_chains [1, 3, 2, 2], |onnx, x| {
+        let row = onnx.weights("row", &[2]);
+        let channels = onnx.weights("channels", &[3, 1, 1]);
+        let least = onnx.op("Min", "least", &[&x, &row, &channels], &[]);
+        let most = onnx.op("Max", "most", &[&x, &row], &[]);
+        onnx.op("Mean", "mean", &[&least, &most, &x], &[])
+    };
+    powers_of_small_whole_numbers_are_products [2, 3], |onnx, x| {
+        let two = onnx.floats("two", &[], &[2.0]);
+        let exponents = onnx.floats("exponents", &[3], &[0.5, -1.5, 2.2]);
+        let square = onnx.op("Pow", "square", &[&x, &two], &[]);
+        onnx.op("Pow", "power", &[&square, &exponents], &[])
+    };
+    remainder_of_floats [2, 3], |onnx, x| {
+        let divisor = onnx.floats("divisor", &[], &[0.3]);
+        onnx.op("Mod", "rest", &[&x, &divisor], &[("fmod", Attr::Int(1))])
+    };
+    choice_behind_comparisons_and_logic [2, 3], |onnx, x| {
+        let row = onnx.weights("row", &[3]);
+        let less = onnx.op("Less", "less", &[&x, &row], &[]);
+        let nan = onnx.op("IsNaN", "nan", &[&x], &[]);
+        let infinite = onnx.op("IsInf", "infinite", &[&x], &[]);
+        let either = onnx.op("Or", "either", &[&nan, &infinite], &[]);
+        let neither = onnx.op("Not", "neither", &[&either], &[]);
+        let choice = onnx.op("And", "both", &[&less, &neither], &[]);
+        onnx.op("Where", "choice", &[&choice, &x, &row], &[])
+    };
+    slices_in_steps_and_from_the_end [1, 2, 5, 6], |onnx, x| {
+        let [starts, ends, axes, steps] = [("starts", [0, -1]), ("ends", [5, -7]), ("axes", [2, 3]), ("steps", [2, -1])]
+            .map(|(name, values)| onnx.ints(name, &values));
+        onnx.op("Slice", "cut", &[&x, &starts, &ends, &axes, &steps], &[])
+    };
+    repetitions_are_copies_with_distances_of_zero [2, 3], |onnx, x| {
+        let (repeats, shape) = (onnx.ints("repeats", &[2, 2]), onnx.ints("shape", &[3, 1, 1]));
+        let tiled = onnx.op("Tile", "tiled", &[&x, &repeats], &[]);
+        onnx.op("Expand", "expanded", &[&tiled, &shape], &[])
+    };
+    gather_by_known_indices [1, 4, 2, 2], |onnx, x| {
+        let indices = onnx.ints("indices", &[2, 1, 0, 3, 3]);
+        onnx.op("Gather", "picked", &[&x, &indices], &[("axis", Attr::Int(1))])
+    };
+    cumulative_sum_from_the_end [2, 3], |onnx, x| {
+        let axis = onnx.ints("axis", &[1]);
+        onnx.op("CumSum", "sums", &[&x, &axis], &[("reverse", Attr::Int(1)), ("exclusive", Attr::Int(1))])
+    };
 }

@@ -137,49 +137,10 @@ fn operators_are_replaced_by_the_ones_that_are_named() {
             onnx.op("Div", "div", &[&one, x], &[])
         }),
     );
-    let two = |onnx: &mut Onnx| onnx.floats("two", &[], &[2.0]);
-    replaced(
-        with(|onnx, x| {
-            let two = two(onnx);
-            onnx.op("Pow", "pow", &[x, &two], &[])
-        }),
-        &["Mul"],
-        with(|onnx, x| onnx.op("Mul", "square", &[x, x], &[])),
-    );
-    replaced(
-        with(|onnx, x| {
-            let two = two(onnx);
-            onnx.op("Min", "min", &[x, &two], &[])
-        }),
-        &["Clip"],
-        with(|onnx, x| {
-            let two = two(onnx);
-            onnx.op("Clip", "clip", &[x, "", &two], &[])
-        }),
-    );
 }
 
 #[test]
-fn parts_and_sums_are_replaced_by_the_operators_that_are_named() {
-    replaced(
-        case("channels_of_the_input_picked"),
-        &["Conv"],
-        with(|onnx, x| {
-            let w = onnx.floats("w", &[3, 3, 1, 1], &[0.0, 0.0, 1.0, 0.0, 1.0, 0.0, 1.0, 0.0, 0.0]);
-            onnx.op("Conv", "pick", &[x, &w], &[])
-        }),
-    );
-    replaced(
-        with(|onnx, x| {
-            let shape = onnx.ints("shape", &[2, 3, 4, 4]);
-            onnx.op("Expand", "expand", &[x, &shape], &[])
-        }),
-        &["Add"],
-        with(|onnx, x| {
-            let zeros = onnx.floats("zeros", &[2, 3, 4, 4], &[0.0; 96]);
-            onnx.op("Add", "add", &[x, &zeros], &[])
-        }),
-    );
+fn reductions_are_replaced_by_the_operators_that_are_named() {
     replaced(
         with(|onnx, x| onnx.op("ReduceMax", "max", &[x], &[("axes", Attr::Ints(&[2, 3]))])),
         &["GlobalMaxPool"],

@@ -1,8 +1,8 @@
 //! Every kernel through the checked door, against loops that follow its documentation to the letter: the same bits.
 
 use peleec_runtime::{
-    Activation, Binary, BinaryKind, Conv2d, DepthwiseConv2d, Destination, Executor, FloatArithmetic, Fused, Kernel, Layer, Map, MatMul,
-    Operands, Pad, Place, Plain, Pool2d, PoolKind, RegionError, Softmax, run_checked,
+    Activation, Binary, BinaryKind, Conv2d, CumulativeSum, DepthwiseConv2d, Destination, Executor, FloatArithmetic, Fused, Kernel, Layer,
+    Map, MatMul, Mirror, Operands, Pad, Place, Plain, Pool2d, PoolKind, RegionError, Softmax, run_checked,
 };
 
 mod maps;
@@ -271,6 +271,28 @@ fn a_pool_that_a_convolution_cannot_compute_is_refused() {
 fn a_map_with_permuted_strides_transposes() {
     let transpose = Map::new([1, 1, 1, 1, 3, 2], [0, 0, 0, 0, 1, 3], [0, 0, 0, 0, 2, 1]);
     assert_eq!(run(&transpose, [&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], &[], &[]], 6).unwrap(), [1.0, 4.0, 2.0, 5.0, 3.0, 6.0]);
+}
+
+#[test]
+fn a_mirror_reads_dimensions_from_their_end() {
+    // Every second row from the top, columns from the right.
+    let mirror = Mirror::<f32>::new([1, 1, 1, 1, 2, 3], [0, 0, 0, 0, 6, 1], [0, 0, 0, 0, 0, 1], [0, 0, 0, 0, 3, 1]);
+    let x = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0];
+    assert_eq!(run(&mirror, [&x, &[], &[]], 6).unwrap(), [3.0, 2.0, 1.0, 9.0, 8.0, 7.0]);
+    let rows = Mirror::<f32>::new(mirror.dims, mirror.input, [0, 0, 0, 0, 1, 0], mirror.output);
+    assert_eq!(run(&rows, [&x, &[], &[]], 6).unwrap(), [7.0, 8.0, 9.0, 1.0, 2.0, 3.0]);
+    assert_eq!(run(&rows, [&x[1..], &[], &[]], 6), Err(RegionError::Outside));
+}
+
+#[test]
+fn cumulative_sums_run_along_the_last_dimension() {
+    let strides = [0, 0, 0, 0, 1, 2];
+    let sums = CumulativeSum::new([1, 1, 1, 1, 2, 3], strides, strides);
+    let of = |sums: CumulativeSum| run(&sums, [&[1.0, 10.0, 2.0, 20.0, 4.0, 40.0], &[], &[]], 6).unwrap();
+    assert_eq!(of(sums), [1.0, 10.0, 3.0, 30.0, 7.0, 70.0]);
+    assert_eq!(of(sums.exclusive(true)), [0.0, 0.0, 1.0, 10.0, 3.0, 30.0]);
+    assert_eq!(of(sums.reverse(true)), [7.0, 70.0, 6.0, 60.0, 4.0, 40.0]);
+    assert_eq!(of(sums.reverse(true).exclusive(true)), [6.0, 60.0, 4.0, 40.0, 0.0, 0.0]);
 }
 
 #[test]

@@ -245,6 +245,11 @@ impl<'a> Lowering<'a> {
         to
     }
 
+    /// `tensor` under a shape of the same elements, which may be its own.
+    pub(crate) fn reshaped(&mut self, tensor: TensorId, shape: Shape) -> TensorId {
+        if *self.shape_of(tensor) == shape { tensor } else { self.viewed(tensor, shape) }
+    }
+
     /// The shape of a tensor.
     pub(crate) fn shape_of(&self, tensor: TensorId) -> &Shape {
         &self.steps.problem.tensors[tensor].shape

@@ -1,11 +1,13 @@
 //! `Neg`, `Abs`, `Sign`, `Floor`, `Ceil`, `Round`, `Sqrt`, `Exp`, `Log`, `Reciprocal`, `Not`, `And`, `Or`, `Xor`, `Equal`, `Less`,
-//! `LessOrEqual`, `Greater`, `GreaterOrEqual`, `Mod`, `Pow`, `Min`, `Max` and `Where`: element-wise with broadcasting; computed when
-//! compiling, from known inputs only. A row of the table each, as exporters' arithmetic on shapes needs them.
+//! `LessOrEqual`, `Greater`, `GreaterOrEqual`, `Mod`, `Pow`, `Min`, `Max`, `Mean`, `Where`, `IsNaN` and `IsInf`: element-wise with
+//! broadcasting; functions of one tensor of numbers that give numbers are computed when compiling, from known inputs only. A row of the
+//! table each, as exporters' arithmetic on shapes needs them.
 
 use super::broadcast::{broadcast, source_index};
 use super::operands::{evaluated, output, output_shape, tensor, typed};
-use super::{OpError, Operator};
+use super::{OpError, Operator, pairwise};
 use crate::ir::{DType, Data, Shape, Tensor, TensorType};
+use crate::lower::Lowering;
 use crate::onnx::node::NodeView;
 
 /// One element.
@@ -50,6 +52,18 @@ fn power(base: i64, exponent: i64) -> Option<i64> {
 
 fn float(values: &[Value], f: impl Fn(f32) -> f32) -> Option<Value> {
     if let [F(x)] = *values { Some(F(f(x))) } else { None }
+}
+
+fn tested(values: &[Value], holds: impl Fn(f32) -> bool) -> Option<Value> {
+    if let [F(x)] = *values { Some(B(holds(x))) } else { None }
+}
+
+/// The sum in the order of the values by their number.
+fn mean(values: &[Value]) -> Option<Value> {
+    let mut floats = values.iter().map(|value| if let F(x) = value { Some(*x) } else { None });
+    let first = floats.next()??;
+    let sum = floats.try_fold(first, |sum, value| Some(sum + value?))?;
+    Some(F(sum / values.len() as f32))
 }
 
 fn compared(values: &[Value], holds: impl Fn(std::cmp::Ordering) -> bool) -> Option<Value> {
@@ -120,6 +134,11 @@ const ROWS: &[Row] = &[
     }),
     same("Min", 1, |v| extreme(v, std::cmp::Ordering::Less)),
     same("Max", 1, |v| extreme(v, std::cmp::Ordering::Greater)),
+    same("Mean", 1, mean),
+    test("IsNaN", 1, |v| tested(v, f32::is_nan)),
+    test("IsInf", 1, |v| tested(v, f32::is_infinite)),
+    test("IsInfPositive", 1, |v| tested(v, |x| x == f32::INFINITY)),
+    test("IsInfNegative", 1, |v| tested(v, |x| x == f32::NEG_INFINITY)),
     Row {
         name: "Where",
         like: Some(1),
@@ -148,7 +167,11 @@ impl std::fmt::Debug for Elementwise {
 
 impl Operator for Elementwise {
     fn parse(node: &NodeView<'_>) -> Result<Self, OpError> {
-        let name = if node.op_type == "Mod" && node.flag("fmod")?.unwrap_or(false) { "Fmod" } else { node.op_type };
+        let name = match node.op_type {
+            "Mod" if node.flag("fmod")?.unwrap_or(false) => "Fmod",
+            "IsInf" => infinity(node)?,
+            other => other,
+        };
         let row = ROWS.iter().find(|row| row.name == name).ok_or_else(|| OpError::unsupported("is in no row"))?;
         if node.inputs.len() < row.least {
             return Err(OpError::new(format!("has {} inputs", node.inputs.len())).supported(format!("{}", row.least)));
@@ -157,7 +180,11 @@ impl Operator for Elementwise {
     }
 
     fn op_type(&self) -> Option<&'static str> {
-        Some(if self.row.name == "Fmod" { "Mod" } else { self.row.name })
+        Some(match self.row.name {
+            "Fmod" => "Mod",
+            "IsInfPositive" | "IsInfNegative" => "IsInf",
+            name => name,
+        })
     }
 
     fn infer(&self, inputs: &[Option<&TensorType>]) -> Result<Vec<TensorType>, OpError> {
@@ -178,8 +205,12 @@ impl Operator for Elementwise {
         output(dtype, shape)
     }
 
-    fn runs(&self, _inputs: &[Option<&TensorType>]) -> bool {
-        false
+    fn runs(&self, inputs: &[Option<&TensorType>]) -> bool {
+        pairwise::runs(self.row.name, inputs)
+    }
+
+    fn lower(&self, ctx: &mut Lowering<'_>) -> Result<(), OpError> {
+        pairwise::lower(self.row.name, ctx)
     }
 
     fn evaluate(&self, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>, OpError> {
@@ -192,6 +223,16 @@ impl Operator for Elementwise {
         let values = (0..shape.elements()).map(element).collect::<Result<Vec<_>, _>>()?;
         let dtype = self.row.like.and_then(|slot| tensors.get(slot)).map_or(DType::Bool, |tensor| tensor.dtype());
         evaluated(Tensor::new(shape, collected(dtype, &values)))
+    }
+}
+
+/// The row of `IsInf` for the infinities that count.
+fn infinity(node: &NodeView<'_>) -> Result<&'static str, OpError> {
+    match (node.flag("detect_negative")?.unwrap_or(true), node.flag("detect_positive")?.unwrap_or(true)) {
+        (true, true) => Ok("IsInf"),
+        (false, true) => Ok("IsInfPositive"),
+        (true, false) => Ok("IsInfNegative"),
+        (false, false) => Err(OpError::unsupported("`detect_negative` and `detect_positive` are 0").supported("one of them or both as 1")),
     }
 }
 
@@ -231,7 +272,8 @@ fn collected(dtype: DType, values: &[Value]) -> Data {
 #[cfg(test)]
 mod tests {
     use super::ROWS;
-    use crate::ir::{Data, Shape, Tensor};
+    use crate::ir::{DType, Data, Shape, Tensor, TensorType};
+    use crate::ops::Operator as _;
     use crate::ops::case::{Case, floats};
 
     fn bools(values: &[bool]) -> Tensor {
@@ -283,6 +325,50 @@ mod tests {
         assert_eq!(chosen.evaluate(), Ok(floats(&[2], &[1.0, 9.0])));
     }
 
+    /// Values of onnxruntime.
+    #[test]
+    fn floats_pass_what_is_no_number() {
+        let nan = f32::NAN;
+        let of = |name, other: [f32; 5]| {
+            let values = Case::new(name, 13).floats(&[5], &[nan, 1.0, 3.0, 2.0, -4.0]).floats(&[5], &other).values();
+            values.into_iter().map(|value| if value.is_nan() { None } else { Some(value) }).collect::<Vec<_>>()
+        };
+        let other = [1.0, nan, 2.0, 3.0, -4.0];
+        assert_eq!(of("Min", other), [None, None, Some(2.0), Some(2.0), Some(-4.0)]);
+        assert_eq!(of("Max", other), [None, None, Some(3.0), Some(3.0), Some(-4.0)]);
+        let mean = Case::new("Mean", 13).floats(&[2], &[1.0, 2.0]).floats(&[2], &[4.0, 7.0]).floats(&[1], &[0.25]);
+        assert_eq!(mean.values(), [1.75, 9.25 / 3.0]);
+        let rest = Case::new("Mod", 13).int("fmod", 1).floats(&[4], &[-5.5, 7.25, 5.0, -6.0]).floats(&[4], &[2.0, -3.5, 8.0, 3.0]);
+        assert_eq!(rest.values(), [-1.5, 0.25, 5.0, -0.0]);
+    }
+
+    #[test]
+    fn tests_of_what_is_no_number() {
+        let case = |name| Case::new(name, 10).floats(&[4], &[f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 1.0]);
+        assert_eq!(case("IsNaN").evaluate(), Ok(bools(&[true, false, false, false])));
+        assert_eq!(case("IsInf").evaluate(), Ok(bools(&[false, true, true, false])));
+        assert_eq!(case("IsInf").int("detect_negative", 0).evaluate(), Ok(bools(&[false, true, false, false])));
+        assert_eq!(case("IsInf").int("detect_positive", 0).evaluate(), Ok(bools(&[false, false, true, false])));
+        let neither = case("IsInf").int("detect_negative", 0).int("detect_positive", 0);
+        assert_eq!(neither.refusal(), "`detect_negative` and `detect_positive` are 0 (supported: one of them or both as 1)");
+    }
+
+    #[test]
+    fn what_runs() {
+        let runs = |name: &'static str, types: &[DType]| {
+            let types: Vec<_> = types.iter().map(|&dtype| TensorType::new(dtype, [2])).collect();
+            let case = types.iter().fold(Case::new(name, 18), |case, ty| case.typed(ty.clone()));
+            case.parse().unwrap().runs(&types.iter().map(Some).collect::<Vec<_>>())
+        };
+        let (float, truth, long) = (DType::F32, DType::Bool, DType::I64);
+        assert!(["Min", "Max", "Mean", "Pow", "Less", "Equal"].into_iter().all(|name| runs(name, &[float, float])));
+        assert!(
+            runs("Pow", &[float, long]) && runs("Equal", &[truth, truth]) && runs("Less", &[long, long]) && runs("Or", &[truth, truth])
+        );
+        assert!(runs("Where", &[truth, float, float]) && !runs("Where", &[truth, long, long]) && !runs("Min", &[long, long]));
+        assert!(!runs("Mod", &[float, float]) && !runs("Pow", &[long, long]));
+    }
+
     #[test]
     fn refusals() {
         assert_eq!(Case::new("Less", 13).i64s(&[1]).floats(&[1], &[1.0]).refusal(), "the inputs are of types i64, f32");
@@ -296,8 +382,9 @@ mod tests {
 
     #[test]
     fn every_row_is_listed() {
-        for row in ROWS.iter().filter(|row| row.name != "Fmod") {
-            assert!(crate::ops::OPERATORS.iter().any(|(name, ..)| *name == row.name), "{}", row.name);
+        for row in ROWS {
+            let op_type = super::Elementwise { row }.op_type();
+            assert!(crate::ops::OPERATORS.iter().any(|(name, ..)| Some(*name) == op_type), "{}", row.name);
         }
     }
 }

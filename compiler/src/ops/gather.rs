@@ -1,19 +1,30 @@
-//! `Gather`: slices of any element type picked by integer indices along one axis; folded where the data is known.
+//! `Gather`: slices of any element type picked by integer indices along one axis; the indices must be known.
+
+use std::sync::Arc;
 
 use super::operands::{axis, output, output_shape, product, tensor, typed};
 use super::{OpError, Operator};
 use crate::ir::{DType, Tensor, TensorType};
+use crate::lower::kernels::Strided;
+use crate::lower::{Lowering, Packed};
 use crate::onnx::node::NodeView;
+use crate::plan::problem::Relation;
 
 /// Inputs: `data` and `indices`; an index may count from the end.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Gather {
     pub(crate) axis: usize,
+    /// Whether `indices` are known when compiling.
+    pub(crate) is_known: bool,
 }
+
+/// The most steps in which slices are copied.
+const MOST_STEPS: usize = 64;
 
 impl Operator for Gather {
     fn parse(node: &NodeView<'_>) -> Result<Self, OpError> {
-        Ok(Gather { axis: axis(node.int("axis")?.unwrap_or(0), node.input_type(0)?.shape.rank())? })
+        let axis = axis(node.int("axis")?.unwrap_or(0), node.input_type(0)?.shape.rank())?;
+        Ok(Gather { axis, is_known: node.input(1).is_some_and(|indices| indices.value.is_some()) })
     }
 
     fn data_inputs(&self) -> usize {
@@ -32,7 +43,44 @@ impl Operator for Gather {
     }
 
     fn runs(&self, _inputs: &[Option<&TensorType>]) -> bool {
-        false
+        self.is_known
+    }
+
+    /// A step for all indices in a row that lie as far from each other.
+    fn lower(&self, ctx: &mut Lowering<'_>) -> Result<(), OpError> {
+        let indices = ctx.constant(1).and_then(Tensor::to_i64s);
+        let indices = indices.ok_or_else(|| OpError::unsupported("`indices` is computed at run time").supported("a constant"))?;
+        let x = ctx.tensor(0)?;
+        let mut shape = ctx.shape_of(x).clone();
+        let picked = indices.iter().map(|&index| in_range(index, shape[self.axis])).collect::<Result<Vec<_>, _>>()?;
+        shape.0[self.axis] = picked.len();
+        let parts = evenly_spaced(&picked);
+        if parts.len() > MOST_STEPS {
+            let found = format!("`indices` picks {} parts of an axis, of evenly spaced elements each", parts.len());
+            return Err(OpError::unsupported(found).supported(format!("at most {MOST_STEPS}")));
+        }
+        let is_whole = shape == ctx.shape();
+        let y = if is_whole { ctx.output() } else { ctx.output_as(shape) };
+        let mut start = 0;
+        for (first, step, len) in parts {
+            let (mut read, mut write) = (ctx.whole(x), ctx.whole(y));
+            let reach = step.unsigned_abs() as usize * (len - 1);
+            read.start[self.axis] = if step < 0 { first - reach } else { first };
+            read.dims[self.axis] = reach + 1;
+            (write.start[self.axis], write.dims[self.axis]) = (start, len);
+            start += len;
+            if step == 1 {
+                ctx.push_move(read, write, Relation::Same);
+            } else {
+                let mut steps = vec![1; read.dims.len()];
+                steps[self.axis] = step;
+                ctx.push(Arc::new(Strided { steps }), vec![read], write, &Packed::default(), 0);
+            }
+        }
+        if !is_whole {
+            ctx.finish(y);
+        }
+        Ok(())
     }
 
     fn evaluate(&self, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>, OpError> {
@@ -47,6 +95,20 @@ impl Operator for Gather {
         };
         Ok(vec![data.gathered(&shape, source)])
     }
+}
+
+/// The longest runs of indices that lie as far from each other: the first, the distance and their number. One alone is one apart.
+fn evenly_spaced(indices: &[usize]) -> Vec<(usize, i64, usize)> {
+    let mut parts = Vec::new();
+    let mut rest = indices;
+    while let Some((&first, behind)) = rest.split_first() {
+        let distance = |pair: &[usize]| pair[1] as i64 - pair[0] as i64;
+        let step = behind.first().map_or(1, |&second| second as i64 - first as i64);
+        let len = 1 + rest.windows(2).take_while(|pair| distance(pair) == step).count();
+        parts.push((first, step, len));
+        rest = &rest[len..];
+    }
+    parts
 }
 
 fn in_range(index: i64, extent: usize) -> Result<usize, OpError> {
@@ -72,6 +134,16 @@ mod tests {
         assert_eq!(case(-1).i64s(&[2, 0]).evaluate(), Ok(floats(&[2, 2], &[3.0, 1.0, 6.0, 4.0])));
         assert_eq!(case(0).i64s(&[]).shape(), Ok(vec![0, 3]));
         assert!(case(0).i64s(&[]).values().is_empty());
+    }
+
+    #[test]
+    fn indices_run_in_even_steps() {
+        let parts = super::evenly_spaced(&[2, 1, 0, 5, 5, 5, 7, 9, 8]);
+        assert_eq!(parts, [(2, -1, 3), (5, 0, 3), (7, 2, 2), (8, 1, 1)]);
+        let known = Case::new("Gather", 13).input(&[2, 3]).i64s(&[1, 0]);
+        assert!(known.parse().unwrap().runs(&[]) && super::evenly_spaced(&[]).is_empty());
+        let computed = Case::new("Gather", 13).input(&[2, 3]).typed(crate::ir::TensorType::new(crate::ir::DType::I64, [2]));
+        assert!(!computed.parse().unwrap().runs(&[]));
     }
 
     #[test]

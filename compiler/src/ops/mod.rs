@@ -19,6 +19,7 @@ pub(crate) mod broadcast;
 pub(crate) mod case;
 mod macros;
 pub(crate) mod operands;
+mod pairwise;
 mod window;
 
 pub(crate) use crate::diagnostics::OpError;
@@ -80,8 +81,13 @@ pub(crate) trait Operator: Sized {
     /// Emits the steps that compute the outputs; the default is for operators that do not [run](Self::runs): import has refused
     /// them where an input is not known, and folding has computed them but where that takes too long.
     fn lower(&self, _ctx: &mut Lowering<'_>) -> Result<(), OpError> {
-        Err(OpError::unsupported("is too large to be computed when compiling").supported("some 2^28 elements and products altogether"))
+        Err(too_large())
     }
+}
+
+/// Of an operator that firmware does not compute, and folding left alone.
+fn too_large() -> OpError {
+    OpError::unsupported("is too large to be computed when compiling").supported("some 2^28 elements and products altogether")
 }
 
 /// The most inputs of an operator that takes any number of them.
@@ -94,9 +100,10 @@ macros::operators! {
     concat::Concat: "Concat" ANY;
     constant::Constant: "Constant" 0, "ConstantOfShape" 1, "Range" 3, "NonZero" 1;
     conv::Conv: "Conv" 3;
+    cumulative_sum::CumulativeSum: "CumSum" 2;
     elementwise::Elementwise: "Neg" 1, "Abs" 1, "Sign" 1, "Floor" 1, "Ceil" 1, "Round" 1, "Sqrt" 1, "Exp" 1, "Log" 1, "Reciprocal" 1,
         "Not" 1, "And" 2, "Or" 2, "Xor" 2, "Equal" 2, "Less" 2, "LessOrEqual" 2, "Greater" 2, "GreaterOrEqual" 2, "Mod" 2, "Pow" 2,
-        "Min" ANY, "Max" ANY, "Where" 3;
+        "Min" ANY, "Max" ANY, "Mean" ANY, "Where" 3, "IsNaN" 1, "IsInf" 1;
     gather::Gather: "Gather" 2;
     identity::Identity: "Identity" 1, "Dropout" 3;
     lookup::Lookup:;

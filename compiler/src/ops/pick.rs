@@ -1,13 +1,16 @@
-//! `Slice`, `Split`, `Expand` and `Tile`: parts and repetitions of a tensor; parts in the tensor's own order run, all others are folded.
+//! `Slice`, `Split`, `Expand` and `Tile`: parts and repetitions of a tensor.
 //!
-//! Where a part and its readers can share the tensor's memory, nothing is copied.
+//! Where a part in the tensor's own order and its readers can share the tensor's memory, nothing is copied.
+
+use std::sync::Arc;
 
 use super::broadcast::broadcast;
 use super::operands::{axis, distinct_axes, ints, output, tensor, typed};
 use super::{OpError, Operator};
 use crate::ir::tensor::{ravel, unravel};
 use crate::ir::{Shape, Tensor, TensorType};
-use crate::lower::Lowering;
+use crate::lower::kernels::Strided;
+use crate::lower::{Lowering, Packed};
 use crate::onnx::node::NodeView;
 use crate::plan::problem::Relation;
 
@@ -58,22 +61,34 @@ impl Operator for Pick {
     }
 
     fn runs(&self, _inputs: &[Option<&TensorType>]) -> bool {
-        let is_box = |ranges: &Vec<Range>| {
-            let lies = |(range, &extent): (&Range, &usize)| (range.step == 1 || range.len == 1) && range.start + range.len <= extent;
-            ranges.len() == self.input.rank() && ranges.iter().zip(self.input.iter()).all(lies)
-        };
-        self.outputs.iter().all(is_box)
+        let is_walked = |ranges: &Vec<Range>| (0..ranges.len()).all(|axis| ranges[axis].times(self.extent(ranges, axis)).is_some());
+        self.outputs.iter().all(is_walked)
     }
 
     fn lower(&self, ctx: &mut Lowering<'_>) -> Result<(), OpError> {
-        let x = ctx.input(0)?;
+        let x = ctx.tensor(0)?;
         for (slot, ranges) in self.outputs.iter().enumerate().filter(|(slot, _)| ctx.is_read(*slot)).collect::<Vec<_>>() {
-            let mut part = x.clone();
-            for (axis, range) in ranges.iter().enumerate() {
-                (part.start[axis], part.dims[axis]) = (range.start, range.len);
+            let axes = self.axes(ranges)?;
+            let of = |extent: fn(&Axis) -> usize| Shape(axes.iter().map(extent).collect());
+            let from = ctx.reshaped(x, of(|axis| axis.extent));
+            let mut part = ctx.whole(from);
+            for (at, axis) in axes.iter().enumerate() {
+                (part.start[at], part.dims[at]) = axis.span();
             }
-            let y = ctx.output_at(slot);
-            ctx.push_move(part, ctx.whole(y), Relation::Same);
+            let shape = of(|axis| axis.range.len);
+            // What repeats has axes of its own for it, and one output.
+            let is_whole = shape.rank() == ranges.len();
+            let y = if is_whole { ctx.output_at(slot) } else { ctx.output_as(shape) };
+            let steps: Vec<i64> = axes.iter().map(|axis| axis.range.step).collect();
+            let write = ctx.whole(y);
+            if steps.iter().all(|&step| step == 1) {
+                ctx.push_move(part, write, Relation::Same);
+            } else {
+                ctx.push(Arc::new(Strided { steps }), vec![part], write, &Packed::default(), 0);
+            }
+            if !is_whole {
+                ctx.finish(y);
+            }
         }
         Ok(())
     }
@@ -95,7 +110,49 @@ impl Operator for Pick {
     }
 }
 
+/// An axis of what a kernel walks: what it reads of an extent, a step of zero for one element that is repeated.
+struct Axis {
+    extent: usize,
+    range: Range,
+}
+
+impl Axis {
+    /// The first element that is read, and how many there are from it to the last.
+    fn span(&self) -> (usize, usize) {
+        let reach = self.range.step.unsigned_abs() as usize * self.range.len.saturating_sub(1);
+        let start = if self.range.step < 0 { self.range.start.saturating_sub(reach) } else { self.range.start };
+        (start, reach + usize::from(self.range.len > 0))
+    }
+}
+
 impl Pick {
+    /// The extent of the input along an axis of an output: one along those that are new.
+    fn extent(&self, ranges: &[Range], axis: usize) -> usize {
+        (axis + self.input.rank()).checked_sub(ranges.len()).map_or(1, |own| self.input[own])
+    }
+
+    /// The axes of an output as a kernel walks them: one more for each that is repeated and has more than one element.
+    fn axes(&self, ranges: &[Range]) -> Result<Vec<Axis>, OpError> {
+        let mut axes = Vec::new();
+        for (at, range) in ranges.iter().enumerate() {
+            let extent = self.extent(ranges, at);
+            match range.times(extent) {
+                None => return Err(OpError::unsupported(format!("picks {range:?} of {extent}"))),
+                Some(1) => {
+                    let step = if range.len > 1 { range.step } else { 1 };
+                    axes.push(Axis { extent, range: Range { step, ..*range } });
+                }
+                Some(times) => {
+                    axes.push(Axis { extent: 1, range: Range { start: 0, step: 0, len: times } });
+                    if extent > 1 {
+                        axes.push(Axis { extent, range: Range { start: 0, step: 1, len: extent } });
+                    }
+                }
+            }
+        }
+        Ok(axes)
+    }
+
     /// Whether the one output is the input.
     pub(crate) fn hands_on(&self) -> bool {
         let [ranges] = self.outputs.as_slice() else { return false };
@@ -106,6 +163,14 @@ impl Pick {
 }
 
 impl Range {
+    /// How often the axis of `extent` elements is repeated: once where a part of it is taken; none where that cannot be walked in steps.
+    fn times(self, extent: usize) -> Option<usize> {
+        let last = self.step.saturating_mul(self.len as i64 - 1).saturating_add(self.start as i64);
+        let is_part = self.len <= 1 || (self.step != 0 && (0..extent as i64).contains(&last));
+        let is_repeated = self.start == 0 && (self.step == 1 || extent == 1) && self.len.checked_rem(extent) == Some(0);
+        if is_part { Some(1) } else { is_repeated.then(|| self.len / extent) }
+    }
+
     fn at(self, i: usize, extent: usize) -> usize {
         (self.start as i64).wrapping_add(self.step.wrapping_mul(i as i64)).rem_euclid(extent as i64) as usize
     }
@@ -281,10 +346,20 @@ mod tests {
     }
 
     #[test]
-    fn parts_in_order_run() {
+    fn parts_and_repetitions_run() {
         let runs = |case: Case| case.parse().unwrap().runs(&[]);
-        assert!(runs(slice(&[&[0], &[9]])) && runs(slice(&[&[1], &[9]])) && !runs(slice(&[&[-1], &[-9], &[0], &[-1]])));
-        assert!(!runs(Case::new("Tile", 13).input(&[1, 2]).i64s(&[2, 1])));
+        assert!(runs(slice(&[&[0], &[9]])) && runs(slice(&[&[1], &[9]])) && runs(slice(&[&[-1], &[-9], &[0], &[-2]])));
+        assert!(runs(Case::new("Tile", 13).input(&[1, 2]).i64s(&[2, 3])) && runs(Case::new("Expand", 13).input(&[1, 2]).i64s(&[3, 2, 1])));
+    }
+
+    #[test]
+    fn axes_are_walked_in_steps() {
+        let range = |start, step, len| super::Range { start, step, len };
+        let times = [range(4, -2, 3).times(5), range(0, 1, 10).times(5), range(0, 0, 3).times(1), range(0, 1, 3).times(1)];
+        assert_eq!(times, [Some(1), Some(2), Some(3), Some(3)]);
+        assert_eq!([range(1, 1, 5).times(5), range(0, 1, 7).times(5)], [None, None]);
+        let span = |range, extent| super::Axis { extent, range }.span();
+        assert_eq!([span(range(4, -2, 3), 5), span(range(1, 3, 2), 6), span(range(0, 0, 7), 1)], [(0, 5), (1, 4), (0, 1)]);
     }
 
     #[test]

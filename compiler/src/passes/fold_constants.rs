@@ -88,7 +88,7 @@ mod tests {
         let x = build.input("x", &[2, 3, 4, 4]);
         let shape = build.op("shape", Op::ShapeOf(ShapeOf::Extents { start: 0, end: 4 }), &[x]);
         let index = build.op("index", Op::Constant(Constant { value: Tensor::i64s([0]) }), &[]);
-        let batch = build.op("batch", Op::Gather(Gather { axis: 0 }), &[shape, index]);
+        let batch = build.op("batch", Op::Gather(Gather { axis: 0, is_known: true }), &[shape, index]);
         let rest = build.op("rest", Op::Constant(Constant { value: Tensor::i64s([-1]) }), &[]);
         let target = build.op("target", Op::Concat(Concat { axis: 0 }), &[batch, rest]);
         build.output(target);

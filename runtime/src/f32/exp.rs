@@ -36,7 +36,7 @@ pub fn exp(x: f32) -> f32 {
 }
 
 #[inline(always)]
-fn power_of_two(k: i32) -> f32 {
+pub(super) fn power_of_two(k: i32) -> f32 {
     f32::from_bits((k.wrapping_add(127) << 23) as u32)
 }
 

@@ -13,6 +13,7 @@ pub(crate) const LONGEST_SUM: usize = 1024;
 
 pub mod activation;
 pub(crate) mod arithmetic;
+pub mod cumulative;
 pub mod depthwise;
 pub mod elementwise;
 pub(crate) mod epilogue;
@@ -20,4 +21,5 @@ pub mod exp;
 pub mod matmul;
 pub mod pad;
 pub mod pool;
+pub mod power;
 pub mod softmax;

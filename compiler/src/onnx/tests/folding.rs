@@ -108,13 +108,7 @@ fn large_values_wait_for_the_passes() {
 
 #[test]
 fn at_run_time_they_are_refused() {
-    for (op_type, inputs) in [
-        ("Slice", &["x", "zero", "all", "one", "two"][..]),
-        ("Neg", &["x"]),
-        ("Gather", &["x", "zero"]),
-        ("ReduceMax", &["x"]),
-        ("Max", &["x", "x"]),
-    ] {
+    for (op_type, inputs) in [("Neg", &["x"][..]), ("ReduceMax", &["x"])] {
         let mut model = shaped();
         model.initializer("all", &Tensor::i64s([i64::MAX]));
         model.node(op_type, "n", inputs, &["y"], &[]).output("y", &TensorType::f32([1]));

@@ -1,0 +1,73 @@
+//! `Pairwise`: an element-wise function of two tensors that firmware links where it has it, either of which may be broadcast.
+
+use peleec_runtime::PairFunction;
+
+use super::bound::{Plainly, of_element};
+use super::{Cost, Kernel, Places, Views, Work};
+use crate::diagnostics::OpError;
+use crate::lower::views::Common;
+
+/// Which function, of the runtime's of one name.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Function {
+    Min,
+    Max,
+    Pow,
+    Mod,
+    Equal,
+    Less,
+    LessOrEqual,
+    And,
+    Or,
+    Xor,
+    Mark,
+    Fill,
+}
+
+/// Of two inputs of one type.
+#[derive(Clone, Debug)]
+pub(crate) struct Pairwise {
+    pub(crate) function: Function,
+}
+
+impl Kernel for Pairwise {
+    fn places(&self) -> Places {
+        Places { interleaves: false, splits: false, in_place: false, rows: None }
+    }
+
+    fn cost(&self, _channels: usize) -> Cost {
+        Cost::default()
+    }
+
+    fn bind(&self, views: &Views<'_>) -> Result<Work, OpError> {
+        let dtype = views.inputs[0].dtype;
+        let compared = |name: &str| format!("{name}<{}>", dtype.element());
+        match self.function {
+            Function::Min => bound::<peleec_runtime::Min>(views, "minimum", "Min"),
+            Function::Max => bound::<peleec_runtime::Max>(views, "maximum", "Max"),
+            Function::Pow => bound::<peleec_runtime::Pow>(views, "power", "Pow"),
+            Function::Mod => bound::<peleec_runtime::Mod>(views, "remainder", "Mod"),
+            Function::Equal => of_element!(dtype, T => bound::<peleec_runtime::Equal<T>>(views, "equal", &compared("Equal"))),
+            Function::Less => of_element!(dtype, T => bound::<peleec_runtime::Less<T>>(views, "less", &compared("Less"))),
+            Function::LessOrEqual => {
+                of_element!(dtype, T => bound::<peleec_runtime::LessOrEqual<T>>(views, "less or equal", &compared("LessOrEqual")))
+            }
+            Function::And => bound::<peleec_runtime::And>(views, "and", "And"),
+            Function::Or => bound::<peleec_runtime::Or>(views, "or", "Or"),
+            Function::Xor => bound::<peleec_runtime::Xor>(views, "xor", "Xor"),
+            Function::Mark => bound::<peleec_runtime::Mark>(views, "mark", "Mark"),
+            Function::Fill => bound::<peleec_runtime::Fill>(views, "fill", "Fill"),
+        }
+    }
+}
+
+/// The kernel of `F`, the function that goes by `function` as Rust code.
+fn bound<F: PairFunction>(views: &Views<'_>, name: &'static str, function: &str) -> Result<Work, OpError> {
+    let output = views.output;
+    let [left, right] = [0, 1].map(|index| views.inputs[index].broadcast(&output.dims));
+    let common = Common::new(&output.dims, [&left, &right, &output.strides], usize::MAX)?;
+    let [left, right, output] = [0, 1, 2].map(|operand| common.strides(operand));
+    let geometry = peleec_runtime::Pairwise::<F>::new(common.dims(), left, right, output);
+    let kind = format!("Pairwise<peleec_runtime::{function}>");
+    Ok(Work::Kernel(Box::new(Plainly { geometry, name, kind: kind.into() })))
+}

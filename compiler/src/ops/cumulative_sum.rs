@@ -1,0 +1,96 @@
+//! `CumSum`: along one axis, the sum of all elements up to each; the axis must be known.
+
+use super::operands::{axis, evaluated, float_type, floats, output_shape, product};
+use super::{OpError, Operator};
+use crate::ir::{Tensor, TensorType};
+use crate::lower::Lowering;
+use crate::lower::kernels::CumulativeSum as Kernel;
+use crate::onnx::node::NodeView;
+
+/// One input; the axis is read when the node is parsed.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct CumulativeSum {
+    pub(crate) axis: usize,
+    /// An element's own value is left out of its sum.
+    pub(crate) exclusive: bool,
+    /// Sums run from the end.
+    pub(crate) reverse: bool,
+}
+
+impl Operator for CumulativeSum {
+    fn parse(node: &NodeView<'_>) -> Result<Self, OpError> {
+        let rank = node.input_type(0)?.shape.rank();
+        let axis = match node.known_ints(1, "axis")?.as_deref() {
+            Some(&[found]) => axis(found, rank)?,
+            Some(found) => return Err(OpError::new(format!("`axis` is {found:?}")).supported("one number")),
+            None => return Err(OpError::new("`axis` is missing")),
+        };
+        let (exclusive, reverse) = (node.flag("exclusive")?.unwrap_or(false), node.flag("reverse")?.unwrap_or(false));
+        Ok(CumulativeSum { axis, exclusive, reverse })
+    }
+
+    fn op_type(&self) -> Option<&'static str> {
+        Some("CumSum")
+    }
+
+    fn data_inputs(&self) -> usize {
+        1
+    }
+
+    fn infer(&self, inputs: &[Option<&TensorType>]) -> Result<Vec<TensorType>, OpError> {
+        Ok(vec![float_type(inputs, 0)?.clone()])
+    }
+
+    fn evaluate(&self, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>, OpError> {
+        let shape = output_shape(self, inputs)?;
+        let mut values = floats(inputs, 0)?.to_vec();
+        let (extent, inner) = (shape[self.axis], product(&shape[self.axis + 1..]));
+        for run in 0..values.len().checked_div(extent).unwrap_or(0) {
+            let first = run / inner * extent * inner + run % inner;
+            let mut sum = 0.0;
+            for i in 0..extent {
+                let i = if self.reverse { extent - 1 - i } else { i };
+                let value = &mut values[first + i * inner];
+                let so_far = sum;
+                sum += *value;
+                *value = if self.exclusive { so_far } else { sum };
+            }
+        }
+        evaluated(Tensor::f32(shape, values))
+    }
+
+    fn lower(&self, ctx: &mut Lowering<'_>) -> Result<(), OpError> {
+        let read = ctx.input(0)?;
+        ctx.step(Kernel { axis: self.axis, exclusive: self.exclusive, reverse: self.reverse }, vec![read]);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::ir::Tensor;
+    use crate::ops::case::Case;
+
+    fn case(axis: i64) -> Case {
+        let axis = Tensor::i64([], [axis]).unwrap();
+        Case::new("CumSum", 14).floats(&[2, 3], &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]).known(axis)
+    }
+
+    /// The examples of ONNX's description.
+    #[test]
+    fn sums_run_along_an_axis() {
+        assert_eq!(case(0).values(), [1.0, 2.0, 3.0, 5.0, 7.0, 9.0]);
+        assert_eq!(case(-1).values(), [1.0, 3.0, 6.0, 4.0, 9.0, 15.0]);
+        assert_eq!(case(1).int("exclusive", 1).values(), [0.0, 1.0, 3.0, 0.0, 4.0, 9.0]);
+        assert_eq!(case(1).int("reverse", 1).values(), [6.0, 5.0, 3.0, 15.0, 11.0, 6.0]);
+        assert_eq!(case(1).int("reverse", 1).int("exclusive", 1).values(), [5.0, 3.0, 0.0, 11.0, 6.0, 0.0]);
+    }
+
+    #[test]
+    fn refusals() {
+        assert!(case(2).refusal().contains("axis 2"));
+        assert!(Case::new("CumSum", 14).input(&[3]).refusal().contains("`axis` is missing"));
+        assert!(Case::new("CumSum", 14).input(&[3]).i64s(&[0, 0]).refusal().contains("one number"));
+        assert!(Case::new("CumSum", 14).i64s(&[3]).i64s(&[0]).refusal().contains("i64"));
+    }
+}

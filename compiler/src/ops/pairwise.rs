@@ -1,0 +1,198 @@
+//! How firmware computes element-wise functions of two tensors and more: by a step for each two, which broadcast.
+
+use std::sync::Arc;
+
+use peleec_runtime::BinaryKind;
+
+use super::broadcast::broadcast;
+use super::{Cast, OpError, Operator};
+use crate::ir::{DType, Data, Shape, Tensor, TensorType};
+use crate::lower::kernels::{Binary, Function, Kernel, Pairwise};
+use crate::lower::{Lowering, Packed, kernels};
+use crate::plan::problem::TensorId;
+
+/// Whether firmware computes the operator `name` from inputs of these types.
+pub(super) fn runs(name: &str, inputs: &[Option<&TensorType>]) -> bool {
+    let types: Vec<_> = inputs.iter().flatten().map(|ty| ty.dtype).collect();
+    let all = |dtype| types.iter().all(|&found| found == dtype);
+    match name {
+        "Min" | "Max" | "Mean" | "Fmod" | "IsNaN" | "IsInf" | "IsInfPositive" | "IsInfNegative" => all(DType::F32),
+        "Pow" => types.first() == Some(&DType::F32),
+        "Equal" | "Less" | "LessOrEqual" | "Greater" | "GreaterOrEqual" => types.windows(2).all(|pair| pair[0] == pair[1]),
+        "And" | "Or" | "Xor" | "Not" => all(DType::Bool),
+        "Where" => types == [DType::Bool, DType::F32, DType::F32],
+        _ => false,
+    }
+}
+
+/// Emits the steps of the operator `name`.
+pub(super) fn lower(name: &str, ctx: &mut Lowering<'_>) -> Result<(), OpError> {
+    let y = match name {
+        "Min" => all(ctx, &of(Function::Min))?,
+        "Max" => all(ctx, &of(Function::Max))?,
+        "Mean" => mean(ctx)?,
+        "Pow" => power(ctx)?,
+        "Fmod" => two(ctx, Function::Mod, [0, 1])?,
+        "Equal" => equal(ctx)?,
+        "Less" => two(ctx, Function::Less, [0, 1])?,
+        "LessOrEqual" => two(ctx, Function::LessOrEqual, [0, 1])?,
+        "Greater" => two(ctx, Function::Less, [1, 0])?,
+        "GreaterOrEqual" => two(ctx, Function::LessOrEqual, [1, 0])?,
+        "And" => two(ctx, Function::And, [0, 1])?,
+        "Or" => two(ctx, Function::Or, [0, 1])?,
+        "Xor" => two(ctx, Function::Xor, [0, 1])?,
+        "Not" => {
+            let x = ctx.tensor(0)?;
+            negated(ctx, x)?
+        }
+        "Where" => chosen(ctx)?,
+        "IsNaN" => {
+            let equal = two(ctx, Function::Equal, [0, 0])?;
+            negated(ctx, equal)?
+        }
+        "IsInfPositive" => is_equal(ctx, f32::INFINITY)?,
+        "IsInfNegative" => is_equal(ctx, f32::NEG_INFINITY)?,
+        "IsInf" => {
+            let (above, below) = (is_equal(ctx, f32::INFINITY)?, is_equal(ctx, f32::NEG_INFINITY)?);
+            step(ctx, of(Function::Or), [above, below])?
+        }
+        _ => return Err(super::too_large()),
+    };
+    ctx.finish(y);
+    Ok(())
+}
+
+fn of(function: Function) -> Arc<dyn Kernel> {
+    Arc::new(Pairwise { function })
+}
+
+fn arithmetic(kind: BinaryKind) -> Arc<dyn Kernel> {
+    Arc::new(Binary { kind })
+}
+
+/// What `kernel` makes of two tensors, of the output's type.
+fn step(ctx: &mut Lowering<'_>, kernel: Arc<dyn Kernel>, [a, b]: [TensorId; 2]) -> Result<TensorId, OpError> {
+    let shape = broadcast(ctx.shape_of(a), ctx.shape_of(b))?;
+    let to = ctx.between(shape);
+    let (reads, write) = (vec![ctx.whole(a), ctx.whole(b)], ctx.whole(to));
+    ctx.push(kernel, reads, write, &Packed::default(), 0);
+    Ok(to)
+}
+
+/// The function of two inputs.
+fn two(ctx: &mut Lowering<'_>, function: Function, [a, b]: [usize; 2]) -> Result<TensorId, OpError> {
+    let operands = [ctx.tensor(a)?, ctx.tensor(b)?];
+    step(ctx, of(function), operands)
+}
+
+/// The function of all inputs, from the first on.
+fn all(ctx: &mut Lowering<'_>, kernel: &Arc<dyn Kernel>) -> Result<TensorId, OpError> {
+    let mut so_far = ctx.tensor(0)?;
+    for slot in 1..ctx.slots() {
+        let next = ctx.tensor(slot)?;
+        so_far = step(ctx, Arc::clone(kernel), [so_far, next])?;
+    }
+    Ok(so_far)
+}
+
+/// The sum of all inputs by their number.
+fn mean(ctx: &mut Lowering<'_>) -> Result<TensorId, OpError> {
+    let sum = all(ctx, &arithmetic(BinaryKind::Add))?;
+    if ctx.slots() == 1 {
+        return Ok(sum);
+    }
+    let count = ctx.slots() as f32;
+    let count = scalar(ctx, Data::F32([count].into()))?;
+    step(ctx, arithmetic(BinaryKind::Div), [sum, count])
+}
+
+/// A power with one small whole number as exponent is a product or a quotient.
+fn power(ctx: &mut Lowering<'_>) -> Result<TensorId, OpError> {
+    let base = ctx.tensor(0)?;
+    let has_own_shape = *ctx.shape_of(base) == ctx.shape();
+    let times = || arithmetic(BinaryKind::Mul);
+    match exponent(ctx)?.filter(|_| has_own_shape) {
+        Some(1.0) => Ok(base),
+        Some(2.0) => step(ctx, times(), [base, base]),
+        Some(3.0) => {
+            let square = step(ctx, times(), [base, base])?;
+            step(ctx, times(), [square, base])
+        }
+        Some(-1.0) => {
+            let one = scalar(ctx, Data::F32([1.0].into()))?;
+            step(ctx, arithmetic(BinaryKind::Div), [one, base])
+        }
+        _ => {
+            let exponents = in_floats(ctx, 1)?;
+            step(ctx, of(Function::Pow), [base, exponents])
+        }
+    }
+}
+
+/// The one value that the exponents of a power have, where they are known and alike.
+fn exponent(ctx: &Lowering<'_>) -> Result<Option<f32>, OpError> {
+    let Some(tensor) = ctx.constant(1) else { return Ok(None) };
+    let exponents = cast(tensor)?;
+    let values = exponents.as_f32().unwrap_or_default();
+    Ok(values.first().copied().filter(|first| values.iter().all(|value| value == first)))
+}
+
+/// Truth is compared as truth: of the bytes of an input any but zero is true.
+fn equal(ctx: &mut Lowering<'_>) -> Result<TensorId, OpError> {
+    let x = ctx.tensor(0)?;
+    if ctx.dtype_of(x) != DType::Bool {
+        return two(ctx, Function::Equal, [0, 1]);
+    }
+    let differs = two(ctx, Function::Xor, [0, 1])?;
+    negated(ctx, differs)
+}
+
+/// Whether truth is not.
+fn negated(ctx: &mut Lowering<'_>, truth: TensorId) -> Result<TensorId, OpError> {
+    let not = scalar(ctx, Data::Bool([false].into()))?;
+    step(ctx, of(Function::Equal), [truth, not])
+}
+
+/// Whether the elements of the input are `value`.
+fn is_equal(ctx: &mut Lowering<'_>, value: f32) -> Result<TensorId, OpError> {
+    let (x, value) = (ctx.tensor(0)?, scalar(ctx, Data::F32([value].into()))?);
+    step(ctx, of(Function::Equal), [x, value])
+}
+
+/// A kernel has two inputs, so the second of three puts a mark where the third belongs. The marks are floats, as is then the choice.
+fn chosen(ctx: &mut Lowering<'_>) -> Result<TensorId, OpError> {
+    let choice = in_floats(ctx, 0)?;
+    let (x, y) = (ctx.tensor(1)?, ctx.tensor(2)?);
+    let marked = step(ctx, of(Function::Mark), [choice, x])?;
+    step(ctx, of(Function::Fill), [marked, y])
+}
+
+/// The tensor at input `slot` with its elements as floats, in an operator whose output is of floats.
+fn in_floats(ctx: &mut Lowering<'_>, slot: usize) -> Result<TensorId, OpError> {
+    if let Some(tensor) = ctx.constant(slot) {
+        return ctx.known(cast(tensor)?);
+    }
+    let x = ctx.tensor(slot)?;
+    if ctx.dtype_of(x) == DType::F32 {
+        return Ok(x);
+    }
+    let shape = ctx.shape_of(x).clone();
+    // As the kernel wants it: a map, or one pixel.
+    let map = if matches!(shape[..], [1, _, _, _]) { shape.clone() } else { Shape(vec![1, shape.elements()]) };
+    let from = if map == shape { x } else { ctx.viewed(x, map.clone()) };
+    let to = ctx.between(map);
+    let (read, write) = (ctx.image(from, 0), ctx.image(to, 0));
+    ctx.push(Arc::new(kernels::Cast), vec![read], write, &Packed::default(), 0);
+    Ok(if *ctx.shape_of(to) == shape { to } else { ctx.viewed(to, shape) })
+}
+
+/// The elements of a known tensor as floats.
+fn cast(tensor: &Tensor) -> Result<Tensor, OpError> {
+    Ok(Cast { to: DType::F32 }.evaluate(&[Some(tensor)])?.remove(0))
+}
+
+/// One known element, which broadcasts.
+fn scalar(ctx: &mut Lowering<'_>, data: Data) -> Result<TensorId, OpError> {
+    let tensor = Tensor::new(Shape::default(), data).ok_or_else(|| OpError::new("a scalar has one element"))?;
+    ctx.known(tensor)
+}

@@ -31,9 +31,6 @@ fn known(op_type: &str, domain: &str) -> Option<&'static str> {
     let express = |op_type: &str| {
         Some(match op_type {
             "Gather" | "Slice" => "channels can be picked by a `Conv` with a 1x1 kernel of zeros and ones",
-            "Neg" => "`Mul` by -1 is the same",
-            "Abs" => "`Add` of `Relu(x)` and `Relu(-x)` is the same",
-            "Reciprocal" => "`Div` of 1 by it is the same",
             "Pow" => "a square is `Mul` of a tensor by itself",
             "Min" | "Max" => "the smaller or larger of a tensor and a number is a `Clip`",
             "Expand" => "`Add` of zeros of the larger shape is the same",

@@ -94,9 +94,11 @@ macros::operators! {
     concat::Concat: "Concat" ANY;
     constant::Constant: "Constant" 0, "ConstantOfShape" 1, "Range" 3, "NonZero" 1;
     conv::Conv: "Conv" 3;
-    elementwise::Elementwise: "Neg" 1, "Abs" 1, "Sign" 1, "Floor" 1, "Ceil" 1, "Round" 1, "Sqrt" 1, "Exp" 1, "Log" 1, "Reciprocal" 1,
-        "Not" 1, "And" 2, "Or" 2, "Xor" 2, "Equal" 2, "Less" 2, "LessOrEqual" 2, "Greater" 2, "GreaterOrEqual" 2, "Mod" 2, "Pow" 2,
-        "Min" ANY, "Max" ANY, "Where" 3;
+    elementwise::Elementwise: "Not" 1, "And" 2, "Or" 2, "Xor" 2, "Equal" 2, "Less" 2, "LessOrEqual" 2, "Greater" 2, "GreaterOrEqual" 2,
+        "Mod" 2, "Pow" 2, "Min" ANY, "Max" ANY, "Where" 3;
+    function::Function: "Neg" 1, "Abs" 1, "Sign" 1, "Floor" 1, "Ceil" 1, "Round" 1, "Sqrt" 1, "Reciprocal" 1, "Exp" 1, "Log" 1, "Tanh" 1,
+        "Erf" 1, "Elu" 1, "Selu" 1, "Celu" 1, "Softplus" 1, "Softsign" 1, "HardSigmoid" 1, "Gelu" 1, "Mish" 1, "ThresholdedRelu" 1,
+        "Swish" 1;
     gather::Gather: "Gather" 2;
     identity::Identity: "Identity" 1, "Dropout" 3;
     lookup::Lookup:;

@@ -37,9 +37,12 @@ fn fusion(graph: &Graph, id: NodeId) -> Option<Fusion> {
             let op = Lookup { table: table.try_into().ok()?, dtype };
             return Some(Fusion { op, bytes, absorbed });
         }
-        let Op::Unary(unary) = graph.op(at)? else { return None };
         // As firmware computes it.
-        let results: Vec<_> = values.as_f32()?.iter().map(|&x| unary.activation.apply(x)).collect();
+        let results: Vec<_> = match graph.op(at)? {
+            Op::Unary(unary) => values.as_f32()?.iter().map(|&x| unary.activation.apply(x)).collect(),
+            Op::Function(function) => values.as_f32()?.iter().map(|&x| function.kind.apply(x)).collect(),
+            _ => return None,
+        };
         values = Tensor::f32(values.shape().clone(), results)?;
         at = graph.sole_consumer(at)?;
         absorbed.push(at);

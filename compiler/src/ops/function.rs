@@ -1,6 +1,6 @@
 //! `Neg`, `Abs`, `Sign`, `Floor`, `Ceil`, `Round`, `Sqrt`, `Reciprocal`, `Exp`, `Log`, `Tanh`, `Erf`, `Elu`, `Selu`, `Celu`, `Softplus`,
-//! `Softsign`, `HardSigmoid`, `Gelu`, `Mish`, `ThresholdedRelu` and `Swish`: element-wise, the output has the input's type; `Neg`, `Abs` and
-//! `Sign` of integers are folded. A row of the table each.
+//! `Softsign`, `HardSigmoid`, `Gelu`, `Mish`, `ThresholdedRelu` and `Swish`: element-wise, the output has the input's type; `Neg`, `Abs`
+//! and `Sign` of integers are folded. A row of the table each.
 
 use peleec_runtime::Function as _;
 use peleec_runtime::f32::function;
@@ -11,8 +11,8 @@ use crate::ir::{DType, Data, Tensor, TensorType};
 use crate::lower::{Lowering, Packed, kernels};
 use crate::onnx::node::NodeView;
 
-/// Makes the kinds of a table, whose names are those of the runtime's functions: each with its attributes, where these have defaults, and with
-/// its naive meaning.
+/// Makes the kinds of a table, whose names are those of the runtime's functions: each with its attributes and their defaults, and with its
+/// naive meaning.
 macro_rules! kinds {
     ($($name:ident { $($attribute:ident: $default:expr),* } |$x:ident| $meaning:expr;)+) => {
         /// Which function, with its parameters.

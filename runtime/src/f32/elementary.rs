@@ -1,5 +1,5 @@
-//! Elementary functions of class `plain`, which `core` has not: a fixed order of additions, multiplications and divisions, so the bits are the
-//! same everywhere. Errors are counted in 2^-23 of the value; they are the greatest of some 10^6 arguments, against double precision.
+//! Elementary functions of class `plain`, which `core` has not: a fixed order of additions, multiplications and divisions, so the bits are
+//! the same everywhere. Errors are counted in 2^-23 of the value; they are the greatest of some 10^6 arguments, against double precision.
 
 use super::exp::exp;
 

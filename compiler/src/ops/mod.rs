@@ -10,6 +10,7 @@
 //! So `HardSwish` is a variant in the runtime's `activation.rs`, a row in `unary.rs`, its name below and a case: four files and a new
 //! snapshot. `Split` at run time is `runs` and `lower` in `pick.rs` and a case. `Resize` is three new files, of the operator and of both
 //! sides of its kernel, and lines in `lib.rs`, `f32/mod.rs` and `source.rs` of the runtime, in `lower/kernels/mod.rs`, below, and a case.
+//! `Mish` is a type in the runtime's `function.rs`, a row in the `function.rs` here, its name below and a case.
 //!
 //! Invariant: an operator sees its own attributes and its inputs' types and values, never the graph or another node.
 //! A match over all operators stands nowhere else; passes name those that they rewrite.

@@ -160,7 +160,7 @@ function! {
 }
 
 function! {
-    /// Of values below zero `alpha * (exp(x / alpha) - 1)`, off by at most 3 and, as the quotient is rounded, 0.5 times itself.
+    /// Of values below zero `alpha * (exp(x / alpha) - 1)`, off by at most 3.5.
     Celu {
         /// What is approached far below zero, but for its sign; not zero.
         alpha,
@@ -239,7 +239,7 @@ function! {
         alpha,
     } |x| {
         let sigmoid = 1.0 / (1.0 + exp(-(alpha * x)));
-        // Of infinity nothing is left, either.
+        // Nothing is left of infinity, either.
         if sigmoid == 0.0 { 0.0 } else { x * sigmoid }
     }
 }

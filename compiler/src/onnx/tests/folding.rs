@@ -108,12 +108,9 @@ fn large_values_wait_for_the_passes() {
 
 #[test]
 fn at_run_time_they_are_refused() {
-    for (op_type, inputs) in [
-        ("Slice", &["x", "zero", "all", "one", "two"][..]),
-        ("Gather", &["x", "zero"]),
-        ("ReduceMax", &["x"]),
-        ("Max", &["x", "x"]),
-    ] {
+    for (op_type, inputs) in
+        [("Slice", &["x", "zero", "all", "one", "two"][..]), ("Gather", &["x", "zero"]), ("ReduceMax", &["x"]), ("Max", &["x", "x"])]
+    {
         let mut model = shaped();
         model.initializer("all", &Tensor::i64s([i64::MAX]));
         model.node(op_type, "n", inputs, &["y"], &[]).output("y", &TensorType::f32([1]));

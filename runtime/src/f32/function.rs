@@ -142,7 +142,7 @@ function! {
 }
 
 function! {
-    /// Of values below zero `alpha * (exp(x) - 1)`, off by at most 2.5.
+    /// Of values below zero `alpha * (exp(x) - 1)`, off by at most 1.5.
     Elu {
         /// What is approached far below zero, but for its sign.
         alpha,
@@ -150,7 +150,7 @@ function! {
 }
 
 function! {
-    /// `gamma * x`, of values below zero `gamma * alpha * (exp(x) - 1)`, off by at most 3.
+    /// `gamma * x`, of values below zero `gamma * alpha * (exp(x) - 1)`, off by at most 2.
     Selu {
         /// The factor of values below zero.
         alpha,
@@ -160,7 +160,7 @@ function! {
 }
 
 function! {
-    /// Of values below zero `alpha * (exp(x / alpha) - 1)`, off by at most 3.5.
+    /// Of values below zero `alpha * (exp(x / alpha) - 1)`, off by at most 2.
     Celu {
         /// What is approached far below zero, but for its sign; not zero.
         alpha,

@@ -114,7 +114,7 @@ fn both_stages() -> Vec<u8> {
 fn one_cause() -> Vec<u8> {
     model(17, |onnx, x| {
         (0..9).fold(x.to_owned(), |joined, i| {
-            let act = onnx.op("Elu", &format!("/act.{i}"), &[x], &[]);
+            let act = onnx.op("Shrink", &format!("/act.{i}"), &[x], &[]);
             onnx.op("Add", &format!("/add.{i}"), &[&joined, &act], &[])
         })
     })
@@ -123,7 +123,8 @@ fn one_cause() -> Vec<u8> {
 fn only_folded() -> Vec<u8> {
     model(17, |onnx, x| {
         let y = onnx.op("Relu", "relu", &[x], &[]);
-        onnx.op("Sqrt", "root", &[&y], &[])
+        let divisor = onnx.floats("divisor", &[], &[0.5]);
+        onnx.op("Mod", "rest", &[&y, &divisor], &[("fmod", Attr::Int(1))])
     })
 }
 

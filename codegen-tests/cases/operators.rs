@@ -223,4 +223,26 @@ cases! {
         let axis = onnx.ints("axis", &[1]);
         onnx.op("CumSum", "sums", &[&x, &axis], &[("reverse", Attr::Int(1)), ("exclusive", Attr::Int(1))])
     };
+    tanh_alone [1, 3, 2, 2], |onnx, x| onnx.op("Tanh", "tanh", &[&x], &[]);
+    functions_of_a_map [1, 2, 4, 3], |onnx, x| {
+        let conv = onnx.conv("conv", &x, &[4, 2, 3, 3], &[("pads", Attr::Ints(&[1, 1, 1, 1]))]);
+        let elu = onnx.op("Elu", "elu", &[&conv], &[("alpha", Attr::Float(0.5))]);
+        let selu = onnx.op("Selu", "selu", &[&elu], &[]);
+        onnx.conv("end", &selu, &[2, 4, 1, 1], &[])
+    };
+    every_function_of_one_float [2, 6], |onnx, x| {
+        let names = [
+            "Neg", "Abs", "Sign", "Floor", "Ceil", "Round", "Sqrt", "Reciprocal", "Exp", "Log", "Tanh", "Erf", "Elu", "Selu", "Celu",
+            "Softplus", "Softsign", "HardSigmoid", "ThresholdedRelu",
+        ];
+        let size = onnx.op("Abs", "size", &[&x], &[]);
+        let read = |name| if matches!(name, "Sqrt" | "Log") { &size } else { &x };
+        let parts = names.map(|name| onnx.op(name, &name.to_lowercase(), &[read(name)], &[]));
+        onnx.op("Concat", "joined", &parts.each_ref().map(String::as_str), &[("axis", Attr::Int(1))])
+    };
+    tanh_between_bytes_is_a_table [1, 3, 4, 4], |onnx, x| {
+        let x = onnx.through_bytes("x.q", &x, 0.0078125, -5);
+        let y = onnx.op("Tanh", "tanh", &[&x], &[]);
+        onnx.through_bytes("y.q", &y, 0.0078125, 0)
+    };
 }

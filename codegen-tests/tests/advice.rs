@@ -114,32 +114,6 @@ fn replaced(refused: Vec<u8>, operators: &[&str], instead: Vec<u8>) {
 }
 
 #[test]
-fn operators_are_replaced_by_the_ones_that_are_named() {
-    let mul = |onnx: &mut Onnx, x: &str, by: f32| {
-        let by = onnx.floats("by", &[], &[by]);
-        onnx.op("Mul", "mul", &[x, &by], &[])
-    };
-    replaced(with(|onnx, x| onnx.op("Neg", "neg", &[x], &[])), &["Mul"], with(|onnx, x| mul(onnx, x, -1.0)));
-    replaced(
-        with(|onnx, x| onnx.op("Abs", "abs", &[x], &[])),
-        &["Add", "Relu"],
-        with(|onnx, x| {
-            let (negative, positive) = (mul(onnx, x, -1.0), onnx.op("Relu", "p", &[x], &[]));
-            let negative = onnx.op("Relu", "n", &[&negative], &[]);
-            onnx.op("Add", "add", &[&positive, &negative], &[])
-        }),
-    );
-    replaced(
-        with(|onnx, x| onnx.op("Reciprocal", "r", &[x], &[])),
-        &["Div"],
-        with(|onnx, x| {
-            let one = onnx.floats("one", &[], &[1.0]);
-            onnx.op("Div", "div", &[&one, x], &[])
-        }),
-    );
-}
-
-#[test]
 fn reductions_are_replaced_by_the_operators_that_are_named() {
     replaced(
         with(|onnx, x| onnx.op("ReduceMax", "max", &[x], &[("axes", Attr::Ints(&[2, 3]))])),

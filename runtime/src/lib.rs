@@ -58,6 +58,7 @@ pub use f32::activation::Activation;
 pub use f32::cumulative::CumulativeSum;
 pub use f32::depthwise::DepthwiseConv2d;
 pub use f32::elementwise::{Binary, BinaryKind, Map};
+pub use f32::function::{Each, Function};
 pub use f32::matmul::MatMul;
 pub use f32::pad::Pad;
 pub use f32::pool::{Pool2d, PoolKind};

@@ -30,9 +30,6 @@ pub(crate) fn way_out(op_type: &str, domain: &str, around: &Surroundings<'_>) ->
 fn known(op_type: &str, domain: &str) -> Option<&'static str> {
     let express = |op_type: &str| {
         Some(match op_type {
-            "Neg" => "`Mul` by -1 is the same",
-            "Abs" => "`Add` of `Relu(x)` and `Relu(-x)` is the same",
-            "Reciprocal" => "`Div` of 1 by it is the same",
             "ReduceSum" => "`ReduceMean` and a `Mul` by the number of elements is the same",
             "ReduceMax" => "the largest of each channel is a `GlobalMaxPool`",
             _ => return None,

@@ -10,6 +10,7 @@
 //! So `HardSwish` is a variant in the runtime's `activation.rs`, a row in `unary.rs`, its name below and a case: four files and a new
 //! snapshot. `Split` at run time is `runs` and `lower` in `pick.rs` and a case. `Resize` is three new files, of the operator and of both
 //! sides of its kernel, and lines in `lib.rs`, `f32/mod.rs` and `source.rs` of the runtime, in `lower/kernels/mod.rs`, below, and a case.
+//! `Mish` is a type in the runtime's `function.rs`, a row in the `function.rs` here, its name below and a case.
 //!
 //! Invariant: an operator sees its own attributes and its inputs' types and values, never the graph or another node.
 //! A match over all operators stands nowhere else; passes name those that they rewrite.
@@ -101,9 +102,11 @@ macros::operators! {
     constant::Constant: "Constant" 0, "ConstantOfShape" 1, "Range" 3, "NonZero" 1;
     conv::Conv: "Conv" 3;
     cumulative_sum::CumulativeSum: "CumSum" 2;
-    elementwise::Elementwise: "Neg" 1, "Abs" 1, "Sign" 1, "Floor" 1, "Ceil" 1, "Round" 1, "Sqrt" 1, "Exp" 1, "Log" 1, "Reciprocal" 1,
-        "Not" 1, "And" 2, "Or" 2, "Xor" 2, "Equal" 2, "Less" 2, "LessOrEqual" 2, "Greater" 2, "GreaterOrEqual" 2, "Mod" 2, "Pow" 2,
-        "Min" ANY, "Max" ANY, "Mean" ANY, "Where" 3, "IsNaN" 1, "IsInf" 1;
+    elementwise::Elementwise: "Not" 1, "And" 2, "Or" 2, "Xor" 2, "Equal" 2, "Less" 2, "LessOrEqual" 2, "Greater" 2, "GreaterOrEqual" 2,
+        "Mod" 2, "Pow" 2, "Min" ANY, "Max" ANY, "Mean" ANY, "Where" 3, "IsNaN" 1, "IsInf" 1;
+    function::Function: "Neg" 1, "Abs" 1, "Sign" 1, "Floor" 1, "Ceil" 1, "Round" 1, "Sqrt" 1, "Reciprocal" 1, "Exp" 1, "Log" 1, "Tanh" 1,
+        "Erf" 1, "Elu" 1, "Selu" 1, "Celu" 1, "Softplus" 1, "Softsign" 1, "HardSigmoid" 1, "Gelu" 1, "Mish" 1, "ThresholdedRelu" 1,
+        "Swish" 1;
     gather::Gather: "Gather" 2;
     identity::Identity: "Identity" 1, "Dropout" 3;
     lookup::Lookup:;

@@ -37,9 +37,12 @@ fn fusion(graph: &Graph, id: NodeId) -> Option<Fusion> {
             let op = Lookup { table: table.try_into().ok()?, dtype };
             return Some(Fusion { op, bytes, absorbed });
         }
-        let Op::Unary(unary) = graph.op(at)? else { return None };
         // As firmware computes it.
-        let results: Vec<_> = values.as_f32()?.iter().map(|&x| unary.activation.apply(x)).collect();
+        let results: Vec<_> = match graph.op(at)? {
+            Op::Unary(unary) => values.as_f32()?.iter().map(|&x| unary.activation.apply(x)).collect(),
+            Op::Function(function) => values.as_f32()?.iter().map(|&x| function.kind.apply(x)).collect(),
+            _ => return None,
+        };
         values = Tensor::f32(values.shape().clone(), results)?;
         at = graph.sole_consumer(at)?;
         absorbed.push(at);
@@ -57,8 +60,9 @@ mod tests {
     use super::fuse_lookup;
     use crate::ir::DType;
     use crate::ir::build::Build;
+    use crate::ops::function::Kind;
     use crate::ops::quantize::Direction;
-    use crate::ops::{Op, Quantize, Unary};
+    use crate::ops::{Function, Op, Quantize, Unary};
     use crate::passes::equivalence::check;
 
     fn op(direction: Direction, scale: f32, zero: i32) -> Op {
@@ -67,15 +71,17 @@ mod tests {
 
     #[test]
     fn functions_of_a_byte_are_tables() {
-        let activations = [None, Some(Activation::Relu), Some(Activation::LeakyRelu(0.1)), Some(Activation::Clip(-1.0, 2.0))];
+        let activations = [Activation::Relu, Activation::LeakyRelu(0.1), Activation::Clip(-1.0, 2.0)];
+        let activations = activations.map(|activation| Some(Op::Unary(Unary { activation })));
+        let functions = activations.into_iter().chain([None, Some(Op::Function(Function { kind: Kind::Tanh {} }))]).collect::<Vec<_>>();
         for (from, to) in [(DType::I8, DType::I8), (DType::U8, DType::U8), (DType::U8, DType::I8), (DType::I8, DType::U8)] {
-            for activation in activations {
+            for function in &functions {
                 let mut build = Build::new();
                 let x = build.input("x", &[1, 3, 9, 9]);
                 let bytes = build.op("bytes", op(Direction::Quantize(from), 1.0 / 128.0, 5), &[x]);
                 let floats = build.op("floats", op(Direction::Dequantize, 1.0 / 128.0, 5), &[bytes]);
-                let y = match activation {
-                    Some(activation) => build.op("y", Op::Unary(Unary { activation }), &[floats]),
+                let y = match function {
+                    Some(function) => build.op("y", function.clone(), &[floats]),
                     None => floats,
                 };
                 let again = build.op("again", op(Direction::Quantize(to), 0.021, 9), &[y]);

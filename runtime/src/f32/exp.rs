@@ -20,19 +20,33 @@ pub fn exp(x: f32) -> f32 {
     let shifted = limited * LOG2_E + ROUND;
     let k = shifted - ROUND;
     let r = (limited - k * LN_2_HIGH) - k * LN_2_LOW;
-    let mut p = 1.987_569_2e-4;
-    p = p * r + 1.398_199_9e-3;
-    p = p * r + 8.333_452e-3;
-    p = p * r + 4.166_579_6e-2;
-    p = p * r + 1.666_666_5e-1;
-    p = p * r + 0.5;
-    let e = p * (r * r) + r + 1.0;
+    let e = near_zero(r) + 1.0;
     let k = shifted.to_bits().wrapping_sub(ROUND.to_bits()) as i32;
     // Two steps, since 2^128 has no encoding while e * 2^128 may be finite.
     let half = k >> 1;
     let value = e * power_of_two(half) * power_of_two(k.wrapping_sub(half));
     let value = if x > HIGH { f32::INFINITY } else { value };
     if x < LOW { 0.0 } else { value }
+}
+
+/// `exp(x) - 1`, off by at most 2 * 2^-23 of its value.
+#[inline]
+pub(crate) fn exp_minus_one(x: f32) -> f32 {
+    /// Half of `ln 2`.
+    const NEAR: f32 = 0.346_57;
+    if x < NEAR && x > -NEAR { near_zero(x) } else { exp(x) - 1.0 }
+}
+
+/// `exp(r) - 1` for `|r| <= ln 2 / 2`.
+#[inline(always)]
+fn near_zero(r: f32) -> f32 {
+    let mut p = 1.987_569_2e-4;
+    p = p * r + 1.398_199_9e-3;
+    p = p * r + 8.333_452e-3;
+    p = p * r + 4.166_579_6e-2;
+    p = p * r + 1.666_666_5e-1;
+    p = p * r + 0.5;
+    p * (r * r) + r
 }
 
 #[inline(always)]

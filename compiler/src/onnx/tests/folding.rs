@@ -108,7 +108,7 @@ fn large_values_wait_for_the_passes() {
 
 #[test]
 fn at_run_time_they_are_refused() {
-    for (op_type, inputs) in [("Neg", &["x"][..]), ("ReduceMax", &["x"])] {
+    for (op_type, inputs) in [("ReduceMax", &["x"][..])] {
         let mut model = shaped();
         model.initializer("all", &Tensor::i64s([i64::MAX]));
         model.node(op_type, "n", inputs, &["y"], &[]).output("y", &TensorType::f32([1]));
@@ -146,7 +146,7 @@ fn integers_that_are_an_input_are_not_constants() {
     model.input("j", &TensorType::new(DType::I64, [4])).node("Add", "z", &["i", "j"], &["z"], &[]);
     model.output("y", &TensorType::new(DType::I64, [4])).output("z", &TensorType::new(DType::I64, [4]));
     let problems = read(model.finish()).unwrap_err().0;
-    assert_eq!(problems[0].found.as_deref(), Some("input `i` is computed at run time"));
-    assert_eq!(problems[1].found.as_deref(), Some("input `i` is i64[4] at run time"));
+    assert!(problems.iter().all(|problem| problem.found.as_deref() == Some("input `i` is i64[4] at run time")));
+    assert_eq!(problems[0].supported.as_deref(), Some("`Neg` of f32 at run time"));
     assert_eq!(problems[1].supported.as_deref(), Some("`Add` of f32 at run time"));
 }

@@ -178,4 +178,13 @@ cases! {
         onnx.op("Softmax", "softmax", &[&masked], &[])
     };
     sigmoid_alone [1, 4], |onnx, x| onnx.op("Sigmoid", "sigmoid", &[&x], &[]);
+    depth_to_space_behind_a_conv [1, 4, 3, 3], |onnx, x| {
+        let conv = onnx.conv("conv", &x, &[8, 4, 1, 1], &[]);
+        let wide = onnx.op("DepthToSpace", "wide", &[&conv], &[("blocksize", Attr::Int(2)), ("mode", Attr::Text("CRD"))]);
+        onnx.conv("last", &wide, &[2, 2, 3, 3], &[])
+    };
+    space_to_depth_before_a_conv [1, 3, 4, 4], |onnx, x| {
+        let deep = onnx.op("SpaceToDepth", "deep", &[&x], &[("blocksize", Attr::Int(2))]);
+        onnx.conv("conv", &deep, &[4, 12, 1, 1], &[])
+    };
 }

@@ -59,6 +59,7 @@ pub use f32::elementwise::{Binary, BinaryKind, Map};
 pub use f32::matmul::MatMul;
 pub use f32::pad::Pad;
 pub use f32::pool::{Pool2d, PoolKind};
+pub use f32::resample::Resample;
 pub use f32::softmax::Softmax;
 pub use frame::{ColourOrder, Fit, Fitted, Frame, FrameLayout, PixelFormat, Preparation, Resize};
 pub use i8::average::AveragePool2d;

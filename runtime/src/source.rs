@@ -24,6 +24,7 @@ pub const FILES: &[(&str, &str)] = &[
     ("src/f32/mod.rs", include_str!("f32/mod.rs")),
     ("src/f32/pad.rs", include_str!("f32/pad.rs")),
     ("src/f32/pool.rs", include_str!("f32/pool.rs")),
+    ("src/f32/resample.rs", include_str!("f32/resample.rs")),
     ("src/f32/softmax.rs", include_str!("f32/softmax.rs")),
     ("src/frame/fit.rs", include_str!("frame/fit.rs")),
     ("src/frame/format.rs", include_str!("frame/format.rs")),

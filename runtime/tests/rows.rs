@@ -3,7 +3,7 @@
 
 use peleec_runtime::{
     Activation, Conv2d, DepthwiseConv2d, Destination, Executor, FloatArithmetic, Fused, Kernel, Mve, Operands, Pixels, Place, Plain,
-    Pool2d, PoolKind, RegionError, RowLayer, Vfp, WithinRows, run_checked, run_row_checked,
+    Pool2d, PoolKind, RegionError, Resample, RowLayer, Vfp, WithinRows, run_checked, run_row_checked,
 };
 
 mod maps;
@@ -32,18 +32,20 @@ struct Input {
     map: Pixels,
     values: Vec<f32>,
     window: Window,
+    /// How many rows of the output share a stride.
+    divisor: u32,
 }
 
 impl Input {
     fn new(random: &mut Random, map: Pixels, window: Window) -> Self {
-        Input { map, values: random.values(map.extent().expect("a map has elements")), window }
+        Input { map, values: random.values(map.extent().expect("a map has elements")), window, divisor: 1 }
     }
 
     /// Poison, but for the rows of the window of output row `row`, in a ring.
     fn ring(&self, ring: &Pixels, row: u32) -> Vec<f32> {
         let mut values = poison(ring.extent().expect("a ring has elements"));
         let [kernel, stride, dilation, pad] = self.window;
-        for y in (0..kernel).filter_map(|k| (row * stride + k * dilation).checked_sub(pad)).filter(|&y| y < ring.height) {
+        for y in (0..kernel).filter_map(|k| (row * stride / self.divisor + k * dilation).checked_sub(pad)).filter(|&y| y < ring.height) {
             for (x, c) in (0..ring.width).flat_map(|x| (0..ring.channels).map(move |c| (x, c))) {
                 values[at(ring, y, x, c)] = self.values[at(&self.map, y, x, c)];
             }
@@ -266,6 +268,27 @@ fn rows_of_pools() {
         let wanted = whole(&pool(input, output), [&x.values, &[], &[]], extent.y);
         let over = |input, _, output| pool(input, output);
         by_rows(over, &x, None, &[], (&output, &wanted), 1 + random.below(oh));
+    }
+}
+
+#[test]
+fn rows_of_resizes() {
+    let mut random = Random(13);
+    for _ in 0..300 {
+        let (h, w, channels) = (1 + random.below(9), 1 + random.below(9), 1 + random.below(40));
+        let (stride, divisor) = [(1, 1), (2, 1), (1, 2), (1, 3)][random.below(4) as usize];
+        let (oh, ow) = ((h * divisor).div_ceil(stride), 1 + random.below(12));
+        let pad = random.below(3);
+        let reach = pad + 1 + random.below(3);
+        let taps = [0, 1].map(|_| 1 + random.below(3));
+        let (input, output) = (random.map(h, w, channels), random.map(oh, ow, channels));
+        let over = |input, _, output| Resample::new(input, output).taps(taps).outside(7.0).reads([stride, divisor, pad, reach]);
+        let whole_maps = over(input, None, output);
+        let extent = whole_maps.extent().expect("the geometry is consistent");
+        let tables = random.tables(&whole_maps);
+        let x = Input { divisor, ..Input::new(&mut random, input, [reach, stride, 1, pad]) };
+        let wanted = whole(&whole_maps, [&x.values, &[], &tables], extent.y);
+        by_rows(over, &x, None, &tables, (&output, &wanted), 1 + random.below(oh));
     }
 }
 

@@ -8,7 +8,7 @@
 //! 4. add a case to `codegen-tests/cases/` and review the new snapshot.
 //!
 //! So `HardSwish` is a variant in the runtime's `activation.rs`, a row in `unary.rs`, its name below and a case: four files and a new
-//! snapshot. `Split` at run time is `runs` and `lower` in `pick.rs` and a case. `Resize` is three new files, of the operator and of both
+//! snapshot. `Split` at run time is `runs` and `lower` in `pick.rs` and a case. `Resize` is three files, of the operator and of both
 //! sides of its kernel, and lines in `lib.rs`, `f32/mod.rs` and `source.rs` of the runtime, in `lower/kernels/mod.rs`, below, and a case.
 //!
 //! Invariant: an operator sees its own attributes and its inputs' types and values, never the graph or another node.
@@ -113,6 +113,7 @@ macros::operators! {
     reduce::Reduce: "ReduceSum" 2, "ReduceProd" 2, "ReduceMin" 2, "ReduceMax" 2;
     reduce_mean::ReduceMean: "ReduceMean" 2;
     reshape::Reshape: "Reshape" 2, "Flatten" 1, "Squeeze" 2, "Unsqueeze" 2;
+    resize::Resize: "Resize" 4, "Upsample" 2;
     shape::ShapeOf: "Shape" 1, "Size" 1;
     softmax::Softmax: "Softmax" 1;
     sum::Sum: "Sum" ANY;

@@ -20,4 +20,5 @@ pub mod exp;
 pub mod matmul;
 pub mod pad;
 pub mod pool;
+pub mod resample;
 pub mod softmax;

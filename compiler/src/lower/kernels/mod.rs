@@ -18,6 +18,7 @@ mod quantize;
 mod quantized_binary;
 mod quantized_conv2d;
 mod quantized_softmax;
+mod resample;
 mod softmax;
 mod source;
 
@@ -39,6 +40,7 @@ pub(crate) use quantize::{Dequantize, Quantize, Steps};
 pub(crate) use quantized_binary::QuantizedBinary;
 pub(crate) use quantized_conv2d::{Parts, QuantizedConv2d, Tile};
 pub(crate) use quantized_softmax::QuantizedSoftmax;
+pub(crate) use resample::Resample;
 pub(crate) use softmax::Softmax;
 pub(crate) use source::{Asked, Source};
 

@@ -203,4 +203,16 @@ cases! {
         let how = [("mode", Attr::Text("cubic")), ("coordinate_transformation_mode", Attr::Text("tf_crop_and_resize"))];
         onnx.op("Resize", "resize", &[&x, &roi, "", &sizes], &how)
     };
+    conv_transpose_between_convs [1, 3, 4, 4], |onnx, x| {
+        let conv = onnx.conv("conv", &x, &[4, 3, 1, 1], &[]);
+        let weights = onnx.weights("wide.w", &[4, 5, 3, 3]);
+        let bias = onnx.weights("wide.b", &[5]);
+        let window = [("strides", Attr::Ints(&[2, 2])), ("pads", Attr::Ints(&[1, 1, 1, 1])), ("output_padding", Attr::Ints(&[1, 1]))];
+        let wide = onnx.op("ConvTranspose", "wide", &[&conv, &weights, &bias], &window);
+        onnx.conv("last", &wide, &[2, 5, 1, 1], &[])
+    };
+    conv_transpose_of_lines_in_groups [2, 4, 5], |onnx, x| {
+        let weights = onnx.weights("wide.w", &[4, 3, 2]);
+        onnx.op("ConvTranspose", "wide", &[&x, &weights], &[("strides", Attr::Ints(&[2])), ("group", Attr::Int(2))])
+    };
 }

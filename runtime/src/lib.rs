@@ -54,6 +54,7 @@ pub use element::{Element, ElementType};
 pub use executor::{Executor, OneCore};
 pub use expression::Expression;
 pub use f32::activation::Activation;
+pub use f32::conv_transpose::ConvTranspose2d;
 pub use f32::depthwise::DepthwiseConv2d;
 pub use f32::elementwise::{Binary, BinaryKind, Map};
 pub use f32::matmul::MatMul;

@@ -16,6 +16,7 @@ pub const FILES: &[(&str, &str)] = &[
     ("src/expression.rs", include_str!("expression.rs")),
     ("src/f32/activation.rs", include_str!("f32/activation.rs")),
     ("src/f32/arithmetic.rs", include_str!("f32/arithmetic.rs")),
+    ("src/f32/conv_transpose.rs", include_str!("f32/conv_transpose.rs")),
     ("src/f32/depthwise.rs", include_str!("f32/depthwise.rs")),
     ("src/f32/elementwise.rs", include_str!("f32/elementwise.rs")),
     ("src/f32/epilogue.rs", include_str!("f32/epilogue.rs")),

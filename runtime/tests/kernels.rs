@@ -1,13 +1,13 @@
 //! Every kernel through the checked door, against loops that follow its documentation to the letter: the same bits.
 
 use peleec_runtime::{
-    Activation, Binary, BinaryKind, Conv2d, DepthwiseConv2d, Destination, Executor, FloatArithmetic, Fused, Kernel, Layer, Map, MatMul,
-    Operands, Pad, Place, Plain, Pool2d, PoolKind, RegionError, Resample, Softmax, run_checked,
+    Activation, Binary, BinaryKind, Conv2d, ConvTranspose2d, DepthwiseConv2d, Destination, Executor, FloatArithmetic, Fused, Kernel, Layer,
+    Map, MatMul, Operands, Pad, Place, Plain, Pool2d, PoolKind, RegionError, Resample, Softmax, run_checked,
 };
 
 mod maps;
 
-use maps::{Random, at, dense, operands, outputs, resampled};
+use maps::{Random, at, dense, operands, outputs, resampled, transposed};
 
 /// Runs `kernel` with its output in an arena of NaN and everything else outside.
 fn run(kernel: &impl Kernel, [x, r, w]: [&[f32]; 3], y_len: usize) -> Result<Vec<f32>, RegionError> {
@@ -173,6 +173,27 @@ fn pools_give_the_bits_of_their_definition() {
                 };
                 assert_eq!(y[at(&output, oy, ox, c)].to_bits(), wanted.to_bits(), "{pool:?} at {oy},{ox},{c}");
             }
+        }
+    }
+}
+
+#[test]
+fn transposed_convolutions_give_the_bits_of_their_definition() {
+    let mut random = Random(19);
+    for round in 0..200 {
+        let (group, depth) = (1 + random.below(2), 1 + random.below(5));
+        let filters = 1 + random.below(if round % 8 == 0 { 90 } else { 20 });
+        let (h, w, oh, ow) = (1 + random.below(5), 1 + random.below(5), 1 + random.below(12), 1 + random.below(12));
+        let [kernel, strides, dilations] = [0; 3].map(|_| [0, 1].map(|_| 1 + random.below(3)));
+        let (input, output) = (random.map(h, w, group * depth), random.map(oh, ow, group * filters));
+        let conv = ConvTranspose2d::new(input, output).kernel(kernel).strides(strides).dilations(dilations);
+        let conv = conv.pads([0, 1].map(|_| random.below(3))).group(group);
+        let extent = conv.extent().expect("the geometry is consistent");
+        let (x, weights) = (random.values(extent.x), random.values(extent.w));
+        let y = run(&conv, [&x, &[], &weights], extent.y).expect("the operands serve");
+        for (oy, ox, m) in (0..oh).flat_map(|y| (0..ow).flat_map(move |x| (0..group * filters).map(move |m| (y, x, m)))) {
+            let wanted = transposed(&conv, &x, &weights, [oy, ox, m]);
+            assert_eq!(y[at(&output, oy, ox, m)].to_bits(), wanted.to_bits(), "{conv:?} at {oy},{ox},{m}");
         }
     }
 }

@@ -2,8 +2,8 @@
 //! slot that does not hold a row of the window is poisoned.
 
 use peleec_runtime::{
-    Activation, Conv2d, DepthwiseConv2d, Destination, Executor, FloatArithmetic, Fused, Kernel, Mve, Operands, Pixels, Place, Plain,
-    Pool2d, PoolKind, RegionError, Resample, RowLayer, Vfp, WithinRows, run_checked, run_row_checked,
+    Activation, Conv2d, ConvTranspose2d, DepthwiseConv2d, Destination, Executor, FloatArithmetic, Fused, Kernel, Mve, Operands, Pixels,
+    Place, Plain, Pool2d, PoolKind, RegionError, Resample, RowLayer, RowWindow, Vfp, WithinRows, run_checked, run_row_checked,
 };
 
 mod maps;
@@ -268,6 +268,26 @@ fn rows_of_pools() {
         let wanted = whole(&pool(input, output), [&x.values, &[], &[]], extent.y);
         let over = |input, _, output| pool(input, output);
         by_rows(over, &x, None, &[], (&output, &wanted), 1 + random.below(oh));
+    }
+}
+
+#[test]
+fn rows_of_transposed_convolutions() {
+    let mut random = Random(15);
+    for _ in 0..300 {
+        let (h, w, depth, filters) = (1 + random.below(9), 1 + random.below(5), 1 + random.below(5), 1 + random.below(40));
+        let (oh, ow) = (1 + random.below(20), 1 + random.below(9));
+        let [kernel, strides, dilations] = [0; 3].map(|_| [0, 1].map(|_| 1 + random.below(3)));
+        let pads = [0, 1].map(|_| random.below(4));
+        let (input, output) = (random.map(h, w, depth), random.map(oh, ow, filters));
+        let over = |input, _, output| ConvTranspose2d::new(input, output).kernel(kernel).strides(strides).dilations(dilations).pads(pads);
+        let whole_maps = over(input, None, output);
+        let extent = whole_maps.extent().expect("the geometry is consistent");
+        let RowWindow { kernel: reach, divisor, pad, .. } = whole_maps.row_window();
+        let weights = random.values(extent.w);
+        let x = Input { divisor, ..Input::new(&mut random, input, [reach, 1, 1, pad]) };
+        let wanted = whole(&whole_maps, [&x.values, &[], &weights], extent.y);
+        by_rows(over, &x, None, &weights, (&output, &wanted), 1 + random.below(oh));
     }
 }
 

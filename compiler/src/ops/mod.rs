@@ -94,6 +94,7 @@ macros::operators! {
     concat::Concat: "Concat" ANY;
     constant::Constant: "Constant" 0, "ConstantOfShape" 1, "Range" 3, "NonZero" 1;
     conv::Conv: "Conv" 3;
+    conv_transpose::ConvTranspose: "ConvTranspose" 3;
     depth_to_space::DepthToSpace: "DepthToSpace" 1, "SpaceToDepth" 1;
     elementwise::Elementwise: "Neg" 1, "Abs" 1, "Sign" 1, "Floor" 1, "Ceil" 1, "Round" 1, "Sqrt" 1, "Exp" 1, "Log" 1, "Reciprocal" 1,
         "Not" 1, "And" 2, "Or" 2, "Xor" 2, "Equal" 2, "Less" 2, "LessOrEqual" 2, "Greater" 2, "GreaterOrEqual" 2, "Mod" 2, "Pow" 2,

@@ -13,6 +13,7 @@ pub(crate) const LONGEST_SUM: usize = 1024;
 
 pub mod activation;
 pub(crate) mod arithmetic;
+pub mod conv_transpose;
 pub mod depthwise;
 pub mod elementwise;
 pub(crate) mod epilogue;

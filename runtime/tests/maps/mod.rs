@@ -3,7 +3,7 @@
 #![allow(dead_code, reason = "each test takes what it needs of these")]
 
 use bytemuck::cast_slice;
-use peleec_runtime::{Destination, Operands, Pixels, Place, Resample};
+use peleec_runtime::{ConvTranspose2d, Destination, Operands, Pixels, Place, Resample};
 
 /// Operands that all lie outside the arena but for the output at its beginning.
 pub(crate) fn operands<'a>([x, r, w]: [&'a [f32]; 3], arena: &'a mut [f32]) -> Operands<'a> {
@@ -56,6 +56,26 @@ pub(crate) const fn dense(height: u32, width: u32, channels: u32) -> Pixels {
 /// Where element (y, x, c) lies.
 pub(crate) fn at(map: &Pixels, y: u32, x: u32, c: u32) -> usize {
     (y % map.ring * map.row + x * map.pixel + c * map.channel) as usize
+}
+
+/// A value of a transposed convolution by its definition.
+pub(crate) fn transposed(conv: &ConvTranspose2d, x: &[f32], w: &[f32], [oy, ox, m]: [u32; 3]) -> f32 {
+    let ConvTranspose2d { input, output, kernel, strides, dilations, pads, .. } = *conv;
+    let (depth, filters) = (conv.depth(), conv.filters());
+    let (group, filter) = (m / filters, m % filters);
+    let tap = |axis: usize, at: u32, k: u32, extent: u32| {
+        let reach = (at + pads[axis]).checked_sub(k * dilations[axis])?;
+        (reach % strides[axis] == 0 && reach / strides[axis] < extent).then_some(reach / strides[axis])
+    };
+    let mut sum = w[m as usize];
+    for (ky, kx) in (0..kernel[0]).flat_map(|ky| (0..kernel[1]).map(move |kx| (ky, kx))) {
+        let (Some(iy), Some(ix)) = (tap(0, oy, ky, input.height), tap(1, ox, kx, input.width)) else { continue };
+        for ci in 0..depth {
+            let weight = output.channels + (((group * kernel[0] + ky) * kernel[1] + kx) * depth + ci) * filters + filter;
+            sum += x[at(&input, iy, ix, group * depth + ci)] * w[weight as usize];
+        }
+    }
+    sum
 }
 
 /// A value of a resize by its definition.

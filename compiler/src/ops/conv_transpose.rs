@@ -1,7 +1,7 @@
 //! `ConvTranspose`: 1-D or 2-D with any kernel, stride, pads, `auto_pad`, `output_padding`, `output_shape`, dilation and group.
 //!
-//! A result is its bias and then the products in the order (ky, kx, ci), each rounded before it is added, in every numeric class and however
-//! many there are.
+//! A result is its bias and then the products in the order (ky, kx, ci), each rounded before it is added, in every numeric class and
+//! however many there are.
 
 use std::sync::Arc;
 

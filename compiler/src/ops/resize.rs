@@ -2,8 +2,8 @@
 //! columns only.
 //!
 //! Coordinates are onnxruntime's, in single precision, as they decide which pixel is nearest; factors are made of them in double precision
-//! and rounded once. ONNX's reference differs where sizes do not come out even: by it `align_corners` ends at the scaled size before that is
-//! rounded. Unlike onnxruntime, an axis of scale 1 is cropped too.
+//! and rounded once. ONNX's reference differs where scaled sizes are no whole numbers: there its `align_corners` ends at the size before
+//! that is rounded. Unlike by onnxruntime, and as by the reference, an axis of scale 1 is cropped too.
 
 use std::iter::repeat_n;
 use std::sync::Arc;

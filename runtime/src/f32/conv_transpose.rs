@@ -9,8 +9,8 @@ use crate::rows::{Area, MapLeaf, Pointers, RowWindow, Wrap, map_rows};
 use crate::views::{Extent, Pixels, small};
 
 geometry! {
-    /// Geometry of a transposed convolution. Tap k of a pixel of the output is the pixel of the input at `(at + pad - k * dilation) / stride`,
-    /// where that is a whole number and on the map. Weights are `bias [channels]`, then
+    /// Geometry of a transposed convolution. Tap k of a pixel of the output is the pixel of the input at
+    /// `(at + pad - k * dilation) / stride`, where that is a whole number and on the map. Weights are `bias [channels]`, then
     /// `[group][kernel height][kernel width][input channels of a group][output channels of a group]`. Sums begin at the bias and run over
     /// (ky, kx, ci); every product is rounded before it is added.
     pub struct ConvTranspose2d [] [] {
@@ -99,7 +99,7 @@ impl ConvTranspose2d {
         area
     }
 
-    /// The input row (axis 0) or column (axis 1) of tap `k` at output position `at`; none where the tap falls between pixels or beside them.
+    /// The input row (axis 0) or column (axis 1) of tap `k` at output position `at`; none where it falls between pixels or beside them.
     #[inline(always)]
     fn tap(&self, axis: usize, at: usize, k: usize, extent: u32) -> Option<usize> {
         let stride = self.strides[axis] as usize;

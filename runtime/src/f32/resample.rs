@@ -24,8 +24,8 @@ geometry! {
         taps: [u32; 2] = [1, 1],
         /// What a pixel is whose first row or column is below zero; zero by default.
         outside: f32 = 0.0,
-        /// Stride, divisor, pad and reach of what rows are made of: row y of `reach` rows from `y * stride / divisor - pad` on, the quotient
-        /// rounded down; the row of the same number by default.
+        /// Stride, divisor, pad and reach of what rows are made of: row y of `reach` rows from `y * stride / divisor - pad` on, the
+        /// quotient rounded down; the row of the same number by default.
         reads: [u32; 4] = [1, 1, 0, 1],
     }
     by_hand {}

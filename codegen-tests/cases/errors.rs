@@ -38,7 +38,7 @@ fn model(opset: i64, build: impl FnOnce(&mut Onnx, &str) -> String) -> Vec<u8> {
 
 fn unsupported_operators() -> Vec<u8> {
     model(17, |onnx, x| {
-        let resized = onnx.op("Resize", "/fpn/up/Resize", &[x], &[("mode", Attr::Text("cubic"))]);
+        let resized = onnx.op("RoiAlign", "/fpn/up/RoiAlign", &[x], &[("mode", Attr::Text("max"))]);
         let other = onnx.op("GridSample", "/warp/GridSample", &[x], &[]);
         onnx.op("Add", "/sum", &[&resized, &other], &[])
     })

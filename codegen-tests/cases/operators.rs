@@ -245,4 +245,41 @@ cases! {
         let y = onnx.op("Tanh", "tanh", &[&x], &[]);
         onnx.through_bytes("y.q", &y, 0.0078125, 0)
     };
+    depth_to_space_behind_a_conv [1, 4, 3, 3], |onnx, x| {
+        let conv = onnx.conv("conv", &x, &[8, 4, 1, 1], &[]);
+        let wide = onnx.op("DepthToSpace", "wide", &[&conv], &[("blocksize", Attr::Int(2)), ("mode", Attr::Text("CRD"))]);
+        onnx.conv("last", &wide, &[2, 2, 3, 3], &[])
+    };
+    space_to_depth_before_a_conv [1, 3, 4, 4], |onnx, x| {
+        let deep = onnx.op("SpaceToDepth", "deep", &[&x], &[("blocksize", Attr::Int(2))]);
+        onnx.conv("conv", &deep, &[4, 12, 1, 1], &[])
+    };
+    a_nearest_resize_between_convs [1, 3, 4, 4], |onnx, x| {
+        let conv = onnx.conv("conv", &x, &[4, 3, 1, 1], &[]);
+        let scales = onnx.floats("scales", &[4], &[1.0, 1.0, 2.0, 2.0]);
+        let wide = onnx.op("Resize", "wide", &[&conv, "", &scales], &[("mode", Attr::Text("nearest"))]);
+        onnx.conv("last", &wide, &[2, 4, 3, 3], &[("pads", Attr::Ints(&[1, 1, 1, 1]))])
+    };
+    a_linear_resize_to_a_size [1, 2, 3, 5], |onnx, x| {
+        let sizes = onnx.ints("sizes", &[1, 2, 6, 4]);
+        onnx.op("Resize", "resize", &[&x, "", "", &sizes], &[("mode", Attr::Text("linear"))])
+    };
+    a_cubic_resize_of_a_region [1, 2, 4, 4], |onnx, x| {
+        let roi = onnx.floats("roi", &[8], &[0.0, 0.0, 0.25, 0.0, 1.0, 1.0, 1.25, 1.0]);
+        let sizes = onnx.ints("sizes", &[1, 2, 5, 3]);
+        let how = [("mode", Attr::Text("cubic")), ("coordinate_transformation_mode", Attr::Text("tf_crop_and_resize"))];
+        onnx.op("Resize", "resize", &[&x, &roi, "", &sizes], &how)
+    };
+    conv_transpose_between_convs [1, 3, 4, 4], |onnx, x| {
+        let conv = onnx.conv("conv", &x, &[4, 3, 1, 1], &[]);
+        let weights = onnx.weights("wide.w", &[4, 5, 3, 3]);
+        let bias = onnx.weights("wide.b", &[5]);
+        let window = [("strides", Attr::Ints(&[2, 2])), ("pads", Attr::Ints(&[1, 1, 1, 1])), ("output_padding", Attr::Ints(&[1, 1]))];
+        let wide = onnx.op("ConvTranspose", "wide", &[&conv, &weights, &bias], &window);
+        onnx.conv("last", &wide, &[2, 5, 1, 1], &[])
+    };
+    conv_transpose_of_lines_in_groups [2, 4, 5], |onnx, x| {
+        let weights = onnx.weights("wide.w", &[4, 3, 2]);
+        onnx.op("ConvTranspose", "wide", &[&x, &weights], &[("strides", Attr::Ints(&[2])), ("group", Attr::Int(2))])
+    };
 }

@@ -3,7 +3,7 @@
 use core::ops::Range;
 
 use crate::executor::part_of;
-use crate::taps::taps_inside;
+use crate::taps::{Inside, taps_inside};
 use crate::views::Pixels;
 
 /// Where the operands of a kernel begin. For one row of the output the pointers are moved so that the row, and the first row of its
@@ -48,14 +48,16 @@ impl Wrap {
     }
 }
 
-/// A kernel's window along rows: a row of the output is made of `kernel` rows of the input, `dilation` apart, from `row * stride - pad` on,
-/// as far as the input has them.
+/// A kernel's window along rows: a row of the output is made of `kernel` rows of the input, `dilation` apart, from
+/// `row * stride / divisor - pad` on, the quotient rounded down, as far as the input has them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RowWindow {
     /// Rows of the kernel.
     pub kernel: u32,
     /// Distance between windows.
     pub stride: u32,
+    /// One but where a map grows: how many rows of the output share the distance between windows.
+    pub divisor: u32,
     /// Distance between rows of the kernel.
     pub dilation: u32,
     /// Rows of padding above the input.
@@ -64,7 +66,27 @@ pub struct RowWindow {
 
 impl RowWindow {
     /// The same row alone.
-    pub(crate) const SAME: RowWindow = RowWindow { kernel: 1, stride: 1, dilation: 1, pad: 0 };
+    pub(crate) const SAME: RowWindow = RowWindow { kernel: 1, stride: 1, divisor: 1, dilation: 1, pad: 0 };
+
+    /// Where the window of output row `row` begins, counted from the start of the padding.
+    #[inline(always)]
+    pub(crate) const fn origin(&self, row: usize) -> usize {
+        let origin = row * self.stride as usize;
+        if self.divisor == 1 {
+            return origin;
+        }
+        // No geometry that has an extent divides by zero.
+        match origin.checked_div(self.divisor as usize) {
+            Some(origin) => origin,
+            None => origin,
+        }
+    }
+
+    /// The rows of the kernel that lie on the map for output row `row`.
+    #[inline(always)]
+    const fn inside(&self, map: &Pixels, row: usize) -> Inside {
+        taps_inside(self.kernel, 1, self.dilation, self.pad, map.height, self.origin(row))
+    }
 
     /// Whether the map's ring holds all rows of one window.
     pub(crate) const fn held_by(&self, map: &Pixels) -> bool {
@@ -75,7 +97,7 @@ impl RowWindow {
     /// Whether the rows of some window may wrap in the map's ring: not where a ring holds whole strides, and a window lies in one.
     pub(crate) const fn wraps_in(&self, map: &Pixels) -> bool {
         let reach = (self.kernel as u64).saturating_sub(1) * self.dilation as u64 + 1;
-        let aligned = self.pad == 0 && reach <= self.stride as u64 && map.ring.is_multiple_of(self.stride);
+        let aligned = self.pad == 0 && self.divisor == 1 && reach <= self.stride as u64 && map.ring.is_multiple_of(self.stride);
         map.is_ring() && !aligned
     }
 
@@ -86,11 +108,11 @@ impl RowWindow {
         if ring == 0 || !map.is_ring() {
             return (0, Wrap::NEVER);
         }
-        let inside = taps_inside(self.kernel, self.stride, self.dilation, self.pad, map.height, row);
+        let inside = self.inside(map, row);
         if inside.begin >= inside.end {
             return (0, Wrap::NEVER);
         }
-        let first = (row * self.stride as usize + inside.begin * dilation).wrapping_sub(self.pad as usize);
+        let first = (self.origin(row) + inside.begin * dilation).wrapping_sub(self.pad as usize);
         let mut wrap = Wrap { tap: inside.begin, back: ring.wrapping_mul(map.row as usize) };
         let mut slot = first % ring;
         // Counted, as no division by a dilation of zero would serve.
@@ -104,12 +126,12 @@ impl RowWindow {
     /// Whether the span of output row `row` shares no element with that of any input row of its window, where the input begins at `x`
     /// and the output at `y` of one buffer.
     pub(crate) const fn apart(&self, row: usize, x: usize, input: &Pixels, y: usize, output: &Pixels) -> bool {
-        let taps = taps_inside(self.kernel, self.stride, self.dilation, self.pad, input.height, row);
+        let taps = self.inside(input, row);
         let (begin, end) = output.row_span(row);
         let (begin, end) = (begin + y, end + y);
         let mut tap = taps.begin;
         while tap < taps.end {
-            let from = row * self.stride as usize + tap * self.dilation as usize - self.pad as usize;
+            let from = self.origin(row) + tap * self.dilation as usize - self.pad as usize;
             let (first, last) = input.row_span(from);
             if begin < last + x && first + x < end {
                 return false;
@@ -208,7 +230,13 @@ macro_rules! window_rows {
     () => {
         /// What a row of the output is made of.
         pub const fn row_window(&self) -> crate::rows::RowWindow {
-            crate::rows::RowWindow { kernel: self.kernel[0], stride: self.strides[0], dilation: self.dilations[0], pad: self.pads[0] }
+            crate::rows::RowWindow {
+                kernel: self.kernel[0],
+                stride: self.strides[0],
+                divisor: 1,
+                dilation: self.dilations[0],
+                pad: self.pads[0],
+            }
         }
     };
 }

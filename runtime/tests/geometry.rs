@@ -5,13 +5,13 @@
 use std::fmt::Debug;
 
 use peleec_runtime::{
-    Activation, Binary, BinaryKind, Cast, Conv2d, DepthwiseConv2d, Extent, FloatArithmetic, Fused, Kernel, MAX_RANK, Map, MatMul, Move,
-    Mve, Pad, Pixels, Plain, Pool2d, PoolKind, RegionError, Softmax, Vfp, run_checked, run_row_checked,
+    Activation, Binary, BinaryKind, Cast, Conv2d, ConvTranspose2d, DepthwiseConv2d, Extent, FloatArithmetic, Fused, Kernel, MAX_RANK, Map,
+    MatMul, Move, Mve, Pad, Pixels, Plain, Pool2d, PoolKind, RegionError, Resample, Softmax, Vfp, run_checked, run_row_checked,
 };
 
 mod maps;
 
-use maps::{Random, at, dense, operands, outputs};
+use maps::{Random, at, dense, operands, outputs, resampled, transposed};
 
 /// How many geometries of each kind there are; Miri is a thousand times slower.
 const ROUNDS: u32 = if cfg!(miri) { 80 } else { 40_000 };
@@ -258,6 +258,47 @@ fn depthwise_convolutions_and_pools_of_any_geometry() {
         });
     }
     assert!(tally.ran > ROUNDS / 5 && tally.refused > ROUNDS / 10, "{} {} {}", tally.ran, tally.refused, tally.left_out);
+}
+
+#[test]
+fn transposed_convolutions_of_any_geometry() {
+    let (mut random, mut tally) = (Random(10), Tally::default());
+    for _ in 0..ROUNDS / 4 {
+        let [h, w, height, width] = [0; 4].map(|_| 1 + random.below(6));
+        let (group, depth, filters) = (1 + random.below(2), 1 + random.below(3), 1 + random.below(9));
+        let (input, output) = (map(&mut random, [h, w, group * depth]), map(&mut random, [height, width, group * filters]));
+        let [kernel, strides, dilations, pads] = [1, 1, 1, 0].map(|least| [0, 1].map(|_| least + random.below(3)));
+        let [kernel, strides, dilations, pads] = [kernel, strides, dilations, pads].map(|pair| fields(&mut random, pair));
+        let conv = ConvTranspose2d::new(input, output).kernel(kernel).strides(strides).dilations(dilations).pads(pads);
+        let conv = conv.group(field(&mut random, group));
+        let work = product([output.height, output.width, output.channels, kernel[0], kernel[1], conv.depth()]);
+        // Without a tap no weight tells how many there would be.
+        let work = work.max(product([output.height, output.width, output.channels, kernel[0].max(1), kernel[1].max(1)]));
+        tally.check(&mut random, (&conv, conv.extent()), work, |[x, _, w], y| {
+            positions(&output).for_each(|[oy, ox, m]| y[at(&output, oy, ox, m)] = transposed(&conv, x, w, [oy, ox, m]));
+        });
+    }
+    assert!(tally.ran > ROUNDS / 40 && tally.refused > ROUNDS / 80, "{} {} {}", tally.ran, tally.refused, tally.left_out);
+}
+
+#[test]
+fn resizes_of_any_geometry() {
+    let (mut random, mut tally) = (Random(9), Tally::default());
+    for _ in 0..ROUNDS / 4 {
+        let [h, w, height, width] = [0; 4].map(|_| 1 + random.below(8));
+        let channels = 1 + random.below(9);
+        let (input, output) = (map(&mut random, [h, w, channels]), map(&mut random, [height, width, channels]));
+        let (taps, pad) = ([0, 1].map(|_| 1 + random.below(3)), random.below(2));
+        let reads = if random.below(2) == 0 { [0, 1, 0, h] } else { [1, 1 + random.below(3), pad, pad + 1 + random.below(2)] };
+        let (taps, reads) = (fields(&mut random, taps), fields(&mut random, reads));
+        // The tables are whatever bits there are.
+        let resample = Resample::new(input, output).taps(taps).outside(0.5).reads(reads);
+        let work = product([output.height, output.width, output.channels, taps[0], taps[1]]);
+        tally.check(&mut random, (&resample, resample.extent()), work, |[x, _, w], y| {
+            positions(&output).for_each(|[oy, ox, c]| y[at(&output, oy, ox, c)] = resampled(&resample, x, w, [oy, ox, c]));
+        });
+    }
+    assert!(tally.ran > ROUNDS / 40 && tally.refused > ROUNDS / 80, "{} {} {}", tally.ran, tally.refused, tally.left_out);
 }
 
 /// Small extents, and strides of a dense tensor of them in some order of the axes, or of a broadcast; extreme now and then.

@@ -1,13 +1,13 @@
 //! Every kernel through the checked door, against loops that follow its documentation to the letter: the same bits.
 
 use peleec_runtime::{
-    Activation, Binary, BinaryKind, Conv2d, CumulativeSum, DepthwiseConv2d, Destination, Executor, FloatArithmetic, Fused, Kernel, Layer,
-    Map, MatMul, Mirror, Operands, Pad, Place, Plain, Pool2d, PoolKind, RegionError, Softmax, run_checked,
+    Activation, Binary, BinaryKind, Conv2d, ConvTranspose2d, CumulativeSum, DepthwiseConv2d, Destination, Executor, FloatArithmetic, Fused,
+    Kernel, Layer, Map, MatMul, Mirror, Operands, Pad, Place, Plain, Pool2d, PoolKind, RegionError, Resample, Softmax, run_checked,
 };
 
 mod maps;
 
-use maps::{Random, at, dense, operands, outputs};
+use maps::{Random, at, dense, operands, outputs, resampled, transposed};
 
 /// Runs `kernel` with its output in an arena of NaN and everything else outside.
 fn run(kernel: &impl Kernel, [x, r, w]: [&[f32]; 3], y_len: usize) -> Result<Vec<f32>, RegionError> {
@@ -173,6 +173,47 @@ fn pools_give_the_bits_of_their_definition() {
                 };
                 assert_eq!(y[at(&output, oy, ox, c)].to_bits(), wanted.to_bits(), "{pool:?} at {oy},{ox},{c}");
             }
+        }
+    }
+}
+
+#[test]
+fn transposed_convolutions_give_the_bits_of_their_definition() {
+    let mut random = Random(19);
+    for round in 0..200 {
+        let (group, depth) = (1 + random.below(2), 1 + random.below(5));
+        let filters = 1 + random.below(if round % 8 == 0 { 90 } else { 20 });
+        let (h, w, oh, ow) = (1 + random.below(5), 1 + random.below(5), 1 + random.below(12), 1 + random.below(12));
+        let [kernel, strides, dilations] = [0; 3].map(|_| [0, 1].map(|_| 1 + random.below(3)));
+        let (input, output) = (random.map(h, w, group * depth), random.map(oh, ow, group * filters));
+        let conv = ConvTranspose2d::new(input, output).kernel(kernel).strides(strides).dilations(dilations);
+        let conv = conv.pads([0, 1].map(|_| random.below(3))).group(group);
+        let extent = conv.extent().expect("the geometry is consistent");
+        let (x, weights) = (random.values(extent.x), random.values(extent.w));
+        let y = run(&conv, [&x, &[], &weights], extent.y).expect("the operands serve");
+        for (oy, ox, m) in (0..oh).flat_map(|y| (0..ow).flat_map(move |x| (0..group * filters).map(move |m| (y, x, m)))) {
+            let wanted = transposed(&conv, &x, &weights, [oy, ox, m]);
+            assert_eq!(y[at(&output, oy, ox, m)].to_bits(), wanted.to_bits(), "{conv:?} at {oy},{ox},{m}");
+        }
+    }
+}
+
+#[test]
+fn resizes_give_the_bits_of_their_definition() {
+    let mut random = Random(17);
+    for round in 0..200 {
+        let (h, w, channels) = (1 + random.below(7), 1 + random.below(7), 1 + random.below(40));
+        let (oh, ow) = (1 + random.below(12), 1 + random.below(12));
+        let taps = if round % 3 == 0 { [1, 1] } else { [1 + random.below(4), 1 + random.below(4)] };
+        let (input, output) = (random.map(h, w, channels), random.map(oh, ow, channels));
+        let resample = Resample::new(input, output).taps(taps).outside(-3.0).reads([0, 1, 0, h]);
+        let extent = resample.extent().expect("the geometry is consistent");
+        let (x, tables) = (random.values(extent.x), random.tables(&resample));
+        assert_eq!(tables.len(), extent.w);
+        let y = run(&resample, [&x, &[], &tables], extent.y).expect("the operands serve");
+        for (oy, ox, c) in (0..oh).flat_map(|y| (0..ow).flat_map(move |x| (0..channels).map(move |c| (y, x, c)))) {
+            let wanted = resampled(&resample, &x, &tables, [oy, ox, c]);
+            assert_eq!(y[at(&output, oy, ox, c)].to_bits(), wanted.to_bits(), "{resample:?} at {oy},{ox},{c}");
         }
     }
 }

@@ -2,8 +2,8 @@
 //! slot that does not hold a row of the window is poisoned.
 
 use peleec_runtime::{
-    Activation, Conv2d, DepthwiseConv2d, Destination, Executor, FloatArithmetic, Fused, Kernel, Mve, Operands, Pixels, Place, Plain,
-    Pool2d, PoolKind, RegionError, RowLayer, Vfp, WithinRows, run_checked, run_row_checked,
+    Activation, Conv2d, ConvTranspose2d, DepthwiseConv2d, Destination, Executor, FloatArithmetic, Fused, Kernel, Mve, Operands, Pixels,
+    Place, Plain, Pool2d, PoolKind, RegionError, Resample, RowLayer, RowWindow, Vfp, WithinRows, run_checked, run_row_checked,
 };
 
 mod maps;
@@ -32,18 +32,20 @@ struct Input {
     map: Pixels,
     values: Vec<f32>,
     window: Window,
+    /// How many rows of the output share a stride.
+    divisor: u32,
 }
 
 impl Input {
     fn new(random: &mut Random, map: Pixels, window: Window) -> Self {
-        Input { map, values: random.values(map.extent().expect("a map has elements")), window }
+        Input { map, values: random.values(map.extent().expect("a map has elements")), window, divisor: 1 }
     }
 
     /// Poison, but for the rows of the window of output row `row`, in a ring.
     fn ring(&self, ring: &Pixels, row: u32) -> Vec<f32> {
         let mut values = poison(ring.extent().expect("a ring has elements"));
         let [kernel, stride, dilation, pad] = self.window;
-        for y in (0..kernel).filter_map(|k| (row * stride + k * dilation).checked_sub(pad)).filter(|&y| y < ring.height) {
+        for y in (0..kernel).filter_map(|k| (row * stride / self.divisor + k * dilation).checked_sub(pad)).filter(|&y| y < ring.height) {
             for (x, c) in (0..ring.width).flat_map(|x| (0..ring.channels).map(move |c| (x, c))) {
                 values[at(ring, y, x, c)] = self.values[at(&self.map, y, x, c)];
             }
@@ -162,7 +164,7 @@ fn concats<A: FloatArithmetic, const T: usize, const N: usize>(_: A) {
             for (y, x, c) in (0..h).flat_map(|y| (0..w).flat_map(move |x| (0..map.channels).map(move |c| (y, x, c)))) {
                 values[at(&map, y, x, c)] = concat.values[at(&both, y, x, from + c)];
             }
-            Input { map, values, window }
+            Input { map, values, window, divisor: 1 }
         };
         let (first, rest) = (slice(first, 0), slice(rest, channels[0]));
         let conv = Conv2d::<A, T, N>::new(both, output)
@@ -266,6 +268,47 @@ fn rows_of_pools() {
         let wanted = whole(&pool(input, output), [&x.values, &[], &[]], extent.y);
         let over = |input, _, output| pool(input, output);
         by_rows(over, &x, None, &[], (&output, &wanted), 1 + random.below(oh));
+    }
+}
+
+#[test]
+fn rows_of_transposed_convolutions() {
+    let mut random = Random(15);
+    for _ in 0..300 {
+        let (h, w, depth, filters) = (1 + random.below(9), 1 + random.below(5), 1 + random.below(5), 1 + random.below(40));
+        let (oh, ow) = (1 + random.below(20), 1 + random.below(9));
+        let [kernel, strides, dilations] = [0; 3].map(|_| [0, 1].map(|_| 1 + random.below(3)));
+        let pads = [0, 1].map(|_| random.below(4));
+        let (input, output) = (random.map(h, w, depth), random.map(oh, ow, filters));
+        let over = |input, _, output| ConvTranspose2d::new(input, output).kernel(kernel).strides(strides).dilations(dilations).pads(pads);
+        let whole_maps = over(input, None, output);
+        let extent = whole_maps.extent().expect("the geometry is consistent");
+        let RowWindow { kernel: reach, divisor, pad, .. } = whole_maps.row_window();
+        let weights = random.values(extent.w);
+        let x = Input { divisor, ..Input::new(&mut random, input, [reach, 1, 1, pad]) };
+        let wanted = whole(&whole_maps, [&x.values, &[], &weights], extent.y);
+        by_rows(over, &x, None, &weights, (&output, &wanted), 1 + random.below(oh));
+    }
+}
+
+#[test]
+fn rows_of_resizes() {
+    let mut random = Random(13);
+    for _ in 0..300 {
+        let (h, w, channels) = (1 + random.below(9), 1 + random.below(9), 1 + random.below(40));
+        let (stride, divisor) = [(1, 1), (2, 1), (1, 2), (1, 3)][random.below(4) as usize];
+        let (oh, ow) = ((h * divisor).div_ceil(stride), 1 + random.below(12));
+        let pad = random.below(3);
+        let reach = pad + 1 + random.below(3);
+        let taps = [0, 1].map(|_| 1 + random.below(3));
+        let (input, output) = (random.map(h, w, channels), random.map(oh, ow, channels));
+        let over = |input, _, output| Resample::new(input, output).taps(taps).outside(7.0).reads([stride, divisor, pad, reach]);
+        let whole_maps = over(input, None, output);
+        let extent = whole_maps.extent().expect("the geometry is consistent");
+        let tables = random.tables(&whole_maps);
+        let x = Input { divisor, ..Input::new(&mut random, input, [reach, stride, 1, pad]) };
+        let wanted = whole(&whole_maps, [&x.values, &[], &tables], extent.y);
+        by_rows(over, &x, None, &tables, (&output, &wanted), 1 + random.below(oh));
     }
 }
 

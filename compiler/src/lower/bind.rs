@@ -209,7 +209,7 @@ fn extent(work: &Work, planned: &PlanStep) -> Option<Extent> {
         Work::Kernel(bound) => {
             let read = bound.row_window().map(|window| Rows {
                 stride: window.stride as usize,
-                divisor: 1,
+                divisor: window.divisor as usize,
                 pad: window.pad as usize,
                 reach: (window.kernel as usize - 1) * window.dilation as usize + 1,
             });

@@ -8,7 +8,7 @@
 //! 4. add a case to `codegen-tests/cases/` and review the new snapshot.
 //!
 //! So `HardSwish` is a variant in the runtime's `activation.rs`, a row in `unary.rs`, its name below and a case: four files and a new
-//! snapshot. `Split` at run time is `runs` and `lower` in `pick.rs` and a case. `Resize` is three new files, of the operator and of both
+//! snapshot. `Split` at run time is `runs` and `lower` in `pick.rs` and a case. `Resize` is three files, of the operator and of both
 //! sides of its kernel, and lines in `lib.rs`, `f32/mod.rs` and `source.rs` of the runtime, in `lower/kernels/mod.rs`, below, and a case.
 //! `Mish` is a type in the runtime's `function.rs`, a row in the `function.rs` here, its name below and a case.
 //!
@@ -101,7 +101,9 @@ macros::operators! {
     concat::Concat: "Concat" ANY;
     constant::Constant: "Constant" 0, "ConstantOfShape" 1, "Range" 3, "NonZero" 1;
     conv::Conv: "Conv" 3;
+    conv_transpose::ConvTranspose: "ConvTranspose" 3;
     cumulative_sum::CumulativeSum: "CumSum" 2;
+    depth_to_space::DepthToSpace: "DepthToSpace" 1, "SpaceToDepth" 1;
     elementwise::Elementwise: "Not" 1, "And" 2, "Or" 2, "Xor" 2, "Equal" 2, "Less" 2, "LessOrEqual" 2, "Greater" 2, "GreaterOrEqual" 2,
         "Mod" 2, "Pow" 2, "Min" ANY, "Max" ANY, "Mean" ANY, "Where" 3, "IsNaN" 1, "IsInf" 1;
     function::Function: "Neg" 1, "Abs" 1, "Sign" 1, "Floor" 1, "Ceil" 1, "Round" 1, "Sqrt" 1, "Reciprocal" 1, "Exp" 1, "Log" 1, "Tanh" 1,
@@ -122,6 +124,7 @@ macros::operators! {
     reduce::Reduce: "ReduceSum" 2, "ReduceProd" 2, "ReduceMin" 2, "ReduceMax" 2;
     reduce_mean::ReduceMean: "ReduceMean" 2;
     reshape::Reshape: "Reshape" 2, "Flatten" 1, "Squeeze" 2, "Unsqueeze" 2;
+    resize::Resize: "Resize" 4, "Upsample" 2;
     shape::ShapeOf: "Shape" 1, "Size" 1;
     softmax::Softmax: "Softmax" 1;
     sum::Sum: "Sum" ANY;

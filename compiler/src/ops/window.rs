@@ -35,7 +35,7 @@ pub(crate) fn parse(node: &NodeView<'_>, kernel: Option<&[usize]>, input: &Shape
 }
 
 /// Attribute `name` as (height, width), each at least `least` and at most 2^16.
-fn pair(ints: &[i64], spatial: usize, name: &str, least: i64) -> Result<[usize; 2], OpError> {
+pub(super) fn pair(ints: &[i64], spatial: usize, name: &str, least: i64) -> Result<[usize; 2], OpError> {
     let ok = ints.len() == spatial && ints.iter().all(|&i| (least..=1 << 16).contains(&i));
     match (ok, ints) {
         (true, &[w]) => Ok([least.max(1) as usize, w as usize]),
@@ -44,7 +44,8 @@ fn pair(ints: &[i64], spatial: usize, name: &str, least: i64) -> Result<[usize; 
     }
 }
 
-fn explicit_pads(node: &NodeView<'_>, spatial: usize) -> Result<[usize; 4], OpError> {
+/// Attribute `pads`, each from zero to 2^16: top, left, bottom, right.
+pub(super) fn explicit_pads(node: &NodeView<'_>, spatial: usize) -> Result<[usize; 4], OpError> {
     let Some(ints) = node.filled_ints("pads")? else { return Ok([0; 4]) };
     let ok = ints.len() == 2 * spatial && ints.iter().all(|i| (0..=1 << 16).contains(i));
     match (ok, ints) {

@@ -75,7 +75,7 @@ pub(crate) const CHANNELS: usize = 1;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Rows {
     pub(crate) stride: usize,
-    /// One but where a map grows: two for a step that doubles the rows, which no kernel does yet.
+    /// One but where a map grows: two for a step that doubles the rows.
     pub(crate) divisor: usize,
     pub(crate) pad: usize,
     pub(crate) reach: usize,

@@ -243,9 +243,9 @@ impl<A: Arithmetic, const T: usize, const N: usize> Conv2d<A, T, N> {
     /// What a row of the output is made of: a pool's window, or the kernel's.
     pub const fn row_window(&self) -> RowWindow {
         if self.pool.is_some() {
-            return RowWindow { kernel: 2, stride: 2, dilation: 1, pad: 0 };
+            return RowWindow { kernel: 2, stride: 2, divisor: 1, dilation: 1, pad: 0 };
         }
-        RowWindow { kernel: self.kernel[0], stride: self.strides[0], dilation: self.dilations[0], pad: self.pads[0] }
+        RowWindow { kernel: self.kernel[0], stride: self.strides[0], divisor: 1, dilation: self.dilations[0], pad: self.pads[0] }
     }
 
     /// Whether the rings of the input and of its rest hold all rows of one window.

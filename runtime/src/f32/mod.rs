@@ -13,6 +13,7 @@ pub(crate) const LONGEST_SUM: usize = 1024;
 
 pub mod activation;
 pub(crate) mod arithmetic;
+pub mod conv_transpose;
 pub mod cumulative;
 pub mod depthwise;
 pub(crate) mod elementary;
@@ -24,4 +25,5 @@ pub mod matmul;
 pub mod pad;
 pub mod pool;
 pub mod power;
+pub mod resample;
 pub mod softmax;

@@ -3,7 +3,7 @@
 #![allow(dead_code, reason = "each test takes what it needs of these")]
 
 use bytemuck::cast_slice;
-use peleec_runtime::{Destination, Operands, Pixels, Place};
+use peleec_runtime::{ConvTranspose2d, Destination, Operands, Pixels, Place, Resample};
 
 /// Operands that all lie outside the arena but for the output at its beginning.
 pub(crate) fn operands<'a>([x, r, w]: [&'a [f32]; 3], arena: &'a mut [f32]) -> Operands<'a> {
@@ -32,6 +32,20 @@ impl Random {
         let pixel = channels + self.below(3);
         Pixels { height, width, channels, row: width * pixel + self.below(2), pixel, channel: 1, ring: height }
     }
+
+    /// Tables of a resize, whose rows and columns lie on the map, behind it, or below zero.
+    pub(crate) fn tables(&mut self, resample: &Resample) -> Vec<f32> {
+        let Resample { input, output, taps, .. } = *resample;
+        let mut tables = Vec::new();
+        for (n, taps, extent) in [(output.height, taps[0], input.height), (output.width, taps[1], input.width)] {
+            for _ in 0..n {
+                let first = self.below(extent + 2).wrapping_sub(1);
+                tables.push(f32::from_bits(first));
+                tables.extend(self.values(taps as usize));
+            }
+        }
+        tables
+    }
 }
 
 /// A dense map that is stored whole.
@@ -42,6 +56,50 @@ pub(crate) const fn dense(height: u32, width: u32, channels: u32) -> Pixels {
 /// Where element (y, x, c) lies.
 pub(crate) fn at(map: &Pixels, y: u32, x: u32, c: u32) -> usize {
     (y % map.ring * map.row + x * map.pixel + c * map.channel) as usize
+}
+
+/// A value of a transposed convolution by its definition.
+pub(crate) fn transposed(conv: &ConvTranspose2d, x: &[f32], w: &[f32], [oy, ox, m]: [u32; 3]) -> f32 {
+    let ConvTranspose2d { input, output, kernel, strides, dilations, pads, .. } = *conv;
+    let (depth, filters) = (conv.depth(), conv.filters());
+    let (group, filter) = (m / filters, m % filters);
+    let tap = |axis: usize, at: u32, k: u32, extent: u32| {
+        let reach = (at + pads[axis]).checked_sub(k * dilations[axis])?;
+        (reach % strides[axis] == 0 && reach / strides[axis] < extent).then_some(reach / strides[axis])
+    };
+    let mut sum = w[m as usize];
+    for (ky, kx) in (0..kernel[0]).flat_map(|ky| (0..kernel[1]).map(move |kx| (ky, kx))) {
+        let (Some(iy), Some(ix)) = (tap(0, oy, ky, input.height), tap(1, ox, kx, input.width)) else { continue };
+        for ci in 0..depth {
+            let weight = output.channels + (((group * kernel[0] + ky) * kernel[1] + kx) * depth + ci) * filters + filter;
+            sum += x[at(&input, iy, ix, group * depth + ci)] * w[weight as usize];
+        }
+    }
+    sum
+}
+
+/// A value of a resize by its definition.
+pub(crate) fn resampled(resample: &Resample, x: &[f32], w: &[f32], [oy, ox, c]: [u32; 3]) -> f32 {
+    let Resample { input, output, taps, outside, reads, .. } = *resample;
+    let ([stride, divisor, pad, reach], [rows, columns]) = (reads.map(i64::from), taps.map(|taps| taps as usize));
+    let row = &w[oy as usize * (1 + rows)..][..1 + rows];
+    let column = &w[output.height as usize * (1 + rows) + ox as usize * (1 + columns)..][..1 + columns];
+    let [first_row, first_column] = [row, column].map(|entry| i64::from(entry[0].to_bits().cast_signed()));
+    if first_row < 0 || first_column < 0 {
+        return outside;
+    }
+    let begin = i64::from(oy) * stride / divisor - pad;
+    let end = (begin + reach).min(input.height.into());
+    let value = |ky: usize, kx: usize| {
+        let iy = (first_row + ky as i64).max(begin).max(0).min(end - 1);
+        let ix = (first_column + kx as i64).min(i64::from(input.width) - 1);
+        x[at(&input, iy as u32, ix as u32, c)]
+    };
+    if taps == [1, 1] {
+        return value(0, 0);
+    }
+    let all = (0..rows).flat_map(|ky| (0..columns).map(move |kx| (ky, kx)));
+    all.fold(0.0, |sum, (ky, kx)| sum + value(ky, kx) * (row[1 + ky] * column[1 + kx]))
 }
 
 /// Positions of a window of `reach` on `extent` padded on both sides, if it fits.

@@ -1,0 +1,251 @@
+//! `ConvTranspose`: 1-D or 2-D with any kernel, stride, pads, `auto_pad`, `output_padding`, `output_shape`, dilation and group.
+//!
+//! A result is its bias and then the products in the order (ky, kx, ci), each rounded before it is added, in every numeric class and
+//! however many there are.
+
+use std::sync::Arc;
+
+use super::operands::{evaluated, float_type, floats, output, output_shape, product};
+use super::window::{explicit_pads, pair};
+use super::{OpError, Operator};
+use crate::ir::window::{hw, spatial_rank, with_spatial};
+use crate::ir::{DType, Shape, Tensor, TensorType};
+use crate::lower::Lowering;
+use crate::lower::kernels::{ConvTranspose2d, Kernel, pack_transposed};
+use crate::onnx::node::NodeView;
+
+/// Inputs: `X` [N,C,H,W], `W` [C,M/group,kH,kW], optional `B` [M].
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct ConvTranspose {
+    pub(crate) kernel: [usize; 2],
+    pub(crate) strides: [usize; 2],
+    pub(crate) dilations: [usize; 2],
+    /// Rows and columns that are cut off above and left.
+    pub(crate) pads: [usize; 2],
+    /// Height and width of the output.
+    pub(crate) size: [usize; 2],
+    pub(crate) group: usize,
+}
+
+impl ConvTranspose {
+    const BIAS: usize = 2;
+}
+
+impl Operator for ConvTranspose {
+    fn parse(node: &NodeView<'_>) -> Result<Self, OpError> {
+        let (x, w) = (node.input_type(0)?, node.input_type(1)?);
+        let spatial = spatial_rank(&x.shape)?;
+        let of_weights = w.shape.get(2..).ok_or_else(|| OpError::new(format!("`W` is {w}")).supported("[C,M/group,kH,kW]"))?;
+        let of_weights: Vec<_> = of_weights.iter().map(|&extent| extent as i64).collect();
+        let kernel = pair(node.filled_ints("kernel_shape")?.unwrap_or(&of_weights), spatial, "kernel_shape", 1)?;
+        let or_ones = |name| node.filled_ints(name)?.map_or(Ok([1, 1]), |ints| pair(ints, spatial, name, 1));
+        let (strides, dilations) = (or_ones("strides")?, or_ones("dilations")?);
+        let group = node.int("group")?.unwrap_or(1);
+        let group = usize::try_from(group).ok().filter(|&g| g >= 1);
+        let group = group.ok_or_else(|| OpError::new("attribute `group` is below 1"))?;
+        let more = output_padding(node, spatial)?;
+        let extents = hw(&x.shape);
+        if extents.iter().any(|extent| !(1..=1 << 20).contains(extent)) {
+            return Err(OpError::unsupported(format!("`X` is {x}")).supported("maps of 1 to 1048576 rows and columns"));
+        }
+        let whole = [0, 1].map(|axis| (extents[axis] - 1) * strides[axis] + (kernel[axis] - 1) * dilations[axis] + 1 + more[axis]);
+        let wanted = match node.filled_ints("output_shape")? {
+            Some(ints) => Some(pair(ints, spatial, "output_shape", 1)?),
+            None => None,
+        };
+        let explicit = explicit_pads(node, spatial)?;
+        let auto_pad = node.string("auto_pad")?.unwrap_or("NOTSET");
+        let (size, [top, left, bottom, right]) = match (wanted, auto_pad) {
+            (None, "NOTSET") => (None, explicit),
+            (None, "VALID") => (None, [0; 4]),
+            (Some(size), "NOTSET" | "VALID") => (Some(size), shared(whole, size, false)),
+            // By ONNX: onnxruntime's output is smaller where the taps do not reach so far.
+            (size, "SAME_UPPER" | "SAME_LOWER") => {
+                let size = size.unwrap_or([0, 1].map(|axis| extents[axis] * strides[axis]));
+                (Some(size), shared(whole, size, auto_pad == "SAME_UPPER"))
+            }
+            (_, other) => {
+                return Err(OpError::new(format!("attribute `auto_pad` is `{other}`")).supported("NOTSET, VALID, SAME_UPPER, SAME_LOWER"));
+            }
+        };
+        let cut = || {
+            let rest = |axis: usize, pads: usize| whole[axis].checked_sub(pads).filter(|&rest| rest > 0);
+            Some([rest(0, top + bottom)?, rest(1, left + right)?])
+        };
+        let size = size.or_else(cut).ok_or_else(|| OpError::new(format!("pads {explicit:?} cut off all of {whole:?} rows and columns")))?;
+        Ok(ConvTranspose { kernel, strides, dilations, pads: [top, left], size, group })
+    }
+
+    fn infer(&self, inputs: &[Option<&TensorType>]) -> Result<Vec<TensorType>, OpError> {
+        let (x, w) = (float_type(inputs, 0)?, float_type(inputs, 1)?);
+        let kernel: &[usize] = if x.shape.rank() == 3 { &self.kernel[1..] } else { &self.kernel };
+        let fits = w.shape.rank() == x.shape.rank()
+            && w.shape[0] == x.shape[1]
+            && x.shape[1].is_multiple_of(self.group)
+            && w.shape[2..] == *kernel;
+        let filters = w.shape.get(1).and_then(|filters| filters.checked_mul(self.group)).filter(|_| fits);
+        let filters = filters.ok_or_else(|| OpError::new(format!("`X` {x} does not go with `W` {w} at group {}", self.group)))?;
+        if let Some(Some(bias)) = inputs.get(ConvTranspose::BIAS)
+            && **bias != TensorType::f32([filters])
+        {
+            return Err(OpError::new(format!("`B` is {bias} where `W` has {filters} output channels")));
+        }
+        output(DType::F32, with_spatial(&x.shape, x.shape[0], filters, self.size))
+    }
+
+    fn evaluate(&self, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>, OpError> {
+        let shape = output_shape(self, inputs)?;
+        let (x, w) = (floats(inputs, 0)?, floats(inputs, 1)?);
+        let bias = inputs.get(ConvTranspose::BIAS).copied().flatten().and_then(Tensor::as_f32);
+        let like = inputs[0].map(|tensor| tensor.shape().clone()).unwrap_or_default();
+        let mut values = Vec::with_capacity(shape.elements());
+        for (n, m) in (0..shape[0]).flat_map(|n| (0..shape[1]).map(move |m| (n, m))) {
+            for (y, at) in (0..self.size[0]).flat_map(|y| (0..self.size[1]).map(move |at| (y, at))) {
+                values.push(self.sum(bias.map_or(0.0, |bias| bias[m]), (x, &like), (w, shape[1] / self.group), [n, m, y, at]));
+            }
+        }
+        evaluated(Tensor::f32(shape, values))
+    }
+
+    fn macs(&self, inputs: &[Option<&TensorType>]) -> u64 {
+        let (Ok(x), Ok(w)) = (float_type(inputs, 0), float_type(inputs, 1)) else { return 0 };
+        x.shape.elements().saturating_mul(product(w.shape.get(1..).unwrap_or_default())) as u64
+    }
+
+    /// A step an image.
+    fn lower(&self, ctx: &mut Lowering<'_>) -> Result<(), OpError> {
+        let weights = ctx.weights(1, "W")?;
+        let bias = if ctx.has(ConvTranspose::BIAS) { Some(ctx.weights(ConvTranspose::BIAS, "B")?) } else { None };
+        let (x, shape, y) = (ctx.tensor(0)?, ctx.shape(), ctx.output());
+        let (channels, taps) = (ctx.shape_of(x)[1], product(&self.kernel));
+        let packed = pack_transposed(weights, bias, [self.group, channels / self.group, shape[1] / self.group, taps]);
+        let packed = ctx.add_weights(&packed, size_of_val(weights));
+        let ConvTranspose { kernel, strides, dilations, pads, group, .. } = *self;
+        let step: Arc<dyn Kernel> = Arc::new(ConvTranspose2d { kernel, strides, dilations, pads, group });
+        let macs = product(&ctx.shape_of(x)[1..]).saturating_mul(shape[1] / self.group * taps) as u64;
+        ctx.images(shape[0]);
+        for n in 0..shape[0] {
+            let (read, write) = (ctx.image(x, n), ctx.image(y, n));
+            ctx.push(Arc::clone(&step), vec![read], write, &packed, macs);
+        }
+        Ok(())
+    }
+}
+
+impl ConvTranspose {
+    /// One output: the bias, and the products of all taps on the map in the order (ky, kx, ci).
+    fn sum(&self, bias: f32, (x, like): (&[f32], &Shape), (w, filters): (&[f32], usize), [n, m, y, at]: [usize; 4]) -> f32 {
+        let ([h, width], channels) = (hw(like), like[1]);
+        let depth = channels / self.group;
+        let [kh, kw] = self.kernel;
+        let mut sum = bias;
+        for (ky, iy) in self.taps(0, y, h) {
+            for (kx, ix) in self.taps(1, at, width) {
+                for ci in m / filters * depth..(m / filters + 1) * depth {
+                    let value = x[((n * channels + ci) * h + iy) * width + ix];
+                    sum += value * w[((ci * filters + m % filters) * kh + ky) * kw + kx];
+                }
+            }
+        }
+        sum
+    }
+
+    /// The taps that reach output row (axis 0) or column (axis 1) `at`, and the input's row or column of each.
+    fn taps(&self, axis: usize, at: usize, extent: usize) -> impl Iterator<Item = (usize, usize)> + '_ {
+        let stride = self.strides[axis];
+        (0..self.kernel[axis]).filter_map(move |k| {
+            let reach = (at + self.pads[axis]).checked_sub(k * self.dilations[axis])?;
+            (reach.is_multiple_of(stride) && reach / stride < extent).then_some((k, reach / stride))
+        })
+    }
+}
+
+/// What is added below and right of what the taps reach.
+fn output_padding(node: &NodeView<'_>, spatial: usize) -> Result<[usize; 2], OpError> {
+    let Some(ints) = node.filled_ints("output_padding")? else { return Ok([0; 2]) };
+    let found: Option<Vec<usize>> = ints.iter().map(|&i| usize::try_from(i).ok().filter(|&i| i <= 1 << 16)).collect();
+    match (found.as_deref(), spatial) {
+        (Some(&[columns]), 1) => Ok([0, columns]),
+        (Some(&[rows, columns]), 2) => Ok([rows, columns]),
+        _ => Err(OpError::new(format!("attribute `output_padding` is {ints:?}")).supported(format!("{spatial} values from 0 to 65536"))),
+    }
+}
+
+/// Pads above, left, below and right that leave `size` of `whole`, the odd one below and right where `upper` says so.
+fn shared(whole: [usize; 2], size: [usize; 2], upper: bool) -> [usize; 4] {
+    let [rows, columns] = [0, 1].map(|axis| {
+        let total = whole[axis].saturating_sub(size[axis]);
+        let (small, large) = (total / 2, total - total / 2);
+        if upper { [small, large] } else { [large, small] }
+    });
+    [rows[0], columns[0], rows[1], columns[1]]
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::ops::case::Case;
+
+    /// A square of 1 to 4 by a kernel of 1 to 9, with the values that onnxruntime 1.23 gives.
+    fn square() -> Case {
+        let count = |n: u8| (1..=n).map(f32::from).collect::<Vec<_>>();
+        Case::new("ConvTranspose", 11).floats(&[1, 1, 2, 2], &count(4)).floats(&[1, 1, 3, 3], &count(9)).floats(&[1], &[0.5])
+    }
+
+    #[test]
+    fn strides_pads_and_dilations() {
+        let dense = [1.5, 4.5, 7.5, 6.5, 7.5, 23.5, 33.5, 24.5, 19.5, 53.5, 63.5, 42.5, 21.5, 52.5, 59.5, 36.5];
+        assert_eq!(square().values(), dense);
+        let case = square().ints("strides", &[2, 2]);
+        let wanted = [
+            [1.5, 2.5, 5.5, 4.5, 6.5],
+            [4.5, 5.5, 14.5, 10.5, 12.5],
+            [10.5, 14.5, 36.5, 24.5, 30.5],
+            [12.5, 15.5, 34.5, 20.5, 24.5],
+            [21.5, 24.5, 55.5, 32.5, 36.5],
+        ];
+        assert_eq!(case.values(), wanted.concat());
+        let padded = square().ints("strides", &[2, 2]).ints("pads", &[1, 1, 1, 1]).ints("output_padding", &[1, 1]);
+        assert_eq!(padded.values(), INNER);
+        let dilated = square().ints("dilations", &[2, 2]);
+        assert_eq!(dilated.shape(), Ok(vec![1, 1, 6, 6]));
+        assert_eq!(dilated.values()[..12], [1.5, 2.5, 2.5, 4.5, 3.5, 6.5, 3.5, 4.5, 6.5, 8.5, 9.5, 12.5]);
+    }
+
+    const INNER: [f32; 16] = [5.5, 14.5, 10.5, 12.5, 14.5, 36.5, 24.5, 30.5, 15.5, 34.5, 20.5, 24.5, 24.5, 55.5, 32.5, 36.5];
+
+    #[test]
+    fn sizes_of_the_output() {
+        let case = || square().ints("strides", &[2, 2]);
+        let upper = [1.5, 2.5, 5.5, 4.5, 4.5, 5.5, 14.5, 10.5, 10.5, 14.5, 36.5, 24.5, 12.5, 15.5, 34.5, 20.5];
+        assert_eq!(case().string("auto_pad", "SAME_UPPER").values(), upper);
+        assert_eq!(case().string("auto_pad", "SAME_LOWER").values(), INNER);
+        assert_eq!(case().ints("output_shape", &[4, 4]).values(), INNER);
+        assert_eq!(case().string("auto_pad", "VALID").shape(), Ok(vec![1, 1, 5, 5]));
+        // Where no tap reaches there is the bias.
+        let larger = case().ints("output_shape", &[5, 6]);
+        assert_eq!(larger.values()[..12], [1.5, 2.5, 5.5, 4.5, 6.5, 0.5, 4.5, 5.5, 14.5, 10.5, 12.5, 0.5]);
+    }
+
+    #[test]
+    fn groups_and_one_dimension() {
+        let x = [1.0, 2.0, 3.0, 4.0];
+        let w = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0];
+        let case = Case::new("ConvTranspose", 11).int("group", 2).ints("strides", &[2]).floats(&[1, 2, 2], &x).floats(&[2, 2, 2], &w);
+        let wanted = [1.0, 2.0, 2.0, 4.0, 3.0, 4.0, 6.0, 8.0, 25.0, 28.0, 30.0, 34.0, 41.0, 44.0, 48.0, 52.0];
+        assert_eq!(case.floats(&[4], &[0.0, 0.0, 10.0, 20.0]).values(), wanted);
+    }
+
+    #[test]
+    fn refusals() {
+        let case = |group| Case::new("ConvTranspose", 11).int("group", group).input(&[1, 4, 5, 5]).input(&[4, 3, 3, 3]);
+        assert_eq!(case(2).shape(), Ok(vec![1, 6, 7, 7]));
+        assert!(case(3).refusal().contains("does not go with"));
+        assert!(case(0).refusal().contains("`group`"));
+        assert!(case(2).input(&[5]).refusal().contains("`B` is f32[5]"));
+        assert!(case(1).ints("pads", &[4, 0, 4, 0]).refusal().contains("cut off all"));
+        assert!(case(1).ints("output_padding", &[-1, 0]).refusal().contains("`output_padding` is [-1, 0]"));
+        assert!(case(1).ints("output_shape", &[7]).refusal().contains("`output_shape` is [7]"));
+        assert!(case(1).string("auto_pad", "SOME").refusal().contains("`SOME`"));
+        assert!(Case::new("ConvTranspose", 11).input(&[1, 4]).input(&[4, 4]).refusal().contains("2 dimensions"));
+    }
+}

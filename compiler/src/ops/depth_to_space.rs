@@ -1,0 +1,141 @@
+//! `DepthToSpace` and `SpaceToDepth`: blocks of pixels from channels and back, in modes `DCR` and `CRD`, of any element type; moves only.
+
+use super::operands::{output, output_shape, product, tensor, typed};
+use super::{OpError, Operator};
+use crate::ir::tensor::{ravel, unravel};
+use crate::ir::{Shape, Tensor, TensorType};
+use crate::lower::Lowering;
+use crate::onnx::node::NodeView;
+
+/// Which channels are the pixels of a block.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Blocks {
+    /// `DepthToSpace`: the channels of a pixel of the block are adjacent.
+    Dcr,
+    /// `DepthToSpace`: the pixels of a channel of the block are adjacent.
+    Crd,
+    /// `SpaceToDepth`, which undoes `Dcr`.
+    ToDepth,
+}
+
+/// One input, [N,C,H,W].
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct DepthToSpace {
+    pub(crate) blocks: Blocks,
+    /// Rows and columns of a block.
+    pub(crate) size: usize,
+}
+
+impl Operator for DepthToSpace {
+    fn parse(node: &NodeView<'_>) -> Result<Self, OpError> {
+        let found = node.int("blocksize")?.ok_or_else(|| OpError::new("attribute `blocksize` is missing"))?;
+        let size = usize::try_from(found).ok().filter(|size| (1..=1 << 16).contains(size));
+        let size = size.ok_or_else(|| OpError::new(format!("attribute `blocksize` is {found}")).supported("1 to 65536"))?;
+        let blocks = match (node.op_type, node.string("mode")?.unwrap_or("DCR")) {
+            ("SpaceToDepth", _) => Blocks::ToDepth,
+            (_, "DCR") => Blocks::Dcr,
+            (_, "CRD") => Blocks::Crd,
+            (_, other) => return Err(OpError::new(format!("attribute `mode` is `{other}`")).supported("DCR, CRD")),
+        };
+        Ok(DepthToSpace { blocks, size })
+    }
+
+    fn op_type(&self) -> Option<&'static str> {
+        Some(if self.blocks == Blocks::ToDepth { "SpaceToDepth" } else { "DepthToSpace" })
+    }
+
+    fn infer(&self, inputs: &[Option<&TensorType>]) -> Result<Vec<TensorType>, OpError> {
+        let input = typed(inputs, 0)?;
+        let [split, perm] = self.moves(&input.shape)?;
+        let dims = perm.map(|axis| split[axis]);
+        // An image, then (rows, columns, channels), height, width; or an image, channels, (height, rows), (width, columns).
+        let joined = if self.blocks == Blocks::ToDepth { [0..1, 1..4, 4..5, 5..6] } else { [0..1, 1..2, 2..4, 4..6] };
+        output(input.dtype, joined.map(|axes| product(&dims[axes])))
+    }
+
+    /// Elements of any type move.
+    fn runs(&self, _inputs: &[Option<&TensorType>]) -> bool {
+        true
+    }
+
+    fn evaluate(&self, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>, OpError> {
+        let shape = output_shape(self, inputs)?;
+        let input = tensor(inputs, 0)?;
+        let [split, perm] = self.moves(input.shape())?;
+        let strides = Shape(split.to_vec()).strides();
+        let (dims, strides) = (perm.map(|axis| split[axis]), perm.map(|axis| strides[axis]));
+        Ok(vec![input.gathered(&shape, |i| ravel(&unravel(i, &dims), &strides))])
+    }
+
+    fn lower(&self, ctx: &mut Lowering<'_>) -> Result<(), OpError> {
+        let x = ctx.tensor(0)?;
+        let [split, perm] = self.moves(&ctx.shape_of(x).clone())?;
+        let blocks = ctx.viewed(x, Shape(split.to_vec()));
+        let turned = ctx.permuted(blocks, perm.to_vec());
+        ctx.finish(turned);
+        Ok(())
+    }
+}
+
+impl DepthToSpace {
+    /// The input under six dimensions, and the order in which these are the output.
+    fn moves(&self, input: &Shape) -> Result<[[usize; 6]; 2], OpError> {
+        let size = self.size;
+        let &[n, c, h, w] = &input[..] else {
+            let found = format!("input has {} dimensions: {input}", input.rank());
+            return Err(OpError::unsupported(found).supported("[N,C,H,W]"));
+        };
+        match self.blocks {
+            Blocks::ToDepth if h.is_multiple_of(size) && w.is_multiple_of(size) => {
+                Ok([[n, c, h / size, size, w / size, size], [0, 3, 5, 1, 2, 4]])
+            }
+            Blocks::ToDepth => Err(OpError::new(format!("a map of {h} by {w} is not whole blocks of {size} by {size}"))),
+            _ if !c.is_multiple_of(size * size) => {
+                Err(OpError::new(format!("{c} channels are not whole blocks of {size} by {size} pixels")))
+            }
+            Blocks::Dcr => Ok([[n, size, size, c / (size * size), h, w], [0, 3, 4, 1, 5, 2]]),
+            Blocks::Crd => Ok([[n, c / (size * size), size, size, h, w], [0, 1, 4, 2, 5, 3]]),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::ir::{DType, TensorType};
+    use crate::ops::case::Case;
+
+    fn count(n: u8) -> Vec<f32> {
+        (0..n).map(f32::from).collect()
+    }
+
+    // By numpy, as the operators' definition writes them: reshape, transpose, reshape.
+    #[test]
+    fn blocks_from_channels() {
+        let case = |mode| Case::new("DepthToSpace", 13).int("blocksize", 2).string("mode", mode).floats(&[1, 8, 1, 2], &count(16));
+        assert_eq!(case("DCR").shape(), Ok(vec![1, 2, 2, 4]));
+        assert_eq!(case("DCR").values(), [0.0, 4.0, 1.0, 5.0, 8.0, 12.0, 9.0, 13.0, 2.0, 6.0, 3.0, 7.0, 10.0, 14.0, 11.0, 15.0]);
+        assert_eq!(case("CRD").values(), [0.0, 2.0, 1.0, 3.0, 4.0, 6.0, 5.0, 7.0, 8.0, 10.0, 9.0, 11.0, 12.0, 14.0, 13.0, 15.0]);
+        let old = Case::new("DepthToSpace", 1).int("blocksize", 2).floats(&[1, 8, 1, 2], &count(16));
+        assert_eq!(old.values(), case("DCR").values());
+    }
+
+    #[test]
+    fn blocks_to_channels() {
+        let case = Case::new("SpaceToDepth", 13).int("blocksize", 2).floats(&[1, 2, 2, 4], &count(16));
+        assert_eq!(case.shape(), Ok(vec![1, 8, 1, 2]));
+        assert_eq!(case.values(), [0.0, 2.0, 8.0, 10.0, 1.0, 3.0, 9.0, 11.0, 4.0, 6.0, 12.0, 14.0, 5.0, 7.0, 13.0, 15.0]);
+        let bytes = Case::new("SpaceToDepth", 13).int("blocksize", 2).typed(TensorType::new(DType::U8, [2, 1, 4, 6]));
+        assert_eq!(bytes.infer(), Ok(TensorType::new(DType::U8, [2, 4, 2, 3])));
+    }
+
+    #[test]
+    fn refusals() {
+        let case = |op_type, size| Case::new(op_type, 13).int("blocksize", size).input(&[1, 6, 3, 4]);
+        assert!(case("DepthToSpace", 2).refusal().contains("6 channels are not whole blocks of 2 by 2"));
+        assert!(case("SpaceToDepth", 2).refusal().contains("a map of 3 by 4"));
+        assert_eq!(case("DepthToSpace", 0).refusal(), "attribute `blocksize` is 0 (supported: 1 to 65536)");
+        assert!(Case::new("DepthToSpace", 13).input(&[1, 4, 1, 1]).refusal().contains("`blocksize` is missing"));
+        assert!(case("DepthToSpace", 1).string("mode", "RCD").refusal().contains("`RCD` (supported: DCR, CRD)"));
+        assert!(Case::new("SpaceToDepth", 13).int("blocksize", 1).input(&[1, 4, 1]).refusal().contains("3 dimensions"));
+    }
+}

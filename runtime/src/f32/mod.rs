@@ -12,12 +12,20 @@
 pub(crate) const LONGEST_SUM: usize = 1024;
 
 pub mod activation;
+pub mod arg;
 pub(crate) mod arithmetic;
 pub mod depthwise;
 pub mod elementwise;
 pub(crate) mod epilogue;
 pub mod exp;
+pub mod log;
+pub mod log_softmax;
+pub mod lrn;
 pub mod matmul;
+pub mod normalize;
 pub mod pad;
 pub mod pool;
+pub mod prelu;
+pub mod reduce;
 pub mod softmax;
+pub mod sqrt;

@@ -180,23 +180,6 @@ fn parts_and_sums_are_replaced_by_the_operators_that_are_named() {
             onnx.op("Add", "add", &[x, &zeros], &[])
         }),
     );
-    replaced(
-        with(|onnx, x| onnx.op("ReduceMax", "max", &[x], &[("axes", Attr::Ints(&[2, 3]))])),
-        &["GlobalMaxPool"],
-        with(|onnx, x| onnx.op("GlobalMaxPool", "max", &[x], &[])),
-    );
-    replaced(
-        with(|onnx, x| {
-            let axes = onnx.ints("axes", &[1]);
-            onnx.op("ReduceSum", "sum", &[x, &axes], &[])
-        }),
-        &["ReduceMean", "Mul"],
-        with(|onnx, x| {
-            let mean = onnx.op("ReduceMean", "mean", &[x], &[("axes", Attr::Ints(&[1]))]);
-            let three = onnx.floats("three", &[], &[3.0]);
-            onnx.op("Mul", "mul", &[&mean, &three], &[])
-        }),
-    );
 }
 
 #[test]

@@ -37,8 +37,6 @@ fn known(op_type: &str, domain: &str) -> Option<&'static str> {
             "Pow" => "a square is `Mul` of a tensor by itself",
             "Min" | "Max" => "the smaller or larger of a tensor and a number is a `Clip`",
             "Expand" => "`Add` of zeros of the larger shape is the same",
-            "ReduceSum" => "`ReduceMean` and a `Mul` by the number of elements is the same",
-            "ReduceMax" => "the largest of each channel is a `GlobalMaxPool`",
             _ => return None,
         })
     };

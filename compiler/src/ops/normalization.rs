@@ -119,7 +119,7 @@ impl Operator for Normalization {
             (0..x.len()).for_each(|i| sums[group(i)].add(term(i)));
             sums.iter().map(|sum| sum.value(Sum::LONGEST)).collect::<Vec<f32>>()
         };
-        let means = match self.kind {
+        let means: Vec<f32> = match self.kind {
             NormKind::Moments => sums(&|i| x[i]).into_iter().map(|sum| sum / count).collect(),
             _ => vec![0.0; kept.elements()],
         };
@@ -236,14 +236,15 @@ impl Normalization {
                 found.push((values, shape));
             }
         }
-        let Some((scales, scale_shape)) = found.first() else { return Ok(None) };
+        let Some(&(scales, ref scale_shape)) = found.first() else { return Ok(None) };
         // A bias that is left out is zero.
-        let none = (&[0.0f32][..], Shape::default());
-        let (shifts, shift_shape) = found.get(1).unwrap_or(&none);
+        let zero = [0.0f32];
+        let none = (&zero[..], Shape::default());
+        let &(shifts, ref shift_shape) = found.get(1).unwrap_or(&none);
         let shape = broadcast(scale_shape, shift_shape)?;
         let spread = |values: &[f32], own: &Shape| (0..shape.elements()).map(|i| values[source_index(i, &shape, own)]).collect::<Vec<_>>();
         let values = [spread(scales, scale_shape), spread(shifts, shift_shape)].concat();
-        Ok(Tensor::f32([&[2], &shape[..]].concat(), values))
+        Ok(Tensor::f32([&[2][..], &shape[..]].concat(), values))
     }
 }
 

@@ -11,7 +11,7 @@ use crate::lower::{Lowering, Packed};
 /// Emits a step an image of the first input, whose channels are its second axis: of [N,C,H,W] as it is, so that its rows can be computed
 /// one by one; of other shapes with the axes behind the channels as one row.
 pub(super) fn each_pixel(ctx: &mut Lowering<'_>, kernel: impl Kernel + 'static, weights: &Packed) -> Result<(), OpError> {
-    let (x, shape, kernel) = (ctx.tensor(0)?, ctx.shape(), Arc::new(kernel));
+    let (x, shape, kernel): (_, _, Arc<dyn Kernel>) = (ctx.tensor(0)?, ctx.shape(), Arc::new(kernel));
     let (images, map) = match shape.0.as_slice() {
         &[n, _, _, _] => (n, shape.clone()),
         &[n, channels, ref rest @ ..] => (n, Shape(vec![n, channels, 1, product(rest)])),
@@ -23,7 +23,7 @@ pub(super) fn each_pixel(ctx: &mut Lowering<'_>, kernel: impl Kernel + 'static, 
     ctx.images(images);
     for n in 0..images {
         let (read, write) = (ctx.image(from, n), ctx.image(to, n));
-        ctx.push(Arc::<_>::clone(&kernel), vec![read], write, weights, 0);
+        ctx.push(Arc::clone(&kernel), vec![read], write, weights, 0);
     }
     if !is_map {
         ctx.finish(to);

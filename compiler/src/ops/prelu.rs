@@ -60,8 +60,8 @@ impl Operator for PRelu {
 
 /// Whether slopes of this shape are one for each extent of the second axis of `x`.
 fn is_a_channel_each(x: &[usize], slopes: &Shape) -> bool {
-    let dims = slopes.iter().rev().zip((0..x.len()).rev());
-    x.len() > 1 && slopes.elements() == x[1] && dims.fold(true, |alone, (&extent, axis)| alone && (axis == 1 || extent == 1))
+    let mut dims = slopes.iter().rev().zip((0..x.len()).rev());
+    x.len() > 1 && slopes.elements() == x[1] && dims.all(|(&extent, axis)| axis == 1 || extent == 1)
 }
 
 fn lower_in_parts(ctx: &mut Lowering<'_>) -> Result<(), OpError> {

@@ -112,7 +112,6 @@ fn at_run_time_they_are_refused() {
         ("Slice", &["x", "zero", "all", "one", "two"][..]),
         ("Neg", &["x"]),
         ("Gather", &["x", "zero"]),
-        ("ReduceMax", &["x"]),
         ("Max", &["x", "x"]),
     ] {
         let mut model = shaped();

@@ -88,7 +88,10 @@ cases! {
         onnx.op("ReduceL2", "norm", &[&x], &[("axes", Attr::Ints(&[2, 3])), ("keepdims", Attr::Int(0))])
     };
     log_sum_exp_over_rows [2, 5], |onnx, x| onnx.op("ReduceLogSumExp", "sum", &[&x], &[("axes", Attr::Ints(&[-1]))]);
-    arg_max_over_the_channels [1, 4, 2, 2], |onnx, x| onnx.op("ArgMax", "arg", &[&x], &[("axis", Attr::Int(1)), ("keepdims", Attr::Int(0))]);
+    arg_max_over_the_channels_as_floats [1, 4, 2, 2], |onnx, x| {
+        let index = onnx.op("ArgMax", "arg", &[&x], &[("axis", Attr::Int(1)), ("keepdims", Attr::Int(0))]);
+        onnx.op("Cast", "floats", &[&index], &[("to", Attr::Int(1))])
+    };
     log_softmax_over_classes [1, 6], |onnx, x| onnx.op("LogSoftmax", "scores", &[&x], &[]);
     hardmax_over_classes [1, 6], |onnx, x| onnx.op("Hardmax", "scores", &[&x], &[]);
     prelu_with_a_slope_a_channel [1, 3, 4, 4], |onnx, x| {

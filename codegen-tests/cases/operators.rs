@@ -80,6 +80,43 @@ cases! {
     };
     global_average_pool [1, 5, 3, 3], |onnx, x| onnx.op("GlobalAveragePool", "pool", &[&x], &[]);
     mean_over_the_last_axis [2, 3, 4], |onnx, x| onnx.op("ReduceMean", "mean", &[&x], &[("axes", Attr::Ints(&[-1]))]);
+    sum_over_the_channels [1, 4, 3, 3], |onnx, x| {
+        let axes = onnx.ints("axes", &[1]);
+        onnx.op("ReduceSum", "sum", &[&x, &axes], &[])
+    };
+    norm_over_a_map [1, 4, 3, 3], |onnx, x| {
+        onnx.op("ReduceL2", "norm", &[&x], &[("axes", Attr::Ints(&[2, 3])), ("keepdims", Attr::Int(0))])
+    };
+    log_sum_exp_over_rows [2, 5], |onnx, x| onnx.op("ReduceLogSumExp", "sum", &[&x], &[("axes", Attr::Ints(&[-1]))]);
+    arg_max_over_the_channels_as_floats [1, 4, 2, 2], |onnx, x| {
+        let index = onnx.op("ArgMax", "arg", &[&x], &[("axis", Attr::Int(1)), ("keepdims", Attr::Int(0))]);
+        onnx.op("Cast", "floats", &[&index], &[("to", Attr::Int(1))])
+    };
+    log_softmax_over_classes [1, 6], |onnx, x| onnx.op("LogSoftmax", "scores", &[&x], &[]);
+    hardmax_over_classes [1, 6], |onnx, x| onnx.op("Hardmax", "scores", &[&x], &[]);
+    prelu_with_a_slope_a_channel [1, 3, 4, 4], |onnx, x| {
+        let slope = onnx.weights("slope", &[3, 1, 1]);
+        onnx.op("PRelu", "prelu", &[&x, &slope], &[])
+    };
+    prelu_with_a_slope_a_column [1, 3, 2, 4], |onnx, x| {
+        let slope = onnx.weights("slope", &[4]);
+        onnx.op("PRelu", "prelu", &[&x, &slope], &[])
+    };
+    lrn_across_channels [1, 6, 3, 3], |onnx, x| onnx.op("LRN", "norm", &[&x], &[("size", Attr::Int(5))]);
+    instance_normalization [1, 3, 4, 4], |onnx, x| {
+        let [scale, bias] = ["scale", "bias"].map(|name| onnx.weights(name, &[3]));
+        onnx.op("InstanceNormalization", "norm", &[&x, &scale, &bias], &[])
+    };
+    group_normalization_behind_a_conv [1, 2, 3, 3], |onnx, x| {
+        let conv = onnx.conv("conv", &x, &[4, 2, 1, 1], &[]);
+        let [scale, bias] = ["scale", "bias"].map(|name| onnx.weights(name, &[2]));
+        onnx.op("GroupNormalization", "norm", &[&conv, &scale, &bias], &[("num_groups", Attr::Int(2))])
+    };
+    layer_normalization [2, 3, 8], |onnx, x| {
+        let [scale, bias] = ["scale", "bias"].map(|name| onnx.weights(name, &[8]));
+        onnx.op("LayerNormalization", "norm", &[&x, &scale, &bias], &[])
+    };
+    rows_of_length_one [3, 4], |onnx, x| onnx.op("LpNormalization", "norm", &[&x], &[]);
     add_broadcasts_a_constant [1, 3, 2, 2], |onnx, x| {
         let row = onnx.weights("row", &[2]);
         onnx.op("Add", "add", &[&x, &row], &[])

@@ -1,7 +1,7 @@
 //! Every help line is followed on the case that prints it, and helps: flags are given, graphs are cut, operators are replaced.
 
 use codegen_tests::cases::errors;
-use codegen_tests::cases::onnx::{Attr, Onnx};
+use codegen_tests::cases::onnx::Onnx;
 use onnx_protobuf::{ModelProto, NodeProto, ValueInfoProto};
 use peleec::{Diagnostic, Error, ModelFile, Options, compile};
 use protobuf::Message;
@@ -94,44 +94,6 @@ fn graphs_are_cut_where_the_command_says() {
         }
     }
     assert!(cut >= 2, "{cut}");
-}
-
-/// `x` f32[1,3,4,4] through `op`, then a `Relu`.
-fn with(op: impl FnOnce(&mut Onnx, &str) -> String) -> Vec<u8> {
-    let mut onnx = Onnx::new(17);
-    let x = onnx.input("x", &[1, 3, 4, 4]);
-    let y = op(&mut onnx, &x);
-    let y = onnx.op("Relu", "end", &[&y], &[]);
-    onnx.output(&y);
-    onnx.bytes()
-}
-
-/// The help for `refused` names `operators`, and what is said of them compiles.
-fn replaced(refused: Vec<u8>, operators: &[&str], instead: Vec<u8>) {
-    let help = advice(&refused);
-    assert!(operators.iter().all(|name| help.iter().any(|help| help.contains(name))), "{operators:?}: {help:?}");
-    assert_eq!(compiled(instead, &Options::default()), Ok(()), "{operators:?}");
-}
-
-#[test]
-fn reductions_are_replaced_by_the_operators_that_are_named() {
-    replaced(
-        with(|onnx, x| onnx.op("ReduceMax", "max", &[x], &[("axes", Attr::Ints(&[2, 3]))])),
-        &["GlobalMaxPool"],
-        with(|onnx, x| onnx.op("GlobalMaxPool", "max", &[x], &[])),
-    );
-    replaced(
-        with(|onnx, x| {
-            let axes = onnx.ints("axes", &[1]);
-            onnx.op("ReduceSum", "sum", &[x, &axes], &[])
-        }),
-        &["ReduceMean", "Mul"],
-        with(|onnx, x| {
-            let mean = onnx.op("ReduceMean", "mean", &[x], &[("axes", Attr::Ints(&[1]))]);
-            let three = onnx.floats("three", &[], &[3.0]);
-            onnx.op("Mul", "mul", &[&mean, &three], &[])
-        }),
-    );
 }
 
 #[test]

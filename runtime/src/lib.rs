@@ -55,14 +55,22 @@ pub use element::{Element, ElementType};
 pub use executor::{Executor, OneCore};
 pub use expression::Expression;
 pub use f32::activation::Activation;
+pub use f32::arg::{Arg, Hardmax};
 pub use f32::conv_transpose::ConvTranspose2d;
 pub use f32::cumulative::CumulativeSum;
 pub use f32::depthwise::DepthwiseConv2d;
 pub use f32::elementwise::{Binary, BinaryKind, Map};
 pub use f32::function::{Each, Function};
+pub use f32::log_softmax::LogSoftmax;
+pub use f32::lrn::Lrn;
 pub use f32::matmul::MatMul;
+pub use f32::normalize::{NormKind, Normalize};
 pub use f32::pad::Pad;
 pub use f32::pool::{Pool2d, PoolKind};
+pub use f32::prelu::PRelu;
+pub use f32::reduce::{
+    Reduce, ReduceL1, ReduceL2, ReduceLogSum, ReduceLogSumExp, ReduceMax, ReduceMin, ReduceProd, ReduceSum, ReduceSumSquare, Reduction,
+};
 pub use f32::resample::Resample;
 pub use f32::softmax::Softmax;
 pub use frame::{ColourOrder, Fit, Fitted, Frame, FrameLayout, PixelFormat, Preparation, Resize};

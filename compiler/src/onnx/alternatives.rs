@@ -28,13 +28,6 @@ pub(crate) fn way_out(op_type: &str, domain: &str, around: &Surroundings<'_>) ->
 }
 
 fn known(op_type: &str, domain: &str) -> Option<&'static str> {
-    let express = |op_type: &str| {
-        Some(match op_type {
-            "ReduceSum" => "`ReduceMean` and a `Mul` by the number of elements is the same",
-            "ReduceMax" => "the largest of each channel is a `GlobalMaxPool`",
-            _ => return None,
-        })
-    };
     Some(match (domain, op_type) {
         ("com.microsoft", op_type) if op_type.starts_with("QLinear") || op_type == "QGemm" => {
             "with channels_last 0, alpha 1 and a zero point for the result it would be supported; else quantise in QDQ format: quantize_static(..., quant_format=QuantFormat.QDQ)"
@@ -46,15 +39,13 @@ fn known(op_type: &str, domain: &str) -> Option<&'static str> {
             "it takes ranges from each input while it runs: quantise with known ranges, by onnxruntime's quantize_static over a few hundred inputs, or give the float model"
         }
         (_, "Loop" | "Scan") => "export by tracing, which unrolls loops: give torch.onnx.export a plain nn.Module",
-        (_, "NonMaxSuppression" | "TopK" | "NonZero" | "Where" | "ScatterND" | "GatherND" | "RoiAlign") => {
+        (_, "NonMaxSuppression" | "TopK" | "NonZero" | "ScatterND" | "GatherND" | "RoiAlign") => {
             "export the network without its post-processing: end it at the box offsets and the class scores"
         }
         (_, "RandomNormal" | "RandomUniform" | "RandomNormalLike" | "RandomUniformLike" | "Bernoulli" | "Multinomial") => {
             "call model.eval() before the export"
         }
         (_, "LSTM" | "GRU" | "RNN") => "recurrent layers do not belong to the Pelee family",
-        (_, "Resize" | "Upsample") => "scale the picture before the network; within it, use strides and pools",
-        ("" | "ai.onnx", op_type) => return express(op_type),
         _ => return None,
     })
 }

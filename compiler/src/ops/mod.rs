@@ -21,6 +21,7 @@ pub(crate) mod case;
 mod macros;
 pub(crate) mod operands;
 mod pairwise;
+mod pixels;
 mod window;
 
 pub(crate) use crate::diagnostics::OpError;
@@ -95,6 +96,7 @@ fn too_large() -> OpError {
 const ANY: usize = usize::MAX;
 
 macros::operators! {
+    arg::Arg: "ArgMax" 1, "ArgMin" 1;
     batch_normalization::BatchNormalization: "BatchNormalization" 5;
     binary::Binary: "Add" 2, "Sub" 2, "Mul" 2, "Div" 2;
     cast::Cast: "Cast" 1, "CastLike" 2;
@@ -111,17 +113,23 @@ macros::operators! {
         "Swish" 1;
     gather::Gather: "Gather" 2;
     identity::Identity: "Identity" 1, "Dropout" 3;
+    log_softmax::LogSoftmax: "LogSoftmax" 1, "Hardmax" 1;
     lookup::Lookup:;
+    lrn::Lrn: "LRN" 1;
     matmul::MatMul: "MatMul" 2, "Gemm" 3;
+    normalization::Normalization: "LayerNormalization" 3, "RMSNormalization" 2, "GroupNormalization" 3, "InstanceNormalization" 3,
+        "MeanVarianceNormalization" 1, "LpNormalization" 1;
     pad::Pad: "Pad" 4;
     pick::Pick: "Slice" 5, "Split" 2, "Expand" 2, "Tile" 2;
     pool::Pool: "MaxPool" 1, "AveragePool" 1, "GlobalMaxPool" 1, "GlobalAveragePool" 1;
+    prelu::PRelu: "PRelu" 2;
     quantize::Quantize: "QuantizeLinear" 3, "DequantizeLinear" 3;
     quantized_binary::QuantizedBinary:;
     quantized_conv::QuantizedConv: "QLinearConv" 9;
     quantized_pool::QuantizedPool:;
     quantized_softmax::QuantizedSoftmax:;
-    reduce::Reduce: "ReduceSum" 2, "ReduceProd" 2, "ReduceMin" 2, "ReduceMax" 2;
+    reduce::Reduce: "ReduceSum" 2, "ReduceProd" 2, "ReduceMin" 2, "ReduceMax" 2, "ReduceL1" 2, "ReduceL2" 2,
+        "ReduceSumSquare" 2, "ReduceLogSum" 2, "ReduceLogSumExp" 2;
     reduce_mean::ReduceMean: "ReduceMean" 2;
     reshape::Reshape: "Reshape" 2, "Flatten" 1, "Squeeze" 2, "Unsqueeze" 2;
     resize::Resize: "Resize" 4, "Upsample" 2;

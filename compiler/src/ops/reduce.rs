@@ -1,46 +1,32 @@
-//! `ReduceSum`, `ReduceProd`, `ReduceMin` and `ReduceMax`: over any axes; computed when compiling, from known inputs only.
+//! `ReduceSum`, `ReduceProd`, `ReduceMin`, `ReduceMax`, `ReduceL1`, `ReduceL2`, `ReduceSumSquare`, `ReduceLogSum` and `ReduceLogSumExp`:
+//! over any axes. The first four fold integers, too, where these are known when compiling.
 
 use std::sync::Arc;
 
 use super::broadcast::source_index;
-use super::operands::{evaluated, output, output_shape, tensor, typed};
+use super::operands::{Sum, evaluated, output, output_shape, tensor, typed};
 use super::{OpError, Operator, ReduceMean};
 use crate::ir::{DType, Data, Shape, Tensor, TensorType};
+use crate::lower::Lowering;
+use crate::lower::kernels::{Reduce as Kernel, ReduceKind};
 use crate::onnx::node::NodeView;
-
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Kind {
-    Sum,
-    Prod,
-    Min,
-    Max,
-}
 
 /// One input; its axes are read as `ReduceMean`'s are.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Reduce {
-    kind: Kind,
+    kind: ReduceKind,
     over: ReduceMean,
 }
 
 impl Operator for Reduce {
     fn parse(node: &NodeView<'_>) -> Result<Self, OpError> {
-        let kind = match node.op_type {
-            "ReduceSum" => Kind::Sum,
-            "ReduceProd" => Kind::Prod,
-            "ReduceMin" => Kind::Min,
-            _ => Kind::Max,
-        };
+        let kind = ReduceKind::ALL.into_iter().find(|kind| kind.name() == node.op_type);
+        let kind = kind.ok_or_else(|| OpError::unsupported("is no reduction"))?;
         Ok(Reduce { kind, over: ReduceMean::parse(node)? })
     }
 
     fn op_type(&self) -> Option<&'static str> {
-        Some(match self.kind {
-            Kind::Sum => "ReduceSum",
-            Kind::Prod => "ReduceProd",
-            Kind::Min => "ReduceMin",
-            Kind::Max => "ReduceMax",
-        })
+        Some(self.kind.name())
     }
 
     fn data_inputs(&self) -> usize {
@@ -49,31 +35,23 @@ impl Operator for Reduce {
 
     fn infer(&self, inputs: &[Option<&TensorType>]) -> Result<Vec<TensorType>, OpError> {
         let input = typed(inputs, 0)?;
-        if input.dtype == DType::Bool {
-            return Err(OpError::unsupported(format!("the input is {input}")).supported("f32, i32, i64"));
+        let takes_integers = matches!(self.kind, ReduceKind::Sum | ReduceKind::Prod | ReduceKind::Min | ReduceKind::Max);
+        if input.dtype == DType::Bool || (input.dtype != DType::F32 && !takes_integers) {
+            let supported = if takes_integers { "f32, i32, i64" } else { "f32" };
+            return Err(OpError::unsupported(format!("the input is {input}")).supported(supported));
         }
         output(input.dtype, self.over.reduced(input)?)
-    }
-
-    fn runs(&self, _inputs: &[Option<&TensorType>]) -> bool {
-        false
     }
 
     fn evaluate(&self, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>, OpError> {
         let shape = output_shape(self, inputs)?;
         let x = tensor(inputs, 0)?;
         let kept = self.over.kept(x.shape());
-        let float = |a: f32, b: f32| match self.kind {
-            Kind::Sum => a + b,
-            Kind::Prod => a * b,
-            Kind::Min => a.min(b),
-            Kind::Max => a.max(b),
-        };
         let int = |a: i64, b: i64| match self.kind {
-            Kind::Sum => a.wrapping_add(b),
-            Kind::Prod => a.wrapping_mul(b),
-            Kind::Min => a.min(b),
-            Kind::Max => a.max(b),
+            ReduceKind::Prod => a.wrapping_mul(b),
+            ReduceKind::Min => a.min(b),
+            ReduceKind::Max => a.max(b),
+            _ => a.wrapping_add(b),
         };
         let shapes = [x.shape(), &kept];
         macro_rules! integers {
@@ -82,7 +60,7 @@ impl Operator for Reduce {
             };
         }
         let data = match x.data() {
-            Data::F32(v) => folded(v, shapes, self.start([0.0, 1.0, f32::INFINITY, f32::NEG_INFINITY]), float).map(Data::F32),
+            Data::F32(v) => self.floats(v, shapes).map(Data::F32),
             Data::I8(v) => integers!(v, i8).map(Data::I8),
             Data::U8(v) => integers!(v, u8).map(Data::U8),
             Data::I32(v) => integers!(v, i32).map(Data::I32),
@@ -91,12 +69,47 @@ impl Operator for Reduce {
         };
         evaluated(data.and_then(|data| Tensor::new(shape, data)))
     }
+
+    fn work(&self, inputs: &[Option<&TensorType>]) -> u64 {
+        typed(inputs, 0).map_or(0, |x| x.shape.elements() as u64)
+    }
+
+    fn lower(&self, ctx: &mut Lowering<'_>) -> Result<(), OpError> {
+        let read = ctx.input(0)?;
+        ctx.step(Kernel { kind: self.kind, axes: self.over.axes.clone(), keepdims: self.over.keepdims }, vec![read]);
+        Ok(())
+    }
 }
 
 impl Reduce {
-    /// What a reduction of nothing gives.
-    fn start<T: Copy>(&self, neutral: [T; 4]) -> T {
-        neutral[self.kind as usize]
+    /// What a reduction of nothing gives: of a sum, a product, a minimum, a maximum.
+    fn start<T: Copy>(&self, [zero, one, most, least]: [T; 4]) -> T {
+        match self.kind {
+            ReduceKind::Prod => one,
+            ReduceKind::Min => most,
+            ReduceKind::Max => least,
+            _ => zero,
+        }
+    }
+
+    fn floats(&self, values: &[f32], shapes: [&Shape; 2]) -> Option<Arc<[f32]>> {
+        let results: Vec<f32> = match self.kind {
+            ReduceKind::Prod => return folded(values, shapes, 1.0, |a, b| a * b),
+            ReduceKind::Min => return folded(values, shapes, f32::INFINITY, f32::min),
+            ReduceKind::Max => return folded(values, shapes, f32::NEG_INFINITY, f32::max),
+            ReduceKind::Sum => sums(values, shapes, |x, _| x)?,
+            ReduceKind::L1 => sums(values, shapes, |x, _| x.abs())?,
+            ReduceKind::SumSquare => sums(values, shapes, |x, _| x * x)?,
+            ReduceKind::L2 => sums(values, shapes, |x, _| x * x)?.into_iter().map(f32::sqrt).collect(),
+            ReduceKind::LogSum => sums(values, shapes, |x, _| x)?.into_iter().map(f32::ln).collect(),
+            ReduceKind::LogSumExp => {
+                let greatest = folded(values, shapes, f32::NEG_INFINITY, f32::max)?;
+                let taken: Vec<f32> = greatest.iter().map(|&max| if max.is_finite() { max } else { 0.0 }).collect();
+                let sums = sums(values, shapes, |x, at| (x - taken[at]).exp())?;
+                sums.iter().zip(&taken).map(|(sum, taken)| sum.ln() + taken).collect()
+            }
+        };
+        Some(results.into())
     }
 }
 
@@ -107,6 +120,16 @@ fn folded<T: Copy>(values: &[T], [shape, kept]: [&Shape; 2], start: T, combine: 
         *result = combine(*result, value);
     }
     Some(results.into())
+}
+
+/// The sums of what `term` makes of each value and the index of its result.
+fn sums(values: &[f32], [shape, kept]: [&Shape; 2], term: impl Fn(f32, usize) -> f32) -> Option<Vec<f32>> {
+    let mut sums = vec![Sum::from(0.0); kept.checked_elements()?];
+    for (i, &value) in values.iter().enumerate() {
+        let at = source_index(i, shape, kept);
+        sums.get_mut(at)?.add(term(value, at));
+    }
+    Some(sums.iter().map(|sum| sum.value(Sum::LONGEST)).collect())
 }
 
 #[cfg(test)]
@@ -125,8 +148,36 @@ mod tests {
         assert_eq!(Case::new("ReduceProd", 13).i64s(&[]).evaluate(), Ok(Tensor::i64s([1])));
     }
 
+    /// Values of the ONNX reference, rounded to four places.
+    #[test]
+    fn each_kind_of_sum() {
+        let of = |name| {
+            let case = Case::new(name, 18).int("keepdims", 0).floats(&[2, 3], &[1.0, -2.0, 4.0, 0.5, 3.0, 6.0]).i64s(&[1]);
+            case.values().iter().map(|v| (v * 1e4).round() / 1e4).collect::<Vec<_>>()
+        };
+        assert_eq!(of("ReduceSum"), [3.0, 9.5]);
+        assert_eq!(of("ReduceL1"), [7.0, 9.5]);
+        assert_eq!(of("ReduceL2"), [4.5826, 6.7268]);
+        assert_eq!(of("ReduceSumSquare"), [21.0, 45.25]);
+        assert_eq!(of("ReduceLogSum"), [1.0986, 2.2513]);
+        assert_eq!(of("ReduceLogSumExp"), [4.0509, 6.0525]);
+        // Nothing overflows, and what is infinite stays so.
+        let large = |x: &[f32]| Case::new("ReduceLogSumExp", 13).int("keepdims", 0).floats(&[2], x).values();
+        assert_eq!(large(&[1000.0, 0.0]), [1000.0]);
+        assert_eq!(large(&[f32::NEG_INFINITY; 2]), [f32::NEG_INFINITY]);
+        assert_eq!(large(&[f32::INFINITY, 0.0]), [f32::INFINITY]);
+    }
+
+    #[test]
+    fn without_axes_each_element_is_reduced_by_itself() {
+        let case = Case::new("ReduceSumSquare", 18).int("noop_with_empty_axes", 1).floats(&[2], &[2.0, -3.0]);
+        assert_eq!(case.values(), [4.0, 9.0]);
+        assert_eq!(Case::new("ReduceL1", 18).floats(&[2], &[2.0, -3.0]).i64s(&[]).evaluate(), Ok(floats(&[1], &[5.0])));
+    }
+
     #[test]
     fn refusals() {
+        assert_eq!(Case::new("ReduceL2", 13).i64s(&[1]).refusal(), "the input is i64[1] (supported: f32)");
         assert!(Case::new("ReduceMax", 13).ints("axes", &[1]).i64s(&[1]).refusal().contains("axis 1"));
         assert!(Case::new("ReduceMax", 13).int("keepdims", -1).i64s(&[1]).refusal().contains("`keepdims` is -1"));
     }

@@ -12,6 +12,7 @@
 pub(crate) const LONGEST_SUM: usize = 1024;
 
 pub mod activation;
+pub mod arg;
 pub(crate) mod arithmetic;
 pub mod conv_transpose;
 pub mod cumulative;
@@ -21,9 +22,14 @@ pub mod elementwise;
 pub(crate) mod epilogue;
 pub mod exp;
 pub mod function;
+pub mod log_softmax;
+pub mod lrn;
 pub mod matmul;
+pub mod normalize;
 pub mod pad;
 pub mod pool;
 pub mod power;
+pub mod prelu;
+pub mod reduce;
 pub mod resample;
 pub mod softmax;

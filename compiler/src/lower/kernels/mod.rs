@@ -2,6 +2,7 @@
 //!
 //! A step knows everything of a kernel's geometry but where the operands lie; bound to views it becomes the runtime's own geometry.
 
+mod arg;
 mod average_pool2d;
 mod binary;
 mod bound;
@@ -11,17 +12,22 @@ mod conv_transpose2d;
 mod cumulative_sum;
 mod depthwise_conv2d;
 mod each;
+mod log_softmax;
 mod lookup;
+mod lrn;
 mod map;
 mod matmul;
 mod max_pool2d;
+mod normalize;
 mod pad;
 mod pairwise;
 mod pool2d;
+mod prelu;
 mod quantize;
 mod quantized_binary;
 mod quantized_conv2d;
 mod quantized_softmax;
+mod reduce;
 mod resample;
 mod softmax;
 mod source;
@@ -29,6 +35,7 @@ mod strided;
 
 use std::fmt::Debug;
 
+pub(crate) use arg::{Arg, Hardmax};
 pub(crate) use average_pool2d::AveragePool2d;
 pub(crate) use binary::Binary;
 pub(crate) use bound::Bound;
@@ -38,17 +45,22 @@ pub(crate) use conv2d::Convolution;
 pub(crate) use cumulative_sum::CumulativeSum;
 pub(crate) use depthwise_conv2d::DepthwiseConv2d;
 pub(crate) use each::Each;
+pub(crate) use log_softmax::LogSoftmax;
 pub(crate) use lookup::Lookup;
+pub(crate) use lrn::Lrn;
 pub(crate) use map::{Map, Move};
 pub(crate) use matmul::MatMul;
 pub(crate) use max_pool2d::MaxPool2d;
+pub(crate) use normalize::Normalize;
 pub(crate) use pad::Pad;
 pub(crate) use pairwise::{Function, Pairwise};
 pub(crate) use pool2d::Pool2d;
+pub(crate) use prelu::PRelu;
 pub(crate) use quantize::{Dequantize, Quantize, Steps};
 pub(crate) use quantized_binary::QuantizedBinary;
 pub(crate) use quantized_conv2d::{Parts, QuantizedConv2d, Tile};
 pub(crate) use quantized_softmax::QuantizedSoftmax;
+pub(crate) use reduce::{Reduce, ReduceKind};
 pub(crate) use resample::Resample;
 pub(crate) use softmax::Softmax;
 pub(crate) use source::{Asked, Source};

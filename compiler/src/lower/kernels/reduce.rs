@@ -1,0 +1,107 @@
+//! `Reduce`: all elements along some axes become one.
+
+use peleec_runtime::Reduction;
+
+use super::bound::Plainly;
+use super::{Cost, Kernel, Places, Views, Work};
+use crate::diagnostics::OpError;
+use crate::lower::views::Common;
+
+/// What becomes of the elements; a type of the runtime each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ReduceKind {
+    Sum,
+    Prod,
+    Min,
+    Max,
+    L1,
+    L2,
+    SumSquare,
+    LogSum,
+    LogSumExp,
+}
+
+impl ReduceKind {
+    /// All of them.
+    pub(crate) const ALL: [ReduceKind; 9] = [
+        ReduceKind::Sum,
+        ReduceKind::Prod,
+        ReduceKind::Min,
+        ReduceKind::Max,
+        ReduceKind::L1,
+        ReduceKind::L2,
+        ReduceKind::SumSquare,
+        ReduceKind::LogSum,
+        ReduceKind::LogSumExp,
+    ];
+
+    /// ONNX's name, which the runtime's type has too.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            ReduceKind::Sum => "ReduceSum",
+            ReduceKind::Prod => "ReduceProd",
+            ReduceKind::Min => "ReduceMin",
+            ReduceKind::Max => "ReduceMax",
+            ReduceKind::L1 => "ReduceL1",
+            ReduceKind::L2 => "ReduceL2",
+            ReduceKind::SumSquare => "ReduceSumSquare",
+            ReduceKind::LogSum => "ReduceLogSum",
+            ReduceKind::LogSumExp => "ReduceLogSumExp",
+        }
+    }
+}
+
+/// Of one input.
+#[derive(Clone, Debug)]
+pub(crate) struct Reduce {
+    pub(crate) kind: ReduceKind,
+    /// Ascending.
+    pub(crate) axes: Vec<usize>,
+    /// A reduced axis stays with an extent of one.
+    pub(crate) keepdims: bool,
+}
+
+impl Kernel for Reduce {
+    fn places(&self) -> Places {
+        Places { interleaves: false, splits: false, in_place: false, rows: None }
+    }
+
+    fn cost(&self, _channels: usize) -> Cost {
+        Cost::default()
+    }
+
+    fn bind(&self, views: &Views<'_>) -> Result<Work, OpError> {
+        match self.kind {
+            ReduceKind::Sum => self.bound::<peleec_runtime::ReduceSum>(views),
+            ReduceKind::Prod => self.bound::<peleec_runtime::ReduceProd>(views),
+            ReduceKind::Min => self.bound::<peleec_runtime::ReduceMin>(views),
+            ReduceKind::Max => self.bound::<peleec_runtime::ReduceMax>(views),
+            ReduceKind::L1 => self.bound::<peleec_runtime::ReduceL1>(views),
+            ReduceKind::L2 => self.bound::<peleec_runtime::ReduceL2>(views),
+            ReduceKind::SumSquare => self.bound::<peleec_runtime::ReduceSumSquare>(views),
+            ReduceKind::LogSum => self.bound::<peleec_runtime::ReduceLogSum>(views),
+            ReduceKind::LogSumExp => self.bound::<peleec_runtime::ReduceLogSumExp>(views),
+        }
+    }
+}
+
+impl Reduce {
+    fn bound<K: Reduction>(&self, views: &Views<'_>) -> Result<Work, OpError> {
+        let (input, output) = (&views.inputs[0], views.output);
+        let ([dims, over], [outer, inner]) = (parted(&input.dims, &self.axes), parted(&input.strides, &self.axes));
+        let [kept, _] = parted(&output.strides, &self.axes);
+        let to = if self.keepdims { kept } else { output.strides.clone() };
+        let common = Common::new(&dims, [&outer, &to], usize::MAX)?;
+        let within = Common::new(&over, [&inner], 0)?;
+        let input = [common.strides(0), within.strides(0)];
+        let geometry = peleec_runtime::Reduce::<K>::new(common.dims(), within.dims(), input, common.strides(1));
+        let kind = format!("Reduce<peleec_runtime::{}>", self.kind.name());
+        Ok(Work::Kernel(Box::new(Plainly { geometry, name: "reduce", kind: kind.into() })))
+    }
+}
+
+/// The values of all axes but some, and those of these.
+pub(super) fn parted(values: &[usize], axes: &[usize]) -> [Vec<usize>; 2] {
+    let of = |chosen: bool| values.iter().enumerate().filter(|(axis, _)| axes.contains(axis) == chosen).map(|(_, &value)| value).collect();
+    [of(false), of(true)]
+}

@@ -122,9 +122,11 @@ fn one_cause() -> Vec<u8> {
 
 fn only_folded() -> Vec<u8> {
     model(17, |onnx, x| {
-        let y = onnx.op("Relu", "relu", &[x], &[]);
-        let divisor = onnx.floats("divisor", &[], &[0.5]);
-        onnx.op("Mod", "rest", &[&y, &divisor], &[("fmod", Attr::Int(1))])
+        let row = onnx.weights("row", &[6]);
+        let less = onnx.op("Less", "less", &[x, &row], &[]);
+        let (one, two) = (onnx.ints("one", &[1]), onnx.ints("two", &[2]));
+        let choice = onnx.op("Where", "choice", &[&less, &one, &two], &[]);
+        onnx.op("Cast", "floats", &[&choice], &[("to", Attr::Int(1))])
     })
 }
 

@@ -17,26 +17,61 @@ const NOT_IMPORTED: &[(&str, &str)] = &[
     ("clip_default_int8_inbounds", "input 0 is i8"),
     ("clip_default_int8_max", "`max` is i8"),
     ("clip_default_int8_min", "`min` is i8"),
+    ("convtranspose_3d", "[N,C,W] and [N,C,H,W]"),
+    ("cumsum_1d_int32_exclusive", "input 0 is i32"),
+    ("cumsum_2d_int32", "input 0 is i32"),
     ("dequantizelinear_axis", "input `x` is computed at run time"),
     ("dequantizelinear_blocked", "a scale for each block"),
     ("div_int32_trunc", "`Div` of f32 at run time"),
     ("div_int8", "`Div` of f32 at run time"),
     ("div_uint8", "`Div` of f32 at run time"),
-    ("gather_0", "`data` is computed at run time"),
-    ("gather_1", "`data` is computed at run time"),
-    ("gather_2d_indices", "`data` is computed at run time"),
-    ("gather_negative_indices", "`data` is computed at run time"),
+    ("max_int32", "`Max` of f32 at run time"),
+    ("max_int64", "`Max` of f32 at run time"),
+    ("max_int8", "`Max` of f32 at run time"),
+    ("max_uint8", "`Max` of f32 at run time"),
+    ("min_int32", "`Min` of f32 at run time"),
+    ("min_int64", "`Min` of f32 at run time"),
+    ("min_int8", "`Min` of f32 at run time"),
+    ("min_uint8", "`Min` of f32 at run time"),
+    ("mod_broadcast", "`Mod` of constants"),
+    ("mod_float32_mixed_sign_fmod_0", "the inputs are of types f32, f32"),
+    ("mod_float_edge_cases_fmod_0_float32", "the inputs are of types f32, f32"),
+    ("mod_int64_fmod", "`Mod` of f32 at run time"),
+    ("mod_mixed_sign_int32", "`Mod` of constants"),
+    ("mod_mixed_sign_int64", "`Mod` of constants"),
+    ("mod_mixed_sign_int8", "`Mod` of constants"),
+    ("mod_uint8", "`Mod` of constants"),
     ("mul_int8", "`Mul` of f32 at run time"),
     ("mul_uint8", "`Mul` of f32 at run time"),
+    ("not_2d", "operator set version 1 is not supported"),
+    ("not_3d", "operator set version 1 is not supported"),
+    ("not_4d", "operator set version 1 is not supported"),
+    ("pow_types_int32_float32", "`Pow` of f32 at run time"),
+    ("pow_types_int32_int32", "`Pow` of f32 at run time"),
+    ("pow_types_int64_float32", "`Pow` of f32 at run time"),
+    ("pow_types_int64_int64", "`Pow` of f32 at run time"),
     ("quantizelinear_axis", "input `x` is computed at run time"),
     ("quantizelinear_blocked_asymmetric", "a scale for each block"),
+    ("reduce_max_bool_inputs", "the input is bool"),
+    ("reduce_min_bool_inputs", "the input is bool"),
+    ("resize_downsample_scales_cubic_antialias", "attribute `antialias` is 1"),
+    ("resize_downsample_scales_linear_antialias", "attribute `antialias` is 1"),
+    ("resize_downsample_sizes_cubic_antialias", "attribute `antialias` is 1"),
+    ("resize_downsample_sizes_linear_antialias", "attribute `antialias` is 1"),
     ("sub_int8", "`Sub` of f32 at run time"),
     ("sub_uint8", "`Sub` of f32 at run time"),
+    ("where_long_example", "`Where` of constants"),
 ];
+
+/// Cases that peleec answers as onnxruntime does, which is not as they have it: corners are aligned by the output's size, where the suite
+/// takes the size times the scale, which is no whole number there.
+const AS_ONNXRUNTIME: [&str; 2] = ["resize_downsample_scales_cubic_align_corners", "resize_downsample_scales_linear_align_corners"];
 
 #[test]
 fn every_case_gives_its_stored_output() {
-    let faults: Vec<String> = models::operator_cases().iter().filter_map(|case| check(case).err()).collect();
+    let (others, cases): (Vec<_>, Vec<_>) = models::operator_cases().into_iter().partition(|case| AS_ONNXRUNTIME.contains(&&*case.name));
+    assert!(others.len() == AS_ONNXRUNTIME.len() && others.iter().all(|case| check(case).is_err()), "take what passes off the list");
+    let faults: Vec<String> = cases.iter().filter_map(|case| check(case).err()).collect();
     assert!(faults.is_empty(), "{} cases fail:\n{}", faults.len(), faults.join("\n"));
 }
 

@@ -10,18 +10,18 @@ use crate::onnx::node::NodeView;
 /// Which channels are the pixels of a block.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Blocks {
-    /// `DepthToSpace`: the channels of a pixel of the block are adjacent.
+    /// The channels of a pixel of the block are adjacent.
     Dcr,
-    /// `DepthToSpace`: the pixels of a channel of the block are adjacent.
+    /// The pixels of a channel of the block are adjacent.
     Crd,
-    /// `SpaceToDepth`, which undoes `Dcr`.
-    ToDepth,
 }
 
 /// One input, [N,C,H,W].
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct DepthToSpace {
     pub(crate) blocks: Blocks,
+    /// Whether it is `SpaceToDepth`, which undoes the other.
+    pub(crate) to_depth: bool,
     /// Rows and columns of a block.
     pub(crate) size: usize,
 }
@@ -31,17 +31,16 @@ impl Operator for DepthToSpace {
         let found = node.int("blocksize")?.ok_or_else(|| OpError::new("attribute `blocksize` is missing"))?;
         let size = usize::try_from(found).ok().filter(|size| (1..=1 << 16).contains(size));
         let size = size.ok_or_else(|| OpError::new(format!("attribute `blocksize` is {found}")).supported("1 to 65536"))?;
-        let blocks = match (node.op_type, node.string("mode")?.unwrap_or("DCR")) {
-            ("SpaceToDepth", _) => Blocks::ToDepth,
-            (_, "DCR") => Blocks::Dcr,
-            (_, "CRD") => Blocks::Crd,
-            (_, other) => return Err(OpError::new(format!("attribute `mode` is `{other}`")).supported("DCR, CRD")),
+        let blocks = match node.string("mode")?.unwrap_or("DCR") {
+            "DCR" => Blocks::Dcr,
+            "CRD" => Blocks::Crd,
+            other => return Err(OpError::new(format!("attribute `mode` is `{other}`")).supported("DCR, CRD")),
         };
-        Ok(DepthToSpace { blocks, size })
+        Ok(DepthToSpace { blocks, to_depth: node.op_type == "SpaceToDepth", size })
     }
 
     fn op_type(&self) -> Option<&'static str> {
-        Some(if self.blocks == Blocks::ToDepth { "SpaceToDepth" } else { "DepthToSpace" })
+        Some(if self.to_depth { "SpaceToDepth" } else { "DepthToSpace" })
     }
 
     fn infer(&self, inputs: &[Option<&TensorType>]) -> Result<Vec<TensorType>, OpError> {
@@ -49,7 +48,7 @@ impl Operator for DepthToSpace {
         let [split, perm] = self.moves(&input.shape)?;
         let dims = perm.map(|axis| split[axis]);
         // An image, then (rows, columns, channels), height, width; or an image, channels, (height, rows), (width, columns).
-        let joined = if self.blocks == Blocks::ToDepth { [0..1, 1..4, 4..5, 5..6] } else { [0..1, 1..2, 2..4, 4..6] };
+        let joined = if self.to_depth { [0..1, 1..4, 4..5, 5..6] } else { [0..1, 1..2, 2..4, 4..6] };
         output(input.dtype, joined.map(|axes| product(&dims[axes])))
     }
 
@@ -85,11 +84,14 @@ impl DepthToSpace {
             let found = format!("input has {} dimensions: {input}", input.rank());
             return Err(OpError::unsupported(found).supported("[N,C,H,W]"));
         };
-        match self.blocks {
-            Blocks::ToDepth if h.is_multiple_of(size) && w.is_multiple_of(size) => {
-                Ok([[n, c, h / size, size, w / size, size], [0, 3, 5, 1, 2, 4]])
+        if self.to_depth {
+            if !h.is_multiple_of(size) || !w.is_multiple_of(size) {
+                return Err(OpError::new(format!("a map of {h} by {w} is not whole blocks of {size} by {size}")));
             }
-            Blocks::ToDepth => Err(OpError::new(format!("a map of {h} by {w} is not whole blocks of {size} by {size}"))),
+            let perm = if self.blocks == Blocks::Dcr { [0, 3, 5, 1, 2, 4] } else { [0, 1, 3, 5, 2, 4] };
+            return Ok([[n, c, h / size, size, w / size, size], perm]);
+        }
+        match self.blocks {
             _ if !c.is_multiple_of(size * size) => {
                 Err(OpError::new(format!("{c} channels are not whole blocks of {size} by {size} pixels")))
             }
@@ -124,6 +126,8 @@ mod tests {
         let case = Case::new("SpaceToDepth", 13).int("blocksize", 2).floats(&[1, 2, 2, 4], &count(16));
         assert_eq!(case.shape(), Ok(vec![1, 8, 1, 2]));
         assert_eq!(case.values(), [0.0, 2.0, 8.0, 10.0, 1.0, 3.0, 9.0, 11.0, 4.0, 6.0, 12.0, 14.0, 5.0, 7.0, 13.0, 15.0]);
+        let back = Case::new("SpaceToDepth", 28).int("blocksize", 2).string("mode", "CRD").floats(&[1, 2, 2, 4], &count(16));
+        assert_eq!(back.values(), [0.0, 2.0, 1.0, 3.0, 4.0, 6.0, 5.0, 7.0, 8.0, 10.0, 9.0, 11.0, 12.0, 14.0, 13.0, 15.0]);
         let bytes = Case::new("SpaceToDepth", 13).int("blocksize", 2).typed(TensorType::new(DType::U8, [2, 1, 4, 6]));
         assert_eq!(bytes.infer(), Ok(TensorType::new(DType::U8, [2, 4, 2, 3])));
     }

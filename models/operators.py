@@ -1,4 +1,5 @@
-"""Writes operators/: single-node cases of the ONNX backend tests for the operators that networks of the family use.
+"""Writes operators/: single-node cases of the ONNX backend tests for the operators that are supported, and the small models of PyTorch
+that come with them.
 
 Inputs that a compiler must know, such as weights, shapes and axes, become initializers.
 """
@@ -10,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 from onnx import TensorProto, numpy_helper
-from onnx.backend.test.loader import load_node_model_tests
+from onnx.backend.test.loader import load_model_tests, load_node_model_tests
 
 import vectors
 
@@ -200,13 +201,27 @@ def write(case):
     vectors.write_case(HERE / case.name.removeprefix("test_"), model, tensors, {graph.output[0].name: outputs[0]})
 
 
+def copy(case):
+    """Stores a model with its first inputs and outputs as they are, where they are small; whether they are."""
+    source = Path(case.model_dir)
+    files = [source / "model.onnx", *sorted((source / "test_data_set_0").glob("*.pb"))]
+    if sum(file.stat().st_size for file in files) > LARGEST:
+        return False
+    for file in files:
+        to = HERE / f"pytorch_{case.name.removeprefix('test_')}" / file.relative_to(source)
+        to.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file, to)
+    return True
+
+
 def main():
     warnings.simplefilter("ignore")
     shutil.rmtree(HERE, ignore_errors=True)
     cases = [case for case in load_node_model_tests() if wanted(case)]
     for case in cases:
         write(case)
-    print(f"{len(cases)} cases")
+    stored = [copy(case) for kind in ("pytorch-converted", "pytorch-operator") for case in load_model_tests(kind=kind)]
+    print(f"{len(cases)} cases of nodes, {sum(stored)} models")
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import sys
 import onnx
 
 # What a converter to TensorFlow Lite leaves none of: it folds these, fuses them, or stores maps as they want them.
-FOLDED = {"BatchNormalization", "Relu", "Identity", "Dropout", "Transpose"}
+FOLDED = {"BatchNormalization", "Relu", "Clip", "Identity", "Dropout", "Transpose"}
 
 
 def main():

@@ -22,7 +22,7 @@ from scipy.sparse.csgraph import maximum_flow
 # Rows of each map that are tried. Any of them gives a bound.
 TRIED = 16
 UNBOUNDED = 10**9
-SAME = {"BatchNormalization", "Relu", "Identity", "Dropout", "Transpose", "Softmax", "Reshape", "Flatten"}
+SAME = {"BatchNormalization", "Relu", "Clip", "Identity", "Dropout", "Transpose", "Softmax", "Reshape", "Flatten"}
 
 
 class Map:

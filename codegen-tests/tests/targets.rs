@@ -112,6 +112,34 @@ fn cases_in_code_run_as_they_are_planned() {
     }
 }
 
+/// Kernels that networks of the family have not, without a panic where code is to be small, and on a core without an FPU.
+#[test]
+fn other_kernels_run_on_the_smallest_core() {
+    let names = [
+        "functions_of_functions",
+        "functions_of_a_map",
+        "powers_of_small_whole_numbers_are_products",
+        "remainder_of_floats",
+        "choice_behind_comparisons_and_logic",
+        "slices_in_steps_and_from_the_end",
+        "cumulative_sum_from_the_end",
+        "a_linear_resize_to_a_size",
+        "conv_transpose_between_convs",
+        "lrn_across_channels",
+        "layer_normalization",
+        "group_normalization_behind_a_conv",
+        "log_sum_exp_over_rows",
+        "log_softmax_over_classes",
+        "prelu_with_a_slope_a_channel",
+        "arg_max_over_the_channels_as_floats",
+    ];
+    for name in names {
+        let case = operators::CASES.iter().find(|case| case.name == name).expect("the case is there");
+        let file = ModelFile::from_bytes(case.name, (case.build)());
+        check_kernels(&file, &Options { target: Target::CortexM0Plus, ..Options::default() }, OptLevel::Z);
+    }
+}
+
 /// The images link with an undefined symbol in the panic handler, so that a detector that could panic would not.
 #[test]
 fn a_detector_is_linked_without_a_panic() {

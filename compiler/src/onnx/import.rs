@@ -17,7 +17,7 @@ use crate::diagnostics::{Diagnostic, Problems, Severity, grouped};
 use crate::ir::Graph;
 
 /// Versions of the default operator set whose models are taken.
-pub(crate) const OPSETS: std::ops::RangeInclusive<i64> = 7..=28;
+pub(crate) const OPSETS: std::ops::RangeInclusive<i64> = 6..=28;
 
 /// Why there is no graph of the whole model, and the graph of what could be imported, whose results are what its rest would read.
 #[derive(Debug)]

@@ -29,6 +29,9 @@ impl Operator for BatchNormalization {
         if node.flag("training_mode")?.unwrap_or(false) {
             return Err(OpError::unsupported("attribute `training_mode` is 1").supported("0").help("export the model in inference mode"));
         }
+        if node.opset < 7 && !node.flag("is_test")?.unwrap_or(false) {
+            return Err(OpError::unsupported("attribute `is_test` is 0").supported("1").help("export the model in inference mode"));
+        }
         if !node.flag("spatial")?.unwrap_or(true) {
             return Err(OpError::unsupported("attribute `spatial` is 0").supported("1"));
         }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use peleec_runtime::BinaryKind;
 
-use super::broadcast::{broadcast, source_index};
+use super::broadcast::{aligned_at_the_end, broadcast, source_index};
 use super::operands::{evaluated, output, output_shape, tensor, typed};
 use super::{OpError, Operator};
 use crate::ir::{DType, Data, Shape, Tensor, TensorType};
@@ -20,6 +20,7 @@ pub(crate) struct Binary {
 
 impl Operator for Binary {
     fn parse(node: &NodeView<'_>) -> Result<Self, OpError> {
+        aligned_at_the_end(node)?;
         let kind = match node.op_type {
             "Add" => BinaryKind::Add,
             "Sub" => BinaryKind::Sub,

@@ -2,6 +2,22 @@
 
 use super::OpError;
 use crate::ir::Shape;
+use crate::onnx::node::NodeView;
+
+/// An error where the second input is not aligned as NumPy would: before opset 7 it was at `axis`.
+pub(crate) fn aligned_at_the_end(node: &NodeView<'_>) -> Result<(), OpError> {
+    if node.opset >= 7 {
+        return Ok(());
+    }
+    let (a, b) = (node.input_type(0)?, node.input_type(1)?);
+    let Some(axis) = node.int("axis")?.filter(|_| b.shape.elements() != 1) else { return Ok(()) };
+    let end = a.shape.rank() as i64 - b.shape.rank() as i64;
+    if axis == end || axis + a.shape.rank() as i64 == end {
+        return Ok(());
+    }
+    let found = format!("attribute `axis` is {axis}, where the inputs are {a} and {b}");
+    Err(OpError::unsupported(found).supported(format!("{end}")).help("re-export with opset_version=17"))
+}
 
 /// The shape of an element-wise operation on `a` and `b`.
 pub(crate) fn broadcast(a: &[usize], b: &[usize]) -> Result<Shape, OpError> {

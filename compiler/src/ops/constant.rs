@@ -7,7 +7,7 @@ use crate::ir::{Data, Shape, Tensor, TensorType, elements};
 use crate::onnx::node::{Attribute, NodeView};
 
 /// The most elements that an operator may ask for whose input gives the size of its output.
-const MOST_ELEMENTS: usize = 1 << 20;
+const MOST_ELEMENTS: usize = 1 << 22;
 
 /// No inputs: what the value follows from is read when the node is parsed.
 #[derive(Clone, Debug, PartialEq)]

@@ -2,7 +2,7 @@
 //! `IsNaN` and `IsInf`: element-wise with broadcasting; what firmware has no kernel for is computed when compiling, from known inputs. A row
 //! of the table each, as exporters' arithmetic on shapes needs them.
 
-use super::broadcast::{broadcast, source_index};
+use super::broadcast::{aligned_at_the_end, broadcast, source_index};
 use super::operands::{evaluated, output, output_shape, tensor, typed};
 use super::{OpError, Operator, pairwise};
 use crate::ir::{DType, Data, Shape, Tensor, TensorType};
@@ -151,6 +151,9 @@ impl Operator for Elementwise {
         let row = ROWS.iter().find(|row| row.name == name).ok_or_else(|| OpError::unsupported("is in no row"))?;
         if node.inputs.len() < row.least {
             return Err(OpError::new(format!("has {} inputs", node.inputs.len())).supported(format!("{}", row.least)));
+        }
+        if node.inputs.len() == 2 {
+            aligned_at_the_end(node)?;
         }
         Ok(Elementwise { row })
     }

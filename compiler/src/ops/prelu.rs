@@ -20,7 +20,12 @@ use crate::onnx::node::NodeView;
 pub(crate) struct PRelu;
 
 impl Operator for PRelu {
-    fn parse(_node: &NodeView<'_>) -> Result<Self, OpError> {
+    fn parse(node: &NodeView<'_>) -> Result<Self, OpError> {
+        let (x, slope) = (node.input_type(0)?, node.input_type(1)?);
+        if node.opset < 7 && slope.shape.elements() != 1 && x.shape.rank() != 2 {
+            let found = format!("`slope` is {slope}, a slope a channel before opset 7");
+            return Err(OpError::unsupported(found).supported("one slope").help("re-export with opset_version=17"));
+        }
         Ok(PRelu)
     }
 

@@ -273,6 +273,17 @@ cases! {
         let error = onnx.op("Erf", "error", &[&root], &[]);
         onnx.op("Softplus", "soft", &[&error], &[])
     };
+    sums_of_bytes_that_are_broadcast [2, 3, 4, 4], |onnx, x| {
+        let x = onnx.through_bytes("x.q", &x, 0.0078125, -5);
+        let mean = onnx.op("GlobalAveragePool", "mean", &[&x], &[]);
+        let mean = onnx.through_bytes("mean.q", &mean, 0.00390625, 3);
+        let sum = onnx.op("Add", "sum", &[&x, &mean], &[]);
+        let sum = onnx.through_bytes("sum.q", &sum, 0.015625, 0);
+        let row = onnx.weights("row", &[4]);
+        let row = onnx.through_bytes("row.q", &row, 0.0078125, 1);
+        let y = onnx.op("Mul", "product", &[&sum, &row], &[]);
+        onnx.through_bytes("y.q", &y, 0.015625, 0)
+    };
     tanh_between_bytes_is_a_table [1, 3, 4, 4], |onnx, x| {
         let x = onnx.through_bytes("x.q", &x, 0.0078125, -5);
         let y = onnx.op("Tanh", "tanh", &[&x], &[]);
@@ -292,6 +303,12 @@ cases! {
         let scales = onnx.floats("scales", &[4], &[1.0, 1.0, 2.0, 2.0]);
         let wide = onnx.op("Resize", "wide", &[&conv, "", &scales], &[("mode", Attr::Text("nearest"))]);
         onnx.conv("last", &wide, &[2, 4, 3, 3], &[("pads", Attr::Ints(&[1, 1, 1, 1]))])
+    };
+    a_resize_of_columns_alone [1, 2, 8, 8], |onnx, x| {
+        let scales = onnx.floats("scales", &[4], &[1.0, 1.0, 1.0, 0.5]);
+        let x = onnx.op("Exp", "power", &[&x], &[]);
+        let narrow = onnx.op("Resize", "narrow", &[&x, "", &scales], &[("mode", Attr::Text("nearest"))]);
+        onnx.op("Exp", "end", &[&narrow], &[])
     };
     a_linear_resize_to_a_size [1, 2, 3, 5], |onnx, x| {
         let sizes = onnx.ints("sizes", &[1, 2, 6, 4]);

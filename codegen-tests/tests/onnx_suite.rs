@@ -92,7 +92,11 @@ const AS_ONNXRUNTIME: [&str; 2] = ["resize_downsample_scales_cubic_align_corners
 #[test]
 fn every_case_gives_its_stored_output() {
     let (others, cases): (Vec<_>, Vec<_>) = models::operator_cases().into_iter().partition(|case| AS_ONNXRUNTIME.contains(&&*case.name));
-    assert!(others.len() == AS_ONNXRUNTIME.len() && others.iter().all(|case| check(case).is_err()), "take what passes off the list");
+    assert!(
+        others.len() == AS_ONNXRUNTIME.len()
+            && others.iter().all(|case| check(case).is_err_and(|fault| fault.contains(": evaluate: output 0: element 1 of"))),
+        "take what passes off the list"
+    );
     let faults: Vec<String> = cases.iter().filter_map(|case| check(case).err()).collect();
     assert!(faults.is_empty(), "{} cases fail:\n{}", faults.len(), faults.join("\n"));
 }

@@ -65,6 +65,8 @@ fn bytes_at_the_border_stand_for_the_floats() {
         let wanted = floats.execute(&inputs).expect("a plan runs");
         let found = bytes.execute(&taken).expect("a plan runs");
         let report = bytes.report();
+        assert!(taken.len() == 1 && !wanted.is_empty() && found.len() == wanted.len() && report.outputs.len() == wanted.len());
+        assert_eq!((bytes.input_scales().len(), bytes.output_scales().len()), (1, wanted.len()));
         for (((wanted, found), scale), said) in wanted.iter().zip(&found).zip(bytes.output_scales()).zip(&report.outputs) {
             let scale = scale.expect("the output was dequantised");
             assert_eq!(said.scale, Some(scale));

@@ -148,6 +148,11 @@ impl Compilation {
         self.outputs().into_iter().map(|output| (output.name, output.ty)).collect()
     }
 
+    /// Name and type of every input as it is meant: of floats where it has bytes of which is known what they stand for.
+    pub fn meant_inputs(&self) -> Vec<(String, TensorType)> {
+        self.border.meant(self.inputs())
+    }
+
     /// What the bytes of every input stand for, where it has bytes of which that is known.
     pub fn input_scales(&self) -> &[Option<ByteScale>] {
         &self.border.inputs

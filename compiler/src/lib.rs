@@ -10,7 +10,7 @@
 //!
 //! and in the firmware `mod pelee { include!(concat!(env!("OUT_DIR"), "/pelee.rs")); }`.
 //!
-//! The first place to read is [`compile_observed`]: the stages on one screen. `ARCHITECTURE.md` has a paragraph for each.
+//! The first place to read is `compile_by`: the stages on one screen. `ARCHITECTURE.md` has a paragraph for each.
 
 #[cfg(feature = "cli")]
 pub mod accuracy;
@@ -71,7 +71,7 @@ pub fn compile(model: &ModelFile, options: &Options) -> Result<Compilation, Erro
     compile_observed(model, options, |_, _| {})
 }
 
-/// As [`compile`]: bytes, graph, steps, plan, layers. `after` sees the graph after each pass, by the pass's name.
+/// As [`compile`]. `after` sees the graph after each pass, by the pass's name.
 pub fn compile_observed(model: &ModelFile, options: &Options, after: impl FnMut(&'static str, &Graph)) -> Result<Compilation, Error> {
     let calibration = options.quant.as_deref().map(Calibration::read).transpose()?;
     compile_by(model, options, calibration.as_ref().zip(options.quant.as_deref()), after)
@@ -83,7 +83,7 @@ pub fn compile_quantized(model: &ModelFile, options: &Options, calibration: &Cal
     compile_by(model, &options, Some((calibration, Path::new("the calibration"))), |_, _| {})
 }
 
-/// By a calibration, which goes by a name, where there is one.
+/// Bytes, graph, steps, plan, layers; by a calibration, which goes by a name, where there is one.
 fn compile_by(
     model: &ModelFile,
     options: &Options,
@@ -97,7 +97,8 @@ fn compile_by(
     passed.border = Border::of(graph);
     if let Some((calibration, name)) = calibration {
         calibration.goes_with(name, &model.hash())?;
-        passed.calibrated = options.quant.iter().cloned().chain(calibration.weights_path(name)).collect();
+        let files = options.quant.iter().flat_map(|path| [Some(path.clone()), calibration.weights_path(path)]);
+        passed.calibrated = files.flatten().collect();
         passes::run_before_quantization(graph, &mut after);
         if quantization::quantize(graph, calibration, in_bytes)? == 0 {
             return Err(Error::Data("nothing of the model becomes a sum of bytes: leave --quant out".to_owned()));
@@ -166,7 +167,7 @@ fn plan_and_bind(model: &ModelFile, options: &Options, profile: target::Profile,
     let mut steps = lower::lower(&graph, profile).map_err(|refused| lower::problems(&graph, refused))?;
     let inputs = graph.input_types();
     let asks = options.frame.is_some() || options.detect.is_some();
-    let described = asks.then(|| options.described(model, &inputs)).transpose()?;
+    let described = asks.then(|| options.described(model, &border.meant(inputs.clone()))).transpose()?;
     let camera = options.frame.zip(described.as_ref()).map(|(layout, described)| camera(layout, described, &inputs)).transpose()?;
     if options.input == InputForm::Rows || camera.is_some() {
         lower::ask_for_rows(&mut steps)?;

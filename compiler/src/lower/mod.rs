@@ -132,6 +132,12 @@ impl Lowerer<'_> {
     }
 }
 
+/// The most images that an operator computes by a step each.
+const MOST_IMAGES: usize = 1 << 12;
+
+/// More images are one row of elements to functions of one element.
+const FEW_IMAGES: usize = 64;
+
 /// An input of the operator that is being lowered.
 #[derive(Clone, Copy)]
 pub(crate) enum Operand<'a> {
@@ -321,9 +327,15 @@ impl<'a> Lowering<'a> {
         self.name.push_str(suffix);
     }
 
-    /// Says that the operator emits `count` steps, one an image.
-    pub(crate) fn images(&mut self, count: usize) {
+    /// Says that the operator emits `count` steps, one an image; an error where those are too many.
+    pub(crate) fn images(&mut self, count: usize) -> Result<(), OpError> {
+        if count > MOST_IMAGES {
+            return Err(
+                OpError::unsupported(format!("computes {count} images, each by code of its own")).supported(format!("{MOST_IMAGES}"))
+            );
+        }
         self.images = if count > 1 { count } else { 0 };
+        Ok(())
     }
 
     /// Adds weights for the steps that follow, packed from a constant of `bytes` bytes.
@@ -344,13 +356,13 @@ impl<'a> Lowering<'a> {
         let (x, kernel): (_, Arc<dyn Kernel>) = (self.tensor(0)?, Arc::new(kernel));
         let shape = self.shape();
         let (n_images, map) = match shape.0.as_slice() {
-            &[n, _, _, _] => (n, shape.clone()),
+            &[n, _, _, _] if n <= FEW_IMAGES => (n, shape.clone()),
             _ => (1, Shape(vec![1, shape.elements()])),
         };
         let is_map = map == shape;
         let from = if is_map { x } else { self.viewed(x, map.clone()) };
         let to = if is_map { self.output() } else { self.output_as(map) };
-        self.images(n_images);
+        self.images(n_images)?;
         for n in 0..n_images {
             let (read, write) = (self.image(from, n), self.image(to, n));
             self.push(Arc::clone(&kernel), vec![read], write, weights, 0);

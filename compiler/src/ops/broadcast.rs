@@ -12,7 +12,7 @@ pub(crate) fn aligned_at_the_end(node: &NodeView<'_>) -> Result<(), OpError> {
     let (a, b) = (node.input_type(0)?, node.input_type(1)?);
     let Some(axis) = node.int("axis")?.filter(|_| b.shape.elements() != 1) else { return Ok(()) };
     let end = a.shape.rank() as i64 - b.shape.rank() as i64;
-    if axis == end || axis + a.shape.rank() as i64 == end {
+    if axis == end || axis.checked_add(a.shape.rank() as i64) == Some(end) {
         return Ok(());
     }
     let found = format!("attribute `axis` is {axis}, where the inputs are {a} and {b}");

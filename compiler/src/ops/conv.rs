@@ -105,7 +105,7 @@ impl Operator for Conv {
                 let last = ctx.set_last_aside();
                 convolution_to(ctx, &convolution, map)?;
                 ctx.go_on(last, "/pool");
-                pool.lower_from(ctx, map);
+                pool.lower_from(ctx, map)?;
                 Ok(())
             }
         }
@@ -119,7 +119,7 @@ fn convolution_to(ctx: &mut Lowering<'_>, convolution: &Convolution<'_>, y: Tens
     let Convolution { depth, filters, group, .. } = *convolution;
     let is_depthwise = depth == 1 && filters == group && group > 1 && residual.is_none() && convolution.pool.is_none();
     let batch = ctx.shape_of(y)[0];
-    ctx.images(batch);
+    ctx.images(batch)?;
     for n in 0..batch {
         let (from, to) = (ctx.image(x, n), ctx.image(y, n));
         match residual.map(|residual| ctx.image(residual, n)) {

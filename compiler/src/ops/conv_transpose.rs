@@ -112,6 +112,13 @@ impl Operator for ConvTranspose {
         x.shape.elements().saturating_mul(product(w.shape.get(1..).unwrap_or_default())) as u64
     }
 
+    /// Naively every tap of the kernel is tried for every element.
+    fn work(&self, inputs: &[Option<&TensorType>]) -> u64 {
+        let (Ok(types), Ok(w)) = (self.infer(inputs), float_type(inputs, 1)) else { return 0 };
+        let taps = product(w.shape.get(2..).unwrap_or_default()).saturating_mul(w.shape.first().copied().unwrap_or(1));
+        types.first().map_or(0, |ty| ty.shape.elements().saturating_mul(taps)) as u64
+    }
+
     /// A step an image.
     fn lower(&self, ctx: &mut Lowering<'_>) -> Result<(), OpError> {
         let weights = ctx.weights(1, "W")?;
@@ -123,7 +130,7 @@ impl Operator for ConvTranspose {
         let ConvTranspose { kernel, strides, dilations, pads, group, .. } = *self;
         let step: Arc<dyn Kernel> = Arc::new(ConvTranspose2d { kernel, strides, dilations, pads, group });
         let macs = product(&ctx.shape_of(x)[1..]).saturating_mul(shape[1] / self.group * taps) as u64;
-        ctx.images(shape[0]);
+        ctx.images(shape[0])?;
         for n in 0..shape[0] {
             let (read, write) = (ctx.image(x, n), ctx.image(y, n));
             ctx.push(Arc::clone(&step), vec![read], write, &packed, macs);

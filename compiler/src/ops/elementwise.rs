@@ -158,6 +158,12 @@ impl Operator for Elementwise {
         Ok(Elementwise { row })
     }
 
+    /// Each element of each input is visited for each of the output's.
+    fn work(&self, inputs: &[Option<&TensorType>]) -> u64 {
+        let elements = self.infer(inputs).ok().and_then(|types| Some(types.first()?.shape.elements()));
+        elements.unwrap_or(0).saturating_mul(inputs.len()) as u64
+    }
+
     fn op_type(&self) -> Option<&'static str> {
         Some(match self.row.name {
             "Fmod" => "Mod",

@@ -26,7 +26,12 @@ impl Operator for Lrn {
             None => return Err(OpError::new("attribute `size` is missing")),
         };
         let (alpha, beta) = (node.finite("alpha")?.unwrap_or(1e-4), node.finite("beta")?.unwrap_or(0.75));
-        Ok(Lrn { size, alpha, beta, bias: node.finite("bias")?.unwrap_or(1.0) })
+        let bias = node.finite("bias")?.unwrap_or(1.0);
+        if alpha < 0.0 || beta < 0.0 || bias <= 0.0 {
+            let found = format!("attributes `alpha`, `beta` and `bias` are {alpha}, {beta} and {bias}");
+            return Err(OpError::unsupported(found).supported("`alpha` and `beta` not below 0, `bias` above 0"));
+        }
+        Ok(Lrn { size, alpha, beta, bias })
     }
 
     fn op_type(&self) -> Option<&'static str> {

@@ -173,6 +173,9 @@ impl Operator for Normalization {
     }
 }
 
+/// The most scales, and the most shifts.
+const MOST_PARAMETERS: usize = 1 << 22;
+
 impl Normalization {
     /// `X`'s shape in which some axes are those of a group, and these axes.
     fn layout(&self, x: &Shape) -> Result<(Shape, Vec<usize>), OpError> {
@@ -242,6 +245,10 @@ impl Normalization {
         let none = (&zero[..], Shape::default());
         let &(shifts, ref shift_shape) = found.get(1).unwrap_or(&none);
         let shape = broadcast(scale_shape, shift_shape)?;
+        if shape.elements() > MOST_PARAMETERS {
+            let found = format!("scales and shifts are of shape {shape} together");
+            return Err(OpError::unsupported(found).supported(format!("{MOST_PARAMETERS} elements")));
+        }
         let spread = |values: &[f32], own: &Shape| (0..shape.elements()).map(|i| values[source_index(i, &shape, own)]).collect::<Vec<_>>();
         let values = [spread(scales, scale_shape), spread(shifts, shift_shape)].concat();
         Ok(Tensor::f32([&[2][..], &shape[..]].concat(), values))

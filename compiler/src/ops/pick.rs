@@ -209,7 +209,8 @@ fn slice(start: i64, end: i64, step: i64, extent: usize) -> Result<Range, OpErro
             (start, (end - start).max(0) as u64)
         }
         _ => {
-            let (start, end) = (start.clamp(-1, extent - 1), end.clamp(-1, extent - 1));
+            // A start before the axis is its first element, an end there is before this.
+            let (start, end) = (start.clamp(0, (extent - 1).max(0)), end.clamp(-1, extent - 1));
             (start, (start - end).max(0) as u64)
         }
     };
@@ -234,6 +235,9 @@ fn split(node: &NodeView<'_>, input: &Shape) -> Result<Vec<Vec<Range>>, OpError>
             let refusal = || OpError::new(format!("{count} parts of an extent of {extent}")).supported(format!("1 to {extent} parts"));
             if count == 0 || count > extent.max(1) {
                 return Err(refusal());
+            }
+            if count != node.outputs {
+                return Err(OpError::new(format!("{} outputs are named for {count} parts", node.outputs)));
             }
             let length = extent.div_ceil(count);
             (0..count).map(|part| length.min(extent.saturating_sub(part * length))).collect()

@@ -20,7 +20,7 @@ pub(super) fn each_pixel(ctx: &mut Lowering<'_>, kernel: impl Kernel + 'static, 
     let is_map = map == shape;
     let from = if is_map { x } else { ctx.viewed(x, map.clone()) };
     let to = if is_map { ctx.output() } else { ctx.output_as(map) };
-    ctx.images(images);
+    ctx.images(images)?;
     for n in 0..images {
         let (read, write) = (ctx.image(from, n), ctx.image(to, n));
         ctx.push(Arc::clone(&kernel), vec![read], write, weights, 0);

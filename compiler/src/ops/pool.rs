@@ -43,18 +43,19 @@ pub(crate) struct Pool {
 
 impl Pool {
     /// A step an image, from `x` to the operator's output.
-    pub(super) fn lower_from(&self, ctx: &mut Lowering<'_>, x: TensorId) {
+    pub(super) fn lower_from(&self, ctx: &mut Lowering<'_>, x: TensorId) -> Result<(), OpError> {
         let (batch, y) = (ctx.shape()[0], ctx.output());
         let window = self.window.clone();
         let kernel: Arc<dyn Kernel> = match ctx.dtype() {
             DType::F32 => Arc::new(Pool2d { window, kind: self.kind.lowered() }),
             _ => Arc::new(MaxPool2d { window }),
         };
-        ctx.images(batch);
+        ctx.images(batch)?;
         for n in 0..batch {
             let (read, write) = (ctx.image(x, n), ctx.image(y, n));
             ctx.push(kernel.clone(), vec![read], write, &Packed::default(), 0);
         }
+        Ok(())
     }
 }
 
@@ -118,8 +119,7 @@ impl Operator for Pool {
     /// A step an image.
     fn lower(&self, ctx: &mut Lowering<'_>) -> Result<(), OpError> {
         let x = ctx.tensor(0)?;
-        self.lower_from(ctx, x);
-        Ok(())
+        self.lower_from(ctx, x)
     }
 
     fn work(&self, inputs: &[Option<&TensorType>]) -> u64 {

@@ -66,7 +66,7 @@ impl Operator for QuantizedBinary {
             reads.push(if *ctx.shape_of(operand) == own { operand } else { ctx.viewed(operand, own) });
         }
         let write = if map == shape { ctx.output() } else { ctx.output_as(map.clone()) };
-        ctx.images(map[0]);
+        ctx.images(map[0])?;
         for n in 0..map[0] {
             let image = |&operand: &TensorId| ctx.image(operand, if ctx.shape_of(operand)[0] == 1 { 0 } else { n });
             let (reads, write) = (reads.iter().map(image).collect(), ctx.image(write, n));

@@ -194,7 +194,7 @@ impl Operator for QuantizedConv {
             ctx.push(kernel, vec![from], to, &packed, macs * shape[0] as u64);
             return Ok(());
         }
-        ctx.images(shape[0]);
+        ctx.images(shape[0])?;
         for n in 0..shape[0] {
             let (from, to) = (ctx.image(x, n), ctx.image(y, n));
             ctx.push(kernel.clone(), vec![from], to, &packed, macs);

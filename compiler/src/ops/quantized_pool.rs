@@ -51,7 +51,7 @@ impl Operator for QuantizedPool {
         let (x, batch, y) = (ctx.tensor(0)?, ctx.shape()[0], ctx.output());
         let (window, kind) = (self.pool.window.clone(), self.pool.kind.lowered());
         let kernel = Arc::new(AveragePool2d { window, kind, from, to, limits: self.limits });
-        ctx.images(batch);
+        ctx.images(batch)?;
         for n in 0..batch {
             let (read, write) = (ctx.image(x, n), ctx.image(y, n));
             ctx.push(kernel.clone(), vec![read], write, &Packed::default(), 0);

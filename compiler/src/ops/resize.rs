@@ -17,7 +17,7 @@ use crate::onnx::node::{Attribute, NodeView};
 use crate::plan::problem::{Relation, Rows};
 
 /// The most elements that an axis is resized from or to.
-const LONGEST: usize = 1 << 20;
+const LONGEST: usize = 1 << 14;
 
 /// One input; all others are read when the node is parsed.
 #[derive(Clone, Debug, PartialEq)]
@@ -105,6 +105,9 @@ impl Operator for Resize {
             return Ok(());
         }
         let x = ctx.tensor(0)?;
+        if let Some(extent) = ctx.shape_of(x).iter().skip(2).find(|extent| **extent > LONGEST) {
+            return Err(OpError::unsupported(format!("a map of {extent} rows or columns is resized")).supported(format!("{LONGEST}")));
+        }
         let spatial = match &self.axes[..] {
             [None, None, columns] => Some([Table::of_same(1), columns.clone().unwrap_or_else(|| Table::of_same(ctx.shape_of(x)[2]))]),
             [None, None, rows, columns] => {
@@ -122,7 +125,7 @@ impl Operator for Resize {
         let packed = ctx.add_weights(&packed, size_of_val(&packed[..]));
         let kernel: Arc<dyn kernels::Kernel> =
             Arc::new(kernels::Resample { taps: [rows.taps, columns.taps], outside: self.outside, rows: rows.reads() });
-        ctx.images(batch);
+        ctx.images(batch)?;
         for n in 0..batch {
             let (read, write) = (ctx.image(x, n), ctx.image(y, n));
             ctx.push(kernel.clone(), vec![read], write, &packed, 0);

@@ -77,7 +77,7 @@ mod tests {
     use crate::ir::{DType, Source};
     use crate::ops::pool::PoolKind;
     use crate::ops::quantize::Direction;
-    use crate::ops::{Binary, Op, Pool, Quantize, Unary};
+    use crate::ops::{Binary, Op, Pool, Quantize, Softmax, Unary};
     use crate::passes::equivalence::{check, square};
 
     fn op(direction: Direction, scale: f32, zero: i32) -> Op {
@@ -123,6 +123,19 @@ mod tests {
                 let (fused, _, lines) = check(build, fuse_through_floats);
                 assert_eq!((fused, lines.last().map(String::as_str)), (1, Some("%bytes = QuantizedBinary(%a.q, %b.q)")), "{lines:?}");
             }
+        }
+    }
+
+    #[test]
+    fn softmaxes_of_bytes() {
+        for flatten in [false, true] {
+            let mut build = Build::new();
+            let x = through(&mut build, "x", DType::U8, 1.0 / 16.0);
+            let y = build.op("y", Op::Softmax(Softmax { axis: 1, flatten }), &[x]);
+            let bytes = build.op("bytes", op(Direction::Quantize(DType::U8), 1.0 / 255.0, 0), &[y]);
+            build.output(bytes);
+            let (fused, _, lines) = check(build, fuse_through_floats);
+            assert_eq!((fused, lines.last().map(String::as_str)), (1, Some("%bytes = QuantizedSoftmax(%x.q)")), "{lines:?}");
         }
     }
 

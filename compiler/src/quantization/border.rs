@@ -35,6 +35,9 @@ impl ByteScale {
 
     /// Values as bytes of a type, as `QuantizeLinear` has them; none where that is no type of bytes.
     pub fn bytes(self, values: &Tensor, dtype: DType) -> Option<Tensor> {
+        if !matches!(dtype, DType::I8 | DType::U8) {
+            return None;
+        }
         let (scale, zero) = (vec![self.scale], vec![self.zero_point]);
         let quantize = Quantize { direction: Direction::Quantize(dtype), scale, zero, axis: 1 };
         quantize.evaluate(&[Some(values)]).ok()?.pop()
@@ -59,6 +62,13 @@ impl Border {
         let output = |source: Source| ByteScale::of(quantizes(graph, source.node)?.0);
         let outputs = graph.outputs().iter().map(|returned| output(returned.source)).collect();
         Border { inputs: graph.inputs().iter().map(input).collect(), outputs }
+    }
+
+    /// Names and types of inputs as they are meant: of floats where their bytes stand for some.
+    pub(crate) fn meant(&self, inputs: Vec<(String, TensorType)>) -> Vec<(String, TensorType)> {
+        let scales = self.inputs.iter().map(Option::is_some).chain(std::iter::repeat(false));
+        let meant = |((name, ty), is_known): ((String, TensorType), bool)| (name, if is_known { TensorType::f32(ty.shape) } else { ty });
+        inputs.into_iter().zip(scales).map(meant).collect()
     }
 
     /// Lets inputs of floats that are only quantised, all in one way, be bytes, if `moves_inputs`, and outputs that were dequantised; how
@@ -111,7 +121,7 @@ pub(crate) fn quantize_outputs(graph: &mut Graph, calibration: Option<&Calibrati
         if ty.dtype != DType::F32 || graph.op(floats.node).is_none() || bytes_of(graph, floats).is_some() {
             continue;
         }
-        let observed = || calibration?.tensors.get(name.strip_suffix("_floats").unwrap_or(&name)).copied();
+        let observed = || calibration?.tensors.get(&name).copied();
         let range = if is_share(graph, floats) { Some(Range { min: 0.0, max: 1.0 }) } else { observed() };
         let Some(range) = range else { continue };
         let (scale, zero) = steps(range);

@@ -196,12 +196,18 @@ impl Rewrite<'_> {
         let (last, activation) = with_limits(graph, id);
         let result = Source { node: last, slot: 0 };
         let operands: Vec<Source> = graph.node_inputs(id).into_iter().collect::<Option<_>>()?;
+        let rank = graph.ty(result).shape.rank();
+        // Operands that are broadcast are maps to the kernel.
+        if rank > 4 && operands.iter().any(|&operand| graph.ty(operand).shape != graph.ty(result).shape) {
+            return None;
+        }
         let bytes: Vec<&Bytes> = operands.iter().map(|operand| self.bytes.get(operand)).collect::<Option<_>>()?;
         let &[left, right] = &bytes[..] else { return None };
         let (&[left_scale], &[right_scale]) = (&left.scale[..], &right.scale[..]) else { return None };
         let floats = |scale, zero| of_bytes(Direction::Dequantize, scale, zero);
         let (from, sources) = ([floats(left_scale, left.zero), floats(right_scale, right.zero)], [left.source, right.source]);
-        let (scale, zero) = steps(self.range(graph, result)?);
+        // What takes values that are no finite numbers stays.
+        let (scale, zero) = steps(self.known_range(graph, result)?);
         let to = of_bytes(Direction::Quantize(DType::I8), scale, zero);
         let limits = limited(limits(DType::I8), activation, &to)?;
         let op = Op::QuantizedBinary(QuantizedBinary { binary, from, to, dtype: DType::I8, limits });
@@ -246,10 +252,10 @@ impl Rewrite<'_> {
             [scale] => vec![scale; graph.ty(input).shape[1]],
             _ => part.scale.clone(),
         };
-        let scale: Vec<f32> = parts.iter().zip(&inputs).flat_map(of_part).collect();
         let zero = *zero;
-        let is_single = scale.iter().all(|each| *each == scale[0]);
-        let scale = if is_single { vec![scale[0]] } else { scale };
+        let scale = if is_alike { first.clone() } else { parts.iter().zip(&inputs).flat_map(of_part).collect() };
+        let is_single = scale.iter().all(|each| Some(each) == scale.first());
+        let scale: Vec<f32> = scale.into_iter().take(if is_single { 1 } else { usize::MAX }).collect();
         let sources: Vec<Source> = parts.iter().map(|part| part.source).collect();
         let source = add(graph, &graph.node(id).name.clone(), graph.op(id)?.clone(), &sources, result);
         self.bytes.insert(result, Bytes { source, scale, zero, of_floats: false });
@@ -273,14 +279,19 @@ impl Rewrite<'_> {
 
     fn range(&mut self, graph: &Graph, floats: Source) -> Option<Range> {
         let Value { name, ty } = graph.value(floats);
-        if ty.dtype != DType::F32 || graph.constant(floats).is_some() {
-            return None;
-        }
-        let range = self.asked.get(&floats).or_else(|| self.calibration.tensors.get(name)).copied();
-        if range.is_none() {
+        let range = self.known_range(graph, floats);
+        if range.is_none() && ty.dtype == DType::F32 && graph.constant(floats).is_none() {
             self.missing.insert(name.clone());
         }
         range
+    }
+
+    fn known_range(&self, graph: &Graph, floats: Source) -> Option<Range> {
+        let Value { name, ty } = graph.value(floats);
+        if ty.dtype != DType::F32 || graph.constant(floats).is_some() {
+            return None;
+        }
+        self.asked.get(&floats).or_else(|| self.calibration.tensors.get(name)).copied()
     }
 }
 
@@ -381,14 +392,14 @@ pub(super) fn steps(Range { min, max }: Range) -> (f32, i32) {
 mod tests {
     use std::collections::BTreeMap;
 
-    use peleec_runtime::Activation;
+    use peleec_runtime::{Activation, BinaryKind};
 
     use super::super::{Rounded, return_all};
     use super::{Calibration, Range, quantize, terms};
     use crate::ir::build::{Build, seeded};
     use crate::ir::{Graph, Shape, Source, Tensor};
     use crate::ops::pool::PoolKind;
-    use crate::ops::{Concat, Conv, MatMul, Op, Pool, Reshape, Unary};
+    use crate::ops::{Binary, Concat, Conv, MatMul, Op, Pool, Reshape, Unary};
     use crate::passes::equivalence::{conv, conv_op, square};
     use crate::passes::run;
 
@@ -468,6 +479,36 @@ mod tests {
         calibration.tensors.insert("x".to_owned(), Range { min: -3.0, max: 3.0 });
         let refusal = quantize(&mut build.graph, &calibration, false).unwrap_err();
         assert!(refusal.to_string().contains("the weights that make `y` were rounded for other ranges"), "{refusal}");
+    }
+
+    /// What goes into one output of bytes has its scale, joined along any axis; a sum of more axes than a map's stays one of floats.
+    #[test]
+    fn all_that_goes_into_an_output_has_its_scale() {
+        let mut build = Build::new();
+        let x = build.input("x", &[1, 4, 4, 4]);
+        let mut part = |name: &str, shape: &[usize]| {
+            let y = conv(&mut build, name, x, 4, 1);
+            build.op(&format!("{name}.shaped"), Op::Reshape(Reshape { shape: Shape(shape.to_vec()) }), &[y])
+        };
+        let parts = [part("a", &[64]), part("b", &[64])];
+        let wide = [part("c", &[1, 4, 1, 4, 4]), part("d", &[1, 1, 4, 4, 4])];
+        let joined = build.op("joined", Op::Concat(Concat { axis: 0 }), &parts);
+        build.output(joined);
+        let sum = build.op("sum", Op::Binary(Binary { kind: BinaryKind::Add }), &wide);
+        build.output(sum);
+        let inputs = [seeded(&Shape(vec![1, 4, 4, 4]), 3)];
+        let (floats, mut graph) = (build.graph.clone(), build.graph);
+        let calibration = calibration(&floats, &inputs);
+        assert_eq!(quantize(&mut graph, &calibration, true).unwrap(), 4);
+        run(&mut graph, |_, _| {});
+        assert!(graph.verify().is_empty(), "{:?}", graph.verify());
+        let returned = graph.outputs()[0].source;
+        assert!(crate::passes::quantized::bytes_of(&graph, returned).is_some(), "{graph}");
+        assert!(!graph.to_string().contains("QuantizedBinary"), "{graph}");
+        let (wanted, found) = (floats.evaluate(&inputs).unwrap(), graph.evaluate(&inputs).unwrap());
+        for (wanted, found) in wanted.iter().zip(&found) {
+            assert!(ratio(wanted, found) > 300.0, "{}\n{graph}", ratio(wanted, found));
+        }
     }
 
     #[test]

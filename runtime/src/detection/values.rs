@@ -1,12 +1,15 @@
 //! The outputs of a detector as it reads them: floats, or bytes that stand for floats.
 
-use crate::element::Element;
-
 /// Values that a detector reads. Sealed.
 pub trait Values: sealed::Values {}
 impl<V: sealed::Values> Values for V {}
 
 mod sealed {
+    /// Bytes of either kind.
+    pub trait Byte: crate::element::Element {}
+    impl Byte for i8 {}
+    impl Byte for u8 {}
+
     /// Values that are found by their index.
     pub trait Values {
         /// What tells the values above a threshold.
@@ -70,14 +73,14 @@ pub struct Dequantized<'a, T> {
     pub zero: i32,
 }
 
-impl<T: Element> Dequantized<'_, T> {
+impl<T: sealed::Byte> Dequantized<'_, T> {
     #[inline(always)]
     fn float(&self, byte: i32) -> f32 {
         byte.wrapping_sub(self.zero) as f32 * self.scale
     }
 }
 
-impl<T: Element> sealed::Values for Dequantized<'_, T> {
+impl<T: sealed::Byte> sealed::Values for Dequantized<'_, T> {
     /// The greatest byte that is not above: comparing bytes takes no floats, which some cores have no instructions for.
     type Bound = i32;
 

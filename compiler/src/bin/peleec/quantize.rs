@@ -78,8 +78,7 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<Answer, Failure> {
     // What becomes of pictures, and what is made of results, is not the network's.
     let options =
         Options { detect: None, frame: None, mean: None, scale: None, order: None, fit: None, resize: None, io: IoForm::Graph, ..options };
-    // A budget is for bytes.
-    let floats = compile(&model, &Options { ram_budget: RamBudget::Thrifty, ..options.clone() })?;
+    let floats = compile(&model, &in_floats(options.clone()))?;
     let examples = examples(args, &floats, output)?;
     let observer = observe(&model, &options)?;
     let known = observer.products();
@@ -120,9 +119,14 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<Answer, Failure> {
     Ok(Answer::Yes)
 }
 
+/// What is observed are floats, there and back: a budget is for bytes.
+fn in_floats(options: Options) -> Options {
+    Options { ram_budget: RamBudget::Thrifty, io: IoForm::Graph, ..options }
+}
+
 fn examples(args: &Args, floats: &Compilation, output: &Output) -> Result<Examples, Failure> {
     if !args.images.is_empty() {
-        let (viewer, paths) = (Box::new(Viewer::new(&args.model, output)?), picture::files(&args.images)?);
+        let (viewer, paths) = (Box::new(Viewer::of(&args.model, in_floats, output)?), picture::files(&args.images)?);
         return Ok(Examples::Pictures { viewer, paths });
     }
     let mut sets = Vec::new();

@@ -1,6 +1,6 @@
 //! A model that looks at pictures: prepared as its description says, run in this process, its outputs read as boxes or as classes.
 
-use peleec::{Compilation, Description, Error, FrameSettings, Options, Tensor, TensorType, compile, harness};
+use peleec::{Compilation, Description, Error, FrameSettings, Options, Tensor, compile, harness};
 use peleec_runtime::{Detection, Frame, FrameLayout, PixelFormat};
 
 use crate::failure::Failure;
@@ -27,16 +27,21 @@ pub(crate) enum Seen {
 impl Viewer {
     /// Compiles the model; an error where nothing says how a picture becomes its input.
     pub(crate) fn new(args: &ModelArgs, output: &Output) -> Result<Self, Failure> {
+        Self::of(args, |options| options, output)
+    }
+
+    /// As [`new`](Self::new), with some options of the model's set otherwise.
+    pub(crate) fn of(args: &ModelArgs, with: impl FnOnce(Options) -> Options, output: &Output) -> Result<Self, Failure> {
         if args.options().frame.is_some() {
             return Err(Failure::Usage("pictures come from files, whatever frames a module takes: leave --frame out".to_owned()));
         }
         let model = args.load()?;
         // What is said of pictures is done here, whatever a module would do of it.
-        let said = args.options_here(harness::own_target(), output);
+        let said = with(args.options_here(harness::own_target(), output));
         let none = Options { detect: None, mean: None, scale: None, order: None, fit: None, resize: None, ..said.clone() };
         let compilation = compile(&model, &none)?;
         output.advice(compilation.notes(), output.verbose);
-        let inputs = floats(&compilation);
+        let inputs = compilation.meant_inputs();
         let described = said.described(&model, &inputs)?;
         described.frame(&inputs)?;
         Ok(Viewer { compilation, description: described.description })
@@ -54,7 +59,7 @@ impl Viewer {
     /// The picture as the model's input.
     pub(crate) fn input(&self, picture: &Picture) -> Result<Tensor, Failure> {
         let data = |why: String| Failure::from(Error::Data(why));
-        let (inputs, frame) = (floats(&self.compilation), self.description.frame.as_ref());
+        let (inputs, frame) = (self.compilation.meant_inputs(), self.description.frame.as_ref());
         let ([(name, ty)], Some(settings)) = (inputs.as_slice(), frame) else {
             return Err(data(format!("the model has {} inputs where a picture is one", inputs.len())));
         };
@@ -93,14 +98,6 @@ impl Viewer {
         classes.sort_by(|a, b| b.1.total_cmp(&a.1));
         Ok(Seen::Classes(classes))
     }
-}
-
-/// Name and type of every input, of floats where it has bytes that stand for some.
-fn floats(compilation: &Compilation) -> Vec<(String, TensorType)> {
-    let scales = compilation.input_scales().iter().copied().chain(std::iter::repeat(None));
-    let float =
-        |((name, ty), scale): ((String, TensorType), Option<_>)| (name, if scale.is_some() { TensorType::f32(ty.shape) } else { ty });
-    compilation.inputs().into_iter().zip(scales).map(float).collect()
 }
 
 /// The name of a class, or its number.

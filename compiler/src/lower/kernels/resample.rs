@@ -19,7 +19,8 @@ pub(crate) struct Resample {
 
 impl Kernel for Resample {
     fn places(&self) -> Places {
-        Places { interleaves: true, splits: false, in_place: false, rows: self.rows }
+        // A step that needs the same rows may run in parts, each of which would read the tables of the whole.
+        Places { interleaves: true, splits: false, in_place: false, rows: self.rows.filter(|rows| *rows != Rows::SAME) }
     }
 
     fn cost(&self, _channels: usize) -> Cost {
@@ -28,7 +29,7 @@ impl Kernel for Resample {
 
     fn bind(&self, views: &Views<'_>) -> Result<Work, OpError> {
         let (input, output) = (views.inputs[0].pixels(), views.output.pixels());
-        let reads = match self.rows {
+        let reads = match self.places().rows {
             Some(Rows { stride, divisor, pad, reach }) => words([stride, divisor, pad, reach]),
             // Any row.
             None => [0, 1, 0, input.height],

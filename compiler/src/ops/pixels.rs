@@ -12,9 +12,9 @@ use crate::lower::{Lowering, Packed};
 /// one by one; of other shapes with the axes behind the channels as one row.
 pub(super) fn each_pixel(ctx: &mut Lowering<'_>, kernel: impl Kernel + 'static, weights: &Packed) -> Result<(), OpError> {
     let (x, shape, kernel): (_, _, Arc<dyn Kernel>) = (ctx.tensor(0)?, ctx.shape(), Arc::new(kernel));
-    let (images, map) = match shape.0.as_slice() {
-        &[n, _, _, _] => (n, shape.clone()),
-        &[n, channels, ref rest @ ..] => (n, Shape(vec![n, channels, 1, product(rest)])),
+    let (images, map) = match *shape.0.as_slice() {
+        [n, _, _, _] => (n, shape.clone()),
+        [n, channels, ref rest @ ..] => (n, Shape(vec![n, channels, 1, product(rest)])),
         _ => return Err(OpError::unsupported(format!("`X` has shape {shape}")).supported("[N,C,..]")),
     };
     let is_map = map == shape;

@@ -99,7 +99,7 @@ fn is_odd(y: f32) -> bool {
 fn power_of_positive(x: f32, y: f32) -> f32 {
     /// The bits of the square root of a half.
     const LEAST: u32 = 0x3f35_04f3;
-    const LOG2_E: [f32; 2] = [1.442_695, 1.925_963e-8];
+    const LOG2_E: [f32; 2] = [core::f32::consts::LOG2_E, 1.925_963e-8];
     /// Adding and taking away 1.5 * 2^23 rounds to the nearest integer.
     const ROUND: f32 = 12_582_912.0;
     let (scaled, below) = if x < f32::MIN_POSITIVE { (x * ALL_EVEN, 24) } else { (x, 0) };
@@ -141,7 +141,7 @@ fn power_of_positive(x: f32, y: f32) -> f32 {
     q = q * r + 1.333_347_9e-3;
     q = q * r + 9.618_056e-3;
     q = q * r + 5.550_411e-2;
-    q = q * r + 0.240_226_51;
+    q = q * r + 0.240_226_5;
     q = q * r + core::f32::consts::LN_2;
     let value = q * r + 1.0;
     let n = shifted.to_bits().wrapping_sub(ROUND.to_bits()) as i32;

@@ -22,7 +22,7 @@ impl ConvTranspose2d {
     fn rows(&self) -> Rows {
         let (stride, pad) = (self.strides[0], self.pads[0]);
         let reach = (self.kernel[0] - 1) * self.dilations[0];
-        let (above, below) = (reach.saturating_sub(pad) / stride, (stride - 1 + pad) / stride);
+        let (above, below) = (reach.saturating_sub(pad) / stride, pad.div_ceil(stride));
         Rows { stride: 1, divisor: stride, pad: above, reach: above + below + 1 }
     }
 }

@@ -19,6 +19,7 @@ pub const CASES: &[(Case, u8)] = &[
     (Case { name: "import_and_lowering_are_told_in_one_run", build: both_stages }, 4),
     (Case { name: "one_cause_at_many_nodes", build: one_cause }, 4),
     (Case { name: "an_operator_that_is_only_folded", build: only_folded }, 4),
+    (Case { name: "a_graph_that_can_be_cut", build: cut_before_the_end }, 4),
     (Case { name: "a_variance_below_zero", build: negative_variance }, 4),
     (Case { name: "a_gemm_that_has_no_kernel", build: gemm_of_tensors }, 4),
     (Case { name: "a_transpose_of_too_many_dimensions", build: many_dimensions }, 4),
@@ -127,6 +128,13 @@ fn only_folded() -> Vec<u8> {
         let (one, two) = (onnx.ints("one", &[1]), onnx.ints("two", &[2]));
         let choice = onnx.op("Where", "choice", &[&less, &one, &two], &[]);
         onnx.op("Cast", "floats", &[&choice], &[("to", Attr::Int(1))])
+    })
+}
+
+fn cut_before_the_end() -> Vec<u8> {
+    model(17, |onnx, x| {
+        let y = onnx.op("Relu", "relu", &[x], &[]);
+        onnx.op("Shrink", "shrink", &[&y], &[])
     })
 }
 

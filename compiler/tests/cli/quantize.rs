@@ -69,8 +69,13 @@ fn bytes_at_the_border() {
     for said in ["pub const LOC_SCALE: f32 = ", "pub const CONF_ZERO_POINT: i32 = -128;", "peleec_runtime::Dequantized"] {
         assert!(module.contains(said), "{said}");
     }
-    let refused = peleec(&detector, &["compile", "model.onnx", "-o", "/nowhere", "--io", "int8"]);
-    assert!(refused.status.code() == Some(3) && text(&refused.stderr).contains("leave --io out"), "{}", text(&refused.stderr));
+    let none = beside.path().join("none");
+    let refused = peleec(&detector, &["compile", "model.onnx", "-o", none.to_str().unwrap(), "--io", "int8"]);
+    assert!(
+        !none.exists() && refused.status.code() == Some(3) && text(&refused.stderr).contains("leave --io out"),
+        "{}",
+        text(&refused.stderr)
+    );
 }
 
 #[test]

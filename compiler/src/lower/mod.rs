@@ -136,7 +136,7 @@ impl Lowerer<'_> {
 const MOST_IMAGES: usize = 1 << 12;
 
 /// More images are one row of elements to functions of one element.
-const FEW_IMAGES: usize = 64;
+pub(crate) const FEW_IMAGES: usize = 64;
 
 /// An input of the operator that is being lowered.
 #[derive(Clone, Copy)]

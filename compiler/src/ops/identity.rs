@@ -20,6 +20,9 @@ impl Operator for Identity {
             let refusal = OpError::unsupported("input `training_mode` is true").supported("false");
             return Err(refusal.help("export the model in inference mode"));
         }
+        if node.op_type == "Dropout" && node.opset < 7 && !node.flag("is_test")?.unwrap_or(false) {
+            return Err(OpError::unsupported("attribute `is_test` is 0").supported("1").help("export the model in inference mode"));
+        }
         Ok(Identity)
     }
 

@@ -67,6 +67,9 @@ impl Operator for Normalization {
                 Some(count) => return Err(OpError::new(format!("attribute `num_groups` is {count}")).supported("1 to 65535")),
                 None => return Err(OpError::new("attribute `num_groups` is missing")),
             },
+            "MeanVarianceNormalization" if node.opset < 9 => {
+                return Err(OpError::unsupported("has the attributes of opset 1").supported("opset 9 and later"));
+            }
             "MeanVarianceNormalization" => {
                 let mut axes = distinct_axes(node.ints("axes")?.unwrap_or(&[0, 2, 3]), rank)?;
                 axes.sort_unstable();

@@ -211,7 +211,7 @@ fn slice(start: i64, end: i64, step: i64, extent: usize) -> Result<Range, OpErro
         _ => {
             // A start before the axis is its first element, an end there is before this.
             let (start, end) = (start.clamp(0, (extent - 1).max(0)), end.clamp(-1, extent - 1));
-            (start, (start - end).max(0) as u64)
+            (start, (start - end).clamp(0, extent) as u64)
         }
     };
     let (start, reach) = len;
@@ -296,12 +296,13 @@ mod tests {
 
     #[test]
     fn slices_in_either_direction() {
-        let cases: [(&[&[i64]], &[i64]); 9] = [
+        let cases: [(&[&[i64]], &[i64]); 10] = [
             (&[&[1], &[3]], &[1, 2]),
             (&[&[-2], &[i64::MAX]], &[3, 4]),
             (&[&[0], &[5], &[0], &[2]], &[0, 2, 4]),
             (&[&[-1], &[i64::MIN + 1], &[0], &[-1]], &[4, 3, 2, 1, 0]),
             (&[&[i64::MAX], &[0], &[-1], &[-3]], &[4, 1]),
+            (&[&[-9], &[i64::MIN + 1], &[0], &[-1]], &[0]),
             (&[&[3], &[1]], &[]),
             (&[&[-9], &[9], &[], &[]], &[0, 1, 2, 3, 4]),
             (&[&[], &[]], &[0, 1, 2, 3, 4]),
@@ -314,6 +315,8 @@ mod tests {
         assert_eq!(old.evaluate(), Ok(floats(&[1, 1], &[3.0])));
         let columns = Case::new("Slice", 13).floats(&[2, 2], &[1.0, 2.0, 3.0, 4.0]).i64s(&[1]).i64s(&[2]).i64s(&[-1]);
         assert_eq!(columns.evaluate(), Ok(floats(&[2, 1], &[2.0, 4.0])));
+        let none = Case::new("Slice", 13).i64s(&[]).i64s(&[-1]).i64s(&[i64::MIN + 1]).i64s(&[0]).i64s(&[-1]);
+        assert_eq!(none.shape(), Ok(vec![0]));
     }
 
     #[test]

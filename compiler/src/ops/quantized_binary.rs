@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::operands::{output, tensor, typed};
 use super::{Binary, OpError, Operator, Quantize};
 use crate::ir::{DType, Shape, Tensor, TensorType};
-use crate::lower::{Lowering, Packed, kernels};
+use crate::lower::{FEW_IMAGES, Lowering, Packed, kernels};
 use crate::plan::problem::{ROWS, TensorId};
 
 /// What a function of floats makes of both dequantised inputs, quantised and limited.
@@ -50,9 +50,11 @@ impl Operator for QuantizedBinary {
         let (from, to) = ([left.steps()?, right.steps()?], self.to.steps()?);
         let (shape, is_known) = (ctx.shape(), ctx.constant(0).is_some() || ctx.constant(1).is_some());
         let operands = [ctx.tensor(0)?, ctx.tensor(1)?];
+        let same = operands.iter().all(|&operand| *ctx.shape_of(operand) == shape);
+        // Of many images one row is made, where that can be.
         let as_map = |own: &Shape| match own.rank() {
-            4 => Some(own.clone()),
-            _ if operands.iter().all(|&operand| *ctx.shape_of(operand) == shape) => Some(Shape(vec![1, own.elements()])),
+            4 if !same || shape[0] <= FEW_IMAGES => Some(own.clone()),
+            _ if same => Some(Shape(vec![1, own.elements()])),
             rank => Some(Shape(vec![1; 4_usize.checked_sub(rank)?].into_iter().chain(own.iter().copied()).collect())),
         };
         let of_maps = || Some((as_map(&shape)?, [as_map(ctx.shape_of(operands[0]))?, as_map(ctx.shape_of(operands[1]))?]));

@@ -17,7 +17,7 @@ use crate::onnx::node::{Attribute, NodeView};
 use crate::plan::problem::{Relation, Rows};
 
 /// The most elements that an axis is resized from or to.
-const LONGEST: usize = 1 << 14;
+const LONGEST: usize = 1 << 17;
 
 /// One input; all others are read when the node is parsed.
 #[derive(Clone, Debug, PartialEq)]

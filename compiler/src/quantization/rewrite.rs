@@ -221,7 +221,9 @@ impl Rewrite<'_> {
     fn moved(&mut self, graph: &mut Graph, id: NodeId, keeps_channels: bool) -> Option<()> {
         let input = graph.input(id, 0)?;
         let feeds_product = || {
-            graph.consumers(Source { node: id, slot: 0 }).into_iter().any(|(reader, slot)| slot == 0 && product(graph, reader).is_some())
+            let becomes_bytes =
+                |reader| product(graph, reader).is_some() && !self.calibration.keep_float.contains(&graph.node(reader).name);
+            graph.consumers(Source { node: id, slot: 0 }).into_iter().any(|(reader, slot)| slot == 0 && becomes_bytes(reader))
         };
         if self.bytes.get(&input).is_none_or(|bytes| bytes.of_floats) && !feeds_product() {
             return None;
@@ -522,5 +524,15 @@ mod tests {
         let mut kept = Calibration::new("", 1, BTreeMap::new());
         kept.keep_float.push("y".to_owned());
         assert_eq!(quantize(&mut build.graph, &kept, false).unwrap(), 0);
+        // Nor is what leads to it quantised for it.
+        let mut build = Build::new();
+        let x = build.input("x", &[1, 4, 1, 1]);
+        let flat = build.op("flat", Op::Reshape(Reshape { shape: Shape(vec![1, 4]) }), &[x]);
+        let w = build.seeded("w", &[4, 5]);
+        let y = build.op("y", Op::MatMul(MatMul { alpha: 1.0, beta: 1.0, trans_a: false, trans_b: false }), &[flat, w]);
+        build.output(y);
+        let before = build.graph.to_string();
+        assert_eq!(quantize(&mut build.graph, &kept, false).unwrap(), 0);
+        assert_eq!(build.graph.to_string(), before);
     }
 }

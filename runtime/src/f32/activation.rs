@@ -1,7 +1,7 @@
 //! What a kernel does to a result before it stores it.
 
 use super::exp::exp;
-use crate::lanes::{MOST_LANES, Vector};
+use crate::lanes::{FLOATS_BY_INSTRUCTION, MOST_LANES, Vector};
 
 /// An element-wise function of one variable.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -12,7 +12,7 @@ pub enum Activation {
     Relu,
     /// Negative values are multiplied by the slope.
     LeakyRelu(f32),
-    /// Limits to `[low, high]`; NaN passes.
+    /// Limits to `[low, high]`, to `high` where `low` is greater; NaN passes.
     Clip(f32, f32),
     /// `1 / (1 + exp(-x))`.
     Sigmoid,
@@ -45,15 +45,7 @@ impl Activation {
                     x
                 }
             }
-            Activation::Clip(low, high) => {
-                if x < low {
-                    low
-                } else if x > high {
-                    high
-                } else {
-                    x
-                }
-            }
+            Activation::Clip(low, high) => x.clip(low, high),
             Activation::Sigmoid => 1.0 / (1.0 + exp(-x)),
             Activation::HardSwish => x * Activation::Clip(0.0, 1.0).apply(x * (1.0 / 6.0) + 0.5),
         }
@@ -67,6 +59,23 @@ impl Activation {
             Activation::Relu => {
                 for vector in vectors {
                     *vector = vector.relu();
+                }
+            }
+            Activation::Clip(low, high) if FLOATS_BY_INSTRUCTION => {
+                for vector in vectors {
+                    *vector = vector.clip(low, high);
+                }
+            }
+            // A negative value is less than its product with such a slope, and any other greater or equal.
+            Activation::LeakyRelu(slope) if FLOATS_BY_INSTRUCTION && slope > 0.0 && slope <= 1.0 => {
+                for vector in vectors {
+                    *vector = vector.max(vector.multiply(V::splat(slope)));
+                }
+            }
+            Activation::HardSwish if FLOATS_BY_INSTRUCTION => {
+                for vector in vectors {
+                    let gate = vector.multiply(V::splat(1.0 / 6.0)).add(V::splat(0.5)).clip(0.0, 1.0);
+                    *vector = vector.multiply(gate);
                 }
             }
             other => {

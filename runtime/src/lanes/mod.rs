@@ -64,6 +64,18 @@ pub trait Vector: Copy {
     /// The greater value, lane by lane; `self` where neither is.
     fn max(self, other: Self) -> Self;
 
+    /// The lesser value, lane by lane; `self` where neither is.
+    fn min(self, other: Self) -> Self;
+
+    /// The product, lane by lane.
+    fn multiply(self, other: Self) -> Self;
+
+    /// Limits each lane to `[low, high]`, to `high` where `low` is greater; NaN passes.
+    #[inline(always)]
+    fn clip(self, low: f32, high: f32) -> Self {
+        self.max(Self::splat(low)).min(Self::splat(high))
+    }
+
     /// Negative lanes become zero; NaN and -0.0 pass.
     fn relu(self) -> Self;
 
@@ -93,6 +105,9 @@ pub(crate) type Sixteen = Eight;
 
 /// The most lanes that a vector has.
 pub(crate) const MOST_LANES: usize = 16;
+
+/// Whether the machine compares and multiplies floats by instructions, so that functions made of few of them are worth a copy in each leaf.
+pub(crate) const FLOATS_BY_INSTRUCTION: bool = cfg!(not(all(target_arch = "arm", not(target_abi = "eabihf"))));
 
 /// Evaluates `$body` with `$v` as the machine's widest vector of which `$n` lanes are a whole number, and with the constant `$b` as how
 /// many of them are worked on together: at most four, the greatest number that divides theirs.
@@ -176,6 +191,8 @@ mod tests {
             same_bits(va.add(vb), |n| a[n] + b[n]);
             same_bits(va.divide(vb), |n| a[n] / b[n]);
             same_bits(va.max(vb), |n| Vector::max(a[n], b[n]));
+            same_bits(va.min(vb), |n| Vector::min(a[n], b[n]));
+            same_bits(va.multiply(vb), |n| a[n] * b[n]);
             same_bits(va.relu(), |n| Vector::relu(a[n]));
             same_bits(va.multiply_add::<false>(vb, vc), |n| a[n] + b[n] * c[n]);
             same_bits(va.multiply_add::<true>(vb, vc), |n| fused(a[n], b[n], c[n]));

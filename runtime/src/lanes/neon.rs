@@ -101,6 +101,18 @@ impl Vector for Neon {
     }
 
     #[inline(always)]
+    fn min(self, other: Self) -> Self {
+        // SAFETY: as in `splat`.
+        Neon(unsafe { vbslq_f32(vcgtq_f32(self.0, other.0), other.0, self.0) })
+    }
+
+    #[inline(always)]
+    fn multiply(self, other: Self) -> Self {
+        // SAFETY: as in `splat`.
+        Neon(unsafe { vmulq_f32(self.0, other.0) })
+    }
+
+    #[inline(always)]
     fn relu(self) -> Self {
         // SAFETY: as in `splat`.
         Neon(unsafe { vbslq_f32(vcltzq_f32(self.0), vdupq_n_f32(0.0), self.0) })

@@ -81,6 +81,16 @@ impl Vector for f32 {
     }
 
     #[inline(always)]
+    fn min(self, other: Self) -> Self {
+        if other < self { other } else { self }
+    }
+
+    #[inline(always)]
+    fn multiply(self, other: Self) -> Self {
+        self * other
+    }
+
+    #[inline(always)]
     fn relu(self) -> Self {
         if self < 0.0 { 0.0 } else { self }
     }
@@ -150,6 +160,16 @@ impl Vector for Quad {
     #[inline(always)]
     fn max(self, other: Self) -> Self {
         self.zip(other, Vector::max)
+    }
+
+    #[inline(always)]
+    fn min(self, other: Self) -> Self {
+        self.zip(other, Vector::min)
+    }
+
+    #[inline(always)]
+    fn multiply(self, other: Self) -> Self {
+        self.zip(other, f32::multiply)
     }
 
     #[inline(always)]

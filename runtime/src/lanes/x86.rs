@@ -5,7 +5,7 @@ use core::arch::x86_64::*;
 use super::Vector;
 
 macro_rules! vector {
-    ($name:ident($register:ty), $lanes:literal: $splat:ident $zero:ident $load:ident $store:ident $add:ident $multiply:ident $divide:ident $max:ident $fused:path) => {
+    ($name:ident($register:ty), $lanes:literal: $splat:ident $zero:ident $load:ident $store:ident $add:ident $multiply:ident $divide:ident $max:ident $min:ident $fused:path) => {
         #[derive(Clone, Copy)]
         pub(crate) struct $name($register);
 
@@ -67,6 +67,19 @@ macro_rules! vector {
                 $name(unsafe { $max(other.0, self.0) })
             }
 
+            /// As `max`.
+            #[inline(always)]
+            fn min(self, other: Self) -> Self {
+                // SAFETY: as in `splat`.
+                $name(unsafe { $min(other.0, self.0) })
+            }
+
+            #[inline(always)]
+            fn multiply(self, other: Self) -> Self {
+                // SAFETY: as in `splat`.
+                $name(unsafe { $multiply(self.0, other.0) })
+            }
+
             #[inline(always)]
             fn relu(self) -> Self {
                 // SAFETY: as in `splat`.
@@ -89,19 +102,19 @@ macro_rules! vector {
 
 vector! {
     Sse(__m128), 4:
-    _mm_set1_ps _mm_setzero_ps _mm_loadu_ps _mm_storeu_ps _mm_add_ps _mm_mul_ps _mm_div_ps _mm_max_ps sse_fused
+    _mm_set1_ps _mm_setzero_ps _mm_loadu_ps _mm_storeu_ps _mm_add_ps _mm_mul_ps _mm_div_ps _mm_max_ps _mm_min_ps sse_fused
 }
 
 #[cfg(all(target_feature = "avx", target_feature = "fma"))]
 vector! {
     Avx(__m256), 8:
-    _mm256_set1_ps _mm256_setzero_ps _mm256_loadu_ps _mm256_storeu_ps _mm256_add_ps _mm256_mul_ps _mm256_div_ps _mm256_max_ps _mm256_fmadd_ps
+    _mm256_set1_ps _mm256_setzero_ps _mm256_loadu_ps _mm256_storeu_ps _mm256_add_ps _mm256_mul_ps _mm256_div_ps _mm256_max_ps _mm256_min_ps _mm256_fmadd_ps
 }
 
 #[cfg(target_feature = "avx512f")]
 vector! {
     Avx512(__m512), 16:
-    _mm512_set1_ps _mm512_setzero_ps _mm512_loadu_ps _mm512_storeu_ps _mm512_add_ps _mm512_mul_ps _mm512_div_ps _mm512_max_ps _mm512_fmadd_ps
+    _mm512_set1_ps _mm512_setzero_ps _mm512_loadu_ps _mm512_storeu_ps _mm512_add_ps _mm512_mul_ps _mm512_div_ps _mm512_max_ps _mm512_min_ps _mm512_fmadd_ps
 }
 
 /// `x * w + sum`, rounded once.

@@ -3,6 +3,7 @@
 #![no_main]
 
 mod cases;
+mod channels;
 mod geometry;
 mod machine;
 mod panic;

@@ -13,7 +13,7 @@ use crate::geometry::{Layout, Random, at, bytes, bytes_mut};
 const MOST: usize = 1 << 14;
 
 /// What no kernel computes.
-const POISON: u32 = 0x7fc0_1234;
+pub(crate) const POISON: u32 = 0x7fc0_1234;
 
 /// Geometries of each combination.
 const DRAWS: u32 = 2;
@@ -37,6 +37,12 @@ impl Memory {
     pub(crate) const fn new() -> Self {
         let zeros = [0.0; MOST];
         Memory { x: zeros, r: zeros, ring: zeros, weights: zeros, packed: zeros, found: zeros, wanted: zeros }
+    }
+
+    /// The input, its ring, the weights, and what is found and wanted.
+    pub(crate) fn of_channels(&mut self) -> [&mut [f32]; 5] {
+        let Memory { x, ring, weights, found, wanted, .. } = self;
+        [x, ring, weights, found, wanted]
     }
 }
 
@@ -176,18 +182,18 @@ impl<W: Write> Check<'_, W> {
         }
     }
 
-    fn fail(&mut self, why: core::fmt::Arguments<'_>) {
+    pub(crate) fn fail(&mut self, why: core::fmt::Arguments<'_>) {
         self.failed = true;
         _ = writeln!(self.out, "{why}");
     }
 }
 
-fn same(found: f32, wanted: f32) -> bool {
+pub(crate) fn same(found: f32, wanted: f32) -> bool {
     let computed = |value: f32| value.to_bits() != POISON;
     found.to_bits() == wanted.to_bits() || found.is_nan() && wanted.is_nan() && computed(found) && computed(wanted)
 }
 
-fn operands<'a>([x, r, w]: [&'a [f32]; 3], y: &'a mut [f32]) -> Operands<'a> {
+pub(crate) fn operands<'a>([x, r, w]: [&'a [f32]; 3], y: &'a mut [f32]) -> Operands<'a> {
     let [x, r, w] = [x, r, w].map(bytes);
     Operands { arena: &mut [], x: Place::Outside(x), r: Place::Outside(r), w, y: Destination::Outside(bytes_mut(y)) }
 }

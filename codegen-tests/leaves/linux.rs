@@ -1,6 +1,7 @@
 //! Compares the leaves of a machine with an operating system with their twins.
 
 mod cases;
+mod channels;
 mod geometry;
 mod units;
 

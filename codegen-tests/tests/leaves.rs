@@ -60,6 +60,9 @@ fn aarch64_without_an_operating_system() {
     check_on(&BARE_AARCH64, NEON);
 }
 
+/// Forty geometries of each combination of layout and activation.
+const N_CASES_OF_CHANNELS: usize = 40 * 3 * 4;
+
 /// Two geometries of each combination of layout, channels, second window and epilogue that a tile can have.
 fn n_cases(pixels: usize) -> usize {
     let (layouts, channels, rests, others) = (3, 4, 4, 3);
@@ -77,9 +80,11 @@ fn check_on(machine: &Machine, units: &[Unit]) {
         Err(error) if error.is_missing() => lanes::skip(format_args!("leaves on {target}"), error),
         printed => {
             let printed = printed.map_err(|error| format!("{target}: {error}")).expect("every leaf computes what its twin does");
-            let tiles = units.iter().flat_map(|unit| unit.tiles.iter().map(|tile| (unit.name, tile)));
-            let wanted: Vec<String> = tiles.map(|(name, &(t, n))| format!("{name} {t}x{n}: {} cases", n_cases(t))).collect();
-            assert_eq!(printed.lines().collect::<Vec<_>>(), wanted, "{target}");
+            let lines = |unit: &Unit| {
+                let tiles = unit.tiles.iter().map(|&(t, n)| format!("{} {t}x{n}: {} cases", unit.name, n_cases(t)));
+                tiles.chain([format!("{} channels: {N_CASES_OF_CHANNELS} cases", unit.name)]).collect::<Vec<_>>()
+            };
+            assert_eq!(printed.lines().collect::<Vec<_>>(), units.iter().flat_map(lines).collect::<Vec<_>>(), "{target}");
         }
     }
 }
@@ -94,6 +99,7 @@ fn printed(machine: &Machine, units: &[Unit]) -> Result<String, HarnessError> {
     let sources = vec![
         file("main.rs", main),
         file("cases.rs", include_str!("../leaves/cases.rs")),
+        file("channels.rs", include_str!("../leaves/channels.rs")),
         file("geometry.rs", include_str!("../leaves/geometry.rs")),
         file("units.rs", &list(units)),
     ];
@@ -106,7 +112,8 @@ fn printed(machine: &Machine, units: &[Unit]) -> Result<String, HarnessError> {
 fn list(units: &[Unit]) -> String {
     let call = |Unit { name, twin, tiles, without }: &Unit| -> String {
         let calls = tiles.iter().map(|(t, n)| format!("    check.tile::<{name}, {twin}, {t}, {n}>(\"{name}\");\n"));
-        format!("    check.rare = &crate::cases::RARE[{without}..];\n{}", calls.collect::<String>())
+        let channels = format!("    check.channels::<{name}, {twin}>(\"{name}\");\n");
+        format!("    check.rare = &crate::cases::RARE[{without}..];\n{}{channels}", calls.collect::<String>())
     };
     let calls: String = units.iter().map(call).collect();
     format!(

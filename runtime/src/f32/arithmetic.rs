@@ -1,7 +1,7 @@
 //! How sums over `f32` are made of vectors, in both numeric classes.
 
 use crate::lanes::Vector;
-use crate::lanes::arithmetic::{Fused, Narrow, Plain, Taps, load, sealed};
+use crate::lanes::arithmetic::{ChannelTaps, Fused, Narrow, Plain, Taps, load, sealed};
 
 /// What all arithmetic over `f32` has in common.
 macro_rules! floats {
@@ -84,6 +84,19 @@ macro_rules! by_vectors {
                 sums.write(unsafe { crate::f32::arithmetic::sums::<Self, V, T, B, N, DENSE, SPLIT>(prepared, x, narrow) });
             }
         }
+
+        impl crate::lanes::arithmetic::sealed::Channelwise for $class {
+            #[inline(always)]
+            unsafe fn add_taps<V: crate::lanes::Vector, const T: usize>(
+                taps: &crate::lanes::arithmetic::ChannelTaps,
+                x: [*const f32; T],
+                w: *const f32,
+                sums: &mut [[V; 1]; T],
+            ) {
+                // SAFETY: the caller's contract.
+                unsafe { crate::f32::arithmetic::add_taps::<Self, V, T>(taps, x, w, sums) }
+            }
+        }
     };
 }
 #[cfg(not(all(target_arch = "arm", target_abi = "eabihf")))]
@@ -91,6 +104,35 @@ pub(crate) use by_vectors;
 
 by_vectors!(Plain, false);
 by_vectors!(Fused, true);
+
+/// [`sealed::Channelwise::add_taps`] with vectors.
+///
+/// # Safety
+/// As there.
+#[inline(always)]
+pub(crate) unsafe fn add_taps<A: sealed::Sums, V: Vector, const T: usize>(
+    taps: &ChannelTaps,
+    x: [*const f32; T],
+    mut w: *const f32,
+    sums: &mut [[V; 1]; T],
+) {
+    let mut tap = 0_usize;
+    for _ in 0..taps.rows {
+        for _ in 0..taps.columns {
+            // SAFETY: the caller's contract.
+            unsafe {
+                let weights = V::load(w);
+                for t in 0..T {
+                    sums[t][0] = A::multiply_add(sums[t][0], V::load(x[t].wrapping_byte_add(tap)), weights);
+                }
+            }
+            tap = tap.wrapping_add(taps.column);
+            w = w.wrapping_byte_add(taps.weights_column);
+        }
+        tap = tap.wrapping_add(taps.row);
+        w = w.wrapping_byte_add(taps.weights_row);
+    }
+}
 
 /// Where tiles that are made of vectors find their bias and their taps.
 #[derive(Clone, Copy)]

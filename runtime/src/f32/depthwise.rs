@@ -4,12 +4,17 @@ use core::marker::PhantomData;
 use core::ops::Range;
 
 use super::activation::Activation;
+use super::epilogue::activate;
 use crate::geometry::geometry;
 use crate::kernel::map_kernel;
-use crate::lanes::arithmetic::FloatArithmetic;
+use crate::lanes::arithmetic::{ChannelTaps, FloatArithmetic};
 use crate::lanes::{Eight, Four, Sixteen, Vector};
 use crate::rows::{Area, MapLeaf, Pointers, Wrap, map_rows, window_rows};
+use crate::taps::{Inside, taps_inside};
 use crate::views::{Extent, Pixels, small, window_fits};
+
+/// Pixels of a tile: as many sums as the sixteen registers of a small unit hold, and as many products as keep a large one busy.
+const PIXELS: usize = 4;
 
 geometry! {
     /// Geometry of a depthwise convolution. Input and output have the same channels; weights are `bias [channels]`, then
@@ -72,84 +77,168 @@ impl<A: FloatArithmetic> DepthwiseConv2d<A> {
     /// As [`MapLeaf`].
     #[inline(never)]
     unsafe fn area(&self, rows: Range<usize>, columns: Range<usize>, x: *const f32, w: *const f32, y: *mut f32, wrap: Wrap) {
-        let at = Places { x, w, y, wrap };
-        let channels = self.output.channels as usize;
-        let dense = self.input.channel == 1 && self.output.channel == 1;
+        let whole = self.whole_columns(&columns);
         for oy in rows {
-            for ox in columns.clone() {
-                let mut c = 0;
-                // SAFETY: the channels exist.
+            let row = Row { x, w, y, wrap, oy, taps: self.taps(0, oy) };
+            let mut ox = columns.start;
+            while ox < columns.end {
+                // SAFETY: the pixels exist, and so do the taps on the input; where a tile begins further left, it computes pixels again.
                 unsafe {
-                    if dense {
-                        c = self.channels::<Sixteen>([oy, ox, c], &at);
-                        c = self.channels::<Eight>([oy, ox, c], &at);
-                        c = self.channels::<Four>([oy, ox, c], &at);
-                    }
-                    while c < channels {
-                        self.pixel::<f32>([oy, ox, c], &at);
-                        c += 1;
+                    if !whole.contains(&ox) || whole.len() < PIXELS {
+                        self.tile::<1>(&row, ox, self.taps(1, ox));
+                        ox += 1;
+                    } else {
+                        let first = ox.min(whole.end - PIXELS);
+                        self.tile::<PIXELS>(&row, first, Inside { begin: 0, end: self.kernel[1] as usize });
+                        ox = first + PIXELS;
                     }
                 }
             }
         }
     }
 
-    /// The channels of one pixel from `c` on, as far as whole vectors go; gives the first that is left.
+    /// Those of the columns whose windows lie on the input with all their columns.
+    fn whole_columns(&self, columns: &Range<usize>) -> Range<usize> {
+        let whole = Inside { begin: 0, end: self.kernel[1] as usize };
+        let Range { mut start, mut end } = *columns;
+        while start < end && self.taps(1, start) != whole {
+            start += 1;
+        }
+        while start < end && self.taps(1, end - 1) != whole {
+            end -= 1;
+        }
+        start..end
+    }
+
+    /// The taps along an axis that lie on the input, for a row or a column of the output.
+    #[inline(always)]
+    fn taps(&self, axis: usize, at: usize) -> Inside {
+        let extent = [self.input.height, self.input.width][axis];
+        taps_inside(self.kernel[axis], self.strides[axis], self.dilations[axis], self.pads[axis], extent, at)
+    }
+
+    /// `T` pixels of a row from `ox` on, whose windows have the same columns on the input.
     ///
     /// # Safety
-    /// As [`MapLeaf`]; the channels are adjacent.
+    /// As [`MapLeaf`]; the pixels exist, and their windows' columns lie on the input.
     #[inline(always)]
-    unsafe fn channels<V: Vector>(&self, [oy, ox, mut c]: [usize; 3], at: &Places) -> usize {
+    unsafe fn tile<const T: usize>(&self, row: &Row, ox: usize, columns: Inside) {
+        let channels = self.output.channels as usize;
+        let at = Tile::new(self, row, ox, columns);
+        let mut c = 0;
+        // SAFETY: the channels exist; those of a vector are adjacent where they are in both maps.
+        unsafe {
+            if self.input.channel == 1 && self.output.channel == 1 {
+                c = self.vectors::<Sixteen, T>(c, &at);
+                c = self.vectors::<Eight, T>(c, &at);
+                c = self.vectors::<Four, T>(c, &at);
+                if c < channels && channels >= Four::LANES {
+                    // Those of the last vector that are there already are computed again.
+                    self.sums::<Four, T>(channels - Four::LANES, &at);
+                    return;
+                }
+            }
+            while c < channels {
+                self.sums::<f32, T>(c, &at);
+                c += 1;
+            }
+        }
+    }
+
+    /// The channels of a tile from `c` on, as far as whole vectors go; gives the first that is left.
+    ///
+    /// # Safety
+    /// As [`tile`](Self::tile); the channels are adjacent.
+    #[inline(always)]
+    unsafe fn vectors<V: Vector, const T: usize>(&self, mut c: usize, at: &Tile) -> usize {
         while c + V::LANES <= self.output.channels as usize {
             // SAFETY: the channels exist.
-            unsafe { self.pixel::<V>([oy, ox, c], at) };
+            unsafe { self.sums::<V, T>(c, at) };
             c += V::LANES;
         }
         c
     }
 
-    /// The channels of a vector, in one pixel; with more lanes than one they are adjacent.
+    /// The channels of a vector, in the pixels of a tile.
     ///
     /// # Safety
-    /// As [`MapLeaf`]; channels from `c` on exist for every lane.
+    /// As [`tile`](Self::tile); channels from `c` on exist for every lane, and with more lanes than one they are adjacent.
     #[inline(always)]
-    unsafe fn pixel<V: Vector>(&self, [oy, ox, c]: [usize; 3], at: &Places) {
-        let channels = self.output.channels as usize;
-        let Places { x, w, y, wrap } = *at;
-        // SAFETY: the taps lie inside the input, since each is compared with its extent.
+    unsafe fn sums<V: Vector, const T: usize>(&self, c: usize, at: &Tile) {
+        let (input, output) = (&self.input, &self.output);
+        let next = input.pixel as usize * self.strides[1] as usize;
+        // SAFETY: the bias and the taps of the channels are there, and the outputs' places, by the caller's contract.
         unsafe {
-            let mut sums = [V::load(w.add(c))];
-            for ky in 0..self.kernel[0] as usize {
-                let Some(iy) = self.tap(0, oy, ky, self.input.height) else { continue };
-                let row = iy.wrapping_mul(self.input.row as usize).wrapping_sub(wrap.back_at(ky));
-                for kx in 0..self.kernel[1] as usize {
-                    let Some(ix) = self.tap(1, ox, kx, self.input.width) else { continue };
-                    let x = x.wrapping_add(row.wrapping_add(ix * self.input.pixel as usize + c * self.input.channel as usize));
-                    let w = w.add((1 + ky * self.kernel[1] as usize + kx) * channels + c);
-                    sums[0] = A::multiply_add(sums[0], V::load(x), V::load(w));
-                }
+            let mut sums = [[V::load(at.bias.wrapping_add(c))]; T];
+            for segment in at.segments.iter().filter(|segment| segment.taps.rows > 0) {
+                let x = segment.x.wrapping_add(c * input.channel as usize);
+                let x = core::array::from_fn(|t| x.wrapping_add(t * next));
+                A::add_taps(&segment.taps, x, segment.w.wrapping_add(c), &mut sums);
             }
-            self.activation.apply_lanes(&mut sums);
-            let map = &self.output;
-            let row = oy.wrapping_mul(map.row as usize);
-            sums[0].store(y.wrapping_add(row.wrapping_add(ox * map.pixel as usize + c * map.channel as usize)));
+            activate::<A, V, T, 1>(self.activation, &mut sums);
+            for (t, sums) in sums.iter().enumerate() {
+                sums[0].store(at.y.wrapping_add(t * output.pixel as usize + c * output.channel as usize));
+            }
         }
-    }
-
-    /// The input row or column of tap `k` at output position `at`; none on padding.
-    #[inline(always)]
-    fn tap(&self, axis: usize, at: usize, k: usize, extent: u32) -> Option<usize> {
-        let i = (at * self.strides[axis] as usize + k * self.dilations[axis] as usize).wrapping_sub(self.pads[axis] as usize);
-        (i < extent as usize).then_some(i)
     }
 }
 
-/// Where the operands of an area begin.
-struct Places {
+/// A row of the output, and where the operands of its area begin.
+struct Row {
     x: *const f32,
     w: *const f32,
     y: *mut f32,
     wrap: Wrap,
+    oy: usize,
+    /// The rows of its window.
+    taps: Inside,
+}
+
+/// Where a tile's first channel finds its operands.
+struct Tile {
+    bias: *const f32,
+    y: *mut f32,
+    /// The rows of the windows before those that wrap in a ring, and these.
+    segments: [Segment; 2],
+}
+
+/// Rows of a tile's windows that lie in memory one behind the other.
+struct Segment {
+    x: *const f32,
+    w: *const f32,
+    taps: ChannelTaps,
+}
+
+impl Tile {
+    #[inline(always)]
+    fn new<A: FloatArithmetic>(conv: &DepthwiseConv2d<A>, row: &Row, ox: usize, columns: Inside) -> Self {
+        let (input, output) = (&conv.input, &conv.output);
+        let channels = input.channels as usize;
+        let [kernel_row, width] = [conv.kernel[1] as usize * channels, columns.end - columns.begin];
+        let steps = [conv.dilations[0] as usize * input.row as usize, conv.dilations[1] as usize * input.pixel as usize];
+        let bytes = |elements: usize| elements.wrapping_mul(size_of::<f32>());
+        let place = |axis: usize, at: usize, tap: usize| {
+            (at * conv.strides[axis] as usize + tap * conv.dilations[axis] as usize).wrapping_sub(conv.pads[axis] as usize)
+        };
+        let segment = |rows: Range<usize>, back: usize| {
+            let y = place(0, row.oy, rows.start).wrapping_mul(input.row as usize).wrapping_sub(back);
+            let x = place(1, ox, columns.begin).wrapping_mul(input.pixel as usize);
+            let taps = ChannelTaps {
+                rows: if width == 0 { 0 } else { rows.end.saturating_sub(rows.start) },
+                columns: width,
+                column: bytes(steps[1]),
+                row: bytes(steps[0]).wrapping_sub(bytes(width * steps[1])),
+                weights_column: bytes(channels),
+                weights_row: bytes(kernel_row - width * channels),
+            };
+            let w = channels + rows.start * kernel_row + columns.begin * channels;
+            Segment { x: row.x.wrapping_add(x.wrapping_add(y)), w: row.w.wrapping_add(w), taps }
+        };
+        let Inside { begin, end } = row.taps;
+        let wrapped = row.wrap.tap.max(begin).min(end);
+        let place = row.oy.wrapping_mul(output.row as usize).wrapping_add(ox * output.pixel as usize);
+        Tile { bias: row.w, y: row.y.wrapping_add(place), segments: [segment(begin..wrapped, 0), segment(wrapped..end, row.wrap.back)] }
+    }
 }
 
 map_kernel!([A: FloatArithmetic,] DepthwiseConv2d<A>, f32, f32 => f32);

@@ -3,7 +3,7 @@
 use super::activation::Activation;
 use crate::lanes::arithmetic::sealed::Sums;
 use crate::lanes::arithmetic::{Ends, Half, Pixel, Strip, load};
-use crate::lanes::{MOST_LANES, Vector};
+use crate::lanes::{FLOATS_BY_INSTRUCTION, MOST_LANES, Vector};
 use crate::views::Pixels;
 
 /// [`Sums::finish`].
@@ -43,11 +43,13 @@ pub(crate) unsafe fn finish<A: Sums<Sum<V> = V>, V: Vector, const T: usize, cons
     }
 }
 
+/// Applies an activation to the sums of a tile.
 #[inline(always)]
-fn activate<A: Sums<Sum<V> = V>, V: Vector, const T: usize, const B: usize>(activation: Activation, sums: &mut [[V; B]; T]) {
+pub(crate) fn activate<A: Sums, V: Vector, const T: usize, const B: usize>(activation: Activation, sums: &mut [[V; B]; T]) {
     match activation {
         Activation::Identity => {}
         Activation::Relu => A::relu(sums),
+        Activation::Clip(low, high) if FLOATS_BY_INSTRUCTION => A::clip(sums, low, high),
         other => {
             for t in 0..T {
                 other.apply_lanes(&mut sums[t]);

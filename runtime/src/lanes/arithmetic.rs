@@ -21,11 +21,11 @@ impl<S: sealed::Sums> Arithmetic for S {}
 
 /// [`Arithmetic`] over `f32`. Sealed.
 pub trait FloatArithmetic:
-    Arithmetic + sealed::Sums<Input = f32, Weight = f32, Output = f32, Epilogue = crate::f32::activation::Activation>
+    Arithmetic + sealed::Channelwise<Input = f32, Weight = f32, Output = f32, Epilogue = crate::f32::activation::Activation>
 {
 }
-impl<A: Arithmetic + sealed::Sums<Input = f32, Weight = f32, Output = f32, Epilogue = crate::f32::activation::Activation>> FloatArithmetic
-    for A
+impl<A> FloatArithmetic for A where
+    A: Arithmetic + sealed::Channelwise<Input = f32, Weight = f32, Output = f32, Epilogue = crate::f32::activation::Activation>
 {
 }
 
@@ -45,6 +45,21 @@ pub struct Taps<W = f32> {
     pub steps: [usize; 2],
     /// Distance in the weights between rows of taps; between channels it is the `N` of the block.
     pub row: usize,
+}
+
+/// Taps of a depthwise window that lie on the input. Distances are in bytes, and wrap as addresses do: some lead back.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct ChannelTaps {
+    /// Rows and columns of taps.
+    pub(crate) rows: usize,
+    pub(crate) columns: usize,
+    /// Between taps of a row in the input, and from behind a row to the next.
+    pub(crate) column: usize,
+    pub(crate) row: usize,
+    /// The same in the weights.
+    pub(crate) weights_column: usize,
+    pub(crate) weights_row: usize,
 }
 
 /// A pixel's places in the input, in the output, and in the residual or the input's rest.
@@ -120,7 +135,7 @@ impl Narrow {
 pub(crate) mod sealed {
     use core::mem::MaybeUninit;
 
-    use super::{Ends, Half, Narrow, Pixel, Strip, Taps, Vector};
+    use super::{ChannelTaps, Ends, Half, Narrow, Pixel, Strip, Taps, Vector};
     use crate::Expression;
     use crate::element::Element;
 
@@ -219,6 +234,24 @@ pub(crate) mod sealed {
                 *vector = vector.relu();
             }
         }
+
+        /// Limits sums to `[low, high]`.
+        #[inline(always)]
+        fn clip<V: Vector, const T: usize, const B: usize>(sums: &mut [[V; B]; T], low: f32, high: f32) {
+            for vector in sums.as_flattened_mut() {
+                *vector = vector.clip(low, high);
+            }
+        }
+    }
+
+    /// Sums over one channel each, as those of a depthwise convolution are.
+    pub trait Channelwise: Sums<Input = f32, Weight = f32, Output = f32> {
+        /// Adds to the sums of `T` pixels, a channel a lane, the products of the taps, in the order (ky, kx). `x` and `w` are those of the
+        /// first tap.
+        ///
+        /// # Safety
+        /// The pointers of `x` are readable for a vector at every tap, `w` for the weights of each.
+        unsafe fn add_taps<V: Vector, const T: usize>(taps: &ChannelTaps, x: [*const f32; T], w: *const f32, sums: &mut [[V; 1]; T]);
     }
 }
 

@@ -40,7 +40,7 @@ pub struct Mve;
 /// Implements the sums of a unit: of each tile that has leaves its pixels and channels, its narrow tiles, and the leaves for channels that
 /// are adjacent and for those that are not: one without a second window, one with, and one for narrow tiles.
 macro_rules! unit {
-    ($unit:ty, $fused:literal, $tile:ident, $multiply_add:path, $(($pixels:literal, $channels:literal, $narrow:expr, $dense:expr, $strided:expr))+) => {
+    ($unit:ty, $fused:literal, $tile:ident, $multiply_add:path, channelwise: $one:path, $four:path; $(($pixels:literal, $channels:literal, $narrow:expr, $dense:expr, $strided:expr))+) => {
         #[cfg(not(all(target_arch = "arm", target_abi = "eabihf")))]
         crate::f32::arithmetic::by_vectors!($unit, $fused);
 
@@ -51,7 +51,8 @@ macro_rules! unit {
             use $multiply_add as multiply_add;
 
             use crate::lanes::Vector;
-            use crate::lanes::arithmetic::{Narrow, Taps, sealed::Sums};
+            use crate::lanes::arithmetic::{ChannelTaps, Narrow, Taps};
+            use crate::lanes::arithmetic::sealed::{Channelwise, Sums};
             use window::SumLeaf;
 
             impl Sums for $unit {
@@ -123,8 +124,32 @@ macro_rules! unit {
                         // SAFETY: vectors of `f32` that are as many values as the leaf takes.
                         unsafe { $tile::relu::<0>(sums.as_mut_ptr().cast()) };
                     } else {
+                        $tile::relu_others(sums.as_flattened_mut());
+                    }
+                }
+
+                #[inline(always)]
+                fn clip<V: Vector, const T: usize, const B: usize>(sums: &mut [[V; B]; T], low: f32, high: f32) {
+                    if (T * B * V::LANES).is_multiple_of(4) {
+                        // SAFETY: vectors of `f32` that are as many fours of values as the leaf takes.
+                        unsafe { $tile::clip::<0>(sums.as_mut_ptr().cast(), T * B * V::LANES / 4, low, high) };
+                    } else {
                         for vector in sums.as_flattened_mut() {
-                            *vector = vector.relu();
+                            *vector = vector.clip(low, high);
+                        }
+                    }
+                }
+            }
+
+            impl Channelwise for $unit {
+                #[inline(always)]
+                unsafe fn add_taps<V: Vector, const T: usize>(taps: &ChannelTaps, x: [*const f32; T], w: *const f32, sums: &mut [[V; 1]; T]) {
+                    // SAFETY: the caller's contract; vectors of four lanes are as many sums as the leaves take.
+                    unsafe {
+                        match (T, V::LANES) {
+                            (1, 4) => $one(taps, x.as_ptr(), w, sums.as_mut_ptr().cast()),
+                            (4, 4) => $four(taps, x.as_ptr(), w, sums.as_mut_ptr().cast()),
+                            _ => crate::f32::arithmetic::add_taps::<Self, V, T>(taps, x, w, sums),
                         }
                     }
                 }
@@ -138,6 +163,7 @@ unit!(
     false,
     vfp,
     vfp::plain::multiply_add,
+    channelwise: vfp::plain::taps_of_one::<0>, vfp::plain::taps_of_four::<0>;
     (
         4,
         4,
@@ -157,6 +183,7 @@ unit!(
     true,
     vfp,
     vfp::fused::multiply_add,
+    channelwise: vfp::fused::taps_of_one::<0>, vfp::fused::taps_of_four::<0>;
     (
         4,
         4,
@@ -176,6 +203,7 @@ unit!(
     true,
     mve,
     vfp::fused::multiply_add,
+    channelwise: mve::taps_of_one::<0>, mve::taps_of_four::<0>;
     (
         3,
         8,

@@ -3,7 +3,9 @@
 #[path = "../cases/mod.rs"]
 pub mod cases;
 pub mod compare;
+pub mod documents;
 pub mod lanes;
+pub mod suite;
 pub mod vectors;
 
 /// The README's examples, compiled and run.

@@ -1,25 +1,8 @@
 //! What the README shows is what the code says: the operators, the picture. `PELEEC_UPDATE=1 cargo test` rewrites both.
 
-use std::path::PathBuf;
-
+use codegen_tests::documents::{check_section, document, updating};
 use peleec::zoo::ZooOptions;
 use peleec::{ModelFile, Options, memory_map};
-
-fn root() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..")
-}
-
-fn updating() -> bool {
-    std::env::var_os("PELEEC_UPDATE").is_some()
-}
-
-/// The lines of the README between `<!-- name -->` and `<!-- /name -->`, and the text around them.
-fn section<'a>(readme: &'a str, name: &str) -> [&'a str; 3] {
-    let (open, close) = (format!("<!-- {name} -->\n"), format!("<!-- /{name} -->"));
-    let (before, rest) = readme.split_once(&open).expect("the section opens");
-    let (inside, after) = rest.split_once(&close).expect("the section closes");
-    [&readme[..before.len() + open.len()], inside, &readme[readme.len() - after.len() - close.len()..]]
-}
 
 #[test]
 fn the_operators_are_those_of_the_list() {
@@ -30,14 +13,7 @@ fn the_operators_are_those_of_the_list() {
             table += &row;
         }
     }
-    let path = root().join("README.md");
-    let readme = std::fs::read_to_string(&path).unwrap();
-    let [before, inside, after] = section(&readme, "operators");
-    if updating() {
-        std::fs::write(&path, format!("{before}{table}{after}")).unwrap();
-    } else {
-        assert_eq!(inside, table, "the README's operators are not those of the list: PELEEC_UPDATE=1 cargo test rewrites them");
-    }
+    check_section("README.md", "operators", &table);
 }
 
 #[test]
@@ -45,7 +21,7 @@ fn the_picture_is_the_plan_of_pelee_304() {
     let model = ModelFile::zoo("pelee-304", &ZooOptions::default()).unwrap();
     let compilation = peleec::compile(&model, &Options::default()).unwrap();
     let picture = memory_map(&compilation.report());
-    let path = root().join("docs/pelee-304-memory.svg");
+    let path = document("docs/pelee-304-memory.svg");
     if updating() {
         std::fs::write(&path, picture).unwrap();
     } else {

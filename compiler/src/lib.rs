@@ -238,7 +238,10 @@ fn read(model: &ModelFile, options: &Options) -> Result<Imported, onnx::Refused>
 }
 
 /// What keeps a model from being imported, and what would keep the rest of it from being lowered.
-fn all_problems(onnx::Refused { mut problems, mut graph }: onnx::Refused, profile: target::Profile) -> Problems {
+fn all_problems(onnx::Refused { mut problems, mut graph, is_over_limit }: onnx::Refused, profile: target::Profile) -> Problems {
+    if is_over_limit {
+        return problems;
+    }
     passes::run(&mut graph, |_, _| {});
     if let Err(refused) = lower::lower(&graph, profile) {
         problems.0.extend(lower::problems(&graph, refused).0);

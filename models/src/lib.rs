@@ -1,4 +1,4 @@
-//! The stored networks, quantised ones among them, operator cases and typed models: name, path of the model, and its data sets.
+//! The stored networks, quantised and large ones among them, operator cases and typed models: name, path of the model, and its data sets.
 //!
 //! The folders are listed afresh on each call, so a model that is added is tested without being named here.
 
@@ -45,6 +45,11 @@ pub fn quantized() -> Vec<StoredModel> {
     stored(&Path::new(env!("CARGO_MANIFEST_DIR")).join("quantized"))
 }
 
+/// The large networks of the ONNX backend tests, whose inputs are not stored, by name.
+pub fn light() -> Vec<StoredModel> {
+    stored(&Path::new(env!("CARGO_MANIFEST_DIR")).join("light"))
+}
+
 /// onnxruntime's outputs for a network that peleec writes itself, in the order of the graph's outputs.
 pub fn zoo_outputs(name: &str) -> Vec<PathBuf> {
     numbered(&Path::new(env!("CARGO_MANIFEST_DIR")).join("zoo").join(name).join("test_data_set_0"), "output")
@@ -83,8 +88,9 @@ mod tests {
 
     #[test]
     fn everything_is_found() {
-        assert_eq!((networks().len(), operator_cases().len(), typed().len(), quantized().len()), (16, 645, 4, 7));
-        for model in networks().into_iter().chain(operator_cases()).chain(typed()).chain(quantized()) {
+        let counts = (networks().len(), operator_cases().len(), typed().len(), quantized().len(), light().len());
+        assert_eq!(counts, (16, 645, 4, 7, 9));
+        for model in networks().into_iter().chain(operator_cases()).chain(typed()).chain(quantized()).chain(light()) {
             assert!(!model.data_sets.is_empty() && model.data_sets.iter().all(|set| !set.outputs.is_empty()), "{}", model.name);
         }
     }

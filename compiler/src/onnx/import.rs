@@ -24,11 +24,13 @@ pub(crate) const OPSETS: std::ops::RangeInclusive<i64> = 6..=28;
 pub(crate) struct Refused {
     pub(crate) problems: Problems,
     pub(crate) graph: Graph,
+    /// The constants are too large together, so that those of the graph that are yet to be made had better not be.
+    pub(crate) is_over_limit: bool,
 }
 
 impl From<Diagnostic> for Refused {
     fn from(diagnostic: Diagnostic) -> Self {
-        Refused { problems: diagnostic.into(), graph: Graph::default() }
+        Refused { problems: diagnostic.into(), graph: Graph::default(), is_over_limit: false }
     }
 }
 
@@ -117,11 +119,11 @@ impl Importer<'_> {
     }
 
     fn finish(self) -> Result<(Graph, Vec<Diagnostic>), Refused> {
-        let mut graph = self.graph;
+        let (mut graph, is_over_limit) = (self.graph, self.is_over_limit);
         let diagnostics = grouped(self.diagnostics);
         if diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error) {
             graph.return_unread();
-            return Err(Refused { problems: Problems(diagnostics), graph });
+            return Err(Refused { problems: Problems(diagnostics), graph, is_over_limit });
         }
         Ok((graph, diagnostics))
     }

@@ -74,7 +74,7 @@ pub(crate) struct Importer<'a> {
     /// Work that computing values while importing may still cost.
     pub(crate) fold_budget: u64,
     constant_bytes: usize,
-    is_over_limit: bool,
+    pub(crate) is_over_limit: bool,
     pub(crate) diagnostics: Vec<Diagnostic>,
 }
 
@@ -143,6 +143,11 @@ impl<'a> Importer<'a> {
         let ty = value.ty();
         self.constant_bytes += ty.bytes();
         Definition::Known(Entry { ty, value: Some(value), source: None, is_constant: true })
+    }
+
+    /// Counts values of these types that an operator without inputs makes later as if they were known.
+    pub(crate) fn reserve(&mut self, types: &[TensorType]) {
+        self.constant_bytes = types.iter().map(TensorType::bytes).fold(self.constant_bytes, usize::saturating_add);
     }
 
     /// Refuses known values of these types where all together would be too large, which is reported once.

@@ -15,6 +15,8 @@ use crate::ops::Op;
 
 /// Values of more elements stay operators, for the passes to fold.
 const FOLD_ELEMENTS: usize = 65_536;
+/// What an element costs that an operator makes of nothing: it is memory that the file does not have, of which small files are not to make much.
+const GROWTH_COST: u64 = 8;
 const MAX_RANK: usize = 16;
 
 impl<'a> Importer<'a> {
@@ -81,6 +83,10 @@ impl<'a> Importer<'a> {
             }
             None => {
                 let kept = names.get(..kept.len()).unwrap_or(&names).to_vec();
+                if kept.is_empty() {
+                    // It is made once it is known that all constants together are few enough.
+                    self.reserve(&inferred);
+                }
                 self.add_op(node, op, &kept, inferred, is_constant);
             }
         }
@@ -144,7 +150,9 @@ impl<'a> Importer<'a> {
             if let Some(values) = op.value(&types).map(|value| vec![value]).filter(|values| has_type(values)) {
                 return Ok(Some((values, made)));
             }
-            let cost = op.work(&types).saturating_add(elements(&mut types.iter().flatten().copied())).saturating_add(made);
+            let read = elements(&mut types.iter().flatten().copied());
+            let growth = made.saturating_sub(read).saturating_mul(GROWTH_COST);
+            let cost = op.work(&types).saturating_add(read).saturating_add(made).saturating_add(growth);
             let known = !op.is_awaited() && inputs.iter().all(|operand| operand.is_none_or(|operand| operand.value.is_some()));
             if known && made <= FOLD_ELEMENTS as u64 && cost <= self.fold_budget {
                 let values: Vec<_> = inputs.iter().map(|operand| operand.and_then(|operand| operand.value)).collect();

@@ -1,4 +1,4 @@
-//! `Constant`, `ConstantOfShape`, `Range` and `NonZero`: a tensor that is known when compiling.
+//! `Constant`, `Range` and `NonZero`: a tensor that is known when compiling.
 
 use super::operands::{is_true, output};
 use super::{OpError, Operator};
@@ -18,7 +18,6 @@ pub(crate) struct Constant {
 impl Operator for Constant {
     fn parse(node: &NodeView<'_>) -> Result<Self, OpError> {
         let value = match node.op_type {
-            "ConstantOfShape" => of_shape(node)?,
             "Range" => range(node)?,
             "NonZero" => non_zero(node)?,
             _ => given(node)?,
@@ -64,20 +63,6 @@ fn given(node: &NodeView<'_>) -> Result<Tensor, OpError> {
         Attribute::String(_) | Attribute::Other(_) => None,
     };
     tensor.ok_or_else(refusal)
-}
-
-/// `value`'s one element (a float zero where it is left out) in every place of the shape that input 0 holds.
-fn of_shape(node: &NodeView<'_>) -> Result<Tensor, OpError> {
-    let found = node.known_ints(0, "input")?.ok_or_else(|| OpError::new("input 0 is missing"))?;
-    let dims = found.iter().map(|&dim| usize::try_from(dim)).collect::<Result<Vec<_>, _>>();
-    let shape = dims.map(Shape).map_err(|_| OpError::new(format!("input `input` holds a negative extent: {found:?}")))?;
-    if shape.checked_elements().is_none_or(|elements| elements > MOST_ELEMENTS) {
-        return Err(OpError::unsupported(format!("asks for a tensor of shape {shape}")).supported(format!("{MOST_ELEMENTS} elements")));
-    }
-    let zero = Tensor::f32([1], [0.0]);
-    let element = node.tensor("value")?.or(zero.as_ref()).filter(|tensor| tensor.shape().elements() == 1);
-    let element = element.ok_or_else(|| OpError::new("attribute `value` has another element count").supported("1 element"))?;
-    Ok(element.gathered(&shape, |_| 0))
 }
 
 /// The numbers from `start` to before `limit`, `delta` apart; all three of one type.
@@ -171,17 +156,5 @@ mod tests {
         assert_eq!((case.shape().to_vec(), case.to_i64s()), (vec![2, 3], Some(vec![0, 1, 1, 0, 0, 1])));
         assert_eq!(Case::new("NonZero", 13).i64s(&[0]).shape(), Ok(vec![1, 0]));
         assert!(Case::new("NonZero", 13).input(&[2]).refusal().contains("run time"));
-    }
-
-    #[test]
-    fn of_shape() {
-        let case = |dims: &[i64]| Case::new("ConstantOfShape", 9).i64s(dims);
-        assert_eq!(case(&[2]).evaluate(), Ok(floats(&[2], &[0.0, 0.0])));
-        assert_eq!(case(&[]).evaluate(), Ok(floats(&[], &[0.0])));
-        assert_eq!(case(&[2]).with("value", Attribute::Tensor(Tensor::i64s([7]))).evaluate(), Ok(Tensor::i64s([7, 7])));
-        assert!(case(&[-1]).refusal().contains("negative extent"));
-        assert!(case(&[1 << 40, 1 << 40]).refusal().contains("asks for"));
-        assert!(case(&[2]).with("value", Attribute::Tensor(Tensor::i64s([7, 8]))).refusal().contains("1 element"));
-        assert!(Case::new("ConstantOfShape", 9).input(&[1]).refusal().contains("run time"));
     }
 }

@@ -101,7 +101,8 @@ macros::operators! {
     binary::Binary: "Add" 2, "Sub" 2, "Mul" 2, "Div" 2;
     cast::Cast: "Cast" 1, "CastLike" 2;
     concat::Concat: "Concat" ANY;
-    constant::Constant: "Constant" 0, "ConstantOfShape" 1, "Range" 3, "NonZero" 1;
+    constant::Constant: "Constant" 0, "Range" 3, "NonZero" 1;
+    constant_of_shape::ConstantOfShape: "ConstantOfShape" 1;
     conv::Conv: "Conv" 3;
     conv_transpose::ConvTranspose: "ConvTranspose" 3;
     cumulative_sum::CumulativeSum: "CumSum" 2;

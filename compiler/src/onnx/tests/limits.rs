@@ -1,5 +1,7 @@
 //! Limits hold for everything together and at all times, and one cause is told once.
 
+use std::time::{Duration, Instant};
+
 use super::{conv_relu, read};
 use crate::ir::{Tensor, TensorType};
 use crate::onnx::node::Attribute;
@@ -58,6 +60,39 @@ fn results_of_folding_count() {
     let problems = read(model.finish()).unwrap_err();
     assert_eq!(problems.0.len(), 1, "{problems}");
     assert_eq!(problems.0[0].title, "the model's constants are too large together");
+}
+
+/// Each of 16 MiB, of which none is made.
+#[test]
+fn a_bomb_of_constants_of_a_shape_is_refused_quickly() {
+    let start = Instant::now();
+    let mut model = ModelWriter::new("g", 17);
+    model.input("x", &TensorType::f32([1])).initializer("n", &Tensor::i64s([1 << 22]));
+    for index in 0..20_000 {
+        let name = format!("k{index}");
+        model.node("ConstantOfShape", &name, &["n"], &[&name], &[]).output(&name, &TensorType::f32([1 << 22]));
+    }
+    let refused = import(model.finish().into(), &ImportOptions::default(), None).unwrap_err();
+    assert_eq!((refused.problems.0.len(), refused.is_over_limit), (1, true), "{}", refused.problems);
+    let (outputs, operators) = (refused.graph.outputs().len(), refused.graph.operators());
+    // The shape itself is a constant, too.
+    assert_eq!((outputs, operators.get("ConstantOfShape").copied()), (63, Some(63)));
+    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+}
+
+/// What is small is made at once, as a shape may be, but no more than some of it.
+#[test]
+fn small_constants_of_a_shape_are_made_while_they_are_few() {
+    let mut model = ModelWriter::new("g", 17);
+    model.input("x", &TensorType::f32([1])).initializer("n", &Tensor::i64s([1 << 16]));
+    for index in 0..1000 {
+        let name = format!("k{index}");
+        model.node("ConstantOfShape", &name, &["n"], &[&name], &[]).output(&name, &TensorType::f32([1 << 16]));
+    }
+    let (graph, _) = import(model.finish().into(), &ImportOptions::default(), None).unwrap();
+    let left = graph.operators().get("ConstantOfShape").copied().unwrap_or_default();
+    // Nine units an element, of 2^27: 227 of them are made, 57 MiB.
+    assert_eq!(left, 1000 - 227);
 }
 
 #[test]

@@ -26,7 +26,7 @@ fn distance(wanted: &str, name: &str) -> Option<usize> {
     let name = name.to_lowercase();
     // At most a third of the letters, so that of two letters none is wrong.
     let most = WRONG.min(wanted.len().max(name.len()) / 3);
-    let is_within = wanted.len().min(name.len()) >= PIECE && (name.contains(&wanted) || wanted.contains(&name));
+    let is_within = wanted.len().min(name.len()) >= PIECE && (name.contains(wanted) || wanted.contains(&name));
     edits(wanted.as_bytes(), name.as_bytes(), most).or(is_within.then_some(WRONG + 1))
 }
 

@@ -128,8 +128,11 @@ fn every_code_is_explained() {
     let (_, json, _) = said(folder.path(), &["explain", "PL0301", "--format", "json"]);
     let document: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!((&document["explanation"]["code"], &document["command"]), (&"PL0301".into(), &"explain".into()));
-    let (code, _, why) = said(folder.path(), &["explain", "PL0310"]);
-    assert!(code == Some(2) && why.contains("PL0301") && why.contains("`peleec explain` lists all"), "{why}");
+    for wrong in ["PL0310", "PL301"] {
+        let (code, _, why) = said(folder.path(), &["explain", wrong]);
+        assert!(code == Some(2) && why.contains("near it are PL0301, ") && why.contains("`peleec explain` lists all"), "{why}");
+    }
+    assert_eq!(said(folder.path(), &["explain", "\u{1b}"]).0, Some(2));
 }
 
 #[test]

@@ -39,8 +39,14 @@ fn explain(explanation: &Explanation, output: &Output) {
 fn found(code: &str) -> Result<&'static Explanation, Failure> {
     let wanted = code.trim().to_uppercase();
     EXPLANATIONS.iter().find(|explanation| explanation.code == wanted).ok_or_else(|| {
-        let near = near(&wanted, EXPLANATIONS.iter().map(|explanation| explanation.code));
-        let near = if near.is_empty() { String::new() } else { format!("near it are {}; ", near.join(", ")) };
+        let codes = EXPLANATIONS.iter().map(|explanation| explanation.code);
+        // The digits before the last two say what a code is about.
+        let group = wanted.get(..4).unwrap_or(&wanted);
+        let mut offered: Vec<&str> = codes.clone().filter(|code| group.len() == 4 && code.starts_with(group)).collect();
+        if offered.is_empty() {
+            offered = near(&wanted, codes);
+        }
+        let near = if offered.is_empty() { String::new() } else { format!("near it are {}; ", offered.join(", ")) };
         Failure::Usage(format!("there is no code `{code}`: {near}`peleec explain` lists all"))
     })
 }

@@ -2,7 +2,7 @@
 
 use codegen_tests::cases::errors;
 use codegen_tests::cases::onnx::Onnx;
-use onnx_protobuf::{ModelProto, NodeProto, ValueInfoProto};
+use onnx_protobuf::ModelProto;
 use peleec::{Diagnostic, Error, ModelFile, Options, compile};
 use protobuf::Message;
 
@@ -61,39 +61,64 @@ fn flags_for_sizes_can_be_typed_as_they_stand() {
     }
 }
 
-/// What `onnx.utils.extract_model` does with the names of the command.
-fn extracted(bytes: &[u8], command: &str) -> Vec<u8> {
-    let names = |list: &str| list.split("', '").map(|name| name.trim_matches(['\'', '[', ']']).to_owned()).collect::<Vec<_>>();
-    let (inputs, outputs) = command.split_once("'cut.onnx', ").and_then(|(_, lists)| lists.split_once("], [")).expect("two lists");
-    let (inputs, outputs) = (names(inputs), names(outputs.split(')').next().expect("an end")));
-    let mut model = ModelProto::parse_from_bytes(bytes).expect("it was just written");
-    let graph = model.graph.mut_or_insert_default();
-    let mut needed = outputs.clone();
-    let mut nodes: Vec<NodeProto> = Vec::new();
-    for node in std::mem::take(&mut graph.node).into_iter().rev() {
-        if node.output.iter().any(|name| needed.contains(name)) {
-            needed.extend(node.input.clone());
-            nodes.insert(0, node);
-        }
-    }
-    assert!(!nodes.is_empty(), "the command leaves nothing: {command}");
-    graph.node = nodes;
-    graph.input.retain(|input| inputs.contains(&input.name));
-    graph.output = outputs.into_iter().map(|name| ValueInfoProto { name, ..ValueInfoProto::default() }).collect();
-    model.write_to_bytes().expect("it encodes")
-}
-
 #[test]
-fn graphs_are_cut_where_the_command_says() {
+fn graphs_are_cut_where_the_flag_says() {
     let mut cut = 0;
     for (case, _) in errors::CASES {
         let bytes = (case.build)();
-        for help in advice(&bytes).into_iter().filter(|help| help.contains("extract_model")) {
-            assert_eq!(compiled(extracted(&bytes, &help), &Options::default()), Ok(()), "{}: {help}", case.name);
+        for help in advice(&bytes) {
+            let Some((_, flags)) = help.split_once("cut the graph before it: ") else { continue };
+            let mut options = Options::default();
+            follow_flags(flags, &mut options);
+            assert_eq!(compiled(bytes.clone(), &options), Ok(()), "{}: {help}", case.name);
             cut += 1;
         }
     }
     assert!(cut >= 2, "{cut}");
+}
+
+/// What stands between the first two backticks.
+fn in_backticks(help: &str) -> &str {
+    help.split('`').nth(1).expect("something between backticks")
+}
+
+#[test]
+fn a_network_ends_before_its_post_processing() {
+    for operator in ["NonMaxSuppression", "TopK", "RoiAlign"] {
+        let mut onnx = Onnx::new(17);
+        let x = onnx.input("x", &[1, 4, 6, 6]);
+        let (loc, scores) = (onnx.op("Relu", "loc", &[&x], &[]), onnx.op("Sigmoid", "the scores", &[&x], &[]));
+        let kept = onnx.op(operator, "kept", &[&loc, &scores], &[]);
+        onnx.output(&kept);
+        let bytes = onnx.bytes();
+        let help = advice(&bytes);
+        let flag = in_backticks(&help[0]);
+        let mut options = Options::default();
+        for name in ["'the scores'", "loc"] {
+            follow_flags(&flag.replace("NAME", name), &mut options);
+        }
+        let compilation = compile(&ModelFile::from_bytes("case", bytes), &options).expect("the rest compiles");
+        let report = compilation.report();
+        let outputs: Vec<_> = report.outputs.iter().map(|output| output.name.as_str()).collect();
+        assert_eq!(outputs, ["the scores", "loc"], "{operator}");
+    }
+}
+
+#[test]
+fn an_input_without_a_shape_gets_the_one_of_the_flag() {
+    let mut onnx = Onnx::new(17);
+    let x = onnx.input("the x", &[1, 4, 6, 6]);
+    let y = onnx.op("Relu", "relu", &[&x], &[]);
+    onnx.output(&y);
+    let mut model = ModelProto::parse_from_bytes(&onnx.bytes()).expect("it was just written");
+    let input = model.graph.mut_or_insert_default().input.first_mut().expect("it is there");
+    input.type_.mut_or_insert_default().mut_tensor_type().shape = protobuf::MessageField::none();
+    let bytes = model.write_to_bytes().expect("it encodes");
+    let help = advice(&bytes);
+    assert_eq!(help, ["--input-shape='the x=1,3,304,304'"]);
+    let mut options = Options::default();
+    follow_flags(&help[0], &mut options);
+    compiled(bytes, &options).unwrap();
 }
 
 #[test]

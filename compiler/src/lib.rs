@@ -45,14 +45,14 @@ use std::path::{Path, PathBuf};
 pub use builder::Builder;
 pub use compilation::Compilation;
 pub use description::{Description, Detected, DetectorSettings, FrameSettings, Priors};
-pub use diagnostics::{Diagnostic, InputRef, Kind, NodeRef, OpError, Problems, Severity, clean, render};
+pub use diagnostics::{Diagnostic, EXPLANATIONS, Explanation, InputRef, Kind, NodeRef, OpError, Problems, Severity, clean, near, render};
 pub use emit::files::{self, File};
 pub use emit::head::Head;
 pub use error::Error;
 pub use ir::{DType, Graph, Shape, Tensor, TensorType};
 pub use model_file::ModelFile;
-pub use onnx::{TensorError, read_tensor, write_tensor};
-pub use ops::operators;
+pub use onnx::{OPSETS, TensorError, read_tensor, write_tensor};
+pub use ops::{Family, Member, families, operators};
 pub use options::{Described, FLAGS, Flag, InputForm, IoForm, OptionError, Options, Placement, RamBudget};
 pub use passes::pass_names;
 pub use peleec_runtime::{ColourOrder, Fit, FrameLayout, PixelFormat, Resize};
@@ -231,7 +231,12 @@ pub fn import(model: &ModelFile, options: &Options) -> Result<Imported, Problems
 }
 
 fn read(model: &ModelFile, options: &Options) -> Result<Imported, onnx::Refused> {
-    let choices = onnx::ImportOptions { input_dims: options.input_dims.clone(), allow_external: options.allow_external };
+    let choices = onnx::ImportOptions {
+        input_dims: options.input_dims.clone(),
+        input_shapes: options.input_shapes.clone(),
+        output_names: options.output_names.clone(),
+        allow_external: options.allow_external,
+    };
     let (graph, notes) = onnx::import(model.shared(), &choices, model.folder())?;
     let nodes = graph.ids().into_iter().filter(|&id| graph.op(id).is_some()).count();
     Ok(Imported { graph, notes, nodes })

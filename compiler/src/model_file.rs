@@ -11,7 +11,7 @@ use prost::bytes::Bytes;
 use sha2::{Digest, Sha256};
 
 use crate::description::Description;
-use crate::diagnostics::Diagnostic;
+use crate::diagnostics::{Code, Diagnostic};
 use crate::emit::names::identifier;
 use crate::error::Error;
 use crate::zoo::{self, ZooOptions};
@@ -55,7 +55,7 @@ impl ModelFile {
         }
         File::open(path).and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes)).map_err(io)?;
         if bytes.len() as u64 > MAX_BYTES {
-            let too_large = Diagnostic::unsupported("PL0102", "the file is too large").found("more than 256 MiB");
+            let too_large = Diagnostic::unsupported(Code::TOO_LARGE, "the file is too large").found("more than 256 MiB");
             return Err(Error::Model(too_large.supported("up to 256 MiB").into()));
         }
         let name = path.file_stem().map_or_else(|| "model".to_owned(), |stem| stem.to_string_lossy().into_owned());

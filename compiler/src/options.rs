@@ -12,6 +12,7 @@ use crate::target::{NumericClass, Profile, Target, UnknownTarget};
 
 mod bytes;
 mod frame;
+mod shape;
 pub(crate) mod words;
 
 pub use frame::Described;
@@ -31,6 +32,8 @@ pub struct Flag {
     pub help: &'static str,
     /// The values that set an option anew to what it is; none where it is as by default.
     show: fn(&Options) -> Vec<String>,
+    /// The builder's method.
+    method: &'static str,
     /// The call of the builder's method that does what the flag does with a value.
     code: fn(&str) -> String,
 }
@@ -123,7 +126,8 @@ macro_rules! options {
         /// The command line's form of every option.
         pub const FLAGS: &[Flag] = &[
             $(Flag {
-                name: $flag, value: $value, values: $values, repeats: $repeats, help: concat!($($doc),+), show: $show, code: $code
+                name: $flag, value: $value, values: $values, repeats: $repeats, help: concat!($($doc),+), show: $show,
+                method: stringify!($name), code: $code
             },)+
         ];
 
@@ -204,6 +208,36 @@ options! {
             let (name, size) = value.rsplit_once('=').unwrap_or((value, "N"));
             format!(".input_dims([({name:?}, {size})])")
         },
+    }
+    /// All dimensions of an input, such as `x=1,3,64,64`, in place of what the model and `--input-dim` say.
+    input_shapes: BTreeMap<String, Vec<usize>> {
+        flag: "input-shape" "NAME=DIMS" Vec::new, repeats: true,
+        builder: |options, shapes: impl IntoIterator<Item = (impl Into<String>, impl Into<Vec<usize>>)>| {
+            options.input_shapes.extend(shapes.into_iter().map(|(name, dims)| -> (String, Vec<usize>) { (name.into(), dims.into()) }));
+        },
+        set: |options, text| {
+            let (name, dims) = shape::parse(text)?;
+            options.input_shapes.insert(name, dims);
+            Ok(())
+        },
+        show: |options| options.input_shapes.iter().map(|(name, dims)| shape::text(name, dims)).collect(),
+        code: shape::code,
+    }
+    /// End the graph at a tensor of this name, in place of the model's outputs; what no such tensor needs is not looked at.
+    output_names: Vec<String> {
+        flag: "output" "NAME" Vec::new, repeats: true,
+        builder: |options, names: impl IntoIterator<Item = impl Into<String>>| {
+            options.output_names.extend(names.into_iter().map(Into::<String>::into));
+        },
+        set: |options, text| {
+            if options.output_names.iter().any(|name| name == text) {
+                return Err("give each output once".to_owned());
+            }
+            options.output_names.push(text.to_owned());
+            Ok(())
+        },
+        show: |options| options.output_names.clone(),
+        code: |value| format!(".output_names([{value:?}])"),
     }
     /// RAM for activations, such as 512K, or `min`; by default the least that reads no weights again.
     ram_budget: RamBudget {
@@ -433,12 +467,20 @@ mod tests {
         options.set("input-dim", "h=w/2=7").unwrap();
         assert_eq!(options.input_dims["h=w/2"], 7);
         assert!(options.set("input-dim", "batch=0").is_err());
+        options.set("input-shape", "h=w/2=1,3,64,64").unwrap();
+        assert_eq!(options.input_shapes["h=w/2"], [1, 3, 64, 64]);
+        options.set("output", "a").unwrap();
+        options.set("output", "b").unwrap();
+        assert_eq!(options.output_names, ["a", "b"]);
         options.set("frame", "yuv422:320x240").unwrap();
         assert_eq!(options.frame.map(|frame| (frame.width, frame.height)), Some((320, 240)));
         options.set("mean", "7").unwrap();
         assert_eq!(options.mean, Some([7.0; 3]));
         for (flag, wrong) in
             [("frame", "rgb565"), ("frame", "rgb:3x3"), ("frame", "gray8:3x-3"), ("mean", "1,2"), ("scale", "inf"), ("fit", "Warp")]
+                .into_iter()
+                .chain(["x", "x=", "=1", "x=1,0", "x=1,,2", "x=1x2", "x=-1", "x=99999999999999999999"].map(|text| ("input-shape", text)))
+                .chain([("output", "a")])
         {
             assert!(options.set(flag, wrong).is_err(), "--{flag} {wrong}");
         }

@@ -6,7 +6,7 @@ use peleec_runtime::{Arena, Detection, Detections, Detector, Grid};
 use serde::Deserialize;
 
 use super::{Description, FrameSettings};
-use crate::diagnostics::{Diagnostic, Problems};
+use crate::diagnostics::{Code, Diagnostic, Problems};
 use crate::ir::{DType, Tensor, TensorType};
 use crate::quantization::ByteScale;
 
@@ -136,7 +136,7 @@ pub(crate) fn attach_detector(
     picture: Option<[u32; 2]>,
 ) -> Result<Attached, Problems> {
     let mut problems = Vec::new();
-    let missing = |what: &str| Diagnostic::invalid("PL0402", format!("the model's description has no [{what}]"));
+    let missing = |what: &str| Diagnostic::invalid(Code::NOT_DESCRIBED, format!("the model's description has no [{what}]"));
     let (settings, frame) = (description.detector.as_ref(), description.frame.as_ref());
     problems.extend(settings.is_none().then(|| missing("detector").help("leave `--detect` out, or describe the detector")));
     problems.extend(frame.is_none().then(|| missing("frame").help("say which `size` the input has")));
@@ -149,7 +149,7 @@ pub(crate) fn attach_detector(
         let found = outputs.iter().position(|(output, _)| output == name);
         if found.is_none() {
             let title = format!("no output of the model is called `{name}`, which the description says gives the {role}");
-            problems.push(Diagnostic::invalid("PL0403", title).found(names.join(", ")));
+            problems.push(Diagnostic::invalid(Code::NO_DESCRIBED_OUTPUT, title).found(names.join(", ")));
         }
         found
     };
@@ -161,7 +161,7 @@ pub(crate) fn attach_detector(
         let is_known = ty.dtype == DType::F32 || matches!(ty.dtype, DType::I8 | DType::U8) && scale_of(index).is_some();
         if !is_known || Some(ty.shape.elements()) != count.checked_mul(each) {
             let title = format!("`{name}` does not go with the detector's {count} prior boxes");
-            problems.push(Diagnostic::invalid("PL0404", title).found(ty.to_string()).supported(format!("f32[1,{count},{what}]")));
+            problems.push(Diagnostic::invalid(Code::PRIORS, title).found(ty.to_string()).supported(format!("f32[1,{count},{what}]")));
         }
     };
     let classes = scores.map_or(0, last);
@@ -177,7 +177,8 @@ pub(crate) fn attach_detector(
     let mut numbers = grids.iter().flat_map(|grid| grid.rows.iter().chain(&grid.columns).chain(grid.shapes.iter().flatten()));
     if !numbers.all(|number| number.is_finite()) {
         problems.push(
-            Diagnostic::invalid("PL0406", "the description's detector cannot be").found("a prior box that is larger than any number"),
+            Diagnostic::invalid(Code::IMPOSSIBLE, "the description's detector cannot be")
+                .found("a prior box that is larger than any number"),
         );
     }
     match (loc, scores) {
@@ -195,17 +196,17 @@ fn class_faults(labels: &[String], background: Option<usize>, classes: usize) ->
     let mut faults = Vec::new();
     if !labels.is_empty() && labels.len() != classes {
         let title = format!("there are {} labels for {classes} classes", labels.len());
-        faults.push(Diagnostic::invalid("PL0405", title).supported("a label a class, the background among them, or none"));
+        faults.push(Diagnostic::invalid(Code::CLASSES, title).supported("a label a class, the background among them, or none"));
     }
     if background.is_some_and(|background| background >= classes) {
-        faults.push(Diagnostic::invalid("PL0405", format!("the background is not one of {classes} classes")));
+        faults.push(Diagnostic::invalid(Code::CLASSES, format!("the background is not one of {classes} classes")));
     }
     faults
 }
 
 /// What is wrong with the settings by themselves.
 fn faults(settings: &DetectorSettings) -> Vec<Diagnostic> {
-    let wrong = |found: String| Diagnostic::invalid("PL0406", "the description's detector cannot be").found(found);
+    let wrong = |found: String| Diagnostic::invalid(Code::IMPOSSIBLE, "the description's detector cannot be").found(found);
     let count = settings.priors.iter().map(Priors::count).fold(0, usize::saturating_add);
     let limits = [("candidates", settings.candidates), ("detections", settings.detections)];
     let off_limits = limits.into_iter().filter(|(_, limit)| !(1..=MOST_DETECTIONS).contains(limit));

@@ -4,7 +4,7 @@ use peleec_runtime::{ColourOrder, Fit, Frame, FrameLayout, Preparation, Resize};
 use serde::Deserialize;
 
 use super::words;
-use crate::diagnostics::{Diagnostic, Problems};
+use crate::diagnostics::{Code, Diagnostic, Problems};
 use crate::ir::{DType, Tensor, TensorType};
 
 /// How a picture becomes the input.
@@ -76,10 +76,10 @@ impl FrameSettings {
     pub(crate) fn faults(&self, inputs: &[(String, TensorType)]) -> Vec<Diagnostic> {
         let mut faults = Vec::new();
         if self.mean.iter().chain(&self.scale).any(|number| !number.is_finite()) {
-            faults.push(Diagnostic::invalid("PL0409", "a mean or scale of the frame is no finite number"));
+            faults.push(Diagnostic::invalid(Code::NORMALISATION, "a mean or scale of the frame is no finite number"));
         }
         if self.size.contains(&0) {
-            faults.push(Diagnostic::invalid("PL0406", "the description's frame has no pixels"));
+            faults.push(Diagnostic::invalid(Code::IMPOSSIBLE, "the description's frame has no pixels"));
         }
         if let [(name, ty)] = inputs
             && let Some(([width, height], _)) = map_of_colours(ty)
@@ -88,7 +88,8 @@ impl FrameSettings {
             let [w, h] = self.size;
             let title = format!("the description's frame of {w}x{h} pixels is not the size of the input");
             let found = format!("`{name}` {ty}");
-            faults.push(Diagnostic::invalid("PL0407", title).found(found).help(format!("describe a `size` of [{width}, {height}]")));
+            faults
+                .push(Diagnostic::invalid(Code::NO_PICTURE, title).found(found).help(format!("describe a `size` of [{width}, {height}]")));
         }
         faults
     }
@@ -112,7 +113,7 @@ pub(crate) fn map_of_colours(ty: &TensorType) -> Option<([u32; 2], bool)> {
 /// That pictures do not become the inputs, whatever is described.
 pub(crate) fn no_camera(inputs: &[(String, TensorType)]) -> Diagnostic {
     let names: Vec<_> = inputs.iter().map(|(name, ty)| format!("`{name}` {ty}")).collect();
-    let refusal = Diagnostic::unsupported("PL0407", "a picture does not become this model's input").found(names.join(", "));
+    let refusal = Diagnostic::unsupported(Code::NO_PICTURE, "a picture does not become this model's input").found(names.join(", "));
     let supported = "one input, f32[1,3,H,W], or f32[1,H,W,3] whose colours the graph moves to the front before all else";
     refusal.supported(supported).help("leave `--frame` out; `peleec verify MODEL DIR` runs the model on test data")
 }
@@ -123,7 +124,7 @@ pub(crate) fn attach_camera(layout: FrameLayout, settings: FrameSettings, inputs
     problems.extend((!matches!(inputs, [(_, ty)] if map_of_colours(ty).is_some())).then(|| no_camera(inputs)));
     let bytes = layout.bytes().filter(|&bytes| bytes <= i32::MAX as usize);
     if bytes.is_none() {
-        let refusal = Diagnostic::unsupported("PL0408", format!("no frame is {}x{}", layout.width, layout.height));
+        let refusal = Diagnostic::unsupported(Code::FRAME, format!("no frame is {}x{}", layout.width, layout.height));
         problems.push(refusal.supported("1 to 65536 pixels along each side, less than 2 GiB in all; an even width for yuv422"));
     }
     match bytes {

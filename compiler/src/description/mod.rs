@@ -19,7 +19,7 @@ pub use frame::FrameSettings;
 pub(crate) use frame::{Camera, attach_camera, map_of_colours, no_camera};
 pub(crate) use words::Named;
 
-use crate::diagnostics::{Diagnostic, Problems};
+use crate::diagnostics::{Code, Diagnostic, Problems};
 use crate::error::Error;
 use crate::ir::Tensor;
 use crate::quantization::ByteScale;
@@ -81,7 +81,7 @@ pub struct Detected {
 }
 
 fn problem(path: &Path, why: String) -> Problems {
-    Diagnostic::invalid("PL0401", format!("{} does not describe a model", path.display())).found(why).into()
+    Diagnostic::invalid(Code::DESCRIPTION, format!("{} does not describe a model", path.display())).found(why).into()
 }
 
 #[cfg(test)]

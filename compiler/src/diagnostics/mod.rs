@@ -1,12 +1,14 @@
 //! What peleec tells a user about a model: a code, the node it is about, what was found, what would do, a way out.
 //!
 //! Codes: `PL01xx` the file and its wire, `PL02xx` the graph and its shapes, `PL03xx` operators and attributes, `PL04xx` the description beside the
-//! model.
+//! model. `codes` has them all, with their texts.
 //! A model is binary, so a diagnostic points at a node and its tensors, not at a line.
 
 pub mod clean;
+mod codes;
 mod refusal;
 pub mod render;
+mod similar;
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -14,7 +16,10 @@ use std::fmt;
 
 use serde::Serialize;
 
+pub(crate) use codes::Code;
+pub use codes::{EXPLANATIONS, Explanation};
 pub use refusal::OpError;
+pub use similar::near;
 
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -36,6 +41,8 @@ pub enum Kind {
     Invalid,
     /// The model is valid, but asks for something that peleec lacks or may not do.
     Unsupported,
+    /// What was asked for does not go with the model.
+    Usage,
     /// Advice: no error.
     Advice,
 }
@@ -102,28 +109,33 @@ pub struct Diagnostic {
 
 impl Diagnostic {
     /// An error: the file breaks ONNX's rules.
-    pub(crate) fn invalid(code: &'static str, title: impl Into<String>) -> Self {
+    pub(crate) fn invalid(code: Code, title: impl Into<String>) -> Self {
         Diagnostic::new(code, Severity::Error, Kind::Invalid, title.into())
     }
 
     /// An error: the model is valid, but peleec cannot or may not compile it.
-    pub(crate) fn unsupported(code: &'static str, title: impl Into<String>) -> Self {
+    pub(crate) fn unsupported(code: Code, title: impl Into<String>) -> Self {
         Diagnostic::new(code, Severity::Error, Kind::Unsupported, title.into())
     }
 
+    /// An error: what was asked for does not go with the model.
+    pub(crate) fn usage(code: Code, title: impl Into<String>) -> Self {
+        Diagnostic::new(code, Severity::Error, Kind::Usage, title.into())
+    }
+
     /// Perhaps not what was meant.
-    pub(crate) fn warning(code: &'static str, title: impl Into<String>) -> Self {
+    pub(crate) fn warning(code: Code, title: impl Into<String>) -> Self {
         Diagnostic::new(code, Severity::Warning, Kind::Advice, title.into())
     }
 
     /// A decision that peleec took by itself.
-    pub(crate) fn note(code: &'static str, title: impl Into<String>) -> Self {
+    pub(crate) fn note(code: Code, title: impl Into<String>) -> Self {
         Diagnostic::new(code, Severity::Note, Kind::Advice, title.into())
     }
 
-    fn new(code: &'static str, severity: Severity, kind: Kind, title: String) -> Self {
+    fn new(code: Code, severity: Severity, kind: Kind, title: String) -> Self {
         Diagnostic {
-            code,
+            code: code.name(),
             severity,
             kind,
             title,
@@ -196,9 +208,15 @@ pub(crate) fn grouped(diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
 pub struct Problems(pub Vec<Diagnostic>);
 
 impl Problems {
-    /// The exit code of the command line: 3 where the file is unreadable or invalid, else 4 (valid, but unsupported).
+    /// The exit code of the command line: 3 where the file is unreadable or invalid, else 2 where what was asked for does not go with it,
+    /// else 4 (valid, but unsupported).
     pub fn exit_code(&self) -> u8 {
-        if self.0.iter().any(|diagnostic| diagnostic.kind == Kind::Invalid) { 3 } else { 4 }
+        let has = |kind: Kind| self.0.iter().any(|diagnostic| diagnostic.kind == kind);
+        match (has(Kind::Invalid), has(Kind::Usage)) {
+            (true, _) => 3,
+            (false, true) => 2,
+            (false, false) => 4,
+        }
     }
 }
 
@@ -222,14 +240,16 @@ mod tests {
 
     #[test]
     fn an_invalid_model_outranks_an_unsupported_one() {
-        let unsupported = Diagnostic::unsupported("PL0301", "operator `Resize` is not supported");
+        let unsupported = Diagnostic::unsupported(Code::OPERATOR, "operator `Resize` is not supported");
         assert_eq!(Problems::from(unsupported.clone()).exit_code(), 4);
-        assert_eq!(Problems(vec![unsupported, Diagnostic::invalid("PL0203", "the nodes form a cycle")]).exit_code(), 3);
+        let usage = Diagnostic::usage(Code::NO_SUCH_OUTPUT, "no tensor of the graph is called `y`");
+        assert_eq!(Problems(vec![unsupported.clone(), usage]).exit_code(), 2);
+        assert_eq!(Problems(vec![unsupported, Diagnostic::invalid(Code::CYCLE, "the nodes form a cycle")]).exit_code(), 3);
     }
 
     #[test]
     fn json_leaves_out_what_is_unknown() {
-        let json = serde_json::to_value(Problems::from(Diagnostic::note("PL0209", "dimension `batch` is set to 1"))).unwrap();
+        let json = serde_json::to_value(Problems::from(Diagnostic::note(Code::BATCH, "dimension `batch` is set to 1"))).unwrap();
         let expected = serde_json::json!([{
             "code": "PL0209", "severity": "note", "kind": "advice", "title": "dimension `batch` is set to 1"
         }]);

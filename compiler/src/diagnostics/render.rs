@@ -107,6 +107,7 @@ fn describe_names(names: &[String]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::diagnostics::Code;
 
     fn resize() -> Diagnostic {
         let node = NodeRef {
@@ -118,7 +119,7 @@ mod tests {
             opset: 18,
         };
         let input = |name: &str, description: &str| InputRef { name: name.to_owned(), description: description.to_owned() };
-        Diagnostic::unsupported("PL0301", "operator `Resize` (mode=cubic) is not supported")
+        Diagnostic::unsupported(Code::OPERATOR, "operator `Resize` (mode=cubic) is not supported")
             .at(node, vec![input("X", "f32[1,128,19,19]"), input("scales", "f32[4] = [1,1,2,2]")])
             .found("mode=cubic")
             .supported("nearest, linear")
@@ -127,7 +128,8 @@ mod tests {
 
     #[test]
     fn two_errors_read_like_rustc() {
-        let symbolic = Diagnostic::unsupported("PL0204", "input `images` has a symbolic dimension `height`").help("--input-dim height=304");
+        let symbolic =
+            Diagnostic::unsupported(Code::EXTENT, "input `images` has a symbolic dimension `height`").help("--input-dim height=304");
         let expected = "\
 error[PL0301]: operator `Resize` (mode=cubic) is not supported
   node:   /fpn/up2/Resize   (#212 of 348, opset ai.onnx 18)
@@ -146,7 +148,7 @@ error[PL0204]: input `images` has a symbolic dimension `height`
             Part::Heading(_) => format!("<{text}>"),
             _ => text.to_owned(),
         };
-        let hostile = Diagnostic::warning("PL0208", "no input has a dimension `\u{1b}[2J\n`");
+        let hostile = Diagnostic::warning(Code::IDLE_PIN, "no input has a dimension `\u{1b}[2J\n`");
         assert_eq!(block(&hostile, &paint), "<warning[PL0208]>: no input has a dimension `\\u{1b}[2J\\n`\n");
     }
 }

@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use bytemuck::NoUninit;
 
-use crate::diagnostics::{Diagnostic, OpError, Problems};
+use crate::diagnostics::{Code, Diagnostic, OpError, Problems};
 use crate::ir::{Content, DType, Graph, NodeId, Shape, Source, Tensor, TensorType};
 use crate::plan::problem::{Access, PlanStep, PlanTensor, Relation, Role, TensorId};
 use crate::target::Profile;
@@ -54,7 +54,7 @@ pub(crate) fn problems(graph: &Graph, refused: Vec<(NodeId, OpError)>) -> Proble
     let diagnostic = |(id, error): (NodeId, OpError)| {
         let title = format!("this use of operator `{}` is not supported", graph.label(id));
         let found = format!("node `{}`: {}", graph.node(id).name, error.found);
-        let diagnostic = Diagnostic::unsupported("PL0304", title).found(found);
+        let diagnostic = Diagnostic::unsupported(Code::USE, title).found(found);
         Diagnostic { supported: error.supported, help: error.help, ..diagnostic }
     };
     Problems(refused.into_iter().map(diagnostic).collect())
@@ -62,7 +62,7 @@ pub(crate) fn problems(graph: &Graph, refused: Vec<(NodeId, OpError)>) -> Proble
 
 /// What a user is told of a view that no kernel can walk.
 pub(crate) fn unplaceable(error: OpError) -> Problems {
-    let diagnostic = Diagnostic::unsupported("PL0305", "no kernel walks the operands of a step").found(error.found);
+    let diagnostic = Diagnostic::unsupported(Code::NOT_COMPUTED, "no kernel walks the operands of a step").found(error.found);
     Diagnostic { supported: error.supported, help: error.help, ..diagnostic }.into()
 }
 

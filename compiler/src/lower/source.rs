@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Steps;
 use super::kernels::{Kernel, Move, Source};
 use super::step::Step;
-use crate::diagnostics::{Diagnostic, Problems};
+use crate::diagnostics::{Code, Diagnostic, Problems};
 use crate::ir::Shape;
 use crate::plan::problem::{CHANNELS, PlanStep, Problem, Relation, Role, TensorId};
 
@@ -43,7 +43,7 @@ fn refusal(problem: &Problem, id: TensorId) -> Option<Diagnostic> {
     if tensor.shape.rank() == 4 && tensor.shape[0] == 1 {
         return None;
     }
-    let diagnostic = Diagnostic::unsupported("PL0306", format!("input `{}` has no rows to ask for", tensor.name));
+    let diagnostic = Diagnostic::unsupported(Code::NO_ROWS, format!("input `{}` has no rows to ask for", tensor.name));
     let diagnostic = diagnostic.found(format!("`{}` is {}{}", tensor.name, tensor.dtype, tensor.shape));
     Some(diagnostic.supported("maps of one image, [1, C, H, W] or [1, H, W, C]").help("leave `--input rows` out"))
 }

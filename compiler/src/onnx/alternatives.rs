@@ -1,13 +1,10 @@
 //! A way out for operators that peleec does not take: one concrete thing to do.
 
-/// Graph inputs that a suggested command names at most.
-pub(crate) const MAX_CUT_INPUTS: usize = 4;
+use super::flags::typed;
 
 /// What stands around a node that is refused.
 #[derive(Debug, Default)]
 pub(crate) struct Surroundings<'a> {
-    /// The names of the graph's inputs, or of the first few.
-    pub(crate) inputs: Vec<&'a str>,
     /// A tensor that the node reads, at which the graph could end instead: computed, and not an input.
     pub(crate) cut: Option<&'a str>,
     /// The node reads nothing but inputs of the graph and constants, and something in the graph reads it.
@@ -23,7 +20,7 @@ pub(crate) fn way_out(op_type: &str, domain: &str, around: &Surroundings<'_>) ->
         None if around.has_functions && !matches!(domain, "" | "ai.onnx") => {
             "if it is a function of the model: python -c \"import onnx, onnx.inliner as i; onnx.save(i.inline_local_functions(onnx.load('model.onnx')), 'flat.onnx')\"".to_owned()
         }
-        None => cut_command(around),
+        None => end_before(around),
     }
 }
 
@@ -40,7 +37,7 @@ fn known(op_type: &str, domain: &str) -> Option<&'static str> {
         }
         (_, "Loop" | "Scan") => "export by tracing, which unrolls loops: give torch.onnx.export a plain nn.Module",
         (_, "NonMaxSuppression" | "TopK" | "NonZero" | "ScatterND" | "GatherND" | "RoiAlign") => {
-            "export the network without its post-processing: end it at the box offsets and the class scores"
+            "cut the graph before its post-processing: `--output NAME` for the box offsets, and again for the class scores"
         }
         (_, "RandomNormal" | "RandomUniform" | "RandomNormalLike" | "RandomUniformLike" | "Bernoulli" | "Multinomial") => {
             "call model.eval() before the export"
@@ -50,19 +47,13 @@ fn known(op_type: &str, domain: &str) -> Option<&'static str> {
     })
 }
 
-/// A command that ends the graph before the node, where that leaves a network and all names can stand in one as they are.
-fn cut_command(around: &Surroundings<'_>) -> String {
-    let plain =
-        |name: &str| !name.is_empty() && name.len() <= 100 && name.chars().all(|c| c.is_ascii_alphanumeric() || "._/:-".contains(c));
-    let inputs = &around.inputs;
+/// The flag that ends the graph before the node, where that leaves a network.
+fn end_before(around: &Surroundings<'_>) -> String {
     match around.cut {
-        Some(cut) if plain(cut) && (1..=MAX_CUT_INPUTS).contains(&inputs.len()) && inputs.iter().all(|name| plain(name)) => {
-            let inputs = inputs.join("', '");
-            format!(
-                "cut the graph before it: python -c \"import onnx.utils as u; u.extract_model('model.onnx', 'cut.onnx', ['{inputs}'], ['{cut}'])\""
-            )
-        }
-        Some(cut) => format!("express it with operators that `peleec ops` lists, or end the graph at `{cut}`"),
+        Some(cut) => match typed("output", cut, "") {
+            Some(flag) => format!("cut the graph before it: {flag}"),
+            None => format!("express it with operators that `peleec ops` lists, or end the graph at `{cut}`"),
+        },
         None if around.is_first => "compute it before the network, and let its result be an input of the network".to_owned(),
         None => "express it with operators that `peleec ops` lists".to_owned(),
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::node::Attribute;
 use super::wire::{AttributeProto, NodeProto, TensorProto, kind};
-use crate::diagnostics::Diagnostic;
+use crate::diagnostics::{Code, Diagnostic};
 use crate::ir::Tensor;
 
 /// Reads all attributes of `node`; `stored` reads a tensor.
@@ -24,7 +24,7 @@ pub(crate) fn read(
 }
 
 fn invalid(title: String) -> Diagnostic {
-    Diagnostic::invalid("PL0303", title)
+    Diagnostic::invalid(Code::NOT_VALID, title)
 }
 
 fn value(

@@ -2,7 +2,7 @@
 
 use super::importer::{Definition, Importer, Refusal};
 use super::scope::Scope;
-use crate::diagnostics::Diagnostic;
+use crate::diagnostics::{Code, Diagnostic};
 use crate::ir::Data;
 
 impl<'a> Importer<'a> {
@@ -10,7 +10,7 @@ impl<'a> Importer<'a> {
     pub(crate) fn choose(&mut self, scope: &'a Scope, index: usize) -> Result<(), Refusal> {
         let Some(node) = scope.graph.node.get(index) else { return Ok(()) };
         let condition = self.condition(node.input.first().map_or("", String::as_str))?;
-        let invalid = |found: String| Diagnostic::invalid("PL0303", "operator `If` is not valid here").found(found);
+        let invalid = |found: String| Diagnostic::invalid(Code::NOT_VALID, "operator `If` is not valid here").found(found);
         let inner = match scope.branch(index, condition) {
             Some(Ok(inner)) => inner,
             Some(Err(why)) => return Err(invalid(why.clone()).into()),
@@ -44,10 +44,10 @@ impl<'a> Importer<'a> {
             Some(Data::Bool(flags)) if flags.len() == 1 => Ok(flags.contains(&true)),
             Some(_) => {
                 let found = format!("its condition `{name}` is {}", operand.ty);
-                Err(Diagnostic::invalid("PL0303", "operator `If` is not valid here").found(found).supported("one bool").into())
+                Err(Diagnostic::invalid(Code::NOT_VALID, "operator `If` is not valid here").found(found).supported("one bool").into())
             }
             None => {
-                let diagnostic = Diagnostic::unsupported("PL0304", "this use of operator `If` is not supported");
+                let diagnostic = Diagnostic::unsupported(Code::USE, "this use of operator `If` is not supported");
                 let found = format!("its condition `{name}` is computed at run time");
                 let help = "export by tracing, which follows one branch: give torch.onnx.export a plain nn.Module";
                 Err(diagnostic.found(found).supported("a condition that follows from shapes and constants").help(help).into())
@@ -62,7 +62,7 @@ impl<'a> Importer<'a> {
             Some(Definition::Known(entry)) => Definition::Known(entry.clone()),
             Some(_) => Definition::Failed,
             None => {
-                self.report(Diagnostic::invalid("PL0207", format!("nothing defines the output `{name}` of a branch")));
+                self.report(Diagnostic::invalid(Code::OUTPUTS, format!("nothing defines the output `{name}` of a branch")));
                 Definition::Failed
             }
         }

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::external::{self, ExternalError};
 use super::tensor::{self, TensorError};
 use super::wire::TensorProto;
-use crate::diagnostics::Diagnostic;
+use crate::diagnostics::{Code, Diagnostic};
 use crate::ir::{Tensor, TensorType};
 
 /// Where elements may come from besides the model file.
@@ -44,24 +44,24 @@ pub(crate) fn check_numbers(value: &Tensor, what: &str) -> Result<(), Diagnostic
         Some(at) => {
             let found = format!("NaN at element {at} of {}", value.ty());
             let help = "did training diverge? look at the weights in the framework that wrote the model";
-            Err(Diagnostic::invalid("PL0109", format!("{what} holds a value that is no number")).found(found).help(help))
+            Err(Diagnostic::invalid(Code::NOT_A_NUMBER, format!("{what} holds a value that is no number")).found(found).help(help))
         }
     }
 }
 
 fn refused(what: &str, error: &TensorError) -> Diagnostic {
     match error {
-        TensorError::DType(_) => Diagnostic::unsupported("PL0107", format!("{what} cannot be taken: {error}"))
+        TensorError::DType(_) => Diagnostic::unsupported(Code::ELEMENT_TYPE, format!("{what} cannot be taken: {error}"))
             .supported("float, float16, bfloat16, double, int8 to int64, uint8 to uint32, bool"),
-        error if error.is_unsupported() => Diagnostic::unsupported("PL0102", format!("{what} cannot be taken: {error}")),
-        error => Diagnostic::invalid("PL0106", format!("{what} cannot be read: {error}")),
+        error if error.is_unsupported() => Diagnostic::unsupported(Code::TOO_LARGE, format!("{what} cannot be taken: {error}")),
+        error => Diagnostic::invalid(Code::STORED_VALUE, format!("{what} cannot be read: {error}")),
     }
 }
 
 fn not_followed(what: &str, error: &ExternalError) -> Diagnostic {
     let title = format!("{what} cannot be read: {error}");
     let kind = if error.is_unsupported() { Diagnostic::unsupported } else { Diagnostic::invalid };
-    let diagnostic = kind("PL0108", title).because(error.to_string(), what);
+    let diagnostic = kind(Code::EXTERNAL, title).because(error.to_string(), what);
     match error.help() {
         Some(help) => diagnostic.help(help),
         None => diagnostic,

@@ -8,16 +8,17 @@ use std::path::Path;
 
 use prost::bytes::Bytes;
 
+use super::asked;
 use super::importer::{Definition, ImportOptions, Importer, check_name};
 use super::open::open;
 use super::scope::{Scope, name_of};
 use super::tensor::element;
 use super::wire::{ModelProto, ValueInfoProto};
-use crate::diagnostics::{Diagnostic, Problems, Severity, grouped};
+use crate::diagnostics::{Code, Diagnostic, Problems, Severity, grouped};
 use crate::ir::Graph;
 
 /// Versions of the default operator set whose models are taken.
-pub(crate) const OPSETS: std::ops::RangeInclusive<i64> = 6..=28;
+pub const OPSETS: std::ops::RangeInclusive<i64> = 6..=28;
 
 /// Why there is no graph of the whole model, and the graph of what could be imported, whose results are what its rest would read.
 #[derive(Debug)]
@@ -40,10 +41,12 @@ impl From<Diagnostic> for Refused {
 pub(crate) fn import(bytes: Bytes, options: &ImportOptions, model_dir: Option<&Path>) -> Result<(Graph, Vec<Diagnostic>), Refused> {
     let (model, mut scan) = open(bytes)?;
     let opset = default_opset(&model)?;
-    let scope = Scope::new(model.graph.unwrap_or_default(), opset, &mut scan);
+    let mut scope = Scope::new(model.graph.unwrap_or_default(), opset, &mut scan);
+    asked::apply(&mut scope, options).map_err(|problems| Refused { problems: Problems(problems), graph: Graph::default() })?;
     let mut importer = Importer::new(scope.graph.name.as_deref().unwrap_or_default(), opset, options, model_dir);
     importer.has_functions = scan.has_functions;
     importer.results = scope.results().collect();
+    importer.outer = scope.defines().collect();
     importer.initializers(&scope.graph);
     importer.inputs(&scope.graph);
     importer.graph_nodes(&scope);
@@ -59,12 +62,14 @@ fn default_opset(model: &ModelProto) -> Result<i64, Diagnostic> {
     let supported = format!("{} to {}", OPSETS.start(), OPSETS.end());
     match (versions.first(), versions.len()) {
         (Some(version), 1) if OPSETS.contains(version) => Ok(*version),
-        (Some(&version), 1) => Err(Diagnostic::unsupported("PL0104", format!("operator set version {version} is not supported"))
+        (Some(&version), 1) => Err(Diagnostic::unsupported(Code::OPSET, format!("operator set version {version} is not supported"))
             .found(format!("opset {version}"))
             .supported(supported)
             .help(other_opset(version))),
-        (None, _) => Err(Diagnostic::invalid("PL0104", "the model imports no version of the operator set `ai.onnx`").supported(supported)),
-        _ => Err(Diagnostic::invalid("PL0104", "the model imports several versions of the operator set `ai.onnx`")
+        (None, _) => {
+            Err(Diagnostic::invalid(Code::OPSET, "the model imports no version of the operator set `ai.onnx`").supported(supported))
+        }
+        _ => Err(Diagnostic::invalid(Code::OPSET, "the model imports several versions of the operator set `ai.onnx`")
             .found(format!("{versions:?}"))),
     }
 }
@@ -81,16 +86,16 @@ fn other_opset(version: i64) -> &'static str {
 impl Importer<'_> {
     fn outputs(&mut self, outputs: &[ValueInfoProto]) {
         if outputs.is_empty() {
-            self.report(Diagnostic::invalid("PL0207", "the graph has no outputs"));
+            self.report(Diagnostic::invalid(Code::OUTPUTS, "the graph has no outputs"));
         }
         for output in outputs {
             let name = name_of(output);
             self.demand(name);
             let diagnostic = match self.definitions.get(name) {
-                None => Some(Diagnostic::invalid("PL0207", format!("nothing defines the graph output `{name}`"))),
+                None => Some(Diagnostic::invalid(Code::OUTPUTS, format!("nothing defines the graph output `{name}`"))),
                 Some(Definition::Known(entry)) if entry.ty.shape.contains(&0) => {
                     let title = format!("graph output `{name}` has no elements");
-                    Some(Diagnostic::unsupported("PL0206", title).found(entry.ty.to_string()).supported("extents from 1"))
+                    Some(Diagnostic::unsupported(Code::SHAPE, title).found(entry.ty.to_string()).supported("extents from 1"))
                 }
                 Some(_) => check_name(name).err(),
             };
@@ -114,7 +119,7 @@ impl Importer<'_> {
             && element.dtype != computed
         {
             let title = format!("graph output `{}` is declared {} and computed as {computed}", name_of(output), element.name);
-            self.report(Diagnostic::warning("PL0211", title));
+            self.report(Diagnostic::warning(Code::OUTPUT_TYPE, title));
         }
     }
 

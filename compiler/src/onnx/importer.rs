@@ -7,7 +7,7 @@ use super::constants::{self, External};
 use super::node::Operand;
 use super::scope::Scope;
 use super::wire::{NodeProto, TensorProto};
-use crate::diagnostics::{Diagnostic, NodeRef};
+use crate::diagnostics::{Code, Diagnostic, NodeRef};
 use crate::ir::{Graph, MAX_CONSTANT_BYTES, Source, Tensor, TensorType};
 
 /// Multiply-accumulates and elements that computing values may cost while importing: a second or two, naively.
@@ -20,6 +20,10 @@ pub(crate) const NAME_BYTES: usize = 4096;
 pub(crate) struct ImportOptions {
     /// Extents for symbolic dimensions, by name. A dimension without a name is called `INPUT.AXIS`.
     pub(crate) input_dims: BTreeMap<String, usize>,
+    /// All extents of inputs, by name, in place of what the file says.
+    pub(crate) input_shapes: BTreeMap<String, Vec<usize>>,
+    /// The tensors at which the graph ends; none where it ends at the file's outputs. What they do not need is not looked at.
+    pub(crate) output_names: Vec<String>,
     /// Whether the model may name files beside it that hold its weights.
     pub(crate) allow_external: bool,
 }
@@ -71,6 +75,8 @@ pub(crate) struct Importer<'a> {
     pub(crate) read: BTreeSet<&'a str>,
     /// The names of the graph's outputs.
     pub(crate) results: BTreeSet<&'a str>,
+    /// The names that the file's own graph defines, without its branches: there it could end.
+    pub(crate) outer: BTreeSet<&'a str>,
     /// Work that computing values while importing may still cost.
     pub(crate) fold_budget: u64,
     constant_bytes: usize,
@@ -89,6 +95,7 @@ impl<'a> Importer<'a> {
             definitions: BTreeMap::new(),
             read: BTreeSet::new(),
             results: BTreeSet::new(),
+            outer: BTreeSet::new(),
             fold_budget: FOLD_BUDGET,
             constant_bytes: 0,
             is_over_limit: false,
@@ -106,7 +113,7 @@ impl<'a> Importer<'a> {
             Some(&Definition::Stored(proto)) => self.stored(proto, name),
             Some(Definition::Sparse) => {
                 let title = format!("initializer `{name}` is sparse");
-                Err(Diagnostic::unsupported("PL0105", title).help("export the model with plain dense tensors only").into())
+                Err(Diagnostic::unsupported(Code::SPARSE, title).help("export the model with plain dense tensors only").into())
             }
             _ => return,
         };
@@ -159,7 +166,7 @@ impl<'a> Importer<'a> {
             return Err(Refusal::Poisoned);
         }
         let supported = format!("{} MiB", MAX_CONSTANT_BYTES >> 20);
-        Err(Diagnostic::unsupported("PL0102", "the model's constants are too large together").supported(supported).into())
+        Err(Diagnostic::unsupported(Code::TOO_LARGE, "the model's constants are too large together").supported(supported).into())
     }
 
     /// Whether known values of these types still fit.
@@ -219,11 +226,11 @@ pub(crate) fn check_name(name: &str) -> Result<(), Diagnostic> {
         return Ok(());
     }
     let title = format!("a name has {} bytes: `{}`", name.len(), shown(name));
-    Err(Diagnostic::unsupported("PL0102", title).supported(format!("names of up to {NAME_BYTES} bytes")))
+    Err(Diagnostic::unsupported(Code::TOO_LARGE, title).supported(format!("names of up to {NAME_BYTES} bytes")))
 }
 
 /// The beginning of a name that is too long to be shown.
-fn shown(name: &str) -> &str {
+pub(crate) fn shown(name: &str) -> &str {
     const SHOWN: usize = 200;
     if name.len() <= NAME_BYTES { name } else { (0..SHOWN).rev().find_map(|end| name.get(..end)).unwrap_or_default() }
 }

@@ -4,11 +4,13 @@
 //! names without leave.
 
 mod alternatives;
+mod asked;
 mod attributes;
 mod branch;
 mod constants;
 mod data_files;
 mod external;
+mod flags;
 mod import;
 mod importer;
 mod inputs;
@@ -27,6 +29,7 @@ mod wire;
 pub(crate) mod write;
 
 pub(crate) use data_files::data_files;
+pub use import::OPSETS;
 pub(crate) use import::{Refused, import};
 pub(crate) use importer::ImportOptions;
 pub(crate) use outline::outline;

@@ -6,7 +6,7 @@ use super::importer::{Definition, Importer};
 use super::order::{live, order};
 use super::scope::{Scope, inputs};
 use super::wire::GraphProto;
-use crate::diagnostics::Diagnostic;
+use crate::diagnostics::{Code, Diagnostic};
 
 impl<'a> Importer<'a> {
     /// Notes the stored values of `graph`; none is read before something asks for it.
@@ -24,7 +24,7 @@ impl<'a> Importer<'a> {
         if name.is_empty() || self.definitions.contains_key(name) {
             let unnamed = "an initializer has no name".to_owned();
             let how = if name.is_empty() { unnamed } else { format!("initializer `{name}` is given twice") };
-            self.report(Diagnostic::invalid("PL0201", how));
+            self.report(Diagnostic::invalid(Code::NAME_TAKEN, how));
             return;
         }
         self.definitions.insert(name, definition);
@@ -33,9 +33,14 @@ impl<'a> Importer<'a> {
     /// Imports the nodes of a graph that its results need.
     pub(crate) fn graph_nodes(&mut self, scope: &'a Scope) {
         let producers = self.producers(scope);
-        self.undefined_names(scope, &producers);
-        let reads: Vec<Vec<&'a str>> = (0..scope.graph.node.len()).map(|index| scope.reads(index)).collect();
+        let mut reads: Vec<Vec<&'a str>> = (0..scope.graph.node.len()).map(|index| scope.reads(index)).collect();
         let is_live = live(scope.results(), &reads, &producers);
+        // A graph that is asked to end elsewhere was perhaps asked to because of what lies behind.
+        let is_cut = !self.options.output_names.is_empty();
+        for names in reads.iter_mut().zip(&is_live).filter(|(_, live)| is_cut && !**live).map(|(names, _)| names) {
+            names.clear();
+        }
+        self.undefined_names(scope, &producers, |index| !is_cut || is_live.get(index) == Some(&true));
         let is_needed = |index: &usize| is_live.get(*index) == Some(&true);
         let read = reads.iter().zip(&is_live).filter(|(_, live)| **live).flat_map(|(names, _)| names);
         self.read.extend(read.copied().chain(scope.results()));
@@ -58,7 +63,7 @@ impl<'a> Importer<'a> {
         for (index, node) in scope.graph.node.iter().enumerate() {
             for name in node.output.iter().map(String::as_str).filter(|name| !name.is_empty()) {
                 if self.definitions.contains_key(name) || producers.contains_key(name) {
-                    let diagnostic = Diagnostic::invalid("PL0201", format!("`{name}` is defined twice"));
+                    let diagnostic = Diagnostic::invalid(Code::NAME_TAKEN, format!("`{name}` is defined twice"));
                     let diagnostic = diagnostic.at(self.node_ref(scope, index), Vec::new());
                     self.report(diagnostic.help("every tensor needs a name of its own; export the model again"));
                 } else {
@@ -70,11 +75,11 @@ impl<'a> Importer<'a> {
     }
 
     /// Reports and poisons names that a node reads and nothing defines.
-    fn undefined_names(&mut self, scope: &'a Scope, producers: &BTreeMap<&'a str, usize>) {
-        for (index, node) in scope.graph.node.iter().enumerate() {
+    fn undefined_names(&mut self, scope: &'a Scope, producers: &BTreeMap<&'a str, usize>, is_looked_at: impl Fn(usize) -> bool) {
+        for (index, node) in scope.graph.node.iter().enumerate().filter(|(index, _)| is_looked_at(*index)) {
             for name in inputs(node) {
                 if !self.definitions.contains_key(name) && !producers.contains_key(name) {
-                    let diagnostic = Diagnostic::invalid("PL0202", format!("nothing defines the tensor `{name}`"));
+                    let diagnostic = Diagnostic::invalid(Code::UNDEFINED, format!("nothing defines the tensor `{name}`"));
                     self.report(diagnostic.at(self.node_ref(scope, index), Vec::new()));
                     self.definitions.insert(name, Definition::Failed);
                 }
@@ -88,6 +93,6 @@ impl<'a> Importer<'a> {
         if cycle.len() > SHOWN {
             names.push(format!("{} more", cycle.len() - SHOWN));
         }
-        Diagnostic::invalid("PL0203", format!("nodes read each other in a cycle: {}", names.join(", ")))
+        Diagnostic::invalid(Code::CYCLE, format!("nodes read each other in a cycle: {}", names.join(", ")))
     }
 }

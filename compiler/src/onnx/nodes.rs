@@ -9,7 +9,7 @@ use super::scope::{Scope, inputs, is_if};
 use super::tensor::{MAX_DIM, MAX_ELEMENTS};
 use super::wire::{NodeProto, TensorProto};
 use super::{attributes, constants};
-use crate::diagnostics::{Diagnostic, OpError};
+use crate::diagnostics::{Code, Diagnostic, OpError};
 use crate::ir::{Shape, Source, Tensor, TensorType, Value};
 use crate::ops::Op;
 
@@ -100,7 +100,7 @@ impl<'a> Importer<'a> {
             let what = "a tensor among the attributes";
             read.borrow_mut().push(constants::ty(proto, what)?);
             if !self.has_room_for(&read.borrow()) {
-                return Err(Diagnostic::unsupported("PL0102", "the node's attributes are too large together with the constants"));
+                return Err(Diagnostic::unsupported(Code::TOO_LARGE, "the node's attributes are too large together with the constants"));
             }
             constants::read(proto, what, self.external)
         };
@@ -125,7 +125,7 @@ impl<'a> Importer<'a> {
             if count.is_none() || large_dim || ty.shape.rank() > MAX_RANK {
                 let found = format!("rank {}, extents {}", ty.shape.rank(), short(&ty.shape));
                 let supported = format!("rank {MAX_RANK}, {MAX_ELEMENTS} elements");
-                return Err(Diagnostic::unsupported("PL0206", "an output of the node is too large").found(found).supported(supported));
+                return Err(Diagnostic::unsupported(Code::SHAPE, "an output of the node is too large").found(found).supported(supported));
             }
         }
         let op_type = node.op_type.as_deref().unwrap_or_default();
@@ -135,7 +135,7 @@ impl<'a> Importer<'a> {
                 let title = format!("something reads `{name}`, an output of `{op_type}` that is not computed");
                 let supported = format!("the first {} of its outputs", inferred.len());
                 let help = "export the model for inference: model.eval()";
-                Err(Diagnostic::unsupported("PL0305", title).supported(supported).help(help))
+                Err(Diagnostic::unsupported(Code::NOT_COMPUTED, title).supported(supported).help(help))
             }
         }
     }
@@ -219,9 +219,9 @@ fn until_last(names: &[String]) -> &[String] {
 
 fn op_refused(op_type: &str, error: OpError) -> Refusal {
     let diagnostic = if error.invalid {
-        Diagnostic::invalid("PL0303", format!("operator `{op_type}` is not valid here"))
+        Diagnostic::invalid(Code::NOT_VALID, format!("operator `{op_type}` is not valid here"))
     } else {
-        Diagnostic::unsupported("PL0304", format!("this use of operator `{op_type}` is not supported"))
+        Diagnostic::unsupported(Code::USE, format!("this use of operator `{op_type}` is not supported"))
     };
     Diagnostic { found: Some(error.found), supported: error.supported, help: error.help, ..diagnostic }.into()
 }

@@ -5,21 +5,21 @@ use prost::bytes::Bytes;
 
 use super::prescan::{FILE_BYTES, Scan, ScanError, scan_model};
 use super::wire::ModelProto;
-use crate::diagnostics::Diagnostic;
+use crate::diagnostics::{Code, Diagnostic};
 
 /// Scans the wire, then decodes it. Tensors of the model share `bytes`.
 pub(crate) fn open(bytes: Bytes) -> Result<(ModelProto, Scan), Diagnostic> {
     if bytes.len() > FILE_BYTES {
         let found = format!("{} MiB", bytes.len() >> 20);
         let supported = format!("up to {} MiB", FILE_BYTES >> 20);
-        return Err(Diagnostic::unsupported("PL0102", "the file is too large").found(found).supported(supported));
+        return Err(Diagnostic::unsupported(Code::TOO_LARGE, "the file is too large").found(found).supported(supported));
     }
     let scan = scan_model(&bytes).map_err(|error| unreadable(&bytes, error))?;
-    let model =
-        ModelProto::decode(bytes.clone()).map_err(|error| Diagnostic::invalid("PL0101", "the file is damaged").found(error.to_string()))?;
+    let model = ModelProto::decode(bytes.clone())
+        .map_err(|error| Diagnostic::invalid(Code::DAMAGED, "the file is damaged").found(error.to_string()))?;
     match model.graph {
         Some(_) => Ok((model, scan)),
-        None => Err(not_a_model(&bytes).unwrap_or_else(|| Diagnostic::invalid("PL0103", "the file holds no graph"))),
+        None => Err(not_a_model(&bytes).unwrap_or_else(|| Diagnostic::invalid(Code::NO_GRAPH, "the file holds no graph"))),
     }
 }
 
@@ -28,20 +28,19 @@ fn unreadable(bytes: &[u8], error: ScanError) -> Diagnostic {
         return diagnostic;
     }
     match error {
-        ScanError::Empty => Diagnostic::invalid("PL0101", "the file is empty").help("was the export or the download cut short?"),
-        ScanError::Truncated { .. } => {
-            Diagnostic::invalid("PL0101", error.to_string()).help("is the download or the copy complete? compare its size with the source")
-        }
+        ScanError::Empty => Diagnostic::invalid(Code::DAMAGED, "the file is empty").help("was the export or the download cut short?"),
+        ScanError::Truncated { .. } => Diagnostic::invalid(Code::DAMAGED, error.to_string())
+            .help("is the download or the copy complete? compare its size with the source"),
         ScanError::Malformed { .. } => {
-            Diagnostic::invalid("PL0101", "the file is not an ONNX model, or it is damaged").found(error.to_string())
+            Diagnostic::invalid(Code::DAMAGED, "the file is not an ONNX model, or it is damaged").found(error.to_string())
         }
-        ScanError::TooMany { .. } => Diagnostic::unsupported("PL0102", error.to_string()),
+        ScanError::TooMany { .. } => Diagnostic::unsupported(Code::TOO_LARGE, error.to_string()),
     }
 }
 
 /// What the file is, where its beginning tells.
 fn not_a_model(bytes: &[u8]) -> Option<Diagnostic> {
-    let says = |title: &str, help: &str| Some(Diagnostic::invalid("PL0101", title).help(help));
+    let says = |title: &str, help: &str| Some(Diagnostic::invalid(Code::DAMAGED, title).help(help));
     let magic = |at: usize, text: &[u8]| bytes.get(at..).is_some_and(|rest| rest.starts_with(text));
     if magic(0, b"version https://git-lfs") {
         says("the file is a Git LFS pointer, not the model itself", "git lfs pull")

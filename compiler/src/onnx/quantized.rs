@@ -41,9 +41,9 @@ const FORMS: &[Form] = &[
     Form { domain: MICROSOFT, op_type: "QLinearSigmoid", meaning: "Sigmoid", result: 3, tensors: &[0], bias: None },
 ];
 
-/// The operators that are imported as what they mean.
-pub(crate) fn quantized_operators() -> impl Iterator<Item = &'static str> {
-    FORMS.iter().map(|form| form.op_type)
+/// The operators that are imported as what they mean, with their domains.
+pub(crate) fn quantized_operators() -> impl Iterator<Item = (&'static str, &'static str)> {
+    FORMS.iter().map(|form| (if form.domain.is_empty() { "ai.onnx" } else { form.domain }, form.op_type))
 }
 
 /// Names that nothing goes by.

@@ -1,11 +1,11 @@
 //! What is said of a node that cannot be compiled, and of what stands around it.
 
-use super::alternatives::{MAX_CUT_INPUTS, Surroundings, way_out};
+use super::alternatives::{Surroundings, way_out};
 use super::importer::{Definition, Entry, Importer, check_name};
 use super::node::Operand;
 use super::scope::{inputs, is_if};
 use super::wire::NodeProto;
-use crate::diagnostics::{Diagnostic, InputRef};
+use crate::diagnostics::{Code, Diagnostic, InputRef};
 use crate::ir::{DType, Tensor, TensorType, elements};
 use crate::ops::{OPERATORS, Op};
 
@@ -22,11 +22,11 @@ impl Importer<'_> {
         let help = way_out(op_type, domain, &self.surroundings(node));
         let supported = "the operators that `peleec ops` lists";
         Err(if is_default {
-            let diagnostic = Diagnostic::unsupported("PL0301", format!("operator `{op_type}` is not supported"));
+            let diagnostic = Diagnostic::unsupported(Code::OPERATOR, format!("operator `{op_type}` is not supported"));
             diagnostic.supported(supported).help(help)
         } else {
             let title = format!("operator `{op_type}` of the domain `{domain}` is not supported");
-            Diagnostic::unsupported("PL0302", title).supported(format!("{supported}, of the domain `ai.onnx`")).help(help)
+            Diagnostic::unsupported(Code::DOMAIN, title).supported(format!("{supported}, of the domain `ai.onnx`")).help(help)
         })
     }
 
@@ -46,7 +46,7 @@ impl Importer<'_> {
                 (format!("input `{computed}` is computed at run time"), supported)
             }
         };
-        Diagnostic::unsupported("PL0304", format!("this use of operator `{op_type}` is not supported"))
+        Diagnostic::unsupported(Code::USE, format!("this use of operator `{op_type}` is not supported"))
             .found(found)
             .supported(supported)
             .help(way_out(op_type, "", &self.surroundings(node)))
@@ -55,7 +55,6 @@ impl Importer<'_> {
     /// Where the graph could end or begin instead.
     fn surroundings(&self, node: &NodeProto) -> Surroundings<'_> {
         let is_of_graph = |entry: &Entry| entry.source.is_some_and(|source| self.graph.op(source.node).is_some());
-        let names = self.graph.inputs().iter().take(MAX_CUT_INPUTS + 1).map(|&id| self.graph.node(id).name.as_str());
         let mut at_run_time = Vec::new();
         for (name, definition) in inputs(node).filter_map(|name| self.definitions.get_key_value(name)) {
             match definition {
@@ -63,11 +62,11 @@ impl Importer<'_> {
                 _ => {}
             }
         }
-        let cut = at_run_time.iter().find(|(_, entry)| is_of_graph(entry) && entry.ty.dtype == DType::F32);
+        let is_end = |name: &str, entry: &Entry| is_of_graph(entry) && entry.ty.dtype == DType::F32 && self.outer.contains(name);
+        let cut = at_run_time.iter().find(|(name, entry)| is_end(name, entry));
         let is_result = node.output.iter().any(|name| self.results.contains(name.as_str()));
         let knows_all = inputs(node).all(|name| self.entry(name).is_some());
         Surroundings {
-            inputs: names.collect(),
             cut: cut.map(|&(name, _)| name),
             is_first: knows_all && !is_result && !at_run_time.iter().any(|(_, entry)| is_of_graph(entry)),
             has_functions: self.has_functions,

@@ -26,6 +26,10 @@ mod window;
 
 pub(crate) use crate::diagnostics::OpError;
 
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
 use crate::ir::{DType, Tensor, TensorType};
 use crate::lower::Lowering;
 use crate::onnx::node::NodeView;
@@ -141,11 +145,43 @@ macros::operators! {
     unary::Unary: "Relu" 1, "LeakyRelu" 1, "Clip" 3, "Sigmoid" 1, "HardSwish" 1;
 }
 
+/// A supported ONNX operator.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Member {
+    /// Its `op_type`.
+    pub op_type: &'static str,
+    /// `ai.onnx` for ONNX's own.
+    pub domain: &'static str,
+}
+
+/// Operators of which one text tells.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Family {
+    /// In alphabetical order.
+    pub operators: Vec<Member>,
+    /// The first sentence of the file that holds them.
+    pub text: String,
+}
+
+/// All supported ONNX operators, each in one family; families in the order of their first operators.
+pub fn families() -> Vec<Family> {
+    let own = OPERATORS.iter().map(|&(op_type, _, file)| (file, Member { op_type, domain: "ai.onnx" }));
+    let meanings = quantized_operators().filter(|(_, op_type)| OPERATORS.iter().all(|(other, ..)| op_type != other));
+    let meanings = meanings.map(|(domain, op_type)| (include_str!("../onnx/quantized.rs"), Member { op_type, domain }));
+    let mut by_text: BTreeMap<String, Vec<Member>> = BTreeMap::new();
+    for (file, member) in own.chain(meanings) {
+        by_text.entry(first_sentence(file)).or_default().push(member);
+    }
+    let mut families: Vec<_> = by_text.into_iter().map(|(text, operators)| Family { operators, text }).collect();
+    families.iter_mut().for_each(|family| family.operators.sort());
+    families.sort();
+    families
+}
+
 /// Every supported ONNX operator in alphabetical order, with the first sentence of the file that holds it.
 pub fn operators() -> Vec<(&'static str, String)> {
-    let mut list: Vec<_> = OPERATORS.iter().map(|&(name, _, file)| (name, first_sentence(file))).collect();
-    let meanings = quantized_operators().filter(|name| OPERATORS.iter().all(|(other, ..)| name != other));
-    list.extend(meanings.map(|name| (name, first_sentence(include_str!("../onnx/quantized.rs")))));
+    let of_family = |Family { operators, text }: Family| operators.into_iter().map(move |member| (member.op_type, text.clone()));
+    let mut list: Vec<_> = families().into_iter().flat_map(of_family).collect();
     list.sort();
     list
 }
@@ -165,5 +201,14 @@ mod tests {
         let list = operators();
         assert!(list.iter().all(|(_, sentence)| sentence.len() > 20 && sentence.ends_with(['.', ':'])), "{list:?}");
         assert!(list.is_sorted());
+        let families = families();
+        assert!(families.is_sorted() && families.iter().all(|family| !family.operators.is_empty()));
+        let members: Vec<&Member> = families.iter().flat_map(|family| &family.operators).collect();
+        assert_eq!(members.len(), list.len());
+        let domain = |op_type: &str| members.iter().find(|member| member.op_type == op_type).map(|member| member.domain);
+        assert_eq!(
+            (domain("Conv"), domain("QLinearMatMul"), domain("QLinearAdd")),
+            (Some("ai.onnx"), Some("ai.onnx"), Some("com.microsoft"))
+        );
     }
 }

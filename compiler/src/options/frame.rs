@@ -6,7 +6,7 @@ use peleec_runtime::{ColourOrder, Fit, FrameLayout, Resize};
 
 use super::{FLAGS, Flag, OptionError, Options};
 use crate::description::{Description, FrameSettings, Named, map_of_colours, no_camera};
-use crate::diagnostics::{Diagnostic, Problems};
+use crate::diagnostics::{Code, Diagnostic, Problems};
 use crate::error::Error;
 use crate::ir::TensorType;
 use crate::model_file::ModelFile;
@@ -119,7 +119,7 @@ impl Described {
             .map_or_else(|| "a file beside the model, of its name with .toml".to_owned(), |path| path.display().to_string());
         let unsaid = || {
             let title = "nothing says how a picture becomes the input";
-            Diagnostic::invalid("PL0402", title).help(format!("describe the [frame] in {place}, or give `--mean` and `--scale`"))
+            Diagnostic::invalid(Code::NOT_DESCRIBED, title).help(format!("describe the [frame] in {place}, or give `--mean` and `--scale`"))
         };
         self.description.frame.as_ref().ok_or_else(|| Problems::from(unsaid()).into())
     }

@@ -58,22 +58,23 @@ impl Options {
     }
 }
 
-/// A text that speaks of command-line flags, speaking of the builder's methods.
+/// A text that speaks of command-line flags, speaking of the builder's methods; a command of Python has flags of its own.
 pub(crate) fn as_methods(text: &str) -> String {
-    let (mut result, mut rest) = (String::new(), text);
+    let (own, command) = text.split_at(text.find("python -").unwrap_or(text.len()));
+    let (mut result, mut rest) = (String::new(), own);
     while let Some(at) = rest.find("--") {
         result.push_str(&rest[..at]);
         rest = &rest[at + 2..];
         match flag(rest) {
             Some((flag, value, end)) => {
                 let is_alone = value.is_empty() && !flag.value.is_empty();
-                result.push_str(&if is_alone { format!(".{}(..)", flag.name.replace('-', "_")) } else { (flag.code)(value) });
+                result.push_str(&if is_alone { format!(".{}(..)", flag.method) } else { (flag.code)(value) });
                 rest = &rest[end..];
             }
             None => result.push_str("--"),
         }
     }
-    result + rest
+    result + rest + command
 }
 
 /// The flag whose name and value a text begins with, and where they end.
@@ -124,6 +125,8 @@ mod tests {
             allow_external: true,
             ..Options::default()
         };
+        options.input_shapes.extend([("x", vec![1, 3, 64, 64]), ("a=\u{202e} b", vec![7])].map(|(name, dims)| (name.to_owned(), dims)));
+        options.output_names = ["/fpn/Relu_output_0", "a \"b\"", ""].map(str::to_owned).to_vec();
         options.input_dims.extend([("batch", 1), ("a b\n\u{202e}=--name", 2), ("", 3)].map(|(name, size)| (name.to_owned(), size)));
         let line = options.flags();
         assert!(line.contains("--target cortex-m7 --numeric plain") && line.is_ascii() && !line.contains('\n'), "{line}");
@@ -140,7 +143,11 @@ mod tests {
             ("leave `--input rows` out", "leave `.input(InputForm::Rows)` out"),
             ("at least --ram-budget 123", "at least .ram_budget(123)"),
             ("--target cortex-m55 has more", ".target(Target::CortexM55) has more"),
-            ("cut it off: --output x -- see", "cut it off: --output x -- see"),
+            ("cut it off: --out x -- see", "cut it off: --out x -- see"),
+            ("cut it off: --output /a/b_0", "cut it off: .output_names([\"/a/b_0\"])"),
+            ("`--output NAME` for one, and --output='a b'", "`.output_names([\"NAME\"])` for one, and .output_names([\"a b\"])"),
+            ("--input-shape x=1,3,304,304, or --input-dim", ".input_shapes([(\"x\", [1, 3, 304, 304])]), or .input_dims(..)"),
+            ("--output x, or: python -m tool --output model.onnx", ".output_names([\"x\"]), or: python -m tool --output model.onnx"),
             ("leave `--frame` out, or --name", "leave `.frame(..)` out, or .name(..)"),
             ("--frame rgb565:320x240", ".frame(FrameLayout { format: PixelFormat::Rgb565, width: 320, height: 240 })"),
             ("--mean 1,2,3 --fit letterbox", ".mean([1.0, 2.0, 3.0]) .fit(Fit::Letterbox)"),

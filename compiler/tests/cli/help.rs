@@ -4,7 +4,7 @@ use std::process::Command;
 
 use super::text;
 
-const COMMANDS: [&str; 11] = ["compile", "run", "eval", "quantize", "verify", "bench", "check", "inspect", "plan", "zoo", "ops"];
+const COMMANDS: [&str; 12] = ["compile", "run", "eval", "quantize", "verify", "bench", "check", "inspect", "plan", "zoo", "ops", "explain"];
 
 fn help(arguments: &[&str]) -> String {
     let output = Command::new(env!("CARGO_BIN_EXE_peleec")).args(arguments).env("COLUMNS", "80").output().expect("peleec starts");

@@ -19,10 +19,10 @@ pub(crate) struct Args {
     #[command(flatten)]
     model: ModelArgs,
     /// Folder of the files; all of them are written, or none
-    #[arg(short, long = "output", value_name = "DIR", required_unless_present = "dump_after")]
-    output: Option<PathBuf>,
+    #[arg(short, long, value_name = "DIR", required_unless_present = "dump_after")]
+    out: Option<PathBuf>,
     /// Write nothing; fail where DIR does not hold what its files' own flags ask for
-    #[arg(long, requires = "output")]
+    #[arg(long, requires = "out")]
     check: bool,
     /// Write the runtime's source beside the module, in `peleec-runtime/`
     #[arg(long)]
@@ -34,12 +34,12 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args, output: &Output) -> Result<Answer, Failure> {
     let model = args.model.load()?;
-    if let (Some(dir), true) = (&args.output, args.check) {
+    if let (Some(dir), true) = (&args.out, args.check) {
         return check::run(args, &model, dir, output);
     }
     let (compilation, dump) = compile(args, &model, args.model.options(), output)?;
     let all = files(args, &compilation)?;
-    if let Some(dir) = &args.output {
+    if let Some(dir) = &args.out {
         compilation.claim(dir)?;
         write(dir, &all)?;
         output.say(summary(&compilation.report(), dir));

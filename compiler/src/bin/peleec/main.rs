@@ -7,6 +7,7 @@ mod build;
 mod check;
 mod compile;
 mod eval;
+mod explain;
 mod failure;
 mod inspect;
 mod interrupt;
@@ -17,6 +18,7 @@ mod output;
 mod picture;
 mod plan;
 mod progress;
+mod prose;
 mod quantize;
 mod run;
 mod table;
@@ -54,6 +56,7 @@ enum Command {
     Plan(plan::Args),
     Zoo(zoo::Args),
     Ops(ops::Args),
+    Explain(explain::Args),
 }
 
 impl Command {
@@ -70,6 +73,7 @@ impl Command {
             Command::Plan(_) => "plan",
             Command::Zoo(_) => "zoo",
             Command::Ops(_) => "ops",
+            Command::Explain(_) => "explain",
         }
     }
 }
@@ -104,5 +108,6 @@ fn run(command: &Command, output: &Output) -> Result<Answer, Failure> {
         Command::Plan(args) => plan::run(args, output),
         Command::Zoo(args) => zoo::run(args, output),
         Command::Ops(args) => ops::run(args, output),
+        Command::Explain(args) => explain::run(args, output),
     }
 }

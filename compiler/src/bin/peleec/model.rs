@@ -24,8 +24,22 @@ pub(crate) struct ModelArgs {
 const ZOO_HEADING: &str = "Networks of the zoo";
 
 /// Flags that `--help` has and `-h`, which fits a screen, has not.
-const RARE: [&str; 12] =
-    ["numeric", "pin-weights", "quant", "io", "weights-section", "input", "frame", "mean", "scale", "order", "fit", "resize"];
+const RARE: [&str; 14] = [
+    "input-shape",
+    "output",
+    "numeric",
+    "pin-weights",
+    "quant",
+    "io",
+    "weights-section",
+    "input",
+    "frame",
+    "mean",
+    "scale",
+    "order",
+    "fit",
+    "resize",
+];
 
 /// What may vary in a network of the zoo.
 #[derive(clap::Args)]
@@ -87,6 +101,10 @@ impl ModelArgs {
     /// `options` with the flags that were given set in them.
     pub(crate) fn given_over(&self, options: &Options) -> Result<Options, Failure> {
         let mut options = options.clone();
+        // Outputs that are given stand in place of others, not behind them.
+        if self.compile.given.iter().any(|(flag, _)| *flag == "output") {
+            options.output_names.clear();
+        }
         for (flag, value) in &self.compile.given {
             options.set(flag, value).map_err(Error::from)?;
         }

@@ -128,7 +128,13 @@ impl Output {
             return;
         }
         match failure.diagnostics() {
-            Some(diagnostics) => tell(peleec::render::render(diagnostics, &paint)),
+            Some(diagnostics) => {
+                tell(peleec::render::render(diagnostics, &paint));
+                let error = diagnostics.iter().find(|diagnostic| diagnostic.severity == Severity::Error);
+                if let Some(error) = error.filter(|_| !self.quiet) {
+                    tell(format_args!("`peleec explain {}` says what it means", error.code));
+                }
+            }
             None => tell(format_args!("{} {}", paint(Part::Heading(Severity::Error), "error:"), failure.text())),
         }
         if code == 70 {

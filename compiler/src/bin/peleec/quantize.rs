@@ -49,7 +49,7 @@ pub(crate) struct Args {
     #[arg(long)]
     gptq: bool,
     /// File that the ranges go to
-    #[arg(short, long = "output", value_name = "FILE")]
+    #[arg(short, long, value_name = "FILE")]
     out: PathBuf,
 }
 

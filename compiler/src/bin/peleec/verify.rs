@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use peleec::harness::{self, DataSet, HarnessError, Machine, Project, Tolerance};
 use peleec::quantization::ByteScale;
 use peleec::zoo::seeded_input;
-use peleec::{Compilation, Graph, Tensor, TensorType};
+use peleec::{Compilation, Graph, Options, Tensor, TensorType};
 use serde_json::json;
 
 use crate::build::{BuildArgs, Built};
@@ -77,7 +77,8 @@ fn replay(compilation: &Compilation, output: &Output) -> Result<bool, Failure> {
     Ok(is_replayed)
 }
 
-/// The data sets that are named, or those beside the model; where there are none, one without any tensor.
+/// The data sets that are named, or those beside the model, unless its border is another than the file's; where there are none, one without
+/// any tensor.
 fn sets(args: &Args, graph: &Graph) -> Result<Vec<DataSet>, Failure> {
     let mut folders = Vec::new();
     for folder in &args.data {
@@ -87,7 +88,9 @@ fn sets(args: &Args, graph: &Graph) -> Result<Vec<DataSet>, Failure> {
         }
         folders.extend(found);
     }
-    if let (true, Some(folder)) = (args.data.is_empty(), args.model.folder()) {
+    let Options { input_shapes, output_names, .. } = args.model.options();
+    let is_as_stored = input_shapes.is_empty() && output_names.is_empty();
+    if let (true, Some(folder)) = (args.data.is_empty() && is_as_stored, args.model.folder()) {
         folders = harness::data_sets(&folder)?;
     }
     let (inputs, outputs) = (graph.input_types(), graph.output_types());

@@ -15,11 +15,11 @@ use crate::output::Output;
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Which network
-    #[arg(requires = "output")]
+    #[arg(requires = "out")]
     name: Option<String>,
     /// The file to write
-    #[arg(short, long = "output", value_name = "FILE", requires = "name")]
-    output: Option<PathBuf>,
+    #[arg(short, long, value_name = "FILE", requires = "name")]
+    out: Option<PathBuf>,
     /// Write DIR/test_data_set_0/input_0.pb with a seeded input as well
     #[arg(long, value_name = "DIR", requires = "name")]
     data: Option<PathBuf>,
@@ -28,7 +28,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args, output: &Output) -> Result<Answer, Failure> {
-    match (&args.name, &args.output) {
+    match (&args.name, &args.out) {
         (Some(name), Some(path)) => write(args, name, path, output),
         _ => list(output),
     }

@@ -3,6 +3,7 @@
 #[path = "../cases/mod.rs"]
 pub mod cases;
 pub mod compare;
+pub mod field;
 pub mod lanes;
 pub mod vectors;
 

@@ -1,7 +1,8 @@
-//! What the README shows is what the code says: the operators, the picture. `PELEEC_UPDATE=1 cargo test` rewrites both.
+//! What README and docs show is what the code says: the operators, the picture, the networks. `PELEEC_UPDATE=1 cargo test` rewrites all.
 
 use std::path::PathBuf;
 
+use codegen_tests::field;
 use peleec::zoo::ZooOptions;
 use peleec::{ModelFile, Options, memory_map};
 
@@ -13,7 +14,7 @@ fn updating() -> bool {
     std::env::var_os("PELEEC_UPDATE").is_some()
 }
 
-/// The lines of the README between `<!-- name -->` and `<!-- /name -->`, and the text around them.
+/// The lines of a document between `<!-- name -->` and `<!-- /name -->`, and the text around them.
 fn section<'a>(readme: &'a str, name: &str) -> [&'a str; 3] {
     let (open, close) = (format!("<!-- {name} -->\n"), format!("<!-- /{name} -->"));
     let (before, rest) = readme.split_once(&open).expect("the section opens");
@@ -53,5 +54,37 @@ fn the_picture_is_the_plan_of_pelee_304() {
             std::fs::read_to_string(&path).unwrap() == picture,
             "the picture is not the plan's: PELEEC_UPDATE=1 cargo test rewrites it"
         );
+    }
+}
+
+#[test]
+fn the_networks_are_those_that_are_stored() {
+    let mut table = "| network | input | parameters | MAC | layers | RAM, KiB | least RAM, KiB | weights, bytes |\n".to_owned();
+    table += "|---|---|--:|--:|--:|--:|--:|--:|\n";
+    let kib = |bytes: usize| bytes as f64 / 1024.0;
+    for model in field::imported() {
+        let file = ModelFile::read(&model.path).unwrap();
+        let compiled = peleec::compile(&file, &Options::default()).map_err(|error| format!("{}: {error}", model.name));
+        let report = compiled.expect("a network of the field compiles").report();
+        let extents: Vec<String> = report.inputs[0].shape.iter().map(usize::to_string).collect();
+        table += &format!(
+            "| `{}` | {} | {} | {} | {} | {:.1} | {:.1} | {} |\n",
+            model.name,
+            extents.join("x"),
+            report.parameters,
+            report.macs,
+            report.layers.len(),
+            kib(report.arena_bytes),
+            kib(report.least.arena_bytes),
+            report.weight_bytes
+        );
+    }
+    let path = root().join("docs/networks.md");
+    let document = std::fs::read_to_string(&path).unwrap();
+    let [before, inside, after] = section(&document, "networks");
+    if updating() {
+        std::fs::write(&path, format!("{before}{table}{after}")).unwrap();
+    } else {
+        assert_eq!(inside, table, "the networks' figures are not those of their plans: PELEEC_UPDATE=1 cargo test rewrites them");
     }
 }

@@ -1,4 +1,4 @@
-//! The stored networks, quantised ones among them, operator cases and typed models: name, path of the model, and its data sets.
+//! The stored networks, quantised ones and those of other families among them, operator cases and typed models: name, path of the model, and its data sets.
 //!
 //! The folders are listed afresh on each call, so a model that is added is tested without being named here.
 
@@ -28,6 +28,11 @@ pub struct DataSet {
 /// The networks of the Pelee family, by name.
 pub fn networks() -> Vec<StoredModel> {
     stored(Path::new(env!("CARGO_MANIFEST_DIR")))
+}
+
+/// The small networks of other families, by name.
+pub fn field_networks() -> Vec<StoredModel> {
+    stored(&Path::new(env!("CARGO_MANIFEST_DIR")).join("field"))
 }
 
 /// The single-node cases of the ONNX backend tests, by name.
@@ -84,7 +89,8 @@ mod tests {
     #[test]
     fn everything_is_found() {
         assert_eq!((networks().len(), operator_cases().len(), typed().len(), quantized().len()), (16, 645, 4, 7));
-        for model in networks().into_iter().chain(operator_cases()).chain(typed()).chain(quantized()) {
+        assert_eq!(field_networks().len(), 29);
+        for model in networks().into_iter().chain(field_networks()).chain(operator_cases()).chain(typed()).chain(quantized()) {
             assert!(!model.data_sets.is_empty() && model.data_sets.iter().all(|set| !set.outputs.is_empty()), "{}", model.name);
         }
     }

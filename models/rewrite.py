@@ -65,10 +65,10 @@ def pad_by_nothing(pool):
     return [pad]
 
 
-def slim_metadata(model):
+def slim_metadata(model, kept=METADATA_KEPT):
     """Drops the bulk of what the dynamo exporter notes at nodes and values, file paths among it."""
     graph = model.graph
     for item in [model, graph, *graph.node, *graph.value_info, *graph.initializer, *graph.input, *graph.output]:
-        kept = [entry for entry in item.metadata_props if entry.key in METADATA_KEPT]
+        entries = [entry for entry in item.metadata_props if entry.key in kept]
         del item.metadata_props[:]
-        item.metadata_props.extend(kept)
+        item.metadata_props.extend(entries)

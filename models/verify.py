@@ -51,8 +51,9 @@ def main():
         print(describe(path.parent, verify(path.parent)))
     for path in sorted(HERE.glob("typed/*/model.onnx")):
         print(describe(path.parent, verify(path.parent)))
-    for path in sorted(HERE.glob("quantized/*/model.onnx")):
-        print(describe(path.parent, verify(path.parent, optimised=False)))
+    for kind in ("quantized", "field"):
+        for path in sorted(HERE.glob(f"{kind}/*/model.onnx")):
+            print(describe(path.parent, verify(path.parent, optimised=False)))
     for path in sorted(light.HERE.glob("*/model.onnx")):
         print(describe(path.parent, verify(path.parent)))
     cases = sorted(HERE.glob("operators/*/model.onnx"))

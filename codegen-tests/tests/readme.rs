@@ -1,6 +1,7 @@
-//! What the README shows is what the code says: the operators, the picture. `PELEEC_UPDATE=1 cargo test` rewrites both.
+//! What README and docs show is what the code says: the operators, the picture, the networks. `PELEEC_UPDATE=1 cargo test` rewrites all.
 
 use codegen_tests::documents::{check_section, document, updating};
+use codegen_tests::field;
 use peleec::zoo::ZooOptions;
 use peleec::{ModelFile, Options, memory_map};
 
@@ -30,4 +31,29 @@ fn the_picture_is_the_plan_of_pelee_304() {
             "the picture is not the plan's: PELEEC_UPDATE=1 cargo test rewrites it"
         );
     }
+}
+
+#[test]
+fn the_networks_are_those_that_are_stored() {
+    let mut table = "| network | input | parameters | MAC | layers | RAM, KiB | least RAM, KiB | weights, bytes |\n".to_owned();
+    table += "|---|---|--:|--:|--:|--:|--:|--:|\n";
+    let kib = |bytes: usize| bytes as f64 / 1024.0;
+    for model in field::imported() {
+        let file = ModelFile::read(&model.path).unwrap();
+        let compiled = peleec::compile(&file, &Options::default()).map_err(|error| format!("{}: {error}", model.name));
+        let report = compiled.expect("a network of the field compiles").report();
+        let extents: Vec<String> = report.inputs[0].shape.iter().map(usize::to_string).collect();
+        table += &format!(
+            "| `{}` | {} | {} | {} | {} | {:.1} | {:.1} | {} |\n",
+            model.name,
+            extents.join("x"),
+            report.parameters,
+            report.macs,
+            report.layers.len(),
+            kib(report.arena_bytes),
+            kib(report.least.arena_bytes),
+            report.weight_bytes
+        );
+    }
+    check_section("docs/networks.md", "networks", &table);
 }

@@ -245,6 +245,18 @@ fn small_networks_run_on_every_board() {
     }
 }
 
+/// Other families: depthwise convolutions, groups and a shuffle, a resize beside a concat, transposed convolutions.
+#[test]
+fn networks_of_the_field_run_on_a_board_and_on_aarch64() {
+    for name in ["ds-cnn-17", "shufflenet-v1-13", "tiny-yolov3-18", "unet-20"] {
+        let model = models::field_networks().into_iter().find(|model| model.name == name).expect("a stored network");
+        for target in [Target::CortexM4F, Target::Aarch64] {
+            check(&model, target, OptLevel::Three);
+        }
+        check_least(&model, Target::CortexM4F, InputForm::Rows);
+    }
+}
+
 #[test]
 fn the_least_memory_gives_the_same_bits_here_and_on_aarch64() {
     for target in [Target::Generic, Target::X86_64V4, Target::Aarch64] {

@@ -1,4 +1,5 @@
-//! The stored networks, quantised and large ones among them, operator cases and typed models: name, path of the model, and its data sets.
+//! The stored networks, quantised and large ones and those of other families among them, operator cases and typed models: name, path of the
+//! model, and its data sets.
 //!
 //! The folders are listed afresh on each call, so a model that is added is tested without being named here.
 
@@ -28,6 +29,11 @@ pub struct DataSet {
 /// The networks of the Pelee family, by name.
 pub fn networks() -> Vec<StoredModel> {
     stored(Path::new(env!("CARGO_MANIFEST_DIR")))
+}
+
+/// The small networks of other families, by name.
+pub fn field_networks() -> Vec<StoredModel> {
+    stored(&Path::new(env!("CARGO_MANIFEST_DIR")).join("field"))
 }
 
 /// The single-node cases of the ONNX backend tests, by name.
@@ -88,9 +94,10 @@ mod tests {
 
     #[test]
     fn everything_is_found() {
-        let counts = (networks().len(), operator_cases().len(), typed().len(), quantized().len(), light().len());
-        assert_eq!(counts, (16, 645, 4, 7, 9));
-        for model in networks().into_iter().chain(operator_cases()).chain(typed()).chain(quantized()).chain(light()) {
+        let counts = (networks().len(), operator_cases().len(), typed().len(), quantized().len(), light().len(), field_networks().len());
+        assert_eq!(counts, (16, 645, 4, 7, 9, 29));
+        let of_others = quantized().into_iter().chain(light()).chain(field_networks());
+        for model in networks().into_iter().chain(operator_cases()).chain(typed()).chain(of_others) {
             assert!(!model.data_sets.is_empty() && model.data_sets.iter().all(|set| !set.outputs.is_empty()), "{}", model.name);
         }
     }

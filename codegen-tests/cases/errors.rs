@@ -125,9 +125,9 @@ fn only_folded() -> Vec<u8> {
     model(17, |onnx, x| {
         let row = onnx.weights("row", &[6]);
         let less = onnx.op("Less", "less", &[x, &row], &[]);
-        let (one, two) = (onnx.ints("one", &[1]), onnx.ints("two", &[2]));
-        let choice = onnx.op("Where", "choice", &[&less, &one, &two], &[]);
-        onnx.op("Cast", "floats", &[&choice], &[("to", Attr::Int(1))])
+        let counts = onnx.op("Cast", "counts", &[&less], &[("to", Attr::Int(7))]);
+        let product = onnx.op("ReduceProd", "product", &[&counts], &[]);
+        onnx.op("Cast", "floats", &[&product], &[("to", Attr::Int(1))])
     })
 }
 

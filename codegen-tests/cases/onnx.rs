@@ -51,9 +51,14 @@ impl Onnx {
 
     /// An input of bytes.
     pub fn bytes_input(&mut self, name: &str, dims: &[usize]) -> String {
+        self.typed_input(name, dims, UINT8)
+    }
+
+    /// An input of any element type.
+    pub fn typed_input(&mut self, name: &str, dims: &[usize], data_type: i32) -> String {
         let name = self.input(name, dims);
         let ty = self.graph.input.last_mut().and_then(|input| input.type_.as_mut()).expect("it was added");
-        ty.mut_tensor_type().elem_type = UINT8;
+        ty.mut_tensor_type().elem_type = data_type;
         name
     }
 
@@ -167,6 +172,13 @@ impl Onnx {
     /// Makes a value a result of the model.
     pub fn output(&mut self, name: &str) {
         self.graph.output.push(value_info(name, None));
+    }
+
+    /// Makes a value of any element type a result of the model.
+    pub fn typed_output(&mut self, name: &str, data_type: i32) {
+        self.output(name);
+        let ty = self.graph.output.last_mut().and_then(|output| output.type_.as_mut()).expect("it was added");
+        ty.mut_tensor_type().elem_type = data_type;
     }
 
     /// The node added last, to be changed into what the other methods do not write.

@@ -260,6 +260,32 @@ cases! {
         let axis = onnx.ints("axis", &[1]);
         onnx.op("CumSum", "sums", &[&x, &axis], &[("reverse", Attr::Int(1)), ("exclusive", Attr::Int(1))])
     };
+    integers_wrap_and_nothing_is_divided_by_zero [2, 3], |onnx, x| {
+        let (large, row) = (onnx.floats("large", &[], &[100.0]), onnx.ints("row", &[3, -5, 0]));
+        let large = onnx.op("Mul", "scaled", &[&x, &large], &[]);
+        let whole = onnx.op("Cast", "whole", &[&large], &[("to", Attr::Int(7))]);
+        let product = onnx.op("Mul", "product", &[&whole, &whole], &[]);
+        let quotient = onnx.op("Div", "quotient", &[&product, &row], &[]);
+        let rest = onnx.op("Mod", "rest", &[&quotient, &row], &[]);
+        onnx.op("Cast", "floats", &[&rest], &[("to", Attr::Int(1))])
+    };
+    integers_that_are_limited_and_chosen [2, 3], |onnx, x| {
+        let large = onnx.floats("large", &[], &[100.0]);
+        let large = onnx.op("Mul", "scaled", &[&x, &large], &[]);
+        let whole = onnx.op("Cast", "whole", &[&large], &[("to", Attr::Int(7))]);
+        let high = onnx.ints("high", &[50]);
+        let positive = onnx.op("Relu", "positive", &[&whole], &[]);
+        let clipped = onnx.op("Clip", "clipped", &[&positive, "", &high], &[]);
+        let is_there = onnx.op("Cast", "is_there", &[&x], &[("to", Attr::Int(9))]);
+        let choice = onnx.op("Where", "choice", &[&is_there, &clipped, &whole], &[]);
+        onnx.op("Cast", "floats", &[&choice], &[("to", Attr::Int(1))])
+    };
+    an_embedding_by_computed_indices [1, 4], |onnx, x| {
+        let (six, table) = (onnx.floats("six", &[], &[6.0]), onnx.weights("table", &[6, 3]));
+        let large = onnx.op("Mul", "scaled", &[&x, &six], &[]);
+        let indices = onnx.op("Cast", "indices", &[&large], &[("to", Attr::Int(7))]);
+        onnx.op("Gather", "embedding", &[&table, &indices], &[])
+    };
     tanh_alone [1, 3, 2, 2], |onnx, x| onnx.op("Tanh", "tanh", &[&x], &[]);
     functions_of_a_map [1, 2, 4, 3], |onnx, x| {
         let conv = onnx.conv("conv", &x, &[4, 2, 3, 3], &[("pads", Attr::Ints(&[1, 1, 1, 1]))]);

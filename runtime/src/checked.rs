@@ -2,7 +2,7 @@
 
 use crate::executor::OneCore;
 use crate::kernel::Kernel;
-use crate::kernel::sealed::Leaf;
+use crate::kernel::sealed::PointersOf;
 use crate::rows::Pointers;
 
 /// Where an input begins: in the arena, or in a slice outside it.
@@ -103,9 +103,6 @@ impl Span {
     }
 }
 
-/// Where the operands of a kernel `K` begin.
-type PointersOf<K> = Pointers<<K as Leaf>::Input, <K as Leaf>::Weight, <K as Leaf>::Output>;
-
 /// Where the operands begin, once they are known to serve; `apart` says of an input and an output whose extents overlap in one memory
 /// whether they may, by their first elements.
 fn pointers<K: Kernel>(kernel: &K, operands: Operands<'_>, apart: impl Fn(usize, usize) -> bool) -> Result<PointersOf<K>, RegionError> {
@@ -126,15 +123,15 @@ fn pointers<K: Kernel>(kernel: &K, operands: Operands<'_>, apart: impl Fn(usize,
             (memory, Span { memory, len: slice.len(), at: 0 }, false)
         }
     };
-    let inputs = x.holds::<K::Input>(extent.x) && r.holds::<K::Input>(extent.r);
+    let inputs = x.holds::<K::Input>(extent.x) && r.holds::<K::Second>(extent.r);
     if !inputs || !w.holds::<K::Weight>(extent.w) || !y.holds::<K::Output>(extent.y) {
         return Err(RegionError::Outside);
     }
-    let [input, output] = [size_of::<K::Input>(), size_of::<K::Output>()];
-    let overlaps = |span: Span, elements: usize| y_inside && span.at < y.at + extent.y * output && y.at < span.at + elements * input;
+    let [input, second, output] = [size_of::<K::Input>(), size_of::<K::Second>(), size_of::<K::Output>()];
+    let overlaps = |span: Span, bytes: usize| y_inside && span.at < y.at + extent.y * output && y.at < span.at + bytes;
     // What lies in one memory is counted in elements of one size, or not at all.
-    let x_overlaps = x_inside && overlaps(x, extent.x) && !(input == output && apart(x.at / input, y.at / output));
-    if x_overlaps || r_inside && extent.r > 0 && overlaps(r, extent.r) {
+    let x_overlaps = x_inside && overlaps(x, extent.x * input) && !(input == output && apart(x.at / input, y.at / output));
+    if x_overlaps || r_inside && extent.r > 0 && overlaps(r, extent.r * second) {
         return Err(RegionError::Overlap);
     }
     y.begin::<K::Output>(extent.y)?;

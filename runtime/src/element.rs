@@ -1,5 +1,7 @@
 //! The types that the elements of a tensor have in memory.
 
+use core::ops::Add as _;
+
 /// Which type the elements of a tensor have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -43,6 +45,9 @@ pub(crate) mod sealed {
         /// As an element of another type.
         fn cast<T: Number>(self) -> T;
 
+        /// The sum; that of integers wraps.
+        fn plus(self, other: Self) -> Self;
+
         /// Its bits; the sign of an integer is extended.
         fn bits(self) -> u64;
 
@@ -57,7 +62,7 @@ pub(crate) mod sealed {
 }
 
 macro_rules! elements {
-    ($($element:ident $kind:ident by $from:ident as $through:ident, |$x:ident| $bits:expr;)+) => {$(
+    ($($element:ident $kind:ident by $from:ident as $through:ident plus $plus:ident, |$x:ident| $bits:expr;)+) => {$(
         impl sealed::Number for $element {
             #[inline(always)]
             fn from_f32(x: f32) -> Self {
@@ -77,6 +82,11 @@ macro_rules! elements {
             #[inline(always)]
             fn cast<T: sealed::Number>(self) -> T {
                 T::$from(self as $through)
+            }
+
+            #[inline(always)]
+            fn plus(self, other: Self) -> Self {
+                self.$plus(other)
             }
 
             #[inline(always)]
@@ -109,10 +119,10 @@ macro_rules! elements {
 }
 
 elements! {
-    f32 F32 by from_f32 as f32, |x| x.to_bits().into();
-    i8 I8 by from_i32 as i32, |x| x as u64;
-    u8 U8 by from_i32 as i32, |x| x as u64;
-    i16 I16 by from_i32 as i32, |x| x as u64;
-    i32 I32 by from_i32 as i32, |x| x as u64;
-    i64 I64 by from_i64 as i64, |x| x as u64;
+    f32 F32 by from_f32 as f32 plus add, |x| x.to_bits().into();
+    i8 I8 by from_i32 as i32 plus wrapping_add, |x| x as u64;
+    u8 U8 by from_i32 as i32 plus wrapping_add, |x| x as u64;
+    i16 I16 by from_i32 as i32 plus wrapping_add, |x| x as u64;
+    i32 I32 by from_i32 as i32 plus wrapping_add, |x| x as u64;
+    i64 I64 by from_i64 as i64 plus wrapping_add, |x| x as u64;
 }

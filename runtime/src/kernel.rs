@@ -14,10 +14,15 @@ pub(crate) mod sealed {
     use crate::element::Element;
     use crate::rows::{Pointers, RowWindow};
 
+    /// Where the operands of a kernel begin.
+    pub(crate) type PointersOf<K> = Pointers<<K as Leaf>::Input, <K as Leaf>::Weight, <K as Leaf>::Output, <K as Leaf>::Second>;
+
     /// The leaf behind a geometry.
     pub trait Leaf: Copy {
-        /// The elements of both inputs.
+        /// The elements of the input.
         type Input: Element;
+        /// The elements of the second input.
+        type Second: Element;
         /// The elements of the weights.
         type Weight: Element;
         /// The elements of the output.
@@ -50,14 +55,14 @@ pub(crate) mod sealed {
         /// # Safety
         /// `lengths()` is some, every map is stored whole, the pointers serve for its lengths, and the output shares no element with an
         /// input but as `apart` allows.
-        unsafe fn compute<E: Executor + ?Sized>(&self, executor: &E, at: Pointers<Self::Input, Self::Weight, Self::Output>);
+        unsafe fn compute<E: Executor + ?Sized>(&self, executor: &E, at: PointersOf<Self>);
 
         /// Computes row `row` of the output.
         ///
         /// # Safety
         /// `lengths()` is some, `row` is one of `rows()`, `holds_windows()`, the pointers serve for its lengths, and the row shares no
         /// element with what is read for it.
-        unsafe fn compute_row<E: Executor + ?Sized>(&self, executor: &E, row: usize, at: Pointers<Self::Input, Self::Weight, Self::Output>);
+        unsafe fn compute_row<E: Executor + ?Sized>(&self, executor: &E, row: usize, at: PointersOf<Self>);
     }
 }
 
@@ -67,6 +72,7 @@ macro_rules! map_kernel {
     ([$($generics:tt)*] $geometry:ty, $input:ty, $weight:ty => $output:ty) => {
         impl<$($generics)*> $crate::kernel::sealed::Leaf for $geometry {
             type Input = $input;
+            type Second = $input;
             type Weight = $weight;
             type Output = $output;
 
@@ -174,14 +180,34 @@ macro_rules! share {
 pub(crate) use share;
 
 /// The doors of a kernel over strided views, which computes its whole output at once: by `run` from the pointers. `in_place` says that its
-/// output may lie over its input, where `is_in_place` of the geometry does.
+/// output may lie over its input, where that method of the geometry does. A kernel whose second input is of another type names both
+/// inputs' types, and says by `apart` whether an output may begin where its first input does.
 macro_rules! strided_kernel {
     (
         [$($generics:tt)*] $geometry:ty, $input:ty => $output:ty,
-        |$self:ident, $at:ident| $run:expr $(, in_place: $in_place:ident)?
+        |$self:ident, $at:ident| $run:expr, in_place: $in_place:ident
+    ) => {
+        $crate::kernel::strided_kernel!(
+            [$($generics)*] $geometry, $input, $input => $output, |$self, $at| $run, apart: Self::$in_place
+        );
+
+        impl<$($generics)* const Z: usize> $crate::InPlace<$geometry, Z> {
+            /// Asserts that the view stays inside the region, and is the same for input and output.
+            pub const fn new(geometry: $geometry) -> Self {
+                Self::of(geometry, geometry.extent(), geometry.$in_place())
+            }
+        }
+    };
+    ([$($generics:tt)*] $geometry:ty, $input:ty => $output:ty, |$self:ident, $at:ident| $run:expr) => {
+        $crate::kernel::strided_kernel!([$($generics)*] $geometry, $input, $input => $output, |$self, $at| $run, apart: |_| false);
+    };
+    (
+        [$($generics:tt)*] $geometry:ty, $input:ty, $second:ty => $output:ty,
+        |$self:ident, $at:ident| $run:expr, apart: $apart:expr
     ) => {
         impl<$($generics)*> $crate::kernel::sealed::Leaf for $geometry {
             type Input = $input;
+            type Second = $second;
             type Weight = $input;
             type Output = $output;
 
@@ -190,7 +216,8 @@ macro_rules! strided_kernel {
             }
 
             fn apart(&self, x: usize, y: usize) -> bool {
-                x == y && (false $(|| self.$in_place())?)
+                let apart: fn(&Self) -> bool = $apart;
+                x == y && apart(self)
             }
 
             fn is_whole(&self) -> bool {
@@ -217,7 +244,7 @@ macro_rules! strided_kernel {
             unsafe fn compute<E: $crate::executor::Executor + ?Sized>(
                 &$self,
                 _executor: &E,
-                $at: $crate::rows::Pointers<$input, $input, $output>,
+                $at: $crate::rows::Pointers<$input, $input, $output, $second>,
             ) {
                 // SAFETY: the caller's contract.
                 unsafe { $run }
@@ -227,7 +254,7 @@ macro_rules! strided_kernel {
                 &self,
                 _executor: &E,
                 _row: usize,
-                _at: $crate::rows::Pointers<$input, $input, $output>,
+                _at: $crate::rows::Pointers<$input, $input, $output, $second>,
             ) {
             }
         }
@@ -238,15 +265,6 @@ macro_rules! strided_kernel {
                 Self::of(geometry, geometry.extent(), true)
             }
         }
-
-        $(
-            impl<const Z: usize> $crate::InPlace<$geometry, Z> {
-                /// Asserts that the view stays inside the region, and is the same for input and output.
-                pub const fn new(geometry: $geometry) -> Self {
-                    Self::of(geometry, geometry.extent(), geometry.$in_place())
-                }
-            }
-        )?
     };
 }
 pub(crate) use strided_kernel;

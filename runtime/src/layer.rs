@@ -119,7 +119,7 @@ impl<G: Kernel, const X: usize, const W: usize, const Y: usize, const R: usize> 
         &self,
         executor: &E,
         x: &[G::Input; X],
-        r: &[G::Input; R],
+        r: &[G::Second; R],
         w: &[G::Weight; W],
         y: &mut [G::Output; Y],
     ) {
@@ -142,7 +142,7 @@ impl<G: Copy, const Z: usize, const W: usize, const R: usize> Within<G, Z, W, R>
 impl<G: Kernel<Output = <G as crate::kernel::sealed::Leaf>::Input>, const Z: usize, const W: usize, const R: usize> Within<G, Z, W, R> {
     /// Computes the whole output from the input, both slices of `z`, the second input `r` and the weights `w`.
     #[inline(always)]
-    pub fn run<E: Executor + ?Sized>(&self, executor: &E, r: &[G::Input; R], w: &[G::Weight; W], z: &mut [G::Input; Z]) {
+    pub fn run<E: Executor + ?Sized>(&self, executor: &E, r: &[G::Second; R], w: &[G::Weight; W], z: &mut [G::Input; Z]) {
         let z = z.as_mut_ptr();
         // SAFETY: `of` proved that both views lie inside the region and share no element.
         unsafe {
@@ -168,7 +168,7 @@ impl<G: Kernel, const X: usize, const W: usize, const Y: usize, const R: usize> 
         executor: &E,
         row: usize,
         x: &[G::Input; X],
-        r: &[G::Input; R],
+        r: &[G::Second; R],
         w: &[G::Weight; W],
         y: &mut [G::Output; Y],
     ) {
@@ -194,7 +194,7 @@ impl<G: Kernel<Output = <G as crate::kernel::sealed::Leaf>::Input>, const Z: usi
     /// Computes row `row` of the output from the input, both in `z`, the second input `r` and the weights `w`; nothing where the output has
     /// no such row.
     #[inline(always)]
-    pub fn run_row<E: Executor + ?Sized>(&self, executor: &E, row: usize, r: &[G::Input; R], w: &[G::Weight; W], z: &mut [G::Input; Z]) {
+    pub fn run_row<E: Executor + ?Sized>(&self, executor: &E, row: usize, r: &[G::Second; R], w: &[G::Weight; W], z: &mut [G::Input; Z]) {
         let z = z.as_mut_ptr();
         if self.geometry.rows().is_some_and(|rows| row < rows) {
             // SAFETY: `new` proved that all views lie inside their operands, and that the row, which is one of the output, shares no
@@ -221,6 +221,6 @@ impl<G: Kernel<Output = <G as crate::kernel::sealed::Leaf>::Input>, const Z: usi
     pub fn run<E: Executor + ?Sized>(&self, executor: &E, z: &mut [G::Input; Z]) {
         let z = z.as_mut_ptr();
         // SAFETY: `of` proved the lengths, and that each element stays in its place; `z` is exclusive.
-        unsafe { self.0.compute(executor, Pointers::new(z, z, z.cast_const().cast(), z)) }
+        unsafe { self.0.compute(executor, Pointers::new(z, z.cast_const().cast(), z.cast_const().cast(), z)) }
     }
 }

@@ -26,9 +26,11 @@ mod executor;
 mod expression;
 pub mod f32;
 mod frame;
+mod gather;
 mod geometry;
 mod i8;
 mod input;
+mod integer;
 mod kernel;
 mod lanes;
 mod layer;
@@ -74,6 +76,7 @@ pub use f32::reduce::{
 pub use f32::resample::Resample;
 pub use f32::softmax::Softmax;
 pub use frame::{ColourOrder, Fit, Fitted, Frame, FrameLayout, PixelFormat, Preparation, Resize};
+pub use gather::Gather;
 pub use i8::average::AveragePool2d;
 pub use i8::binary::QuantizedBinary;
 pub use i8::conv2d::QuantizedConv2d;
@@ -83,6 +86,7 @@ pub use i8::products::{ByteArithmetic, Dsp, Filters, Pairs, Quads, Single, Thumb
 pub use i8::requantize::Requantize;
 pub use i8::softmax::QuantizedSoftmax;
 pub use input::{interleaved_rows, planar_rows};
+pub use integer::Integer;
 pub use kernel::Kernel;
 pub use lanes::arithmetic::{Arithmetic, FloatArithmetic, Fused, Plain};
 pub use lanes::cortex::{Mve, Vfp};
@@ -90,7 +94,10 @@ pub use layer::{InPlace, Layer, RowLayer, Within, WithinRows};
 pub use memory::{Arena, Placed, Region, Weights, part, part_mut};
 pub use model::{Model, TensorInfo, ValuesError};
 pub use moves::{Mirror, Move};
-pub use pairwise::{And, Equal, Fill, Less, LessOrEqual, Mark, Max, Min, Mod, Or, PairFunction, Pairwise, Pow, Xor};
+pub use pairwise::{
+    Add, And, Div, Equal, Fill, Keep, Less, LessOrEqual, Mark, Max, Min, Mod, Modulo, Mul, Or, PairFunction, Pairwise, Pow, Power,
+    Remainder, Sub, Xor,
+};
 pub use quantize::{Dequantize, Quantize};
 pub use rows::RowWindow;
 pub use schedule::{RowCounters, Schedule, Steps};

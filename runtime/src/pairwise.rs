@@ -5,6 +5,7 @@ use core::marker::PhantomData;
 use crate::element::Element;
 use crate::f32::power::{power, remainder};
 use crate::geometry::geometry;
+use crate::integer::{Integer, modulo, power as power_of_integer};
 use crate::kernel::strided_kernel;
 use crate::views::{Extent, MAX_RANK, Odometer, extent};
 
@@ -105,10 +106,6 @@ macro_rules! functions {
 }
 
 functions! {
-    /// The lesser; NaN where either is.
-    Min: f32 => f32, |a, b| if a.is_nan() || a < b { a } else { b };
-    /// The greater; NaN where either is.
-    Max: f32 => f32, |a, b| if a.is_nan() || a > b { a } else { b };
     /// The first to the power of the second.
     Pow: f32 => f32, |a, b| power(a, b);
     /// What division of the first by the second leaves, with the sign of the first, as C's `fmod`.
@@ -132,30 +129,59 @@ functions! {
 /// Where a value is still to come.
 const MARK: u32 = 0x7fc5_a5a5;
 
-/// Declares comparisons of elements of any type.
-macro_rules! comparisons {
-    ($($(#[$meta:meta])+ $name:ident: |$a:ident, $b:ident| $value:expr;)+) => {$(
+/// Declares functions of elements of any type of a kind: what each is, its name with that kind, the type of its result and its meaning.
+macro_rules! generic {
+    ($($(#[$meta:meta])+ $name:ident<$element:ident: $kind:ident $(= $default:ty)?> => $output:ty, |$a:ident, $b:ident| $value:expr;)+) => {$(
         $(#[$meta])+
         #[derive(Clone, Copy, Debug, PartialEq)]
-        pub struct $name<T: Element>(PhantomData<T>);
+        pub struct $name<$element: $kind $(= $default)?>(PhantomData<$element>);
 
-        impl<T: Element> sealed::Function for $name<T> {
-            type Input = T;
-            type Output = u8;
+        impl<$element: $kind> sealed::Function for $name<$element> {
+            type Input = $element;
+            type Output = $output;
 
             #[inline(always)]
-            fn apply($a: T, $b: T) -> u8 {
-                u8::from($value)
+            fn apply($a: $element, $b: $element) -> $output {
+                $value
             }
         }
     )+};
 }
 
-comparisons! {
+generic! {
     /// Whether both are the same number.
-    Equal: |a, b| a == b;
+    Equal<T: Element> => u8, |a, b| u8::from(a == b);
     /// Whether the first is the lesser.
-    Less: |a, b| a < b;
+    Less<T: Element> => u8, |a, b| u8::from(a < b);
     /// Whether the first is the lesser or both are the same number.
-    LessOrEqual: |a, b| a <= b;
+    LessOrEqual<T: Element> => u8, |a, b| u8::from(a <= b);
+    /// The lesser; NaN where either is.
+    Min<T: Element = f32> => T, |a, b| if is_nan(a) || a < b { a } else { b };
+    /// The greater; NaN where either is.
+    Max<T: Element = f32> => T, |a, b| if is_nan(a) || a > b { a } else { b };
+    /// The second where the first is not zero, else zero.
+    Keep<T: Element> => T, |choice, value| {
+        let zero = T::from_i32(0);
+        if choice == zero { zero } else { value }
+    };
+    /// The sum, which wraps.
+    Add<T: Integer> => T, |a, b| a.plus(b);
+    /// The difference, which wraps.
+    Sub<T: Integer> => T, |a, b| a.minus(b);
+    /// The product, which wraps.
+    Mul<T: Integer> => T, |a, b| a.times(b);
+    /// The quotient, cut towards zero: it wraps, and is zero where the divisor is.
+    Div<T: Integer> => T, |a, b| a.quotient(b);
+    /// What division of the first by the second leaves, with the sign of the first: zero where the divisor is.
+    Remainder<T: Integer> => T, |a, b| a.remainder(b);
+    /// What division of the first by the second leaves, with the sign of the second: zero where that is zero.
+    Modulo<T: Integer> => T, |a, b| modulo(a, b);
+    /// The first to the power of the second, which wraps; where the second is below zero it is cut towards zero, and zero where the first
+    /// is.
+    Power<T: Integer> => T, |a, b| power_of_integer(a, b.cast());
+}
+
+#[inline(always)]
+fn is_nan<T: Element>(x: T) -> bool {
+    x.partial_cmp(&x).is_none()
 }

@@ -9,9 +9,9 @@ use crate::views::Pixels;
 /// Where the operands of a kernel begin. For one row of the output the pointers are moved so that the row, and the first row of its
 /// window, lie where they would if the maps were stored whole.
 #[derive(Clone, Copy)]
-pub struct Pointers<X = f32, W = f32, Y = f32> {
+pub struct Pointers<X = f32, W = f32, Y = f32, R = X> {
     pub(crate) x: *const X,
-    pub(crate) r: *const X,
+    pub(crate) r: *const R,
     pub(crate) w: *const W,
     pub(crate) y: *mut Y,
     /// Where a window's rows wrap in `x`, and in `r` where that is an input's rest.
@@ -19,12 +19,12 @@ pub struct Pointers<X = f32, W = f32, Y = f32> {
 }
 
 // SAFETY: the parts of a layer, or of a row of it, write different elements, and none is read.
-unsafe impl<X, W, Y> Sync for Pointers<X, W, Y> {}
+unsafe impl<X, W, Y, R> Sync for Pointers<X, W, Y, R> {}
 
-impl<X, W, Y> Pointers<X, W, Y> {
+impl<X, W, Y, R> Pointers<X, W, Y, R> {
     /// Operands whose maps are stored whole.
     #[inline(always)]
-    pub(crate) fn new(x: *const X, r: *const X, w: *const W, y: *mut Y) -> Self {
+    pub(crate) fn new(x: *const X, r: *const R, w: *const W, y: *mut Y) -> Self {
         Pointers { x, r, w, y, wraps: [Wrap::NEVER; 2] }
     }
 }

@@ -329,7 +329,7 @@ fn a_mirror_reads_dimensions_from_their_end() {
 fn cumulative_sums_run_along_the_last_dimension() {
     let strides = [0, 0, 0, 0, 1, 2];
     let sums = CumulativeSum::new([1, 1, 1, 1, 2, 3], strides, strides);
-    let of = |sums: CumulativeSum| run(&sums, [&[1.0, 10.0, 2.0, 20.0, 4.0, 40.0], &[], &[]], 6).unwrap();
+    let of = |sums: CumulativeSum<f32>| run(&sums, [&[1.0, 10.0, 2.0, 20.0, 4.0, 40.0], &[], &[]], 6).unwrap();
     assert_eq!(of(sums), [1.0, 10.0, 3.0, 30.0, 7.0, 70.0]);
     assert_eq!(of(sums.exclusive(true)), [0.0, 0.0, 1.0, 10.0, 3.0, 30.0]);
     assert_eq!(of(sums.reverse(true)), [7.0, 70.0, 6.0, 60.0, 4.0, 40.0]);

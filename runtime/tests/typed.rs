@@ -2,8 +2,8 @@
 
 use bytemuck::{NoUninit, Pod, cast_slice, cast_slice_mut};
 use peleec_runtime::{
-    Cast, Destination, Element, ElementType, InPlace, Layer, Map, Move, OneCore, Operands, Pixels, Place, RegionError, RowLayer, Values,
-    ValuesMut, checksum, run_checked, run_row_checked,
+    Cast, CumulativeSum, Destination, Element, ElementType, InPlace, Layer, Map, Move, OneCore, Operands, Pixels, Place, RegionError,
+    RowLayer, Values, ValuesMut, checksum, run_checked, run_row_checked,
 };
 
 mod maps;
@@ -81,6 +81,22 @@ fn elements_of_every_type_move() {
     moves(i16::from);
     moves(i32::from);
     moves(|x| i64::from(x) << 40);
+}
+
+#[test]
+fn cumulative_sums_of_integers_wrap() {
+    let (dims, strides) = ([1, 1, 1, 1, 1, 4], [0, 0, 0, 0, 0, 1]);
+    let sums = CumulativeSum::<i32>::new(dims, strides, strides);
+    let of = |sums: CumulativeSum<i32>| {
+        let mut y = [0i32; 4];
+        assert_eq!(run_checked(&sums, operands(&[i32::MAX, 1, -3, 5], &mut y)), Ok(()));
+        y
+    };
+    assert_eq!(of(sums), [i32::MAX, i32::MIN, i32::MAX - 2, i32::MIN + 2]);
+    assert_eq!(of(sums.reverse(true).exclusive(true)), [3, 2, 5, 0]);
+    let mut bytes = [0u8; 4];
+    assert_eq!(run_checked(&CumulativeSum::<u8>::new(dims, strides, strides), operands(&[200u8, 100, 1, 2], &mut bytes)), Ok(()));
+    assert_eq!(bytes, [200, 44, 45, 47]);
 }
 
 /// Lengths are counted in elements of each operand's own size.

@@ -35,13 +35,18 @@ impl Importer<'_> {
         let op_type = node.op_type.as_deref().unwrap_or_default();
         let is_computed = |name: &&str| self.entry(name).is_some_and(|entry| !entry.is_constant);
         let computed = inputs(node).find(is_computed).unwrap_or_default();
-        let types = inputs(node).map(|name| self.operand(name).map(|operand| TensorType { dtype: DType::F32, ..operand.ty.clone() }));
-        let types: Vec<_> = types.collect();
-        let (found, supported) = match self.operand(computed) {
-            Some(Operand { ty, .. }) if ty.dtype != DType::F32 && op.runs(&types.iter().map(Option::as_ref).collect::<Vec<_>>()) => {
-                (format!("input `{computed}` is {ty} at run time"), format!("`{op_type}` of f32 at run time"))
-            }
-            _ => {
+        // What has to be of floats: truth alone where that serves.
+        let unlike = [DType::Bool, DType::F32].into_iter().find_map(|kept| {
+            let stays = |dtype: DType| dtype == DType::F32 || dtype == kept;
+            let of_floats = |ty: &TensorType| if stays(ty.dtype) { ty.clone() } else { TensorType { dtype: DType::F32, ..ty.clone() } };
+            let types: Vec<_> = inputs(node).map(|name| self.operand(name).map(|operand| of_floats(operand.ty))).collect();
+            let is_unlike = |name: &&str| is_computed(name) && self.operand(name).is_some_and(|operand| !stays(operand.ty.dtype));
+            let name = inputs(node).find(is_unlike).filter(|_| op.runs(&types.iter().map(Option::as_ref).collect::<Vec<_>>()))?;
+            Some((name, self.operand(name)?.ty))
+        });
+        let (found, supported) = match unlike {
+            Some((name, ty)) => (format!("input `{name}` is {ty} at run time"), format!("`{op_type}` of f32 at run time")),
+            None => {
                 let supported = format!("`{op_type}` of constants and of what follows from shapes");
                 (format!("input `{computed}` is computed at run time"), supported)
             }

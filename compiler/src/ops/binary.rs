@@ -1,4 +1,6 @@
-//! `Add`, `Sub`, `Mul` and `Div`: element-wise with broadcasting; integers are folded.
+//! `Add`, `Sub`, `Mul` and `Div`: element-wise with broadcasting, of floats and of integers.
+//!
+//! Integers wrap, and what is divided by zero is zero.
 
 use std::sync::Arc;
 
@@ -9,7 +11,7 @@ use super::operands::{evaluated, output, output_shape, tensor, typed};
 use super::{OpError, Operator};
 use crate::ir::{DType, Data, Shape, Tensor, TensorType};
 use crate::lower::Lowering;
-use crate::lower::kernels::Binary as Kernel;
+use crate::lower::kernels::{Binary as Kernel, Function, Pairwise};
 use crate::onnx::node::NodeView;
 
 /// Inputs: `A` and `B` of one element type.
@@ -54,17 +56,21 @@ impl Operator for Binary {
         output(a.dtype, broadcast(&a.shape, &b.shape)?)
     }
 
+    fn runs(&self, inputs: &[Option<&TensorType>]) -> bool {
+        self.infer(inputs).is_ok()
+    }
+
     fn evaluate(&self, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>, OpError> {
         let shape = output_shape(self, inputs)?;
         let (a, b) = (tensor(inputs, 0)?, tensor(inputs, 1)?);
         let shapes = [&shape, a.shape(), b.shape()];
         let kind = self.kind;
         let data = match (a.data(), b.data()) {
-            (Data::F32(a), Data::F32(b)) => Data::F32(combine(shapes, a, b, |a, b| Ok(apply(kind, a, b)))?),
-            (Data::I64(a), Data::I64(b)) => Data::I64(combine(shapes, a, b, |a, b| apply_integer(kind, a, b))?),
-            (Data::I8(a), Data::I8(b)) => Data::I8(combine(shapes, a, b, |a, b| Ok(apply_integer(kind, a.into(), b.into())? as i8))?),
-            (Data::U8(a), Data::U8(b)) => Data::U8(combine(shapes, a, b, |a, b| Ok(apply_integer(kind, a.into(), b.into())? as u8))?),
-            (Data::I32(a), Data::I32(b)) => Data::I32(combine(shapes, a, b, |a, b| Ok(apply_integer(kind, a.into(), b.into())? as i32))?),
+            (Data::F32(a), Data::F32(b)) => Data::F32(combine(shapes, a, b, |a, b| apply(kind, a, b))),
+            (Data::I64(a), Data::I64(b)) => Data::I64(combine(shapes, a, b, |a, b| apply_integer(kind, a, b))),
+            (Data::I8(a), Data::I8(b)) => Data::I8(combine(shapes, a, b, |a, b| apply_integer(kind, a.into(), b.into()) as i8)),
+            (Data::U8(a), Data::U8(b)) => Data::U8(combine(shapes, a, b, |a, b| apply_integer(kind, a.into(), b.into()) as u8)),
+            (Data::I32(a), Data::I32(b)) => Data::I32(combine(shapes, a, b, |a, b| apply_integer(kind, a.into(), b.into()) as i32)),
             _ => return Err(OpError::new("the inputs' element types differ")),
         };
         evaluated(Tensor::new(shape, data))
@@ -72,7 +78,17 @@ impl Operator for Binary {
 
     fn lower(&self, ctx: &mut Lowering<'_>) -> Result<(), OpError> {
         let reads = vec![ctx.input(0)?, ctx.input(1)?];
-        ctx.step(Kernel { kind: self.kind }, reads);
+        if ctx.dtype() == DType::F32 {
+            ctx.step(Kernel { kind: self.kind }, reads);
+            return Ok(());
+        }
+        let function = match self.kind {
+            BinaryKind::Add => Function::Add,
+            BinaryKind::Sub => Function::Sub,
+            BinaryKind::Mul => Function::Mul,
+            BinaryKind::Div => Function::Div,
+        };
+        ctx.step(Pairwise { function }, reads);
         Ok(())
     }
 }
@@ -87,23 +103,18 @@ pub(crate) fn apply(kind: BinaryKind, a: f32, b: f32) -> f32 {
     }
 }
 
-/// The meaning of `kind` on integers: overflow wraps, division rounds towards zero.
-fn apply_integer(kind: BinaryKind, a: i64, b: i64) -> Result<i64, OpError> {
+/// The meaning of `kind` on integers: overflow wraps, division rounds towards zero, and by zero gives zero.
+fn apply_integer(kind: BinaryKind, a: i64, b: i64) -> i64 {
     match kind {
-        BinaryKind::Add => Ok(a.wrapping_add(b)),
-        BinaryKind::Sub => Ok(a.wrapping_sub(b)),
-        BinaryKind::Mul => Ok(a.wrapping_mul(b)),
-        BinaryKind::Div if b == 0 => Err(OpError::new(format!("divides the integer {a} by zero"))),
-        BinaryKind::Div => Ok(a.wrapping_div(b)),
+        BinaryKind::Add => a.wrapping_add(b),
+        BinaryKind::Sub => a.wrapping_sub(b),
+        BinaryKind::Mul => a.wrapping_mul(b),
+        BinaryKind::Div if b == 0 => 0,
+        BinaryKind::Div => a.wrapping_div(b),
     }
 }
 
-fn combine<T: Copy>(
-    [output, a_shape, b_shape]: [&Shape; 3],
-    a: &[T],
-    b: &[T],
-    f: impl Fn(T, T) -> Result<T, OpError>,
-) -> Result<Arc<[T]>, OpError> {
+fn combine<T: Copy>([output, a_shape, b_shape]: [&Shape; 3], a: &[T], b: &[T], f: impl Fn(T, T) -> T) -> Arc<[T]> {
     (0..output.elements()).map(|i| f(a[source_index(i, output, a_shape)], b[source_index(i, output, b_shape)])).collect()
 }
 
@@ -128,7 +139,10 @@ mod tests {
         let case = |name, b: &[i64]| Case::new(name, 13).i64s(&[7, -7]).i64s(b).evaluate();
         assert_eq!(case("Div", &[2]), Ok(Tensor::i64s([3, -3])));
         assert_eq!(case("Mul", &[i64::MAX]), Ok(Tensor::i64s([i64::MAX.wrapping_mul(7), i64::MAX.wrapping_mul(-7)])));
-        assert_eq!(case("Div", &[0]).unwrap_err().to_string(), "divides the integer 7 by zero");
+        assert_eq!(case("Div", &[0]), Ok(Tensor::i64s([0, 0])));
+        let least = Case::new("Div", 13).i64s(&[i64::MIN]).i64s(&[-1]);
+        assert_eq!(least.evaluate(), Ok(Tensor::i64s([i64::MIN])));
+        assert!(least.parse().unwrap().runs(&[Some(&Tensor::i64s([1]).ty()); 2]));
     }
 
     #[test]

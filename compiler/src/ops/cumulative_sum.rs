@@ -1,8 +1,10 @@
 //! `CumSum`: along one axis, the sum of all elements up to each; the axis must be known.
 
-use super::operands::{axis, evaluated, float_type, floats, output_shape, product};
+use std::sync::Arc;
+
+use super::operands::{axis, evaluated, output, output_shape, product, tensor, typed};
 use super::{OpError, Operator};
-use crate::ir::{Tensor, TensorType};
+use crate::ir::{DType, Data, Shape, Tensor, TensorType};
 use crate::lower::Lowering;
 use crate::lower::kernels::CumulativeSum as Kernel;
 use crate::onnx::node::NodeView;
@@ -38,25 +40,28 @@ impl Operator for CumulativeSum {
     }
 
     fn infer(&self, inputs: &[Option<&TensorType>]) -> Result<Vec<TensorType>, OpError> {
-        Ok(vec![float_type(inputs, 0)?.clone()])
+        let input = typed(inputs, 0)?;
+        if input.dtype == DType::Bool {
+            return Err(OpError::new(format!("the input is {input}")).supported("numbers"));
+        }
+        output(input.dtype, input.shape.clone())
+    }
+
+    fn runs(&self, inputs: &[Option<&TensorType>]) -> bool {
+        self.infer(inputs).is_ok()
     }
 
     fn evaluate(&self, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>, OpError> {
         let shape = output_shape(self, inputs)?;
-        let mut values = floats(inputs, 0)?.to_vec();
-        let (extent, inner) = (shape[self.axis], product(&shape[self.axis + 1..]));
-        for run in 0..values.len().checked_div(extent).unwrap_or(0) {
-            let first = run / inner * extent * inner + run % inner;
-            let mut sum = 0.0;
-            for i in 0..extent {
-                let i = if self.reverse { extent - 1 - i } else { i };
-                let value = &mut values[first + i * inner];
-                let so_far = sum;
-                sum += *value;
-                *value = if self.exclusive { so_far } else { sum };
-            }
-        }
-        evaluated(Tensor::f32(shape, values))
+        let data = match tensor(inputs, 0)?.data() {
+            Data::F32(v) => Data::F32(self.sums(&shape, v, 0.0, |a, b| a + b)),
+            Data::I8(v) => Data::I8(self.sums(&shape, v, 0, i8::wrapping_add)),
+            Data::U8(v) => Data::U8(self.sums(&shape, v, 0, u8::wrapping_add)),
+            Data::I32(v) => Data::I32(self.sums(&shape, v, 0, i32::wrapping_add)),
+            Data::I64(v) => Data::I64(self.sums(&shape, v, 0, i64::wrapping_add)),
+            Data::Bool(_) => return Err(OpError::new("the input holds no numbers")),
+        };
+        evaluated(Tensor::new(shape, data))
     }
 
     fn lower(&self, ctx: &mut Lowering<'_>) -> Result<(), OpError> {
@@ -66,9 +71,28 @@ impl Operator for CumulativeSum {
     }
 }
 
+impl CumulativeSum {
+    fn sums<T: Copy>(&self, shape: &Shape, values: &[T], zero: T, add: fn(T, T) -> T) -> Arc<[T]> {
+        let mut values = values.to_vec();
+        let (extent, inner) = (shape[self.axis], product(&shape[self.axis + 1..]));
+        for run in 0..values.len().checked_div(extent).unwrap_or(0) {
+            let first = run / inner * extent * inner + run % inner;
+            let mut sum = zero;
+            for i in 0..extent {
+                let i = if self.reverse { extent - 1 - i } else { i };
+                let value = &mut values[first + i * inner];
+                let so_far = sum;
+                sum = add(sum, *value);
+                *value = if self.exclusive { so_far } else { sum };
+            }
+        }
+        values.into()
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use crate::ir::Tensor;
+    use crate::ir::{Data, Shape, Tensor};
     use crate::ops::case::Case;
 
     fn case(axis: i64) -> Case {
@@ -87,10 +111,20 @@ mod tests {
     }
 
     #[test]
+    fn integers_wrap() {
+        let case = Case::new("CumSum", 14).i64s(&[i64::MAX, 1, 5]).i64s(&[0]);
+        assert_eq!(case.evaluate(), Ok(Tensor::i64s([i64::MAX, i64::MIN, i64::MIN + 5])));
+        let bytes = Tensor::new(Shape(vec![2]), Data::U8([200, 100].into())).unwrap();
+        let wrapped = Tensor::new(Shape(vec![2]), Data::U8([200, 44].into())).unwrap();
+        assert_eq!(Case::new("CumSum", 14).known(bytes).i64s(&[0]).evaluate(), Ok(wrapped));
+    }
+
+    #[test]
     fn refusals() {
         assert!(case(2).refusal().contains("axis 2"));
         assert!(Case::new("CumSum", 14).input(&[3]).refusal().contains("`axis` is missing"));
         assert!(Case::new("CumSum", 14).input(&[3]).i64s(&[0, 0]).refusal().contains("one number"));
-        assert!(Case::new("CumSum", 14).i64s(&[3]).i64s(&[0]).refusal().contains("i64"));
+        let truth = Tensor::new(Shape(vec![1]), Data::Bool([true].into())).unwrap();
+        assert_eq!(Case::new("CumSum", 14).known(truth).i64s(&[0]).refusal(), "the input is bool[1] (supported: numbers)");
     }
 }

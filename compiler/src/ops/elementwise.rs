@@ -1,6 +1,9 @@
 //! `Not`, `And`, `Or`, `Xor`, `Equal`, `Less`, `LessOrEqual`, `Greater`, `GreaterOrEqual`, `Mod`, `Pow`, `Min`, `Max`, `Mean`, `Where`,
 //! `IsNaN` and `IsInf`: element-wise with broadcasting; what firmware has no kernel for is computed when compiling, from known inputs. A row
 //! of the table each, as exporters' arithmetic on shapes needs them.
+//!
+//! Integers wrap, what division by zero leaves is zero, and powers of exponents below zero are cut towards zero, which is what such a power
+//! of zero gives.
 
 use super::broadcast::{aligned_at_the_end, broadcast, source_index};
 use super::operands::{evaluated, output, output_shape, tensor, typed};
@@ -39,14 +42,34 @@ const fn test(name: &'static str, least: usize, function: Function) -> Row {
 
 use Value::{B, F, I};
 
-/// Rounds towards minus infinity, as `Mod` does for integers.
-fn floor_mod(a: i64, b: i64) -> Option<i64> {
-    let rest = a.checked_rem(b)?;
-    Some(if rest != 0 && (rest < 0) != (b < 0) { rest + b } else { rest })
+/// What division leaves, with the sign of `a`.
+fn remainder(a: i64, b: i64) -> i64 {
+    if b == 0 { 0 } else { a.wrapping_rem(b) }
 }
 
-fn power(base: i64, exponent: i64) -> Option<i64> {
-    Some(base.wrapping_pow(u32::try_from(exponent).ok()?))
+/// What division leaves where it rounds towards minus infinity, as `Mod` does for integers.
+fn floor_mod(a: i64, b: i64) -> i64 {
+    let rest = remainder(a, b);
+    if rest != 0 && (rest < 0) != (b < 0) { rest + b } else { rest }
+}
+
+fn power(base: i64, exponent: i64) -> i64 {
+    match (base, u64::try_from(exponent)) {
+        (_, Ok(exponent)) => {
+            let (high, low) = ((exponent >> 32) as u32, exponent as u32);
+            let of_high = base.wrapping_pow(1 << 31).wrapping_pow(2).wrapping_pow(high);
+            of_high.wrapping_mul(base.wrapping_pow(low))
+        }
+        (1, Err(_)) => 1,
+        (-1, Err(_)) => {
+            if exponent % 2 == 0 {
+                1
+            } else {
+                -1
+            }
+        }
+        (_, Err(_)) => 0,
+    }
 }
 
 fn tested(values: &[Value], holds: impl Fn(f32) -> bool) -> Option<Value> {
@@ -94,15 +117,15 @@ const ROWS: &[Row] = &[
     test("LessOrEqual", 2, |v| compared(v, std::cmp::Ordering::is_le)),
     test("Greater", 2, |v| compared(v, std::cmp::Ordering::is_gt)),
     test("GreaterOrEqual", 2, |v| compared(v, std::cmp::Ordering::is_ge)),
-    same("Mod", 2, |v| if let [I(a), I(b)] = *v { floor_mod(a, b).map(I) } else { None }),
+    same("Mod", 2, |v| if let [I(a), I(b)] = *v { Some(I(floor_mod(a, b))) } else { None }),
     // C's remainder, by `fmod`.
     same("Fmod", 2, |v| match *v {
-        [I(a), I(b)] => a.checked_rem(b).map(I),
+        [I(a), I(b)] => Some(I(remainder(a, b))),
         [F(a), F(b)] => Some(F(a % b)),
         _ => None,
     }),
     same("Pow", 2, |v| match *v {
-        [I(a), I(b)] => power(a, b).map(I),
+        [I(a), I(b)] => Some(I(power(a, b))),
         [I(a), F(b)] => Some(I((a as f64).powf(f64::from(b)) as i64)),
         [F(a), I(b)] => Some(F(f64::from(a).powf(b as f64) as f32)),
         [F(a), F(b)] => Some(F(a.powf(b))),
@@ -280,7 +303,8 @@ mod tests {
         assert_eq!(of_ints("Mod", &[&[7, -7, 7], &[3, 3, -3]]), Tensor::i64s([1, 2, -2]));
         assert_eq!(of_ints("Min", &[&[7, 1], &[3, 3], &[5]]), Tensor::i64s([3, 1]));
         assert_eq!(of_ints("Max", &[&[7, 1]]), Tensor::i64s([7, 1]));
-        assert_eq!(of_ints("Pow", &[&[2], &[10]]), Tensor::i64s([1024]));
+        assert_eq!(of_ints("Mod", &[&[7, -7, i64::MIN], &[0, 0, -1]]), Tensor::i64s([0, 0, 0]));
+        assert_eq!(of_ints("Pow", &[&[2, 3, -1, -1, 2, 0], &[10, 1 << 62, -3, -4, -1, -1]]), Tensor::i64s([1024, 1, -1, 1, 0, 0]));
         let fmod = Case::new("Mod", 13).int("fmod", 1).i64s(&[-7]).i64s(&[3]);
         assert_eq!(fmod.evaluate(), Ok(Tensor::i64s([-1])));
     }
@@ -342,15 +366,16 @@ mod tests {
         assert!(
             runs("Pow", &[float, long]) && runs("Equal", &[truth, truth]) && runs("Less", &[long, long]) && runs("Or", &[truth, truth])
         );
-        assert!(runs("Where", &[truth, float, float]) && !runs("Where", &[truth, long, long]) && !runs("Min", &[long, long]));
-        assert!(!runs("Mod", &[float, float]) && !runs("Pow", &[long, long]));
+        assert!(runs("Where", &[truth, float, float]) && runs("Where", &[truth, long, long]) && runs("Where", &[truth; 3]));
+        let byte = DType::U8;
+        assert!(["Min", "Max", "Mod", "Pow"].into_iter().all(|name| runs(name, &[long, long]) && runs(name, &[byte, byte])));
+        assert!(!runs("Pow", &[long, float]) && !runs("Pow", &[byte, long]));
     }
 
     #[test]
     fn refusals() {
         assert_eq!(Case::new("Less", 13).i64s(&[1]).floats(&[1], &[1.0]).refusal(), "the inputs are of types i64, f32");
         assert_eq!(Case::new("Mod", 13).floats(&[1], &[1.0]).floats(&[1], &[1.0]).refusal(), "the inputs are of types f32, f32");
-        assert!(Case::new("Mod", 13).i64s(&[1]).i64s(&[0]).evaluate().is_err());
         assert!(Case::new("Where", 16).known(bools(&[true])).i64s(&[1]).refusal().contains("has 2 inputs"));
         assert!(Case::new("Where", 16).known(bools(&[true])).i64s(&[1]).floats(&[1], &[1.0]).refusal().contains("bool, i64, f32"));
         assert!(Case::new("Not", 13).i64s(&[1]).refusal().contains("i64"));

@@ -1,12 +1,12 @@
 //! `Neg`, `Abs`, `Sign`, `Floor`, `Ceil`, `Round`, `Sqrt`, `Reciprocal`, `Exp`, `Log`, `Tanh`, `Erf`, `Elu`, `Selu`, `Celu`, `Softplus`,
 //! `Softsign`, `HardSigmoid`, `Gelu`, `Mish`, `ThresholdedRelu` and `Swish`: element-wise, the output has the input's type; `Neg`, `Abs`
-//! and `Sign` of integers are folded. A row of the table each.
+//! and `Sign` of integers, too. A row of the table each.
 
 use peleec_runtime::Function as _;
 use peleec_runtime::f32::function;
 
-use super::operands::{evaluated, output, output_shape, tensor, typed};
-use super::{OpError, Operator};
+use super::operands::{evaluated, integers, output, output_shape, tensor, typed};
+use super::{OpError, Operator, pairwise};
 use crate::ir::{DType, Data, Tensor, TensorType};
 use crate::lower::{Lowering, Packed, kernels};
 use crate::onnx::node::NodeView;
@@ -112,7 +112,7 @@ fn erf(x: f64) -> f64 {
     std::f64::consts::FRAC_2_SQRT_PI * (-x * x).exp() * sum
 }
 
-/// One input; integers when compiling, for some kinds.
+/// One input; of integers, too, for some kinds.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Function {
     pub(crate) kind: Kind,
@@ -170,25 +170,32 @@ impl Operator for Function {
         let data = match input.as_f32() {
             Some(values) => Data::F32(values.iter().map(|&x| self.kind.meaning(x)).collect()),
             None => {
-                let integers = input.to_i64s().unwrap_or_default();
-                integers_of(input.dtype(), integers.into_iter().filter_map(|x| self.of_integer(x)))
+                let values = input.to_i64s().unwrap_or_default();
+                integers(input.dtype(), values.into_iter().filter_map(|x| self.of_integer(x)))
             }
         };
         evaluated(Tensor::new(shape, data))
     }
 
-    fn lower(&self, ctx: &mut Lowering<'_>) -> Result<(), OpError> {
-        self.kind.lower(ctx)
+    fn runs(&self, inputs: &[Option<&TensorType>]) -> bool {
+        self.infer(inputs).is_ok()
     }
-}
 
-/// Elements of a type of integers; of values that are too wide the low bits are left.
-fn integers_of(dtype: DType, values: impl Iterator<Item = i64>) -> Data {
-    match dtype {
-        DType::I8 => Data::I8(values.map(|x| x as i8).collect()),
-        DType::U8 => Data::U8(values.map(|x| x as u8).collect()),
-        DType::I32 => Data::I32(values.map(|x| x as i32).collect()),
-        _ => Data::I64(values.collect()),
+    fn lower(&self, ctx: &mut Lowering<'_>) -> Result<(), OpError> {
+        let dtype = ctx.dtype();
+        if dtype == DType::F32 {
+            return self.kind.lower(ctx);
+        }
+        let x = ctx.tensor(0)?;
+        let y = match self.kind {
+            Kind::Neg {} => pairwise::negative(ctx, x)?,
+            Kind::Abs {} if dtype == DType::U8 => x,
+            Kind::Abs {} => pairwise::magnitude(ctx, x)?,
+            Kind::Sign {} => pairwise::limited(ctx, x, [(dtype != DType::U8).then_some(-1), Some(1)])?,
+            _ => return Err(super::too_large()),
+        };
+        ctx.finish(y);
+        Ok(())
     }
 }
 
@@ -274,7 +281,7 @@ mod tests {
         assert_eq!(Case::new("Abs", 13).known(narrow.clone()).evaluate(), Ok(narrow));
         let op = Case::new("Abs", 13).i64s(&[1]).parse().unwrap();
         let (integers, floats) = (Tensor::i64s([1]).ty(), TensorType::f32([1]));
-        assert_eq!([op.runs(&[Some(&integers)]), op.runs(&[Some(&floats)])], [false, true]);
+        assert_eq!([op.runs(&[Some(&integers)]), op.runs(&[Some(&floats)])], [true, true]);
     }
 
     /// What evaluation and firmware make of the same numbers.

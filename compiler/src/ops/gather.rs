@@ -1,11 +1,13 @@
-//! `Gather`: slices of any element type picked by integer indices along one axis; the indices must be known.
+//! `Gather`: slices of any element type picked by integer indices along one axis, which may be computed at run time.
+//!
+//! A known index that lies outside the axis is refused. One that is computed is then the nearest inside.
 
 use std::sync::Arc;
 
 use super::operands::{axis, output, output_shape, product, tensor, typed};
 use super::{OpError, Operator};
 use crate::ir::{DType, Tensor, TensorType};
-use crate::lower::kernels::Strided;
+use crate::lower::kernels::{Gather as Kernel, Strided};
 use crate::lower::{Lowering, Packed};
 use crate::onnx::node::NodeView;
 use crate::plan::problem::Relation;
@@ -43,22 +45,22 @@ impl Operator for Gather {
     }
 
     fn runs(&self, _inputs: &[Option<&TensorType>]) -> bool {
-        self.is_known
+        true
     }
 
-    /// A step for all indices in a row that lie as far from each other.
+    /// A step for all known indices in a row that lie as far from each other, where those are few; else one that reads the indices.
     fn lower(&self, ctx: &mut Lowering<'_>) -> Result<(), OpError> {
-        let indices = ctx.constant(1).and_then(Tensor::to_i64s);
-        let indices = indices.ok_or_else(|| OpError::unsupported("`indices` is computed at run time").supported("a constant"))?;
         let x = ctx.tensor(0)?;
         let mut shape = ctx.shape_of(x).clone();
-        let picked = indices.iter().map(|&index| in_range(index, shape[self.axis])).collect::<Result<Vec<_>, _>>()?;
+        let known = ctx.constant(1).and_then(Tensor::to_i64s);
+        let picked = known.map(|indices| self.picked(&indices, shape[self.axis])).transpose()?;
+        let parts = picked.as_deref().map(evenly_spaced).filter(|parts| parts.len() <= MOST_STEPS);
+        let (Some(picked), Some(parts)) = (picked, parts) else {
+            let reads = vec![ctx.whole(x), ctx.input(1)?];
+            ctx.step(Kernel { axis: self.axis }, reads);
+            return Ok(());
+        };
         shape.0[self.axis] = picked.len();
-        let parts = evenly_spaced(&picked);
-        if parts.len() > MOST_STEPS {
-            let found = format!("`indices` picks {} parts of an axis, of evenly spaced elements each", parts.len());
-            return Err(OpError::unsupported(found).supported(format!("at most {MOST_STEPS}")));
-        }
         let is_whole = shape == ctx.shape();
         let y = if is_whole { ctx.output() } else { ctx.output_as(shape) };
         let mut start = 0;
@@ -88,12 +90,24 @@ impl Operator for Gather {
         let (data, indices) = (tensor(inputs, 0)?, tensor(inputs, 1)?);
         let (extent, inner) = (data.shape()[self.axis], product(&data.shape()[self.axis + 1..]));
         let found = indices.to_i64s().ok_or_else(|| OpError::new("`indices` holds no integers"))?;
-        let picked = found.iter().map(|&index| in_range(index, extent)).collect::<Result<Vec<_>, _>>()?;
+        let picked = self.picked(&found, extent)?;
         let source = |i: usize| {
             let (slice, at) = (i / inner, i % inner);
             (slice / picked.len() * extent + picked[slice % picked.len()]) * inner + at
         };
         Ok(vec![data.gathered(&shape, source)])
+    }
+}
+
+impl Gather {
+    /// Places along an axis; an error where an index lies outside and is known, or the axis has no elements.
+    fn picked(&self, indices: &[i64], extent: usize) -> Result<Vec<usize>, OpError> {
+        let nearest = |index: i64| if index < 0 { 0 } else { extent - 1 };
+        let place = |&index: &i64| match in_range(index, extent) {
+            Err(_) if !self.is_known && extent > 0 => Ok(nearest(index)),
+            found => found,
+        };
+        indices.iter().map(place).collect()
     }
 }
 
@@ -117,7 +131,7 @@ fn in_range(index: i64, extent: usize) -> Result<usize, OpError> {
 
 #[cfg(test)]
 mod tests {
-    use crate::ir::Tensor;
+    use crate::ir::{DType, Tensor, TensorType};
     use crate::ops::case::{Case, floats};
 
     #[test]
@@ -142,8 +156,16 @@ mod tests {
         assert_eq!(parts, [(2, -1, 3), (5, 0, 3), (7, 2, 2), (8, 1, 1)]);
         let known = Case::new("Gather", 13).input(&[2, 3]).i64s(&[1, 0]);
         assert!(known.parse().unwrap().runs(&[]) && super::evenly_spaced(&[]).is_empty());
-        let computed = Case::new("Gather", 13).input(&[2, 3]).typed(crate::ir::TensorType::new(crate::ir::DType::I64, [2]));
-        assert!(!computed.parse().unwrap().runs(&[]));
+    }
+
+    #[test]
+    fn computed_indices_stay_inside() {
+        let computed = Case::new("Gather", 13).input(&[2, 3]).typed(TensorType::new(DType::I64, [2])).parse().unwrap();
+        assert!(computed.runs(&[]));
+        let (data, indices) = (floats(&[2, 1], &[1.0, 2.0]), Tensor::i64s([-1, 2, -3, i64::MIN, i64::MAX]));
+        let found = computed.evaluate(&[Some(&data), Some(&indices)]).unwrap();
+        assert_eq!(found, [floats(&[5, 1], &[2.0, 2.0, 1.0, 1.0, 2.0])]);
+        assert!(computed.evaluate(&[Some(&floats(&[0, 1], &[])), Some(&indices)]).is_err());
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What the operators ask of their inputs and attributes (types, elements, axes), and the doors through which they give outputs.
 
 use super::{OpError, Operator};
-use crate::ir::{DType, Shape, Tensor, TensorType};
+use crate::ir::{DType, Data, Shape, Tensor, TensorType};
 use crate::onnx::node::NodeView;
 
 /// Naive evaluation refuses to make a larger tensor; no activation of a model that fits a device comes near.
@@ -27,6 +27,16 @@ pub(crate) fn tensor<'a>(inputs: &[Option<&'a Tensor>], slot: usize) -> Result<&
 pub(crate) fn floats<'a>(inputs: &[Option<&'a Tensor>], slot: usize) -> Result<&'a [f32], OpError> {
     let tensor = tensor(inputs, slot)?;
     tensor.as_f32().ok_or_else(|| not_float(slot, tensor.dtype()))
+}
+
+/// Elements of a type of integers; of values that are too wide the low bits are left.
+pub(super) fn integers(dtype: DType, values: impl Iterator<Item = i64>) -> Data {
+    match dtype {
+        DType::I8 => Data::I8(values.map(|x| x as i8).collect()),
+        DType::U8 => Data::U8(values.map(|x| x as u8).collect()),
+        DType::I32 => Data::I32(values.map(|x| x as i32).collect()),
+        _ => Data::I64(values.collect()),
+    }
 }
 
 fn missing(slot: usize) -> OpError {

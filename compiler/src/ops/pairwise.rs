@@ -5,6 +5,7 @@ use std::sync::Arc;
 use peleec_runtime::BinaryKind;
 
 use super::broadcast::broadcast;
+use super::operands::integers;
 use super::{Cast, OpError, Operator};
 use crate::ir::{DType, Data, Shape, Tensor, TensorType};
 use crate::lower::kernels::{Binary, Function, Kernel, Pairwise};
@@ -15,12 +16,13 @@ use crate::plan::problem::TensorId;
 pub(super) fn runs(name: &str, inputs: &[Option<&TensorType>]) -> bool {
     let types: Vec<_> = inputs.iter().flatten().map(|ty| ty.dtype).collect();
     let all = |dtype| types.iter().all(|&found| found == dtype);
+    let are_alike = |types: &[DType]| types.windows(2).all(|pair| pair[0] == pair[1]);
     match name {
-        "Min" | "Max" | "Mean" | "Fmod" | "IsNaN" | "IsInf" | "IsInfPositive" | "IsInfNegative" => all(DType::F32),
-        "Pow" => types.first() == Some(&DType::F32),
-        "Equal" | "Less" | "LessOrEqual" | "Greater" | "GreaterOrEqual" => types.windows(2).all(|pair| pair[0] == pair[1]),
+        "Mean" | "IsNaN" | "IsInf" | "IsInfPositive" | "IsInfNegative" => all(DType::F32),
+        "Min" | "Max" | "Mod" | "Fmod" | "Equal" | "Less" | "LessOrEqual" | "Greater" | "GreaterOrEqual" => are_alike(&types),
+        "Pow" => types.first() == Some(&DType::F32) || are_alike(&types),
         "And" | "Or" | "Xor" | "Not" => all(DType::Bool),
-        "Where" => types == [DType::Bool, DType::F32, DType::F32],
+        "Where" => types.first() == Some(&DType::Bool) && are_alike(&types[1..]),
         _ => false,
     }
 }
@@ -32,7 +34,9 @@ pub(super) fn lower(name: &str, ctx: &mut Lowering<'_>) -> Result<(), OpError> {
         "Max" => all(ctx, &of(Function::Max))?,
         "Mean" => mean(ctx)?,
         "Pow" => power(ctx)?,
-        "Fmod" => two(ctx, Function::Mod, [0, 1])?,
+        "Mod" => two(ctx, Function::Modulo, [0, 1])?,
+        "Fmod" if ctx.dtype() == DType::F32 => two(ctx, Function::Mod, [0, 1])?,
+        "Fmod" => two(ctx, Function::Remainder, [0, 1])?,
         "Equal" => equal(ctx)?,
         "Less" => two(ctx, Function::Less, [0, 1])?,
         "LessOrEqual" => two(ctx, Function::LessOrEqual, [0, 1])?,
@@ -110,7 +114,8 @@ fn mean(ctx: &mut Lowering<'_>) -> Result<TensorId, OpError> {
 fn power(ctx: &mut Lowering<'_>) -> Result<TensorId, OpError> {
     let base = ctx.tensor(0)?;
     let has_own_shape = *ctx.shape_of(base) == ctx.shape();
-    let times = || arithmetic(BinaryKind::Mul);
+    let is_float = ctx.dtype() == DType::F32;
+    let times = || if is_float { arithmetic(BinaryKind::Mul) } else { of(Function::Mul) };
     match exponent(ctx)?.filter(|_| has_own_shape) {
         Some(1.0) => Ok(base),
         Some(2.0) => step(ctx, times(), [base, base]),
@@ -118,13 +123,13 @@ fn power(ctx: &mut Lowering<'_>) -> Result<TensorId, OpError> {
             let square = step(ctx, times(), [base, base])?;
             step(ctx, times(), [square, base])
         }
-        Some(-1.0) => {
+        Some(-1.0) if is_float => {
             let one = scalar(ctx, Data::F32([1.0].into()))?;
             step(ctx, arithmetic(BinaryKind::Div), [one, base])
         }
         _ => {
-            let exponents = in_floats(ctx, 1)?;
-            step(ctx, of(Function::Pow), [base, exponents])
+            let exponents = converted(ctx, 1)?;
+            step(ctx, of(if is_float { Function::Pow } else { Function::Power }), [base, exponents])
         }
     }
 }
@@ -132,7 +137,7 @@ fn power(ctx: &mut Lowering<'_>) -> Result<TensorId, OpError> {
 /// The one value that the exponents of a power have, where they are known and alike.
 fn exponent(ctx: &Lowering<'_>) -> Result<Option<f32>, OpError> {
     let Some(tensor) = ctx.constant(1) else { return Ok(None) };
-    let exponents = cast(tensor)?;
+    let exponents = cast(tensor, DType::F32)?;
     let values = exponents.as_f32().unwrap_or_default();
     Ok(values.first().copied().filter(|first| values.iter().all(|value| value == first)))
 }
@@ -159,21 +164,64 @@ fn is_equal(ctx: &mut Lowering<'_>, value: f32) -> Result<TensorId, OpError> {
     step(ctx, of(Function::Equal), [x, value])
 }
 
-/// A kernel has two inputs, so the second of three puts a mark where the third belongs. The marks are floats, as is then the choice.
+/// A kernel has two inputs. Of floats the second of three puts a mark where the third belongs; of other elements, none of which can be a
+/// mark, what the second has more than the third is added to that where it is chosen, and what is too wide wraps both times.
 fn chosen(ctx: &mut Lowering<'_>) -> Result<TensorId, OpError> {
-    let choice = in_floats(ctx, 0)?;
+    let choice = converted(ctx, 0)?;
     let (x, y) = (ctx.tensor(1)?, ctx.tensor(2)?);
-    let marked = step(ctx, of(Function::Mark), [choice, x])?;
-    step(ctx, of(Function::Fill), [marked, y])
+    if ctx.dtype() == DType::F32 {
+        let marked = step(ctx, of(Function::Mark), [choice, x])?;
+        return step(ctx, of(Function::Fill), [marked, y]);
+    }
+    let more = step(ctx, of(Function::Sub), [x, y])?;
+    let kept = step(ctx, of(Function::Keep), [choice, more])?;
+    step(ctx, of(Function::Add), [kept, y])
 }
 
-/// The tensor at input `slot` with its elements as floats, in an operator whose output is of floats.
-fn in_floats(ctx: &mut Lowering<'_>, slot: usize) -> Result<TensorId, OpError> {
+/// Emits the steps by which elements become truth: whether they are not zero.
+pub(super) fn truth(ctx: &mut Lowering<'_>) -> Result<(), OpError> {
+    let x = ctx.tensor(0)?;
+    let zero = cast(&single(Data::Bool([false].into()))?, ctx.dtype_of(x))?;
+    let zero = ctx.known(zero)?;
+    let is_zero = step(ctx, of(Function::Equal), [x, zero])?;
+    let y = negated(ctx, is_zero)?;
+    ctx.finish(y);
+    Ok(())
+}
+
+/// The negative of integers.
+pub(super) fn negative(ctx: &mut Lowering<'_>, x: TensorId) -> Result<TensorId, OpError> {
+    let zero = integer(ctx, 0)?;
+    step(ctx, of(Function::Sub), [zero, x])
+}
+
+/// The magnitude of signed integers; of the least of them it wraps.
+pub(super) fn magnitude(ctx: &mut Lowering<'_>, x: TensorId) -> Result<TensorId, OpError> {
+    let negative = negative(ctx, x)?;
+    step(ctx, of(Function::Max), [x, negative])
+}
+
+/// Integers within a lower and an upper limit, where there is one.
+pub(super) fn limited(ctx: &mut Lowering<'_>, x: TensorId, limits: [Option<i64>; 2]) -> Result<TensorId, OpError> {
+    let mut within = x;
+    for (limit, function) in limits.into_iter().zip([Function::Max, Function::Min]) {
+        if let Some(limit) = limit {
+            let limit = integer(ctx, limit)?;
+            within = step(ctx, of(function), [within, limit])?;
+        }
+    }
+    Ok(within)
+}
+
+/// The tensor at input `slot` with its elements as those of the output.
+fn converted(ctx: &mut Lowering<'_>, slot: usize) -> Result<TensorId, OpError> {
+    let dtype = ctx.dtype();
     if let Some(tensor) = ctx.constant(slot) {
-        return ctx.known(cast(tensor)?);
+        return ctx.known(cast(tensor, dtype)?);
     }
     let x = ctx.tensor(slot)?;
-    if ctx.dtype_of(x) == DType::F32 {
+    // Truth and bytes are the same in memory.
+    if ctx.dtype_of(x).element() == dtype.element() {
         return Ok(x);
     }
     let shape = ctx.shape_of(x).clone();
@@ -186,13 +234,22 @@ fn in_floats(ctx: &mut Lowering<'_>, slot: usize) -> Result<TensorId, OpError> {
     Ok(if *ctx.shape_of(to) == shape { to } else { ctx.viewed(to, shape) })
 }
 
-/// The elements of a known tensor as floats.
-fn cast(tensor: &Tensor) -> Result<Tensor, OpError> {
-    Ok(Cast { to: DType::F32 }.evaluate(&[Some(tensor)])?.remove(0))
+/// The elements of a known tensor as those of another type.
+fn cast(tensor: &Tensor, to: DType) -> Result<Tensor, OpError> {
+    Ok(Cast { to }.evaluate(&[Some(tensor)])?.remove(0))
 }
 
 /// One known element, which broadcasts.
 fn scalar(ctx: &mut Lowering<'_>, data: Data) -> Result<TensorId, OpError> {
-    let tensor = Tensor::new(Shape::default(), data).ok_or_else(|| OpError::new("a scalar has one element"))?;
-    ctx.known(tensor)
+    ctx.known(single(data)?)
+}
+
+/// One known integer of the output's type, which broadcasts.
+fn integer(ctx: &mut Lowering<'_>, value: i64) -> Result<TensorId, OpError> {
+    let data = integers(ctx.dtype(), std::iter::once(value));
+    scalar(ctx, data)
+}
+
+fn single(data: Data) -> Result<Tensor, OpError> {
+    Tensor::new(Shape::default(), data).ok_or_else(|| OpError::new("a scalar has one element"))
 }

@@ -1,10 +1,11 @@
-//! `Relu`, `LeakyRelu`, `Clip`, `Sigmoid` and `HardSwish`: element-wise, the output has the input's type.
+//! `Relu`, `LeakyRelu`, `Clip`, `Sigmoid` and `HardSwish`: element-wise, the output has the input's type; `Relu` and `Clip` take integers,
+//! too.
 
 use peleec_runtime::Activation;
 
-use super::operands::{evaluated, float_type, floats, output_shape};
-use super::{OpError, Operator};
-use crate::ir::{Tensor, TensorType};
+use super::operands::{evaluated, float_type, floats, integers, output_shape, tensor, typed};
+use super::{OpError, Operator, pairwise};
+use crate::ir::{DType, Data, Tensor, TensorType};
 use crate::lower::Lowering;
 use crate::lower::kernels::Map;
 use crate::onnx::node::NodeView;
@@ -47,18 +48,60 @@ impl Operator for Unary {
     }
 
     fn infer(&self, inputs: &[Option<&TensorType>]) -> Result<Vec<TensorType>, OpError> {
+        let input = typed(inputs, 0)?;
+        if self.limits(input.dtype).is_some() {
+            return Ok(vec![input.clone()]);
+        }
         Ok(vec![float_type(inputs, 0)?.clone()])
     }
 
+    fn runs(&self, inputs: &[Option<&TensorType>]) -> bool {
+        self.infer(inputs).is_ok()
+    }
+
     fn evaluate(&self, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>, OpError> {
-        let values: Vec<_> = floats(inputs, 0)?.iter().map(|&x| activate(self.activation, x)).collect();
-        evaluated(Tensor::f32(output_shape(self, inputs)?, values))
+        let (shape, input) = (output_shape(self, inputs)?, tensor(inputs, 0)?);
+        let data = match self.limits(input.dtype()).zip(input.to_i64s()) {
+            Some(([low, high], values)) => integers(input.dtype(), values.into_iter().map(|x| x.max(low).min(high))),
+            None => Data::F32(floats(inputs, 0)?.iter().map(|&x| activate(self.activation, x)).collect()),
+        };
+        evaluated(Tensor::new(shape, data))
     }
 
     fn lower(&self, ctx: &mut Lowering<'_>) -> Result<(), OpError> {
+        let dtype = ctx.dtype();
+        if let Some([low, high]) = self.limits(dtype) {
+            let x = ctx.tensor(0)?;
+            let (least, greatest) = (whole(f32::MIN, dtype), whole(f32::MAX, dtype));
+            let y = pairwise::limited(ctx, x, [Some(low).filter(|&low| low > least), Some(high).filter(|&high| high < greatest)])?;
+            ctx.finish(y);
+            return Ok(());
+        }
         let read = ctx.input(0)?;
         ctx.step(Map { activation: self.activation }, vec![read]);
         Ok(())
+    }
+}
+
+impl Unary {
+    /// The least and the greatest integer of a type that it gives; none where it takes no such elements.
+    fn limits(&self, dtype: DType) -> Option<[i64; 2]> {
+        match (self.activation, dtype) {
+            (_, DType::F32 | DType::Bool) => None,
+            (Activation::Relu, _) => Some([0, whole(f32::MAX, dtype)]),
+            (Activation::Clip(low, high), _) => Some([low, high].map(|bound| whole(bound, dtype))),
+            _ => None,
+        }
+    }
+}
+
+/// A bound as an integer of a type, which is the nearest where it has none so large.
+fn whole(bound: f32, dtype: DType) -> i64 {
+    match dtype {
+        DType::I8 => (bound as i8).into(),
+        DType::U8 => (bound as u8).into(),
+        DType::I32 => (bound as i32).into(),
+        _ => bound as i64,
     }
 }
 
@@ -89,10 +132,7 @@ pub(crate) fn is_non_negative(activation: Activation) -> bool {
 /// `Clip`'s bound: an attribute up to opset 10, an input since.
 fn bound(node: &NodeView<'_>, slot: usize, name: &str, open: f32) -> Result<f32, OpError> {
     let known = match node.known_input(slot, name)? {
-        Some(tensor) => match tensor.as_f32() {
-            Some([value]) => Some(*value),
-            _ => return Err(OpError::new(format!("input `{name}` is {}", tensor.ty())).supported("one f32")),
-        },
+        Some(tensor) => Some(one(tensor, name, node.input_type(0)?.dtype)?),
         None => node.float(name)?,
     };
     match known.unwrap_or(open) {
@@ -101,8 +141,26 @@ fn bound(node: &NodeView<'_>, slot: usize, name: &str, open: f32) -> Result<f32,
     }
 }
 
+/// The one element of a bound on elements of a type, which `Clip` holds as a float.
+fn one(tensor: &Tensor, name: &str, dtype: DType) -> Result<f32, OpError> {
+    let refused = || OpError::new(format!("input `{name}` is {}", tensor.ty())).supported(format!("one {dtype}"));
+    if tensor.dtype() != dtype || tensor.shape().elements() != 1 {
+        return Err(refused());
+    }
+    if let Some(&[value]) = tensor.as_f32() {
+        return Ok(value);
+    }
+    let value = tensor.to_i64s().and_then(|values| values.first().copied()).ok_or_else(refused)?;
+    if whole(value as f32, dtype) == value {
+        return Ok(value as f32);
+    }
+    let found = format!("`{name}` is {value}, which is no f32");
+    Err(OpError::unsupported(found).supported("integers of 24 bits, and longer ones that end in zeros").help("limit by `Min` and `Max`"))
+}
+
 #[cfg(test)]
 mod tests {
+    use crate::ir::{Data, Shape, Tensor};
     use crate::onnx::node::Attribute;
     use crate::ops::case::Case;
 
@@ -131,6 +189,24 @@ mod tests {
     }
 
     #[test]
+    fn integers_are_limited() {
+        let case = |name| Case::new(name, 14).i64s(&[i64::MIN, -3, 0, 5, i64::MAX]);
+        assert_eq!(case("Relu").evaluate(), Ok(Tensor::i64s([0, 0, 0, 5, i64::MAX])));
+        assert_eq!(case("Clip").evaluate(), Ok(Tensor::i64s([i64::MIN, -3, 0, 5, i64::MAX])));
+        let bound = |value| Tensor::i64([], [value]).unwrap();
+        assert_eq!(case("Clip").known(bound(-2)).known(bound(4)).evaluate(), Ok(Tensor::i64s([-2, -2, 0, 4, 4])));
+        assert_eq!(case("Clip").none().known(bound(i64::MAX)).evaluate(), case("Clip").evaluate());
+        let bytes = |values: [i8; 3]| Tensor::new(Shape(vec![3]), Data::I8(values.into())).unwrap();
+        let high = Tensor::new(Shape::default(), Data::I8([100].into())).unwrap();
+        let clipped = Case::new("Clip", 14).known(bytes([-128, 7, 127])).none().known(high);
+        assert_eq!(clipped.evaluate(), Ok(bytes([-128, 7, 100])));
+        assert!(clipped.parse().unwrap().runs(&[Some(&bytes([0; 3]).ty())]));
+        let odd = case("Clip").known(bound((1 << 24) + 1));
+        assert!(odd.refusal().contains("`min` is 16777217, which is no f32"));
+        assert_eq!(case("Clip").floats(&[], &[1.0]).refusal(), "input `min` is f32[] (supported: one i64)");
+    }
+
+    #[test]
     fn refusals() {
         assert_eq!(case("Clip", 13).floats(&[], &[f32::NAN]).refusal(), "`min` is NaN (supported: a number)");
         assert_eq!(case("Clip", 13).floats(&[0], &[]).refusal(), "input `min` is f32[0] (supported: one f32)");
@@ -141,6 +217,6 @@ mod tests {
         );
         assert!(case("LeakyRelu", 13).with("alpha", Attribute::Float(f32::NAN)).refusal().contains("NaN"));
         assert_eq!(case("Relu", 13).floats(&[], &[1.0]).refusal(), "`Relu` has 2 inputs (supported: at most 1)");
-        assert!(Case::new("Relu", 14).i64s(&[1]).refusal().contains("i64"));
+        assert_eq!(Case::new("Sigmoid", 13).i64s(&[1]).refusal(), "input 0 is i64 (supported: f32)");
     }
 }

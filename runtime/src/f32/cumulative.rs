@@ -1,13 +1,16 @@
 //! Sums of all elements up to each, along one dimension.
 
+use core::marker::PhantomData;
+
+use crate::element::Element;
 use crate::geometry::geometry;
 use crate::kernel::strided_kernel;
 use crate::views::{Extent, MAX_RANK, Odometer, extent, in_place};
 
 geometry! {
     /// Geometry of sums along the last of up to six strided dimensions, each of the elements up to its place; unused leading dimensions
-    /// are one.
-    pub struct CumulativeSum [] [] {
+    /// are one. Those of integers wrap.
+    pub struct CumulativeSum [T: Element] [T] {
         /// Extents, outermost first; sums run along the last.
         dims: [u32; MAX_RANK],
         /// Distance in the input for a step along each dimension.
@@ -22,10 +25,13 @@ geometry! {
         reverse: bool = false,
     }
     by_hand {}
-    derived {}
+    derived {
+        /// The type of the elements.
+        element: PhantomData<T> = PhantomData,
+    }
 }
 
-impl CumulativeSum {
+impl<T: Element> CumulativeSum<T> {
     /// The operands' lengths, or none where the geometry contradicts itself.
     pub const fn extent(&self) -> Option<Extent> {
         match (extent(&self.dims, &self.input), extent(&self.dims, &self.output)) {
@@ -44,20 +50,20 @@ impl CumulativeSum {
     /// # Safety
     /// `extent()` is some; `x` is readable and `y` writable for its lengths. The output may be the input under the same strides.
     #[inline(never)]
-    pub(crate) unsafe fn run(&self, x: *const f32, y: *mut f32) {
+    pub(crate) unsafe fn run(&self, x: *const T, y: *mut T) {
         let last = MAX_RANK - 1;
         let (x_step, y_step) = (self.input[last] as usize, self.output[last] as usize);
         let count = self.dims[last] as usize;
         let mut index = Odometer::new(&self.dims);
         loop {
             let (x, y) = (x.wrapping_add(index.at(&self.input)), y.wrapping_add(index.at(&self.output)));
-            let mut sum = 0.0;
+            let mut sum = T::from_i32(0);
             for i in 0..count {
                 let place = if self.reverse { count.wrapping_sub(1).wrapping_sub(i) } else { i };
                 // SAFETY: the index lies inside the dimensions, so the offsets lie inside the extents.
                 unsafe {
                     let so_far = sum;
-                    sum += *x.add(place * x_step);
+                    sum = sum.plus(*x.add(place * x_step));
                     *y.add(place * y_step) = if self.exclusive { so_far } else { sum };
                 }
             }
@@ -68,4 +74,4 @@ impl CumulativeSum {
     }
 }
 
-strided_kernel!([] CumulativeSum, f32 => f32, |self, at| self.run(at.x, at.y), in_place: is_in_place);
+strided_kernel!([T: Element,] CumulativeSum<T>, T => T, |self, at| self.run(at.x, at.y), in_place: is_in_place);

@@ -39,6 +39,32 @@ macro_rules! of_element {
 }
 pub(super) use of_element;
 
+/// Gives a value for a type of integers, which goes by a name, or an error for floats. Truth is a byte.
+macro_rules! of_integer {
+    ($dtype:expr, $element:ident => $value:expr) => {
+        match $dtype {
+            $crate::ir::DType::F32 => Err(OpError::unsupported("works on f32").supported("integers")),
+            $crate::ir::DType::I8 => {
+                type $element = i8;
+                $value
+            }
+            $crate::ir::DType::U8 | $crate::ir::DType::Bool => {
+                type $element = u8;
+                $value
+            }
+            $crate::ir::DType::I32 => {
+                type $element = i32;
+                $value
+            }
+            $crate::ir::DType::I64 => {
+                type $element = i64;
+                $value
+            }
+        }
+    };
+}
+pub(super) use of_integer;
+
 /// Gives a value for a type of elements of 8 bits, which goes by a name, or an error for any other.
 macro_rules! of_byte {
     ($dtype:expr, $element:ident => $value:expr) => {

@@ -1,6 +1,8 @@
 //! `CumulativeSum`: sums of all elements up to each along one axis.
 
-use super::bound::Plainly;
+use peleec_runtime::Element;
+
+use super::bound::{Plainly, of_element};
 use super::softmax::along;
 use super::{Cost, Kernel, Places, Views, Work};
 use crate::diagnostics::OpError;
@@ -23,9 +25,16 @@ impl Kernel for CumulativeSum {
     }
 
     fn bind(&self, views: &Views<'_>) -> Result<Work, OpError> {
+        of_element!(views.output.dtype, T => self.bound::<T>(views))
+    }
+}
+
+impl CumulativeSum {
+    fn bound<T: Element>(&self, views: &Views<'_>) -> Result<Work, OpError> {
         let common = along(self.axis, views)?;
-        let sum = peleec_runtime::CumulativeSum::new(common.dims(), common.strides(0), common.strides(1));
+        let sum = peleec_runtime::CumulativeSum::<T>::new(common.dims(), common.strides(0), common.strides(1));
         let geometry = sum.exclusive(self.exclusive).reverse(self.reverse);
-        Ok(Work::Kernel(Box::new(Plainly { geometry, name: "cumulative sum", kind: "CumulativeSum".into() })))
+        let kind = format!("CumulativeSum<{}>", views.output.dtype.element());
+        Ok(Work::Kernel(Box::new(Plainly { geometry, name: "cumulative sum", kind: kind.into() })))
     }
 }

@@ -2,12 +2,13 @@
 
 use peleec_runtime::PairFunction;
 
-use super::bound::{Plainly, of_element};
+use super::bound::{Plainly, of_element, of_integer};
 use super::{Cost, Kernel, Places, Views, Work};
 use crate::diagnostics::OpError;
+use crate::ir::DType;
 use crate::lower::views::Common;
 
-/// Which function, of the runtime's of one name.
+/// Which function, of the runtime's of one name. Those from `Add` on are of integers.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Function {
     Min,
@@ -22,6 +23,14 @@ pub(crate) enum Function {
     Xor,
     Mark,
     Fill,
+    Keep,
+    Add,
+    Sub,
+    Mul,
+    Div,
+    Remainder,
+    Modulo,
+    Power,
 }
 
 /// Of two inputs of one type.
@@ -41,22 +50,36 @@ impl Kernel for Pairwise {
 
     fn bind(&self, views: &Views<'_>) -> Result<Work, OpError> {
         let dtype = views.inputs[0].dtype;
-        let compared = |name: &str| format!("{name}<{}>", dtype.element());
+        let of = |name: &str| format!("{name}<{}>", dtype.element());
+        macro_rules! generic {
+            ($of_type:ident, $function:ident, $name:literal) => {
+                $of_type!(dtype, T => bound::<peleec_runtime::$function<T>>(views, $name, &of(stringify!($function))))
+            };
+        }
         match self.function {
-            Function::Min => bound::<peleec_runtime::Min>(views, "minimum", "Min"),
-            Function::Max => bound::<peleec_runtime::Max>(views, "maximum", "Max"),
+            // The elements' type is left out where it is the usual one.
+            Function::Min if dtype == DType::F32 => bound::<peleec_runtime::Min>(views, "minimum", "Min"),
+            Function::Max if dtype == DType::F32 => bound::<peleec_runtime::Max>(views, "maximum", "Max"),
+            Function::Min => generic!(of_element, Min, "minimum"),
+            Function::Max => generic!(of_element, Max, "maximum"),
             Function::Pow => bound::<peleec_runtime::Pow>(views, "power", "Pow"),
             Function::Mod => bound::<peleec_runtime::Mod>(views, "remainder", "Mod"),
-            Function::Equal => of_element!(dtype, T => bound::<peleec_runtime::Equal<T>>(views, "equal", &compared("Equal"))),
-            Function::Less => of_element!(dtype, T => bound::<peleec_runtime::Less<T>>(views, "less", &compared("Less"))),
-            Function::LessOrEqual => {
-                of_element!(dtype, T => bound::<peleec_runtime::LessOrEqual<T>>(views, "less or equal", &compared("LessOrEqual")))
-            }
+            Function::Equal => generic!(of_element, Equal, "equal"),
+            Function::Less => generic!(of_element, Less, "less"),
+            Function::LessOrEqual => generic!(of_element, LessOrEqual, "less or equal"),
             Function::And => bound::<peleec_runtime::And>(views, "and", "And"),
             Function::Or => bound::<peleec_runtime::Or>(views, "or", "Or"),
             Function::Xor => bound::<peleec_runtime::Xor>(views, "xor", "Xor"),
             Function::Mark => bound::<peleec_runtime::Mark>(views, "mark", "Mark"),
             Function::Fill => bound::<peleec_runtime::Fill>(views, "fill", "Fill"),
+            Function::Keep => generic!(of_element, Keep, "keep"),
+            Function::Add => generic!(of_integer, Add, "sum"),
+            Function::Sub => generic!(of_integer, Sub, "difference"),
+            Function::Mul => generic!(of_integer, Mul, "product"),
+            Function::Div => generic!(of_integer, Div, "quotient"),
+            Function::Remainder => generic!(of_integer, Remainder, "remainder"),
+            Function::Modulo => generic!(of_integer, Modulo, "modulo"),
+            Function::Power => generic!(of_integer, Power, "power"),
         }
     }
 }

@@ -109,12 +109,13 @@ fn large_values_wait_for_the_passes() {
 #[test]
 fn at_run_time_they_are_refused() {
     let mut model = shaped();
-    model.node("Less", "l", &["x", "x"], &["c"], &[]).node("Where", "n", &["c", "zero", "one"], &["y"], &[]);
+    model.initializer("scales", &Tensor::f32([6], [0.5; 6]).unwrap());
+    model.node("Cast", "c", &["x"], &["c"], &[("to", Attribute::Int(3))]).node("DequantizeLinear", "n", &["c", "scales"], &["y"], &[]);
     model.output("y", &TensorType::f32([1]));
     let problems = read(model.finish()).unwrap_err();
     let [error] = problems.0.as_slice() else { panic!("{problems}") };
     assert_eq!((error.code, error.found.as_deref()), ("PL0304", Some("input `c` is computed at run time")));
-    assert_eq!(error.supported.as_deref(), Some("`Where` of constants and of what follows from shapes"));
+    assert_eq!(error.supported.as_deref(), Some("`DequantizeLinear` of constants and of what follows from shapes"));
 }
 
 #[test]
@@ -140,11 +141,21 @@ fn what_changes_nothing_is_taken_at_run_time() {
 #[test]
 fn integers_that_are_an_input_are_not_constants() {
     let mut model = shaped();
-    model.input("i", &TensorType::new(DType::I64, [4])).node("Neg", "y", &["i"], &["y"], &[]);
-    model.input("j", &TensorType::new(DType::I64, [4])).node("Add", "z", &["i", "j"], &["z"], &[]);
-    model.output("y", &TensorType::new(DType::I64, [4])).output("z", &TensorType::new(DType::I64, [4]));
+    model.input("i", &TensorType::new(DType::I64, [4])).node("ReduceMax", "y", &["i"], &["y"], &[]);
+    model.input("j", &TensorType::f32([4])).node("Pow", "z", &["i", "j"], &["z"], &[]);
+    model.output("y", &TensorType::new(DType::I64, [1])).output("z", &TensorType::new(DType::I64, [4]));
     let problems = read(model.finish()).unwrap_err().0;
     assert!(problems.iter().all(|problem| problem.found.as_deref() == Some("input `i` is i64[4] at run time")));
-    assert_eq!(problems[0].supported.as_deref(), Some("`Neg` of f32 at run time"));
-    assert_eq!(problems[1].supported.as_deref(), Some("`Add` of f32 at run time"));
+    assert_eq!(problems[0].supported.as_deref(), Some("`ReduceMax` of f32 at run time"));
+    assert_eq!(problems[1].supported.as_deref(), Some("`Pow` of f32 at run time"));
+}
+
+#[test]
+fn integers_are_computed_at_run_time() {
+    let mut model = shaped();
+    model.input("i", &TensorType::new(DType::I64, [4])).node("Neg", "n", &["i"], &["n"], &[]);
+    model.node("Less", "l", &["i", "n"], &["l"], &[]).node("Where", "w", &["l", "i", "two"], &["w"], &[]);
+    model.node("Div", "d", &["w", "n"], &["d"], &[]).node("Gather", "g", &["s", "d"], &["y"], &[]);
+    let (graph, _) = read(model.output("y", &TensorType::new(DType::I64, [4])).finish()).unwrap();
+    assert_eq!((graph.verify(), graph.operators().len()), (vec![], 5));
 }

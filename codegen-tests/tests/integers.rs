@@ -1,0 +1,185 @@
+//! Integers, truth and computed indices at run time: plan and kernels give the very elements of naive evaluation, extremes included.
+
+use codegen_tests::cases::onnx::{Attr, Onnx};
+use codegen_tests::compare::{Closeness, compare};
+use peleec::{DType, ModelFile, Options, Placement, Shape, Tensor, TensorType, compile, import};
+use proptest::prelude::*;
+use proptest::test_runner::{Config, RngSeed, TestRunner};
+
+/// Element types of integers, with their numbers in ONNX.
+const INTEGERS: [(DType, i32); 4] = [(DType::I8, 3), (DType::U8, 2), (DType::I32, 6), (DType::I64, 7)];
+const TRUTH: (DType, i32) = (DType::Bool, 9);
+const FLOAT: (DType, i32) = (DType::F32, 1);
+
+/// Operators of two integers; the last five give truth.
+const BINARY: [&str; 14] =
+    ["Add", "Sub", "Mul", "Div", "Min", "Max", "Mod", "C's Mod", "Pow", "Equal", "Less", "LessOrEqual", "Greater", "GreaterOrEqual"];
+
+const OF_TRUTH: [&str; 4] = ["And", "Or", "Xor", "Equal"];
+
+const UNARY: [&str; 7] = ["Neg", "Abs", "Sign", "Relu", "Clip", "CumSum", "Cast"];
+
+/// Extents of an output, and which of its axes an operand has: those whose bit is set, of those behind the first few.
+#[derive(Clone, Debug)]
+struct Operand {
+    kept: usize,
+    left_out: usize,
+    elements: Vec<usize>,
+}
+
+impl Operand {
+    fn dims(&self, output: &[usize]) -> Vec<usize> {
+        let dims = output.iter().enumerate().map(|(axis, &dim)| if self.kept >> axis & 1 == 1 { dim } else { 1 });
+        dims.skip(self.left_out.min(output.len())).collect()
+    }
+
+    /// A tensor of small numbers and extremes.
+    fn tensor(&self, dtype: DType, dims: &[usize]) -> Tensor {
+        let ty = TensorType::new(dtype, Shape(dims.to_vec()));
+        let elements = self.elements.iter().cycle().take(dims.iter().product());
+        let bytes: Vec<u8> = elements.flat_map(|&choice| element(dtype, choice)).collect();
+        Tensor::from_le_bytes(&ty, &bytes).expect("as many values as elements")
+    }
+}
+
+fn element(dtype: DType, choice: usize) -> Vec<u8> {
+    match dtype {
+        DType::Bool => return vec![(choice % 2) as u8],
+        DType::F32 => return (choice as f32 - 7.5).to_le_bytes().to_vec(),
+        _ => {}
+    }
+    let least = i64::MIN >> (64 - 8 * dtype.bytes());
+    let values = [0, 1, 2, 3, 7, 45, -1, -2, -7, least, least + 1, !least, !least - 1];
+    values[choice % values.len()].to_le_bytes()[..dtype.bytes()].to_vec()
+}
+
+fn operand() -> impl Strategy<Value = Operand> {
+    let elements = prop::collection::vec(0..26usize, 1..40);
+    (0..16usize, prop_oneof![2 => Just(0usize), 1 => 1..4usize], elements).prop_map(|(kept, left_out, elements)| Operand {
+        kept,
+        left_out,
+        elements,
+    })
+}
+
+fn extents() -> impl Strategy<Value = Vec<usize>> {
+    prop::collection::vec(1..5usize, 0..4)
+}
+
+fn run<S: Strategy>(strategy: S, check: impl Fn(S::Value) -> Result<(), String>) {
+    let mut config = Config { failure_persistence: None, ..Config::default() };
+    if std::env::var_os("PROPTEST_CASES").is_none() {
+        config.cases = 300;
+    }
+    if config.rng_seed == RngSeed::Random {
+        config.rng_seed = RngSeed::Fixed(1);
+    }
+    let result = TestRunner::new(config).run(&strategy, |value| check(value).map_err(TestCaseError::fail));
+    assert!(result.is_ok(), "{}", result.map_or_else(|error| error.to_string(), |()| String::new()));
+}
+
+/// Compares what the model's plans compute with what the graph means.
+fn same(onnx: Onnx, inputs: &[Tensor]) -> Result<(), String> {
+    let file = ModelFile::from_bytes("integers", onnx.bytes());
+    let imported = import(&file, &Options::default()).map_err(|problems| format!("not imported: {problems}"))?;
+    let wanted = imported.graph.evaluate(inputs).map_err(|error| error.to_string())?;
+    for outputs in [Placement::Arena, Placement::Caller] {
+        let compilation = compile(&file, &Options { outputs, ..Options::default() }).map_err(|error| format!("not compiled: {error}"))?;
+        let found = compilation.execute(inputs).map_err(|error| error.to_string())?;
+        compare(&found, &wanted, Closeness::Bits).map_err(|fault| format!("{fault} of {inputs:?}"))?;
+        compilation.files().map_err(|error| error.to_string())?;
+    }
+    Ok(())
+}
+
+fn binary(operator: &str, (dtype, code): (DType, i32), output: &[usize], operands: &[Operand; 2]) -> Result<(), String> {
+    let mut onnx = Onnx::new(18);
+    let [a, b] = operands.each_ref().map(|operand| operand.tensor(dtype, &operand.dims(output)));
+    let names = [("a", &a), ("b", &b)].map(|(name, value)| onnx.typed_input(name, value.shape(), code));
+    let gives_truth = BINARY[9..].contains(&operator);
+    let fmod = [("fmod", Attr::Int(1))];
+    let (op_type, attributes) = if operator == "C's Mod" { ("Mod", &fmod[..]) } else { (operator, &fmod[..0]) };
+    let y = onnx.op(op_type, "y", &[&names[0], &names[1]], attributes);
+    onnx.typed_output(&y, if gives_truth { TRUTH.1 } else { code });
+    same(onnx, &[a, b])
+}
+
+#[test]
+fn functions_of_two_integers() {
+    run((0..BINARY.len(), 0..INTEGERS.len(), extents(), [operand(), operand()]), |(operator, ty, output, operands)| {
+        binary(BINARY[operator], INTEGERS[ty], &output, &operands)
+    });
+}
+
+#[test]
+fn functions_of_truth() {
+    run((0..OF_TRUTH.len(), extents(), [operand(), operand()]), |(operator, output, operands)| {
+        binary(OF_TRUTH[operator], TRUTH, &output, &operands)
+    });
+}
+
+#[test]
+fn functions_of_one_integer() {
+    run((0..UNARY.len(), 0..INTEGERS.len(), extents(), operand(), 0..16usize), |(operator, ty, dims, operand, number)| {
+        let (dtype, code) = INTEGERS[ty];
+        let mut onnx = Onnx::new(18);
+        let x = operand.tensor(dtype, &dims);
+        let mut inputs = vec![onnx.typed_input("x", &dims, code)];
+        let (op_type, flag) = (UNARY[operator], |bit: usize| Attr::Int((number >> bit & 1) as i64));
+        let attributes = match op_type {
+            "Clip" => {
+                for (name, choice) in [("low", number), ("high", 12 - number % 3)] {
+                    // Small numbers, which floats hold, and extremes, which are no limits.
+                    let choice = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 11][choice % 11];
+                    inputs.push(onnx.initializer(name, &[], code, element(dtype, choice)));
+                }
+                vec![]
+            }
+            "CumSum" if dims.is_empty() => return Ok(()),
+            "CumSum" => {
+                inputs.push(onnx.ints("axis", &[(number % dims.len()) as i64]));
+                vec![("exclusive", flag(2)), ("reverse", flag(3))]
+            }
+            "Cast" => vec![("to", Attr::Int(TRUTH.1.into()))],
+            _ => vec![],
+        };
+        let inputs: Vec<&str> = inputs.iter().map(String::as_str).collect();
+        let y = onnx.op(op_type, "y", &inputs, &attributes);
+        onnx.typed_output(&y, if op_type == "Cast" { TRUTH.1 } else { code });
+        same(onnx, &[x])
+    });
+}
+
+#[test]
+fn a_choice_of_elements_of_any_type() {
+    run((0..6usize, extents(), [operand(), operand(), operand()]), |(ty, output, operands)| {
+        let (dtype, code) = [INTEGERS[0], INTEGERS[1], INTEGERS[2], INTEGERS[3], TRUTH, FLOAT][ty];
+        let mut onnx = Onnx::new(18);
+        let [choice, a, b] = [(0, DType::Bool), (1, dtype), (2, dtype)].map(|(index, dtype): (usize, DType)| {
+            let operand: &Operand = &operands[index];
+            operand.tensor(dtype, &operand.dims(&output))
+        });
+        let inputs = [("choice", &choice, TRUTH.1), ("a", &a, code), ("b", &b, code)];
+        let [choice_name, a_name, b_name] = inputs.map(|(name, value, code)| onnx.typed_input(name, value.shape(), code));
+        let y = onnx.op("Where", "y", &[&choice_name, &a_name, &b_name], &[]);
+        onnx.typed_output(&y, code);
+        same(onnx, &[choice, a, b])
+    });
+}
+
+#[test]
+fn slices_by_computed_indices() {
+    let data = (0..6usize, prop::collection::vec(1..5usize, 1..4), operand(), any::<bool>());
+    run((data, 2..4usize, extents(), operand(), 0..3usize), |((ty, dims, data, is_known), by, shape, indices, axis)| {
+        let (dtype, code) = [INTEGERS[0], INTEGERS[1], INTEGERS[2], INTEGERS[3], TRUTH, FLOAT][ty];
+        let shape = &shape[..shape.len().min(2)];
+        let (data, indices) = (data.tensor(dtype, &dims), indices.tensor(INTEGERS[by].0, shape));
+        let mut onnx = Onnx::new(18);
+        let given =
+            if is_known { onnx.initializer("data", &dims, code, data.as_bytes().to_vec()) } else { onnx.typed_input("data", &dims, code) };
+        let by = onnx.typed_input("indices", shape, INTEGERS[by].1);
+        let y = onnx.op("Gather", "y", &[&given, &by], &[("axis", Attr::Int((axis % dims.len()) as i64))]);
+        onnx.typed_output(&y, code);
+        if is_known { same(onnx, &[indices]) } else { same(onnx, &[data, indices]) }
+    });
+}

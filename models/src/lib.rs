@@ -83,7 +83,7 @@ mod tests {
 
     #[test]
     fn everything_is_found() {
-        assert_eq!((networks().len(), operator_cases().len(), typed().len(), quantized().len()), (16, 645, 4, 7));
+        assert_eq!((networks().len(), operator_cases().len(), typed().len(), quantized().len()), (16, 654, 4, 7));
         for model in networks().into_iter().chain(operator_cases()).chain(typed()).chain(quantized()) {
             assert!(!model.data_sets.is_empty() && model.data_sets.iter().all(|set| !set.outputs.is_empty()), "{}", model.name);
         }

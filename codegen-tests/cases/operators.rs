@@ -92,6 +92,13 @@ cases! {
         let index = onnx.op("ArgMax", "arg", &[&x], &[("axis", Attr::Int(1)), ("keepdims", Attr::Int(0))]);
         onnx.op("Cast", "floats", &[&index], &[("to", Attr::Int(1))])
     };
+    top_k_of_each_row [2, 6], |onnx, x| {
+        let k = onnx.ints("k", &[3]);
+        let values = onnx.op("TopK", "values", &[&x, &k], &[]);
+        onnx.last_node().output.push("indices".to_owned());
+        let indices = onnx.op("Cast", "floats", &["indices"], &[("to", Attr::Int(1))]);
+        onnx.op("Concat", "joined", &[&values, &indices], &[("axis", Attr::Int(0))])
+    };
     log_softmax_over_classes [1, 6], |onnx, x| onnx.op("LogSoftmax", "scores", &[&x], &[]);
     hardmax_over_classes [1, 6], |onnx, x| onnx.op("Hardmax", "scores", &[&x], &[]);
     prelu_with_a_slope_a_channel [1, 3, 4, 4], |onnx, x| {
@@ -137,6 +144,13 @@ cases! {
         onnx.op("Gemm", "gemm", &[&x, &b], &[])
     };
     matmul_of_two_tensors [1, 2, 3, 3], |onnx, x| onnx.op("MatMul", "product", &[&x, &x], &[]);
+    einsum_of_queries_and_keys [1, 3, 2, 4], |onnx, x| {
+        onnx.op("Einsum", "scores", &[&x, &x], &[("equation", Attr::Text("bihd,bjhd->bhij"))])
+    };
+    einsum_by_weights_is_a_1x1_conv [1, 3, 4], |onnx, x| {
+        let weights = onnx.weights("weights", &[4, 2, 3]);
+        onnx.op("Einsum", "heads", &[&x, &weights], &[("equation", Attr::Text("bij,jhd->bhid"))])
+    };
     a_concat_with_its_own_conv_shares_one_host [1, 4, 4, 4], |onnx, x| {
         let a = onnx.conv("a", &x, &[4, 4, 1, 1], &[]);
         let b = onnx.conv("b", &a, &[4, 4, 3, 3], &[("pads", Attr::Ints(&[1, 1, 1, 1]))]);
@@ -163,6 +177,16 @@ cases! {
     pad_alone [1, 1, 2, 2], |onnx, x| {
         let pads = onnx.ints("pads", &[0, 0, 1, 1, 0, 0, 0, 1]);
         onnx.op("Pad", "pad", &[&x, &pads], &[])
+    };
+    a_reflecting_pad_between_convs [1, 2, 4, 4], |onnx, x| {
+        let conv = onnx.conv("conv", &x, &[3, 2, 1, 1], &[]);
+        let pads = onnx.ints("pads", &[0, 0, 1, 2, 0, 0, 0, 1]);
+        let padded = onnx.op("Pad", "pad", &[&conv, &pads], &[("mode", Attr::Text("reflect"))]);
+        onnx.conv("last", &padded, &[2, 3, 3, 3], &[])
+    };
+    a_pad_repeats_the_edge [2, 3], |onnx, x| {
+        let pads = onnx.ints("pads", &[0, 2, 0, 2]);
+        onnx.op("Pad", "pad", &[&x, &pads], &[("mode", Attr::Text("edge"))])
     };
     pad_before_a_conv_is_its_padding [1, 2, 4, 4], |onnx, x| {
         let pads = onnx.ints("pads", &[0, 0, 1, 1, 0, 0, 1, 1]);

@@ -75,6 +75,7 @@ pub use f32::reduce::{
 };
 pub use f32::resample::Resample;
 pub use f32::softmax::Softmax;
+pub use f32::top_k::{TopK, TopKIndices, TopKResult, TopKValues};
 pub use frame::{ColourOrder, Fit, Fitted, Frame, FrameLayout, PixelFormat, Preparation, Resize};
 pub use gather::Gather;
 pub use i8::average::AveragePool2d;

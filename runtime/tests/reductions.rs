@@ -3,7 +3,8 @@
 use bytemuck::{cast_slice, cast_slice_mut};
 use peleec_runtime::{
     Arg, Destination, Hardmax, Kernel, LogSoftmax, Lrn, MAX_RANK, NormKind, Normalize, Operands, PRelu, Place, Reduce, ReduceL1, ReduceL2,
-    ReduceLogSum, ReduceLogSumExp, ReduceMax, ReduceMin, ReduceProd, ReduceSum, ReduceSumSquare, Reduction, run_checked, run_row_checked,
+    ReduceLogSum, ReduceLogSumExp, ReduceMax, ReduceMin, ReduceProd, ReduceSum, ReduceSumSquare, Reduction, TopK, TopKIndices, TopKValues,
+    run_checked, run_row_checked,
 };
 
 mod maps;
@@ -99,6 +100,24 @@ fn indices_of_extremes() {
     assert_eq!([of(arg), of(arg.last(true)), of(arg.least(true)), of(arg.least(true).last(true))], [[1, 2], [2, 2], [3, 0], [3, 1]]);
     let ones = run(&Hardmax::new(dims, steps(4, 1), steps(4, 1)), [&x, &[], &[]], 8);
     assert_eq!(ones, [0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0]);
+}
+
+#[test]
+fn the_greatest_and_the_least_of_a_row() {
+    let x = [3.0, 9.0, f32::NAN, 9.0, 1.0, -2.0, -2.0, 0.0, -1.0, f32::NAN];
+    let values = |least| run(&TopK::<f32, TopKValues>::new(two(2, 5), 3, steps(5, 1), steps(1, 2)).least(least), [&x, &[], &[]], 6);
+    assert_eq!([values(false), values(true)], [[9.0, 0.0, 9.0, -1.0, 3.0, -2.0], [1.0, -2.0, 3.0, -2.0, 9.0, -1.0]]);
+    let indices = |least| {
+        let mut y = [-1i64; 10];
+        let (x, to) = (Place::Outside(cast_slice(&x)), Destination::Outside(cast_slice_mut(&mut y)));
+        let kernel = TopK::<f32, TopKIndices>::new(two(2, 5), 5, steps(5, 1), steps(5, 1)).least(least);
+        run_checked(&kernel, Operands { arena: &mut [], x, r: Place::Outside(&[]), w: &[], y: to }).expect("the operands serve");
+        y
+    };
+    assert_eq!([indices(false), indices(true)], [[1, 3, 0, 4, 2, 2, 3, 0, 1, 4], [4, 0, 1, 3, 2, 0, 1, 3, 2, 4]]);
+    for count in [0, 6] {
+        assert_eq!(TopK::<f32, TopKValues>::new(two(2, 5), count, steps(5, 1), steps(5, 1)).extent(), None, "{count} of 5");
+    }
 }
 
 #[test]

@@ -85,7 +85,12 @@ impl Net {
         let ints: Vec<i64> = pads.iter().map(|&pad| pad as i64).collect();
         let name = self.name.clone();
         let value = self.pick(&[0.0, 0.0, -1.5]);
+        // The last is not in the older operator set.
+        let mode = self.pick(&["constant", "constant", "reflect", "edge", if self.old { "edge" } else { "wrap" }]);
         let pads = self.onnx.ints(&format!("{name}.pads"), &ints);
+        if mode != "constant" {
+            return Some(self.op("Pad", &[&x.name, &pads], &[("mode", Attr::Text(mode))], dims));
+        }
         let value = self.onnx.floats(&format!("{name}.value"), &[], &[value]);
         Some(self.op("Pad", &[&x.name, &pads, &value], &[], dims))
     }

@@ -103,6 +103,18 @@ impl Net {
         Some(self.op(op_type, &[&x.name, &axes], &[], dims))
     }
 
+    /// Some of the greatest or the least elements along an axis.
+    pub(super) fn top_k(&mut self, x: &Value) -> Option<Value> {
+        let axis = self.draw(x.dims.len());
+        let count = 1 + self.draw(*x.dims.get(axis)?);
+        let largest = self.draw(2) as i64;
+        let mut dims = x.dims.clone();
+        dims[axis] = count;
+        let k = self.onnx.ints(&format!("{}.k", self.name), &[count as i64]);
+        let how = [("axis", Attr::Int(axis as i64)), ("largest", Attr::Int(largest))];
+        Some(self.op("TopK", &[&x.name, &k], &how, dims))
+    }
+
     /// `concat(x, conv(x))`: the step reads and writes one host.
     pub(super) fn dense_layer(&mut self, x: &Value) -> Option<Value> {
         let filters = self.pick(&[1, 2, 4, 8]);

@@ -47,6 +47,45 @@ impl Net {
         Some(self.op("MatMul", &[&x.name, &right.name], &[], dims))
     }
 
+    /// `Einsum` of a value with constant weights or, where that rounds nothing twice, with itself; each axis is of the batch, of rows, or
+    /// summed over.
+    pub(super) fn einsum(&mut self, x: &Value) -> Option<Value> {
+        if self.old {
+            // Which has no such operator.
+            return None;
+        }
+        let axes: Vec<(char, usize, usize)> = ('a'..).zip(&x.dims).map(|(letter, &extent)| (letter, extent, self.draw(3))).collect();
+        let [batch, rows, summed] =
+            [0, 1, 2].map(|role| axes.iter().filter(|axis| axis.2 == role).map(|axis| (axis.0, axis.1)).collect::<Vec<_>>());
+        let with_itself = self.exact.contains(&x.name) && self.draw(2) == 0;
+        // Its rows are the columns, too, under other letters.
+        let columns: Vec<(char, usize)> = if with_itself {
+            rows.iter().map(|&(letter, extent)| (letter.to_ascii_uppercase(), extent)).collect()
+        } else {
+            vec![('Z', self.pick(&[1, 3, 5]))]
+        };
+        let mut result = [&batch[..], &rows[..], &columns[..]].concat();
+        let turn = self.draw(result.len());
+        result.rotate_left(turn);
+        let dims = |axes: &[(char, usize)]| axes.iter().map(|axis| axis.1).collect::<Vec<_>>();
+        let spelled = |axes: &[(char, usize)]| axes.iter().map(|axis| axis.0).collect::<String>();
+        if result.len() > 6 || dims(&result).iter().product::<usize>() > LARGE {
+            return None;
+        }
+        // Such sums go in other blocks.
+        self.reorders |= dims(&summed).iter().product::<usize>() > 1024;
+        let left: String = axes.iter().map(|axis| axis.0).collect();
+        let (right, other): (String, String) = if with_itself {
+            let letters = axes.iter().map(|&(letter, _, role)| if role == 1 { letter.to_ascii_uppercase() } else { letter });
+            (letters.collect(), x.name.clone())
+        } else {
+            let weights = [&batch[..], &columns[..], &summed[..]].concat();
+            (spelled(&weights), self.onnx.weights(&format!("{}.weights", self.name), &dims(&weights)))
+        };
+        let equation = format!("{left},{right}->{}", spelled(&result));
+        Some(self.op("Einsum", &[&x.name, &other], &[("equation", Attr::Text(&equation))], dims(&result)))
+    }
+
     /// The mean over any axes.
     pub(super) fn reduce_mean(&mut self, x: &Value) -> Option<Value> {
         let rank = x.dims.len();

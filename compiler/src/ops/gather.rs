@@ -10,7 +10,7 @@ use crate::ir::{DType, Tensor, TensorType};
 use crate::lower::kernels::{Gather as Kernel, Strided};
 use crate::lower::{Lowering, Packed};
 use crate::onnx::node::NodeView;
-use crate::plan::problem::Relation;
+use crate::plan::problem::{Relation, TensorId};
 
 /// Inputs: `data` and `indices`; an index may count from the end.
 #[derive(Clone, Debug, PartialEq)]
@@ -63,22 +63,7 @@ impl Operator for Gather {
         shape.0[self.axis] = picked.len();
         let is_whole = shape == ctx.shape();
         let y = if is_whole { ctx.output() } else { ctx.output_as(shape) };
-        let mut start = 0;
-        for (first, step, len) in parts {
-            let (mut read, mut write) = (ctx.whole(x), ctx.whole(y));
-            let reach = step.unsigned_abs() as usize * (len - 1);
-            read.start[self.axis] = if step < 0 { first - reach } else { first };
-            read.dims[self.axis] = reach + 1;
-            (write.start[self.axis], write.dims[self.axis]) = (start, len);
-            start += len;
-            if step == 1 {
-                ctx.push_move(read, write, Relation::Same);
-            } else {
-                let mut steps = vec![1; read.dims.len()];
-                steps[self.axis] = step;
-                ctx.push(Arc::new(Strided { steps }), vec![read], write, &Packed::default(), 0);
-            }
-        }
+        copy_parts(ctx, [x, y], self.axis, parts)?;
         if !is_whole {
             ctx.finish(y);
         }
@@ -111,8 +96,36 @@ impl Gather {
     }
 }
 
-/// The longest runs of indices that lie as far from each other: the first, the distance and their number. One alone is one apart.
-fn evenly_spaced(indices: &[usize]) -> Vec<(usize, i64, usize)> {
+/// Evenly spaced indices of an axis: the first, the distance and their number.
+pub(super) type Part = (usize, i64, usize);
+
+/// Emits a step for each of these parts of `axis` of `from`, which come to lie one behind the other in `to`.
+pub(super) fn copy_parts(ctx: &mut Lowering<'_>, [from, to]: [TensorId; 2], axis: usize, parts: Vec<Part>) -> Result<(), OpError> {
+    if parts.len() > MOST_STEPS {
+        let found = format!("copies {} parts of axis {axis}, of evenly spaced elements each", parts.len());
+        return Err(OpError::unsupported(found).supported(format!("at most {MOST_STEPS}")));
+    }
+    let mut start = 0;
+    for (first, step, len) in parts {
+        let (mut read, mut write) = (ctx.whole(from), ctx.whole(to));
+        let reach = step.unsigned_abs() as usize * (len - 1);
+        read.start[axis] = if step < 0 { first - reach } else { first };
+        read.dims[axis] = reach + 1;
+        (write.start[axis], write.dims[axis]) = (start, len);
+        start += len;
+        if step == 1 {
+            ctx.push_move(read, write, Relation::Same);
+        } else {
+            let mut steps = vec![1; read.dims.len()];
+            steps[axis] = step;
+            ctx.push(Arc::new(Strided { steps }), vec![read], write, &Packed::default(), 0);
+        }
+    }
+    Ok(())
+}
+
+/// The longest runs of indices that lie as far from each other; one alone is one apart.
+pub(super) fn evenly_spaced(indices: &[usize]) -> Vec<Part> {
     let mut parts = Vec::new();
     let mut rest = indices;
     while let Some((&first, behind)) = rest.split_first() {

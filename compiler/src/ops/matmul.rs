@@ -42,13 +42,18 @@ pub(crate) struct Extents {
 
 impl MatMul {
     pub(crate) const ADDEND: usize = 2;
+
+    /// The operator `MatMul`.
+    pub(super) fn plain() -> Self {
+        MatMul { alpha: 1.0, beta: 1.0, trans_a: false, trans_b: false }
+    }
 }
 
 impl Operator for MatMul {
     fn parse(node: &NodeView<'_>) -> Result<Self, OpError> {
         let (a, b) = (node.input_type(0)?, node.input_type(1)?);
         if node.op_type == "MatMul" {
-            return Ok(MatMul { alpha: 1.0, beta: 1.0, trans_a: false, trans_b: false });
+            return Ok(MatMul::plain());
         }
         if a.shape.rank() != 2 || b.shape.rank() != 2 {
             return Err(OpError::new(format!("the inputs of `Gemm` are {a} and {b}")).supported("2 dimensions each"));
@@ -129,20 +134,7 @@ impl MatMul {
         let bias = ctx.constant(Self::ADDEND).filter(|c| c.shape().elements() == *c.shape().last().unwrap_or(&1));
         let bias = bias.and_then(Tensor::as_f32).map(|c| (0..n).map(|i| self.beta * c[i % c.len()]).collect::<Vec<_>>());
         let x = self.rows(ctx, 0, k)?;
-        let m = ctx.shape_of(x)[0];
-        let y = ctx.output_as(Shape(vec![m, n]));
-        let channels = |access: Access| Access { channel: Some(1), ..access };
-        let convolution = Convolution {
-            window: Window::pointwise(),
-            group: 1,
-            activation: Activation::Identity,
-            pool: None,
-            weights: &by_filter,
-            bias: bias.as_deref(),
-            filters: n,
-            depth: k,
-        };
-        convolution.lower(ctx, &channels(ctx.whole(x)), None, &channels(ctx.whole(y)))?;
+        let y = rows_by_weights(ctx, x, &by_filter, bias.as_deref())?;
         if bias.is_some() {
             ctx.finish(y);
             return Ok(());
@@ -233,6 +225,27 @@ impl MatMul {
         let sum = sum.value(Sum::LONGEST_OF_PRODUCTS);
         if scaled { self.alpha * sum + addend } else { sum }
     }
+}
+
+/// Rows `[m, k]` times `n` filters of `k` weights each, with a bias for each: the product `[m, n]`, which is still to be moved to the
+/// operator's output.
+pub(super) fn rows_by_weights(ctx: &mut Lowering<'_>, x: TensorId, by_filter: &[f32], bias: Option<&[f32]>) -> Result<TensorId, OpError> {
+    let (m, k) = (ctx.shape_of(x)[0], ctx.shape_of(x)[1]);
+    let n = by_filter.len() / k;
+    let y = ctx.output_as(Shape(vec![m, n]));
+    let channels = |access: Access| Access { channel: Some(1), ..access };
+    let convolution = Convolution {
+        window: Window::pointwise(),
+        group: 1,
+        activation: Activation::Identity,
+        pool: None,
+        weights: by_filter,
+        bias,
+        filters: n,
+        depth: k,
+    };
+    convolution.lower(ctx, &channels(ctx.whole(x)), None, &channels(ctx.whole(y)))?;
+    Ok(y)
 }
 
 /// The extents in front of the matrix.

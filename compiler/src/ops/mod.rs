@@ -111,6 +111,7 @@ macros::operators! {
     conv_transpose::ConvTranspose: "ConvTranspose" 3;
     cumulative_sum::CumulativeSum: "CumSum" 2;
     depth_to_space::DepthToSpace: "DepthToSpace" 1, "SpaceToDepth" 1;
+    einsum::Einsum: "Einsum" ANY;
     elementwise::Elementwise: "Not" 1, "And" 2, "Or" 2, "Xor" 2, "Equal" 2, "Less" 2, "LessOrEqual" 2, "Greater" 2, "GreaterOrEqual" 2,
         "Mod" 2, "Pow" 2, "Min" ANY, "Max" ANY, "Mean" ANY, "Where" 3, "IsNaN" 1, "IsInf" 1;
     function::Function: "Neg" 1, "Abs" 1, "Sign" 1, "Floor" 1, "Ceil" 1, "Round" 1, "Sqrt" 1, "Reciprocal" 1, "Exp" 1, "Log" 1, "Tanh" 1,
@@ -141,6 +142,7 @@ macros::operators! {
     shape::ShapeOf: "Shape" 1, "Size" 1;
     softmax::Softmax: "Softmax" 1;
     sum::Sum: "Sum" ANY;
+    top_k::TopK: "TopK" 2;
     transpose::Transpose: "Transpose" 1;
     unary::Unary: "Relu" 1, "LeakyRelu" 1, "Clip" 3, "Sigmoid" 1, "HardSwish" 1;
 }

@@ -1,38 +1,52 @@
-//! `Pad`: constant padding of any axes.
+//! `Pad`: any axes padded with a constant, or with the input's own elements: mirrored (`reflect`), the outermost (`edge`), or those of the
+//! other end (`wrap`).
+//!
+//! A constant is a pass over floats; elements of any type are copied, axis by axis, in steps of evenly spaced slices.
 
-use super::operands::{distinct_axes, evaluated, float_type, floats, ints, output, output_shape};
+use std::ops::Range;
+
+use super::gather::{copy_parts, evenly_spaced};
+use super::operands::{distinct_axes, evaluated, float_type, floats, ints, output, output_shape, tensor, typed};
 use super::{OpError, Operator};
 use crate::ir::tensor::{ravel, unravel};
-use crate::ir::{DType, Tensor, TensorType};
+use crate::ir::{Tensor, TensorType};
 use crate::lower::Lowering;
 use crate::lower::kernels::Pad as Kernel;
 use crate::onnx::node::NodeView;
 
-/// One input; the pads, the value and the axes are read when the node is parsed.
+/// One input; the pads, the mode, the value and the axes are read when the node is parsed.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Pad {
     /// Begins of all axes, then ends of all axes.
     pub(crate) pads: Vec<usize>,
-    pub(crate) value: f32,
+    pub(crate) mode: PadMode,
+}
+
+/// What stands around the input.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum PadMode {
+    Constant(f32),
+    Reflect,
+    Edge,
+    Wrap,
 }
 
 impl Operator for Pad {
     fn parse(node: &NodeView<'_>) -> Result<Self, OpError> {
-        let mode = node.string("mode")?.unwrap_or("constant");
-        if mode != "constant" {
-            return Err(OpError::unsupported(format!("attribute `mode` is `{mode}`")).supported("constant"));
-        }
+        let mode = match node.string("mode")?.unwrap_or("constant") {
+            "constant" => PadMode::Constant(value(node)?),
+            "reflect" => PadMode::Reflect,
+            "edge" => PadMode::Edge,
+            "wrap" => PadMode::Wrap,
+            other => return Err(OpError::unsupported(format!("attribute `mode` is `{other}`")).supported("constant, reflect, edge, wrap")),
+        };
         let rank = node.input_type(0)?.shape.rank();
         let found = ints(node, 1, "pads")?.ok_or_else(|| OpError::new("`pads` is missing"))?;
-        let value = match node.known_input(2, "constant_value")? {
-            Some(tensor) => scalar(tensor)?,
-            None => node.float("value")?.unwrap_or(0.0),
-        };
         let padded = match node.known_ints(3, "axes")? {
             Some(found) => distinct_axes(&found, rank)?,
             None => (0..rank).collect(),
         };
-        Ok(Pad { pads: over_all_axes(&found, &padded, rank)?, value })
+        Ok(Pad { pads: over_all_axes(&found, &padded, rank)?, mode })
     }
 
     fn data_inputs(&self) -> usize {
@@ -40,26 +54,45 @@ impl Operator for Pad {
     }
 
     fn infer(&self, inputs: &[Option<&TensorType>]) -> Result<Vec<TensorType>, OpError> {
-        let x = float_type(inputs, 0)?;
+        let is_constant = matches!(self.mode, PadMode::Constant(_));
+        let x = if is_constant { float_type(inputs, 0)? } else { typed(inputs, 0)? };
         let rank = x.shape.rank();
         if self.pads.len() != 2 * rank {
             return Err(OpError::new(format!("{} pads are given for {x}", self.pads.len())).supported(format!("{}", 2 * rank)));
         }
+        let is_padded = |axis: usize| self.pads[axis] > 0 || self.pads[rank + axis] > 0;
+        if let Some(axis) = (0..rank).find(|&axis| !is_constant && x.shape[axis] == 0 && is_padded(axis)) {
+            return Err(OpError::new(format!("the input is {x}: axis {axis} has no elements to pad with")).supported("extents from 1"));
+        }
         let padded = |axis: usize| x.shape[axis].checked_add(self.pads[axis])?.checked_add(self.pads[rank + axis]);
         let dims = (0..rank).map(padded).collect::<Option<Vec<_>>>();
-        output(DType::F32, dims.ok_or_else(|| OpError::new(format!("pads {:?} are too large", self.pads)))?)
+        output(x.dtype, dims.ok_or_else(|| OpError::new(format!("pads {:?} are too large", self.pads)))?)
+    }
+
+    /// Elements of any type are copied.
+    fn runs(&self, inputs: &[Option<&TensorType>]) -> bool {
+        !matches!(self.mode, PadMode::Constant(_)) || float_type(inputs, 0).is_ok()
     }
 
     fn evaluate(&self, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>, OpError> {
         let shape = output_shape(self, inputs)?;
-        let (x, like) = (floats(inputs, 0)?, inputs[0].map(|tensor| tensor.shape().clone()).unwrap_or_default());
+        let like = tensor(inputs, 0)?.shape();
         let strides = like.strides();
+        let PadMode::Constant(value) = self.mode else {
+            let source = |flat: usize| {
+                let index = unravel(flat, &shape);
+                let places = index.iter().enumerate().map(|(axis, &at)| self.mode.source(at, self.pads[axis], like[axis]));
+                ravel(&places.collect::<Vec<_>>(), &strides)
+            };
+            return Ok(vec![tensor(inputs, 0)?.gathered(&shape, source)]);
+        };
+        let x = floats(inputs, 0)?;
         let element = |flat: usize| {
             let mut index = unravel(flat, &shape);
             for (axis, i) in index.iter_mut().enumerate() {
                 match i.checked_sub(self.pads[axis]) {
                     Some(inside) if inside < like[axis] => *i = inside,
-                    _ => return self.value,
+                    _ => return value,
                 }
             }
             x[ravel(&index, &strides)]
@@ -68,10 +101,63 @@ impl Operator for Pad {
     }
 
     fn lower(&self, ctx: &mut Lowering<'_>) -> Result<(), OpError> {
+        let PadMode::Constant(value) = self.mode else { return self.lower_by_axis(ctx) };
         let read = ctx.input(0)?;
         let begins = self.pads[..read.dims.len()].to_vec();
-        ctx.step(Kernel { begins, value: self.value }, vec![read]);
+        ctx.step(Kernel { begins, value }, vec![read]);
         Ok(())
+    }
+}
+
+impl Pad {
+    /// One padded axis after the other: the input as a part of what it becomes, and copies of its slices around it.
+    fn lower_by_axis(&self, ctx: &mut Lowering<'_>) -> Result<(), OpError> {
+        let mut x = ctx.tensor(0)?;
+        let rank = self.pads.len() / 2;
+        let padded: Vec<usize> = (0..rank).filter(|&axis| self.pads[axis] > 0 || self.pads[rank + axis] > 0).collect();
+        let Some(&last) = padded.last() else {
+            ctx.finish(x);
+            return Ok(());
+        };
+        for axis in padded {
+            let mut shape = ctx.shape_of(x).clone();
+            let (begin, extent) = (self.pads[axis], shape[axis]);
+            shape.0[axis] = begin + extent + self.pads[rank + axis];
+            let sources = |places: Range<usize>| places.map(|at| self.mode.source(at, begin, extent)).collect::<Vec<_>>();
+            let mut parts = evenly_spaced(&sources(0..begin));
+            parts.push((0, 1, extent));
+            parts.extend(evenly_spaced(&sources(begin + extent..shape[axis])));
+            let y = if axis == last { ctx.output() } else { ctx.between(shape) };
+            copy_parts(ctx, [x, y], axis, parts)?;
+            x = y;
+        }
+        Ok(())
+    }
+}
+
+impl PadMode {
+    /// Which of an axis's `extent` elements, one at least, stands at index `at` where `begin` are put before them.
+    fn source(self, at: usize, begin: usize, extent: usize) -> usize {
+        let (at, extent) = (at as i64 - begin as i64, extent as i64);
+        let source = match self {
+            PadMode::Wrap => at.rem_euclid(extent),
+            PadMode::Reflect => {
+                // There and back; one element is mirrored to itself.
+                let period = (2 * extent - 2).max(1);
+                let at = at.rem_euclid(period);
+                at.min(period - at)
+            }
+            PadMode::Edge | PadMode::Constant(_) => at.clamp(0, extent - 1),
+        };
+        source as usize
+    }
+}
+
+/// The value around the input, where that is a constant: an attribute up to opset 10, an input since.
+fn value(node: &NodeView<'_>) -> Result<f32, OpError> {
+    match node.known_input(2, "constant_value")? {
+        Some(tensor) => scalar(tensor),
+        None => Ok(node.float("value")?.unwrap_or(0.0)),
     }
 }
 
@@ -99,6 +185,7 @@ fn over_all_axes(found: &[i64], padded: &[usize], rank: usize) -> Result<Vec<usi
 
 #[cfg(test)]
 mod tests {
+    use crate::ir::{DType, Tensor, TensorType};
     use crate::onnx::node::Attribute;
     use crate::ops::case::{Case, floats};
 
@@ -118,8 +205,39 @@ mod tests {
     }
 
     #[test]
+    fn pads_of_its_own_elements() {
+        let cases: [(&str, [i64; 2], &[i64]); 5] = [
+            ("reflect", [2, 1], &[3, 2, 1, 2, 3, 2]),
+            ("reflect", [5, 0], &[2, 1, 2, 3, 2, 1, 2, 3]),
+            ("edge", [2, 1], &[1, 1, 1, 2, 3, 3]),
+            ("wrap", [4, 2], &[3, 1, 2, 3, 1, 2, 3, 1, 2]),
+            ("wrap", [0, 0], &[1, 2, 3]),
+        ];
+        for (mode, pads, expected) in cases {
+            let case = Case::new("Pad", 19).string("mode", mode).i64s(&[1, 2, 3]).i64s(&pads);
+            assert_eq!(case.evaluate(), Ok(Tensor::i64s(expected)), "{mode} {pads:?}");
+        }
+        let both = Case::new("Pad", 13).string("mode", "reflect").floats(&[2, 2], &[1.0, 2.0, 3.0, 4.0]).i64s(&[1, 0, 0, 1]);
+        assert_eq!(both.evaluate(), Ok(floats(&[3, 3], &[3.0, 4.0, 3.0, 1.0, 2.0, 1.0, 3.0, 4.0, 3.0])));
+        let one = Case::new("Pad", 13).string("mode", "reflect").floats(&[1], &[7.0]).i64s(&[1, 2]);
+        assert_eq!(one.values(), [7.0; 4]);
+    }
+
+    #[test]
+    fn what_is_not_padded_with_a_constant_may_be_of_any_type() {
+        let bytes = || TensorType::new(DType::I8, [2]);
+        let typed = |mode| Case::new("Pad", 13).string("mode", mode).typed(bytes()).i64s(&[1, 0]);
+        assert_eq!(typed("edge").infer(), Ok(TensorType::new(DType::I8, [3])));
+        assert!(typed("edge").parse().unwrap().runs(&[Some(&bytes())]));
+        assert!(typed("constant").refusal().contains("input 0 is i8"));
+    }
+
+    #[test]
     fn refusals() {
-        assert_eq!(row().string("mode", "reflect").i64s(&[0; 4]).refusal(), "attribute `mode` is `reflect` (supported: constant)");
+        let other = row().string("mode", "symmetric").i64s(&[0; 4]).refusal();
+        assert_eq!(other, "attribute `mode` is `symmetric` (supported: constant, reflect, edge, wrap)");
+        let empty = Case::new("Pad", 13).string("mode", "edge").input(&[2, 0]).i64s(&[0, 1, 0, 0]);
+        assert!(empty.refusal().contains("axis 1 has no elements to pad with"));
         assert!(row().i64s(&[0, -1, 0, 0]).refusal().contains("zero and above"));
         assert!(row().i64s(&[0, 1]).refusal().contains("4 values"));
         assert!(row().i64s(&[0; 4]).floats(&[0], &[]).refusal().contains("`constant_value` is f32[0]"));

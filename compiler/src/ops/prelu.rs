@@ -1,6 +1,7 @@
 //! `PRelu`: negative values are multiplied by a slope, which is broadcast.
 //!
-//! A known slope a channel is one pass over the map; another is `Relu(x) + slope * min(x, 0)`.
+//! Before opset 7 a row of slopes is one a channel. A known slope a channel is one pass over the map; another is
+//! `Relu(x) + slope * min(x, 0)`.
 
 use std::sync::Arc;
 
@@ -17,21 +18,26 @@ use crate::onnx::node::NodeView;
 
 /// Inputs: `X` and `slope`.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct PRelu;
+pub(crate) struct PRelu {
+    /// `slope` is a row along the second axis of `X`.
+    by_channel: bool,
+}
 
 impl Operator for PRelu {
     fn parse(node: &NodeView<'_>) -> Result<Self, OpError> {
         let (x, slope) = (node.input_type(0)?, node.input_type(1)?);
-        if node.opset < 7 && slope.shape.elements() != 1 && x.shape.rank() != 2 {
-            let found = format!("`slope` is {slope}, a slope a channel before opset 7");
-            return Err(OpError::unsupported(found).supported("one slope").help("re-export with opset_version=17"));
+        let is_old = node.opset < 7 && slope.shape.elements() != 1 && x.shape.rank() != 2;
+        let by_channel = is_old && slope.shape.rank() == 1 && x.shape.rank() > 2;
+        if is_old && !by_channel && !is_a_channel_each(&x.shape, &slope.shape) {
+            let found = format!("`slope` is {slope} where `X` is {x}, before opset 7");
+            return Err(OpError::unsupported(found).supported("one slope, or one a channel").help("re-export with opset_version=17"));
         }
-        Ok(PRelu)
+        Ok(PRelu { by_channel })
     }
 
     fn infer(&self, inputs: &[Option<&TensorType>]) -> Result<Vec<TensorType>, OpError> {
         let (x, slope) = (float_type(inputs, 0)?, float_type(inputs, 1)?);
-        if !broadcast(&x.shape, &slope.shape).is_ok_and(|shape| shape == x.shape) {
+        if !broadcast(&x.shape, &self.spread(&x.shape, &slope.shape)).is_ok_and(|shape| shape == x.shape) {
             return Err(OpError::new(format!("`slope` is {slope} where `X` is {x}")).supported("a slope that is broadcast to `X`"));
         }
         Ok(vec![x.clone()])
@@ -39,8 +45,8 @@ impl Operator for PRelu {
 
     fn evaluate(&self, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>, OpError> {
         let shape = output_shape(self, inputs)?;
-        let (x, slopes, of) = (floats(inputs, 0)?, floats(inputs, 1)?, tensor(inputs, 1)?.shape());
-        let value = |(i, &x): (usize, &f32)| if x < 0.0 { slopes[source_index(i, &shape, of)] * x } else { x };
+        let (x, slopes, of) = (floats(inputs, 0)?, floats(inputs, 1)?, self.spread(&shape, tensor(inputs, 1)?.shape()));
+        let value = |(i, &x): (usize, &f32)| if x < 0.0 { slopes[source_index(i, &shape, &of)] * x } else { x };
         let values: Vec<f32> = x.iter().enumerate().map(value).collect();
         evaluated(Tensor::f32(shape, values))
     }
@@ -54,12 +60,35 @@ impl Operator for PRelu {
                 ctx.step(Map { activation: Activation::LeakyRelu(slope) }, vec![read]);
                 Ok(())
             }
-            Some((slopes, of)) if is_a_channel_each(&shape, of) => {
+            Some((slopes, of)) if is_a_channel_each(&shape, &self.spread(&shape, of)) => {
                 let packed = ctx.add_weights(slopes, size_of_val(slopes));
                 each_pixel(ctx, kernels::PRelu, &packed)
             }
-            _ => lower_in_parts(ctx),
+            _ => self.lower_in_parts(ctx),
         }
+    }
+}
+
+impl PRelu {
+    /// The shape under which slopes of shape `slope` are broadcast to `x`.
+    fn spread(&self, x: &Shape, slope: &Shape) -> Shape {
+        if self.by_channel { Shape([slope.to_vec(), vec![1; x.rank().saturating_sub(2)]].concat()) } else { slope.clone() }
+    }
+
+    fn lower_in_parts(&self, ctx: &mut Lowering<'_>) -> Result<(), OpError> {
+        let slope = ctx.tensor(1)?;
+        let spread = self.spread(&ctx.shape(), ctx.shape_of(slope));
+        let slope = ctx.reshaped(slope, spread);
+        let (x, slope) = (ctx.input(0)?, ctx.whole(slope));
+        let [above, below, scaled] = [0; 3].map(|_| ctx.like(&x));
+        let output = ctx.output();
+        let (write, none) = (ctx.whole(output), Packed::default());
+        let map = |activation| Arc::new(Map { activation });
+        ctx.push(map(Activation::Relu), vec![x.clone()], above.clone(), &none, 0);
+        ctx.push(map(Activation::Clip(f32::NEG_INFINITY, 0.0)), vec![x], below.clone(), &none, 0);
+        ctx.push(Arc::new(Binary { kind: BinaryKind::Mul }), vec![below, slope], scaled.clone(), &none, 0);
+        ctx.push(Arc::new(Binary { kind: BinaryKind::Add }), vec![above, scaled], write, &none, 0);
+        Ok(())
     }
 }
 
@@ -67,19 +96,6 @@ impl Operator for PRelu {
 fn is_a_channel_each(x: &[usize], slopes: &Shape) -> bool {
     let mut dims = slopes.iter().rev().zip((0..x.len()).rev());
     x.len() > 1 && slopes.elements() == x[1] && dims.all(|(&extent, axis)| axis == 1 || extent == 1)
-}
-
-fn lower_in_parts(ctx: &mut Lowering<'_>) -> Result<(), OpError> {
-    let (x, slope) = (ctx.input(0)?, ctx.input(1)?);
-    let [above, below, scaled] = [0; 3].map(|_| ctx.like(&x));
-    let output = ctx.output();
-    let (write, none) = (ctx.whole(output), Packed::default());
-    let map = |activation| Arc::new(Map { activation });
-    ctx.push(map(Activation::Relu), vec![x.clone()], above.clone(), &none, 0);
-    ctx.push(map(Activation::Clip(f32::NEG_INFINITY, 0.0)), vec![x], below.clone(), &none, 0);
-    ctx.push(Arc::new(Binary { kind: BinaryKind::Mul }), vec![below, slope], scaled.clone(), &none, 0);
-    ctx.push(Arc::new(Binary { kind: BinaryKind::Add }), vec![above, scaled], write, &none, 0);
-    Ok(())
 }
 
 #[cfg(test)]
@@ -97,6 +113,19 @@ mod tests {
         assert_eq!(case(&[2, 1, 1], &[0.5, 2.0]).values(), [-0.5, 2.0, -1.5, 4.0, -10.0, 6.0, -14.0, 8.0]);
         assert_eq!(case(&[1], &[0.5]).values(), [-0.5, 2.0, -1.5, 4.0, -2.5, 6.0, -3.5, 8.0]);
         assert_eq!(case(&[2, 1], &[0.0, 1.0]).values(), [0.0, 2.0, -3.0, 4.0, 0.0, 6.0, -7.0, 8.0]);
+    }
+
+    #[test]
+    fn a_row_of_slopes_before_opset_7_is_one_a_channel() {
+        let old = |dims: &[usize]| Case::new("PRelu", 6).floats(&[1, 2, 2, 2], &X).floats(dims, &[0.5, 2.0]);
+        for dims in [&[2][..], &[2, 1, 1]] {
+            assert_eq!(old(dims).values(), [-0.5, 2.0, -1.5, 4.0, -10.0, 6.0, -14.0, 8.0], "{dims:?}");
+        }
+        assert_eq!(case(&[2], &[0.5, 2.0]).values(), [-0.5, 2.0, -1.5, 4.0, -2.5, 6.0, -3.5, 8.0]);
+        let rows = "`slope` is f32[2,1] where `X` is f32[1,2,2,2], before opset 7 (supported: one slope, or one a channel)";
+        assert_eq!(old(&[2, 1]).refusal(), rows);
+        let three = Case::new("PRelu", 6).input(&[1, 2, 2, 2]).floats(&[3], &[0.5; 3]);
+        assert!(three.refusal().contains("`slope` is f32[3]"));
     }
 
     #[test]

@@ -98,7 +98,7 @@ mod tests {
     use super::eliminate_identity;
     use crate::ir::build::Build;
     use crate::ir::{DType, Shape, Source};
-    use crate::ops::{Binary, Cast, Concat, Identity, Op, Pad, Pool, Reshape, Sum, Transpose, Unary, pool::PoolKind};
+    use crate::ops::{Binary, Cast, Concat, Identity, Op, Pad, Pool, Reshape, Sum, Transpose, Unary, pad::PadMode, pool::PoolKind};
     use crate::passes::equivalence::{check, square};
 
     const SHAPE: [usize; 4] = [1, 2, 3, 3];
@@ -121,7 +121,7 @@ mod tests {
             Op::Reshape(Reshape { shape: Shape(SHAPE.to_vec()) }),
             Op::Cast(Cast { to: DType::F32 }),
             Op::Transpose(Transpose { perm: vec![0, 1, 2, 3] }),
-            Op::Pad(Pad { pads: vec![0; 8], value: 1.0 }),
+            Op::Pad(Pad { pads: vec![0; 8], mode: PadMode::Constant(1.0) }),
             Op::Concat(Concat { axis: 1 }),
             Op::Unary(Unary { activation: Activation::Clip(f32::MIN, f32::MAX) }),
             Op::Pool(Pool { kind: PoolKind::Average { count_include_pad: false }, window: square(1) }),

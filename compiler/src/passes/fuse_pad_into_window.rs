@@ -7,6 +7,7 @@
 
 use crate::ir::window::Window;
 use crate::ir::{Content, Graph, NodeId, Source};
+use crate::ops::pad::PadMode;
 use crate::ops::pool::PoolKind;
 use crate::ops::{Op, Pad, Pool, unary};
 
@@ -24,18 +25,19 @@ pub(crate) fn fuse_pad_into_window(graph: &mut Graph) -> usize {
 /// The sole reader of the `Pad` `id`, and the operator that does both.
 fn padding_itself(graph: &Graph, id: NodeId) -> Option<(NodeId, Op)> {
     let Op::Pad(pad) = graph.op(id)? else { return None };
+    let PadMode::Constant(value) = pad.mode else { return None };
     let (consumer, input) = (graph.sole_consumer(id)?, graph.input(id, 0)?);
     if graph.input(consumer, 0) != Some(Source { node: id, slot: 0 }) {
         return None;
     }
     let op = match graph.op(consumer)? {
-        Op::Conv(conv) if pad.value == 0.0 && conv.pool.is_none() => {
+        Op::Conv(conv) if value == 0.0 && conv.pool.is_none() => {
             let mut conv = conv.clone();
             conv.window = widened(&conv.window, pad)?;
             Op::Conv(conv)
         }
         Op::Pool(pool) => {
-            let kind = padded_kind(graph, pool, pad, input)?;
+            let kind = padded_kind(graph, pool, value, input)?;
             Op::Pool(Pool { kind, window: widened(&pool.window, pad)? })
         }
         _ => return None,
@@ -62,16 +64,16 @@ fn widened(window: &Window, pad: &Pad) -> Option<Window> {
     Some(window)
 }
 
-/// The kind of the pool that pads by itself.
-fn padded_kind(graph: &Graph, pool: &Pool, pad: &Pad, input: Source) -> Option<PoolKind> {
+/// The kind of the pool that pads by itself what was padded with `value`.
+fn padded_kind(graph: &Graph, pool: &Pool, value: f32, input: Source) -> Option<PoolKind> {
     match pool.kind {
         PoolKind::Max => {
-            let never_wins = pad.value <= f32::MIN || (pad.value <= 0.0 && is_non_negative(graph, input));
+            let never_wins = value <= f32::MIN || (value <= 0.0 && is_non_negative(graph, input));
             never_wins.then_some(PoolKind::Max)
         }
         // The padded cells were cells to the pool, so they count; its own pads must then count as well, or not be there.
         PoolKind::Average { count_include_pad } => {
-            let exact = pad.value == 0.0 && (count_include_pad || pool.window.pads == [0; 4]);
+            let exact = value == 0.0 && (count_include_pad || pool.window.pads == [0; 4]);
             exact.then_some(PoolKind::Average { count_include_pad: true })
         }
     }
@@ -93,6 +95,7 @@ mod tests {
     use super::fuse_pad_into_window;
     use crate::ir::build::Build;
     use crate::ir::window::Window;
+    use crate::ops::pad::PadMode;
     use crate::ops::pool::PoolKind;
     use crate::ops::{Op, Pad, Pool, Unary};
     use crate::passes::equivalence::{check, conv, square};
@@ -102,7 +105,7 @@ mod tests {
 
     /// Pads of 1 at the top and left, `bottom` and `right` at the other ends.
     fn spatial(bottom: usize, right: usize, value: f32) -> Op {
-        Op::Pad(Pad { pads: vec![0, 0, 1, 1, 0, 0, bottom, right], value })
+        Op::Pad(Pad { pads: vec![0, 0, 1, 1, 0, 0, bottom, right], mode: PadMode::Constant(value) })
     }
 
     /// `Pool(Pad(x))`, of an activated map if asked.
@@ -176,9 +179,11 @@ mod tests {
     }
 
     #[test]
-    fn channel_pads_and_other_readers_stay() {
-        let channels = Op::Pad(Pad { pads: vec![0, 1, 0, 0, 0, 0, 0, 0], value: 0.0 });
+    fn other_pads_and_other_readers_stay() {
+        let channels = Op::Pad(Pad { pads: vec![0, 1, 0, 0, 0, 0, 0, 0], mode: PadMode::Constant(0.0) });
         assert_eq!(rewrites(pooled(None, channels, INSIDE, square(2))), 0);
+        let mirrored = Op::Pad(Pad { pads: vec![0, 0, 1, 1, 0, 0, 0, 0], mode: PadMode::Reflect });
+        assert_eq!(rewrites(pooled(None, mirrored, INSIDE, square(2))), 0);
         let mut build = pooled(None, spatial(0, 0, 0.0), INSIDE, square(2));
         let pad = build.graph.ids().into_iter().find(|&id| build.graph.node(id).name == "pad").unwrap();
         build.output(crate::ir::Source { node: pad, slot: 0 });

@@ -33,3 +33,4 @@ pub mod prelu;
 pub mod reduce;
 pub mod resample;
 pub mod softmax;
+pub mod top_k;

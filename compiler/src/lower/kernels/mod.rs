@@ -33,6 +33,7 @@ mod resample;
 mod softmax;
 mod source;
 mod strided;
+mod top_k;
 
 use std::fmt::Debug;
 
@@ -67,6 +68,7 @@ pub(crate) use resample::Resample;
 pub(crate) use softmax::Softmax;
 pub(crate) use source::{Asked, Source};
 pub(crate) use strided::Strided;
+pub(crate) use top_k::TopK;
 
 use super::micro::MicroKernel;
 use super::views::View;

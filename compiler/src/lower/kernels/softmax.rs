@@ -14,14 +14,16 @@ pub(crate) struct Softmax {
 /// Dimensions and strides of input and output, with `axis` as the last.
 pub(super) fn along(axis: usize, views: &Views<'_>) -> Result<Common<2>, OpError> {
     let (input, output) = (&views.inputs[0], views.output);
-    let last = |values: &[usize]| {
-        let mut values = values.to_vec();
-        let along = values.remove(axis);
-        values.push(along);
-        values
-    };
-    let (dims, a, b) = (last(&output.dims), last(&input.strides), last(&output.strides));
+    let [dims, a, b] = [&output.dims, &input.strides, &output.strides].map(|values| moved_last(values, axis));
     Common::new(&dims, [&a, &b], dims.len() - 1)
+}
+
+/// The values of all axes, that of `axis` last.
+pub(super) fn moved_last(values: &[usize], axis: usize) -> Vec<usize> {
+    let mut values = values.to_vec();
+    let along = values.remove(axis);
+    values.push(along);
+    values
 }
 
 impl Kernel for Softmax {

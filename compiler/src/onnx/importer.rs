@@ -1,5 +1,6 @@
 //! The state of an import: what every name stands for, what has been reported, and how much more may be computed and kept.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -72,7 +73,7 @@ pub(crate) struct Importer<'a> {
     /// The names of the graph's outputs.
     pub(crate) results: BTreeSet<&'a str>,
     /// Work that computing values while importing may still cost.
-    pub(crate) fold_budget: u64,
+    pub(crate) fold_budget: Cell<u64>,
     constant_bytes: usize,
     is_over_limit: bool,
     pub(crate) diagnostics: Vec<Diagnostic>,
@@ -89,7 +90,7 @@ impl<'a> Importer<'a> {
             definitions: BTreeMap::new(),
             read: BTreeSet::new(),
             results: BTreeSet::new(),
-            fold_budget: FOLD_BUDGET,
+            fold_budget: Cell::new(FOLD_BUDGET),
             constant_bytes: 0,
             is_over_limit: false,
             diagnostics: Vec::new(),
@@ -97,7 +98,7 @@ impl<'a> Importer<'a> {
     }
 
     pub(crate) fn report(&mut self, diagnostic: Diagnostic) {
-        self.diagnostics.push(diagnostic);
+        self.diagnostics.push(diagnostic.shortened());
     }
 
     /// Reads the stored value of `name`, if that has not been done.

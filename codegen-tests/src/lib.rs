@@ -3,6 +3,7 @@
 #[path = "../cases/mod.rs"]
 pub mod cases;
 pub mod compare;
+pub mod fuzzing;
 pub mod lanes;
 pub mod vectors;
 

@@ -51,11 +51,11 @@ impl Onnx {
 
     /// An input of bytes.
     pub fn bytes_input(&mut self, name: &str, dims: &[usize]) -> String {
-        self.typed_input(name, dims, UINT8)
+        self.typed_input(name, UINT8, dims)
     }
 
-    /// An input of any element type.
-    pub fn typed_input(&mut self, name: &str, dims: &[usize], data_type: i32) -> String {
+    /// An input of any element type, by ONNX's number for it.
+    pub fn typed_input(&mut self, name: &str, data_type: i32, dims: &[usize]) -> String {
         let name = self.input(name, dims);
         let ty = self.graph.input.last_mut().and_then(|input| input.type_.as_mut()).expect("it was added");
         ty.mut_tensor_type().elem_type = data_type;
@@ -78,7 +78,7 @@ impl Onnx {
     }
 
     /// An initializer of values between `-scale` and `scale` that follow from its name.
-    fn scaled_weights(&mut self, name: &str, dims: &[usize], scale: f32) -> String {
+    pub fn scaled_weights(&mut self, name: &str, dims: &[usize], scale: f32) -> String {
         let mut state = name.bytes().fold(0x811c_9dc5u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)) | 1;
         let mut next = || {
             state ^= state << 13;

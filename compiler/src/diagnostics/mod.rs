@@ -175,6 +175,30 @@ impl Diagnostic {
         self.inputs = inputs;
         self
     }
+
+    /// As it is, but that texts which no one reads to the end are cut: a file may hold names and lists of any length.
+    pub(crate) fn shortened(mut self) -> Self {
+        self.inputs.truncate(INPUTS);
+        let inputs = self.inputs.iter_mut().flat_map(|input| [&mut input.name, &mut input.description]);
+        let said = [&mut self.found, &mut self.supported, &mut self.help].into_iter().flatten();
+        inputs.chain(said).chain([&mut self.title]).for_each(shorten);
+        self
+    }
+}
+
+/// Most inputs of a node that are told.
+const INPUTS: usize = 256;
+
+/// Most bytes of a text of a diagnostic, and of the beginning of a longer one that is shown.
+const LONGEST: usize = 8192;
+const SHOWN: usize = 400;
+
+fn shorten(text: &mut String) {
+    if text.len() > LONGEST {
+        let end = (0..=SHOWN).rev().find(|&end| text.is_char_boundary(end)).unwrap_or(0);
+        text.truncate(end);
+        text.push_str("...");
+    }
 }
 
 /// The diagnostics with each cause told once, at its first place; the other places are named there.
@@ -245,6 +269,14 @@ mod tests {
         let usage = Diagnostic::usage(Code::NO_SUCH_OUTPUT, "no tensor of the graph is called `y`");
         assert_eq!(Problems(vec![unsupported.clone(), usage]).exit_code(), 2);
         assert_eq!(Problems(vec![unsupported, Diagnostic::invalid(Code::CYCLE, "the nodes form a cycle")]).exit_code(), 3);
+    }
+
+    #[test]
+    fn long_texts_are_cut_between_characters() {
+        let long = format!("a{}", "\u{e9}".repeat(LONGEST));
+        let cut = Diagnostic::invalid("PL0202", long.clone()).found(long).help("short").shortened();
+        assert_eq!((cut.title.len(), cut.help.as_deref()), (SHOWN - 1 + 3, Some("short")));
+        assert!(cut.title.ends_with("\u{e9}...") && cut.found == Some(cut.title));
     }
 
     #[test]

@@ -69,6 +69,8 @@ pub struct Graph {
     pub(crate) opset: i64,
     net: StableDiGraph<Node, Edge, u32>,
     constant_bytes: usize,
+    /// Elements and products that folding has computed so far.
+    pub(crate) folding_work: u64,
     inputs: Vec<NodeId>,
     outputs: Vec<GraphOutput>,
     /// The graph outputs that a value is, by their places.

@@ -95,10 +95,26 @@ pub(crate) struct Layer {
 /// The layers of a plan, in its order.
 pub(crate) fn bind(steps: &Steps, plan: &Plan, pins: &Pins) -> Result<Vec<Layer>, OpError> {
     let places = plan.groups.iter().flat_map(|group| (group.begin..group.end).map(|at| (at, group.schedule.is_some())));
-    let bound = places.map(|(at, by_rows)| Binder { steps, plan, by_rows, pinned: pins.at[at] }.layer(plan.order[at]));
+    let wholes = wholes(steps);
+    let bound = places.map(|(at, by_rows)| Binder { steps, plan, wholes: &wholes, by_rows, pinned: pins.at[at] }.layer(plan.order[at]));
     let mut layers: Vec<Layer> = bound.collect::<Result<_, _>>()?;
     share_leaves(&mut layers);
     Ok(layers)
+}
+
+/// The elements that each step writes where it is not cut into parts.
+fn wholes(steps: &Steps) -> Vec<u64> {
+    let mut wholes = vec![1; steps.steps.len()];
+    for planned in steps.problem.steps.iter().rev() {
+        if let Some(whole) = wholes.get_mut(planned.work) {
+            *whole = elements(planned);
+        }
+    }
+    wholes
+}
+
+fn elements(step: &PlanStep) -> u64 {
+    step.write.dims.iter().product::<usize>() as u64
 }
 
 /// Gives the general leaf of the runtime to all convolutions of a kind of which one needs it, so that a module links one leaf: on Cortex-M,
@@ -134,6 +150,7 @@ impl Layer {
 struct Binder<'a> {
     steps: &'a Steps,
     plan: &'a Plan,
+    wholes: &'a [u64],
     by_rows: bool,
     pinned: Option<usize>,
 }
@@ -156,9 +173,7 @@ impl Binder<'_> {
             Work::Kernel(_) => self.region(&planned.reads[0], extent.x),
         };
         let y = self.region(&planned.write, extent.y);
-        let elements = |step: &PlanStep| step.write.dims.iter().product::<usize>() as u64;
-        let given = self.steps.problem.steps.iter().find(|step| step.work == planned.work);
-        let (part, whole) = (elements(planned), given.map_or(1, elements));
+        let (part, whole) = (elements(planned), self.wholes[planned.work]);
         // Of something of the whole step what the part takes.
         let share = |all: u64| (u128::from(all) * u128::from(part) / u128::from(whole)) as u64;
         let Cost { whole: cost, row_blocks } = step.kernel.cost(planned.write.dims.get(CHANNELS).copied().unwrap_or(1));

@@ -1,5 +1,6 @@
 //! The state of an import: what every name stands for, what has been reported, and how much more may be computed and kept.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -78,7 +79,7 @@ pub(crate) struct Importer<'a> {
     /// The names that the file's own graph defines, without its branches: there it could end.
     pub(crate) outer: BTreeSet<&'a str>,
     /// Work that computing values while importing may still cost.
-    pub(crate) fold_budget: u64,
+    pub(crate) fold_budget: Cell<u64>,
     constant_bytes: usize,
     pub(crate) is_over_limit: bool,
     pub(crate) diagnostics: Vec<Diagnostic>,
@@ -96,7 +97,7 @@ impl<'a> Importer<'a> {
             read: BTreeSet::new(),
             results: BTreeSet::new(),
             outer: BTreeSet::new(),
-            fold_budget: FOLD_BUDGET,
+            fold_budget: Cell::new(FOLD_BUDGET),
             constant_bytes: 0,
             is_over_limit: false,
             diagnostics: Vec::new(),
@@ -104,7 +105,7 @@ impl<'a> Importer<'a> {
     }
 
     pub(crate) fn report(&mut self, diagnostic: Diagnostic) {
-        self.diagnostics.push(diagnostic);
+        self.diagnostics.push(diagnostic.shortened());
     }
 
     /// Reads the stored value of `name`, if that has not been done.

@@ -77,10 +77,7 @@ impl<'a> Importer<'a> {
             return Err(self.check_room(&inferred).err().unwrap_or(Refusal::Poisoned));
         };
         match computed {
-            Some((values, cost)) => {
-                self.fold_budget = self.fold_budget.saturating_sub(cost);
-                self.define_values(node, values)?;
-            }
+            Some(values) => self.define_values(node, values)?,
             None => {
                 let kept = names.get(..kept.len()).unwrap_or(&names).to_vec();
                 if kept.is_empty() {
@@ -140,25 +137,29 @@ impl<'a> Importer<'a> {
         }
     }
 
-    /// The outputs' values and what they cost, where they are known and cheap; else checks that no output is empty.
-    fn compute(&self, op: &Op, inputs: &[Option<Operand<'_>>], inferred: &[TensorType]) -> Result<Option<(Vec<Tensor>, u64)>, OpError> {
+    /// The outputs' values, where they are known and cheap; else checks that no output is empty. What computing costs is taken off the
+    /// budget, of a node that is refused, too.
+    fn compute(&self, op: &Op, inputs: &[Option<Operand<'_>>], inferred: &[TensorType]) -> Result<Option<Vec<Tensor>>, OpError> {
         let types: Vec<_> = inputs.iter().map(|operand| operand.map(|operand| operand.ty)).collect();
         let elements = |types: &mut dyn Iterator<Item = &TensorType>| types.map(|ty| ty.shape.elements() as u64).sum::<u64>();
         let made = elements(&mut inferred.iter());
         let has_type = |values: &[Tensor]| values.iter().map(Tensor::ty).eq(inferred.iter().cloned());
         if self.has_room_for(inferred) {
             if let Some(values) = op.value(&types).map(|value| vec![value]).filter(|values| has_type(values)) {
-                return Ok(Some((values, made)));
+                self.fold_budget.set(self.fold_budget.get().saturating_sub(made));
+                return Ok(Some(values));
             }
             let read = elements(&mut types.iter().flatten().copied());
             let growth = made.saturating_sub(read).saturating_mul(GROWTH_COST);
             let cost = op.work(&types).saturating_add(read).saturating_add(made).saturating_add(growth);
             let known = !op.is_awaited() && inputs.iter().all(|operand| operand.is_none_or(|operand| operand.value.is_some()));
-            if known && made <= FOLD_ELEMENTS as u64 && cost <= self.fold_budget {
+            let budget = self.fold_budget.get();
+            if known && made <= FOLD_ELEMENTS as u64 && cost <= budget {
+                self.fold_budget.set(budget - cost);
                 let values: Vec<_> = inputs.iter().map(|operand| operand.and_then(|operand| operand.value)).collect();
                 let values = op.evaluate(&values)?;
                 if has_type(&values) {
-                    return Ok(Some((values, cost)));
+                    return Ok(Some(values));
                 }
             }
         }

@@ -19,6 +19,9 @@ use crate::plan::problem::{Relation, Rows};
 /// The most elements that an axis is resized from or to.
 const LONGEST: usize = 1 << 17;
 
+/// What a tap of an element takes naively, in multiply-accumulates.
+const TAP_WORK: usize = 8;
+
 /// One input; all others are read when the node is parsed.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Resize {
@@ -93,7 +96,7 @@ impl Operator for Resize {
     fn work(&self, inputs: &[Option<&TensorType>]) -> u64 {
         let elements = self.infer(inputs).map_or(0, |outputs| outputs[0].shape.elements());
         let taps: Vec<_> = self.axes.iter().flatten().map(|table| table.taps).collect();
-        elements.saturating_mul(product(&taps)) as u64
+        elements.saturating_mul(product(&taps)).saturating_mul(TAP_WORK) as u64
     }
 
     /// A step an image.

@@ -8,7 +8,7 @@ use crate::ops::Op;
 /// The largest constant that folding makes of others, in bytes. Import has counted what is made of nothing.
 const MOST_BYTES: usize = 64 << 20;
 
-/// Elements and products that one run of the pass computes at most.
+/// Elements and products that are computed at most for a graph, in all runs of the pass together: a rewrite makes it run again.
 const MOST_WORK: u64 = 1 << 28;
 
 pub(crate) fn fold_constants(graph: &mut Graph) -> usize {
@@ -21,17 +21,20 @@ pub(crate) fn fold_dequantized(graph: &mut Graph) -> usize {
 }
 
 fn fold(graph: &mut Graph, takes: impl Fn(&Op) -> bool) -> usize {
-    let (mut folded, mut work) = (0, 0u64);
+    let mut folded = 0;
     for id in graph.ids() {
         if !graph.op(id).is_some_and(&takes) {
             continue;
         }
         let Some(cost) = cost(graph, id) else { continue };
-        if work.saturating_add(cost) > MOST_WORK {
+        let work = graph.folding_work.saturating_add(cost);
+        if work > MOST_WORK {
             continue;
         }
-        let Some(values) = known(graph, id) else { continue };
-        work += cost;
+        let Some(computed) = known(graph, id) else { continue };
+        // What cannot be computed took the time as well.
+        graph.folding_work = work;
+        let Some(values) = computed else { continue };
         graph.fold(id, values);
         folded += 1;
     }
@@ -51,10 +54,11 @@ fn cost(graph: &Graph, id: NodeId) -> Option<u64> {
     Some(op.work(&types(graph, id)).max(elements as u64))
 }
 
-fn known(graph: &Graph, id: NodeId) -> Option<Vec<Tensor>> {
+/// What `id` gives, or nothing where its inputs' values do not go together; none where they are not known.
+fn known(graph: &Graph, id: NodeId) -> Option<Option<Vec<Tensor>>> {
     let op = graph.op(id)?;
     if let Some(value) = op.value(&types(graph, id)) {
-        return Some(vec![value]);
+        return Some(Some(vec![value]));
     }
     let mut values = Vec::new();
     for input in graph.node_inputs(id) {
@@ -64,7 +68,7 @@ fn known(graph: &Graph, id: NodeId) -> Option<Vec<Tensor>> {
         });
     }
     let carried = graph.node(id).outputs.iter().map(|output| &output.ty);
-    op.evaluate(&values).ok().filter(|values| values.iter().map(Tensor::ty).eq(carried.cloned()))
+    Some(op.evaluate(&values).ok().filter(|values| values.iter().map(Tensor::ty).eq(carried.cloned())))
 }
 
 fn types(graph: &Graph, id: NodeId) -> Vec<Option<&TensorType>> {
@@ -75,7 +79,7 @@ fn types(graph: &Graph, id: NodeId) -> Vec<Option<&TensorType>> {
 mod tests {
     use peleec_runtime::BinaryKind;
 
-    use super::fold_constants;
+    use super::{MOST_WORK, fold_constants};
     use crate::ir::Tensor;
     use crate::ir::build::Build;
     use crate::ir::window::Window;
@@ -132,6 +136,24 @@ mod tests {
             Window { kernel: [1 << 16, 1 << 16], strides: [1 << 16, 1 << 16], dilations: [1, 1], pads: [0xffff; 4], ceil_mode: false };
         build.op("long", Op::Pool(Pool { kind: PoolKind::Max, window }), &[cells]);
         assert_eq!(fold_constants(&mut build.graph), 0);
+    }
+
+    #[test]
+    fn all_runs_share_one_limit_and_what_fails_counts() {
+        let mut build = Build::new();
+        let two = build.constant("two", &[1], &[2.0]);
+        let four = build.op("four", Op::Binary(Binary { kind: BinaryKind::Mul }), &[two, two]);
+        build.output(four);
+        let (zero, seven) = (build.graph.add_constant("zero", Tensor::i64s([0])), build.graph.add_constant("seven", Tensor::i64s([7])));
+        build.op("impossible", Op::Binary(Binary { kind: BinaryKind::Div }), &[seven, zero]);
+        let mut spent = build.graph.clone();
+        spent.folding_work = MOST_WORK;
+        assert_eq!(fold_constants(&mut spent), 0);
+        let mut graph = build.graph;
+        assert_eq!(fold_constants(&mut graph), 1);
+        let work = graph.folding_work;
+        assert_eq!(fold_constants(&mut graph), 0);
+        assert!(work > 0 && graph.folding_work > work, "{work} and {}", graph.folding_work);
     }
 
     #[test]

@@ -20,13 +20,19 @@ const MOST_WORK: usize = 1 << 30;
 /// Bytes of the largest arena of which a plan is replayed: the tags of its elements take 4 GiB.
 const MOST_ARENA: usize = 1 << 30;
 
+/// Bytes of the largest arena of which a plan is replayed unasked: a compilation that takes some GiB for a small file serves nobody.
+const SOON_ARENA: usize = 1 << 26;
+
 /// Whether there can be memory enough to replay the plan.
 pub(crate) fn is_replayable(plan: &Plan) -> bool {
     plan.cost.arena <= MOST_ARENA
 }
 
-/// Whether replaying the plan takes no longer than a compilation should. pelee-304 takes a twenty-fifth of the limit.
+/// Whether replaying the plan takes no longer, and no more memory, than a compilation should. pelee-304 takes a twenty-fifth of the time.
 pub(crate) fn is_soon_replayed(plan: &Plan) -> bool {
+    if plan.cost.arena > SOON_ARENA {
+        return false;
+    }
     let elements = |access: &Access| access.dims.iter().fold(1usize, |all, &dim| all.saturating_mul(dim));
     let touched = plan.problem.steps.iter().map(|step| {
         let again = step.rows.map_or(1, |rows| rows.reach.max(1));

@@ -1,6 +1,8 @@
 //! The command line as a user meets it: exit codes, texts, files that are written or are not.
 
 mod asked;
+#[cfg(target_os = "linux")]
+mod bombs;
 mod build_script;
 #[cfg(unix)]
 mod computer;

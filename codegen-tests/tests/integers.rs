@@ -95,7 +95,7 @@ fn same(onnx: Onnx, inputs: &[Tensor]) -> Result<(), String> {
 fn binary(operator: &str, (dtype, code): (DType, i32), output: &[usize], operands: &[Operand; 2]) -> Result<(), String> {
     let mut onnx = Onnx::new(18);
     let [a, b] = operands.each_ref().map(|operand| operand.tensor(dtype, &operand.dims(output)));
-    let names = [("a", &a), ("b", &b)].map(|(name, value)| onnx.typed_input(name, value.shape(), code));
+    let names = [("a", &a), ("b", &b)].map(|(name, value)| onnx.typed_input(name, code, value.shape()));
     let gives_truth = BINARY[9..].contains(&operator);
     let fmod = [("fmod", Attr::Int(1))];
     let (op_type, attributes) = if operator == "C's Mod" { ("Mod", &fmod[..]) } else { (operator, &fmod[..0]) };
@@ -124,7 +124,7 @@ fn functions_of_one_integer() {
         let (dtype, code) = INTEGERS[ty];
         let mut onnx = Onnx::new(18);
         let x = operand.tensor(dtype, &dims);
-        let mut inputs = vec![onnx.typed_input("x", &dims, code)];
+        let mut inputs = vec![onnx.typed_input("x", code, &dims)];
         let (op_type, flag) = (UNARY[operator], |bit: usize| Attr::Int((number >> bit & 1) as i64));
         let attributes = match op_type {
             "Clip" => {
@@ -160,7 +160,7 @@ fn a_choice_of_elements_of_any_type() {
             operand.tensor(dtype, &operand.dims(&output))
         });
         let inputs = [("choice", &choice, TRUTH.1), ("a", &a, code), ("b", &b, code)];
-        let [choice_name, a_name, b_name] = inputs.map(|(name, value, code)| onnx.typed_input(name, value.shape(), code));
+        let [choice_name, a_name, b_name] = inputs.map(|(name, value, code)| onnx.typed_input(name, code, value.shape()));
         let y = onnx.op("Where", "y", &[&choice_name, &a_name, &b_name], &[]);
         onnx.typed_output(&y, code);
         same(onnx, &[choice, a, b])
@@ -176,8 +176,8 @@ fn slices_by_computed_indices() {
         let (data, indices) = (data.tensor(dtype, &dims), indices.tensor(INTEGERS[by].0, shape));
         let mut onnx = Onnx::new(18);
         let given =
-            if is_known { onnx.initializer("data", &dims, code, data.as_bytes().to_vec()) } else { onnx.typed_input("data", &dims, code) };
-        let by = onnx.typed_input("indices", shape, INTEGERS[by].1);
+            if is_known { onnx.initializer("data", &dims, code, data.as_bytes().to_vec()) } else { onnx.typed_input("data", code, &dims) };
+        let by = onnx.typed_input("indices", INTEGERS[by].1, shape);
         let y = onnx.op("Gather", "y", &[&given, &by], &[("axis", Attr::Int((axis % dims.len()) as i64))]);
         onnx.typed_output(&y, code);
         if is_known { same(onnx, &[indices]) } else { same(onnx, &[data, indices]) }

@@ -274,7 +274,7 @@ mod tests {
     #[test]
     fn long_texts_are_cut_between_characters() {
         let long = format!("a{}", "\u{e9}".repeat(LONGEST));
-        let cut = Diagnostic::invalid("PL0202", long.clone()).found(long).help("short").shortened();
+        let cut = Diagnostic::invalid(Code::UNDEFINED, long.clone()).found(long).help("short").shortened();
         assert_eq!((cut.title.len(), cut.help.as_deref()), (SHOWN - 1 + 3, Some("short")));
         assert!(cut.title.ends_with("\u{e9}...") && cut.found == Some(cut.title));
     }

@@ -42,7 +42,11 @@ pub(crate) fn import(bytes: Bytes, options: &ImportOptions, model_dir: Option<&P
     let (model, mut scan) = open(bytes)?;
     let opset = default_opset(&model)?;
     let mut scope = Scope::new(model.graph.unwrap_or_default(), opset, &mut scan);
-    asked::apply(&mut scope, options).map_err(|problems| Refused { problems: Problems(problems), graph: Graph::default() })?;
+    asked::apply(&mut scope, options).map_err(|problems| Refused {
+        problems: Problems(problems),
+        graph: Graph::default(),
+        is_over_limit: false,
+    })?;
     let mut importer = Importer::new(scope.graph.name.as_deref().unwrap_or_default(), opset, options, model_dir);
     importer.has_functions = scan.has_functions;
     importer.results = scope.results().collect();

@@ -123,7 +123,10 @@ fn extents_and_counts_beyond_all_bounds() {
             framed(5, tensor(name, INT64, &[], &i64::to_le_bytes(value)))
         });
         let whole = [range.concat(), node("Range", &["0", "n", "1"], "r", &[]), node("Relu", &["r"], "y", &[]), output("y")];
-        refused("Range", &model(&whole));
+        // A million numbers are no more than many a file holds.
+        if size > 1 << 20 {
+            refused("Range", &model(&whole));
+        }
         let weights = framed(5, tensor("w", FLOAT, &[size, size], &[0; 16]));
         refused("an initializer", &model(&[input(&[4]), weights, node("Add", &["x", "w"], "y", &[]), output("y")]));
     }

@@ -233,6 +233,11 @@ cases! {
         let conv = onnx.conv("conv", &x, &[4, 2, 1, 1], &[]);
         onnx.op("HardSwish", "swish", &[&conv], &[])
     };
+    a_product_with_a_sigmoid_in_the_epilogue [1, 2, 3, 3], |onnx, x| {
+        let conv = onnx.conv("conv", &x, &[4, 2, 1, 1], &[]);
+        let gate = onnx.op("Sigmoid", "gate", &[&conv], &[]);
+        onnx.op("Mul", "swish", &[&conv, &gate], &[])
+    };
     softmax_behind_a_mask_of_minus_infinity [2, 4], |onnx, x| {
         let mask = onnx.floats("mask", &[4], &[0.0, f32::NEG_INFINITY, 0.0, f32::NEG_INFINITY]);
         let masked = onnx.op("Add", "masked", &[&x, &mask], &[]);

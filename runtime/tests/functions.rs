@@ -1,12 +1,13 @@
 //! Functions of one float: against double precision or the standard library, at their limits, and of maps whole and row by row.
 
 use std::f64::consts;
+use std::fmt::Debug;
 
 use peleec_runtime::f32::function::{
     Abs, Ceil, Celu, Elu, Erf, Exp, Floor, Gelu, GeluTanh, HardSigmoid, Log, Mish, Neg, Reciprocal, Round, Selu, Sign, Softplus, Softsign,
-    Sqrt, Swish, Tanh, ThresholdedRelu,
+    Sqrt, Tanh, ThresholdedRelu,
 };
-use peleec_runtime::{Each, Expression, Function, Layer, OneCore, Pixels, run_checked, run_row_checked};
+use peleec_runtime::{Activation, Each, Expression, Function, Layer, OneCore, Pixels, run_checked, run_row_checked};
 
 mod maps;
 
@@ -22,9 +23,13 @@ fn arguments() -> impl Iterator<Item = f32> {
 
 /// The function is off by at most `most` of 2^-23 of the exact value, or where `least` is larger, of that.
 fn check<F: Function>(function: F, most: f64, least: f64, exact: impl Fn(f64) -> f64) {
+    check_values(&function, |x| function.apply(x), most, least, exact);
+}
+
+fn check_values(function: &dyn Debug, apply: impl Fn(f32) -> f32, most: f64, least: f64, exact: impl Fn(f64) -> f64) {
     let least_normal = f64::from(f32::MIN_POSITIVE);
     for x in arguments() {
-        let (found, exact) = (f64::from(function.apply(x)), exact(x.into()));
+        let (found, exact) = (f64::from(apply(x)), exact(x.into()));
         if exact.is_nan() || exact.abs() > f64::from(f32::MAX) {
             assert!(!found.is_finite(), "{function:?} of {x} is {found}, not {exact}");
             continue;
@@ -83,12 +88,22 @@ fn products_with_a_sigmoid_are_near_double_precision() {
     check(GeluTanh, 1.5, 1.0, |x| x * sigmoid(2.0 * consts::FRAC_2_PI.sqrt() * (x + 0.044_715 * x * x * x)));
     let square = |e: f64| e * (e + 2.0);
     check(Mish, 3.0, 1e-29, |x| if x > 300.0 { x } else { x * square(x.exp()) / (square(x.exp()) + 2.0) });
-    check(Swish { alpha: 1.0 }, 2.0, 1e-29, |x| x * sigmoid(x));
+    let swish = Activation::Swish(1.0);
+    check_values(&swish, |x| swish.apply(x), 2.0, 1e-29, |x| x * sigmoid(x));
 }
 
 /// Whether two floats are the same, or both not numbers.
 fn same(a: f32, b: f32) -> bool {
     a.to_bits() == b.to_bits() || (a.is_nan() && b.is_nan())
+}
+
+/// As a network computes it that has a node for each factor.
+#[test]
+fn swish_is_the_product_with_a_sigmoid() {
+    for (alpha, x) in [1.0f32, 1.702, -1.0].into_iter().flat_map(|alpha| arguments().map(move |x| (alpha, x))) {
+        let (found, product) = (Activation::Swish(alpha).apply(x), x * Activation::Sigmoid.apply(alpha * x));
+        assert!(same(found, product), "{alpha}, {x}: {found} is not {product}");
+    }
 }
 
 #[test]
@@ -111,12 +126,16 @@ fn exact_functions_are_those_of_the_standard_library() {
 
 /// The values at minus infinity, -0.0, 0.0 and infinity; what is not a number stays so, and the largest floats give numbers.
 fn limits<F: Function>(function: F, wanted: [f32; 4]) {
+    limits_of_values(&function, |x| function.apply(x), wanted);
+}
+
+fn limits_of_values(function: &dyn Debug, apply: impl Fn(f32) -> f32, wanted: [f32; 4]) {
     for (x, wanted) in [f32::NEG_INFINITY, -0.0, 0.0, f32::INFINITY].into_iter().zip(wanted) {
-        assert!(same(function.apply(x), wanted), "{function:?} of {x} is {}, not {wanted}", function.apply(x));
+        assert!(same(apply(x), wanted), "{function:?} of {x} is {}, not {wanted}", apply(x));
     }
-    assert!(function.apply(f32::NAN).is_nan(), "{function:?}");
-    assert!(!function.apply(f32::MAX).is_nan() && !function.apply(f32::from_bits(1)).is_nan(), "{function:?}");
-    assert!(!function.apply(-f32::MAX).is_nan() || wanted[0].is_nan(), "{function:?}");
+    assert!(apply(f32::NAN).is_nan(), "{function:?}");
+    assert!(!apply(f32::MAX).is_nan() && !apply(f32::from_bits(1)).is_nan(), "{function:?}");
+    assert!(!apply(-f32::MAX).is_nan() || wanted[0].is_nan(), "{function:?}");
 }
 
 #[test]
@@ -136,8 +155,10 @@ fn functions_have_their_limits() {
     limits(GeluTanh, [-0.0, -0.0, 0.0, INF]);
     limits(Mish, [-0.0, -0.0, 0.0, INF]);
     limits(ThresholdedRelu { alpha: 1.0 }, [0.0, 0.0, 0.0, INF]);
-    limits(Swish { alpha: 1.0 }, [0.0, -0.0, 0.0, INF]);
-    limits(Swish { alpha: -1.0 }, [-INF, -0.0, 0.0, 0.0]);
+    for (alpha, wanted) in [(1.0, [-0.0, -0.0, 0.0, INF]), (-1.0, [-INF, -0.0, 0.0, 0.0])] {
+        let swish = Activation::Swish(alpha);
+        limits_of_values(&swish, |x| swish.apply(x), wanted);
+    }
     limits(Reciprocal, [-0.0, -INF, INF, 0.0]);
 }
 
@@ -191,6 +212,7 @@ fn functions_are_written_as_what_builds_them() {
     assert_eq!(written(&Tanh), "peleec_runtime::f32::function::Tanh");
     assert_eq!(written(&Elu { alpha: 1.0 }), "peleec_runtime::f32::function::Elu { alpha: 1.0 }");
     assert_eq!(written(&Selu { alpha: 0.5, gamma: 2.0 }), "peleec_runtime::f32::function::Selu { alpha: 0.5, gamma: 2.0 }");
+    assert_eq!(written(&Activation::Swish(1.0)), "peleec_runtime::Activation::Swish(1.0)");
     let map = Pixels::new([1, 2, 3]);
     let each = written(&Each::new(map, map, Tanh));
     assert!(

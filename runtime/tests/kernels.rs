@@ -34,8 +34,9 @@ fn convolutions<A: FloatArithmetic, const T: usize, const N: usize>(_: A, multip
         let [Some(oh), Some(ow)] = sizes else { continue };
         let (input, output) = (random.map(h, w, group * depth), random.map(oh, ow, group * filters));
         let residual = (random.below(2) == 0).then(|| random.map(oh, ow, group * filters));
-        let activation =
-            [Activation::Identity, Activation::Relu, Activation::LeakyRelu(0.1), Activation::Clip(-0.5, 0.5)][random.below(4) as usize];
+        let activations =
+            [Activation::Identity, Activation::Relu, Activation::LeakyRelu(0.1), Activation::Clip(-0.5, 0.5), Activation::Swish(1.0)];
+        let activation = activations[random.below(5) as usize];
         let band = [1 + random.below(4), 1 + random.below(30)];
         let conv = Conv2d::<A, T, N>::new(input, output)
             .residual(residual)

@@ -115,8 +115,7 @@ macros::operators! {
     elementwise::Elementwise: "Not" 1, "And" 2, "Or" 2, "Xor" 2, "Equal" 2, "Less" 2, "LessOrEqual" 2, "Greater" 2, "GreaterOrEqual" 2,
         "Mod" 2, "Pow" 2, "Min" ANY, "Max" ANY, "Mean" ANY, "Where" 3, "IsNaN" 1, "IsInf" 1;
     function::Function: "Neg" 1, "Abs" 1, "Sign" 1, "Floor" 1, "Ceil" 1, "Round" 1, "Sqrt" 1, "Reciprocal" 1, "Exp" 1, "Log" 1, "Tanh" 1,
-        "Erf" 1, "Elu" 1, "Selu" 1, "Celu" 1, "Softplus" 1, "Softsign" 1, "HardSigmoid" 1, "Gelu" 1, "Mish" 1, "ThresholdedRelu" 1,
-        "Swish" 1;
+        "Erf" 1, "Elu" 1, "Selu" 1, "Celu" 1, "Softplus" 1, "Softsign" 1, "HardSigmoid" 1, "Gelu" 1, "Mish" 1, "ThresholdedRelu" 1;
     gather::Gather: "Gather" 2;
     identity::Identity: "Identity" 1, "Dropout" 3;
     log_softmax::LogSoftmax: "LogSoftmax" 1, "Hardmax" 1;
@@ -144,7 +143,7 @@ macros::operators! {
     sum::Sum: "Sum" ANY;
     top_k::TopK: "TopK" 2;
     transpose::Transpose: "Transpose" 1;
-    unary::Unary: "Relu" 1, "LeakyRelu" 1, "Clip" 3, "Sigmoid" 1, "HardSwish" 1;
+    unary::Unary: "Relu" 1, "LeakyRelu" 1, "Clip" 3, "Sigmoid" 1, "HardSwish" 1, "Swish" 1;
 }
 
 /// A supported ONNX operator.

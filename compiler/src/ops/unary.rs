@@ -1,5 +1,5 @@
-//! `Relu`, `LeakyRelu`, `Clip`, `Sigmoid` and `HardSwish`: element-wise, the output has the input's type; `Relu` and `Clip` take integers,
-//! too.
+//! `Relu`, `LeakyRelu`, `Clip`, `Sigmoid`, `HardSwish` and `Swish`: element-wise, the output has the input's type; `Relu` and `Clip` take
+//! integers, too.
 
 use peleec_runtime::Activation;
 
@@ -27,6 +27,7 @@ impl Operator for Unary {
                 Activation::Clip(bound(node, 1, "min", f32::MIN)?.min(high), high)
             }
             "HardSwish" => Activation::HardSwish,
+            "Swish" => Activation::Swish(node.finite("alpha")?.unwrap_or(1.0)),
             _ => Activation::Sigmoid,
         };
         Ok(Unary { activation })
@@ -40,6 +41,7 @@ impl Operator for Unary {
             Activation::Clip(..) => "Clip",
             Activation::Sigmoid => "Sigmoid",
             Activation::HardSwish => "HardSwish",
+            Activation::Swish(_) => "Swish",
         })
     }
 
@@ -116,7 +118,8 @@ pub(crate) fn activate(activation: Activation, x: f32) -> f32 {
         Activation::Clip(_, high) if x > high => high,
         Activation::Clip(..) => x,
         Activation::Sigmoid => 1.0 / (1.0 + (-x).exp()),
-        Activation::HardSwish => x * (x / 6.0 + 0.5).clamp(0.0, 1.0),
+        Activation::HardSwish => x * (x * (1.0 / 6.0) + 0.5).clamp(0.0, 1.0),
+        Activation::Swish(alpha) => x * activate(Activation::Sigmoid, alpha * x),
     }
 }
 
@@ -125,7 +128,7 @@ pub(crate) fn is_non_negative(activation: Activation) -> bool {
     match activation {
         Activation::Relu | Activation::Sigmoid => true,
         Activation::Clip(low, _) => low >= 0.0,
-        Activation::Identity | Activation::LeakyRelu(_) | Activation::HardSwish => false,
+        Activation::Identity | Activation::LeakyRelu(_) | Activation::HardSwish | Activation::Swish(_) => false,
     }
 }
 
@@ -177,6 +180,22 @@ mod tests {
         assert_eq!(case("LeakyRelu", 13).with("alpha", Attribute::Float(0.5)).values(), [-1.0, 0.5, 3.0]);
         assert_eq!(Case::new("HardSwish", 14).floats(&[4], &[-4.0, -1.5, 3.0, 7.0]).values(), [0.0, -0.375, 3.0, 7.0]);
         assert_eq!(Case::new("Sigmoid", 13).floats(&[1], &[0.0]).values(), [0.5]);
+    }
+
+    /// By ONNX's reference evaluator.
+    #[test]
+    fn swish_has_a_slope() {
+        let case = || Case::new("Swish", 24).floats(&[5], &[-2.5, -0.5, 0.0, 0.5, 3.0]);
+        let steep = case().with("alpha", Attribute::Float(2.0));
+        let of_one: [f32; 5] = [-0.189_645_44, -0.188_770_35, 0.0, 0.311_229_65, 2.857_722_3];
+        let of_two: [f32; 5] = [-0.016_732_29, -0.134_470_72, 0.0, 0.365_529_3, 2.992_582];
+        for (case, expected) in [(case(), of_one), (steep, of_two)] {
+            for (found, expected) in case.values().into_iter().zip(expected) {
+                assert!((found - expected).abs() <= 2e-6 * expected.abs(), "{found} is not {expected}");
+            }
+        }
+        assert_eq!(case().parse().unwrap().name(), "Swish");
+        assert!(case().with("alpha", Attribute::Float(f32::INFINITY)).refusal().contains("`alpha` is inf"));
     }
 
     #[test]

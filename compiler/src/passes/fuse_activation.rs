@@ -39,7 +39,8 @@ mod tests {
 
     #[test]
     fn each_activation() {
-        for activation in [Activation::Relu, Activation::LeakyRelu(0.1), Activation::Clip(0.0, 0.5), Activation::Sigmoid] {
+        let limits = [Activation::Relu, Activation::LeakyRelu(0.1), Activation::Clip(0.0, 0.5)];
+        for activation in limits.into_iter().chain([Activation::Sigmoid, Activation::HardSwish, Activation::Swish(1.0)]) {
             let mut build = Build::new();
             let x = build.input("x", &[1, 2, 3, 3]);
             let y = conv(&mut build, "conv", x, 2, 3);

@@ -71,7 +71,7 @@ mod tests {
 
     #[test]
     fn functions_of_a_byte_are_tables() {
-        let activations = [Activation::Relu, Activation::LeakyRelu(0.1), Activation::Clip(-1.0, 2.0)];
+        let activations = [Activation::Relu, Activation::LeakyRelu(0.1), Activation::Clip(-1.0, 2.0), Activation::Swish(1.0)];
         let activations = activations.map(|activation| Some(Op::Unary(Unary { activation })));
         let functions = activations.into_iter().chain([None, Some(Op::Function(Function { kind: Kind::Tanh {} }))]).collect::<Vec<_>>();
         for (from, to) in [(DType::I8, DType::I8), (DType::U8, DType::U8), (DType::U8, DType::I8), (DType::I8, DType::U8)] {

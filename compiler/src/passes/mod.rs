@@ -14,6 +14,7 @@ mod fold_batch_normalization;
 mod fold_constants;
 mod fuse_activation;
 mod fuse_batch_normalization;
+mod fuse_function;
 mod fuse_lookup;
 mod fuse_matmul_bias;
 mod fuse_pad_into_window;
@@ -35,6 +36,7 @@ use crate::ir::Graph;
 pub(crate) type Pass = fn(&mut Graph) -> usize;
 
 /// Dead readers keep a value from having a sole consumer, so they go first. Constants must be known before a fusion asks for them.
+/// What is computed of one value alone is one function before passes ask what becomes of a byte, or of a convolution's sums.
 /// `fold_batch_normalization` would take what a convolution can absorb, so both fusions into convolutions come before it.
 /// A residual is added before the activation, so `fuse_residual` precedes `fuse_activation`.
 /// Bytes are signed when no pass looks for unsigned ones any more.
@@ -47,6 +49,7 @@ pub(crate) const PASSES: &[(&str, Pass)] = &[
     ("eliminate_identity", eliminate_identity::eliminate_identity),
     ("eliminate_sum", eliminate_sum::eliminate_sum),
     ("merge_reshapes", merge_reshapes::merge_reshapes),
+    ("fuse_function", fuse_function::fuse_function),
     ("sink_casts", sink_casts::sink_casts),
     ("fuse_quantized_conv", fuse_quantized_conv::fuse_quantized_conv),
     ("sink_dequantize", sink_dequantize::sink_dequantize),

@@ -1,5 +1,6 @@
 //! What a kernel does to a result before it stores it.
 
+use super::elementary::with_sign;
 use super::exp::exp;
 use crate::lanes::{FLOATS_BY_INSTRUCTION, MOST_LANES, Vector};
 
@@ -18,6 +19,9 @@ pub enum Activation {
     Sigmoid,
     /// `x` times `x / 6 + 1 / 2` limited to `[0, 1]`.
     HardSwish,
+    /// `x` times `1 / (1 + exp(-alpha * x))` of this `alpha`, which is one for SiLU; off by at most 1.5 of 2^-23 of the value for that.
+    /// Where the second factor is zero, so is the product, of infinity, too, with the sign of `x`.
+    Swish(f32),
 }
 
 impl crate::Expression for Activation {
@@ -26,6 +30,7 @@ impl crate::Expression for Activation {
         match self {
             Activation::LeakyRelu(slope) => list(to, "peleec_runtime::Activation::LeakyRelu(", &[slope], ")"),
             Activation::Clip(low, high) => list(to, "peleec_runtime::Activation::Clip(", &[low, high], ")"),
+            Activation::Swish(alpha) => list(to, "peleec_runtime::Activation::Swish(", &[alpha], ")"),
             other => write!(to, "peleec_runtime::Activation::{other:?}"),
         }
     }
@@ -46,8 +51,12 @@ impl Activation {
                 }
             }
             Activation::Clip(low, high) => x.clip(low, high),
-            Activation::Sigmoid => 1.0 / (1.0 + exp(-x)),
+            Activation::Sigmoid => sigmoid(x),
             Activation::HardSwish => x * Activation::Clip(0.0, 1.0).apply(x * (1.0 / 6.0) + 0.5),
+            Activation::Swish(alpha) => {
+                let gate = sigmoid(alpha * x);
+                if gate == 0.0 { with_sign(0.0, x) } else { x * gate }
+            }
         }
     }
 
@@ -99,4 +108,9 @@ impl Activation {
             *x = self.apply(*x);
         }
     }
+}
+
+#[inline(always)]
+fn sigmoid(x: f32) -> f32 {
+    1.0 / (1.0 + exp(-x))
 }

@@ -232,18 +232,6 @@ function! {
     } |x| if x <= alpha { 0.0 } else { x }
 }
 
-function! {
-    /// `x / (1 + exp(-alpha * x))`, off by at most 1.5 for an `alpha` of one.
-    Swish {
-        /// The slope of the sigmoid.
-        alpha,
-    } |x| {
-        let sigmoid = 1.0 / (1.0 + exp(-(alpha * x)));
-        // Nothing is left of infinity, either.
-        if sigmoid == 0.0 { 0.0 } else { x * sigmoid }
-    }
-}
-
 /// `x`, or -16 where it is less: of functions that are zero from there on, as minus infinity times zero is not a number.
 #[inline(always)]
 fn above(x: f32) -> f32 {

@@ -55,6 +55,19 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let model = peleec::Builder::new().model(&mini).detect("").frame(camera).fit(peleec::Fit::Letterbox);
     model.clone().name("pelee_camera").emit()?;
     model.name("pelee_camera_into").outputs(peleec::Placement::Caller).emit()?;
+    // Pictures of one channel, and inputs of bytes: those that stand for floats, and those that are cast.
+    let frame = |format, width, height| peleec::FrameLayout { format, width, height };
+    let gray = |model: &str| peleec::Builder::new().model(models.join(model)).mean([100.0; 3]).scale([0.02; 3]);
+    gray("frames/gray.onnx").name("gray_camera").frame(frame(peleec::PixelFormat::Gray8, 33, 20)).emit()?;
+    let last = gray("frames/gray-last.onnx").name("gray_last_camera").frame(frame(peleec::PixelFormat::Rgb565, 20, 16));
+    last.ram_budget(peleec::RamBudget::Least).emit()?;
+    let bytes = peleec::Builder::new().model(models.join("quantized/peleenet-tiny-64-qdq-u8s8/model.onnx")).io(peleec::IoForm::Int8);
+    let bytes = bytes.mean([123.0, 117.0, 104.0]).scale([0.017; 3]);
+    bytes.clone().name("bytes_camera").frame(frame(peleec::PixelFormat::Rgb565Be, 64, 64)).emit()?;
+    bytes.name("bytes_camera_resized").frame(frame(peleec::PixelFormat::Yuv422, 48, 40)).emit()?;
+    let cast = peleec::Builder::new().model(models.join("typed/picture-cast-transpose/model.onnx")).mean([16.0; 3]).scale([1.25; 3]);
+    cast.clone().name("cast_camera").frame(frame(peleec::PixelFormat::Bgr888, 12, 14)).emit()?;
+    cast.name("cast_camera_resized").frame(frame(peleec::PixelFormat::Gray8, 30, 30)).emit()?;
     let pinned = peleec::Builder::new().model(&mini).name("pelee_pinned").detect("").ram_budget(peleec::RamBudget::Least);
     pinned.pin_weights(8 << 10).emit()?;
     peleec::Builder::new().model(&mini).name("pelee_rows").input(peleec::InputForm::Rows).emit()?;

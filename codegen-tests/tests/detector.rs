@@ -6,7 +6,7 @@ use codegen_tests::cases::onnx::{Attr, Onnx};
 use codegen_tests::compare::{Closeness, compare};
 use peleec::accuracy::{Object, Precision};
 use peleec::zoo::seeded_input;
-use peleec::{Builder, Description, Detected, FrameSettings, ModelFile, Options, Tensor, TensorType, compile, read_tensor};
+use peleec::{Builder, Description, Detected, FrameSettings, IoForm, ModelFile, Options, Tensor, TensorType, compile, read_tensor};
 use peleec_runtime::{ColourOrder, Detection, Fit, Frame, FrameLayout, PixelFormat, Resize};
 
 mod pelee_detect {
@@ -19,6 +19,30 @@ mod pelee_camera {
 
 mod pelee_camera_into {
     include!(concat!(env!("OUT_DIR"), "/pelee_camera_into.rs"));
+}
+
+mod gray_camera {
+    include!(concat!(env!("OUT_DIR"), "/gray_camera.rs"));
+}
+
+mod gray_last_camera {
+    include!(concat!(env!("OUT_DIR"), "/gray_last_camera.rs"));
+}
+
+mod bytes_camera {
+    include!(concat!(env!("OUT_DIR"), "/bytes_camera.rs"));
+}
+
+mod bytes_camera_resized {
+    include!(concat!(env!("OUT_DIR"), "/bytes_camera_resized.rs"));
+}
+
+mod cast_camera {
+    include!(concat!(env!("OUT_DIR"), "/cast_camera.rs"));
+}
+
+mod cast_camera_resized {
+    include!(concat!(env!("OUT_DIR"), "/cast_camera_resized.rs"));
 }
 
 /// How far a corner may be from the reference's, whose exponential function is another, in pixels.
@@ -130,6 +154,69 @@ fn a_module_takes_frames_of_a_camera() {
     }
 }
 
+/// Bytes of a picture that shows nothing.
+fn noise<const N: usize>() -> [u8; N] {
+    let mut random = 1_u32;
+    std::array::from_fn(|_| {
+        random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (random >> 24) as u8
+    })
+}
+
+/// The bytes of the first result that a run in this process gives for what a frame becomes.
+fn run_here(model: &str, io: IoForm, settings: &FrameSettings, frame: &Frame<'_>) -> Vec<u8> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models").join(model);
+    let compilation = Builder::new().model(path).io(io).compile().expect("a stored model compiles");
+    let input = settings.input(frame, &compilation.meant_inputs()[0].1).expect("the input's type serves");
+    let input = match compilation.input_scales()[0] {
+        Some(scale) => scale.bytes(&input, compilation.inputs()[0].1.dtype).expect("a type of bytes"),
+        None => input,
+    };
+    compilation.execute(&[input]).expect("the plan runs")[0].as_bytes().to_vec()
+}
+
+/// The bytes of a module's result for a frame, and those of a run in this process.
+macro_rules! results {
+    ($module:ident.$output:ident, $model:literal, $io:ident, $settings:expr) => {{
+        let frame = noise::<{ $module::FRAME_BYTES }>();
+        let mut model = Box::new($module::Model::new());
+        let found: Vec<u8> = model.run(&frame).$output.iter().flat_map(|value| value.to_ne_bytes()).collect();
+        [found, run_here($model, IoForm::$io, $settings, &Frame::new($module::FRAME, &frame))]
+    }};
+}
+
+#[test]
+fn a_module_takes_frames_for_one_channel_and_for_bytes() {
+    let (fit, resize) = (Fit::Warp, Resize::Bilinear);
+    let (order, mean, scale) = (ColourOrder::Gray, [100.0; 3], [0.02; 3]);
+    let gray = FrameSettings { size: [20, 16], order, mean, scale, fit, resize };
+    let (order, mean, scale) = (ColourOrder::Rgb, [123.0, 117.0, 104.0], [0.017; 3]);
+    let colours = FrameSettings { size: [64, 64], order, mean, scale, fit, resize };
+    let (mean, scale) = ([16.0; 3], [1.25; 3]);
+    let cast = FrameSettings { size: [12, 14], order, mean, scale, fit, resize };
+    let pairs = [
+        results!(gray_camera.y, "frames/gray.onnx", Graph, &gray),
+        results!(gray_last_camera.y, "frames/gray-last.onnx", Graph, &gray),
+        results!(bytes_camera.logits, "quantized/peleenet-tiny-64-qdq-u8s8/model.onnx", Int8, &colours),
+        results!(bytes_camera_resized.logits, "quantized/peleenet-tiny-64-qdq-u8s8/model.onnx", Int8, &colours),
+        results!(cast_camera.y, "typed/picture-cast-transpose/model.onnx", Graph, &cast),
+        results!(cast_camera_resized.y, "typed/picture-cast-transpose/model.onnx", Graph, &cast),
+    ];
+    for (index, [found, wanted]) in pairs.iter().enumerate() {
+        assert_eq!(found, wanted, "{index}");
+        assert!(found.iter().any(|byte| *byte != found[0]), "{index}: something is compared");
+    }
+    // No float is computed where nothing is resized, and a reshape that moves the only channel is no obstacle to rows of pixels.
+    for (module, part) in [
+        (include_str!(concat!(env!("OUT_DIR"), "/bytes_camera.rs")), "static BYTES: peleec_runtime::PixelBytes<i8, 3>"),
+        (include_str!(concat!(env!("OUT_DIR"), "/bytes_camera_resized.rs")), "PREPARATION.quantized_row(INPUT_SCALE, INPUT_ZERO_POINT,"),
+        (include_str!(concat!(env!("OUT_DIR"), "/cast_camera.rs")), "static BYTES: peleec_runtime::PixelBytes<u8, 3>"),
+        (include_str!(concat!(env!("OUT_DIR"), "/gray_last_camera.rs")), "&mut impl FnMut(usize, &mut [[f32; 1]; 20])"),
+    ] {
+        assert!(module.split_whitespace().collect::<String>().contains(&part.replace(' ', "")), "{part}");
+    }
+}
+
 /// Colours that come last serve where the graph moves them to the front before all else: then the rows that it asks for are pixels.
 #[test]
 fn a_camera_goes_with_colours_that_come_last() {
@@ -175,10 +262,14 @@ fn every_input_is_the_references() {
         let layout = FrameLayout { format: format(&document["format"]), width: side("width"), height: side("height") };
         assert_eq!(layout.bytes(), Some(bytes.len()), "{}", path.display());
         let frame = Frame::new(layout, &bytes);
-        let list = |key: &str| [0, 1, 2].map(|i| document[key][i].as_f64().expect("a number") as f32);
+        // One number stands for all.
+        let list = |key: &str| {
+            let numbers = document[key].as_array().expect("a list");
+            [0, 1, 2].map(|i| numbers[i.min(numbers.len() - 1)].as_f64().expect("a number") as f32)
+        };
         let settings = FrameSettings {
             size: [0, 1].map(|i| document["size"][i].as_u64().expect("a size") as u32),
-            order: if document["order"] == "bgr" { ColourOrder::Bgr } else { ColourOrder::Rgb },
+            order: order(&document["order"]),
             mean: list("mean"),
             scale: list("scale"),
             fit: if document["fit"] == "letterbox" { Fit::Letterbox } else { Fit::Warp },
@@ -189,7 +280,12 @@ fn every_input_is_the_references() {
         assert_eq!(compare(&[found], &[wanted], Closeness::Bits), Ok(()), "{}", path.display());
         compared += 1;
     }
-    assert_eq!(compared, 15);
+    assert_eq!(compared, 24);
+}
+
+fn order(name: &serde_json::Value) -> ColourOrder {
+    let orders = [("rgb", ColourOrder::Rgb), ("bgr", ColourOrder::Bgr), ("gray", ColourOrder::Gray)];
+    orders.into_iter().find(|(known, _)| name == *known).expect("a known order").1
 }
 
 fn format(name: &serde_json::Value) -> PixelFormat {

@@ -42,6 +42,17 @@ fn namesakes() -> Vec<u8> {
     onnx.bytes()
 }
 
+/// A network of gray pictures of bytes, whose input goes by a name that a module over frames has.
+fn pictures() -> Vec<u8> {
+    let mut onnx = Onnx::new(17);
+    let x = onnx.bytes_input("bytes", &[1, 6, 6, 1]);
+    let x = onnx.op("Cast", "cast", &[&x], &[("to", Attr::Int(1))]);
+    let x = onnx.op("Transpose", "first", &[&x], &[("perm", Attr::Ints(&[0, 3, 1, 2]))]);
+    let y = onnx.conv("y", &x, &[4, 1, 3, 3], &[]);
+    onnx.output(&y);
+    onnx.bytes()
+}
+
 /// A detector whose offsets go by a name that its module has for something else; its name.
 fn detected(folder: &Path) -> Vec<String> {
     let mut onnx = Onnx::new(17);
@@ -105,7 +116,10 @@ fn modules(folder: &Path) -> Vec<String> {
         names.push(name.to_owned());
     }
     let said = Options { mean: Some([0.0; 3]), scale: Some([1.0; 3]), ..Options::default() };
+    let same = Options { frame: Some(FrameLayout { format: PixelFormat::Rgb565, width: 6, height: 6 }), ..said.clone() };
     let gray = Options { frame: Some(FrameLayout { format: PixelFormat::Gray8, width: 9, height: 9 }), outputs: Placement::Caller, ..said };
+    let pictures_forms = [("_frame", same), ("_resized", gray.clone())];
+    models.push(("pictures", pictures(), &pictures_forms));
     let namesakes_forms = [("_frame", gray)];
     models.push(("namesakes", namesakes(), &namesakes_forms));
     for (model, bytes, forms) in models {

@@ -109,8 +109,7 @@ fn compile_by(
     }
     passed.rewrites = passes::run(graph, after);
     if in_bytes {
-        // A frame is of a camera's pixels, whatever the input is.
-        if passed.border.move_inwards(graph, options.frame.is_none()) == 0 {
+        if passed.border.move_inwards(graph) == 0 {
             let why = "no input and no output of the model stands for bytes: leave --io out, or quantise the model by --quant";
             return Err(Error::Data(why.to_owned()));
         }
@@ -167,12 +166,13 @@ fn plan_and_bind(model: &ModelFile, options: &Options, profile: target::Profile,
     let mut steps = lower::lower(&graph, profile).map_err(|refused| lower::problems(&graph, refused))?;
     let inputs = graph.input_types();
     let asks = options.frame.is_some() || options.detect.is_some();
-    let described = asks.then(|| options.described(model, &border.meant(inputs.clone()))).transpose()?;
-    let camera = options.frame.zip(described.as_ref()).map(|(layout, described)| camera(layout, described, &inputs)).transpose()?;
+    let meant = border.meant(inputs.clone());
+    let described = asks.then(|| options.described(model, &meant)).transpose()?;
+    let camera = options.frame.zip(described.as_ref()).map(|(layout, described)| camera(layout, described, &meant)).transpose()?;
     if options.input == InputForm::Rows || camera.is_some() {
         lower::ask_for_rows(&mut steps)?;
     }
-    if camera.is_some() && !lower::asks_for_colours(&steps) {
+    if camera.as_ref().is_some_and(|camera| lower::channels_asked_for(&steps) != Some(camera.settings.channels())) {
         return Err(Problems::from(no_camera(&inputs)).into());
     }
     steps.problem.outputs_outside = options.outputs == Placement::Caller;

@@ -370,7 +370,7 @@ options! {
         show: |options| options.scale.iter().map(frame::colours_text).collect(),
         code: |value| frame::colours(value).map_or_else(|_| ".scale(..)".to_owned(), |colours| format!(".scale({colours:?})")),
     }
-    /// Which colour of a picture comes first in the input; by default what the model's description says, or red.
+    /// Which colour of a picture comes first in the input, or gray of one channel; by default what the model's description says, or else red.
     order: Option<ColourOrder> {
         flag: "order" "ORDER" ColourOrder::names, repeats: false,
         builder: |options, order: ColourOrder| options.order = Some(order),

@@ -26,6 +26,20 @@ pub trait Element: sealed::Number {
     const TYPE: ElementType;
 }
 
+/// An element of one byte. Sealed, as [`Element`] is.
+pub trait ByteElement: Element {
+    /// The least and the greatest.
+    const LIMITS: [i32; 2];
+}
+
+impl ByteElement for i8 {
+    const LIMITS: [i32; 2] = [-128, 127];
+}
+
+impl ByteElement for u8 {
+    const LIMITS: [i32; 2] = [0, 255];
+}
+
 pub(crate) mod sealed {
     use core::fmt::Debug;
 

@@ -53,7 +53,7 @@ pub use cast::Cast;
 pub use checked::{Destination, Operands, Place, RegionError, run_checked, run_row_checked};
 pub use conv2d::Conv2d;
 pub use detection::{Dequantized, Detection, DetectionLists, Detections, Detector, Grid, Values as DetectorValues};
-pub use element::{Element, ElementType};
+pub use element::{ByteElement, Element, ElementType};
 pub use executor::{Executor, OneCore};
 pub use expression::Expression;
 pub use f32::activation::Activation;
@@ -76,7 +76,7 @@ pub use f32::reduce::{
 pub use f32::resample::Resample;
 pub use f32::softmax::Softmax;
 pub use f32::top_k::{TopK, TopKIndices, TopKResult, TopKValues};
-pub use frame::{ColourOrder, Fit, Fitted, Frame, FrameLayout, PixelFormat, Preparation, Resize};
+pub use frame::{ColourOrder, Fit, Fitted, Frame, FrameLayout, PixelBytes, PixelFormat, Preparation, Resize};
 pub use gather::Gather;
 pub use i8::average::AveragePool2d;
 pub use i8::binary::QuantizedBinary;

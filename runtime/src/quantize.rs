@@ -80,7 +80,7 @@ pub(crate) fn dequantizer<F: Element>(scale: f32, zero: i32) -> impl Fn(F) -> f3
 
 /// The nearest integer to `x`, the even one of two, within bounds that lie within 2^21 of zero.
 #[inline(always)]
-fn round(x: f32, [low, high]: [f32; 2]) -> i32 {
+pub(crate) const fn round(x: f32, [low, high]: [f32; 2]) -> i32 {
     // From 2^23 to 2^24 floats are the integers: the sum is rounded to one, and its low bits count from this number on.
     const MIDDLE: f32 = 12_582_912.0;
     // By comparisons, as some cores call a function for `max`; what is not a number is not greater.

@@ -38,6 +38,7 @@ pub const FILES: &[(&str, &str)] = &[
     ("src/f32/reduce.rs", include_str!("f32/reduce.rs")),
     ("src/f32/softmax.rs", include_str!("f32/softmax.rs")),
     ("src/f32/top_k.rs", include_str!("f32/top_k.rs")),
+    ("src/frame/bytes.rs", include_str!("frame/bytes.rs")),
     ("src/frame/fit.rs", include_str!("frame/fit.rs")),
     ("src/frame/format.rs", include_str!("frame/format.rs")),
     ("src/frame/mod.rs", include_str!("frame/mod.rs")),

@@ -1,7 +1,7 @@
 //! Frames and detections, worked out by hand; whole cases are compared with a reference beside the compiler's tests.
 
 use peleec_runtime::{
-    ColourOrder, Dequantized, Detections, Detector, Fit, Fitted, Frame, FrameLayout, Grid, PixelFormat, Preparation, Resize,
+    ByteElement, ColourOrder, Dequantized, Detections, Detector, Fit, Fitted, Frame, FrameLayout, Grid, PixelFormat, Preparation, Resize,
 };
 
 const PREPARATION: Preparation = Preparation {
@@ -61,6 +61,66 @@ fn bytes_are_red_green_and_blue() {
     // 100 and 50 with u = 128 - 40 and v = 128 + 60.
     assert_eq!(colours(PixelFormat::Yuv422, &[100, 88, 50, 188]), [[184.0, 71.0, 29.0], [134.0, 21.0, 0.0]]);
     assert_eq!(colours(PixelFormat::Gray8, &[9]), [[9.0; 3], [0.0; 3]], "bytes that lack are 0");
+}
+
+/// What Pillow's `convert("L")` gives, of a gray byte itself, and of YUV its Y, whatever the colours.
+#[test]
+fn one_channel_is_the_luma() {
+    let gray = Preparation { size: [2, 1], order: ColourOrder::Gray, mean: [0.0; 3], scale: [1.0; 3], fit: Fit::Warp, ..PREPARATION };
+    let luma = |format, bytes: &[u8]| {
+        let mut row = [[7.0; 1]; 2];
+        gray.row(&frame(format, 2, 1, bytes), 0, &mut row);
+        row.map(|[value]| value)
+    };
+    assert_eq!(luma(PixelFormat::Rgb888, &[255, 0, 0, 0, 255, 0]), [76.0, 150.0]);
+    assert_eq!(luma(PixelFormat::Bgr888, &[255, 0, 0, 255, 255, 255]), [29.0, 255.0]);
+    assert_eq!(luma(PixelFormat::Rgb565, &[0x00, 0xf8, 0xff, 0xff]), [76.0, 255.0]);
+    assert_eq!(luma(PixelFormat::Gray8, &[9, 201]), [9.0, 201.0]);
+    assert_eq!(luma(PixelFormat::Yuv422, &[100, 0, 50, 255]), [100.0, 50.0]);
+    // Of means and scales the first counts, and between pixels lies what is between their lumas.
+    let between = Preparation { size: [3, 1], mean: [1.0, 50.0, 60.0], scale: [0.5, 9.0, 9.0], ..gray };
+    let mut row = [[7.0; 1]; 3];
+    between.row(&frame(PixelFormat::Rgb888, 2, 1, &[255, 0, 0, 0, 255, 0]), 0, &mut row);
+    assert_eq!(row, [[37.5], [56.0], [74.5]]);
+}
+
+/// All bytes as each of three channels of bytes: by floats, and by the table.
+fn compare_bytes<T: ByteElement + Default + Into<i32>>(preparation: &Preparation, scale: f32, zero: i32) {
+    let bytes: Vec<u8> = (0..=255_u8).flat_map(|byte| [byte, 255 - byte, byte.wrapping_mul(7)]).collect();
+    let picture = frame(PixelFormat::Rgb888, 256, 1, &bytes);
+    let mut floats = [[0.0; 3]; 256];
+    preparation.row(&picture, 0, &mut floats);
+    let [mut rounded, mut looked_up] = [[[T::default(); 3]; 256]; 2];
+    preparation.quantized_row(scale, zero, &picture, 0, &mut rounded);
+    preparation.pixel_bytes(scale, zero).row(&picture, 0, &mut looked_up);
+    assert_eq!(rounded, looked_up, "{preparation:?} {scale} {zero}");
+    let [low, high] = T::LIMITS.map(|limit| limit as f32);
+    let wanted = floats.map(|pixel| pixel.map(|value| ((value / scale).round_ties_even() + zero as f32).clamp(low, high) as i32));
+    assert_eq!(rounded.map(|pixel| pixel.map(Into::<i32>::into)), wanted, "{preparation:?} {scale} {zero}");
+}
+
+#[test]
+fn a_table_gives_the_bytes_of_the_floats() {
+    let (size, fit) = ([256, 1], Fit::Letterbox);
+    for order in [ColourOrder::Rgb, ColourOrder::Bgr] {
+        for resize in [Resize::Bilinear, Resize::Nearest] {
+            for (mean, scale) in [([0.0; 3], [1.0; 3]), ([127.5; 3], [1.0; 3]), ([103.94, 116.78, 123.68], [0.017, -0.02, 3e38])] {
+                let preparation = Preparation { size, order, mean, scale, fit, resize };
+                for (scale, zero) in [(1.0, 0), (0.5, 3), (0.018_658_4, -14), (2.0, 128), (1e-30, 0)] {
+                    compare_bytes::<u8>(&preparation, scale, zero);
+                    compare_bytes::<i8>(&preparation, scale, zero);
+                }
+            }
+        }
+    }
+}
+
+/// Around a picture is the byte that stands for zero.
+#[test]
+fn bytes_around_a_picture_stand_for_zero() {
+    let mut row = [[7_i8; 3]; 3];
+    PREPARATION.quantized_row(0.5, -20, &frame(PixelFormat::Gray8, 3, 1, &[1, 2, 3]), 0, &mut row);
+    assert_eq!(row, [[-20; 3]; 3]);
 }
 
 #[test]

@@ -3,9 +3,13 @@
 use peleec_runtime::{ColourOrder, Fit, Frame, FrameLayout, Preparation, Resize};
 use serde::Deserialize;
 
-use super::words;
+use super::words::{self, Named};
 use crate::diagnostics::{Code, Diagnostic, Problems};
 use crate::ir::{DType, Tensor, TensorType};
+use crate::quantization::ByteScale;
+
+/// What bytes stand for of which nothing else is known: the numbers that they are.
+const THEMSELVES: ByteScale = ByteScale { scale: 1.0, zero_point: 0 };
 
 /// How a picture becomes the input.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -13,12 +17,14 @@ use crate::ir::{DType, Tensor, TensorType};
 pub struct FrameSettings {
     /// Width and height of the input.
     pub size: [u32; 2],
-    /// Which colour comes first.
+    /// Which colour comes first, or that there is one channel.
     #[serde(deserialize_with = "words::deserialize")]
     pub order: ColourOrder,
-    /// What is taken from each colour, in the input's order.
+    /// What is taken from each colour, in the input's order; of gray all are one.
+    #[serde(deserialize_with = "words::deserialize_channels")]
     pub mean: [f32; 3],
     /// What the difference is multiplied by.
+    #[serde(deserialize_with = "words::deserialize_channels")]
     pub scale: [f32; 3],
     /// How a picture of another shape becomes one of the input's.
     #[serde(deserialize_with = "words::deserialize")]
@@ -51,28 +57,38 @@ impl FrameSettings {
         Preparation { size: self.input_size(), order, mean, scale, fit, resize }
     }
 
-    /// The input of a picture: `[1, 3, height, width]`, or `[1, height, width, 3]`; none where the input's type is neither.
+    /// The input of a picture: `[1, C, height, width]`, or `[1, height, width, C]`, of one channel if the order is gray, else of three, and of
+    /// f32, or of bytes, which are the values rounded to the nearest, the even one of two; none where the input's type is no such.
     pub fn input(&self, frame: &Frame<'_>, ty: &TensorType) -> Option<Tensor> {
+        let map = map_of_pixels(ty).filter(|map| map.size == self.size && map.channels == self.channels())?;
+        let values = if map.channels == 1 { self.values::<1>(frame, &map) } else { self.values::<3>(frame, &map) };
+        let values = Tensor::f32(ty.shape.clone(), values)?;
+        if ty.dtype == DType::F32 { Some(values) } else { THEMSELVES.bytes(&values, ty.dtype) }
+    }
+
+    /// The values of an input of `C` channels, row-major.
+    fn values<const C: usize>(&self, frame: &Frame<'_>, map: &PixelMap) -> Vec<f32> {
         let [width, height] = self.input_size();
-        let (size, channels_first) = map_of_colours(ty)?;
-        if size != self.size {
-            return None;
-        }
-        let (preparation, mut values) = (self.preparation(), vec![0.0; 3 * width * height]);
-        let mut row = vec![[0.0; 3]; width];
+        let (preparation, mut values) = (self.preparation(), vec![0.0; C * width * height]);
+        let mut row = vec![[0.0; C]; width];
         for y in 0..height {
             preparation.row(frame, y, &mut row);
             for (x, pixel) in row.iter().enumerate() {
                 for (channel, &value) in pixel.iter().enumerate() {
-                    let at = if channels_first { (channel * height + y) * width + x } else { (y * width + x) * 3 + channel };
+                    let at = if map.channels_first { (channel * height + y) * width + x } else { (y * width + x) * C + channel };
                     values[at] = value;
                 }
             }
         }
-        Tensor::f32(ty.shape.clone(), values)
+        values
     }
 
-    /// What is wrong with the settings by themselves, and with the size where the inputs say another.
+    /// How many channels the input has.
+    pub(crate) fn channels(&self) -> usize {
+        if self.order == ColourOrder::Gray { 1 } else { 3 }
+    }
+
+    /// What is wrong with the settings by themselves, and with size and order where the input is of others.
     pub(crate) fn faults(&self, inputs: &[(String, TensorType)]) -> Vec<Diagnostic> {
         let mut faults = Vec::new();
         if self.mean.iter().chain(&self.scale).any(|number| !number.is_finite()) {
@@ -81,15 +97,37 @@ impl FrameSettings {
         if self.size.contains(&0) {
             faults.push(Diagnostic::invalid(Code::IMPOSSIBLE, "the description's frame has no pixels"));
         }
+        if self.order == ColourOrder::Gray {
+            let several = [("mean", self.mean), ("scale", self.scale)].into_iter().filter(|(_, [a, b, c])| [a, b] != [b, c]);
+            faults.extend(several.map(|(name, found)| {
+                let diagnostic = Diagnostic::invalid(Code::IMPOSSIBLE, format!("gray has one `{name}`, and the frame has three"));
+                diagnostic.found(format!("{found:?} for `order` \"gray\"")).help(format!("give one number as `{name}`"))
+            }));
+        }
         if let [(name, ty)] = inputs
-            && let Some(([width, height], _)) = map_of_colours(ty)
-            && self.size != [width, height]
+            && let Some(map) = map_of_pixels(ty)
         {
-            let [w, h] = self.size;
+            faults.extend(self.mismatches(name, ty, &map));
+        }
+        faults
+    }
+
+    /// In what the input, a map of pixels, is another than what is described.
+    fn mismatches(&self, name: &str, ty: &TensorType, map: &PixelMap) -> Vec<Diagnostic> {
+        let mut faults = Vec::new();
+        let wrong = |title: String, found: String| Diagnostic::invalid(Code::NO_PICTURE, title).found(found);
+        let ([w, h], [width, height]) = (self.size, map.size);
+        if self.size != map.size {
             let title = format!("the description's frame of {w}x{h} pixels is not the size of the input");
-            let found = format!("`{name}` {ty}");
-            faults
-                .push(Diagnostic::invalid(Code::NO_PICTURE, title).found(found).help(format!("describe a `size` of [{width}, {height}]")));
+            faults.push(wrong(title, format!("`{name}` {ty}")).help(format!("describe a `size` of [{width}, {height}]")));
+        }
+        if self.channels() != map.channels {
+            let order = self.order.name();
+            let (count, other) = if map.channels == 1 { ("one channel", "gray") } else { ("three channels", "rgb") };
+            let title = format!("the input has {count}, and the frame's `order` is \"{order}\"");
+            faults.push(
+                wrong(title, format!("`{name}` {ty}")).help(format!("describe the `order` as \"{other}\", or give `--order {other}`")),
+            );
         }
         faults
     }
@@ -99,29 +137,50 @@ impl FrameSettings {
     }
 }
 
-/// Width and height of an input of three colours in f32, and whether the colours come before the rows; none for other inputs.
-pub(crate) fn map_of_colours(ty: &TensorType) -> Option<([u32; 2], bool)> {
-    let (width, height, channels_first) = match *ty.shape.0.as_slice() {
-        [1, 3, h, w] => (w, h, true),
-        [1, h, w, 3] => (w, h, false),
+/// An input of pixels.
+pub(crate) struct PixelMap {
+    /// Width and height.
+    pub(crate) size: [u32; 2],
+    /// One or three.
+    pub(crate) channels: usize,
+    /// Whether the channels come before the rows.
+    pub(crate) channels_first: bool,
+}
+
+impl PixelMap {
+    /// Which order the channels have where nothing says another.
+    pub(crate) fn order(&self) -> ColourOrder {
+        if self.channels == 1 { ColourOrder::Gray } else { ColourOrder::Rgb }
+    }
+}
+
+/// What an input of three colours or of one channel is, in f32 or bytes; none for other inputs.
+pub(crate) fn map_of_pixels(ty: &TensorType) -> Option<PixelMap> {
+    let (width, height, channels, channels_first) = match *ty.shape.0.as_slice() {
+        [1, 3, h, w] => (w, h, 3, true),
+        [1, h, w, 3] => (w, h, 3, false),
+        [1, 1, h, w] => (w, h, 1, true),
+        [1, h, w, 1] => (w, h, 1, false),
         _ => return None,
     };
     let size = [u32::try_from(width).ok()?, u32::try_from(height).ok()?];
-    Some((size, channels_first)).filter(|_| ty.dtype == DType::F32)
+    let is_of_pixels = matches!(ty.dtype, DType::F32 | DType::I8 | DType::U8);
+    Some(PixelMap { size, channels, channels_first }).filter(|_| is_of_pixels)
 }
 
 /// That pictures do not become the inputs, whatever is described.
 pub(crate) fn no_camera(inputs: &[(String, TensorType)]) -> Diagnostic {
     let names: Vec<_> = inputs.iter().map(|(name, ty)| format!("`{name}` {ty}")).collect();
     let refusal = Diagnostic::unsupported(Code::NO_PICTURE, "a picture does not become this model's input").found(names.join(", "));
-    let supported = "one input, f32[1,3,H,W], or f32[1,H,W,3] whose colours the graph moves to the front before all else";
+    let supported = "one input of f32, i8 or u8, of three colours or one channel: [1,C,H,W], or [1,H,W,C] whose channels the graph moves to the \
+        front before all else";
     refusal.supported(supported).help("leave `--frame` out; `peleec verify MODEL DIR` runs the model on test data")
 }
 
 /// The camera of a model whose inputs are these; `settings` say how a frame becomes the input.
 pub(crate) fn attach_camera(layout: FrameLayout, settings: FrameSettings, inputs: &[(String, TensorType)]) -> Result<Camera, Problems> {
     let mut problems = settings.faults(inputs);
-    problems.extend((!matches!(inputs, [(_, ty)] if map_of_colours(ty).is_some())).then(|| no_camera(inputs)));
+    problems.extend((!matches!(inputs, [(_, ty)] if map_of_pixels(ty).is_some())).then(|| no_camera(inputs)));
     let bytes = layout.bytes().filter(|&bytes| bytes <= i32::MAX as usize);
     if bytes.is_none() {
         let refusal = Diagnostic::unsupported(Code::FRAME, format!("no frame is {}x{}", layout.width, layout.height));
@@ -157,5 +216,39 @@ mod tests {
         assert_eq!(told(odd, wrong, &inputs), ["PL0409", "PL0407", "PL0408"]);
         let gray = layout(peleec_runtime::PixelFormat::Gray8, usize::MAX, 2);
         assert_eq!(told(gray, settings(), &[]), ["PL0407", "PL0408"]);
+    }
+
+    #[test]
+    fn an_order_goes_with_the_channels() {
+        let told = |settings: &FrameSettings, ty: TensorType| {
+            let faults = settings.faults(&[("x".to_owned(), ty)]).into_iter();
+            faults.map(|fault| format!("{} / {}", fault.title, fault.help.unwrap_or_default())).collect::<Vec<_>>().join("\n")
+        };
+        let gray = FrameSettings { order: ColourOrder::Gray, ..settings() };
+        assert_eq!(told(&gray, TensorType::new(DType::U8, [1, 80, 160, 1])), "");
+        let one =
+            "the input has one channel, and the frame's `order` is \"rgb\" / describe the `order` as \"gray\", or give `--order gray`";
+        assert_eq!(told(&settings(), TensorType::f32([1, 1, 80, 160])), one);
+        let three =
+            "the input has three channels, and the frame's `order` is \"gray\" / describe the `order` as \"rgb\", or give `--order rgb`";
+        assert_eq!(told(&gray, TensorType::f32([1, 3, 80, 160])), three);
+        let means = FrameSettings { mean: [1.0, 2.0, 3.0], ..gray };
+        let several = "gray has one `mean`, and the frame has three / give one number as `mean`";
+        assert_eq!(told(&means, TensorType::f32([1, 1, 80, 160])), several);
+    }
+
+    #[test]
+    fn inputs_of_bytes_are_rounded() {
+        let layout = FrameLayout { format: peleec_runtime::PixelFormat::Gray8, width: 4, height: 1 };
+        let (order, mean, scale) = (ColourOrder::Gray, [1.0; 3], [0.5; 3]);
+        let settings = FrameSettings { size: [4, 1], order, mean, scale, fit: Fit::Warp, resize: Resize::Nearest };
+        let input = |ty: &TensorType| settings.input(&Frame::new(layout, &[0, 2, 4, 255]), ty);
+        let of = |dtype| TensorType::new(dtype, [1, 1, 1, 4]);
+        // -0.5, 0.5, 1.5 and 127.
+        let known = |dtype, bytes: [u8; 4]| Some(Tensor::from_low_bytes(&of(dtype), |at| bytes[at]));
+        assert_eq!(input(&of(DType::U8)), known(DType::U8, [0, 0, 2, 127]));
+        assert_eq!(input(&of(DType::I8)), known(DType::I8, [0, 0, 2, 127]));
+        assert_eq!(input(&of(DType::F32)), Tensor::f32([1, 1, 1, 4], [-0.5, 0.5, 1.5, 127.0]));
+        assert_eq!(input(&of(DType::I32)), None);
     }
 }

@@ -16,8 +16,8 @@ use serde::Deserialize;
 pub(crate) use detector::{Attached, attach_detector};
 pub use detector::{DetectorSettings, Priors};
 pub use frame::FrameSettings;
-pub(crate) use frame::{Camera, attach_camera, map_of_colours, no_camera};
-pub(crate) use words::Named;
+pub(crate) use frame::{Camera, attach_camera, map_of_pixels, no_camera};
+pub(crate) use words::{Named, channels};
 
 use crate::diagnostics::{Code, Diagnostic, Problems};
 use crate::error::Error;
@@ -95,10 +95,15 @@ mod tests {
         assert!(Description::parse("label = []").unwrap_err().contains("unknown field `label`"));
         let frame = "[frame]\nsize = [2, 2]\norder = \"gbr\"\nmean = [0.0, 0.0, 0.0]\nscale = [1.0, 1.0, 1.0]\nfit = \"warp\"\nresize = \"bilinear\"";
         let refusal = Description::parse(frame).unwrap_err();
-        assert!(refusal.contains("unknown name `gbr`: there are rgb, bgr") && refusal.contains("line 3"), "{refusal}");
+        assert!(refusal.contains("unknown name `gbr`: there are rgb, bgr, gray") && refusal.contains("line 3"), "{refusal}");
         let description = Description::parse(&frame.replace("gbr", "bgr")).unwrap();
         assert_eq!(description.frame.map(|frame| (frame.size, frame.order)), Some(([2, 2], ColourOrder::Bgr)));
         assert_eq!((description.labels, description.detector), (vec![], None));
+        let gray = frame.replace("gbr", "gray").replace("[0.0, 0.0, 0.0]", "[128]").replace("[1.0, 1.0, 1.0]", "[0.5]");
+        let described = Description::parse(&gray).unwrap().frame.map(|frame| (frame.order, frame.mean, frame.scale));
+        assert_eq!(described, Some((ColourOrder::Gray, [128.0; 3], [0.5; 3])));
+        let refusal = Description::parse(&gray.replace("[128]", "[128, 128]")).unwrap_err();
+        assert!(refusal.contains("2 numbers: give one, or three") && refusal.contains("line 4"), "{refusal}");
     }
 
     #[test]

@@ -24,7 +24,7 @@ pub(crate) trait Named: Copy + PartialEq + 'static {
 }
 
 impl Named for ColourOrder {
-    const NAMES: &'static [(&'static str, Self)] = &[("rgb", Self::Rgb), ("bgr", Self::Bgr)];
+    const NAMES: &'static [(&'static str, Self)] = &[("rgb", Self::Rgb), ("bgr", Self::Bgr), ("gray", Self::Gray)];
 }
 
 impl Named for Fit {
@@ -50,4 +50,19 @@ impl Named for PixelFormat {
 pub(super) fn deserialize<'de, T: Named, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
     let name = String::deserialize(deserializer)?;
     T::named(&name).map_err(|why| D::Error::custom(format!("unknown name `{name}`: {why}")))
+}
+
+/// Reads a number for all channels, or one for each of three.
+pub(super) fn deserialize_channels<'de, D: Deserializer<'de>>(deserializer: D) -> Result<[f32; 3], D::Error> {
+    let numbers = Vec::<f32>::deserialize(deserializer)?;
+    channels(&numbers).ok_or_else(|| D::Error::custom(format!("{} numbers: give one, or three for the input's colours", numbers.len())))
+}
+
+/// The numbers of three channels, of which one can stand for all.
+pub(crate) fn channels(numbers: &[f32]) -> Option<[f32; 3]> {
+    match *numbers {
+        [all] => Some([all; 3]),
+        [first, second, third] => Some([first, second, third]),
+        _ => None,
+    }
 }

@@ -243,9 +243,9 @@ codes! {
     }
     NO_PICTURE "PL0407" "Pictures do not become this model's input" {
         example: "PL0407: a picture does not become this model's input",
-        meaning: "Pictures have three colours and a size: the model needs one input, f32[1,3,H,W] or f32[1,H,W,3], of the size that the \
-            description says.",
-        help: "Leave `--frame` out, or describe the `size` that the input has."
+        meaning: "Pictures have a size, and three colours or one channel: the model needs one input of f32, i8 or u8, [1,3,H,W], [1,H,W,3], \
+            [1,1,H,W] or [1,H,W,1], of the size that the description says, and with one channel if its order is gray.",
+        help: "Leave `--frame` out, or describe the `size` and `order` that the input has."
     }
     FRAME "PL0408" "No camera's frame has such a size" {
         example: "PL0408: no frame is 0x240",

@@ -4,8 +4,11 @@ use peleec_runtime::{FrameLayout, Preparation};
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 
+use super::border::Named;
+use super::layer::element_type;
 use super::{float, int};
 use crate::description::{Camera, FrameSettings};
+use crate::ir::DType;
 
 /// How a picture becomes the input.
 pub(super) fn preparation(settings: &FrameSettings) -> TokenStream {
@@ -48,13 +51,38 @@ pub(super) fn layout(camera: &Camera) -> TokenStream {
     }
 }
 
+/// What gives row `y` of an input of such elements: what it needs, and the call. What bytes stand for is what `named` says, or else they are the
+/// values themselves, rounded.
+pub(super) fn row(camera: &Camera, dtype: DType, named: Option<&Named>) -> [TokenStream; 2] {
+    if dtype == DType::F32 {
+        return [TokenStream::new(), quote!(PREPARATION.row(&frame, y, row))];
+    }
+    let (scale, zero) = match named {
+        Some(Named { scale, zero_point, .. }) => (quote!(#scale), quote!(#zero_point)),
+        None => (quote!(1.0), quote!(0)),
+    };
+    // Where nothing is resized, a byte of the input is a function of one of the frame.
+    if camera.size() != camera.settings.size {
+        return [TokenStream::new(), quote!(PREPARATION.quantized_row(#scale, #zero, &frame, y, row))];
+    }
+    let (element, channels) = (element_type(dtype), int(camera.settings.channels()));
+    let table = quote!(static BYTES: peleec_runtime::PixelBytes<#element, #channels> = PREPARATION.pixel_bytes(#scale, #zero););
+    [table, quote!(BYTES.row(&frame, y, row))]
+}
+
 /// The name of an enumeration's value.
 fn variant(value: &impl std::fmt::Debug) -> Ident {
     format_ident!("{value:?}")
 }
 
-/// `run` and `run_with`, or their like for outputs of the caller's, over the run that takes rows.
-pub(super) fn run([run, run_with, rows]: [&str; 3], outputs: &[TokenStream], passed: &[&Ident], returned: &TokenStream) -> TokenStream {
+/// `run` and `run_with`, or their like for outputs of the caller's, over the run that takes rows, which [`row`] gives.
+pub(super) fn run(
+    [run, run_with, rows]: [&str; 3],
+    [table, row]: &[TokenStream; 2],
+    outputs: &[TokenStream],
+    passed: &[&Ident],
+    returned: &TokenStream,
+) -> TokenStream {
     let [run, run_with, rows] = [run, run_with, rows].map(|name| format_ident!("{name}"));
     let end = returned.is_empty().then(|| quote!(;));
     let doc = format!(" As [`{run}`](Self::{run}), on the executor's cores: the same bits.");
@@ -68,8 +96,9 @@ pub(super) fn run([run, run_with, rows]: [&str; 3], outputs: &[TokenStream], pas
         #[doc = #doc]
         #[allow(dead_code, reason = "for the firmware to use")]
         pub fn #run_with(&mut self, executor: &impl peleec_runtime::Executor, frame: &[u8; FRAME_BYTES], #(#outputs),*) #returned {
+            #table
             let frame = peleec_runtime::Frame::new(FRAME, frame);
-            self.#rows(executor, &mut |y, row| PREPARATION.row(&frame, y, row), #(#passed),*) #end
+            self.#rows(executor, &mut |y, row| #row, #(#passed),*) #end
         }
     }
 }

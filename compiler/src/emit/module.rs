@@ -309,11 +309,14 @@ fn run(source: &ModuleSource<'_>, arguments: &Arguments, calls: &[Call]) -> Toke
     let idents = names.map(ident);
     let [run, _, work] = &idents;
     let (short, doc) = match source.camera {
-        Some(_) => {
+        Some(camera) => {
+            let [scales, _] = border::named(source);
+            let (input, scale) = (arguments.inputs.first(), scales.first().and_then(Option::as_ref));
+            let row = frame::row(camera, input.map_or(DType::F32, |input| input.ty.dtype), scale);
             let outputs: Vec<_> = arguments.outputs.iter().map(Argument::output).collect();
             let passed: Vec<_> = arguments.outputs.iter().map(|output| &output.ident).collect();
             let doc = run_doc(arguments, " As the run over a frame, over the rows of the input.");
-            (frame::run(names, &outputs, &passed, &returned), doc)
+            (frame::run(names, &row, &outputs, &passed, &returned), doc)
         }
         None => {
             let doc = run_doc(arguments, " Runs once.");

@@ -26,10 +26,10 @@ pub(crate) fn ask_for_rows(steps: &mut Steps) -> Result<(), Problems> {
     }
 }
 
-/// Whether what the first input is asked for is rows of pixels of three colours each.
-pub(crate) fn asks_for_colours(steps: &Steps) -> bool {
+/// Of how many channels each the pixels are that the first input is asked for; none where it is not.
+pub(crate) fn channels_asked_for(steps: &Steps) -> Option<usize> {
     let first = steps.problem.tensors.iter().find(|tensor| tensor.role == Role::Rows(0));
-    first.is_some_and(|rows| rows.shape.rank() == 4 && rows.shape[1] == 3)
+    first.filter(|rows| rows.shape.rank() == 4).map(|rows| rows.shape[1])
 }
 
 /// The graph inputs that anything reads.
@@ -52,6 +52,7 @@ fn refusal(problem: &Problem, id: TensorId) -> Option<Diagnostic> {
 fn source(steps: &mut Steps, id: TensorId) {
     let problem = &mut steps.problem;
     let Role::Input(input) = problem.tensors[id].role else { return };
+    transpose_one_channel(problem, id);
     let is_transposed = |step: &PlanStep| step.relation == Some(Relation::Permute(CHANNELS_FIRST.to_vec()));
     let channels_last = problem.steps.iter().filter(|step| step.reads.iter().any(|read| read.tensor == id)).all(is_transposed);
     let name = problem.tensors[id].name.clone();
@@ -78,6 +79,19 @@ fn source(steps: &mut Steps, id: TensorId) {
     problem.steps.splice(0..0, [asking, PlanStep::moving(work + 1, given, moved, relation)]);
     let step = |kernel: Arc<dyn Kernel>| Step { name: name.clone(), label: vec!["Input".to_owned()], kernel, weights: 0..0, macs: 0 };
     steps.steps.extend([step(Arc::new(source)), step(Arc::new(Move))]);
+}
+
+/// Lets reshapes of `id` that move its only channel to the front be the transposes that they are: pixels of the one are pixels of the other.
+fn transpose_one_channel(problem: &mut Problem, id: TensorId) {
+    let Problem { tensors, steps, .. } = problem;
+    let &[n, height, width, 1] = &tensors[id].shape.0[..] else { return };
+    let (all, moved) = ([n, height, width, 1], [n, 1, height, width]);
+    for step in steps.iter_mut().filter(|step| step.relation == Some(Relation::Reshape)) {
+        let reads_all = matches!(&step.reads[..], [read] if read.tensor == id && read.dims[..] == all);
+        if reads_all && tensors[step.write.tensor].shape.0[..] == moved && step.write.dims[..] == moved {
+            step.relation = Some(Relation::Permute(CHANNELS_FIRST.to_vec()));
+        }
+    }
 }
 
 /// Makes room for a tensor in front of all others.

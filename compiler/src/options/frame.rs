@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use peleec_runtime::{ColourOrder, Fit, FrameLayout, Resize};
+use peleec_runtime::{Fit, FrameLayout, Resize};
 
 use super::{FLAGS, Flag, OptionError, Options};
-use crate::description::{Description, FrameSettings, Named, map_of_colours, no_camera};
+use crate::description::{Description, FrameSettings, Named, channels, map_of_pixels, no_camera};
 use crate::diagnostics::{Code, Diagnostic, Problems};
 use crate::error::Error;
 use crate::ir::TensorType;
@@ -29,11 +29,8 @@ pub(super) fn layout_text(FrameLayout { format, width, height }: &FrameLayout) -
 pub(super) fn colours(text: &str) -> Result<[f32; 3], String> {
     let numbers: Option<Vec<f32>> =
         text.split(',').map(|number| number.trim().parse().ok().filter(|number: &f32| number.is_finite())).collect();
-    match numbers.as_deref() {
-        Some(&[all]) => Ok([all; 3]),
-        Some(&[first, second, third]) => Ok([first, second, third]),
-        _ => Err("give a number, or three for the input's colours in their order, such as 123,117,104".to_owned()),
-    }
+    let numbers = numbers.as_deref().and_then(channels);
+    numbers.ok_or_else(|| "give a number, or three for the input's colours in their order, such as 123,117,104".to_owned())
 }
 
 /// What [`colours`] reads.
@@ -74,10 +71,10 @@ impl Options {
     /// The description, with what these options say of the frame in place of its own.
     fn over(&self, description: Description, inputs: &[(String, TensorType)]) -> Description {
         let Options { mean, scale, order, fit, resize, .. } = self;
-        let size = || inputs.first().and_then(|(_, ty)| map_of_colours(ty)).map(|(size, _)| size);
         let new = || {
-            let (order, fit, resize) = (ColourOrder::Rgb, Fit::Warp, Resize::Bilinear);
-            Some(FrameSettings { size: size()?, order, mean: (*mean)?, scale: (*scale)?, fit, resize })
+            let map = inputs.first().and_then(|(_, ty)| map_of_pixels(ty))?;
+            let (fit, resize) = (Fit::Warp, Resize::Bilinear);
+            Some(FrameSettings { size: map.size, order: map.order(), mean: (*mean)?, scale: (*scale)?, fit, resize })
         };
         let frame = description.frame.or_else(new).map(|frame| FrameSettings {
             size: frame.size,
@@ -110,7 +107,7 @@ impl Described {
     /// # Errors
     /// Nothing says so, or none does.
     pub fn frame(&self, inputs: &[(String, TensorType)]) -> Result<&FrameSettings, Error> {
-        if !matches!(inputs, [(_, ty)] if map_of_colours(ty).is_some()) {
+        if !matches!(inputs, [(_, ty)] if map_of_pixels(ty).is_some()) {
             return Err(Problems::from(no_camera(inputs)).into());
         }
         let place = self

@@ -71,11 +71,10 @@ impl Border {
         inputs.into_iter().zip(scales).map(meant).collect()
     }
 
-    /// Lets inputs of floats that are only quantised, all in one way, be bytes, if `moves_inputs`, and outputs that were dequantised; how
-    /// many that are.
-    pub(crate) fn move_inwards(&mut self, graph: &mut Graph, moves_inputs: bool) -> usize {
+    /// Lets inputs of floats that are only quantised, all in one way, be bytes, and outputs that were dequantised; how many that are.
+    pub(crate) fn move_inwards(&mut self, graph: &mut Graph) -> usize {
         let mut moved = 0;
-        for (id, known) in graph.inputs().to_vec().into_iter().zip(&mut self.inputs).filter(|_| moves_inputs) {
+        for (id, known) in graph.inputs().to_vec().into_iter().zip(&mut self.inputs) {
             let floats = Source { node: id, slot: 0 };
             let readers = graph.consumers(floats);
             let steps = readers.iter().map(|&(reader, _)| {
@@ -185,7 +184,7 @@ mod tests {
         assert_eq!(border, Border { inputs: vec![None], outputs: vec![None, None] });
         quantize_outputs(&mut graph, None);
         run(&mut graph, |_, _| {});
-        assert_eq!(border.move_inwards(&mut graph, true), 3);
+        assert_eq!(border.move_inwards(&mut graph), 3);
         run(&mut graph, |_, _| {});
         assert!(graph.verify().is_empty(), "{:?}", graph.verify());
         let known = |scale, zero_point| Some(ByteScale { scale, zero_point });
@@ -203,11 +202,8 @@ mod tests {
     fn what_is_quantised_in_two_ways_stays() {
         let mut graph = network(0.25);
         let mut border = Border::of(&graph);
-        assert_eq!(border.move_inwards(&mut graph, true), 1);
+        assert_eq!(border.move_inwards(&mut graph), 1);
         assert_eq!((border.inputs[0], graph.input_types()[0].1.dtype), (None, DType::F32));
-        let mut graph = network(0.5);
-        assert_eq!(Border::of(&graph).move_inwards(&mut graph, false), 1);
-        assert_eq!(graph.input_types()[0].1.dtype, DType::F32);
     }
 
     /// What the graph itself says of its bytes.

@@ -129,6 +129,34 @@ fn eval_counts_a_classifiers_guesses() {
     assert!(text(&refusal.stderr).contains("`none of them` is neither a label"), "{}", text(&refusal.stderr));
 }
 
+/// Pictures become inputs of one channel, first or last, and of bytes.
+#[test]
+fn run_and_eval_take_networks_of_gray_and_of_bytes() {
+    let folder = folder();
+    std::fs::create_dir(folder.path().join("pictures")).unwrap();
+    let call = |command: &str, model: &str, arguments: &[&str]| {
+        let model = models().join(model).display().to_string();
+        peleec(folder.path(), &[&[command, model.as_str(), "pictures", "--format", "json"], arguments].concat())
+    };
+    let document = |output: &[u8]| serde_json::from_slice::<serde_json::Value>(output).expect("one document");
+    ramp(&folder.path().join("pictures/ramp.ppm"));
+    let said = ["--mean", "0", "--scale", "0.01"];
+    let gray = document(&call("run", "frames/gray.onnx", &said).stdout);
+    let classes = gray["images"][0]["classes"].as_array().expect("a list");
+    assert_eq!((classes.len(), classes[0]["score"] == classes[4]["score"]), (5, false));
+    assert_eq!(document(&call("run", "frames/gray-last.onnx", &said).stdout), gray);
+    let bytes = document(&call("run", "typed/picture-cast-transpose/model.onnx", &["--mean", "0", "--scale", "1"]).stdout);
+    assert_eq!(bytes["images"][0]["classes"].as_array().map(Vec::len), Some(5));
+    let refusal = call("run", "frames/gray.onnx", &[&said[..], &["--order", "bgr"]].concat());
+    let words = text(&refusal.stderr);
+    assert!(refusal.status.code() == Some(3) && words.contains("one channel") && words.contains("--order gray"), "{words}");
+    let best = classes[0]["class"].to_string();
+    std::fs::create_dir(folder.path().join("pictures").join(&best)).unwrap();
+    ramp(&folder.path().join("pictures").join(&best).join("ramp.ppm"));
+    let counted = document(&call("eval", "frames/gray.onnx", &said).stdout);
+    assert_eq!((counted["pictures"].as_u64(), counted["top_1"].as_f64()), (Some(1), Some(1.0)), "{counted}");
+}
+
 #[test]
 fn a_camera_needs_to_know_what_to_do_with_its_frames() {
     let folder = folder();

@@ -16,7 +16,7 @@ pub enum PixelFormat {
     /// red is `(256 y + 359 v + 128) >> 8`, green `(256 y - 88 u - 183 v + 128) >> 8`, blue `(256 y + 454 u + 128) >> 8`, each limited to a
     /// byte.
     Yuv422,
-    /// One byte a pixel, which is red, green and blue.
+    /// One byte a pixel, which is gray, or red, green and blue.
     Gray8,
 }
 
@@ -65,9 +65,41 @@ impl<'a> Frame<'a> {
         Frame { layout, bytes }
     }
 
-    /// Red, green and blue of a pixel.
-    pub(super) fn pixel(&self, x: usize, y: usize) -> [u8; 3] {
+    /// Red, green and blue of a pixel, or, as its only colour, its luma.
+    pub(super) fn colours<const C: usize>(&self, x: usize, y: usize) -> [u8; C] {
         let index = y.saturating_mul(self.layout.width).saturating_add(x);
+        let mut colours = [0; C];
+        if C == 1 {
+            colours.fill(self.luma(index));
+        } else {
+            for (to, from) in colours.iter_mut().zip(&self.pixel(index)) {
+                *to = *from;
+            }
+        }
+        colours
+    }
+
+    /// The luma of the `index`th pixel.
+    fn luma(&self, index: usize) -> u8 {
+        match self.layout.format {
+            PixelFormat::Gray8 => {
+                let [gray] = self.group(index);
+                gray
+            }
+            PixelFormat::Yuv422 => {
+                let [first, _, second, _] = self.group(index / 2);
+                if index.is_multiple_of(2) { first } else { second }
+            }
+            PixelFormat::Rgb888 | PixelFormat::Bgr888 | PixelFormat::Rgb565 | PixelFormat::Rgb565Be => {
+                let [red, green, blue] = self.pixel(index).map(u32::from);
+                // 0.299, 0.587 and 0.114 of 65536, which they add up to.
+                ((19_595 * red + 38_470 * green + 7_471 * blue + 32_768) >> 16) as u8
+            }
+        }
+    }
+
+    /// Red, green and blue of the `index`th pixel.
+    fn pixel(&self, index: usize) -> [u8; 3] {
         match self.layout.format {
             PixelFormat::Rgb888 => self.group(index),
             PixelFormat::Bgr888 => {

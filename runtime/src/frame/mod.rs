@@ -1,14 +1,20 @@
-//! From a picture to a network's input, row by row: resized, its colours ordered, less their means, scaled.
+//! From a picture to a network's input, row by row: resized, its colours ordered or made gray, less their means, scaled.
 //!
 //! The definition, in `f32` and in this order of operations, so that every machine gives the same bits. Along each axis the place of output
 //! pixel `i` in a picture of `n` pixels that becomes one of `m` is `(i + 0.5) * (n / m) - 0.5`, limited to `0` and `n - 1`; `k` is that place
 //! rounded down and `f` what is left. A colour between pixels is `a + (b - a) * f` of those at `k` and at `k + 1`, or the last: first along the
 //! row above and the row below, then between these. The nearest pixel is that at `(i + 0.5) * (n / m)`, rounded down, or the last. The input is
 //! `(colour - mean) * scale`; around a picture that does not fill it, it is 0, as of the mean.
+//!
+//! An input of one channel has one colour in place of three, gray, before anything else is done: the luma of BT.601,
+//! `(19595 red + 38470 green + 7471 blue + 32768) >> 16` in integers; of `Yuv422`, Y as it is. An input of bytes has what `QuantizeLinear` makes
+//! of these numbers.
 
+mod bytes;
 mod fit;
 mod format;
 
+pub use bytes::PixelBytes;
 pub use fit::{Fit, Fitted};
 pub use format::{Frame, FrameLayout, PixelFormat};
 
@@ -19,6 +25,8 @@ pub enum ColourOrder {
     Rgb,
     /// Blue.
     Bgr,
+    /// None: the input has one channel.
+    Gray,
 }
 
 /// How pixels between pixels are made.
@@ -37,9 +45,9 @@ pub struct Preparation {
     pub size: [usize; 2],
     /// Which colour comes first in the input.
     pub order: ColourOrder,
-    /// What is taken from each colour, in the input's order.
+    /// What is taken from each colour, in the input's order; from gray the first.
     pub mean: [f32; 3],
-    /// What the difference is multiplied by, in the input's order.
+    /// What the difference is multiplied by, in the input's order; that of gray by the first.
     pub scale: [f32; 3],
     /// How a picture of another shape becomes one of the input's.
     pub fit: Fit,
@@ -48,7 +56,7 @@ pub struct Preparation {
 }
 
 impl Preparation {
-    /// Gives row `y` of the input: as many pixels as `row` has.
+    /// Gives row `y` of the input: as many pixels as `row` has, of three channels, or of one, which is gray whatever the order.
     ///
     /// ```
     /// use peleec_runtime::{ColourOrder, Fit, Frame, FrameLayout, PixelFormat, Preparation, Resize};
@@ -66,17 +74,25 @@ impl Preparation {
     /// wider.row(&picture, 0, &mut row);
     /// assert_eq!(row, [[0.0, 10.0, 0.0], [25.0, 35.0, 12.5], [75.0, 85.0, 37.5], [100.0, 110.0, 50.0]]);
     /// ```
-    pub fn row(&self, frame: &Frame<'_>, y: usize, row: &mut [[f32; 3]]) {
+    pub fn row<const C: usize>(&self, frame: &Frame<'_>, y: usize, row: &mut [[f32; C]]) {
+        self.each(frame, y, row, |value| value);
+    }
+
+    /// Gives row `y` of the input, of its values what `made` makes of them.
+    fn each<T, const C: usize>(&self, frame: &Frame<'_>, y: usize, row: &mut [[T; C]], made: impl Fn(f32) -> T) {
         let FrameLayout { width, height, .. } = frame.layout;
         let Fitted { at: [left, top], size: [columns, rows] } = self.fit.place([width, height], self.size);
         let y = y.checked_sub(top).filter(|&y| y < rows);
         let down = y.map(|y| self.place(y, height, rows));
         for (x, pixel) in row.iter_mut().enumerate() {
             let x = x.checked_sub(left).filter(|&x| x < columns);
-            *pixel = match (x, &down) {
+            let values = match (x, &down) {
                 (Some(x), Some(down)) => self.normalised(between(frame, &self.place(x, width, columns), down)),
-                _ => [0.0; 3],
+                _ => [0.0; C],
             };
+            for (to, value) in pixel.iter_mut().zip(&values) {
+                *to = made(*value);
+            }
         }
     }
 
@@ -99,10 +115,12 @@ impl Preparation {
     }
 
     /// The colours, red first, as the input has them.
-    fn normalised(&self, [red, green, blue]: [f32; 3]) -> [f32; 3] {
-        let [a, b, c] = if self.order == ColourOrder::Bgr { [blue, green, red] } else { [red, green, blue] };
-        let ([mean_a, mean_b, mean_c], [scale_a, scale_b, scale_c]) = (self.mean, self.scale);
-        [(a - mean_a) * scale_a, (b - mean_b) * scale_b, (c - mean_c) * scale_c]
+    fn normalised<const C: usize>(&self, colours: [f32; C]) -> [f32; C] {
+        let mut values = ordered(self.order, colours);
+        for (value, (mean, scale)) in values.iter_mut().zip(self.mean.iter().zip(&self.scale)) {
+            *value = (*value - mean) * scale;
+        }
+        values
     }
 
     /// Where output pixel `at` of `to` lies in a row of `from`.
@@ -133,13 +151,26 @@ struct Place {
     share: f32,
 }
 
-/// Red, green and blue at a place in a picture.
-fn between(frame: &Frame<'_>, along: &Place, down: &Place) -> [f32; 3] {
-    let colours = |x, y| frame.pixel(x, y).map(f32::from);
+/// Colours, the first of which is red, in an order.
+fn ordered<T, const C: usize>(order: ColourOrder, mut colours: [T; C]) -> [T; C] {
+    if order == ColourOrder::Bgr
+        && let [red, _, blue] = colours.as_mut_slice()
+    {
+        core::mem::swap(red, blue);
+    }
+    colours
+}
+
+/// The colours at a place in a picture, red first.
+fn between<const C: usize>(frame: &Frame<'_>, along: &Place, down: &Place) -> [f32; C] {
+    let colours = |x, y| frame.colours::<C>(x, y).map(f32::from);
     let row = |y| mixed(colours(along.first, y), colours(along.second, y), along.share);
     mixed(row(down.first), row(down.second), down.share)
 }
 
-fn mixed([a, b, c]: [f32; 3], [d, e, f]: [f32; 3], share: f32) -> [f32; 3] {
-    [a + (d - a) * share, b + (e - b) * share, c + (f - c) * share]
+fn mixed<const C: usize>(mut colours: [f32; C], others: [f32; C], share: f32) -> [f32; C] {
+    for (colour, other) in colours.iter_mut().zip(&others) {
+        *colour += (other - *colour) * share;
+    }
+    colours
 }

@@ -69,7 +69,7 @@ impl Viewer {
             return Err(data(format!("a picture of {width}x{height} is too large")));
         }
         let FrameSettings { size: [w, h], .. } = settings;
-        let wrong = || data(format!("input `{name}` is {ty}, and the description's [frame] gives f32[1,3,{h},{w}]"));
+        let wrong = || data(format!("input `{name}` is {ty}, and the description's [frame] gives {w}x{h} pixels of another kind"));
         let input = settings.input(&Frame::new(layout, picture.bytes()), ty).ok_or_else(wrong)?;
         match (self.compilation.input_scales().first(), &self.compilation.inputs()[..]) {
             (Some(Some(scale)), [(_, ty)]) => scale.bytes(&input, ty.dtype).ok_or_else(wrong),

@@ -41,10 +41,10 @@ class SqueezeExcite(nn.Module):
 class Inverted(nn.Module):
     """The inverted residual: 1x1 to more channels, depthwise, 1x1 to fewer; the input is added where it has the same shape."""
 
-    def __init__(self, cin, cout, middle, kernel=3, stride=1, act=nn.ReLU6, excite=False):
+    def __init__(self, cin, cout, middle, kernel=3, stride=1, act=nn.ReLU6, squeeze=0):
         super().__init__()
         expand = [conv(cin, middle, act=act)] if middle != cin else []
-        excite = [SqueezeExcite(middle, max(middle // 4, 3))] if excite else []
+        excite = [SqueezeExcite(middle, squeeze)] if squeeze else []
         self.body = nn.Sequential(*expand, depthwise(middle, kernel, stride, act), *excite, conv(middle, cout, act=None))
         self.adds = stride == 1 and cin == cout
 

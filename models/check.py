@@ -14,8 +14,8 @@ FIGURES = [
 ]
 
 
-def macs(model, size):
-    """Multiply-accumulates of one picture in convolutions and fully connected layers."""
+def macs(model, shape):
+    """Multiply-accumulates of one input of this shape in convolutions and fully connected layers."""
     total = 0
 
     def count(layer, _, output):
@@ -24,7 +24,7 @@ def macs(model, size):
 
     hooks = [m.register_forward_hook(count) for m in model.modules() if isinstance(m, (nn.Conv2d, nn.Linear))]
     with torch.no_grad():
-        model.eval()(torch.zeros(1, 3, *size))
+        model.eval()(torch.zeros(1, *shape))
     for hook in hooks:
         hook.remove()
     return total
@@ -50,7 +50,7 @@ def main():
     good = True
     for name, build, config, params, operations, unit, convs in FIGURES:
         model = build(config)
-        ours = parameters(model), macs(model, config.size), convolutions(model)
+        ours = parameters(model), macs(model, (3, *config.size)), convolutions(model)
         row = same(ours[0], params, 10_000) and same(ours[1], operations, unit) and ours[2] == convs
         good &= row
         size = "x".join(map(str, config.size))

@@ -6,34 +6,43 @@ from torch import nn
 from blocks import Inverted, Lrn, basic, bottleneck, classifier, conv, depthwise, inverted, separable, shuffle
 
 
-def mobilenet_v1(width=2, classes=10):
-    """Depthwise separable convolutions (arXiv 1704.04861)."""
-    channels = [width * factor for factor in (1, 2, 4, 4, 8, 8, 16, 16, 24)]
-    blocks = [conv(3, channels[0], 3, 2, act=nn.ReLU6)]
-    for cin, cout in zip(channels, channels[1:]):
-        blocks.append(separable(cin, cout, 1 if len(blocks) in (1, 3, 5, 7) else 2, nn.ReLU6))
-    return nn.Sequential(*blocks, classifier(channels[-1], classes))
+V1 = ((4, 1), (8, 2), (8, 1), (16, 2), (16, 1), (32, 2), (32, 1), (48, 2))
 
 
-def mobilenet_v2(classes=10):
-    """Inverted residuals (arXiv 1801.04381)."""
-    table = [(1, 4, 1, 1, 3), (6, 5, 2, 2, 3), (6, 6, 2, 2, 3), (6, 8, 1, 2, 3), (6, 9, 1, 1, 3)]
-    body = inverted(8, table)
-    return nn.Sequential(conv(3, 8, 3, 2, act=nn.ReLU6), *body, conv(9, 28, act=nn.ReLU6), classifier(28, classes))
+def mobilenet_v1(stem=2, rows=V1, classes=10):
+    """Depthwise separable convolutions (arXiv 1704.04861), by rows of channels, stride."""
+    blocks, cin = [conv(3, stem, 3, 2, act=nn.ReLU6)], stem
+    for cout, stride in rows:
+        blocks.append(separable(cin, cout, stride, nn.ReLU6))
+        cin = cout
+    return nn.Sequential(*blocks, classifier(cin, classes))
 
 
-def mobilenet_v3(classes=10):
-    """MobileNetV3-Small: hard swish, squeeze and excite (arXiv 1905.02244)."""
-    swish, relu = nn.Hardswish, nn.ReLU
-    body = [
-        Inverted(4, 4, 4, 3, 2, relu, True),
-        Inverted(4, 6, 18, 3, 2, relu),
-        Inverted(6, 6, 22, 3, 1, relu),
-        Inverted(6, 8, 24, 5, 2, swish, True),
-        Inverted(8, 8, 27, 5, 1, swish, True),
-    ]
-    last = [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(24, 20), swish(), nn.Linear(20, classes)]
-    return nn.Sequential(conv(3, 4, 3, 2, act=swish), *body, conv(8, 24, act=swish), *last)
+V2 = ((1, 4, 1, 1, 3), (6, 5, 2, 2, 3), (6, 6, 2, 2, 3), (6, 8, 1, 2, 3), (6, 9, 1, 1, 3))
+
+
+def mobilenet_v2(stem=8, rows=V2, last=28, classes=10):
+    """Inverted residuals (arXiv 1801.04381), by the rows of `inverted`."""
+    body, act = inverted(stem, rows), nn.ReLU6
+    return nn.Sequential(conv(3, stem, 3, 2, act=act), *body, conv(rows[-1][1], last, act=act), classifier(last, classes))
+
+
+RELU, SWISH = nn.ReLU, nn.Hardswish
+V3 = ((4, 4, 3, 2, RELU, 3), (18, 6, 3, 2, RELU, 0), (22, 6, 3, 1, RELU, 0), (24, 8, 5, 2, SWISH, 6), (27, 8, 5, 1, SWISH, 6))
+
+
+def mobilenet_v3(stem=4, rows=V3, last=(24, 20), classes=10):
+    """MobileNetV3-Small: hard swish, squeeze and excite (arXiv 1905.02244).
+
+    Rows of channels between, channels, kernel, stride, activation, channels that excite, `last` of the last convolution and layer.
+    """
+    body, cin = [], stem
+    for middle, cout, kernel, stride, act, squeeze in rows:
+        body.append(Inverted(cin, cout, middle, kernel, stride, act, squeeze))
+        cin = cout
+    wide, middle = last
+    end = [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(wide, middle), SWISH(), nn.Linear(middle, classes)]
+    return nn.Sequential(conv(3, stem, 3, 2, act=SWISH), *body, conv(cin, wide, act=SWISH), *end)
 
 
 class ShuffleUnit1(nn.Module):
@@ -75,11 +84,14 @@ class ShuffleUnit2(nn.Module):
         return shuffle(torch.cat([self.left(left), self.right(right)], 1), 2)
 
 
-def shufflenet_v2(classes=10):
-    """Split, shuffle (arXiv 1807.11164)."""
-    units = [ShuffleUnit2(8, 16, 2), ShuffleUnit2(16, 16, 1), ShuffleUnit2(16, 26, 2), ShuffleUnit2(26, 26, 1)]
+def shufflenet_v2(stem=8, stages=((16, 2), (26, 2)), last=32, classes=10):
+    """Split, shuffle (arXiv 1807.11164); stages of channels, how many units."""
+    units, cin = [], stem
+    for cout, count in stages:
+        units += [ShuffleUnit2(cin, cout, 2), *(ShuffleUnit2(cout, cout, 1) for _ in range(count - 1))]
+        cin = cout
     pool = nn.MaxPool2d(3, 2, 1)
-    return nn.Sequential(conv(3, 8, 3, 2), pool, *units, conv(26, 32), classifier(32, classes))
+    return nn.Sequential(conv(3, stem, 3, 2), pool, *units, conv(cin, last), classifier(last, classes))
 
 
 class PreConv(nn.Sequential):
@@ -159,19 +171,26 @@ class Fire(nn.Module):
         return torch.cat([self.ones(x), self.threes(x)], 1)
 
 
-def squeezenet(classes=10):
-    """Fire modules; the classes are channels (arXiv 1602.07360)."""
-    pool = nn.MaxPool2d(3, 2, ceil_mode=True)
-    fires = [Fire(12, 4, 8), Fire(16, 4, 8), pool, Fire(16, 5, 12), Fire(24, 5, 12), pool, Fire(24, 7, 16)]
-    last = [*plain(32, classes, 1), nn.AdaptiveAvgPool2d(1), nn.Flatten()]
-    return nn.Sequential(*plain(3, 12, 3, 2, 0), pool, *fires, nn.Dropout(0.5), *last)
+FIRES = (((4, 8), (4, 8)), ((5, 12), (5, 12)), ((7, 16),))
 
 
-def resnet(block, channels, classes=10):
-    """Residuals (arXiv 1512.03385): the stem of ImageNet, then stages that halve."""
+def squeezenet(stem=12, stages=FIRES, classes=10):
+    """Fire modules; the classes are channels (version 1.1 of arXiv 1602.07360). Stages between pools, of few channels, many."""
+    pool, fires, cin = nn.MaxPool2d(3, 2, ceil_mode=True), [], stem
+    for stage in stages:
+        fires.append(pool)
+        for few, many in stage:
+            fires.append(Fire(cin, few, many))
+            cin = 2 * many
+    last = [*plain(cin, classes, 1), nn.AdaptiveAvgPool2d(1), nn.Flatten()]
+    return nn.Sequential(*plain(3, stem, 3, 2, 0), *fires, nn.Dropout(0.5), *last)
+
+
+def resnet(block, channels, depths=(2, 2, 2, 2), classes=10):
+    """Residuals (arXiv 1512.03385): the stem of ImageNet, then stages that halve, of so many blocks."""
     blocks, cin = [conv(3, channels[0], 7, 2), nn.MaxPool2d(3, 2, 1)], channels[0]
-    for stage, cout in enumerate(channels[1:]):
-        blocks += [block(cin, cout, 2 if stage else 1), block(cout, cout)]
+    for stage, (cout, depth) in enumerate(zip(channels[1:], depths)):
+        blocks += [block(cin, cout, 2 if stage else 1), *(block(cout, cout) for _ in range(depth - 1))]
         cin = cout
     return nn.Sequential(*blocks, classifier(cin, classes))
 
@@ -184,17 +203,20 @@ def resnet_bottleneck():
     return resnet(bottleneck, (6, 12, 20, 28))
 
 
-def efficientnet_lite(classes=10):
-    """EfficientNet-Lite0: inverted residuals of two kernels, no squeeze and excite."""
-    table = [(1, 4, 1, 1, 3), (6, 5, 2, 2, 3), (6, 6, 1, 2, 5), (6, 7, 1, 2, 3), (6, 8, 1, 1, 5)]
-    body = inverted(8, table)
-    return nn.Sequential(conv(3, 8, 3, 2, act=nn.ReLU6), *body, conv(8, 24, act=nn.ReLU6), classifier(24, classes))
+LITE = ((1, 4, 1, 1, 3), (6, 5, 2, 2, 3), (6, 6, 1, 2, 5), (6, 7, 1, 2, 3), (6, 8, 1, 1, 5))
 
 
-def mcunet(classes=2):
+def efficientnet_lite(stem=8, rows=LITE, last=24, classes=10):
+    """EfficientNet-Lite0: MobileNetV2 with two kernels."""
+    return mobilenet_v2(stem, rows, last, classes)
+
+
+CHAIN = ((1, 4, 1, 1, 3), (3, 5, 1, 2, 7), (4, 5, 1, 1, 3), (5, 5, 1, 1, 5), (3, 7, 1, 2, 7), (3, 7, 1, 1, 5), (3, 8, 1, 2, 7))
+
+
+def mcunet(stem=8, rows=CHAIN, classes=2):
     """A chain as MCUNet's search finds: kernels of 3, 5 and 7, factors of 3 to 6 (arXiv 2007.10319)."""
-    table = [(1, 4, 1, 1, 3), (3, 5, 1, 2, 7), (4, 5, 1, 1, 3), (5, 5, 1, 1, 5), (3, 7, 1, 2, 7), (3, 7, 1, 1, 5), (3, 8, 1, 2, 7)]
-    return nn.Sequential(conv(3, 8, 3, 2, act=nn.ReLU6), *inverted(8, table), classifier(8, classes))
+    return nn.Sequential(conv(3, stem, 3, 2, act=nn.ReLU6), *inverted(stem, rows), classifier(rows[-1][1], classes))
 
 
 def ds_cnn(channels=18, classes=12):

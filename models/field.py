@@ -87,15 +87,15 @@ EXPORTS = {
 }
 
 
-def seeded(export, seed):
-    """The network with random weights and measured batch-norm statistics, ready for inference."""
+def seeded(export, seed, rounds=4, inputs=16):
+    """The network with random weights and batch-norm statistics of `rounds` times `inputs` random inputs, ready for inference."""
     torch.manual_seed(seed)
     model = export.network()
     for layer in model.modules():
         randomise(layer)
     with torch.no_grad():
-        for _ in range(4):
-            model.train()(torch.randn(16, *export.shape))
+        for _ in range(rounds):
+            model.train()(torch.randn(inputs, *export.shape))
     return model.eval()
 
 

@@ -361,7 +361,8 @@ mod tests {
     #[test]
     fn an_error_function_that_is_halved_anywhere() {
         for kind in [DIV, MUL] {
-            let halved: [&dyn Fn(&mut Build, Source) -> Source; 3] = [
+            type Halved<'a> = &'a dyn Fn(&mut Build, Source) -> Source;
+            let halved: [Halved<'_>; 3] = [
                 &|build, x| {
                     let (chance, half) = (twice_the_chance(build, kind, x), number(build, 0.5));
                     let product = binary(build, "product", MUL, [x, chance]);

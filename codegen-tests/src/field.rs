@@ -4,9 +4,8 @@ use models::StoredModel;
 
 /// Networks that peleec refuses to import, with words of its reason.
 ///
-/// AlexNet has PyTorch's local response normalisation, an average pool over channels as a third dimension; one node `LRN` is imported, as
-/// GoogLeNet has it. The Tiny YOLOv2 repeats its last row and column in front of a pool; a pool that pads itself is imported, as the other has it.
-pub const NOT_IMPORTED: &[(&str, &str)] = &[("alexnet-18", "[N,C,W] and [N,C,H,W]"), ("tiny-yolov2-13", "`mode` is `edge`")];
+/// The Tiny YOLOv2 repeats its last row and column in front of a pool; a pool that pads itself is imported, as the other has it.
+pub const NOT_IMPORTED: &[(&str, &str)] = &[("tiny-yolov2-13", "`mode` is `edge`")];
 
 /// The networks that are not on the list.
 pub fn imported() -> Vec<StoredModel> {

@@ -276,7 +276,7 @@ mod tests {
         let padded =
             |include| volume("AveragePool", &[3, 1, 2]).ints("pads", &[1, 0, 0, 1, 0, 1]).int("count_include_pad", include).values();
         assert_eq!(padded(0), [3.5, 4.0, 5.5, 6.0, 5.5, 6.0, 7.5, 8.0, 7.5, 8.0, 9.5, 10.0]);
-        let counted = [14.0, 8.0, 22.0, 12.0, 33.0, 18.0, 45.0, 24.0, 30.0, 16.0, 38.0, 20.0];
+        let counted: [f32; 12] = [14.0, 8.0, 22.0, 12.0, 33.0, 18.0, 45.0, 24.0, 30.0, 16.0, 38.0, 20.0];
         assert_eq!(padded(1), counted.map(|sum| sum / 6.0));
         assert_eq!(volume("GlobalAveragePool", &[]).values(), [6.5]);
         assert_eq!(volume("GlobalMaxPool", &[]).values(), [12.0]);

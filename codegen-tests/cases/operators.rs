@@ -387,4 +387,18 @@ cases! {
         let weights = onnx.weights("wide.w", &[4, 3, 2]);
         onnx.op("ConvTranspose", "wide", &[&x, &weights], &[("strides", Attr::Ints(&[2])), ("group", Attr::Int(2))])
     };
+    conv_and_max_pool_over_three_axes [1, 2, 2, 4, 4], |onnx, x| {
+        let conv = onnx.conv("conv", &x, &[4, 2, 3, 3, 3], &[("pads", Attr::Ints(&[1; 6]))]);
+        let relu = onnx.op("Relu", "relu", &[&conv], &[]);
+        onnx.op("MaxPool", "pool", &[&relu], &[("kernel_shape", Attr::Ints(&[2; 3])), ("strides", Attr::Ints(&[2; 3]))])
+    };
+    conv_transpose_over_three_axes_leaves_a_depth_out [1, 2, 2, 2, 2], |onnx, x| {
+        let weights = onnx.weights("wide.w", &[2, 3, 1, 2, 2]);
+        let bias = onnx.weights("wide.b", &[3]);
+        onnx.op("ConvTranspose", "wide", &[&x, &weights, &bias], &[("strides", Attr::Ints(&[2; 3]))])
+    };
+    conv_transpose_over_three_axes_in_groups [1, 4, 2, 2, 2], |onnx, x| {
+        let weights = onnx.weights("wide.w", &[4, 1, 2, 2, 2]);
+        onnx.op("ConvTranspose", "wide", &[&x, &weights], &[("group", Attr::Int(2))])
+    };
 }

@@ -4,7 +4,6 @@
 pub mod cases;
 pub mod compare;
 pub mod documents;
-pub mod field;
 pub mod fuzzing;
 pub mod lanes;
 pub mod suite;

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use codegen_tests::compare::{Closeness, compare};
-use codegen_tests::field::{NOT_IMPORTED, imported};
 use codegen_tests::vectors;
 use models::StoredModel;
 use peleec::{Compilation, ModelFile, NumericClass, Options, RamBudget, Target, Tensor, compile, import};
@@ -36,19 +35,8 @@ fn compiled(model: &StoredModel, target: Target, numeric: Option<NumericClass>, 
 }
 
 #[test]
-fn what_is_refused_says_why() {
-    let networks = models::field_networks();
-    for &(name, reason) in NOT_IMPORTED {
-        let model = networks.iter().find(|model| model.name == name).expect("a listed network is stored");
-        let refused = import(&read(model), &Options::default()).map(|_| ());
-        let problems = refused.expect_err("it is imported now: take it off the list").to_string();
-        assert!(problems.contains(reason), "{name}: {problems}");
-    }
-}
-
-#[test]
 fn every_listed_network_is_there() {
-    let names: Vec<String> = imported().into_iter().map(|model| model.name).collect();
+    let names: Vec<String> = models::field_networks().into_iter().map(|model| model.name).collect();
     for listed in IN_PIXELS.iter().chain(&ABOVE_THE_BOUND) {
         assert!(names.iter().any(|name| name == listed), "{listed} is not stored");
     }
@@ -56,7 +44,7 @@ fn every_listed_network_is_there() {
 
 #[test]
 fn the_naive_evaluation_gives_the_stored_outputs() {
-    for model in imported() {
+    for model in models::field_networks() {
         let graph =
             import(&read(&model), &Options::default()).map_err(|error| format!("{}: {error}", model.name)).expect("it is imported").graph;
         for (inputs, expected) in model.data_sets.iter().map(vectors::read) {
@@ -68,7 +56,7 @@ fn the_naive_evaluation_gives_the_stored_outputs() {
 
 #[test]
 fn plans_give_the_stored_outputs_and_the_same_bits_in_every_memory_and_on_every_target_of_a_class() {
-    for model in imported() {
+    for model in models::field_networks() {
         let (inputs, expected) = vectors::read(&model.data_sets[0]);
         let mut first = BTreeMap::<_, Vec<Tensor>>::new();
         for (target, &class) in TARGETS.iter().flat_map(|&target| target.classes().iter().map(move |class| (target, class))) {
@@ -87,7 +75,7 @@ fn plans_give_the_stored_outputs_and_the_same_bits_in_every_memory_and_on_every_
 
 #[test]
 fn no_plan_needs_more_than_what_is_alive() {
-    for model in imported() {
+    for model in models::field_networks() {
         for target in TARGETS {
             let name = format!("{} for {target}", model.name);
             let [whole, thrifty, least] = BUDGETS.map(|budget| compiled(&model, target, None, budget).report());

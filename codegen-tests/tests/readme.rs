@@ -1,7 +1,6 @@
 //! What README and docs show is what the code says: the operators, the picture, the networks. `PELEEC_UPDATE=1 cargo test` rewrites all.
 
 use codegen_tests::documents::{check_section, document, updating};
-use codegen_tests::field;
 use peleec::zoo::ZooOptions;
 use peleec::{ModelFile, Options, memory_map};
 
@@ -38,7 +37,7 @@ fn the_networks_are_those_that_are_stored() {
     let mut table = "| network | input | parameters | MAC | layers | RAM, KiB | least RAM, KiB | weights, bytes |\n".to_owned();
     table += "|---|---|--:|--:|--:|--:|--:|--:|\n";
     let kib = |bytes: usize| bytes as f64 / 1024.0;
-    for model in field::imported() {
+    for model in models::field_networks() {
         let file = ModelFile::read(&model.path).unwrap();
         let compiled = peleec::compile(&file, &Options::default()).map_err(|error| format!("{}: {error}", model.name));
         let report = compiled.expect("a network of the field compiles").report();

@@ -42,7 +42,8 @@ pub struct Network {
     pub bytes: Vec<u8>,
     /// Whether exp is part of it, so that bits depend on whose exp it is.
     pub uses_exp: bool,
-    /// Whether its kernels add in another order than naive evaluation: a mean over axes, a `Gemm` whose addend is no bias.
+    /// Whether its kernels add in another order than naive evaluation: a mean over axes, a window over three axes, a `Gemm` whose
+    /// addend is no bias.
     pub reorders: bool,
 }
 
@@ -87,9 +88,13 @@ impl Value {
         self.dims.iter().product()
     }
 
-    /// The spatial extents of a map, which are one or two.
+    /// The spatial extents of a map, which are one to three, and then few depths.
     fn spatial(&self) -> Option<Vec<usize>> {
-        self.dims.get(2..).filter(|spatial| matches!(spatial.len(), 1 | 2)).map(<[usize]>::to_vec)
+        match self.dims.get(2..)? {
+            spatial @ ([_] | [_, _]) => Some(spatial.to_vec()),
+            spatial @ [depth, _, _] if *depth <= 9 => Some(spatial.to_vec()),
+            _ => None,
+        }
     }
 }
 
@@ -127,6 +132,7 @@ const OPERATORS: &[Operator] = &[
     Net::batch_normalization,
     Net::pad,
     Net::global_pool,
+    Net::volume,
     Net::transpose,
     Net::reshape,
     Net::flatten,

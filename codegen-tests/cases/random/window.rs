@@ -3,7 +3,7 @@
 use super::{LARGE, Net, Value};
 use crate::cases::onnx::Attr;
 
-/// A window over one or two spatial axes.
+/// A window over one to three spatial axes.
 #[derive(Clone, Debug)]
 struct Window {
     kernel: Vec<usize>,
@@ -47,6 +47,22 @@ impl Net {
         self.conv(x, group, if group > 1 { group * filters.min(3) } else { filters })
     }
 
+    /// A convolution or a pool over three axes, of which the first is a part of the channels or all of them.
+    pub(super) fn volume(&mut self, x: &Value) -> Option<Value> {
+        let &[batch, channels, height, width] = &x.dims[..] else { return None };
+        let depths: Vec<usize> = (1..=channels.min(9)).filter(|&depth| channels.is_multiple_of(depth)).collect();
+        let depth = self.pick(&depths);
+        let dims = vec![batch, channels / depth, depth, height, width];
+        let ints: Vec<i64> = dims.iter().map(|&dim| dim as i64).collect();
+        let shape = self.onnx.ints(&format!("{}.shape", self.name), &ints);
+        let x = self.op("Reshape", &[&x.name, &shape], &[], dims);
+        match self.draw(4) {
+            0 => self.pool(&x),
+            1 => self.depthwise(&x),
+            _ => self.convolution(&x),
+        }
+    }
+
     pub(super) fn depthwise(&mut self, x: &Value) -> Option<Value> {
         let channels = *x.dims.get(1)?;
         self.conv(x, channels, channels)
@@ -79,6 +95,7 @@ impl Net {
 
     fn same_window(&mut self, x: &Value) -> Option<Window> {
         let rank = x.spatial()?.len();
+        self.reorders |= rank == 3;
         let extent = self.pick(&[1, 3]);
         let ones = vec![1; rank];
         Some(Window { kernel: vec![extent; rank], strides: ones.clone(), dilations: ones, pads: vec![extent / 2; 2 * rank], ceil: false })
@@ -120,7 +137,7 @@ impl Net {
     /// A convolution between bytes, with an activation or none. All scales are powers of two, so that floats add exactly, too; and all sums
     /// are odd, so that none lies in the middle between two results, where both would round otherwise.
     pub(super) fn quantized_convolution(&mut self, _: &Value) -> Option<Value> {
-        let x = &self.exact_value(|value| value.spatial().is_some())?;
+        let x = &self.exact_value(|value| value.spatial().is_some_and(|spatial| spatial.len() < 3))?;
         let (spatial, channels) = (x.spatial()?, *x.dims.get(1)?);
         let group = if self.draw(3) == 2 { channels } else { 1 };
         let filters = if group > 1 { group } else { self.pick(&[1, 2, 3, 4, 5, 8, 9]) };
@@ -170,19 +187,22 @@ impl Net {
 
     pub(super) fn global_pool(&mut self, x: &Value) -> Option<Value> {
         let spatial = x.spatial()?;
+        self.reorders |= spatial.len() == 3;
         let op_type = self.pick(&["GlobalAveragePool", "GlobalMaxPool"]);
         let dims = [&x.dims[..2], &vec![1; spatial.len()][..]].concat();
         Some(self.op(op_type, &[&x.name], &[], dims))
     }
 
-    /// A window that fits; a pool's pads are smaller than its kernel, and it is not both padded and dilated, so that no window
-    /// lies in padding alone.
+    /// A window that fits; the pads of a pool, and of a window over three axes, are smaller than its kernel, and it is not both padded and
+    /// dilated, so that none lies in padding alone.
     fn window(&mut self, spatial: &[usize], kernels: &[usize], pools: bool) -> Window {
         let rank = spatial.len();
+        self.reorders |= rank == 3;
+        let inside = pools || rank == 3;
         let mut window = Window { kernel: Vec::new(), strides: Vec::new(), dilations: Vec::new(), pads: vec![0; 2 * rank], ceil: false };
         for (axis, &extent) in spatial.iter().enumerate() {
             let (mut kernel, stride, mut dilation) = (self.pick(kernels), self.pick(&[1, 2, 1, 3]), self.pick(&[1, 1, 1, 2]));
-            let limit = if pools { kernel.min(if dilation > 1 { 1 } else { 3 }) } else { 3 };
+            let limit = if inside { kernel.min(if dilation > 1 { 1 } else { 3 }) } else { 3 };
             let pads = [self.draw(limit), self.draw(limit)];
             if (kernel - 1) * dilation + 1 > extent + pads[0] + pads[1] {
                 (kernel, dilation) = (1, 1);
@@ -190,7 +210,7 @@ impl Net {
             window.kernel.push(kernel);
             window.strides.push(stride);
             window.dilations.push(dilation);
-            let pads = if pools && kernel == 1 { [0, 0] } else { pads };
+            let pads = if inside && kernel == 1 { [0, 0] } else { pads };
             (window.pads[axis], window.pads[axis + rank]) = (pads[0], pads[1]);
         }
         window.ceil = pools && self.draw(2) == 1;

@@ -1,12 +1,14 @@
 //! The sliding window that convolutions and pools share, and its shape rule.
 //!
-//! One spatial dimension is held as two, with a height of one.
+//! One spatial dimension is held as two, with a height of one; a third one, the depth, stands apart from the two that kernels know.
+
+use std::fmt;
 
 use super::tensor::Shape;
 use crate::diagnostics::OpError;
 
 /// Kernel, strides, dilations and pads of a window over (height, width); `auto_pad` is resolved into `pads`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub(crate) struct Window {
     pub(crate) kernel: [usize; 2],
     pub(crate) strides: [usize; 2],
@@ -14,90 +16,190 @@ pub(crate) struct Window {
     /// Top, left, bottom, right, in ONNX's order of `pads`.
     pub(crate) pads: [usize; 4],
     pub(crate) ceil_mode: bool,
+    /// Along the first of three spatial axes; none where there are fewer.
+    pub(crate) depth: Option<Axis>,
+}
+
+/// A window along one axis.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Axis {
+    pub(crate) kernel: usize,
+    pub(crate) stride: usize,
+    pub(crate) dilation: usize,
+    /// Before the map and behind it.
+    pub(crate) pads: [usize; 2],
+}
+
+impl fmt::Debug for Window {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut fields = f.debug_struct("Window");
+        fields.field("kernel", &self.kernel).field("strides", &self.strides).field("dilations", &self.dilations);
+        fields.field("pads", &self.pads).field("ceil_mode", &self.ceil_mode);
+        if let Some(depth) = &self.depth {
+            fields.field("depth", depth);
+        }
+        fields.finish()
+    }
+}
+
+impl Axis {
+    /// One tap, without stride or padding.
+    pub(crate) const POINT: Axis = Axis { kernel: 1, stride: 1, dilation: 1, pads: [0; 2] };
+
+    /// Whether every output position sees the one input position at its own place.
+    pub(crate) fn is_pointwise(&self) -> bool {
+        (self.kernel, self.stride, self.pads) == (1, 1, [0; 2])
+    }
+
+    /// Extent of the dilated kernel.
+    pub(crate) fn reach(&self) -> usize {
+        (self.kernel - 1) * self.dilation + 1
+    }
+
+    /// Pads such that the output is the extent divided by the stride, rounded up; the odd one comes first where `lower` says so.
+    fn same_pads(&self, extent: usize, lower: bool) -> [usize; 2] {
+        let out = extent.div_ceil(self.stride);
+        let total = (out.saturating_sub(1) * self.stride + self.reach()).saturating_sub(extent);
+        let (small, large) = (total / 2, total - total / 2);
+        if lower { [large, small] } else { [small, large] }
+    }
+
+    /// How many windows there are. A last one that starts beyond the input and its leading pad is left out (ONNX's `ceil_mode`).
+    fn output(&self, extent: usize, ceil_mode: bool) -> Result<usize, OpError> {
+        let (reach, stride, pads) = (self.reach(), self.stride, self.pads);
+        let Some(room) = (extent + pads[0] + pads[1]).checked_sub(reach) else {
+            return Err(OpError::new(format!("a kernel of extent {reach} does not fit an input of {extent} padded by {pads:?}")));
+        };
+        let count = if ceil_mode { room.div_ceil(stride) } else { room / stride } + 1;
+        Ok(if ceil_mode && (count - 1) * stride >= extent + pads[0] { count - 1 } else { count })
+    }
+
+    /// The input positions under output position `at`, with their kernel positions; padding is left out.
+    pub(crate) fn taps(self, at: usize, extent: usize) -> impl Iterator<Item = (usize, usize)> {
+        (0..self.kernel).filter_map(move |k| {
+            let i = (at * self.stride + k * self.dilation).checked_sub(self.pads[0])?;
+            (i < extent).then_some((k, i))
+        })
+    }
+
+    /// How many positions of the window at `at` an average counts.
+    pub(crate) fn count(&self, at: usize, extent: usize, include_pad: bool) -> usize {
+        if !include_pad {
+            return self.taps(at, extent).count();
+        }
+        let padded = extent + self.pads[0] + self.pads[1];
+        padded.saturating_sub(at * self.stride).div_ceil(self.dilation).min(self.kernel)
+    }
+
+    /// Whether each of the first `n` windows has a tap inside the map.
+    pub(crate) fn reaches_cells(&self, extent: usize, n: usize) -> bool {
+        let (stride, dilation, pad) = (self.stride, self.dilation, self.pads[0]);
+        // A window that starts before the map has its first inner tap at the first multiple of the dilation that reaches it.
+        let early = (0..n.min(pad.div_ceil(stride))).all(|at| {
+            let before = pad - at * stride;
+            let first = before.div_ceil(dilation);
+            first < self.kernel && first * dilation - before < extent
+        });
+        early && n.checked_sub(1).is_none_or(|last| last * stride < extent + pad)
+    }
 }
 
 impl Window {
     /// One tap, without stride or padding.
     pub(crate) fn pointwise() -> Self {
-        Window { kernel: [1, 1], strides: [1, 1], dilations: [1, 1], pads: [0; 4], ceil_mode: false }
+        Window { kernel: [1, 1], strides: [1, 1], dilations: [1, 1], pads: [0; 4], ceil_mode: false, depth: None }
     }
 
     /// Whether every output pixel sees the one input pixel at its own place.
     pub(crate) fn is_pointwise(&self) -> bool {
-        self.kernel == [1, 1] && self.strides == [1, 1] && self.pads == [0; 4]
+        let is_flat = self.depth.is_none_or(|depth| depth.is_pointwise());
+        self.kernel == [1, 1] && self.strides == [1, 1] && self.is_unpadded() && is_flat
+    }
+
+    /// Whether there is no padding along any axis.
+    pub(crate) fn is_unpadded(&self) -> bool {
+        self.pads == [0; 4] && self.depth.is_none_or(|depth| depth.pads == [0; 2])
     }
 
     /// The window that covers the whole map.
     pub(crate) fn whole(input: &Shape) -> Result<Self, OpError> {
-        spatial_rank(input)?;
-        let kernel = hw(input);
-        if kernel.contains(&0) {
+        let spatial = spatial_rank(input)?;
+        let [depth, height, width] = dhw(input);
+        if [depth, height, width].contains(&0) {
             return Err(OpError::new(format!("the map {input} is empty")));
         }
-        Ok(Window { kernel, strides: [1, 1], dilations: [1, 1], pads: [0; 4], ceil_mode: false })
+        let depth = (spatial == 3).then_some(Axis { kernel: depth, ..Axis::POINT });
+        Ok(Window { kernel: [height, width], depth, ..Window::pointwise() })
     }
 
     /// Pads such that the output is the input divided by the stride, rounded up.
     pub(crate) fn pad_same(&mut self, input: &Shape, lower: bool) {
-        for (axis, extent) in hw(input).into_iter().enumerate() {
-            let out = extent.div_ceil(self.strides[axis]);
-            let total = (out.saturating_sub(1) * self.strides[axis] + self.reach(axis)).saturating_sub(extent);
-            let (small, large) = (total / 2, total - total / 2);
-            (self.pads[axis], self.pads[axis + 2]) = if lower { (large, small) } else { (small, large) };
+        let [depth, rows, columns] = dhw(input);
+        let ([top, bottom], [left, right]) = (self.axis(0).same_pads(rows, lower), self.axis(1).same_pads(columns, lower));
+        self.pads = [top, left, bottom, right];
+        if let Some(axis) = &mut self.depth {
+            axis.pads = axis.same_pads(depth, lower);
         }
         self.ceil_mode = false;
     }
 
-    /// Extent of the dilated kernel on `axis`.
-    pub(crate) fn reach(&self, axis: usize) -> usize {
-        (self.kernel[axis] - 1) * self.dilations[axis] + 1
+    /// The window along the rows (axis 0) or the columns (axis 1).
+    pub(crate) fn axis(&self, axis: usize) -> Axis {
+        let pads = [self.pads[axis], self.pads[axis + 2]];
+        Axis { kernel: self.kernel[axis], stride: self.strides[axis], dilation: self.dilations[axis], pads }
     }
 
-    /// Output height and width. A last window that starts beyond the input and its leading pad is left out (ONNX's `ceil_mode`).
-    pub(crate) fn output(&self, input: &Shape) -> Result<[usize; 2], OpError> {
-        let mut output = [0; 2];
-        for (axis, extent) in hw(input).into_iter().enumerate() {
-            let padded = extent + self.pads[axis] + self.pads[axis + 2];
-            let Some(room) = padded.checked_sub(self.reach(axis)) else {
-                let (reach, pads) = (self.reach(axis), [self.pads[axis], self.pads[axis + 2]]);
-                return Err(OpError::new(format!("a kernel of extent {reach} does not fit an input of {extent} padded by {pads:?}")));
-            };
-            let stride = self.strides[axis];
-            output[axis] = if self.ceil_mode { room.div_ceil(stride) } else { room / stride } + 1;
-            if self.ceil_mode && (output[axis] - 1) * stride >= extent + self.pads[axis] {
-                output[axis] -= 1;
-            }
-        }
-        Ok(output)
+    /// The window along depth, rows and columns.
+    pub(crate) fn axes(&self) -> [Axis; 3] {
+        [self.depth.unwrap_or(Axis::POINT), self.axis(0), self.axis(1)]
+    }
+
+    /// Extent of the dilated kernel on `axis`.
+    pub(crate) fn reach(&self, axis: usize) -> usize {
+        self.axis(axis).reach()
+    }
+
+    /// Output depth, height and width.
+    pub(crate) fn output(&self, input: &Shape) -> Result<[usize; 3], OpError> {
+        let ([depth, rows, columns], extents) = (self.axes(), dhw(input));
+        let of = |axis: Axis, extent: usize| axis.output(extent, self.ceil_mode);
+        Ok([of(depth, extents[0])?, of(rows, extents[1])?, of(columns, extents[2])?])
     }
 
     /// The input rows (axis 0) or columns (axis 1) under output position `at`, with their kernel positions; padding is left out.
-    pub(crate) fn taps(&self, axis: usize, at: usize, extent: usize) -> impl Iterator<Item = (usize, usize)> + '_ {
-        (0..self.kernel[axis]).filter_map(move |k| {
-            let i = (at * self.strides[axis] + k * self.dilations[axis]).checked_sub(self.pads[axis])?;
-            (i < extent).then_some((k, i))
-        })
+    pub(crate) fn taps(&self, axis: usize, at: usize, extent: usize) -> impl Iterator<Item = (usize, usize)> + use<> {
+        self.axis(axis).taps(at, extent)
     }
 }
 
-/// The spatial extents of a rank-3 or rank-4 shape, a missing height being one.
+/// Height and width of a map, a missing height being one.
 pub(crate) fn hw(shape: &Shape) -> [usize; 2] {
+    let [_, height, width] = dhw(shape);
+    [height, width]
+}
+
+/// The spatial extents of a map, missing ones being one.
+pub(crate) fn dhw(shape: &Shape) -> [usize; 3] {
     match shape[..] {
-        [_, _, w] => [1, w],
-        [_, _, h, w] => [h, w],
-        _ => [1, 1],
+        [_, _, w] => [1, 1, w],
+        [_, _, h, w] => [1, h, w],
+        [_, _, d, h, w] => [d, h, w],
+        _ => [1; 3],
     }
 }
 
 /// `[batch, channels]` followed by as many of `spatial`'s extents as `like` has.
-pub(crate) fn with_spatial(like: &Shape, batch: usize, channels: usize, [h, w]: [usize; 2]) -> Shape {
-    Shape(if like.rank() == 3 { vec![batch, channels, w] } else { vec![batch, channels, h, w] })
+pub(crate) fn with_spatial(like: &Shape, batch: usize, channels: usize, spatial: [usize; 3]) -> Shape {
+    let missing = 5usize.saturating_sub(like.rank()).min(2);
+    let mut dims = vec![batch, channels];
+    dims.extend_from_slice(&spatial[missing..]);
+    Shape(dims)
 }
 
-/// One or two: the number of spatial dimensions of an `[N, C, ..]` shape.
+/// One to three: the number of spatial dimensions of an `[N, C, ..]` shape.
 pub(crate) fn spatial_rank(shape: &Shape) -> Result<usize, OpError> {
     match shape.rank() {
-        3 | 4 => Ok(shape.rank() - 2),
-        rank => Err(OpError::unsupported(format!("input has {rank} dimensions: {shape}")).supported("[N,C,W] and [N,C,H,W]")),
+        3..=5 => Ok(shape.rank() - 2),
+        rank => Err(OpError::unsupported(format!("input has {rank} dimensions: {shape}")).supported("[N,C,W], [N,C,H,W] and [N,C,D,H,W]")),
     }
 }

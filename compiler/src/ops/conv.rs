@@ -1,20 +1,25 @@
-//! `Conv`: 1-D or 2-D convolution with any kernel, stride, pads, `auto_pad`, dilation and group.
+//! `Conv`: 1-D, 2-D or 3-D convolution with any kernel, stride, pads, `auto_pad`, dilation and group; of three axes up to 64 depths of output.
 //!
 //! Fusion adds inputs and an epilogue: `pool(activation(Conv(X, W) + B + residual))`.
+//!
+//! With three spatial axes each depth of the output is a convolution of its own over maps: the channels of the depths that its window sees
+//! are those of one map, and weights on padding are left out. A sum so runs over (ky, kx, kz, ci), as `evaluate` has it. Where there are
+//! groups, or the depths do not follow each other, there is a convolution a depth, which adds to the one before it: then the sums are
+//! rounded one by one.
 
 use peleec_runtime::Activation;
 
 use super::operands::{Sum, evaluated, float_type, floats, output, output_shape, product};
-use super::window;
-use super::{OpError, Operator, Pool, unary};
-use crate::ir::window::{Window, hw, with_spatial};
+use super::{OpError, Operator, Pool, unary, volume, window};
+use crate::ir::window::{Axis, Window, dhw, spatial_rank, with_spatial};
 use crate::ir::{DType, Shape, Tensor, TensorType};
 use crate::lower::kernels::{Convolution, DepthwiseConv2d};
 use crate::lower::{Lowering, micro};
 use crate::onnx::node::NodeView;
-use crate::plan::problem::TensorId;
+use crate::plan::problem::{Access, TensorId};
 
-/// Inputs: `X` [N,C,H,W], `W` [M,C/group,kH,kW], optional `B` [M], optional residual of the convolution's shape.
+/// Inputs: `X` [N,C,H,W], `W` [M,C/group,kH,kW], or with a depth before the height, optional `B` [M], optional residual of the
+/// convolution's shape.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Conv {
     pub(crate) window: Window,
@@ -57,14 +62,14 @@ impl Operator for Conv {
         let (x, w) = (floats(inputs, 0)?, floats(inputs, 1)?);
         let bias = inputs.get(Conv::BIAS).copied().flatten().and_then(Tensor::as_f32);
         let residual = inputs.get(Conv::RESIDUAL).copied().flatten().and_then(Tensor::as_f32);
-        let [oh, ow] = hw(&shape);
+        let [od, oh, ow] = dhw(&shape);
         let mut values = Vec::with_capacity(shape.elements());
         for n in 0..shape[0] {
             for m in 0..shape[1] {
-                for y in 0..oh {
+                let start = bias.map_or(0.0, |bias| bias[m]);
+                for (z, y) in (0..od).flat_map(|z| (0..oh).map(move |y| (z, y))) {
                     for at in 0..ow {
-                        let start = bias.map_or(0.0, |bias| bias[m]);
-                        let sum = self.sum(start, (x, &inputs[0]), (w, &inputs[1]), [n, m, y, at]);
+                        let sum = self.sum(start, (x, &inputs[0]), (w, &inputs[1]), [n, m, z, y, at]);
                         let sum = sum + residual.map_or(0.0, |residual| residual[values.len()]);
                         values.push(unary::activate(self.activation, sum));
                     }
@@ -79,8 +84,8 @@ impl Operator for Conv {
         shape.elements().saturating_mul(product(&w.shape[1..])) as u64
     }
 
-    /// A step an image, depthwise where every channel has its own kernel. A pool is a step of its own where no register tile of the target
-    /// can hold whole windows, and where a sum is cut.
+    /// A step an image, or a depth of its output, depthwise where every channel has its own kernel. A pool is a step of its own where no
+    /// register tile of the target can hold whole windows, and where a sum is cut.
     fn lower(&self, ctx: &mut Lowering<'_>) -> Result<(), OpError> {
         let weights = ctx.weights(1, "W")?;
         let bias = if ctx.has(Conv::BIAS) { Some(ctx.weights(Conv::BIAS, "B")?) } else { None };
@@ -89,6 +94,9 @@ impl Operator for Conv {
         };
         let (window, group, activation) = (self.window.clone(), self.group, self.activation);
         let convolution = Convolution { window, group, activation, pool: None, weights, bias, filters, depth };
+        if let Some(along) = self.window.depth {
+            return self.lower_depths(ctx, &convolution, along);
+        }
         match &self.pool {
             None => {
                 let y = ctx.output();
@@ -116,33 +124,92 @@ impl Operator for Conv {
 fn convolution_to(ctx: &mut Lowering<'_>, convolution: &Convolution<'_>, y: TensorId) -> Result<(), OpError> {
     let x = ctx.tensor(0)?;
     let residual = if ctx.has(Conv::RESIDUAL) { Some(ctx.tensor(Conv::RESIDUAL)?) } else { None };
-    let Convolution { depth, filters, group, .. } = *convolution;
-    let is_depthwise = depth == 1 && filters == group && group > 1 && residual.is_none() && convolution.pool.is_none();
     let batch = ctx.shape_of(y)[0];
     ctx.images(batch)?;
     for n in 0..batch {
         let (from, to) = (ctx.image(x, n), ctx.image(y, n));
-        match residual.map(|residual| ctx.image(residual, n)) {
-            None if is_depthwise => DepthwiseConv2d::lower(ctx, convolution, from, to),
-            residual => convolution.lower(ctx, &from, residual, &to)?,
-        }
+        let residual = residual.map(|residual| ctx.image(residual, n));
+        convolve(ctx, convolution, &from, residual, &to)?;
     }
     Ok(())
 }
 
+/// A convolution of one map, depthwise where every channel has its own kernel and nothing is added.
+fn convolve(
+    ctx: &mut Lowering<'_>,
+    convolution: &Convolution<'_>,
+    from: &Access,
+    residual: Option<Access>,
+    to: &Access,
+) -> Result<(), OpError> {
+    let Convolution { depth, filters, group, .. } = *convolution;
+    if depth == 1 && filters == group && group > 1 && residual.is_none() && convolution.pool.is_none() {
+        DepthwiseConv2d::lower(ctx, convolution, from.clone(), to.clone());
+        return Ok(());
+    }
+    convolution.lower(ctx, from, residual, to)
+}
+
 impl Conv {
+    /// Convolutions of maps for each depth of the output, by a window `along` the depth.
+    fn lower_depths(&self, ctx: &mut Lowering<'_>, convolution: &Convolution<'_>, along: Axis) -> Result<(), OpError> {
+        let (x, shape) = (ctx.tensor(0)?, ctx.shape());
+        let (batch, channels, filters) = (shape[0], ctx.shape_of(x)[1], convolution.filters);
+        let ([extent, ..], [depths, ..]) = (dhw(ctx.shape_of(x)), dhw(&shape));
+        let runs = volume::runs(batch, depths, self.group == 1, |at| along.taps(at, extent).collect())?;
+        let residual = if ctx.has(Conv::RESIDUAL) { Some(ctx.tensor(Conv::RESIDUAL)?) } else { None };
+        let (from, residual) = (volume::joined(ctx, x), residual.map(|residual| volume::joined(ctx, residual)));
+        let to = volume::output(ctx);
+        let window = Window { depth: None, ..self.window.clone() };
+        let plane = product(&window.kernel);
+        ctx.images(batch)?;
+        for (n, at) in (0..batch).flat_map(|n| (0..depths).map(move |at| (n, at))) {
+            let write = volume::depths(ctx, to, n, at..at + 1, filters);
+            let mut second = residual.map(|residual| volume::depths(ctx, residual, n, at..at + 1, filters));
+            for (index, run) in runs[at].iter().enumerate() {
+                let is_last = index + 1 == runs[at].len();
+                let read = volume::depths(ctx, from, n, run.depths(), channels);
+                let write = if is_last { write.clone() } else { ctx.like(&write) };
+                let weights = volume::weights_of(convolution.weights, [convolution.depth, along.kernel, plane], &run.taps);
+                let part = Convolution {
+                    window: window.clone(),
+                    group: self.group,
+                    activation: if is_last { self.activation } else { Activation::Identity },
+                    pool: None,
+                    weights: &weights,
+                    bias: convolution.bias.filter(|_| index == 0),
+                    filters,
+                    depth: run.taps.len() * convolution.depth,
+                };
+                convolve(ctx, &part, &read, second.replace(write.clone()), &write)?;
+            }
+        }
+        volume::finish(ctx, to);
+        Ok(())
+    }
+
     /// The shape of the map before the pool.
     fn convolved(&self, inputs: &[Option<&TensorType>]) -> Result<Shape, OpError> {
         let (x, w) = x_and_w(inputs)?;
-        let kernel: &[usize] = if x.shape.rank() == 3 { &self.window.kernel[1..] } else { &self.window.kernel };
+        let spatial = spatial_rank(&x.shape)?;
+        let kernel = self.window.axes().map(|axis| axis.kernel);
         let fits = w.shape.rank() == x.shape.rank()
+            && self.window.depth.is_some() == (spatial == 3)
             && w.shape[1].checked_mul(self.group) == Some(x.shape[1])
             && w.shape[0].is_multiple_of(self.group)
-            && w.shape[2..] == *kernel;
+            && w.shape[2..] == kernel[3 - spatial..];
         if !fits {
             return Err(OpError::new(format!("`X` {x} does not go with `W` {w} at group {}", self.group)));
         }
-        let shape = with_spatial(&x.shape, x.shape[0], w.shape[0], self.window.output(&x.shape)?);
+        let extents = self.window.output(&x.shape)?;
+        if let Some(depth) = self.window.depth
+            && !depth.reaches_cells(dhw(&x.shape)[0], extents[0])
+        {
+            let found =
+                format!("along the depth of `X` {x} a window of kernel {} and pads {:?} lies in padding alone", depth.kernel, depth.pads);
+            return Err(OpError::unsupported(found).supported("pads smaller than the kernel"));
+        }
+        let shape = with_spatial(&x.shape, x.shape[0], w.shape[0], extents);
         if let Some(Some(bias)) = inputs.get(Conv::BIAS)
             && **bias != TensorType::f32([w.shape[0]])
         {
@@ -156,18 +223,21 @@ impl Conv {
         Ok(shape)
     }
 
-    /// One output: the products of the window in the order (ky, kx, ci), which is the numeric contract of class `plain`.
-    fn sum(&self, start: f32, x: (&[f32], &Option<&Tensor>), w: (&[f32], &Option<&Tensor>), [n, m, y, at]: [usize; 4]) -> f32 {
+    /// One output: the products of the window in the order (ky, kx, kz, ci), which is the numeric contract of class `plain`.
+    fn sum(&self, start: f32, x: (&[f32], &Option<&Tensor>), w: (&[f32], &Option<&Tensor>), [n, m, z, y, at]: [usize; 5]) -> f32 {
         let (Some(xs), Some(ws)) = (x.1.map(Tensor::shape), w.1.map(Tensor::shape)) else { return start };
-        let ([h, width], channels) = (hw(xs), ws[1]);
+        let ([d, h, width], channels) = (dhw(xs), ws[1]);
         let first = m / (ws[0] / self.group) * channels;
-        let [kh, kw] = self.window.kernel;
+        let [depth, rows, columns] = self.window.axes();
         let mut sum = Sum::from(start);
-        for (ky, iy) in self.window.taps(0, y, h) {
-            for (kx, ix) in self.window.taps(1, at, width) {
-                for ci in 0..channels {
-                    let value = x.0[((n * xs[1] + first + ci) * h + iy) * width + ix];
-                    sum.add_product(value, w.0[((m * channels + ci) * kh + ky) * kw + kx]);
+        for (ky, iy) in rows.taps(y, h) {
+            for (kx, ix) in columns.taps(at, width) {
+                for (kz, iz) in depth.taps(z, d) {
+                    for ci in 0..channels {
+                        let value = x.0[(((n * xs[1] + first + ci) * d + iz) * h + iy) * width + ix];
+                        let tap = (((m * channels + ci) * depth.kernel + kz) * rows.kernel + ky) * columns.kernel + kx;
+                        sum.add_product(value, w.0[tap]);
+                    }
                 }
             }
         }
@@ -204,6 +274,47 @@ mod tests {
         assert_eq!(depthwise.values(), [10.0, 20.0, 300.0, 400.0]);
         assert_eq!(Case::new("Conv", 11).input(&[1, 3, 9]).input(&[4, 3, 3]).shape(), Ok(vec![1, 4, 7]));
         assert!(Case::new("Conv", 11).string("auto_pad", "SAME_UPPER").input(&[1, 1, 0]).input(&[1, 1, 1]).shape().is_ok());
+    }
+
+    /// A volume of 1 to 12, three deep, with what onnxruntime gives.
+    fn volume(kernel: &[usize]) -> Case {
+        let count = |n: usize| (1..=n as u8).map(f32::from).collect::<Vec<_>>();
+        let weights = [&[1, 1][..], kernel].concat();
+        Case::new("Conv", 11).floats(&[1, 1, 3, 2, 2], &count(12)).floats(&weights, &count(weights.iter().product()))
+    }
+
+    #[test]
+    fn three_dimensions() {
+        let padded = volume(&[3, 1, 2]).ints("pads", &[1, 0, 0, 1, 0, 0]);
+        assert_eq!((padded.shape(), padded.values()), (Ok(vec![1, 1, 3, 2, 1]), vec![72.0, 108.0, 149.0, 191.0, 84.0, 104.0]));
+        let strided = volume(&[2, 2, 2]).ints("strides", &[2, 1, 1]).ints("pads", &[1, 0, 0, 0, 0, 1]);
+        assert_eq!(strided.values(), [70.0, 38.0, 348.0, 164.0]);
+        let dilated = volume(&[2, 1, 1]).ints("dilations", &[2, 1, 1]);
+        assert_eq!(dilated.values(), [19.0, 22.0, 25.0, 28.0]);
+        let ends = [10.0, 12.0, 14.0, 16.0, 19.0, 22.0, 25.0, 28.0, 5.0, 6.0, 7.0, 8.0];
+        assert_eq!(dilated.ints("pads", &[1, 0, 0, 1, 0, 0]).values(), ends);
+        let count: Vec<f32> = (1..=8u8).map(f32::from).collect();
+        let grouped = Case::new("Conv", 11).int("group", 2).floats(&[1, 2, 2, 1, 2], &count).floats(&[2, 1, 2, 1, 1], &count[..4]);
+        assert_eq!(grouped.values(), [7.0, 10.0, 43.0, 50.0]);
+    }
+
+    #[test]
+    fn three_dimensions_padded_to_the_same_size() {
+        let case = |auto_pad| volume(&[2, 1, 1]).string("auto_pad", auto_pad);
+        let upper = [11.0, 14.0, 17.0, 20.0, 23.0, 26.0, 29.0, 32.0, 9.0, 10.0, 11.0, 12.0];
+        let lower = [2.0, 4.0, 6.0, 8.0, 11.0, 14.0, 17.0, 20.0, 23.0, 26.0, 29.0, 32.0];
+        assert_eq!((case("SAME_UPPER").values(), case("SAME_LOWER").values()), (upper.to_vec(), lower.to_vec()));
+        assert_eq!(case("VALID").ints("pads", &[1; 6]).shape(), Ok(vec![1, 1, 2, 2, 2]));
+    }
+
+    #[test]
+    fn refusals_of_three_dimensions() {
+        assert!(volume(&[4, 1, 1]).refusal().contains("a kernel of extent 4 does not fit an input of 3"));
+        assert!(volume(&[2, 1, 1]).ints("pads", &[2, 0, 0, 0, 0, 0]).refusal().contains("lies in padding alone"));
+        assert!(volume(&[2, 1, 1]).ints("pads", &[1, 0, 0, 0]).refusal().contains("6 values"));
+        assert!(volume(&[2, 1]).refusal().contains("3 values"));
+        let deeper = Case::new("Conv", 11).input(&[1, 1, 2, 2, 2, 2]).input(&[1, 1, 1, 1, 1, 1]);
+        assert!(deeper.refusal().contains("input has 6 dimensions"));
     }
 
     #[test]

@@ -1,29 +1,37 @@
-//! `ConvTranspose`: 1-D or 2-D with any kernel, stride, pads, `auto_pad`, `output_padding`, `output_shape`, dilation and group.
+//! `ConvTranspose`: 1-D, 2-D or 3-D with any kernel, stride, pads, `auto_pad`, `output_padding`, `output_shape`, dilation and group; of three
+//! axes up to 64 depths of output.
 //!
 //! A result is its bias and then the products in the order (ky, kx, ci), each rounded before it is added, in every numeric class and
 //! however many there are.
+//!
+//! With three spatial axes each depth of the output is a transposed convolution of its own over maps: the channels of the depths that reach
+//! it are those of one map, the first depth first. Where there are groups, or the depths do not follow each other, there is one a
+//! depth, and these are added.
 
 use std::sync::Arc;
 
-use super::operands::{evaluated, float_type, floats, output, output_shape, product};
-use super::window::{explicit_pads, pair};
-use super::{OpError, Operator};
-use crate::ir::window::{hw, spatial_rank, with_spatial};
-use crate::ir::{DType, Shape, Tensor, TensorType};
-use crate::lower::Lowering;
-use crate::lower::kernels::{ConvTranspose2d, Kernel, pack_transposed};
-use crate::onnx::node::NodeView;
+use peleec_runtime::BinaryKind;
 
-/// Inputs: `X` [N,C,H,W], `W` [C,M/group,kH,kW], optional `B` [M].
+use super::operands::{evaluated, float_type, floats, output, output_shape, product};
+use super::window::{explicit_pads, extents};
+use super::{OpError, Operator, volume};
+use crate::ir::window::{dhw, spatial_rank, with_spatial};
+use crate::ir::{DType, Shape, Tensor, TensorType};
+use crate::lower::kernels::{Binary, ConvTranspose2d, pack_transposed};
+use crate::lower::{Lowering, Packed};
+use crate::onnx::node::NodeView;
+use crate::plan::problem::{Access, CHANNELS, Relation};
+
+/// Inputs: `X` [N,C,H,W], `W` [C,M/group,kH,kW], or with a depth before the height, optional `B` [M]. Axes that are not there have one tap.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct ConvTranspose {
-    pub(crate) kernel: [usize; 2],
-    pub(crate) strides: [usize; 2],
-    pub(crate) dilations: [usize; 2],
-    /// Rows and columns that are cut off above and left.
-    pub(crate) pads: [usize; 2],
-    /// Height and width of the output.
-    pub(crate) size: [usize; 2],
+    pub(crate) kernel: [usize; 3],
+    pub(crate) strides: [usize; 3],
+    pub(crate) dilations: [usize; 3],
+    /// Depths, rows and columns that are cut off in front, above and left.
+    pub(crate) pads: [usize; 3],
+    /// Depth, height and width of the output.
+    pub(crate) size: [usize; 3],
     pub(crate) group: usize,
 }
 
@@ -37,31 +45,31 @@ impl Operator for ConvTranspose {
         let spatial = spatial_rank(&x.shape)?;
         let of_weights = w.shape.get(2..).ok_or_else(|| OpError::new(format!("`W` is {w}")).supported("[C,M/group,kH,kW]"))?;
         let of_weights: Vec<_> = of_weights.iter().map(|&extent| extent as i64).collect();
-        let kernel = pair(node.filled_ints("kernel_shape")?.unwrap_or(&of_weights), spatial, "kernel_shape", 1)?;
-        let or_ones = |name| node.filled_ints(name)?.map_or(Ok([1, 1]), |ints| pair(ints, spatial, name, 1));
+        let kernel = extents(node.filled_ints("kernel_shape")?.unwrap_or(&of_weights), spatial, "kernel_shape", 1)?;
+        let or_ones = |name| node.filled_ints(name)?.map_or(Ok([1; 3]), |ints| extents(ints, spatial, name, 1));
         let (strides, dilations) = (or_ones("strides")?, or_ones("dilations")?);
         let group = node.int("group")?.unwrap_or(1);
         let group = usize::try_from(group).ok().filter(|&g| g >= 1);
         let group = group.ok_or_else(|| OpError::new("attribute `group` is below 1"))?;
         let more = output_padding(node, spatial)?;
-        let extents = hw(&x.shape);
-        if extents.iter().any(|extent| !(1..=1 << 20).contains(extent)) {
+        let from = dhw(&x.shape);
+        if from.iter().any(|extent| !(1..=1 << 20).contains(extent)) {
             return Err(OpError::unsupported(format!("`X` is {x}")).supported("maps of 1 to 1048576 rows and columns"));
         }
-        let whole = [0, 1].map(|axis| (extents[axis] - 1) * strides[axis] + (kernel[axis] - 1) * dilations[axis] + 1 + more[axis]);
+        let whole = [0, 1, 2].map(|axis| (from[axis] - 1) * strides[axis] + (kernel[axis] - 1) * dilations[axis] + 1 + more[axis]);
         let wanted = match node.filled_ints("output_shape")? {
-            Some(ints) => Some(pair(ints, spatial, "output_shape", 1)?),
+            Some(ints) => Some(extents(ints, spatial, "output_shape", 1)?),
             None => None,
         };
         let explicit = explicit_pads(node, spatial)?;
         let auto_pad = node.string("auto_pad")?.unwrap_or("NOTSET");
-        let (size, [top, left, bottom, right]) = match (wanted, auto_pad) {
+        let (size, pads) = match (wanted, auto_pad) {
             (None, "NOTSET") => (None, explicit),
-            (None, "VALID") => (None, [0; 4]),
+            (None, "VALID") => (None, [0; 6]),
             (Some(size), "NOTSET" | "VALID") => (Some(size), shared(whole, size, false)),
             // By ONNX: onnxruntime's output is smaller where the taps do not reach so far.
             (size, "SAME_UPPER" | "SAME_LOWER") => {
-                let size = size.unwrap_or([0, 1].map(|axis| extents[axis] * strides[axis]));
+                let size = size.unwrap_or([0, 1, 2].map(|axis| from[axis] * strides[axis]));
                 (Some(size), shared(whole, size, auto_pad == "SAME_UPPER"))
             }
             (_, other) => {
@@ -69,20 +77,24 @@ impl Operator for ConvTranspose {
             }
         };
         let cut = || {
-            let rest = |axis: usize, pads: usize| whole[axis].checked_sub(pads).filter(|&rest| rest > 0);
-            Some([rest(0, top + bottom)?, rest(1, left + right)?])
+            let rest = |axis: usize| whole[axis].checked_sub(pads[axis] + pads[axis + 3]).filter(|&rest| rest > 0);
+            Some([rest(0)?, rest(1)?, rest(2)?])
         };
-        let size = size.or_else(cut).ok_or_else(|| OpError::new(format!("pads {explicit:?} cut off all of {whole:?} rows and columns")))?;
-        Ok(ConvTranspose { kernel, strides, dilations, pads: [top, left], size, group })
+        let cut_off = || {
+            let (begins, ends) = (&explicit[3 - spatial..3], &explicit[6 - spatial..]);
+            OpError::new(format!("pads of {begins:?} and {ends:?} cut off all of an output of {:?}", &whole[3 - spatial..]))
+        };
+        let size = size.or_else(cut).ok_or_else(cut_off)?;
+        Ok(ConvTranspose { kernel, strides, dilations, pads: [pads[0], pads[1], pads[2]], size, group })
     }
 
     fn infer(&self, inputs: &[Option<&TensorType>]) -> Result<Vec<TensorType>, OpError> {
         let (x, w) = (float_type(inputs, 0)?, float_type(inputs, 1)?);
-        let kernel: &[usize] = if x.shape.rank() == 3 { &self.kernel[1..] } else { &self.kernel };
+        let spatial = spatial_rank(&x.shape)?;
         let fits = w.shape.rank() == x.shape.rank()
             && w.shape[0] == x.shape[1]
             && x.shape[1].is_multiple_of(self.group)
-            && w.shape[2..] == *kernel;
+            && w.shape[2..] == self.kernel[3 - spatial..];
         let filters = w.shape.get(1).and_then(|filters| filters.checked_mul(self.group)).filter(|_| fits);
         let filters = filters.ok_or_else(|| OpError::new(format!("`X` {x} does not go with `W` {w} at group {}", self.group)))?;
         if let Some(Some(bias)) = inputs.get(ConvTranspose::BIAS)
@@ -100,8 +112,10 @@ impl Operator for ConvTranspose {
         let like = inputs[0].map(|tensor| tensor.shape().clone()).unwrap_or_default();
         let mut values = Vec::with_capacity(shape.elements());
         for (n, m) in (0..shape[0]).flat_map(|n| (0..shape[1]).map(move |m| (n, m))) {
-            for (y, at) in (0..self.size[0]).flat_map(|y| (0..self.size[1]).map(move |at| (y, at))) {
-                values.push(self.sum(bias.map_or(0.0, |bias| bias[m]), (x, &like), (w, shape[1] / self.group), [n, m, y, at]));
+            let [depth, height, width] = self.size;
+            for (z, y) in (0..depth).flat_map(|z| (0..height).map(move |y| (z, y))) {
+                let sum = |at| self.sum(bias.map_or(0.0, |bias| bias[m]), (x, &like), (w, shape[1] / self.group), [n, m, z, y, at]);
+                values.extend((0..width).map(sum));
             }
         }
         evaluated(Tensor::f32(shape, values))
@@ -119,46 +133,99 @@ impl Operator for ConvTranspose {
         types.first().map_or(0, |ty| ty.shape.elements().saturating_mul(taps)) as u64
     }
 
-    /// A step an image.
+    /// A step an image; of three spatial axes one a depth of the output.
     fn lower(&self, ctx: &mut Lowering<'_>) -> Result<(), OpError> {
         let weights = ctx.weights(1, "W")?;
         let bias = if ctx.has(ConvTranspose::BIAS) { Some(ctx.weights(ConvTranspose::BIAS, "B")?) } else { None };
-        let (x, shape, y) = (ctx.tensor(0)?, ctx.shape(), ctx.output());
-        let (channels, taps) = (ctx.shape_of(x)[1], product(&self.kernel));
-        let packed = pack_transposed(weights, bias, [self.group, channels / self.group, shape[1] / self.group, taps]);
-        let packed = ctx.add_weights(&packed, size_of_val(weights));
-        let ConvTranspose { kernel, strides, dilations, pads, group, .. } = *self;
-        let step: Arc<dyn Kernel> = Arc::new(ConvTranspose2d { kernel, strides, dilations, pads, group });
-        let macs = product(&ctx.shape_of(x)[1..]).saturating_mul(shape[1] / self.group * taps) as u64;
-        ctx.images(shape[0])?;
-        for n in 0..shape[0] {
+        let (x, batch) = (ctx.tensor(0)?, ctx.shape()[0]);
+        if ctx.shape_of(x).rank() == 5 {
+            return self.lower_depths(ctx, weights, bias);
+        }
+        let y = ctx.output();
+        ctx.images(batch)?;
+        for n in 0..batch {
             let (read, write) = (ctx.image(x, n), ctx.image(y, n));
-            ctx.push(Arc::clone(&step), vec![read], write, &packed, macs);
+            self.step(ctx, weights, bias, read, write);
         }
         Ok(())
     }
 }
 
 impl ConvTranspose {
-    /// One output: the bias, and the products of all taps on the map in the order (ky, kx, ci).
-    fn sum(&self, bias: f32, (x, like): (&[f32], &Shape), (w, filters): (&[f32], usize), [n, m, y, at]: [usize; 4]) -> f32 {
-        let ([h, width], channels) = (hw(like), like[1]);
+    /// Emits the step from one map to another, by weights of as many taps as a kernel of rows and columns has.
+    fn step(&self, ctx: &mut Lowering<'_>, weights: &[f32], bias: Option<&[f32]>, read: Access, write: Access) {
+        let [_, kernel @ ..] = self.kernel;
+        let ([_, strides @ ..], [_, dilations @ ..], [_, pads @ ..]) = (self.strides, self.dilations, self.pads);
+        let (group, taps) = (self.group, product(&kernel));
+        let (depth, filters) = (read.dims[CHANNELS] / group, write.dims[CHANNELS] / group);
+        let packed = pack_transposed(weights, bias, [group, depth, filters, taps]);
+        let packed = ctx.add_weights(&packed, size_of_val(weights));
+        let macs = product(&read.dims[1..]).saturating_mul(filters * taps) as u64;
+        ctx.push(Arc::new(ConvTranspose2d { kernel, strides, dilations, pads, group }), vec![read], write, &packed, macs);
+    }
+
+    /// Steps for each depth of the output, and sums where one does not do; where no tap reaches there is the bias.
+    fn lower_depths(&self, ctx: &mut Lowering<'_>, weights: &[f32], bias: Option<&[f32]>) -> Result<(), OpError> {
+        let (x, shape) = (ctx.tensor(0)?, ctx.shape());
+        let (batch, channels, filters) = (shape[0], ctx.shape_of(x)[1], shape[1]);
+        let [extent, ..] = dhw(ctx.shape_of(x));
+        let [_, kernel @ ..] = self.kernel;
+        let per_tap = [product(&[channels, filters / self.group]), self.kernel[0], product(&kernel)];
+        let runs = volume::runs(batch, self.size[0], self.group == 1, |at| self.taps(0, at, extent).rev().collect())?;
+        let (from, to) = (volume::joined(ctx, x), volume::output(ctx));
+        ctx.images(batch)?;
+        for (n, at) in (0..batch).flat_map(|n| (0..self.size[0]).map(move |at| (n, at))) {
+            let write = volume::depths(ctx, to, n, at..at + 1, filters);
+            if runs[at].is_empty() {
+                let values = Tensor::from_fn(&Shape(write.dims.clone()), |i| bias.map_or(0.0, |bias| bias[i / (shape[3] * shape[4])]));
+                let known = ctx.known(values)?;
+                let read = ctx.whole(known);
+                ctx.push_move(read, write, Relation::Same);
+                continue;
+            }
+            let mut sum: Option<Access> = None;
+            for (index, run) in runs[at].iter().enumerate() {
+                let is_last = index + 1 == runs[at].len();
+                let read = volume::depths(ctx, from, n, run.depths(), channels);
+                let part = if is_last && sum.is_none() { write.clone() } else { ctx.like(&write) };
+                let weights = volume::weights_of(weights, per_tap, &run.taps);
+                self.step(ctx, &weights, bias.filter(|_| index == 0), read, part.clone());
+                sum = Some(match sum {
+                    None => part,
+                    Some(before) => {
+                        let both = if is_last { write.clone() } else { ctx.like(&write) };
+                        let add = Arc::new(Binary { kind: BinaryKind::Add });
+                        ctx.push(add, vec![before, part], both.clone(), &Packed::default(), 0);
+                        both
+                    }
+                });
+            }
+        }
+        volume::finish(ctx, to);
+        Ok(())
+    }
+
+    /// One output: the bias, and the products of all taps on the map in the order (ky, kx, iz, ci).
+    fn sum(&self, bias: f32, (x, like): (&[f32], &Shape), (w, filters): (&[f32], usize), [n, m, z, y, at]: [usize; 5]) -> f32 {
+        let ([d, h, width], channels) = (dhw(like), like[1]);
         let depth = channels / self.group;
-        let [kh, kw] = self.kernel;
+        let [kd, kh, kw] = self.kernel;
         let mut sum = bias;
-        for (ky, iy) in self.taps(0, y, h) {
-            for (kx, ix) in self.taps(1, at, width) {
-                for ci in m / filters * depth..(m / filters + 1) * depth {
-                    let value = x[((n * channels + ci) * h + iy) * width + ix];
-                    sum += value * w[((ci * filters + m % filters) * kh + ky) * kw + kx];
+        for (ky, iy) in self.taps(1, y, h) {
+            for (kx, ix) in self.taps(2, at, width) {
+                for (kz, iz) in self.taps(0, z, d).rev() {
+                    for ci in m / filters * depth..(m / filters + 1) * depth {
+                        let value = x[(((n * channels + ci) * d + iz) * h + iy) * width + ix];
+                        sum += value * w[(((ci * filters + m % filters) * kd + kz) * kh + ky) * kw + kx];
+                    }
                 }
             }
         }
         sum
     }
 
-    /// The taps that reach output row (axis 0) or column (axis 1) `at`, and the input's row or column of each.
-    fn taps(&self, axis: usize, at: usize, extent: usize) -> impl Iterator<Item = (usize, usize)> + '_ {
+    /// The taps that reach output depth, row or column `at` (axes 0 to 2), and where each lies on the input; the last of the input first.
+    fn taps(&self, axis: usize, at: usize, extent: usize) -> impl DoubleEndedIterator<Item = (usize, usize)> + '_ {
         let stride = self.strides[axis];
         (0..self.kernel[axis]).filter_map(move |k| {
             let reach = (at + self.pads[axis]).checked_sub(k * self.dilations[axis])?;
@@ -167,25 +234,26 @@ impl ConvTranspose {
     }
 }
 
-/// What is added below and right of what the taps reach.
-fn output_padding(node: &NodeView<'_>, spatial: usize) -> Result<[usize; 2], OpError> {
-    let Some(ints) = node.filled_ints("output_padding")? else { return Ok([0; 2]) };
+/// What is added behind, below and right of what the taps reach.
+fn output_padding(node: &NodeView<'_>, spatial: usize) -> Result<[usize; 3], OpError> {
+    let Some(ints) = node.filled_ints("output_padding")? else { return Ok([0; 3]) };
     let found: Option<Vec<usize>> = ints.iter().map(|&i| usize::try_from(i).ok().filter(|&i| i <= 1 << 16)).collect();
     match (found.as_deref(), spatial) {
-        (Some(&[columns]), 1) => Ok([0, columns]),
-        (Some(&[rows, columns]), 2) => Ok([rows, columns]),
+        (Some(&[columns]), 1) => Ok([0, 0, columns]),
+        (Some(&[rows, columns]), 2) => Ok([0, rows, columns]),
+        (Some(&[depths, rows, columns]), 3) => Ok([depths, rows, columns]),
         _ => Err(OpError::new(format!("attribute `output_padding` is {ints:?}")).supported(format!("{spatial} values from 0 to 65536"))),
     }
 }
 
-/// Pads above, left, below and right that leave `size` of `whole`, the odd one below and right where `upper` says so.
-fn shared(whole: [usize; 2], size: [usize; 2], upper: bool) -> [usize; 4] {
-    let [rows, columns] = [0, 1].map(|axis| {
+/// Pads of all axes' begins and then ends that leave `size` of `whole`, the odd one at the end where `upper` says so.
+fn shared(whole: [usize; 3], size: [usize; 3], upper: bool) -> [usize; 6] {
+    let [depths, rows, columns] = [0, 1, 2].map(|axis| {
         let total = whole[axis].saturating_sub(size[axis]);
         let (small, large) = (total / 2, total - total / 2);
         if upper { [small, large] } else { [large, small] }
     });
-    [rows[0], columns[0], rows[1], columns[1]]
+    [depths[0], rows[0], columns[0], depths[1], rows[1], columns[1]]
 }
 
 #[cfg(test)]
@@ -240,6 +308,26 @@ mod tests {
         let case = Case::new("ConvTranspose", 11).int("group", 2).ints("strides", &[2]).floats(&[1, 2, 2], &x).floats(&[2, 2, 2], &w);
         let wanted = [1.0, 2.0, 2.0, 4.0, 3.0, 4.0, 6.0, 8.0, 25.0, 28.0, 30.0, 34.0, 41.0, 44.0, 48.0, 52.0];
         assert_eq!(case.floats(&[4], &[0.0, 0.0, 10.0, 20.0]).values(), wanted);
+    }
+
+    /// With the values that onnxruntime gives.
+    #[test]
+    fn three_dimensions() {
+        let count = |n: u8| (1..=n).map(f32::from).collect::<Vec<_>>();
+        let case = |x: &[usize], w: &[usize]| {
+            let values = |shape: &[usize]| count(shape.iter().product::<usize>() as u8);
+            Case::new("ConvTranspose", 11).floats(x, &values(x)).floats(w, &values(w))
+        };
+        let dense = case(&[1, 1, 2, 1, 2], &[1, 1, 2, 1, 2]);
+        assert_eq!((dense.shape(), dense.values()), (Ok(vec![1, 1, 3, 1, 3]), vec![1.0, 4.0, 4.0, 6.0, 20.0, 16.0, 9.0, 24.0, 16.0]));
+        // No tap reaches the third depth.
+        let apart = case(&[1, 1, 2, 1, 2], &[1, 1, 2, 1, 1]).ints("strides", &[3, 1, 1]).floats(&[1], &[0.5]);
+        assert_eq!(apart.values(), [1.5, 2.5, 2.5, 4.5, 0.5, 0.5, 3.5, 4.5, 6.5, 8.5]);
+        let padded = case(&[1, 1, 2, 1, 2], &[1, 1, 3, 1, 1]).ints("strides", &[2, 1, 1]).ints("pads", &[1, 0, 0, 1, 0, 0]);
+        assert_eq!(padded.ints("output_padding", &[1, 0, 0]).values(), [2.0, 4.0, 6.0, 10.0, 6.0, 8.0, 9.0, 12.0]);
+        assert_eq!(case(&[1, 2, 2, 1, 1], &[2, 1, 2, 1, 1]).int("group", 2).values(), [1.0, 4.0, 4.0, 9.0, 24.0, 16.0]);
+        assert_eq!(case(&[1, 1, 3, 1, 1], &[1, 1, 2, 1, 1]).ints("dilations", &[2, 1, 1]).values(), [1.0, 2.0, 5.0, 4.0, 6.0]);
+        assert!(case(&[1, 1, 2, 1, 1], &[1, 1, 2, 1, 1]).ints("pads", &[2, 0, 0, 1, 0, 0]).refusal().contains("cut off all"));
     }
 
     #[test]

@@ -22,6 +22,7 @@ mod macros;
 pub(crate) mod operands;
 mod pairwise;
 mod pixels;
+mod volume;
 mod window;
 
 pub(crate) use crate::diagnostics::OpError;

@@ -1,15 +1,19 @@
-//! `MaxPool`, `AveragePool`, `GlobalMaxPool` and `GlobalAveragePool`: 1-D or 2-D with any kernel, stride, pads, dilation and `ceil_mode`.
+//! `MaxPool`, `AveragePool`, `GlobalMaxPool` and `GlobalAveragePool`: 1-D, 2-D or 3-D with any kernel, stride, pads, dilation and `ceil_mode`.
 //!
-//! An average sums its taps in the order (ky, kx), then divides by their number. A maximum starts from its first tap and moves on a
+//! An average sums its taps in the order (kz, ky, kx), then divides by their number. A maximum starts from its first tap and moves on a
 //! greater one, so a NaN wins only as the first tap. Padding never wins; a window that lies in padding alone is refused.
+//!
+//! With three spatial axes a step pools the rows and columns of each depth, and one the depths of what that gives. So an average is one of
+//! averages, of the same number of taps each: it rounds once a depth more. Maxima are the same but for NaNs: one that
+//! is the first tap of its depth hides the others of that depth.
 
 use std::sync::Arc;
 
 use super::operands::{Sum, evaluated, floats, output, output_shape, product, tensor, typed};
 use super::window;
-use super::{Cast, OpError, Operator};
-use crate::ir::window::{Window, hw, with_spatial};
-use crate::ir::{DType, Tensor, TensorType};
+use super::{Cast, OpError, Operator, volume};
+use crate::ir::window::{Axis, Window, dhw, with_spatial};
+use crate::ir::{DType, Shape, Tensor, TensorType};
 use crate::lower::kernels::{Kernel, MaxPool2d, Pool2d};
 use crate::lower::{Lowering, Packed};
 use crate::onnx::node::NodeView;
@@ -34,7 +38,7 @@ impl PoolKind {
     }
 }
 
-/// One input, [N,C,W] or [N,C,H,W]; `MaxPool`'s `Indices` are not computed.
+/// One input, [N,C,W], [N,C,H,W] or [N,C,D,H,W]; `MaxPool`'s `Indices` are not computed.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Pool {
     pub(crate) kind: PoolKind,
@@ -42,10 +46,56 @@ pub(crate) struct Pool {
 }
 
 impl Pool {
-    /// A step an image, from `x` to the operator's output.
+    /// A step an image, from `x` to the operator's output; two where there is a depth.
     pub(super) fn lower_from(&self, ctx: &mut Lowering<'_>, x: TensorId) -> Result<(), OpError> {
-        let (batch, y) = (ctx.shape()[0], ctx.output());
-        let window = self.window.clone();
+        if let Some(along) = self.window.depth {
+            return self.lower_depths(ctx, x, along);
+        }
+        let y = ctx.output();
+        self.steps(ctx, self.window.clone(), x, y)
+    }
+
+    /// Pools each depth by rows and columns, then all pixels `along` the depth.
+    fn lower_depths(&self, ctx: &mut Lowering<'_>, x: TensorId, along: Axis) -> Result<(), OpError> {
+        let (shape, from) = (ctx.shape(), volume::joined(ctx, x));
+        let ([depth, ..], [depths, height, width]) = (dhw(ctx.shape_of(x)), dhw(&shape));
+        let (batch, channels, pixels) = (shape[0], shape[1], product(&[height, width]));
+        let plane = Window { depth: None, ..self.window.clone() };
+        let planes = if plane.is_pointwise() {
+            from
+        } else if along.is_pointwise() {
+            let y = volume::output(ctx);
+            self.steps(ctx, plane, from, y)?;
+            y
+        } else {
+            let planes = ctx.between(Shape(vec![batch, product(&[depth, channels]), height, width]));
+            self.steps(ctx, plane, from, planes)?;
+            planes
+        };
+        if along.is_pointwise() {
+            volume::finish(ctx, planes);
+            return Ok(());
+        }
+        // A map whose rows are the depths.
+        let by_depth = ctx.viewed(planes, Shape(vec![batch, depth, channels, pixels]));
+        let rows = ctx.permuted(by_depth, vec![0, 2, 1, 3]);
+        let column = Window {
+            kernel: [along.kernel, 1],
+            strides: [along.stride, 1],
+            dilations: [along.dilation, 1],
+            pads: [along.pads[0], 0, along.pads[1], 0],
+            ceil_mode: self.window.ceil_mode,
+            depth: None,
+        };
+        let y = ctx.output_as(Shape(vec![batch, channels, depths, pixels]));
+        self.steps(ctx, column, rows, y)?;
+        ctx.finish(y);
+        Ok(())
+    }
+
+    /// A step an image.
+    fn steps(&self, ctx: &mut Lowering<'_>, window: Window, x: TensorId, y: TensorId) -> Result<(), OpError> {
+        let batch = ctx.shape()[0];
         let kernel: Arc<dyn Kernel> = match ctx.dtype() {
             DType::F32 => Arc::new(Pool2d { window, kind: self.kind.lowered() }),
             _ => Arc::new(MaxPool2d { window }),
@@ -88,8 +138,12 @@ impl Operator for Pool {
             return Err(OpError::unsupported(format!("input 0 is {}", x.dtype)).supported(supported));
         }
         let spatial = self.window.output(&x.shape)?;
-        if !(0..2).all(|axis| self.reaches_cells(axis, hw(&x.shape)[axis], spatial[axis])) {
-            let found = format!("a window of kernel {:?} and pads {:?} on {x} lies in padding alone", self.window.kernel, self.window.pads);
+        let (axes, extents) = (self.window.axes(), dhw(&x.shape));
+        if !(0..3).all(|axis| axes[axis].reaches_cells(extents[axis], spatial[axis])) {
+            let axes = &axes[usize::from(self.window.depth.is_none())..];
+            let kernel: Vec<usize> = axes.iter().map(|axis| axis.kernel).collect();
+            let pads: Vec<usize> = [0, 1].iter().flat_map(|&end| axes.iter().map(move |axis| axis.pads[end])).collect();
+            let found = format!("a window of kernel {kernel:?} and pads {pads:?} on {x} lies in padding alone");
             return Err(OpError::unsupported(found).supported("pads smaller than the kernel"));
         }
         output(x.dtype, with_spatial(&x.shape, x.shape[0], x.shape[1], spatial))
@@ -101,12 +155,12 @@ impl Operator for Pool {
         // Of bytes the maxima are the same as floats.
         let dtype = tensor(inputs, 0)?.dtype();
         let as_floats = Cast { to: DType::F32 }.evaluate(&inputs[..1])?;
-        let (x, [h, w], [oh, ow]) = (floats(&[as_floats.first()], 0)?, hw(&like), hw(&shape));
+        let (x, extents, [od, oh, ow]) = (floats(&[as_floats.first()], 0)?, dhw(&like), dhw(&shape));
         let mut values = Vec::with_capacity(shape.elements());
         for plane in 0..product(&shape[..2]) {
-            let map = &x[plane * h * w..][..h * w];
-            for y in 0..oh {
-                values.extend((0..ow).map(|at| self.one(map, [h, w], [y, at])));
+            let map = &x[plane * product(&extents)..][..product(&extents)];
+            for (z, y) in (0..od).flat_map(|z| (0..oh).map(move |y| (z, y))) {
+                values.extend((0..ow).map(|at| self.one(map, extents, [z, y, at])));
             }
         }
         Cast { to: dtype }.evaluate(&[evaluated(Tensor::f32(shape, values))?.first()])
@@ -124,7 +178,8 @@ impl Operator for Pool {
 
     fn work(&self, inputs: &[Option<&TensorType>]) -> u64 {
         let elements = self.infer(inputs).map_or(0, |outputs| outputs[0].shape.elements());
-        product(&[elements, self.window.kernel[0], self.window.kernel[1]]) as u64
+        let [depth, rows, columns] = self.window.axes().map(|axis| axis.kernel);
+        product(&[elements, depth, rows, columns]) as u64
     }
 }
 
@@ -134,39 +189,19 @@ impl Pool {
         dtype == DType::F32 || self.kind == PoolKind::Max && matches!(dtype, DType::I8 | DType::U8)
     }
 
-    /// Whether each of the `n` windows on `axis` has a tap inside the map.
-    fn reaches_cells(&self, axis: usize, extent: usize, n: usize) -> bool {
-        let (stride, dilation, pad) = (self.window.strides[axis], self.window.dilations[axis], self.window.pads[axis]);
-        // A window that starts before the map has its first inner tap at the first multiple of the dilation that reaches it.
-        let early = (0..n.min(pad.div_ceil(stride))).all(|at| {
-            let before = pad - at * stride;
-            let first = before.div_ceil(dilation);
-            first < self.window.kernel[axis] && first * dilation - before < extent
-        });
-        early && n.checked_sub(1).is_none_or(|last| last * stride < extent + pad)
-    }
-
-    fn one(&self, map: &[f32], [h, w]: [usize; 2], [y, x]: [usize; 2]) -> f32 {
-        let rows = self.window.taps(0, y, h);
-        let taps = rows.flat_map(|(_, iy)| self.window.taps(1, x, w).map(move |(_, ix)| map[iy * w + ix]));
+    fn one(&self, map: &[f32], [d, h, w]: [usize; 3], [z, y, x]: [usize; 3]) -> f32 {
+        let [depth, rows, columns] = self.window.axes();
+        let lines = depth.taps(z, d).flat_map(move |(_, iz)| rows.taps(y, h).map(move |(_, iy)| iz * h + iy));
+        let taps = lines.flat_map(move |line| columns.taps(x, w).map(move |(_, ix)| map[line * w + ix]));
         match self.kind {
             PoolKind::Max => taps.reduce(|max, v| if v > max { v } else { max }).unwrap_or(f32::MIN),
             PoolKind::Average { count_include_pad } => {
                 let mut sum = Sum::from(0.0);
                 taps.for_each(|v| sum.add(v));
-                sum.value(Sum::LONGEST) / (self.count(0, y, h, count_include_pad) * self.count(1, x, w, count_include_pad)) as f32
+                let counted = |axis: Axis, at: usize, extent: usize| axis.count(at, extent, count_include_pad);
+                sum.value(Sum::LONGEST) / (counted(depth, z, d) * counted(rows, y, h) * counted(columns, x, w)) as f32
             }
         }
-    }
-
-    /// How many rows (axis 0) or columns (axis 1) of the window at `at` are counted by an average.
-    pub(crate) fn count(&self, axis: usize, at: usize, extent: usize, include_pad: bool) -> usize {
-        if !include_pad {
-            return self.window.taps(axis, at, extent).count();
-        }
-        let padded = extent + self.window.pads[axis] + self.window.pads[axis + 2];
-        let start = at * self.window.strides[axis];
-        padded.saturating_sub(start).div_ceil(self.window.dilations[axis]).min(self.window.kernel[axis])
     }
 }
 
@@ -225,6 +260,29 @@ mod tests {
         };
         assert_eq!((row(0), row(1)), (vec![1.5, 3.0], vec![1.0, 1.5]));
         assert_eq!(nine("GlobalAveragePool", &[], 1).values(), [5.0]);
+    }
+
+    /// A volume of 1 to 12, three deep, with what onnxruntime gives.
+    fn volume(op_type: &'static str, kernel: &[i64]) -> Case {
+        let x: Vec<f32> = (1..=12u8).map(f32::from).collect();
+        Case::new(op_type, 19).ints("kernel_shape", kernel).floats(&[1, 1, 3, 2, 2], &x)
+    }
+
+    #[test]
+    fn three_dimensions() {
+        assert_eq!(volume("MaxPool", &[2, 2, 2]).values(), [8.0, 12.0]);
+        let up = volume("MaxPool", &[2, 2, 1]).ints("strides", &[2, 1, 1]).int("ceil_mode", 1);
+        assert_eq!((up.shape(), up.values()), (Ok(vec![1, 1, 2, 1, 2]), vec![7.0, 8.0, 11.0, 12.0]));
+        let padded =
+            |include| volume("AveragePool", &[3, 1, 2]).ints("pads", &[1, 0, 0, 1, 0, 1]).int("count_include_pad", include).values();
+        assert_eq!(padded(0), [3.5, 4.0, 5.5, 6.0, 5.5, 6.0, 7.5, 8.0, 7.5, 8.0, 9.5, 10.0]);
+        let counted: [f32; 12] = [14.0, 8.0, 22.0, 12.0, 33.0, 18.0, 45.0, 24.0, 30.0, 16.0, 38.0, 20.0];
+        assert_eq!(padded(1), counted.map(|sum| sum / 6.0));
+        assert_eq!(volume("GlobalAveragePool", &[]).values(), [6.5]);
+        assert_eq!(volume("GlobalMaxPool", &[]).values(), [12.0]);
+        assert_eq!(volume("MaxPool", &[2, 2, 2]).string("auto_pad", "SAME_UPPER").shape(), Ok(vec![1, 1, 3, 2, 2]));
+        let alone = volume("MaxPool", &[2, 1, 1]).ints("pads", &[2, 0, 0, 0, 0, 0]).refusal();
+        assert!(alone.contains("a window of kernel [2, 1, 1] and pads [2, 0, 0, 0, 0, 0]"), "{alone}");
     }
 
     #[test]

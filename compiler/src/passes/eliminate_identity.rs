@@ -47,7 +47,7 @@ fn handed_on(graph: &Graph, id: NodeId) -> Option<Source> {
         Op::Concat(_) | Op::Sum(_) => graph.node_inputs(id).len() == 1,
         Op::Pick(pick) => pick.hands_on(),
         Op::Unary(unary) => is_open(unary.activation),
-        Op::Pool(pool) => pool.window.kernel == [1, 1] && pool.window.strides == [1, 1] && pool.window.pads == [0; 4],
+        Op::Pool(pool) => pool.window.is_pointwise(),
         Op::Binary(binary) => return beside_neutral(graph, id, binary),
         _ => false,
     };

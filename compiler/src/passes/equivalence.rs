@@ -72,5 +72,5 @@ pub(crate) fn conv_op(k: usize) -> Conv {
 }
 
 pub(crate) fn square(k: usize) -> Window {
-    Window { kernel: [k, k], strides: [1, 1], dilations: [1, 1], pads: [0; 4], ceil_mode: false }
+    Window { kernel: [k, k], ..Window::pointwise() }
 }

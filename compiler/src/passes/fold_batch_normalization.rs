@@ -37,7 +37,7 @@ fn become_depthwise(graph: &mut Graph, id: NodeId, PerChannel { scale, shift }: 
     set_parameter(graph, id, Conv::BIAS, "B", Tensor::from_fn(&Shape(vec![channels]), |c| shift[c] as f32));
     graph.set_input(id, BatchNormalization::MEAN, None);
     graph.set_input(id, BatchNormalization::VARIANCE, None);
-    let window = Window { kernel: [1, 1], strides: [1, 1], dilations: [1, 1], pads: [0; 4], ceil_mode: false };
+    let window = Window::pointwise();
     let node = graph.node_mut(id);
     node.content = Content::Op(Op::Conv(Conv { window, group: channels, activation: Activation::Identity, pool: None }));
     node.chain = vec![label];

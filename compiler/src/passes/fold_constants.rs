@@ -132,8 +132,7 @@ mod tests {
         let row = build.constant("row", &[1, 1 << 12], &[0.0; 1 << 12]);
         build.op("large", Op::Binary(Binary { kind: BinaryKind::Add }), &[column, row]);
         let cells = build.constant("cells", &[1, 1, 2, 2], &[0.0; 4]);
-        let window =
-            Window { kernel: [1 << 16, 1 << 16], strides: [1 << 16, 1 << 16], dilations: [1, 1], pads: [0xffff; 4], ceil_mode: false };
+        let window = Window { kernel: [1 << 16, 1 << 16], strides: [1 << 16, 1 << 16], pads: [0xffff; 4], ..Window::pointwise() };
         build.op("long", Op::Pool(Pool { kind: PoolKind::Max, window }), &[cells]);
         assert_eq!(fold_constants(&mut build.graph), 0);
     }

@@ -52,13 +52,15 @@ fn padding_itself(graph: &Graph, id: NodeId) -> Option<(NodeId, Op)> {
 
 /// `window` with the pads of `pad` added to its own, if those lie on the spatial axes alone.
 fn widened(window: &Window, pad: &Pad) -> Option<Window> {
-    let added = match pad.pads[..] {
-        [0, 0, left, 0, 0, right] => [0, left, 0, right],
-        [0, 0, top, left, 0, 0, bottom, right] => [top, left, bottom, right],
+    let (added, along) = match pad.pads[..] {
+        [0, 0, left, 0, 0, right] => ([0, left, 0, right], [0; 2]),
+        [0, 0, top, left, 0, 0, bottom, right] => ([top, left, bottom, right], [0; 2]),
+        [0, 0, front, top, left, 0, 0, back, bottom, right] => ([top, left, bottom, right], [front, back]),
         _ => return None,
     };
     let mut window = window.clone();
-    for (own, more) in window.pads.iter_mut().zip(added) {
+    let depth = window.depth.iter_mut().flat_map(|depth| depth.pads.iter_mut().zip(along));
+    for (own, more) in window.pads.iter_mut().zip(added).chain(depth) {
         *own = own.checked_add(more)?;
     }
     Some(window)
@@ -73,7 +75,7 @@ fn padded_kind(graph: &Graph, pool: &Pool, value: f32, input: Source) -> Option<
         }
         // The padded cells were cells to the pool, so they count; its own pads must then count as well, or not be there.
         PoolKind::Average { count_include_pad } => {
-            let exact = value == 0.0 && (count_include_pad || pool.window.pads == [0; 4]);
+            let exact = value == 0.0 && (count_include_pad || pool.window.is_unpadded());
             exact.then_some(PoolKind::Average { count_include_pad: true })
         }
     }
@@ -94,7 +96,7 @@ mod tests {
 
     use super::fuse_pad_into_window;
     use crate::ir::build::Build;
-    use crate::ir::window::Window;
+    use crate::ir::window::{Axis, Window};
     use crate::ops::pad::PadMode;
     use crate::ops::pool::PoolKind;
     use crate::ops::{Op, Pad, Pool, Unary};
@@ -148,6 +150,23 @@ mod tests {
         assert_eq!(rewrites(pooled(None, spatial(1, 1, 0.0), COUNTED, own.clone())), 1);
         assert_eq!(rewrites(pooled(None, spatial(1, 1, 0.0), INSIDE, own)), 0);
         assert_eq!(rewrites(pooled(None, spatial(0, 0, 1.0), INSIDE, two)), 0);
+    }
+
+    /// Local response normalisation as PyTorch writes it averages over channels as depths.
+    #[test]
+    fn into_an_average_along_the_depth() {
+        let mut build = Build::new();
+        let x = build.input("x", &[1, 1, 5, 2, 2]);
+        let pads = vec![0, 0, 2, 0, 0, 0, 0, 1, 0, 0];
+        let y = build.op("pad", Op::Pad(Pad { pads, mode: PadMode::Constant(0.0) }), &[x]);
+        let depth = Axis { kernel: 4, ..Axis::POINT };
+        let window = Window { depth: Some(depth), ..Window::pointwise() };
+        let y = build.op("pool", Op::Pool(Pool { kind: INSIDE, window }), &[y]);
+        build.output(y);
+        let (fused, after, _) = check(build, fuse_pad_into_window);
+        assert_eq!(fused, 1);
+        let text = after.to_string();
+        assert!(text.contains("count_include_pad: true") && text.contains("pads: [2, 1]"), "{text}");
     }
 
     /// The padded map has 7 columns, so a fourth window starts at 6, in the trailing pad: the pool that pads by itself leaves it out.

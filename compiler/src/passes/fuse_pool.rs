@@ -26,7 +26,7 @@ pub(crate) fn fuse_pool(graph: &mut Graph) -> usize {
 }
 
 fn can_pool(conv: &Conv) -> bool {
-    conv.window.is_pointwise() && conv.group == 1 && conv.pool.is_none()
+    conv.window.is_pointwise() && conv.window.depth.is_none() && conv.group == 1 && conv.pool.is_none()
 }
 
 /// Whether each window has the four pixels of its own, or what is on the map of a last one that is cut off.

@@ -6,6 +6,7 @@
 
 use peleec_runtime::Activation;
 
+use super::channels::is_bare_conv;
 use super::quantized::{bytes_of, dequantizes, limited, quantizes};
 use crate::ir::window::Window;
 use crate::ir::{Content, Data, Graph, NodeId, Shape, Source, Tensor};
@@ -54,9 +55,7 @@ enum Weights {
 fn fusion(graph: &Graph, id: NodeId) -> Option<Fusion> {
     let rank = |slot: usize| Some(graph.ty(graph.input(id, slot)?).shape.rank());
     let (window, group, filter_axis) = match graph.op(id)? {
-        Op::Conv(conv) if conv.pool.is_none() && conv.activation == Activation::Identity && graph.input(id, Conv::RESIDUAL).is_none() => {
-            (conv.window.clone(), conv.group, 0)
-        }
+        Op::Conv(conv) if conv.window.depth.is_none() && is_bare_conv(graph, id) => (conv.window.clone(), conv.group, 0),
         Op::MatMul(MatMul { alpha: 1.0, beta: 1.0, trans_a: false, trans_b }) if (rank(0)?, rank(1)?) == (2, 2) => {
             (Window::pointwise(), 1, usize::from(!trans_b))
         }

@@ -34,7 +34,7 @@ struct Fusion {
 
 fn fusion(graph: &Graph, id: NodeId) -> Option<Fusion> {
     let goes = match graph.op(id)? {
-        Op::Pool(pool) => pool.kind != PoolKind::Max,
+        Op::Pool(pool) => pool.kind != PoolKind::Max && pool.window.depth.is_none(),
         Op::Binary(_) | Op::Softmax(_) => true,
         _ => false,
     };

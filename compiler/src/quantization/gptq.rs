@@ -141,7 +141,7 @@ impl Moments {
 fn columns(terms: &Terms, map: &Tensor, group: usize) -> Option<(Vec<i16>, usize)> {
     let (window, values, shape) = (&terms.window, map.as_f32()?, map.shape());
     let ([height, width], &[batch, channels, ..]) = (hw(shape), &shape[..]) else { return None };
-    let [out_h, out_w] = window.output(shape).ok()?;
+    let [_, out_h, out_w] = window.output(shape).ok()?;
     let [taps_y, taps_x] = window.kernel;
     let depth = channels / terms.group;
     let places = places(batch * out_h * out_w);

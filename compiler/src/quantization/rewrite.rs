@@ -331,7 +331,9 @@ fn add(graph: &mut Graph, name: &str, op: Op, inputs: &[Source], like: Source) -
 fn product(graph: &Graph, id: NodeId) -> Option<Product> {
     let rank = |slot: usize| Some(graph.ty(graph.input(id, slot)?).shape.rank());
     let (window, group, is_turned) = match graph.op(id)? {
-        Op::Conv(Conv { window, group, activation: Activation::Identity, pool: None }) if graph.input(id, Conv::RESIDUAL).is_none() => {
+        Op::Conv(Conv { window, group, activation: Activation::Identity, pool: None })
+            if window.depth.is_none() && graph.input(id, Conv::RESIDUAL).is_none() =>
+        {
             (window.clone(), *group, false)
         }
         Op::MatMul(MatMul { alpha: 1.0, beta: 1.0, trans_a: false, trans_b }) if (rank(0)?, rank(1)?) == (2, 2) => {

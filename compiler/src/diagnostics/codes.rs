@@ -64,10 +64,11 @@ codes! {
         help: "Export the model again, and look at the exporter's warnings."
     }
     OPSET "PL0104" "The version of the operator set is not one that peleec knows" {
-        example: "PL0104: operator set version 5 is not supported",
+        example: "PL0104: operator set version 99 is not supported",
         meaning: "What an operator means depends on the version of the operator set `ai.onnx` that the model imports. `peleec ops` says which \
-            versions are known; a model has to import exactly one.",
-        help: "Export again with opset_version=17, or convert the file with onnx.version_converter."
+            versions are known; a model has to import exactly one. A few operators had another form in their first versions, which is not \
+            read: there the message names the operator.",
+        help: "Export again with opset_version=17."
     }
     SPARSE "PL0105" "A weight is stored in sparse form" {
         example: "PL0105: initializer `w` is sparse",

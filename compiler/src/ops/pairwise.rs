@@ -90,6 +90,11 @@ fn step_to(ctx: &mut Lowering<'_>, dtype: DType, kernel: Arc<dyn Kernel>, [a, b]
     Ok(to)
 }
 
+/// Arithmetic of two tensors of floats.
+pub(super) fn of_floats(ctx: &mut Lowering<'_>, kind: BinaryKind, operands: [TensorId; 2]) -> Result<TensorId, OpError> {
+    step_to(ctx, DType::F32, arithmetic(kind), operands)
+}
+
 /// The function of two inputs.
 fn two(ctx: &mut Lowering<'_>, function: Function, [a, b]: [usize; 2]) -> Result<TensorId, OpError> {
     let operands = [ctx.tensor(a)?, ctx.tensor(b)?];
@@ -168,7 +173,7 @@ fn power_by_floats(ctx: &mut Lowering<'_>, base: TensorId, exponents: TensorId) 
     let floats = recast(ctx, base, DType::F32);
     let powers = step_to(ctx, DType::F32, of(Function::Pow), [floats, exponents])?;
     let more = scalar(ctx, Data::F32([1.0 + 4.0 * f32::EPSILON].into()))?;
-    let grown = step_to(ctx, DType::F32, arithmetic(BinaryKind::Mul), [powers, more])?;
+    let grown = of_floats(ctx, BinaryKind::Mul, [powers, more])?;
     Ok(recast(ctx, grown, DType::I64))
 }
 

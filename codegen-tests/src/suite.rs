@@ -9,8 +9,6 @@ pub const CLOSENESS: Closeness = Closeness::Within { relative: 1e-3, absolute: 1
 
 /// Cases that peleec refuses to import, with words of its reason.
 pub const NOT_IMPORTED: &[(&str, &str)] = &[
-    ("cast_DOUBLE_to_FLOAT", "holds a value that is no number"),
-    ("cast_FLOAT16_to_FLOAT", "holds a value that is no number"),
     ("convtranspose_3d", "[N,C,W] and [N,C,H,W]"),
     ("dequantizelinear_blocked", "a scale for each block"),
     ("pytorch_AvgPool3d", "[N,C,W] and [N,C,H,W]"),

@@ -94,8 +94,9 @@ codes! {
         help: "If you trust the model, give `--allow-external`. A cache of links is to be copied, with `cp -L`."
     }
     NOT_A_NUMBER "PL0109" "A weight is no number" {
-        example: "PL0109: initializer `w` holds a value that is no number",
-        meaning: "NaN spreads: one in a weight makes NaN of every output that depends on it. Infinities are taken, as masks need them.",
+        example: "PL0109: constant `w` holds a value that is no number",
+        meaning: "NaN spreads: one in a weight makes NaN of every output that depends on it. Infinities are taken, as masks need them, and NaN \
+            where it is an output of the model, or something is computed of it when compiling.",
         help: "Look at the weights in the framework that wrote the model: training may have diverged."
     }
     NAME_TAKEN "PL0201" "A name is defined twice, or is empty" {

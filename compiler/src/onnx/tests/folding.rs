@@ -161,3 +161,33 @@ fn integers_are_computed_at_run_time() {
     let (graph, _) = read(model.output("y", &TensorType::new(DType::I64, [4])).finish()).unwrap();
     assert_eq!((graph.verify(), graph.operators().len()), (vec![], 5));
 }
+
+#[test]
+fn what_is_no_number_is_folded_and_given_and_no_operator_reads_it() {
+    let model = || {
+        let mut model = shaped();
+        model.initializer("k", &Tensor::f32([4], [f32::NAN, f32::INFINITY, 1.5, -2.5]).unwrap());
+        model
+    };
+    let given = |graph: &Graph| graph.evaluate(&[Tensor::f32([1, 6, 4, 4], [0.0; 96]).unwrap()]).unwrap().remove(0);
+    let mut whole = model();
+    whole.node("Neg", "n", &["k"], &["n"], &[]).node("Cast", "c", &["n"], &["y"], &[("to", Attribute::Int(1))]);
+    let found = given(&imported(&mut whole));
+    let [nan, rest @ ..] = found.as_f32().unwrap() else { panic!("{found:?}") };
+    assert!(nan.is_nan() && *rest == [f32::NEG_INFINITY, -1.5, 2.5]);
+    let mut tested = model();
+    let is_nan = Tensor::new(Shape(vec![4]), Data::Bool([true, false, false, false].into())).unwrap();
+    assert_eq!(given(&imported(tested.node("IsNaN", "t", &["k"], &["y"], &[]))), is_nan);
+    let refusals = [
+        ("Add", vec!["x", "k"], "constant `k` holds a value that is no number"),
+        ("Pad", vec!["x", "pads", "first"], "constant `first` holds a value that is no number"),
+    ];
+    for (op_type, inputs, title) in refusals {
+        let mut model = model();
+        model.initializer("pads", &Tensor::i64s([0; 8])).node("Gather", "g", &["k", "zero"], &["first"], &[]);
+        model.node(op_type, "/reads", &inputs, &["y"], &[]).output("y", &TensorType::f32([1]));
+        let problems = read(model.finish()).unwrap_err().0;
+        assert_eq!((problems.len(), problems[0].code, problems[0].title.as_str()), (1, "PL0109", title));
+        assert_eq!(problems[0].node.as_ref().map(|node| node.name.as_str()), Some("/reads"));
+    }
+}

@@ -25,10 +25,6 @@ pub const NOT_IMPORTED: &[(&str, &str)] = &[
     ("pytorch_MaxPool3d_stride", "[N,C,W] and [N,C,H,W]"),
     ("pytorch_MaxPool3d_stride_padding", "[N,C,W] and [N,C,H,W]"),
     ("quantizelinear_blocked_asymmetric", "a scale for each block"),
-    ("resize_downsample_scales_cubic_antialias", "attribute `antialias` is 1"),
-    ("resize_downsample_scales_linear_antialias", "attribute `antialias` is 1"),
-    ("resize_downsample_sizes_cubic_antialias", "attribute `antialias` is 1"),
-    ("resize_downsample_sizes_linear_antialias", "attribute `antialias` is 1"),
 ];
 
 /// Cases that peleec answers as onnxruntime does, which is not as they have it: corners are aligned by the output's size, where the suite

@@ -8,27 +8,8 @@ use crate::compare::Closeness;
 pub const CLOSENESS: Closeness = Closeness::Within { relative: 1e-3, absolute: 1e-7 };
 
 /// Cases that peleec refuses to import, with words of its reason.
-pub const NOT_IMPORTED: &[(&str, &str)] = &[
-    ("cast_DOUBLE_to_FLOAT", "holds a value that is no number"),
-    ("cast_FLOAT16_to_FLOAT", "holds a value that is no number"),
-    ("dequantizelinear_axis", "input `x` is computed at run time"),
-    ("dequantizelinear_blocked", "a scale for each block"),
-    ("mod_float32_mixed_sign_fmod_0", "the inputs are of types f32, f32"),
-    ("mod_float_edge_cases_fmod_0_float32", "the inputs are of types f32, f32"),
-    ("not_2d", "operator set version 1 is not supported"),
-    ("not_3d", "operator set version 1 is not supported"),
-    ("not_4d", "operator set version 1 is not supported"),
-    ("pow_types_int32_float32", "`Pow` of f32 at run time"),
-    ("pow_types_int64_float32", "`Pow` of f32 at run time"),
-    ("quantizelinear_axis", "input `x` is computed at run time"),
-    ("quantizelinear_blocked_asymmetric", "a scale for each block"),
-    ("reduce_max_bool_inputs", "the input is bool"),
-    ("reduce_min_bool_inputs", "the input is bool"),
-    ("resize_downsample_scales_cubic_antialias", "attribute `antialias` is 1"),
-    ("resize_downsample_scales_linear_antialias", "attribute `antialias` is 1"),
-    ("resize_downsample_sizes_cubic_antialias", "attribute `antialias` is 1"),
-    ("resize_downsample_sizes_linear_antialias", "attribute `antialias` is 1"),
-];
+pub const NOT_IMPORTED: &[(&str, &str)] =
+    &[("dequantizelinear_blocked", "a scale for each block"), ("quantizelinear_blocked_asymmetric", "a scale for each block")];
 
 /// Cases that peleec answers as onnxruntime does, which is not as they have it: corners are aligned by the output's size, where the suite
 /// takes the size times the scale, which is no whole number there.

@@ -183,3 +183,64 @@ fn slices_by_computed_indices() {
         if is_known { same(onnx, &[indices]) } else { same(onnx, &[data, indices]) }
     });
 }
+
+/// Integers by floats, of which every other is whole, and by integers of another type.
+#[test]
+fn powers_with_exponents_of_another_type() {
+    let types = [INTEGERS[0], INTEGERS[1], INTEGERS[2], INTEGERS[3], FLOAT];
+    run((0..INTEGERS.len(), 0..types.len(), 0..8usize), |(ty, of_exponents, first)| {
+        let (base, exponent) = (INTEGERS[ty], types[of_exponents]);
+        let numbers: Vec<u8> =
+            (0..7).flat_map(|k| [0_i64, 1, 4, 9, 16, 25, 100][(k + first) % 7].to_le_bytes()[..base.0.bytes()].to_vec()).collect();
+        let exponents = (0..7usize).flat_map(|k| match exponent.0 {
+            DType::F32 => (k as f32 * 0.5).to_le_bytes().to_vec(),
+            dtype => (k as i64).to_le_bytes()[..dtype.bytes()].to_vec(),
+        });
+        let tensor = |(dtype, _): (DType, i32), bytes: Vec<u8>| {
+            Tensor::from_le_bytes(&TensorType::new(dtype, Shape(vec![7])), &bytes).expect("as many values as elements")
+        };
+        let inputs = [tensor(base, numbers), tensor(exponent, exponents.collect())];
+        let mut onnx = Onnx::new(18);
+        let names = [("a", base.1), ("b", exponent.1)].map(|(name, code)| onnx.typed_input(name, code, &[7]));
+        let y = onnx.op("Pow", "y", &[&names[0], &names[1]], &[]);
+        onnx.typed_output(&y, base.1);
+        same(onnx, &inputs)
+    });
+}
+
+#[test]
+fn extremes_of_bytes_and_of_truth() {
+    let shapes = prop::collection::vec(1..5usize, 1..5);
+    run((0..3usize, any::<bool>(), shapes, operand(), 0..4usize), |(ty, is_max, dims, operand, axis)| {
+        let (dtype, code) = [INTEGERS[0], INTEGERS[1], TRUTH][ty];
+        let mut onnx = Onnx::new(20);
+        let (x, axes) = (onnx.typed_input("x", code, &dims), onnx.ints("axes", &[(axis % dims.len()) as i64]));
+        let y = onnx.op(if is_max { "ReduceMax" } else { "ReduceMin" }, "y", &[&x, &axes], &[("keepdims", Attr::Int((axis / 2) as i64))]);
+        onnx.typed_output(&y, code);
+        same(onnx, &[operand.tensor(dtype, &dims)])
+    });
+}
+
+/// Bytes of a scale a channel, to floats and back.
+#[test]
+fn bytes_of_a_scale_a_channel() {
+    let shapes = prop::collection::vec(1..5usize, 1..5);
+    run((0..2usize, any::<[bool; 2]>(), shapes, operand(), 0..4usize), |(ty, has_zeros, dims, operand, axis)| {
+        let ((dtype, code), axis) = (INTEGERS[ty], axis % dims.len());
+        let mut onnx = Onnx::new(19);
+        let x = onnx.typed_input("x", code, &dims);
+        let convert = |onnx: &mut Onnx, way: usize, x: &str| {
+            let (op_type, name) = [("DequantizeLinear", "floats"), ("QuantizeLinear", "bytes")][way];
+            let scales: Vec<f32> = (0..dims[axis]).map(|k| 0.3 + (k + way) as f32 * 0.41).collect();
+            let scales = onnx.floats(&format!("scales_{way}"), &[scales.len()], &scales);
+            let zeros = (0..dims[axis]).map(|k| if has_zeros[way] { (3 + 40 * k) as u8 } else { 0 }).collect();
+            let zeros = onnx.initializer(&format!("zeros_{way}"), &[dims[axis]], code, zeros);
+            onnx.op(op_type, name, &[x, &scales, &zeros], &[("axis", Attr::Int(axis as i64))])
+        };
+        let floats = convert(&mut onnx, 0, &x);
+        let y = convert(&mut onnx, 1, &floats);
+        onnx.output(&floats);
+        onnx.typed_output(&y, code);
+        same(onnx, &[operand.tensor(dtype, &dims)])
+    });
+}

@@ -96,8 +96,8 @@ pub use memory::{Arena, Placed, Region, Weights, part, part_mut};
 pub use model::{Model, TensorInfo, ValuesError};
 pub use moves::{Mirror, Move};
 pub use pairwise::{
-    Add, And, Div, Equal, Fill, Keep, Less, LessOrEqual, Mark, Max, Min, Mod, Modulo, Mul, Or, PairFunction, Pairwise, Pow, Power,
-    Remainder, Sub, Xor,
+    Add, And, Div, Equal, Fill, FloorMod, Keep, Less, LessOrEqual, Mark, Max, Min, Mod, Modulo, Mul, Or, PairFunction, Pairwise, Pow,
+    Power, Remainder, Sub, Xor,
 };
 pub use quantize::{Dequantize, Quantize};
 pub use rows::RowWindow;

@@ -3,7 +3,7 @@
 use core::marker::PhantomData;
 
 use crate::element::Element;
-use crate::f32::power::{power, remainder};
+use crate::f32::power::{floor_remainder, power, remainder};
 use crate::geometry::geometry;
 use crate::integer::{Integer, modulo, power as power_of_integer};
 use crate::kernel::strided_kernel;
@@ -110,6 +110,8 @@ functions! {
     Pow: f32 => f32, |a, b| power(a, b);
     /// What division of the first by the second leaves, with the sign of the first, as C's `fmod`.
     Mod: f32 => f32, |a, b| remainder(a, b);
+    /// What division of the first by the second leaves, with the sign of the second, as Python's `%`.
+    FloorMod: f32 => f32, |a, b| floor_remainder(a, b);
     /// Whether both are true: not zero.
     And: u8 => u8, |a, b| u8::from((a != 0) & (b != 0));
     /// Whether either is true.

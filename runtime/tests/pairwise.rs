@@ -2,8 +2,8 @@
 
 use bytemuck::{Pod, cast_slice, cast_slice_mut};
 use peleec_runtime::{
-    Add, And, Destination, Div, Equal, Fill, Gather, Keep, Kernel, Layer, Less, LessOrEqual, Mark, Max, Min, Mod, Modulo, Mul, OneCore,
-    Operands, Or, Pairwise, Place, Pow, Power, RegionError, Remainder, Sub, Xor, run_checked,
+    Add, And, Destination, Div, Equal, Fill, FloorMod, Gather, Keep, Kernel, Layer, Less, LessOrEqual, Mark, Max, Min, Mod, Modulo, Mul,
+    OneCore, Operands, Or, Pairwise, Place, Pow, Power, RegionError, Remainder, Sub, Xor, run_checked,
 };
 
 /// Runs `kernel` into an array outside the arena.
@@ -31,6 +31,7 @@ fn floats_of_two_tensors() {
     assert_eq!(found!(Min, x, r, 0.0f32), [1.0, -3.0, 0.5, 0.5, -3.0, -0.25]);
     assert_eq!(found!(Max, x, r, 0.0f32), [2.0, -2.0, 4.0, 2.0, 9.0, 0.5]);
     assert_eq!(found!(Mod, x, r, 0.0f32), [1.0, -2.0, 0.0, 0.5, 0.0, -0.25]);
+    assert_eq!(found!(FloorMod, x, r, 0.0f32), [1.0, -2.0, 0.0, 0.5, 0.0, 0.25]);
     let power = found!(Pow, [1.0, -2.0, 4.0, 0.5, 10.0, 0.25], r, 0.0f32);
     assert_eq!(power[..4], [1.0, -0.125, 2.0, 0.25]);
     assert!((power[4] - 1e-3).abs() < 1e-9 && (power[5] - 0.5).abs() < 1e-7);

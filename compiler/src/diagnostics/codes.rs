@@ -64,10 +64,11 @@ codes! {
         help: "Export the model again, and look at the exporter's warnings."
     }
     OPSET "PL0104" "The version of the operator set is not one that peleec knows" {
-        example: "PL0104: operator set version 5 is not supported",
+        example: "PL0104: operator set version 99 is not supported",
         meaning: "What an operator means depends on the version of the operator set `ai.onnx` that the model imports. `peleec ops` says which \
-            versions are known; a model has to import exactly one.",
-        help: "Export again with opset_version=17, or convert the file with onnx.version_converter."
+            versions are known; a model has to import exactly one. A few operators had another form in their first versions, which is not \
+            read: there the message names the operator.",
+        help: "Export again with opset_version=17."
     }
     SPARSE "PL0105" "A weight is stored in sparse form" {
         example: "PL0105: initializer `w` is sparse",
@@ -93,8 +94,9 @@ codes! {
         help: "If you trust the model, give `--allow-external`. A cache of links is to be copied, with `cp -L`."
     }
     NOT_A_NUMBER "PL0109" "A weight is no number" {
-        example: "PL0109: initializer `w` holds a value that is no number",
-        meaning: "NaN spreads: one in a weight makes NaN of every output that depends on it. Infinities are taken, as masks need them.",
+        example: "PL0109: constant `w` holds a value that is no number",
+        meaning: "NaN spreads: one in a weight makes NaN of every output that depends on it. Infinities are taken, as masks need them, and NaN \
+            where it is an output of the model, or something is computed of it when compiling.",
         help: "Look at the weights in the framework that wrote the model: training may have diverged."
     }
     NAME_TAKEN "PL0201" "A name is defined twice, or is empty" {

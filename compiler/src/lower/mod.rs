@@ -313,7 +313,12 @@ impl<'a> Lowering<'a> {
 
     /// A tensor between steps of the operator.
     pub(crate) fn between(&mut self, shape: Shape) -> TensorId {
-        self.steps.add_tensor(&self.name, shape, self.ty().dtype, Role::Intermediate)
+        self.between_of(self.dtype(), shape)
+    }
+
+    /// A tensor between steps of the operator, of elements of a type of its own.
+    pub(crate) fn between_of(&mut self, dtype: DType, shape: Shape) -> TensorId {
+        self.steps.add_tensor(&self.name, shape, dtype, Role::Intermediate)
     }
 
     /// Takes the last of the operators that this one stands for from the steps that follow, for [`go_on`](Self::go_on).

@@ -1,4 +1,4 @@
-//! Stored tensors as values of the graph: wherever the file keeps them, checked for their size and for NaN.
+//! Stored tensors as values of the graph: wherever the file keeps them, checked for their size; and what is said of NaN among them.
 
 use std::path::Path;
 
@@ -31,22 +31,19 @@ pub(crate) fn read(proto: &TensorProto, what: &str, external: External<'_>) -> R
     } else {
         None
     };
-    let value = tensor::decode(proto, bytes.as_deref()).map_err(|error| refused(what, &error))?;
-    check_numbers(&value, what)?;
-    Ok(value)
+    tensor::decode(proto, bytes.as_deref()).map_err(|error| refused(what, &error))
 }
 
-/// Refuses NaN; infinities are values, as in masks and open bounds.
-pub(crate) fn check_numbers(value: &Tensor, what: &str) -> Result<(), Diagnostic> {
-    let Some(values) = value.as_f32() else { return Ok(()) };
-    match values.iter().position(|x| x.is_nan()) {
-        None => Ok(()),
-        Some(at) => {
-            let found = format!("NaN at element {at} of {}", value.ty());
-            let help = "did training diverge? look at the weights in the framework that wrote the model";
-            Err(Diagnostic::invalid(Code::NOT_A_NUMBER, format!("{what} holds a value that is no number")).found(found).help(help))
-        }
-    }
+/// The first element that is NaN; infinities are values, as in masks and open bounds.
+pub(crate) fn first_nan(value: &Tensor) -> Option<usize> {
+    value.as_f32()?.iter().position(|x| x.is_nan())
+}
+
+/// What is said of a value of type `ty` whose element `at` is NaN.
+pub(crate) fn no_number(what: &str, ty: &TensorType, at: usize) -> Diagnostic {
+    let help = "did training diverge? look at the weights in the framework that wrote the model";
+    let diagnostic = Diagnostic::invalid(Code::NOT_A_NUMBER, format!("{what} holds a value that is no number"));
+    diagnostic.found(format!("NaN at element {at} of {ty}")).help(help)
 }
 
 fn refused(what: &str, error: &TensorError) -> Diagnostic {

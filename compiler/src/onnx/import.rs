@@ -18,7 +18,7 @@ use crate::diagnostics::{Code, Diagnostic, Problems, Severity, grouped};
 use crate::ir::Graph;
 
 /// Versions of the default operator set whose models are taken.
-pub const OPSETS: std::ops::RangeInclusive<i64> = 6..=28;
+pub const OPSETS: std::ops::RangeInclusive<i64> = 1..=28;
 
 /// Why there is no graph of the whole model, and the graph of what could be imported, whose results are what its rest would read.
 #[derive(Debug)]
@@ -69,21 +69,12 @@ fn default_opset(model: &ModelProto) -> Result<i64, Diagnostic> {
         (Some(&version), 1) => Err(Diagnostic::unsupported(Code::OPSET, format!("operator set version {version} is not supported"))
             .found(format!("opset {version}"))
             .supported(supported)
-            .help(other_opset(version))),
+            .help("re-export with opset_version=17")),
         (None, _) => {
             Err(Diagnostic::invalid(Code::OPSET, "the model imports no version of the operator set `ai.onnx`").supported(supported))
         }
         _ => Err(Diagnostic::invalid(Code::OPSET, "the model imports several versions of the operator set `ai.onnx`")
             .found(format!("{versions:?}"))),
-    }
-}
-
-/// The converter goes up from the first version on; versions to come are unknown to it.
-fn other_opset(version: i64) -> &'static str {
-    if (1..*OPSETS.start()).contains(&version) {
-        "re-export with opset_version=17, or convert: python -c \"import onnx; onnx.save(onnx.version_converter.convert_version(onnx.load('model.onnx'), 17), 'opset17.onnx')\""
-    } else {
-        "re-export with opset_version=17"
     }
 }
 

@@ -49,6 +49,8 @@ pub(crate) struct Entry {
     pub(crate) source: Option<Source>,
     /// It depends on constants alone, known or yet to be folded.
     pub(crate) is_constant: bool,
+    /// The first of its known elements that is NaN: it may be folded and given, and no operator that stays may read it.
+    pub(crate) first_nan: Option<usize>,
 }
 
 /// Why a node is left out.
@@ -150,7 +152,8 @@ impl<'a> Importer<'a> {
     fn known(&mut self, value: Tensor) -> Definition<'a> {
         let ty = value.ty();
         self.constant_bytes += ty.bytes();
-        Definition::Known(Entry { ty, value: Some(value), source: None, is_constant: true })
+        let first_nan = constants::first_nan(&value);
+        Definition::Known(Entry { ty, value: Some(value), source: None, is_constant: true, first_nan })
     }
 
     /// Counts values of these types that an operator without inputs makes later as if they were known.

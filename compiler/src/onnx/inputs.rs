@@ -26,7 +26,7 @@ impl<'a> Importer<'a> {
             let definition = match check_name(name).and_then(|()| self.input_type(input, &mut asked)) {
                 Ok(ty) => {
                     let source = self.graph.add_input(name, ty.clone());
-                    Definition::Known(Entry { ty, value: None, source: Some(source), is_constant: false })
+                    Definition::Known(Entry { ty, value: None, source: Some(source), is_constant: false, first_nan: None })
                 }
                 Err(diagnostic) => {
                     self.report(diagnostic);

@@ -76,8 +76,11 @@ impl<'a> Importer<'a> {
         } else {
             return Err(self.check_room(&inferred).err().unwrap_or(Refusal::Poisoned));
         };
+        // What is computed at once may pass it on.
+        let read = if computed.is_some() { names.get(kept.len()..).unwrap_or_default() } else { names.as_slice() };
+        self.check_numbers(read)?;
         match computed {
-            Some(values) => self.define_values(node, values)?,
+            Some(values) => self.define_values(node, values),
             None => {
                 let kept = names.get(..kept.len()).unwrap_or(&names).to_vec();
                 if kept.is_empty() {
@@ -99,7 +102,11 @@ impl<'a> Importer<'a> {
             if !self.has_room_for(&read.borrow()) {
                 return Err(Diagnostic::unsupported(Code::TOO_LARGE, "the node's attributes are too large together with the constants"));
             }
-            constants::read(proto, what, self.external)
+            let value = constants::read(proto, what, self.external)?;
+            match constants::first_nan(&value) {
+                Some(at) if node.op_type.as_deref() != Some("Constant") => Err(constants::no_number(what, &value.ty(), at)),
+                _ => Ok(value),
+            }
         };
         attributes::read(node, stored)
     }
@@ -169,16 +176,20 @@ impl<'a> Importer<'a> {
         }
     }
 
-    fn define_values(&mut self, node: &'a NodeProto, values: Vec<Tensor>) -> Result<(), Diagnostic> {
-        for value in &values {
-            constants::check_numbers(value, "a constant result of the node")?;
-        }
+    /// Refuses known values that hold NaN.
+    fn check_numbers(&self, names: &[Option<&str>]) -> Result<(), Diagnostic> {
+        names.iter().flatten().try_for_each(|name| match self.entry(name) {
+            Some(Entry { ty, first_nan: Some(at), .. }) => Err(constants::no_number(&format!("constant `{name}`"), ty, *at)),
+            _ => Ok(()),
+        })
+    }
+
+    fn define_values(&mut self, node: &'a NodeProto, values: Vec<Tensor>) {
         for (name, value) in node.output.iter().zip(values) {
             if self.is_free(name) {
                 self.define_value(name, value);
             }
         }
-        Ok(())
     }
 
     /// Adds the node, under the name that the file has for its operator.
@@ -194,7 +205,7 @@ impl<'a> Importer<'a> {
         for (slot, ty) in types.into_iter().enumerate() {
             if let Some(name) = name_at(slot).filter(|name| self.is_free(name)) {
                 let source = Some(Source { node: source.node, slot });
-                self.definitions.insert(name, Definition::Known(Entry { ty, value: None, source, is_constant }));
+                self.definitions.insert(name, Definition::Known(Entry { ty, value: None, source, is_constant, first_nan: None }));
             }
         }
     }

@@ -1,6 +1,7 @@
 //! What is said of a node that cannot be compiled, and of what stands around it.
 
 use super::alternatives::{Surroundings, way_out};
+use super::import::OPSETS;
 use super::importer::{Definition, Entry, Importer, check_name};
 use super::node::Operand;
 use super::scope::{inputs, is_if};
@@ -9,15 +10,32 @@ use crate::diagnostics::{Code, Diagnostic, InputRef};
 use crate::ir::{DType, Tensor, TensorType, elements};
 use crate::ops::{OPERATORS, Op};
 
+/// Operators of which the forms before an operator set are not read. All others mean before set 6 what they mean in it, as far as is not read
+/// with the operator itself; `consumed_inputs`, a hint that memory may be shared, says nothing of the result.
+const FIRST_READ: [(&str, i64); 6] = [
+    // `to` is text.
+    ("Cast", 6),
+    // `paddings` in place of `pads`.
+    ("Pad", 2),
+    // Other defaults of both attributes.
+    ("Selu", 6),
+    // The lengths may be an input as well as an attribute, and the axis has no default.
+    ("Split", 2),
+    // A number of repeats and an axis.
+    ("Tile", 6),
+    // `height_scale` and `width_scale`.
+    ("Upsample", 7),
+];
+
 impl Importer<'_> {
-    /// Refuses other domains and unknown operators, before anything of the node is read.
+    /// Refuses other domains, unknown operators and forms that are not read, before anything of the node is read.
     pub(crate) fn check_supported(&self, node: &NodeProto) -> Result<(), Diagnostic> {
         let op_type = node.op_type.as_deref().unwrap_or_default();
         let domain = node.domain.as_deref().unwrap_or_default();
         check_name(op_type).and_then(|()| check_name(domain))?;
         let is_default = matches!(domain, "" | "ai.onnx");
         if is_if(node) || (is_default && OPERATORS.iter().any(|(name, ..)| *name == op_type)) {
-            return Ok(());
+            return self.check_form(op_type);
         }
         let help = way_out(op_type, domain, &self.surroundings(node));
         let supported = "the operators that `peleec ops` lists";
@@ -28,6 +46,15 @@ impl Importer<'_> {
             let title = format!("operator `{op_type}` of the domain `{domain}` is not supported");
             Diagnostic::unsupported(Code::DOMAIN, title).supported(format!("{supported}, of the domain `ai.onnx`")).help(help)
         })
+    }
+
+    /// Refuses the form that a supported operator has in the model's operator set, where that is not read.
+    fn check_form(&self, op_type: &str) -> Result<(), Diagnostic> {
+        let first = FIRST_READ.iter().find(|(name, _)| *name == op_type).map(|&(_, first)| first);
+        let Some(first) = first.filter(|first| self.opset < *first) else { return Ok(()) };
+        let title = format!("operator `{op_type}` is not supported as operator set {} has it", self.opset);
+        let diagnostic = Diagnostic::unsupported(Code::OPSET, title).found(format!("opset {}", self.opset));
+        Err(diagnostic.supported(format!("{first} to {}", OPSETS.end())).help("re-export with opset_version=17"))
     }
 
     /// A node whose operator is computed when compiling, and which reads what is computed at run time.

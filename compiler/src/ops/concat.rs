@@ -17,7 +17,8 @@ pub(crate) struct Concat {
 
 impl Operator for Concat {
     fn parse(node: &NodeView<'_>) -> Result<Self, OpError> {
-        let found = node.int("axis")?.ok_or_else(|| OpError::new("attribute `axis` is missing"))?;
+        let default = if node.opset < 4 { Some(1) } else { None };
+        let found = node.int("axis")?.or(default).ok_or_else(|| OpError::new("attribute `axis` is missing"))?;
         Ok(Concat { axis: axis(found, node.input_type(0)?.shape.rank())? })
     }
 
@@ -94,6 +95,13 @@ mod tests {
         assert_eq!((case(-1).shape(), case(-1).values()), (Ok(vec![1, 4]), vec![1.0, 2.0, 3.0, 4.0]));
         let uneven = Case::new("Concat", 11).int("axis", 1).floats(&[2, 1], &[1.0, 4.0]).floats(&[2, 2], &[2.0, 3.0, 5.0, 6.0]);
         assert_eq!(uneven.values(), [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+    }
+
+    #[test]
+    fn before_operator_set_4_the_axis_has_a_default() {
+        let case = |opset| Case::new("Concat", opset).floats(&[1, 2], &[1.0, 2.0]).floats(&[1, 2], &[3.0, 4.0]);
+        assert_eq!(case(3).shape(), Ok(vec![1, 4]));
+        assert_eq!(case(4).refusal(), "attribute `axis` is missing");
     }
 
     #[test]

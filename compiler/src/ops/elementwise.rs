@@ -53,6 +53,24 @@ fn floor_mod(a: i64, b: i64) -> i64 {
     if rest != 0 && (rest < 0) != (b < 0) { rest + b } else { rest }
 }
 
+/// The same of floats, as Python has it: zero has the sign of `b`, too.
+fn float_floor_mod(a: f32, b: f32) -> f32 {
+    let rest = a % b;
+    if rest == 0.0 {
+        0.0_f32.copysign(b)
+    } else if (rest < 0.0) != (b < 0.0) {
+        rest + b
+    } else {
+        rest
+    }
+}
+
+/// A power of an integer that a float is the exponent of: exact where that is whole, else cut towards zero.
+fn power_by_float(base: i64, exponent: f32) -> i64 {
+    let whole = exponent as i64;
+    if whole as f32 == exponent { power(base, whole) } else { (base as f64).powf(f64::from(exponent)) as i64 }
+}
+
 fn power(base: i64, exponent: i64) -> i64 {
     match (base, u64::try_from(exponent)) {
         (_, Ok(exponent)) => {
@@ -117,7 +135,11 @@ const ROWS: &[Row] = &[
     test("LessOrEqual", 2, |v| compared(v, std::cmp::Ordering::is_le)),
     test("Greater", 2, |v| compared(v, std::cmp::Ordering::is_gt)),
     test("GreaterOrEqual", 2, |v| compared(v, std::cmp::Ordering::is_ge)),
-    same("Mod", 2, |v| if let [I(a), I(b)] = *v { Some(I(floor_mod(a, b))) } else { None }),
+    same("Mod", 2, |v| match *v {
+        [I(a), I(b)] => Some(I(floor_mod(a, b))),
+        [F(a), F(b)] => Some(F(float_floor_mod(a, b))),
+        _ => None,
+    }),
     // C's remainder, by `fmod`.
     same("Fmod", 2, |v| match *v {
         [I(a), I(b)] => Some(I(remainder(a, b))),
@@ -126,7 +148,7 @@ const ROWS: &[Row] = &[
     }),
     same("Pow", 2, |v| match *v {
         [I(a), I(b)] => Some(I(power(a, b))),
-        [I(a), F(b)] => Some(I((a as f64).powf(f64::from(b)) as i64)),
+        [I(a), F(b)] => Some(I(power_by_float(a, b))),
         [F(a), I(b)] => Some(F(f64::from(a).powf(b as f64) as f32)),
         [F(a), F(b)] => Some(F(a.powf(b))),
         _ => None,
@@ -296,6 +318,8 @@ mod tests {
     fn floats_are_raised() {
         assert_eq!(Case::new("Pow", 18).floats(&[2], &[9.0, 0.5]).i64s(&[2]).values(), [81.0, 0.25]);
         assert_eq!(Case::new("Pow", 18).floats(&[1], &[9.0]).i64s(&[0]).values(), [1.0]);
+        let of_integers = Case::new("Pow", 18).i64s(&[3, 9, 10, -1, 0]).floats(&[5], &[39.0, 0.5, 0.5, -3.0, -1.0]);
+        assert_eq!(of_integers.evaluate(), Ok(Tensor::i64s([4_052_555_153_018_976_267, 3, 3, -1, 0])));
     }
 
     #[test]
@@ -341,6 +365,11 @@ mod tests {
         assert_eq!(mean.values(), [1.75, 9.25 / 3.0]);
         let rest = Case::new("Mod", 13).int("fmod", 1).floats(&[4], &[-5.5, 7.25, 5.0, -6.0]).floats(&[4], &[2.0, -3.5, 8.0, 3.0]);
         assert_eq!(rest.values(), [-1.5, 0.25, 5.0, -0.0]);
+        let signed = Case::new("Mod", 28).floats(&[4], &[-5.5, 7.25, 5.0, -6.0]).floats(&[4], &[2.0, -3.5, f32::NEG_INFINITY, -3.0]);
+        assert_eq!(
+            signed.values().into_iter().map(f32::to_bits).collect::<Vec<_>>(),
+            [0.5, -3.25, f32::NEG_INFINITY, -0.0].map(f32::to_bits)
+        );
     }
 
     #[test]
@@ -369,13 +398,13 @@ mod tests {
         assert!(runs("Where", &[truth, float, float]) && runs("Where", &[truth, long, long]) && runs("Where", &[truth; 3]));
         let byte = DType::U8;
         assert!(["Min", "Max", "Mod", "Pow"].into_iter().all(|name| runs(name, &[long, long]) && runs(name, &[byte, byte])));
-        assert!(!runs("Pow", &[long, float]) && !runs("Pow", &[byte, long]));
+        assert!(runs("Pow", &[long, float]) && runs("Pow", &[byte, long]) && runs("Mod", &[float, float]));
     }
 
     #[test]
     fn refusals() {
         assert_eq!(Case::new("Less", 13).i64s(&[1]).floats(&[1], &[1.0]).refusal(), "the inputs are of types i64, f32");
-        assert_eq!(Case::new("Mod", 13).floats(&[1], &[1.0]).floats(&[1], &[1.0]).refusal(), "the inputs are of types f32, f32");
+        assert_eq!(Case::new("Mod", 13).floats(&[1], &[1.0]).i64s(&[1]).refusal(), "the inputs are of types f32, i64");
         assert!(Case::new("Where", 16).known(bools(&[true])).i64s(&[1]).refusal().contains("has 2 inputs"));
         assert!(Case::new("Where", 16).known(bools(&[true])).i64s(&[1]).floats(&[1], &[1.0]).refusal().contains("bool, i64, f32"));
         assert!(Case::new("Not", 13).i64s(&[1]).refusal().contains("i64"));

@@ -20,7 +20,7 @@ pub(super) fn runs(name: &str, inputs: &[Option<&TensorType>]) -> bool {
     match name {
         "Mean" | "IsNaN" | "IsInf" | "IsInfPositive" | "IsInfNegative" => all(DType::F32),
         "Min" | "Max" | "Mod" | "Fmod" | "Equal" | "Less" | "LessOrEqual" | "Greater" | "GreaterOrEqual" => are_alike(&types),
-        "Pow" => types.first() == Some(&DType::F32) || are_alike(&types),
+        "Pow" => types.iter().all(|&found| found != DType::Bool),
         "And" | "Or" | "Xor" | "Not" => all(DType::Bool),
         "Where" => types.first() == Some(&DType::Bool) && are_alike(&types[1..]),
         _ => false,
@@ -34,6 +34,7 @@ pub(super) fn lower(name: &str, ctx: &mut Lowering<'_>) -> Result<(), OpError> {
         "Max" => all(ctx, &of(Function::Max))?,
         "Mean" => mean(ctx)?,
         "Pow" => power(ctx)?,
+        "Mod" if ctx.dtype() == DType::F32 => two(ctx, Function::FloorMod, [0, 1])?,
         "Mod" => two(ctx, Function::Modulo, [0, 1])?,
         "Fmod" if ctx.dtype() == DType::F32 => two(ctx, Function::Mod, [0, 1])?,
         "Fmod" => two(ctx, Function::Remainder, [0, 1])?,
@@ -75,12 +76,23 @@ fn arithmetic(kind: BinaryKind) -> Arc<dyn Kernel> {
 }
 
 /// What `kernel` makes of two tensors, of the output's type.
-fn step(ctx: &mut Lowering<'_>, kernel: Arc<dyn Kernel>, [a, b]: [TensorId; 2]) -> Result<TensorId, OpError> {
+fn step(ctx: &mut Lowering<'_>, kernel: Arc<dyn Kernel>, operands: [TensorId; 2]) -> Result<TensorId, OpError> {
+    let dtype = ctx.dtype();
+    step_to(ctx, dtype, kernel, operands)
+}
+
+/// What `kernel` makes of two tensors, of elements of type `dtype`.
+fn step_to(ctx: &mut Lowering<'_>, dtype: DType, kernel: Arc<dyn Kernel>, [a, b]: [TensorId; 2]) -> Result<TensorId, OpError> {
     let shape = broadcast(ctx.shape_of(a), ctx.shape_of(b))?;
-    let to = ctx.between(shape);
+    let to = ctx.between_of(dtype, shape);
     let (reads, write) = (vec![ctx.whole(a), ctx.whole(b)], ctx.whole(to));
     ctx.push(kernel, reads, write, &Packed::default(), 0);
     Ok(to)
+}
+
+/// Arithmetic of two tensors of floats.
+pub(super) fn of_floats(ctx: &mut Lowering<'_>, kind: BinaryKind, operands: [TensorId; 2]) -> Result<TensorId, OpError> {
+    step_to(ctx, DType::F32, arithmetic(kind), operands)
 }
 
 /// The function of two inputs.
@@ -127,11 +139,42 @@ fn power(ctx: &mut Lowering<'_>) -> Result<TensorId, OpError> {
             let one = scalar(ctx, Data::F32([1.0].into()))?;
             step(ctx, arithmetic(BinaryKind::Div), [one, base])
         }
-        _ => {
-            let exponents = converted(ctx, 1)?;
-            step(ctx, of(if is_float { Function::Pow } else { Function::Power }), [base, exponents])
+        _ if is_float => {
+            let exponents = converted(ctx, 1, DType::F32)?;
+            step(ctx, of(Function::Pow), [base, exponents])
         }
+        _ => power_of_integers(ctx, base),
     }
+}
+
+/// Powers of integers, which are exact where the exponents are whole; where these are of another type, as integers of 64 bits, of which the
+/// low bits are left.
+fn power_of_integers(ctx: &mut Lowering<'_>, base: TensorId) -> Result<TensorId, OpError> {
+    let (exponents, dtype) = (ctx.tensor(1)?, ctx.dtype());
+    let of_exponents = ctx.dtype_of(exponents);
+    if of_exponents == dtype {
+        return step(ctx, of(Function::Power), [base, exponents]);
+    }
+    let (long, whole) = (recast(ctx, base, DType::I64), recast(ctx, exponents, DType::I64));
+    let mut powers = step_to(ctx, DType::I64, of(Function::Power), [long, whole])?;
+    if of_exponents == DType::F32 {
+        let cut = power_by_floats(ctx, base, exponents)?;
+        let same = recast(ctx, whole, DType::F32);
+        let is_whole = step_to(ctx, DType::Bool, of(Function::Equal), [exponents, same])?;
+        let is_whole = recast(ctx, is_whole, DType::I64);
+        powers = either(ctx, is_whole, [powers, cut])?;
+    }
+    Ok(recast(ctx, powers, dtype))
+}
+
+/// Powers of integers as floats, cut towards zero: first they grow by more than a power of floats is off, so that the root of a square is
+/// whole.
+fn power_by_floats(ctx: &mut Lowering<'_>, base: TensorId, exponents: TensorId) -> Result<TensorId, OpError> {
+    let floats = recast(ctx, base, DType::F32);
+    let powers = step_to(ctx, DType::F32, of(Function::Pow), [floats, exponents])?;
+    let more = scalar(ctx, Data::F32([1.0 + 4.0 * f32::EPSILON].into()))?;
+    let grown = of_floats(ctx, BinaryKind::Mul, [powers, more])?;
+    Ok(recast(ctx, grown, DType::I64))
 }
 
 /// The one value that the exponents of a power have, where they are known and alike.
@@ -164,29 +207,33 @@ fn is_equal(ctx: &mut Lowering<'_>, value: f32) -> Result<TensorId, OpError> {
     step(ctx, of(Function::Equal), [x, value])
 }
 
-/// A kernel has two inputs. Of floats the second of three puts a mark where the third belongs; of other elements, none of which can be a
-/// mark, what the second has more than the third is added to that where it is chosen, and what is too wide wraps both times.
+/// A kernel has two inputs. Of floats the second of three puts a mark where the third belongs.
 fn chosen(ctx: &mut Lowering<'_>) -> Result<TensorId, OpError> {
-    let choice = converted(ctx, 0)?;
+    let dtype = ctx.dtype();
+    let choice = converted(ctx, 0, dtype)?;
     let (x, y) = (ctx.tensor(1)?, ctx.tensor(2)?);
     if ctx.dtype() == DType::F32 {
         let marked = step(ctx, of(Function::Mark), [choice, x])?;
         return step(ctx, of(Function::Fill), [marked, y]);
     }
-    let more = step(ctx, of(Function::Sub), [x, y])?;
-    let kept = step(ctx, of(Function::Keep), [choice, more])?;
-    step(ctx, of(Function::Add), [kept, y])
+    either(ctx, choice, [x, y])
 }
 
-/// Emits the steps by which elements become truth: whether they are not zero.
-pub(super) fn truth(ctx: &mut Lowering<'_>) -> Result<(), OpError> {
-    let x = ctx.tensor(0)?;
+/// The first of two tensors of one type, which is not of floats, where `choice`, of that type, is not zero, else the second. No element can
+/// be a mark: what the first has more than the second is added to that where it is chosen, and what is too wide wraps both times.
+fn either(ctx: &mut Lowering<'_>, choice: TensorId, [x, y]: [TensorId; 2]) -> Result<TensorId, OpError> {
+    let dtype = ctx.dtype_of(x);
+    let more = step_to(ctx, dtype, of(Function::Sub), [x, y])?;
+    let kept = step_to(ctx, dtype, of(Function::Keep), [choice, more])?;
+    step_to(ctx, dtype, of(Function::Add), [kept, y])
+}
+
+/// Whether elements are not zero, as the output's truth.
+pub(super) fn truth(ctx: &mut Lowering<'_>, x: TensorId) -> Result<TensorId, OpError> {
     let zero = cast(&single(Data::Bool([false].into()))?, ctx.dtype_of(x))?;
     let zero = ctx.known(zero)?;
     let is_zero = step(ctx, of(Function::Equal), [x, zero])?;
-    let y = negated(ctx, is_zero)?;
-    ctx.finish(y);
-    Ok(())
+    negated(ctx, is_zero)
 }
 
 /// The negative of integers.
@@ -213,25 +260,31 @@ pub(super) fn limited(ctx: &mut Lowering<'_>, x: TensorId, limits: [Option<i64>;
     Ok(within)
 }
 
-/// The tensor at input `slot` with its elements as those of the output.
-fn converted(ctx: &mut Lowering<'_>, slot: usize) -> Result<TensorId, OpError> {
-    let dtype = ctx.dtype();
+/// The tensor at input `slot` with its elements as those of type `dtype`, which is not that of truth.
+pub(super) fn converted(ctx: &mut Lowering<'_>, slot: usize, dtype: DType) -> Result<TensorId, OpError> {
     if let Some(tensor) = ctx.constant(slot) {
         return ctx.known(cast(tensor, dtype)?);
     }
     let x = ctx.tensor(slot)?;
+    Ok(recast(ctx, x, dtype))
+}
+
+/// A tensor with its elements as those of type `dtype`, which is not that of truth.
+pub(super) fn recast(ctx: &mut Lowering<'_>, x: TensorId, dtype: DType) -> TensorId {
     // Truth and bytes are the same in memory.
-    if ctx.dtype_of(x).element() == dtype.element() {
-        return Ok(x);
-    }
+    if ctx.dtype_of(x).element() == dtype.element() { x } else { each(ctx, x, dtype, kernels::Cast) }
+}
+
+/// What `kernel` makes of each element of a tensor, of type `dtype`.
+pub(super) fn each(ctx: &mut Lowering<'_>, x: TensorId, dtype: DType, kernel: impl Kernel + 'static) -> TensorId {
     let shape = ctx.shape_of(x).clone();
     // As the kernel wants it: a map, or one pixel.
     let map = if matches!(shape[..], [1, _, _, _]) { shape.clone() } else { Shape(vec![1, shape.elements()]) };
-    let from = if map == shape { x } else { ctx.viewed(x, map.clone()) };
-    let to = ctx.between(map);
+    let from = ctx.reshaped(x, map.clone());
+    let to = ctx.between_of(dtype, map);
     let (read, write) = (ctx.image(from, 0), ctx.image(to, 0));
-    ctx.push(Arc::new(kernels::Cast), vec![read], write, &Packed::default(), 0);
-    Ok(if *ctx.shape_of(to) == shape { to } else { ctx.viewed(to, shape) })
+    ctx.push(Arc::new(kernel), vec![read], write, &Packed::default(), 0);
+    ctx.reshaped(to, shape)
 }
 
 /// The elements of a known tensor as those of another type.

@@ -1,13 +1,17 @@
 //! `QuantizeLinear` and `DequantizeLinear`: floats as integers of 8 bits, and these or integers of 32 bits as floats.
 //!
-//! With one scale a tensor at run time; with one a channel, as weights have, when compiling.
+//! With one scale a tensor, or one a channel, as weights have; integers of 32 bits at run time have no zero points of channels.
+
+use peleec_runtime::BinaryKind;
+use peleec_runtime::f32::function::Round;
 
 use super::operands::{axis, evaluated, floats, output, tensor, typed};
 use super::quantized_conv::limits;
-use super::{OpError, Operator};
-use crate::ir::{DType, Data, Tensor, TensorType};
+use super::{OpError, Operator, pairwise};
+use crate::ir::{DType, Data, Shape, Tensor, TensorType};
 use crate::lower::{Lowering, Packed, kernels};
 use crate::onnx::node::NodeView;
+use crate::plan::problem::TensorId;
 
 /// Which way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +40,49 @@ impl Quantize {
             (&[scale], &[zero]) => Ok(kernels::Steps { scale, zero }),
             _ => Err(OpError::unsupported("has a scale for each channel at run time").supported("a scale for all")),
         }
+    }
+
+    /// By rows of scales and zero points, which broadcast, with the very roundings of one scale for all.
+    fn lower_by_axis(&self, ctx: &mut Lowering<'_>) -> Result<(), OpError> {
+        let x = ctx.tensor(0)?;
+        let scale = self.row(ctx, x, &self.scale)?;
+        let zero: Vec<f32> = self.zero.iter().map(|&zero| zero as f32).collect();
+        let y = match self.direction {
+            Direction::Dequantize => {
+                let mut steps = pairwise::recast(ctx, x, DType::F32);
+                if self.has_zeros() {
+                    let zero = self.row(ctx, x, &zero)?;
+                    steps = pairwise::of_floats(ctx, BinaryKind::Sub, [steps, zero])?;
+                }
+                pairwise::of_floats(ctx, BinaryKind::Mul, [steps, scale])?
+            }
+            Direction::Quantize(to) => {
+                let quotients = pairwise::of_floats(ctx, BinaryKind::Div, [x, scale])?;
+                let mut steps = pairwise::each(ctx, quotients, DType::F32, kernels::Each { function: Round });
+                if self.has_zeros() {
+                    let zero = self.row(ctx, x, &zero)?;
+                    steps = pairwise::of_floats(ctx, BinaryKind::Add, [steps, zero])?;
+                }
+                let whole = kernels::Quantize { to: kernels::Steps { scale: 1.0, zero: 0 }, limits: limits(to) };
+                pairwise::each(ctx, steps, to, whole)
+            }
+        };
+        ctx.finish(y);
+        Ok(())
+    }
+
+    /// A known value for each extent of the axis of `x`.
+    fn row(&self, ctx: &mut Lowering<'_>, x: TensorId, values: &[f32]) -> Result<TensorId, OpError> {
+        let mut dims = vec![1; ctx.shape_of(x).rank()];
+        let axis = axis(self.axis, dims.len())?;
+        dims[axis] = values.len();
+        let row = Tensor::f32(Shape(dims), values.to_vec()).ok_or_else(|| OpError::new("a row has an element each"))?;
+        ctx.known(row)
+    }
+
+    /// Whether another integer than zero stands for zero anywhere.
+    fn has_zeros(&self) -> bool {
+        self.zero.iter().any(|&zero| zero != 0)
     }
 
     /// Quantised values, limited.
@@ -116,8 +163,10 @@ impl Operator for Quantize {
         }
     }
 
-    fn runs(&self, _inputs: &[Option<&TensorType>]) -> bool {
-        self.scale.len() == 1
+    /// Bytes, and integers that are not moved, are exact as floats before they are scaled.
+    fn runs(&self, inputs: &[Option<&TensorType>]) -> bool {
+        let is_of_bytes = || inputs.iter().flatten().all(|ty| matches!(ty.dtype, DType::I8 | DType::U8));
+        self.scale.len() == 1 || self.direction != Direction::Dequantize || !self.has_zeros() || is_of_bytes()
     }
 
     /// With it goes which integers weights are, and of which scale.
@@ -164,6 +213,9 @@ impl Operator for Quantize {
     }
 
     fn lower(&self, ctx: &mut Lowering<'_>) -> Result<(), OpError> {
+        if self.scale.len() != 1 {
+            return self.lower_by_axis(ctx);
+        }
         let steps = self.steps()?;
         match self.direction {
             Direction::Quantize(to) => ctx.each_element(kernels::Quantize { to: steps, limits: limits(to) }, &Packed::default()),
@@ -220,8 +272,14 @@ mod tests {
         let case = |axis| Case::new("DequantizeLinear", 13).known(weights.clone()).floats(&[2], &[1.0, 10.0]).int("axis", axis);
         assert_eq!(case(0).known(bytes(&[2], &[0, 3])).values(), [1.0, 2.0, 0.0, 10.0]);
         assert_eq!(case(-1).values(), [1.0, 20.0, 3.0, 40.0]);
-        let input = TensorType::new(DType::I8, [2, 2]);
-        assert!(!case(0).parse().unwrap().runs(&[Some(&input)]));
+        let runs = |case: Case, dtype| case.parse().unwrap().runs(&[Some(&TensorType::new(dtype, [2, 2]))]);
+        assert!(runs(case(0).known(bytes(&[2], &[0, 3])), DType::I8));
+        let ints = |values: &[i32]| Tensor::new(Shape(vec![values.len()]), Data::I32(values.into())).unwrap();
+        let of_ints = |zero: &[i32]| {
+            let input = TensorType::new(DType::I32, [2, 2]);
+            Case::new("DequantizeLinear", 13).typed(input).floats(&[2], &[1.0, 10.0]).known(ints(zero))
+        };
+        assert!(runs(of_ints(&[0, 0]), DType::I32) && !runs(of_ints(&[0, 3]), DType::I32));
     }
 
     #[test]

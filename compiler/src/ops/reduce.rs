@@ -1,14 +1,14 @@
 //! `ReduceSum`, `ReduceProd`, `ReduceMin`, `ReduceMax`, `ReduceL1`, `ReduceL2`, `ReduceSumSquare`, `ReduceLogSum` and `ReduceLogSumExp`:
-//! over any axes. The first four fold integers, too, where these are known when compiling.
+//! over any axes. The first four fold integers, too, where these are known when compiling; extremes of bytes and of truth run.
 
 use std::sync::Arc;
 
 use super::broadcast::source_index;
 use super::operands::{Sum, evaluated, output, output_shape, tensor, typed};
-use super::{OpError, Operator, ReduceMean};
+use super::{OpError, Operator, ReduceMean, pairwise};
 use crate::ir::{DType, Data, Shape, Tensor, TensorType};
-use crate::lower::Lowering;
 use crate::lower::kernels::{Reduce as Kernel, ReduceKind};
+use crate::lower::{Lowering, Packed};
 use crate::onnx::node::NodeView;
 
 /// One input; its axes are read as `ReduceMean`'s are.
@@ -35,12 +35,25 @@ impl Operator for Reduce {
 
     fn infer(&self, inputs: &[Option<&TensorType>]) -> Result<Vec<TensorType>, OpError> {
         let input = typed(inputs, 0)?;
-        let takes_integers = matches!(self.kind, ReduceKind::Sum | ReduceKind::Prod | ReduceKind::Min | ReduceKind::Max);
-        if input.dtype == DType::Bool || (input.dtype != DType::F32 && !takes_integers) {
+        let takes_integers = self.is_extreme() || matches!(self.kind, ReduceKind::Sum | ReduceKind::Prod);
+        let takes = match input.dtype {
+            DType::F32 => true,
+            DType::Bool => self.is_extreme(),
+            _ => takes_integers,
+        };
+        if !takes {
             let supported = if takes_integers { "f32, i32, i64" } else { "f32" };
             return Err(OpError::unsupported(format!("the input is {input}")).supported(supported));
         }
         output(input.dtype, self.over.reduced(input)?)
+    }
+
+    fn runs(&self, inputs: &[Option<&TensorType>]) -> bool {
+        inputs.iter().flatten().all(|ty| match ty.dtype {
+            DType::F32 => true,
+            DType::I8 | DType::U8 | DType::Bool => self.is_extreme(),
+            DType::I32 | DType::I64 => false,
+        })
     }
 
     fn evaluate(&self, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>, OpError> {
@@ -65,7 +78,10 @@ impl Operator for Reduce {
             Data::U8(v) => integers!(v, u8).map(Data::U8),
             Data::I32(v) => integers!(v, i32).map(Data::I32),
             Data::I64(v) => integers!(v, i64).map(Data::I64),
-            Data::Bool(_) => None,
+            Data::Bool(v) => {
+                let all = self.kind == ReduceKind::Min;
+                folded(v, shapes, all, |a, b| if all { a && b } else { a || b }).map(Data::Bool)
+            }
         };
         evaluated(data.and_then(|data| Tensor::new(shape, data)))
     }
@@ -75,13 +91,31 @@ impl Operator for Reduce {
     }
 
     fn lower(&self, ctx: &mut Lowering<'_>) -> Result<(), OpError> {
-        let read = ctx.input(0)?;
-        ctx.step(Kernel { kind: self.kind, axes: self.over.axes.clone(), keepdims: self.over.keepdims }, vec![read]);
+        let kernel = Kernel { kind: self.kind, axes: self.over.axes.clone(), keepdims: self.over.keepdims };
+        let dtype = ctx.dtype();
+        if dtype == DType::F32 {
+            let read = ctx.input(0)?;
+            ctx.step(kernel, vec![read]);
+            return Ok(());
+        }
+        // Bytes and truth are exact as floats.
+        let x = pairwise::converted(ctx, 0, DType::F32)?;
+        let shape = ctx.shape();
+        let reduced = ctx.between_of(DType::F32, shape);
+        let (read, write) = (ctx.whole(x), ctx.whole(reduced));
+        ctx.push(Arc::new(kernel), vec![read], write, &Packed::default(), 0);
+        let y = if dtype == DType::Bool { pairwise::truth(ctx, reduced)? } else { pairwise::recast(ctx, reduced, dtype) };
+        ctx.finish(y);
         Ok(())
     }
 }
 
 impl Reduce {
+    /// Whether it gives one of the elements.
+    fn is_extreme(&self) -> bool {
+        matches!(self.kind, ReduceKind::Min | ReduceKind::Max)
+    }
+
     /// What a reduction of nothing gives: of a sum, a product, a minimum, a maximum.
     fn start<T: Copy>(&self, [zero, one, most, least]: [T; 4]) -> T {
         match self.kind {
@@ -134,7 +168,7 @@ fn sums(values: &[f32], [shape, kept]: [&Shape; 2], term: impl Fn(f32, usize) ->
 
 #[cfg(test)]
 mod tests {
-    use crate::ir::Tensor;
+    use crate::ir::{DType, Data, Shape, Tensor, TensorType};
     use crate::ops::case::{Case, floats};
 
     #[test]
@@ -176,7 +210,28 @@ mod tests {
     }
 
     #[test]
+    fn extremes_of_truth_are_any_and_all() {
+        let bools = |shape: &[usize], values: &[bool]| Tensor::new(Shape(shape.to_vec()), Data::Bool(values.into())).unwrap();
+        let case = |name, shape: &[usize], values: &[bool]| Case::new(name, 20).int("keepdims", 0).known(bools(shape, values)).i64s(&[1]);
+        let rows = [true, false, true, true, false, false];
+        assert_eq!(case("ReduceMax", &[3, 2], &rows).evaluate(), Ok(bools(&[3], &[true, true, false])));
+        assert_eq!(case("ReduceMin", &[3, 2], &rows).evaluate(), Ok(bools(&[3], &[false, true, false])));
+        assert_eq!(case("ReduceMax", &[1, 0], &[]).evaluate(), Ok(bools(&[1], &[false])));
+        assert_eq!(case("ReduceMin", &[1, 0], &[]).evaluate(), Ok(bools(&[1], &[true])));
+        let runs = |name, dtype| {
+            let ty = TensorType::new(dtype, [2]);
+            Case::new(name, 20).typed(ty.clone()).parse().unwrap().runs(&[Some(&ty)])
+        };
+        assert!([DType::Bool, DType::U8, DType::I8, DType::F32].into_iter().all(|dtype| runs("ReduceMin", dtype)));
+        assert!(!runs("ReduceMax", DType::I64) && !runs("ReduceSum", DType::U8));
+    }
+
+    #[test]
     fn refusals() {
+        assert_eq!(
+            Case::new("ReduceSum", 13).typed(TensorType::new(DType::Bool, [2])).refusal(),
+            "the input is bool[2] (supported: f32, i32, i64)"
+        );
         assert_eq!(Case::new("ReduceL2", 13).i64s(&[1]).refusal(), "the input is i64[1] (supported: f32)");
         assert!(Case::new("ReduceMax", 13).ints("axes", &[1]).i64s(&[1]).refusal().contains("axis 1"));
         assert!(Case::new("ReduceMax", 13).int("keepdims", -1).i64s(&[1]).refusal().contains("`keepdims` is -1"));

@@ -20,7 +20,7 @@ impl Operator for Reshape {
             "Squeeze" => squeezed(input, ints(node, 1, "axes")?)?,
             "Unsqueeze" => unsqueezed(input, &ints(node, 1, "axes")?.ok_or_else(|| OpError::new("`axes` is missing"))?)?,
             _ => {
-                let wanted = node.known_ints(1, "shape")?.ok_or_else(|| OpError::new("input `shape` is missing"))?;
+                let wanted = ints(node, 1, "shape")?.ok_or_else(|| OpError::new("input `shape` is missing"))?;
                 reshaped(input, &wanted, node.flag("allowzero")?.unwrap_or(false))?
             }
         };
@@ -122,6 +122,12 @@ mod tests {
         }
         assert_eq!(reshape(&[0, 3], &[3, 0]).int("allowzero", 1).shape(), Ok(vec![3, 0]));
         assert_eq!(Case::new("Reshape", 14).i64s(&[1, 2]).i64s(&[2, 1]).evaluate().unwrap().to_i64s(), Some(vec![1, 2]));
+    }
+
+    #[test]
+    fn before_operator_set_5_the_shape_is_an_attribute() {
+        assert_eq!(Case::new("Reshape", 1).input(&[2, 3]).ints("shape", &[0, -1, 1]).shape(), Ok(vec![2, 3, 1]));
+        assert_eq!(Case::new("Reshape", 5).input(&[2, 3]).refusal(), "input `shape` is missing");
     }
 
     #[test]

@@ -3,10 +3,16 @@
 //!
 //! Coordinates are onnxruntime's, in single precision, as they decide which pixel is nearest; factors are made of them in double precision
 //! and rounded once. ONNX's reference differs where scaled sizes are no whole numbers: there its `align_corners` ends at the size before
-//! that is rounded. Unlike by onnxruntime, and as by the reference, an axis of scale 1 is cropped too.
+//! that is rounded. Unlike by onnxruntime, and as by the reference, an axis of scale 1 is cropped too, and a map whose size stays is resized
+//! where its scale is not 1: onnxruntime copies it.
 
-use std::iter::repeat_n;
+mod method;
+mod table;
+
 use std::sync::Arc;
+
+use method::{Coordinates, Method, Target};
+use table::Table;
 
 use super::operands::{distinct_axes, evaluated, float_type, floats, output, output_shape, product};
 use super::{OpError, Operator};
@@ -14,7 +20,7 @@ use crate::ir::tensor::unravel;
 use crate::ir::{DType, Shape, Tensor, TensorType};
 use crate::lower::{Lowering, kernels};
 use crate::onnx::node::{Attribute, NodeView};
-use crate::plan::problem::{Relation, Rows};
+use crate::plan::problem::Relation;
 
 /// The most elements that an axis is resized from or to.
 const LONGEST: usize = 1 << 17;
@@ -29,19 +35,6 @@ pub(crate) struct Resize {
     pub(crate) axes: Vec<Option<Table>>,
     /// What an element becomes that lies outside of the input, in `tf_crop_and_resize`.
     pub(crate) outside: f32,
-}
-
-/// What the elements along an axis are made of.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Table {
-    /// The input's extent.
-    pub(crate) from: usize,
-    /// How many elements of the input one of the output is made of.
-    pub(crate) taps: usize,
-    /// For each element of the output the first of the input that it is made of; below zero where it lies outside.
-    pub(crate) first: Vec<i32>,
-    /// For each element of the output the factors of the taps.
-    pub(crate) factors: Vec<f32>,
 }
 
 impl Operator for Resize {
@@ -161,49 +154,6 @@ impl Resize {
     }
 }
 
-impl Table {
-    /// Each element of the one in its place.
-    fn of_same(extent: usize) -> Self {
-        Table { from: extent, taps: 1, first: (0..).take(extent).collect(), factors: vec![1.0; extent] }
-    }
-
-    /// For each element the first that it is made of, and the bits of the factors.
-    fn packed(&self) -> impl Iterator<Item = i32> + '_ {
-        let factors = self.factors.chunks(self.taps);
-        let entry = |(&first, factors): (&i32, &[f32])| {
-            let bits: Vec<i32> = factors.iter().map(|factor| factor.to_bits().cast_signed()).collect();
-            std::iter::once(first).chain(bits)
-        };
-        self.first.iter().zip(factors).flat_map(entry)
-    }
-
-    /// Which rows each row is made of, by a rule for all, where one number of rows is a multiple of the other.
-    fn reads(&self) -> Option<Rows> {
-        let (from, to) = (self.from, self.first.len());
-        let (stride, divisor) = match () {
-            () if from == 0 || to == 0 => return None,
-            () if from.is_multiple_of(to) => (from / to, 1),
-            () if to.is_multiple_of(from) => (1, to / from),
-            () => return None,
-        };
-        let (mut pad, mut ahead) = (0_usize, 0_usize);
-        for (row, &first) in self.first.iter().enumerate() {
-            let Ok(first) = usize::try_from(first) else { continue };
-            let origin = row * stride / divisor;
-            pad = pad.max(origin.saturating_sub(first));
-            ahead = ahead.max((first + self.taps - 1).saturating_sub(origin));
-        }
-        Some(Rows { stride, divisor, pad, reach: pad + ahead + 1 })
-    }
-}
-
-/// What an axis is resized to.
-#[derive(Clone, Copy)]
-struct Target {
-    to: usize,
-    scale: f32,
-}
-
 /// The targets of the axes `resized`, by scales or by sizes.
 fn targets(node: &NodeView<'_>, input: &Shape, resized: &[usize]) -> Result<Vec<Target>, OpError> {
     let extents: Vec<usize> = resized.iter().map(|&axis| input[axis]).collect();
@@ -267,193 +217,6 @@ fn roi(node: &NodeView<'_>, n: usize) -> Result<Vec<[f32; 2]>, OpError> {
         Some(roi) if roi.len() == 2 * n && roi.iter().all(|value| value.is_finite()) => Ok((0..n).map(|i| [roi[i], roi[n + i]]).collect()),
         _ => Err(OpError::new(format!("input `roi` is {}", tensor.ty())).supported(format!("{} finite f32", 2 * n))),
     }
-}
-
-/// How elements are made of their neighbours.
-#[derive(Clone, Copy, PartialEq)]
-enum Mode {
-    Nearest(Rounding),
-    Linear,
-    Cubic { coefficient: f32, exclude_outside: bool },
-}
-
-/// Which neighbour is the nearest.
-#[derive(Clone, Copy, PartialEq)]
-enum Rounding {
-    PreferFloor,
-    PreferCeil,
-    Floor,
-    Ceil,
-    /// As it was before opset 11: the lower one, or the upper one where the axis shrinks.
-    Outer,
-}
-
-/// Where elements of the output lie in the input.
-#[derive(Clone, Copy, PartialEq)]
-enum Coordinates {
-    HalfPixel,
-    HalfPixelSymmetric,
-    PytorchHalfPixel,
-    AlignCorners,
-    Asymmetric,
-    TfHalfPixelForNn,
-    TfCropAndResize,
-}
-
-/// The arithmetic of one axis.
-struct Method {
-    mode: Mode,
-    coordinates: Coordinates,
-}
-
-impl Method {
-    fn parse(node: &NodeView<'_>) -> Result<Self, OpError> {
-        let is_old = !is_resize_of_11(node);
-        if node.flag("antialias")?.unwrap_or(false) {
-            let refusal = OpError::unsupported("attribute `antialias` is 1").supported("0");
-            return Err(refusal.help("where a map shrinks by a whole number, an `AveragePool` of as large strides does not alias either"));
-        }
-        let mode = match node.string("mode")?.unwrap_or("nearest") {
-            "nearest" if is_old => Mode::Nearest(Rounding::Outer),
-            "nearest" => Mode::Nearest(match node.string("nearest_mode")?.unwrap_or("round_prefer_floor") {
-                "round_prefer_floor" => Rounding::PreferFloor,
-                "round_prefer_ceil" => Rounding::PreferCeil,
-                "floor" => Rounding::Floor,
-                "ceil" => Rounding::Ceil,
-                other => {
-                    let found = format!("attribute `nearest_mode` is `{other}`");
-                    return Err(OpError::new(found).supported("round_prefer_floor, round_prefer_ceil, floor, ceil"));
-                }
-            }),
-            "linear" => Mode::Linear,
-            "cubic" if !is_old => {
-                let coefficient = node.finite("cubic_coeff_a")?.unwrap_or(-0.75);
-                Mode::Cubic { coefficient, exclude_outside: node.flag("exclude_outside")?.unwrap_or(false) }
-            }
-            other => {
-                let supported = if is_old { "nearest, linear" } else { "nearest, linear, cubic" };
-                return Err(OpError::new(format!("attribute `mode` is `{other}`")).supported(supported));
-            }
-        };
-        let coordinates = match node.string("coordinate_transformation_mode")?.unwrap_or("half_pixel") {
-            _ if is_old => Coordinates::Asymmetric,
-            "half_pixel" => Coordinates::HalfPixel,
-            "half_pixel_symmetric" => Coordinates::HalfPixelSymmetric,
-            "pytorch_half_pixel" => Coordinates::PytorchHalfPixel,
-            "align_corners" => Coordinates::AlignCorners,
-            "asymmetric" => Coordinates::Asymmetric,
-            "tf_half_pixel_for_nn" => Coordinates::TfHalfPixelForNn,
-            "tf_crop_and_resize" => Coordinates::TfCropAndResize,
-            other => {
-                let known = "half_pixel, half_pixel_symmetric, pytorch_half_pixel, align_corners, asymmetric, tf_crop_and_resize";
-                return Err(OpError::new(format!("attribute `coordinate_transformation_mode` is `{other}`")).supported(known));
-            }
-        };
-        Ok(Method { mode, coordinates })
-    }
-
-    /// What the elements of an axis are made of; no extent is zero.
-    fn table(&self, target: Target, from: usize, roi: [f32; 2]) -> Table {
-        let taps = match self.mode {
-            Mode::Nearest(_) => 1,
-            Mode::Linear => 2,
-            Mode::Cubic { .. } => 4,
-        };
-        let mut table = Table { from, taps: taps.min(from), first: Vec::new(), factors: Vec::new() };
-        for at in 0..target.to {
-            let x = self.coordinate(at, target, from, roi);
-            if self.coordinates == Coordinates::TfCropAndResize && !(0.0..=(from - 1) as f32).contains(&x) {
-                table.first.push(-1);
-                table.factors.extend(repeat_n(0.0, table.taps));
-                continue;
-            }
-            match self.mode {
-                Mode::Nearest(rounding) => table.push(rounding.nearest(x, target.scale < 1.0), &[1.0]),
-                Mode::Linear => {
-                    let (below, part) = parts(x);
-                    table.push(below, &[1.0 - part, part]);
-                }
-                Mode::Cubic { coefficient, exclude_outside } => {
-                    let (below, part) = parts(x);
-                    let mut factors = cubic(f64::from(coefficient), part);
-                    if exclude_outside {
-                        let is_outside = |k: usize| !(0..from as i64).contains(&(below - 1 + k as i64));
-                        (0..4).filter(|&k| is_outside(k)).for_each(|k| factors[k] = 0.0);
-                        let sum: f64 = factors.iter().sum();
-                        factors = factors.map(|factor| if sum == 0.0 { factor } else { factor / sum });
-                    }
-                    table.push(below - 1, &factors);
-                }
-            }
-        }
-        table
-    }
-
-    /// Where element `at` of the output lies in the input.
-    fn coordinate(&self, at: usize, Target { to, scale }: Target, from: usize, [begin, end]: [f32; 2]) -> f32 {
-        let x = at as f32;
-        let last = from.saturating_sub(1) as f32;
-        let half_pixel = (x + 0.5) / scale - 0.5;
-        match self.coordinates {
-            Coordinates::HalfPixel => half_pixel,
-            Coordinates::HalfPixelSymmetric => {
-                let adjustment = to as f32 / (scale * from as f32);
-                from as f32 / 2.0 * (1.0 - adjustment) + (x + 0.5) / scale - 0.5
-            }
-            Coordinates::PytorchHalfPixel => {
-                if to > 1 {
-                    half_pixel
-                } else {
-                    0.0
-                }
-            }
-            Coordinates::AlignCorners if to == 1 => 0.0,
-            Coordinates::AlignCorners => x * last / (to - 1) as f32,
-            Coordinates::Asymmetric => x / scale,
-            Coordinates::TfHalfPixelForNn => (x + 0.5) / scale,
-            Coordinates::TfCropAndResize if to == 1 => 0.5 * (begin + end) * last,
-            Coordinates::TfCropAndResize => begin * last + x * (end - begin) * last / (to - 1) as f32,
-        }
-    }
-}
-
-impl Rounding {
-    /// The neighbour of `x`, which may lie beside the input.
-    fn nearest(self, x: f32, shrinks: bool) -> i64 {
-        match self {
-            Rounding::PreferFloor if x == x.trunc() + 0.5 => x.floor() as i64,
-            Rounding::PreferFloor | Rounding::PreferCeil => x.round() as i64,
-            Rounding::Floor => x.floor() as i64,
-            Rounding::Ceil => x.ceil() as i64,
-            Rounding::Outer => (if shrinks { x.ceil() } else { x.floor() }) as i64,
-        }
-    }
-}
-
-impl Table {
-    /// Adds an element that is made of those from `first` on; what lies beside the input is the element at its edge.
-    fn push(&mut self, first: i64, factors: &[f64]) {
-        let (last, most) = (self.from as i64 - 1, (self.from - self.taps) as i64);
-        let begin = first.clamp(0, most);
-        let mut sums = [0.0_f64; 4];
-        for (at, factor) in (first..).zip(factors) {
-            sums[(at.clamp(0, last) - begin) as usize] += factor;
-        }
-        self.first.push(begin as i32);
-        self.factors.extend(sums[..self.taps].iter().map(|&sum| sum as f32));
-    }
-}
-
-/// The whole number below `x`, and what is left.
-fn parts(x: f32) -> (i64, f64) {
-    (x.floor() as i64, f64::from(x) - f64::from(x.floor()))
-}
-
-/// The factors of the two neighbours below and the two above.
-fn cubic(a: f64, part: f64) -> [f64; 4] {
-    let near = |t: f64| ((a + 2.0) * t - (a + 3.0)) * t * t + 1.0;
-    let far = |t: f64| ((a * t - 5.0 * a) * t + 8.0 * a) * t - 4.0 * a;
-    [far(part + 1.0), near(part), near(1.0 - part), far(2.0 - part)]
 }
 
 #[cfg(test)]
@@ -542,6 +305,24 @@ mod tests {
         close(&case(1), &[0.863_636_4, 1.173_144_8, 1.645_283, 2.296_875, 2.703_125, 3.354_716_8, 3.826_855_2, 4.136_363_5]);
         let other = by(row(13), 0.75).string("mode", "cubic").with("cubic_coeff_a", Attribute::Float(-0.5));
         close(&other.string("coordinate_transformation_mode", "align_corners").values(), &[1.0, 2.5, 4.0]);
+    }
+
+    #[test]
+    fn filters_widen_where_an_axis_shrinks() {
+        let values = |case: Case, mode| case.string("mode", mode).int("antialias", 1).values();
+        close(&values(by(row(18), 0.6), "linear"), &[1.375, 3.0]);
+        close(&values(to(row(18), 3), "linear"), &[1.272_727_3, 2.5, 3.727_272_7]);
+        close(&values(to(row(18), 1), "linear"), &[2.5]);
+        close(&values(by(row(18), 2.0), "linear"), &[1.0, 1.25, 1.75, 2.25, 2.75, 3.25, 3.75, 4.0]);
+        close(&values(by(row(18), 0.6), "cubic"), &[1.303_614_3, 3.071_428_8]);
+        close(&values(to(row(18), 3), "cubic"), &[1.155_001_9, 2.5, 3.844_998_6]);
+        close(&values(by(row(18).int("exclude_outside", 1), 0.6), "cubic"), &[1.321_428_3, 3.105_263_2]);
+    }
+
+    #[test]
+    fn symmetric_coordinates_are_rounded_once() {
+        let case = by(Case::new("Resize", 19).floats(&[1, 1, 1, 3], &count(3)).none(), 0.35).string("nearest_mode", "floor");
+        assert_eq!(case.string("coordinate_transformation_mode", "half_pixel_symmetric").values(), [1.0]);
     }
 
     #[test]

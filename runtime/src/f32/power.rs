@@ -66,6 +66,17 @@ pub fn remainder(a: f32, b: f32) -> f32 {
     f32::from_bits(sign | exponent | (rest & FRACTION))
 }
 
+/// The remainder of `a / b` with the quotient rounded down, as Python's `%` has it: with the sign of `b`, zero too; not a number where `a`
+/// is infinite or `b` is zero. Where the signs of `a` and `b` differ it is rounded once.
+#[inline]
+pub fn floor_remainder(a: f32, b: f32) -> f32 {
+    let rest = remainder(a, b);
+    if rest == 0.0 {
+        return f32::from_bits(b.to_bits() & SIGN);
+    }
+    if (rest < 0.0) != (b < 0.0) { rest + b } else { rest }
+}
+
 /// Exponent and mantissa of a finite number's magnitude, in units in the last place of subnormal numbers at exponent one.
 #[inline(always)]
 fn parts(bits: u32) -> (u32, u32) {
@@ -162,7 +173,7 @@ fn product(a: f32, b: f32) -> [f32; 2] {
 
 #[cfg(test)]
 mod tests {
-    use super::{power, remainder};
+    use super::{floor_remainder, power, remainder};
 
     /// As a fraction of the distance between `wanted`, rounded, and the next float.
     fn error(found: f32, wanted: f64) -> f64 {
@@ -210,6 +221,18 @@ mod tests {
                 assert!(found.to_bits() == wanted.to_bits() || found.is_nan() && wanted.is_nan(), "{a} % {b} is {found}, not {wanted}");
             }
         }
+    }
+
+    /// As Python has it.
+    #[test]
+    fn floor_remainder_has_the_sign_of_the_divisor() {
+        let inf = f32::INFINITY;
+        let found = |pairs: [(f32, f32); 4]| pairs.map(|(a, b)| floor_remainder(a, b).to_bits());
+        let bits = |values: [f32; 4]| values.map(f32::to_bits);
+        assert_eq!(found([(-5.5, 2.0), (5.5, -2.0), (5.5, 2.0), (-5.5, -2.0)]), bits([0.5, -0.5, 1.5, -1.5]));
+        assert_eq!(found([(0.0, -2.0), (-0.0, 2.0), (-6.0, 3.0), (6.0, -3.0)]), bits([-0.0, 0.0, 0.0, -0.0]));
+        assert_eq!(found([(-3.0, inf), (3.0, inf), (-1.0, -inf), (1.0, -inf)]), bits([inf, 3.0, -1.0, -inf]));
+        assert!([(inf, 2.0), (1.0, 0.0), (f32::NAN, 1.0), (1.0, f32::NAN)].into_iter().all(|(a, b)| floor_remainder(a, b).is_nan()));
     }
 
     extern crate std;

@@ -1,7 +1,7 @@
 //! Exporters' arithmetic on shapes becomes numbers while a file is imported, and what is left of it is refused in words that help.
 
 use super::read;
-use crate::ir::{DType, Graph, Tensor, TensorType};
+use crate::ir::{DType, Data, Graph, Shape, Tensor, TensorType};
 use crate::onnx::node::Attribute;
 use crate::onnx::write::ModelWriter;
 
@@ -110,7 +110,9 @@ fn large_values_wait_for_the_passes() {
 fn at_run_time_they_are_refused() {
     let mut model = shaped();
     model.initializer("scales", &Tensor::f32([6], [0.5; 6]).unwrap());
-    model.node("Cast", "c", &["x"], &["c"], &[("to", Attribute::Int(3))]).node("DequantizeLinear", "n", &["c", "scales"], &["y"], &[]);
+    model.initializer("zeros", &Tensor::new(Shape(vec![6]), Data::I32([1; 6].into())).unwrap());
+    model.node("Cast", "c", &["x"], &["c"], &[("to", Attribute::Int(6))]);
+    model.node("DequantizeLinear", "n", &["c", "scales", "zeros"], &["y"], &[]);
     model.output("y", &TensorType::f32([1]));
     let problems = read(model.finish()).unwrap_err();
     let [error] = problems.0.as_slice() else { panic!("{problems}") };
@@ -142,12 +144,12 @@ fn what_changes_nothing_is_taken_at_run_time() {
 fn integers_that_are_an_input_are_not_constants() {
     let mut model = shaped();
     model.input("i", &TensorType::new(DType::I64, [4])).node("ReduceMax", "y", &["i"], &["y"], &[]);
-    model.input("j", &TensorType::f32([4])).node("Pow", "z", &["i", "j"], &["z"], &[]);
-    model.output("y", &TensorType::new(DType::I64, [1])).output("z", &TensorType::new(DType::I64, [4]));
+    model.node("ReduceProd", "z", &["i"], &["z"], &[]);
+    model.output("y", &TensorType::new(DType::I64, [1])).output("z", &TensorType::new(DType::I64, [1]));
     let problems = read(model.finish()).unwrap_err().0;
     assert!(problems.iter().all(|problem| problem.found.as_deref() == Some("input `i` is i64[4] at run time")));
     assert_eq!(problems[0].supported.as_deref(), Some("`ReduceMax` of f32 at run time"));
-    assert_eq!(problems[1].supported.as_deref(), Some("`Pow` of f32 at run time"));
+    assert_eq!(problems[1].supported.as_deref(), Some("`ReduceProd` of f32 at run time"));
 }
 
 #[test]
@@ -158,4 +160,34 @@ fn integers_are_computed_at_run_time() {
     model.node("Div", "d", &["w", "n"], &["d"], &[]).node("Gather", "g", &["s", "d"], &["y"], &[]);
     let (graph, _) = read(model.output("y", &TensorType::new(DType::I64, [4])).finish()).unwrap();
     assert_eq!((graph.verify(), graph.operators().len()), (vec![], 5));
+}
+
+#[test]
+fn what_is_no_number_is_folded_and_given_and_no_operator_reads_it() {
+    let model = || {
+        let mut model = shaped();
+        model.initializer("k", &Tensor::f32([4], [f32::NAN, f32::INFINITY, 1.5, -2.5]).unwrap());
+        model
+    };
+    let given = |graph: &Graph| graph.evaluate(&[Tensor::f32([1, 6, 4, 4], [0.0; 96]).unwrap()]).unwrap().remove(0);
+    let mut whole = model();
+    whole.node("Neg", "n", &["k"], &["n"], &[]).node("Cast", "c", &["n"], &["y"], &[("to", Attribute::Int(1))]);
+    let found = given(&imported(&mut whole));
+    let [nan, rest @ ..] = found.as_f32().unwrap() else { panic!("{found:?}") };
+    assert!(nan.is_nan() && *rest == [f32::NEG_INFINITY, -1.5, 2.5]);
+    let mut tested = model();
+    let is_nan = Tensor::new(Shape(vec![4]), Data::Bool([true, false, false, false].into())).unwrap();
+    assert_eq!(given(&imported(tested.node("IsNaN", "t", &["k"], &["y"], &[]))), is_nan);
+    let refusals = [
+        ("Add", vec!["x", "k"], "constant `k` holds a value that is no number"),
+        ("Pad", vec!["x", "pads", "first"], "constant `first` holds a value that is no number"),
+    ];
+    for (op_type, inputs, title) in refusals {
+        let mut model = model();
+        model.initializer("pads", &Tensor::i64s([0; 8])).node("Gather", "g", &["k", "zero"], &["first"], &[]);
+        model.node(op_type, "/reads", &inputs, &["y"], &[]).output("y", &TensorType::f32([1]));
+        let problems = read(model.finish()).unwrap_err().0;
+        assert_eq!((problems.len(), problems[0].code, problems[0].title.as_str()), (1, "PL0109", title));
+        assert_eq!(problems[0].node.as_ref().map(|node| node.name.as_str()), Some("/reads"));
+    }
 }

@@ -226,7 +226,7 @@ fn attributes_are_checked_before_the_operator_reads_them() {
 #[test]
 fn operator_sets_are_bounded_and_unambiguous() {
     let mut model = conv_relu();
-    for (versions, exit) in [(vec![5], 4), (vec![29], 4), (vec![], 3), (vec![13, 17], 3)] {
+    for (versions, exit) in [(vec![0], 4), (vec![29], 4), (vec![], 3), (vec![13, 17], 3)] {
         let import = |version| OperatorSetIdProto { domain: None, version: Some(version) };
         model.opsets = versions.into_iter().map(import).collect();
         let problems = read(model.finish()).unwrap_err();
@@ -237,6 +237,39 @@ fn operator_sets_are_bounded_and_unambiguous() {
         OperatorSetIdProto { domain: Some("com.microsoft".to_owned()), version: Some(1) },
     ];
     assert!(read(model.finish()).is_ok());
+}
+
+#[test]
+fn old_operator_sets_are_read_where_operators_mean_the_same() {
+    let refusal = |opset, op_type: &str, attributes: &[(&str, Attribute)]| {
+        let mut model = ModelWriter::new("g", opset);
+        let hint = ("consumed_inputs", Attribute::Ints(vec![0]));
+        model
+            .input("x", &TensorType::f32([1, 2, 4, 4]))
+            .node("Relu", "/relu", &["x"], &["r"], &[hint])
+            .node(op_type, "/old", &["r"], &["y"], attributes)
+            .output("y", &TensorType::f32([1, 2, 4, 4]));
+        let problems = read(model.finish()).err()?;
+        assert_eq!((problems.0.len(), problems.exit_code()), (1, 4));
+        problems.0.into_iter().next().map(|problem| (problem.code, problem.title, problem.supported.unwrap_or_default()))
+    };
+    let (shape, axis) = ([("shape", Attribute::Ints(vec![0, -1]))], [("axis", Attribute::Int(1))]);
+    for opset in 1..=5 {
+        assert_eq!(refusal(opset, "Sigmoid", &[]), None);
+        assert_eq!(refusal(opset, "Softmax", &axis), None);
+        assert_eq!(refusal(opset, "Concat", &axis), None);
+        assert_eq!(refusal(opset, "Reshape", &shape), None);
+    }
+    let old = |opset, op_type: &str, supported: &str| {
+        let title = format!("operator `{op_type}` is not supported as operator set {opset} has it");
+        assert_eq!(refusal(opset, op_type, &[]), Some(("PL0104", title, supported.to_owned())));
+    };
+    old(5, "Cast", "6 to 28");
+    old(1, "Pad", "2 to 28");
+    old(4, "Selu", "6 to 28");
+    old(1, "Split", "2 to 28");
+    old(5, "Tile", "6 to 28");
+    old(6, "Upsample", "7 to 28");
 }
 
 #[test]

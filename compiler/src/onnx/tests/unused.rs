@@ -26,8 +26,7 @@ fn nodes_of_unknown_operators_and_what_only_they_read() {
 fn values_of_any_type_length_and_number() {
     let stored =
         |data_type: i32| TensorProto { name: Some("k".to_owned()), data_type: Some(data_type), dims: vec![2], ..TensorProto::default() };
-    let nan = TensorProto { float_data: vec![f32::NAN, 1.0], ..stored(1) };
-    for (value, code) in [(stored(8), "PL0107"), (stored(13), "PL0107"), (stored(99), "PL0107"), (stored(1), "PL0106"), (nan, "PL0109")] {
+    for (value, code) in [(stored(8), "PL0107"), (stored(13), "PL0107"), (stored(99), "PL0107"), (stored(1), "PL0106")] {
         let mut model = conv_relu();
         model.graph.initializer.push(value);
         is_taken(&model);

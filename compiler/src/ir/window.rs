@@ -17,7 +17,7 @@ pub(crate) struct Window {
     pub(crate) pads: [usize; 4],
     pub(crate) ceil_mode: bool,
     /// Along the first of three spatial axes; none where there are fewer.
-    pub(crate) depth: Option<Axis>,
+    pub(crate) depth: Option<Box<Axis>>,
 }
 
 /// A window along one axis.
@@ -112,13 +112,13 @@ impl Window {
 
     /// Whether every output pixel sees the one input pixel at its own place.
     pub(crate) fn is_pointwise(&self) -> bool {
-        let is_flat = self.depth.is_none_or(|depth| depth.is_pointwise());
+        let is_flat = self.depth.as_ref().is_none_or(|depth| depth.is_pointwise());
         self.kernel == [1, 1] && self.strides == [1, 1] && self.is_unpadded() && is_flat
     }
 
     /// Whether there is no padding along any axis.
     pub(crate) fn is_unpadded(&self) -> bool {
-        self.pads == [0; 4] && self.depth.is_none_or(|depth| depth.pads == [0; 2])
+        self.pads == [0; 4] && self.depth.as_ref().is_none_or(|depth| depth.pads == [0; 2])
     }
 
     /// The window that covers the whole map.
@@ -128,7 +128,7 @@ impl Window {
         if [depth, height, width].contains(&0) {
             return Err(OpError::new(format!("the map {input} is empty")));
         }
-        let depth = (spatial == 3).then_some(Axis { kernel: depth, ..Axis::POINT });
+        let depth = (spatial == 3).then(|| Box::new(Axis { kernel: depth, ..Axis::POINT }));
         Ok(Window { kernel: [height, width], depth, ..Window::pointwise() })
     }
 
@@ -151,7 +151,7 @@ impl Window {
 
     /// The window along depth, rows and columns.
     pub(crate) fn axes(&self) -> [Axis; 3] {
-        [self.depth.unwrap_or(Axis::POINT), self.axis(0), self.axis(1)]
+        [self.depth.as_deref().copied().unwrap_or(Axis::POINT), self.axis(0), self.axis(1)]
     }
 
     /// Extent of the dilated kernel on `axis`.

@@ -94,7 +94,7 @@ impl Operator for Conv {
         };
         let (window, group, activation) = (self.window.clone(), self.group, self.activation);
         let convolution = Convolution { window, group, activation, pool: None, weights, bias, filters, depth };
-        if let Some(along) = self.window.depth {
+        if let Some(&along) = self.window.depth.as_deref() {
             return self.lower_depths(ctx, &convolution, along);
         }
         match &self.pool {
@@ -202,7 +202,7 @@ impl Conv {
             return Err(OpError::new(format!("`X` {x} does not go with `W` {w} at group {}", self.group)));
         }
         let extents = self.window.output(&x.shape)?;
-        if let Some(depth) = self.window.depth
+        if let Some(depth) = &self.window.depth
             && !depth.reaches_cells(dhw(&x.shape)[0], extents[0])
         {
             let found =

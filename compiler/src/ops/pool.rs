@@ -48,7 +48,7 @@ pub(crate) struct Pool {
 impl Pool {
     /// A step an image, from `x` to the operator's output; two where there is a depth.
     pub(super) fn lower_from(&self, ctx: &mut Lowering<'_>, x: TensorId) -> Result<(), OpError> {
-        if let Some(along) = self.window.depth {
+        if let Some(&along) = self.window.depth.as_deref() {
             return self.lower_depths(ctx, x, along);
         }
         let y = ctx.output();

@@ -22,13 +22,13 @@ pub(crate) fn parse(node: &NodeView<'_>, kernel: Option<&[usize]>, input: &Shape
         dilations: [dilations[1], dilations[2]],
         pads: [pads[1], pads[2], pads[4], pads[5]],
         ceil_mode: node.flag("ceil_mode")?.unwrap_or(false),
-        depth: (spatial == 3).then_some(depth),
+        depth: (spatial == 3).then(|| Box::new(depth)),
     };
     match node.string("auto_pad")?.unwrap_or("NOTSET") {
         "NOTSET" => {}
         "VALID" => {
             window.pads = [0; 4];
-            window.depth = window.depth.map(|depth| Axis { pads: [0; 2], ..depth });
+            window.depth = window.depth.map(|depth| Box::new(Axis { pads: [0; 2], ..*depth }));
         }
         "SAME_UPPER" => window.pad_same(input, false),
         "SAME_LOWER" => window.pad_same(input, true),

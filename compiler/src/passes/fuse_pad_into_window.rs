@@ -160,7 +160,7 @@ mod tests {
         let pads = vec![0, 0, 2, 0, 0, 0, 0, 1, 0, 0];
         let y = build.op("pad", Op::Pad(Pad { pads, mode: PadMode::Constant(0.0) }), &[x]);
         let depth = Axis { kernel: 4, ..Axis::POINT };
-        let window = Window { depth: Some(depth), ..Window::pointwise() };
+        let window = Window { depth: Some(Box::new(depth)), ..Window::pointwise() };
         let y = build.op("pool", Op::Pool(Pool { kind: INSIDE, window }), &[y]);
         build.output(y);
         let (fused, after, _) = check(build, fuse_pad_into_window);

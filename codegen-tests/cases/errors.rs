@@ -185,7 +185,7 @@ fn odd_dimensions() -> Vec<u8> {
 
 fn nan_weights() -> Vec<u8> {
     model(17, |onnx, x| {
-        let row = onnx.floats("row", &[2], &[1.0, f32::NAN]);
+        let row = onnx.floats("row", &[6], &[1.0, f32::NAN, 2.0, 3.0, 4.0, 5.0]);
         onnx.op("Add", "sum", &[x, &row], &[])
     })
 }

@@ -9,9 +9,16 @@ use crate::cases::{Check, POISON, operands, same};
 use crate::geometry::{Layout, Random, at};
 
 /// Geometries of each layout and activation.
-const DRAWS: u32 = 40;
+const DRAWS: u32 = 20;
 
-const ACTIVATIONS: [Activation; 4] = [Activation::Identity, Activation::Relu, Activation::Clip(-0.5, 0.5), Activation::HardSwish];
+const ACTIVATIONS: [Activation; 6] = [
+    Activation::Identity,
+    Activation::Relu,
+    Activation::LeakyRelu(0.1),
+    Activation::Clip(-0.5, 0.5),
+    Activation::Clip(0.5, -0.5),
+    Activation::HardSwish,
+];
 
 impl<W: Write> Check<'_, W> {
     /// Depthwise convolutions of the unit `U`, whose class is that of `C`.

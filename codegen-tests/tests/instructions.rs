@@ -18,9 +18,11 @@ const UPDATE: &str = "PELEEC_UPDATE=1 cargo test -p codegen-tests --test instruc
 
 /// Without a floating-point unit a multiply-add takes a hundred instructions and more.
 const SOFT_FLOAT: &[&str] = &["peleenet-folded-13", "pelee-folded-17", OF_BYTES];
-const BOARDS: &[&str] = &["peleenet-folded-13", "pelee-folded-17", "peleenet-tiny-64", "pelee-tiny-160", "peleenet-half-64", OF_BYTES];
+const BOARDS: &[&str] =
+    &["peleenet-folded-13", "pelee-folded-17", "peleenet-tiny-64", "pelee-tiny-160", "peleenet-half-64", OF_BYTES, DEPTHWISE];
 const AARCH64: &[&str] =
-    &["peleenet-folded-13", "pelee-folded-17", "peleenet-tiny-64", "pelee-tiny-160", "peleenet-half-64", OF_BYTES, "pelee-304"];
+    &["peleenet-folded-13", "pelee-folded-17", "peleenet-tiny-64", "pelee-tiny-160", "peleenet-half-64", OF_BYTES, DEPTHWISE, "pelee-304"];
+const DEPTHWISE: &str = "field/mobilenet-v2-18";
 const OF_BYTES: &str = "quantized/peleenet-tiny-64-qop-s8s8";
 
 #[test]

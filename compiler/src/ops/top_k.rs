@@ -22,6 +22,9 @@ pub(crate) struct TopK {
     least: bool,
 }
 
+/// The most comparisons of one output at run time.
+const MOST_COMPARISONS: usize = 1 << 30;
+
 impl Operator for TopK {
     fn parse(node: &NodeView<'_>) -> Result<Self, OpError> {
         let x = node.input_type(0)?;
@@ -79,6 +82,16 @@ impl Operator for TopK {
     }
 
     fn lower(&self, ctx: &mut Lowering<'_>) -> Result<(), OpError> {
+        let x = ctx.tensor(0)?;
+        if ctx.shape_of(x).elements().saturating_mul(self.count) > MOST_COMPARISONS {
+            let found = format!(
+                "asks for {} of {} elements along axis {}, a pass over them for each",
+                self.count,
+                ctx.shape_of(x)[self.axis],
+                self.axis
+            );
+            return Err(OpError::unsupported(found).supported(format!("{MOST_COMPARISONS} comparisons, or a smaller `k`")));
+        }
         for (slot, indices) in [false, true].into_iter().enumerate() {
             if ctx.is_read(slot) {
                 let (read, to) = (ctx.input(0)?, ctx.output_at(slot));

@@ -148,7 +148,7 @@ fn run_and_eval_take_networks_of_gray_and_of_bytes() {
     let bytes = document(&call("run", "typed/picture-cast-transpose/model.onnx", &["--mean", "0", "--scale", "1"]).stdout);
     assert_eq!(bytes["images"][0]["classes"].as_array().map(Vec::len), Some(5));
     let refusal = call("run", "frames/gray.onnx", &[&said[..], &["--order", "bgr"]].concat());
-    let words = text(&refusal.stderr);
+    let words = text(&refusal.stdout);
     assert!(refusal.status.code() == Some(3) && words.contains("one channel") && words.contains("--order gray"), "{words}");
     let best = classes[0]["class"].to_string();
     std::fs::create_dir(folder.path().join("pictures").join(&best)).unwrap();

@@ -166,18 +166,19 @@ impl<A: FloatArithmetic> DepthwiseConv2d<A> {
     #[inline(always)]
     unsafe fn sums<V: Vector, const T: usize>(&self, c: usize, at: &Tile) {
         let (input, output) = (&self.input, &self.output);
-        let next = input.pixel as usize * self.strides[1] as usize;
+        // Distances wrap as addresses do: with one pixel, or one tap, they may be of any size.
+        let next = (input.pixel as usize).wrapping_mul(self.strides[1] as usize);
         // SAFETY: the bias and the taps of the channels are there, and the outputs' places, by the caller's contract.
         unsafe {
             let mut sums = [[V::load(at.bias.wrapping_add(c))]; T];
             for segment in at.segments.iter().filter(|segment| segment.taps.rows > 0) {
                 let x = segment.x.wrapping_add(c * input.channel as usize);
-                let x = core::array::from_fn(|t| x.wrapping_add(t * next));
+                let x = core::array::from_fn(|t| x.wrapping_add(next.wrapping_mul(t)));
                 A::add_taps(&segment.taps, x, segment.w.wrapping_add(c), &mut sums);
             }
             activate::<A, V, T, 1>(self.activation, &mut sums);
             for (t, sums) in sums.iter().enumerate() {
-                sums[0].store(at.y.wrapping_add(t * output.pixel as usize + c * output.channel as usize));
+                sums[0].store(at.y.wrapping_add((output.pixel as usize).wrapping_mul(t).wrapping_add(c * output.channel as usize)));
             }
         }
     }
@@ -215,10 +216,12 @@ impl Tile {
         let (input, output) = (&conv.input, &conv.output);
         let channels = input.channels as usize;
         let [kernel_row, width] = [conv.kernel[1] as usize * channels, columns.end - columns.begin];
-        let steps = [conv.dilations[0] as usize * input.row as usize, conv.dilations[1] as usize * input.pixel as usize];
+        let steps = [(0, input.row), (1, input.pixel)]
+            .map(|(axis, step): (usize, u32)| (conv.dilations[axis] as usize).wrapping_mul(step as usize));
         let bytes = |elements: usize| elements.wrapping_mul(size_of::<f32>());
         let place = |axis: usize, at: usize, tap: usize| {
-            (at * conv.strides[axis] as usize + tap * conv.dilations[axis] as usize).wrapping_sub(conv.pads[axis] as usize)
+            let origin = (at * conv.strides[axis] as usize).wrapping_sub(conv.pads[axis] as usize);
+            origin.wrapping_add(tap.wrapping_mul(conv.dilations[axis] as usize))
         };
         let segment = |rows: Range<usize>, back: usize| {
             let y = place(0, row.oy, rows.start).wrapping_mul(input.row as usize).wrapping_sub(back);
@@ -227,7 +230,7 @@ impl Tile {
                 rows: if width == 0 { 0 } else { rows.end.saturating_sub(rows.start) },
                 columns: width,
                 column: bytes(steps[1]),
-                row: bytes(steps[0]).wrapping_sub(bytes(width * steps[1])),
+                row: bytes(steps[0].wrapping_sub(steps[1].wrapping_mul(width))),
                 weights_column: bytes(channels),
                 weights_row: bytes(kernel_row - width * channels),
             };

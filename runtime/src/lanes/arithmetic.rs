@@ -1,5 +1,7 @@
 //! How a convolution's sums are made: the numeric class, and the unit that makes them.
 
+use core::mem::offset_of;
+
 use super::Vector;
 use crate::views::Pixels;
 
@@ -61,6 +63,14 @@ pub struct ChannelTaps {
     pub(crate) weights_column: usize,
     pub(crate) weights_row: usize,
 }
+
+// Leaves load these by one instruction.
+const _: () = {
+    let word = size_of::<usize>();
+    assert!(offset_of!(ChannelTaps, rows) == 0 && offset_of!(ChannelTaps, columns) == word);
+    assert!(offset_of!(ChannelTaps, column) == 2 * word && offset_of!(ChannelTaps, row) == 3 * word);
+    assert!(offset_of!(ChannelTaps, weights_column) == 4 * word && offset_of!(ChannelTaps, weights_row) == 5 * word);
+};
 
 /// A pixel's places in the input, in the output, and in the residual or the input's rest.
 #[derive(Clone, Copy)]

@@ -130,7 +130,7 @@ macro_rules! unit {
 
                 #[inline(always)]
                 fn clip<V: Vector, const T: usize, const B: usize>(sums: &mut [[V; B]; T], low: f32, high: f32) {
-                    if (T * B * V::LANES).is_multiple_of(4) {
+                    if T * B > 0 && (T * B * V::LANES).is_multiple_of(4) {
                         // SAFETY: vectors of `f32` that are as many fours of values as the leaf takes.
                         unsafe { $tile::clip::<0>(sums.as_mut_ptr().cast(), T * B * V::LANES / 4, low, high) };
                     } else {

@@ -45,6 +45,9 @@ pub(super) fn relu_others<V: Vector>(vectors: &mut [V]) {
 }
 
 /// Limits values to `[low, high]`, four at a time; what is not a number passes.
+///
+/// # Safety
+/// `fours` times four values are readable and writable; there are some.
 #[unsafe(naked)]
 pub(super) unsafe extern "C" fn clip<const UNUSED: usize>(values: *mut f32, fours: usize, low: f32, high: f32) {
     macro_rules! each {

@@ -32,7 +32,7 @@ fn floats_of_two_tensors() {
     assert_eq!(found!(Max, x, r, 0.0f32), [2.0, -2.0, 4.0, 2.0, 9.0, 0.5]);
     assert_eq!(found!(Mod, x, r, 0.0f32), [1.0, -2.0, 0.0, 0.5, 0.0, -0.25]);
     assert_eq!(found!(FloorMod, x, r, 0.0f32), [1.0, -2.0, 0.0, 0.5, 0.0, 0.25]);
-    let power = found!(Pow, [1.0, -2.0, 4.0, 0.5, 10.0, 0.25], r, 0.0f32);
+    let power = found!(Pow, [1.0f32, -2.0, 4.0, 0.5, 10.0, 0.25], r, 0.0f32);
     assert_eq!(power[..4], [1.0, -0.125, 2.0, 0.25]);
     assert!((power[4] - 1e-3).abs() < 1e-9 && (power[5] - 0.5).abs() < 1e-7);
     for swapped in [false, true] {

@@ -2,7 +2,7 @@
 
 use super::elementary::with_sign;
 use super::exp::exp;
-use crate::lanes::{FLOATS_BY_INSTRUCTION, MOST_LANES, Vector};
+use crate::lanes::{MOST_LANES, Vector};
 
 /// An element-wise function of one variable.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -61,9 +61,18 @@ impl Activation {
         }
     }
 
-    /// Applies the function to every lane.
+    /// Applies the function to the sums of a tile.
     #[inline(always)]
-    pub(crate) fn apply_lanes<V: Vector, const B: usize>(self, vectors: &mut [V; B]) {
+    pub(crate) fn apply_to<V: Vector, const T: usize, const B: usize>(self, sums: &mut [[V; B]; T]) {
+        // What the function is lent stays in memory: a copy keeps the sums in their registers.
+        let mut copy = *sums;
+        self.apply_lanes(copy.as_flattened_mut());
+        *sums = copy;
+    }
+
+    /// Applies the function to every lane. Out of line, as what a network seldom has would take registers from what it often has.
+    #[inline(never)]
+    fn apply_lanes<V: Vector>(self, vectors: &mut [V]) {
         match self {
             Activation::Identity => {}
             Activation::Relu => {
@@ -71,18 +80,18 @@ impl Activation {
                     *vector = vector.relu();
                 }
             }
-            Activation::Clip(low, high) if FLOATS_BY_INSTRUCTION => {
+            Activation::Clip(low, high) => {
                 for vector in vectors {
                     *vector = vector.clip(low, high);
                 }
             }
             // A negative value is less than its product with such a slope, and any other greater or equal.
-            Activation::LeakyRelu(slope) if FLOATS_BY_INSTRUCTION && slope > 0.0 && slope <= 1.0 => {
+            Activation::LeakyRelu(slope) if slope > 0.0 && slope <= 1.0 => {
                 for vector in vectors {
                     *vector = vector.max(vector.multiply(V::splat(slope)));
                 }
             }
-            Activation::HardSwish if FLOATS_BY_INSTRUCTION => {
+            Activation::HardSwish => {
                 for vector in vectors {
                     let gate = vector.multiply(V::splat(1.0 / 6.0)).add(V::splat(0.5)).clip(0.0, 1.0);
                     *vector = vector.multiply(gate);
@@ -90,23 +99,16 @@ impl Activation {
             }
             other => {
                 for vector in vectors {
-                    // The function is out of line, and what it is lent stays in memory: a copy keeps the vector in its register.
                     let mut lanes = [0.0; MOST_LANES];
                     // SAFETY: no vector has more lanes.
                     unsafe { vector.store(lanes.as_mut_ptr()) };
-                    other.apply_rare(&mut lanes[..V::LANES]);
+                    for x in &mut lanes[..V::LANES] {
+                        *x = other.apply(*x);
+                    }
                     // SAFETY: as above.
                     *vector = unsafe { V::load(lanes.as_ptr()) };
                 }
             }
-        }
-    }
-
-    /// The functions that a network seldom has, out of line.
-    #[inline(never)]
-    fn apply_rare(self, values: &mut [f32]) {
-        for x in values {
-            *x = self.apply(*x);
         }
     }
 }

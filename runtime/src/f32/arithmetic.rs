@@ -96,6 +96,13 @@ macro_rules! by_vectors {
                 // SAFETY: the caller's contract.
                 unsafe { crate::f32::arithmetic::add_taps::<Self, V, T>(taps, x, w, sums) }
             }
+
+            #[inline(always)]
+            fn clip_in_line<V: crate::lanes::Vector, const T: usize>(sums: &mut [[V; 1]; T], low: f32, high: f32) {
+                for [vector] in sums {
+                    *vector = vector.clip(low, high);
+                }
+            }
         }
     };
 }

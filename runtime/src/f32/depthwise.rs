@@ -176,7 +176,10 @@ impl<A: FloatArithmetic> DepthwiseConv2d<A> {
                 let x = core::array::from_fn(|t| x.wrapping_add(next.wrapping_mul(t)));
                 A::add_taps(&segment.taps, x, segment.w.wrapping_add(c), &mut sums);
             }
-            activate::<A, V, T, 1>(self.activation, &mut sums);
+            match self.activation {
+                Activation::Clip(low, high) => A::clip_in_line(&mut sums, low, high),
+                activation => activate::<A, V, T, 1>(activation, &mut sums),
+            }
             for (t, sums) in sums.iter().enumerate() {
                 sums[0].store(at.y.wrapping_add((output.pixel as usize).wrapping_mul(t).wrapping_add(c * output.channel as usize)));
             }

@@ -3,7 +3,7 @@
 use super::activation::Activation;
 use crate::lanes::arithmetic::sealed::Sums;
 use crate::lanes::arithmetic::{Ends, Half, Pixel, Strip, load};
-use crate::lanes::{FLOATS_BY_INSTRUCTION, MOST_LANES, Vector};
+use crate::lanes::{MOST_LANES, Vector};
 use crate::views::Pixels;
 
 /// [`Sums::finish`].
@@ -49,12 +49,8 @@ pub(crate) fn activate<A: Sums, V: Vector, const T: usize, const B: usize>(activ
     match activation {
         Activation::Identity => {}
         Activation::Relu => A::relu(sums),
-        Activation::Clip(low, high) if FLOATS_BY_INSTRUCTION => A::clip(sums, low, high),
-        other => {
-            for t in 0..T {
-                other.apply_lanes(&mut sums[t]);
-            }
-        }
+        Activation::Clip(low, high) => A::clip(sums, low, high),
+        other => other.apply_to(sums),
     }
 }
 

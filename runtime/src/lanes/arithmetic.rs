@@ -248,9 +248,7 @@ pub(crate) mod sealed {
         /// Limits sums to `[low, high]`.
         #[inline(always)]
         fn clip<V: Vector, const T: usize, const B: usize>(sums: &mut [[V; B]; T], low: f32, high: f32) {
-            for vector in sums.as_flattened_mut() {
-                *vector = vector.clip(low, high);
-            }
+            crate::f32::activation::Activation::Clip(low, high).apply_to(sums);
         }
     }
 
@@ -262,6 +260,9 @@ pub(crate) mod sealed {
         /// # Safety
         /// The pointers of `x` are readable for a vector at every tap, `w` for the weights of each.
         unsafe fn add_taps<V: Vector, const T: usize>(taps: &ChannelTaps, x: [*const f32; T], w: *const f32, sums: &mut [[V; 1]; T]);
+
+        /// As [`clip`](Sums::clip), in line where the sums are in registers.
+        fn clip_in_line<V: Vector, const T: usize>(sums: &mut [[V; 1]; T], low: f32, high: f32);
     }
 }
 

@@ -106,9 +106,6 @@ pub(crate) type Sixteen = Eight;
 /// The most lanes that a vector has.
 pub(crate) const MOST_LANES: usize = 16;
 
-/// Whether the machine compares and multiplies floats by instructions, so that functions made of few of them are worth a copy in each leaf.
-pub(crate) const FLOATS_BY_INSTRUCTION: bool = cfg!(not(all(target_arch = "arm", not(target_abi = "eabihf"))));
-
 /// Evaluates `$body` with `$v` as the machine's widest vector of which `$n` lanes are a whole number, and with the constant `$b` as how
 /// many of them are worked on together: at most four, the greatest number that divides theirs.
 macro_rules! with_vectors {

@@ -130,9 +130,10 @@ macro_rules! unit {
 
                 #[inline(always)]
                 fn clip<V: Vector, const T: usize, const B: usize>(sums: &mut [[V; B]; T], low: f32, high: f32) {
-                    if T * B > 0 && (T * B * V::LANES).is_multiple_of(4) {
+                    let values = T * B * V::LANES;
+                    if values > 0 && values.is_multiple_of(4) {
                         // SAFETY: vectors of `f32` that are as many fours of values as the leaf takes.
-                        unsafe { $tile::clip::<0>(sums.as_mut_ptr().cast(), T * B * V::LANES / 4, low, high) };
+                        unsafe { $tile::clip::<0>(sums.as_mut_ptr().cast(), values / 4, low, high) };
                     } else {
                         for vector in sums.as_flattened_mut() {
                             *vector = vector.clip(low, high);
@@ -152,6 +153,11 @@ macro_rules! unit {
                             _ => crate::f32::arithmetic::add_taps::<Self, V, T>(taps, x, w, sums),
                         }
                     }
+                }
+
+                #[inline(always)]
+                fn clip_in_line<V: Vector, const T: usize>(sums: &mut [[V; 1]; T], low: f32, high: f32) {
+                    Self::clip(sums, low, high);
                 }
             }
         };

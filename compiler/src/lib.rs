@@ -163,6 +163,7 @@ impl Passed {
 /// What follows the passes: steps, plan, layers.
 fn plan_and_bind(model: &ModelFile, options: &Options, profile: target::Profile, passed: Passed) -> Result<Compilation, Error> {
     let Passed { graph, notes, nodes, rewrites, border, calibrated } = passed;
+    check_numbers(&graph)?;
     let mut steps = lower::lower(&graph, profile).map_err(|refused| lower::problems(&graph, refused))?;
     let inputs = graph.input_types();
     let asks = options.frame.is_some() || options.detect.is_some();
@@ -208,6 +209,20 @@ fn plan_and_bind(model: &ModelFile, options: &Options, profile: target::Profile,
         compilation.replay()?;
     }
     Ok(compilation)
+}
+
+/// Refuses constants that hold NaN and that an operator reads behind all passes: import told of those that it knew.
+fn check_numbers(graph: &Graph) -> Result<(), Problems> {
+    let told = |id| {
+        let source = ir::Source { node: id, slot: 0 };
+        let value = graph.constant(source)?;
+        let (reader, _) = graph.consumers(source).into_iter().next()?;
+        let at = onnx::first_nan(value)?;
+        let what = format!("constant `{}`, which node `{}` reads,", graph.value(source).name, graph.node(reader).name);
+        Some(onnx::no_number(&what, &value.ty(), at))
+    };
+    let problems: Vec<Diagnostic> = graph.ids().into_iter().filter_map(told).collect();
+    if problems.is_empty() { Ok(()) } else { Err(Problems(problems)) }
 }
 
 /// The camera whose frames become the input.

@@ -35,6 +35,11 @@ fn edits(a: &[u8], b: &[u8], most: usize) -> Option<usize> {
     if a.len().abs_diff(b.len()) > most {
         return None;
     }
+    // Names of one file have much in common: what they begin and end with takes no edit.
+    let same = a.iter().zip(b).take_while(|(x, y)| x == y).count();
+    let (a, b) = (&a[same..], &b[same..]);
+    let same = a.iter().rev().zip(b.iter().rev()).take_while(|(x, y)| x == y).count();
+    let (a, b) = (&a[..a.len() - same], &b[..b.len() - same]);
     // Only what lies this near to the diagonal can be of so few edits.
     let far = most + 1;
     let mut row: Vec<usize> = (0..=b.len()).map(|count| count.min(far)).collect();
@@ -77,5 +82,8 @@ mod tests {
         assert_eq!(edits(b"", b"ab", 2), Some(2));
         assert_eq!(edits(b"abcdefgh", b"bcdefghi", 2), Some(2));
         assert_eq!(edits(b"ab", b"abcd", 2), Some(2));
+        assert_eq!(edits(b"head/aab/tail", b"head/ab/tail", 1), Some(1));
+        assert_eq!(edits(b"head/abc/tail", b"head/cab/tail", 2), Some(2));
+        assert_eq!(edits(b"head/abc/tail", b"head/xyz/tail", 2), None);
     }
 }

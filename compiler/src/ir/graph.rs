@@ -71,6 +71,8 @@ pub struct Graph {
     constant_bytes: usize,
     /// Elements and products that folding has computed so far.
     pub(crate) folding_work: u64,
+    /// Bytes of the values that the file holds.
+    pub(crate) stored_bytes: usize,
     inputs: Vec<NodeId>,
     outputs: Vec<GraphOutput>,
     /// The graph outputs that a value is, by their places.

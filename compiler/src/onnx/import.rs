@@ -120,6 +120,7 @@ impl Importer<'_> {
 
     fn finish(self) -> Result<(Graph, Vec<Diagnostic>), Refused> {
         let (mut graph, is_over_limit) = (self.graph, self.is_over_limit);
+        graph.stored_bytes = self.stored_bytes.get();
         let diagnostics = grouped(self.diagnostics);
         if diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error) {
             graph.return_unread();

@@ -83,6 +83,8 @@ pub(crate) struct Importer<'a> {
     /// Work that computing values while importing may still cost.
     pub(crate) fold_budget: Cell<u64>,
     constant_bytes: usize,
+    /// Bytes of the values that the file itself holds.
+    pub(crate) stored_bytes: Cell<usize>,
     pub(crate) is_over_limit: bool,
     pub(crate) diagnostics: Vec<Diagnostic>,
 }
@@ -101,6 +103,7 @@ impl<'a> Importer<'a> {
             outer: BTreeSet::new(),
             fold_budget: Cell::new(FOLD_BUDGET),
             constant_bytes: 0,
+            stored_bytes: Cell::new(0),
             is_over_limit: false,
             diagnostics: Vec::new(),
         }
@@ -130,7 +133,14 @@ impl<'a> Importer<'a> {
         let what = format!("initializer `{name}`");
         check_name(name)?;
         self.check_room(&[constants::ty(proto, &what)?])?;
-        Ok(self.known(constants::read(proto, &what, self.external)?))
+        let value = constants::read(proto, &what, self.external)?;
+        self.count_stored(&value.ty());
+        Ok(self.known(value))
+    }
+
+    /// Counts a value that the file holds.
+    pub(crate) fn count_stored(&self, ty: &TensorType) {
+        self.stored_bytes.set(self.stored_bytes.get().saturating_add(ty.bytes()));
     }
 
     /// Gives `name` a known value, or poisons it where that is too much together with the others.

@@ -28,6 +28,7 @@ pub(crate) mod tensor;
 mod wire;
 pub(crate) mod write;
 
+pub(crate) use constants::{first_nan, no_number};
 pub(crate) use data_files::data_files;
 pub use import::OPSETS;
 pub(crate) use import::{Refused, import};

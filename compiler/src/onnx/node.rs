@@ -1,5 +1,6 @@
 //! One node as an operator's `parse` sees it: typed attributes, the opset, the inputs' types and known values.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use crate::diagnostics::OpError;
@@ -16,6 +17,12 @@ pub(crate) enum Attribute {
     Tensor(Tensor),
     Other(&'static str),
 }
+
+/// What an element costs that an operator makes of nothing: it is memory that the file does not have, of which small files are not to make much.
+pub(crate) const GROWTH_COST: u64 = 8;
+
+/// Axes up to which moving an element costs as much as computing one; each axis more costs as much again.
+pub(crate) const USUAL_RANK: usize = 5;
 
 /// An input: its type, and its value where it is known when compiling.
 #[derive(Clone, Copy, Debug)]
@@ -34,9 +41,23 @@ pub(crate) struct NodeView<'a> {
     pub(crate) inputs: Vec<Option<Operand<'a>>>,
     /// How many output slots the node names (an empty name counts while a later one is named).
     pub(crate) outputs: usize,
+    /// Work that computing values of this file may still cost.
+    pub(crate) budget: &'a Cell<u64>,
 }
 
 impl<'a> NodeView<'a> {
+    /// Takes what `parse` is to compute off the budget, or refuses it.
+    pub(crate) fn spend(&self, cost: u64) -> Result<(), OpError> {
+        let left = self.budget.get().checked_sub(cost);
+        let left = left.ok_or_else(|| {
+            OpError::unsupported("takes too long to compute when compiling, together with the nodes before it")
+                .supported("some 2^27 elements altogether")
+                .help("store the result as an initializer")
+        })?;
+        self.budget.set(left);
+        Ok(())
+    }
+
     /// The input at `slot`, where it is there.
     pub(crate) fn input(&self, slot: usize) -> Option<Operand<'a>> {
         self.inputs.get(slot).copied().flatten()

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use super::importer::{Definition, Entry, Importer, Refusal, check_name, display_name};
-use super::node::{Attribute, NodeView, Operand};
+use super::node::{Attribute, GROWTH_COST, NodeView, Operand, USUAL_RANK};
 use super::scope::{Scope, inputs, is_if};
 use super::tensor::{MAX_DIM, MAX_ELEMENTS};
 use super::wire::{NodeProto, TensorProto};
@@ -15,8 +15,6 @@ use crate::ops::Op;
 
 /// Values of more elements stay operators, for the passes to fold.
 const FOLD_ELEMENTS: usize = 65_536;
-/// What an element costs that an operator makes of nothing: it is memory that the file does not have, of which small files are not to make much.
-const GROWTH_COST: u64 = 8;
 const MAX_RANK: usize = 16;
 
 impl<'a> Importer<'a> {
@@ -60,7 +58,7 @@ impl<'a> Importer<'a> {
         let inputs = self.operands(&names)?;
         let attributes = self.attributes(node)?;
         let outputs = until_last(&node.output).len();
-        let view = NodeView { op_type, opset: self.opset, attributes: &attributes, inputs, outputs };
+        let view = NodeView { op_type, opset: self.opset, attributes: &attributes, inputs, outputs, budget: &self.fold_budget };
         let told = |error| op_refused(op_type, error);
         let op = Op::parse(&view).unwrap_or_else(|| Err(OpError::unsupported("is in no list"))).map_err(told)?;
         let kept = leading(&view.inputs, op.data_inputs());
@@ -76,8 +74,8 @@ impl<'a> Importer<'a> {
         } else {
             return Err(self.check_room(&inferred).err().unwrap_or(Refusal::Poisoned));
         };
-        // What is computed at once may pass it on.
-        let read = if computed.is_some() { names.get(kept.len()..).unwrap_or_default() } else { names.as_slice() };
+        // What is computed, now or by a pass, may pass it on.
+        let read = if computed.is_some() || is_constant { names.get(kept.len()..).unwrap_or_default() } else { names.as_slice() };
         self.check_numbers(read)?;
         match computed {
             Some(values) => self.define_values(node, values),
@@ -103,6 +101,7 @@ impl<'a> Importer<'a> {
                 return Err(Diagnostic::unsupported(Code::TOO_LARGE, "the node's attributes are too large together with the constants"));
             }
             let value = constants::read(proto, what, self.external)?;
+            self.count_stored(&value.ty());
             match constants::first_nan(&value) {
                 Some(at) if node.op_type.as_deref() != Some("Constant") => Err(constants::no_number(what, &value.ty(), at)),
                 _ => Ok(value),
@@ -158,7 +157,10 @@ impl<'a> Importer<'a> {
             }
             let read = elements(&mut types.iter().flatten().copied());
             let growth = made.saturating_sub(read).saturating_mul(GROWTH_COST);
-            let cost = op.work(&types).saturating_add(read).saturating_add(made).saturating_add(growth);
+            let rank = inferred.iter().chain(types.iter().flatten().copied()).map(|ty| ty.shape.rank()).max().unwrap_or(0);
+            let weight = 1 + rank.saturating_sub(USUAL_RANK) as u64;
+            let visits = op.work(&types).saturating_add(read).saturating_add(made).saturating_mul(weight);
+            let cost = visits.saturating_add(growth);
             let known = !op.is_awaited() && inputs.iter().all(|operand| operand.is_none_or(|operand| operand.value.is_some()));
             let budget = self.fold_budget.get();
             if known && made <= FOLD_ELEMENTS as u64 && cost <= budget {

@@ -1,5 +1,6 @@
 //! Builds one node for the operators' tests.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use super::{Op, OpError};
@@ -13,11 +14,12 @@ pub(crate) struct Case {
     attributes: BTreeMap<String, Attribute>,
     inputs: Vec<Option<(TensorType, Option<Tensor>)>>,
     pub(crate) outputs: usize,
+    budget: u64,
 }
 
 impl Case {
     pub(crate) fn new(op_type: &'static str, opset: i64) -> Self {
-        Case { op_type, opset, attributes: BTreeMap::new(), inputs: Vec::new(), outputs: 1 }
+        Case { op_type, opset, attributes: BTreeMap::new(), inputs: Vec::new(), outputs: 1, budget: u64::MAX }
     }
 
     pub(crate) fn with(mut self, name: &str, value: Attribute) -> Self {
@@ -35,6 +37,12 @@ impl Case {
 
     pub(crate) fn string(self, name: &str, value: &str) -> Self {
         self.with(name, Attribute::String(value.to_owned()))
+    }
+
+    /// What computing values may cost.
+    pub(crate) fn budget(mut self, budget: u64) -> Self {
+        self.budget = budget;
+        self
     }
 
     /// An `f32` input whose value is not known when compiling.
@@ -68,7 +76,8 @@ impl Case {
 
     pub(crate) fn parse(&self) -> Result<Op, OpError> {
         let inputs = self.inputs.iter().map(|input| input.as_ref().map(|(ty, value)| Operand { ty, value: value.as_ref() })).collect();
-        let view = NodeView { op_type: self.op_type, opset: self.opset, attributes: &self.attributes, inputs, outputs: self.outputs };
+        let (attributes, budget) = (&self.attributes, Cell::new(self.budget));
+        let view = NodeView { op_type: self.op_type, opset: self.opset, attributes, inputs, outputs: self.outputs, budget: &budget };
         Op::parse(&view).expect("the operator is in the list")
     }
 

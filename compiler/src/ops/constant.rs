@@ -1,13 +1,9 @@
-//! `Constant`, `Range` and `NonZero`: a tensor that is known when compiling.
+//! `Constant` and `NonZero`: a tensor that is known when compiling.
 
 use super::operands::{is_true, output};
 use super::{OpError, Operator};
-use crate::ir::tensor::unravel;
-use crate::ir::{Data, Shape, Tensor, TensorType, elements};
-use crate::onnx::node::{Attribute, NodeView};
-
-/// The most elements that an operator may ask for whose input gives the size of its output.
-const MOST_ELEMENTS: usize = 1 << 22;
+use crate::ir::{Tensor, TensorType, elements};
+use crate::onnx::node::{Attribute, GROWTH_COST, NodeView};
 
 /// No inputs: what the value follows from is read when the node is parsed.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,7 +14,6 @@ pub(crate) struct Constant {
 impl Operator for Constant {
     fn parse(node: &NodeView<'_>) -> Result<Self, OpError> {
         let value = match node.op_type {
-            "Range" => range(node)?,
             "NonZero" => non_zero(node)?,
             _ => given(node)?,
         };
@@ -65,46 +60,18 @@ fn given(node: &NodeView<'_>) -> Result<Tensor, OpError> {
     tensor.ok_or_else(refusal)
 }
 
-/// The numbers from `start` to before `limit`, `delta` apart; all three of one type.
-fn range(node: &NodeView<'_>) -> Result<Tensor, OpError> {
-    let names = ["start", "limit", "delta"];
-    let scalar = |slot: usize| {
-        let tensor = node.known_input(slot, names[slot])?.ok_or_else(|| OpError::new(format!("input {slot} is missing")))?;
-        let refusal = || OpError::new(format!("input `{}` is {}", names[slot], tensor.ty())).supported("one number");
-        if tensor.shape().elements() == 1 { Ok(tensor.data().clone()) } else { Err(refusal()) }
-    };
-    let counted = |count: f64| {
-        let refusal = || OpError::unsupported(format!("asks for {count} numbers")).supported(format!("{MOST_ELEMENTS}"));
-        if count.is_finite() && count <= MOST_ELEMENTS as f64 { Ok(count.max(0.0) as usize) } else { Err(refusal()) }
-    };
-    let steps = |start: i64, limit: i64, delta: i64| counted(((limit as f64 - start as f64) / delta as f64).ceil());
-    let at = |start: i64, delta: i64, i: usize| start.wrapping_add(delta.wrapping_mul(i as i64));
-    let (data, count) = match (scalar(0)?, scalar(1)?, scalar(2)?) {
-        (Data::F32(a), Data::F32(b), Data::F32(d)) => {
-            let count = counted(((f64::from(b[0]) - f64::from(a[0])) / f64::from(d[0])).ceil())?;
-            (Data::F32((0..count).map(|i| a[0] + i as f32 * d[0]).collect()), count)
-        }
-        (Data::I64(a), Data::I64(b), Data::I64(d)) => {
-            let count = steps(a[0], b[0], d[0])?;
-            (Data::I64((0..count).map(|i| at(a[0], d[0], i)).collect()), count)
-        }
-        (Data::I32(a), Data::I32(b), Data::I32(d)) => {
-            let [a, b, d] = [a, b, d].map(|v| i64::from(v[0]));
-            let count = steps(a, b, d)?;
-            (Data::I32((0..count).map(|i| at(a, d, i) as i32).collect()), count)
-        }
-        _ => return Err(OpError::new("the inputs are not numbers of one type")),
-    };
-    Tensor::new(Shape(vec![count]), data).ok_or_else(|| OpError::new("the numbers cannot be counted"))
-}
-
-/// The indices of the elements that are not zero, a row an axis.
+/// The indices of the elements that are not zero, a row an axis. A file's bits become whole numbers, a few for each axis, so both the
+/// search and what it finds are counted.
 fn non_zero(node: &NodeView<'_>) -> Result<Tensor, OpError> {
     let x = node.known_input(0, "X")?.ok_or_else(|| OpError::new("input 0 is missing"))?;
-    let found: Vec<usize> = elements!(x.data(), values => positions(values, is_true));
     let rank = x.shape().rank();
-    let indices: Vec<_> = found.iter().map(|&flat| unravel(flat, x.shape())).collect();
-    let by_axis: Vec<i64> = (0..rank).flat_map(|axis| indices.iter().map(move |index| index[axis] as i64)).collect();
+    node.spend(x.shape().elements() as u64)?;
+    let count = elements!(x.data(), values => values.iter().filter(|value| is_true(*value)).count());
+    node.spend((count as u64).saturating_mul(rank as u64 + 1).saturating_mul(GROWTH_COST))?;
+    let found: Vec<usize> = elements!(x.data(), values => positions(values, is_true));
+    let strides = x.shape().strides();
+    let axes = x.shape().iter().zip(&strides);
+    let by_axis: Vec<i64> = axes.flat_map(|(dim, stride)| found.iter().map(move |flat| (flat / stride % dim) as i64)).collect();
     Tensor::i64([rank, found.len()], by_axis).ok_or_else(|| OpError::new("the indices cannot be counted"))
 }
 
@@ -137,24 +104,20 @@ mod tests {
     }
 
     #[test]
-    fn ranges_of_every_number() {
-        let scalar = |value| Tensor::i64([], [value]).unwrap();
-        let ints = |a, b, d| Case::new("Range", 11).known(scalar(a)).known(scalar(b)).known(scalar(d));
-        assert_eq!(ints(1, 6, 2).evaluate(), Ok(Tensor::i64s([1, 3, 5])));
-        assert_eq!(ints(3, 0, -1).evaluate(), Ok(Tensor::i64s([3, 2, 1])));
-        assert_eq!(ints(3, 3, 1).evaluate(), Ok(Tensor::i64s([])));
-        assert_eq!(Case::new("Range", 11).floats(&[], &[0.0]).floats(&[], &[1.0]).floats(&[], &[0.4]).values(), [0.0, 0.4, 0.8]);
-        assert!(ints(0, 1, 0).refusal().contains("numbers"));
-        assert!(ints(i64::MIN, i64::MAX, 1).refusal().contains("asks for"));
-        assert!(Case::new("Range", 11).known(scalar(0)).i64s(&[1, 2]).known(scalar(1)).refusal().contains("one number"));
-        assert!(Case::new("Range", 11).known(scalar(0)).floats(&[], &[1.0]).known(scalar(1)).refusal().contains("one type"));
-    }
-
-    #[test]
     fn what_is_not_zero() {
         let case = Case::new("NonZero", 13).floats(&[2, 2], &[1.0, 0.0, 3.0, 4.0]).evaluate().unwrap();
         assert_eq!((case.shape().to_vec(), case.to_i64s()), (vec![2, 3], Some(vec![0, 1, 1, 0, 0, 1])));
         assert_eq!(Case::new("NonZero", 13).i64s(&[0]).shape(), Ok(vec![1, 0]));
+        assert_eq!(Case::new("NonZero", 13).floats(&[], &[2.0]).shape(), Ok(vec![0, 1]));
         assert!(Case::new("NonZero", 13).input(&[2]).refusal().contains("run time"));
+    }
+
+    #[test]
+    fn what_is_found_is_counted() {
+        // Four elements, of which two are found, two numbers each.
+        let case = |budget| Case::new("NonZero", 13).floats(&[1, 4], &[1.0, 0.0, 0.0, 4.0]).budget(budget);
+        assert_eq!(case(4 + 2 * 3 * 8).shape(), Ok(vec![2, 2]));
+        assert!(case(4 + 2 * 3 * 8 - 1).refusal().contains("takes too long"));
+        assert!(case(3).refusal().contains("takes too long"));
     }
 }

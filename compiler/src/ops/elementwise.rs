@@ -6,7 +6,7 @@
 //! of zero gives.
 
 use super::broadcast::{aligned_at_the_end, broadcast, source_index};
-use super::operands::{evaluated, output, output_shape, tensor, typed};
+use super::operands::{FUNCTION_WORK, evaluated, output, output_shape, tensor, typed};
 use super::{OpError, Operator, pairwise};
 use crate::ir::{DType, Data, Shape, Tensor, TensorType};
 use crate::lower::Lowering;
@@ -168,6 +168,9 @@ const ROWS: &[Row] = &[
     },
 ];
 
+/// Products that take as long as finding an input's element for one of the output's.
+const LOOKED_FOR: usize = 4;
+
 /// One input or more, which broadcast.
 #[derive(Clone, Copy)]
 pub(crate) struct Elementwise {
@@ -203,10 +206,11 @@ impl Operator for Elementwise {
         Ok(Elementwise { row })
     }
 
-    /// Each element of each input is visited for each of the output's.
+    /// Each element of each input is looked for, for each of the output's.
     fn work(&self, inputs: &[Option<&TensorType>]) -> u64 {
         let elements = self.infer(inputs).ok().and_then(|types| Some(types.first()?.shape.elements()));
-        elements.unwrap_or(0).saturating_mul(inputs.len()) as u64
+        let of_one = if self.row.name == "Pow" { FUNCTION_WORK } else { LOOKED_FOR };
+        elements.unwrap_or(0).saturating_mul(inputs.len()).saturating_mul(of_one) as u64
     }
 
     fn op_type(&self) -> Option<&'static str> {

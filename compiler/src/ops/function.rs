@@ -5,7 +5,7 @@
 use peleec_runtime::Function as _;
 use peleec_runtime::f32::function;
 
-use super::operands::{evaluated, integers, output, output_shape, tensor, typed};
+use super::operands::{evaluated, function_work, integers, output, output_shape, tensor, typed};
 use super::{OpError, Operator, pairwise};
 use crate::ir::{DType, Data, Tensor, TensorType};
 use crate::lower::{Lowering, Packed, kernels};
@@ -178,6 +178,14 @@ impl Operator for Function {
 
     fn runs(&self, inputs: &[Option<&TensorType>]) -> bool {
         self.infer(inputs).is_ok()
+    }
+
+    fn work(&self, inputs: &[Option<&TensorType>]) -> u64 {
+        match self.kind {
+            Kind::Neg {} | Kind::Abs {} | Kind::Sign {} | Kind::Floor {} | Kind::Ceil {} | Kind::Round {} | Kind::Sqrt {} => 0,
+            Kind::Reciprocal {} | Kind::Softsign {} | Kind::HardSigmoid { .. } | Kind::ThresholdedRelu { .. } => 0,
+            _ => function_work(inputs),
+        }
     }
 
     fn lower(&self, ctx: &mut Lowering<'_>) -> Result<(), OpError> {

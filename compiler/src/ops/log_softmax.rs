@@ -1,7 +1,7 @@
 //! `LogSoftmax` and `Hardmax`: along one axis, or before opset 13 over all axes from `axis` on; of several greatest elements `Hardmax`
 //! marks the first.
 
-use super::operands::{Sum, evaluated, floats, output_shape};
+use super::operands::{Sum, evaluated, floats, function_work, output_shape};
 use super::{OpError, Operator, Softmax};
 use crate::ir::{Tensor, TensorType};
 use crate::lower::{Lowering, kernels};
@@ -49,6 +49,10 @@ impl Operator for LogSoftmax {
             run().for_each(|i| values[i] = (values[i] - max) - log_sum);
         }
         evaluated(Tensor::f32(shape, values))
+    }
+
+    fn work(&self, inputs: &[Option<&TensorType>]) -> u64 {
+        function_work(inputs)
     }
 
     fn lower(&self, ctx: &mut Lowering<'_>) -> Result<(), OpError> {

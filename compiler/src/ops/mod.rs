@@ -75,7 +75,8 @@ pub(crate) trait Operator: Sized {
         0
     }
 
-    /// What `evaluate` costs beside visiting each element once; more than `macs` where an operator works without multiplying.
+    /// What `evaluate` costs beside visiting each element once; more than `macs` where an operator works without multiplying, or by functions
+    /// that take as long as many products.
     fn work(&self, inputs: &[Option<&TensorType>]) -> u64 {
         self.macs(inputs)
     }
@@ -94,7 +95,8 @@ pub(crate) trait Operator: Sized {
 
 /// Of an operator that firmware does not compute, and folding left alone.
 fn too_large() -> OpError {
-    OpError::unsupported("is too large to be computed when compiling").supported("some 2^28 elements and products altogether")
+    OpError::unsupported("is too large to be computed when compiling")
+        .supported("some 2^25 elements and products altogether, and more of a file that holds many")
 }
 
 /// The most inputs of an operator that takes any number of them.
@@ -106,7 +108,7 @@ macros::operators! {
     binary::Binary: "Add" 2, "Sub" 2, "Mul" 2, "Div" 2;
     cast::Cast: "Cast" 1, "CastLike" 2;
     concat::Concat: "Concat" ANY;
-    constant::Constant: "Constant" 0, "Range" 3, "NonZero" 1;
+    constant::Constant: "Constant" 0, "NonZero" 1;
     constant_of_shape::ConstantOfShape: "ConstantOfShape" 1;
     conv::Conv: "Conv" 3;
     conv_transpose::ConvTranspose: "ConvTranspose" 3;
@@ -134,6 +136,7 @@ macros::operators! {
     quantized_conv::QuantizedConv: "QLinearConv" 9;
     quantized_pool::QuantizedPool:;
     quantized_softmax::QuantizedSoftmax:;
+    range::Range: "Range" 3;
     reduce::Reduce: "ReduceSum" 2, "ReduceProd" 2, "ReduceMin" 2, "ReduceMax" 2, "ReduceL1" 2, "ReduceL2" 2,
         "ReduceSumSquare" 2, "ReduceLogSum" 2, "ReduceLogSumExp" 2;
     reduce_mean::ReduceMean: "ReduceMean" 2;

@@ -151,7 +151,7 @@ impl Operator for Normalization {
     }
 
     fn work(&self, inputs: &[Option<&TensorType>]) -> u64 {
-        float_type(inputs, 0).map_or(0, |x| product(&[x.shape.elements(), 3]) as u64)
+        float_type(inputs, 0).map_or(0, |x| product(&[x.shape.elements(), 16]) as u64)
     }
 
     fn lower(&self, ctx: &mut Lowering<'_>) -> Result<(), OpError> {

@@ -7,6 +7,14 @@ use crate::onnx::node::NodeView;
 /// Naive evaluation refuses to make a larger tensor; no activation of a model that fits a device comes near.
 const MOST_ELEMENTS: usize = 1 << 28;
 
+/// Products that take as long as an exponential or a power.
+pub(super) const FUNCTION_WORK: usize = 32;
+
+/// The work of a function of each element of input 0.
+pub(super) fn function_work(inputs: &[Option<&TensorType>]) -> u64 {
+    typed(inputs, 0).map_or(0, |ty| ty.shape.elements().saturating_mul(FUNCTION_WORK) as u64)
+}
+
 /// The type of input `slot`.
 pub(crate) fn typed<'a>(inputs: &[Option<&'a TensorType>], slot: usize) -> Result<&'a TensorType, OpError> {
     inputs.get(slot).copied().flatten().ok_or_else(|| missing(slot))

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::operands::{Sum, axis, evaluated, float_type, floats, output_shape, product};
+use super::operands::{Sum, axis, evaluated, float_type, floats, function_work, output_shape, product};
 use super::{OpError, Operator};
 use crate::ir::{Shape, Tensor, TensorType};
 use crate::lower::kernels::Kernel;
@@ -50,6 +50,10 @@ impl Operator for Softmax {
             run().for_each(|i| values[i] /= sum);
         }
         evaluated(Tensor::f32(shape, values))
+    }
+
+    fn work(&self, inputs: &[Option<&TensorType>]) -> u64 {
+        function_work(inputs)
     }
 
     fn lower(&self, ctx: &mut Lowering<'_>) -> Result<(), OpError> {

@@ -3,7 +3,7 @@
 
 use peleec_runtime::Activation;
 
-use super::operands::{evaluated, float_type, floats, integers, output_shape, tensor, typed};
+use super::operands::{evaluated, float_type, floats, function_work, integers, output_shape, tensor, typed};
 use super::{OpError, Operator, pairwise};
 use crate::ir::{DType, Data, Tensor, TensorType};
 use crate::lower::Lowering;
@@ -68,6 +68,10 @@ impl Operator for Unary {
             None => Data::F32(floats(inputs, 0)?.iter().map(|&x| activate(self.activation, x)).collect()),
         };
         evaluated(Tensor::new(shape, data))
+    }
+
+    fn work(&self, inputs: &[Option<&TensorType>]) -> u64 {
+        if matches!(self.activation, Activation::Sigmoid | Activation::Swish(_)) { function_work(inputs) } else { 0 }
     }
 
     fn lower(&self, ctx: &mut Lowering<'_>) -> Result<(), OpError> {

@@ -2,14 +2,22 @@
 //!
 //! Large results, and work that would take long, are left to the firmware.
 
-use crate::ir::{Graph, NodeId, Tensor, TensorType};
+use crate::ir::{Graph, NodeId, Source, Tensor, TensorType};
+use crate::onnx::node::USUAL_RANK;
 use crate::ops::Op;
 
 /// The largest constant that folding makes of others, in bytes. Import has counted what is made of nothing.
 const MOST_BYTES: usize = 64 << 20;
 
-/// Elements and products that are computed at most for a graph, in all runs of the pass together: a rewrite makes it run again.
+/// Elements, products and bytes of growth that are computed at most for a graph, in all runs of the pass together: a rewrite makes it run
+/// again.
 const MOST_WORK: u64 = 1 << 28;
+
+/// As much as that of a file without any weights, which are what folding is for: small files are not to ask for much time or memory.
+const LEAST_WORK: u64 = 1 << 25;
+
+/// What a byte of a file's values adds to it: they are folded a few times each.
+const WORK_A_BYTE: u64 = 4;
 
 pub(crate) fn fold_constants(graph: &mut Graph) -> usize {
     fold(graph, |op| !op.is_awaited())
@@ -20,22 +28,29 @@ pub(crate) fn fold_dequantized(graph: &mut Graph) -> usize {
     fold(graph, Op::is_awaited)
 }
 
+/// What may be computed for the graph.
+fn most_work(graph: &Graph) -> u64 {
+    LEAST_WORK.saturating_add(WORK_A_BYTE.saturating_mul(graph.stored_bytes as u64)).min(MOST_WORK)
+}
+
 fn fold(graph: &mut Graph, takes: impl Fn(&Op) -> bool) -> usize {
-    let mut folded = 0;
+    let (mut folded, most) = (0, most_work(graph));
     for id in graph.ids() {
         if !graph.op(id).is_some_and(&takes) {
             continue;
         }
         let Some(cost) = cost(graph, id) else { continue };
         let work = graph.folding_work.saturating_add(cost);
-        if work > MOST_WORK {
+        if work > most {
             continue;
         }
         let Some(computed) = known(graph, id) else { continue };
         // What cannot be computed took the time as well.
         graph.folding_work = work;
         let Some(values) = computed else { continue };
+        let inputs = graph.node_inputs(id);
         graph.fold(id, values);
+        inputs.into_iter().flatten().for_each(|source| graph.release(source));
         folded += 1;
     }
     folded
@@ -47,11 +62,23 @@ fn cost(graph: &Graph, id: NodeId) -> Option<u64> {
     let outputs = &graph.node(id).outputs;
     let elements = outputs.iter().map(|output| output.ty.shape.elements()).fold(0, usize::saturating_add);
     let bytes = outputs.iter().map(|output| output.ty.bytes()).fold(0, usize::saturating_add);
-    let is_large = bytes > MOST_BYTES && !graph.node_inputs(id).is_empty();
-    if is_large || !graph.has_room_for(bytes) {
+    let (inputs, types) = (graph.node_inputs(id), types(graph, id));
+    if bytes > MOST_BYTES && !inputs.is_empty() || !graph.has_room_for(bytes) {
         return None;
     }
-    Some(op.work(&types(graph, id)).max(elements as u64))
+    let work = op.work(&types);
+    if inputs.is_empty() {
+        return Some(work);
+    }
+    let carried = outputs.iter().map(|output| &output.ty);
+    let rank = carried.chain(types.iter().flatten().copied()).map(|ty| ty.shape.rank()).max().unwrap_or(0);
+    let weight = 1 + rank.saturating_sub(USUAL_RANK) as u64;
+    // What nothing else reads goes when it is folded, and what takes its place is no growth.
+    let is_freed = |source: &Source| graph.count_readers(*source, 2) == 1 && !graph.is_output(*source);
+    let freed =
+        inputs.into_iter().flatten().filter(is_freed).map(|source| graph.ty(source).shape.elements()).fold(0, usize::saturating_add);
+    let growth = elements.saturating_sub(freed).saturating_mul(bytes / elements.max(1));
+    Some(work.max(elements as u64).saturating_mul(weight).saturating_add(growth as u64))
 }
 
 /// What `id` gives, or nothing where its inputs' values do not go together; none where they are not known.
@@ -79,10 +106,10 @@ fn types(graph: &Graph, id: NodeId) -> Vec<Option<&TensorType>> {
 mod tests {
     use peleec_runtime::BinaryKind;
 
-    use super::{MOST_WORK, fold_constants};
-    use crate::ir::Tensor;
+    use super::{LEAST_WORK, MOST_WORK, fold_constants};
     use crate::ir::build::Build;
     use crate::ir::window::Window;
+    use crate::ir::{MAX_CONSTANT_BYTES, Tensor};
     use crate::ops::{Binary, Concat, Constant, Gather, Op, Pool, ShapeOf, pool::PoolKind};
     use crate::passes::equivalence::check;
 
@@ -153,6 +180,45 @@ mod tests {
         let work = graph.folding_work;
         assert_eq!(fold_constants(&mut graph), 0);
         assert!(work > 0 && graph.folding_work > work, "{work} and {}", graph.folding_work);
+    }
+
+    #[test]
+    fn what_grows_costs_its_bytes_and_files_with_weights_may_cost_more() {
+        let added = |stored_bytes: usize| {
+            let mut build = Build::new();
+            build.graph.stored_bytes = stored_bytes;
+            let column = build.constant("column", &[1 << 10, 1], &[0.0; 1 << 10]);
+            let row = build.constant("row", &[1, 1 << 10], &[0.0; 1 << 10]);
+            for index in 0..10 {
+                let sum = build.op(&format!("sum{index}"), Op::Binary(Binary { kind: BinaryKind::Add }), &[column, row]);
+                build.output(sum);
+            }
+            (fold_constants(&mut build.graph), build.graph.folding_work)
+        };
+        let (few, work) = added(0);
+        assert!(few < 10 && work <= LEAST_WORK && work >= few as u64 * 5 * ((1 << 20) - (1 << 11)), "{few}, {work}");
+        assert_eq!(added(LEAST_WORK as usize).0, 10);
+    }
+
+    /// A chain keeps one value at a time, which is no growth, but its elements count, more of them along many axes.
+    #[test]
+    fn a_chain_keeps_its_last_value() {
+        let folded = |shape: &[usize]| {
+            let mut build = Build::new();
+            let mut value = build.constant("first", shape, &[0.5; 1 << 10]);
+            let one = build.constant("one", &[1], &[1.0]);
+            for index in 0..4 {
+                value = build.op(&format!("sum{index}"), Op::Binary(Binary { kind: BinaryKind::Add }), &[value, one]);
+            }
+            build.output(value);
+            assert_eq!(fold_constants(&mut build.graph), 4);
+            assert!(build.graph.has_room_for(MAX_CONSTANT_BYTES - (1 << 12)));
+            build.graph.folding_work
+        };
+        let mut long = [1usize; 16];
+        long[3] = 1 << 10;
+        assert_eq!(folded(&[1 << 10]), 4 << 10);
+        assert_eq!(folded(&long), 12 * (4 << 10));
     }
 
     #[test]

@@ -1,6 +1,7 @@
-//! Files that ask for much: each is refused soon, in little memory, and nothing is written.
+//! Files that ask for much: each is refused soon, in little memory, and nothing is written, or taken where it turns out to be little.
 
-use std::process::Command;
+use std::path::Path;
+use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
 use super::{entries, folder, text};
@@ -87,18 +88,36 @@ fn listed(op_type: &str, slots: &[&str], list: &[i64]) -> Vec<u8> {
     model(&[input(&[1, 1, 4, 4]), shape("s", list), node(op_type, slots, "y", &[]), output("y")])
 }
 
+const COMMANDS: [&str; 2] = ["check bomb.onnx", "compile bomb.onnx -o generated"];
+
+/// What a command says, soon and in little memory.
+fn limited(name: &str, command: &str, folder: &Path) -> Output {
+    let limited = format!("ulimit -v {MEMORY}; exec \"$0\" {command}");
+    let start = Instant::now();
+    let mut shell = Command::new("sh");
+    shell.args(["-c", &limited, env!("CARGO_BIN_EXE_peleec")]).current_dir(folder);
+    let output = shell.output().expect("a shell starts");
+    assert!(start.elapsed() < SOON, "{name}: {command} took {:?}", start.elapsed());
+    output
+}
+
+/// The file is refused or taken, which is not the question.
+fn soon(name: &str, file: &[u8]) {
+    let folder = folder();
+    std::fs::write(folder.path().join("bomb.onnx"), file).expect("a file is written");
+    for command in COMMANDS {
+        let output = limited(name, command, folder.path());
+        assert!(matches!(output.status.code(), Some(0 | 3 | 4)), "{name}: {command}: {:?}\n{}", output.status, text(&output.stderr));
+    }
+}
+
 /// The file is refused with one of the codes for files.
 fn refused(name: &str, file: &[u8]) {
     let folder = folder();
     std::fs::write(folder.path().join("bomb.onnx"), file).expect("a file is written");
-    for command in ["check bomb.onnx", "compile bomb.onnx -o generated"] {
-        let limited = format!("ulimit -v {MEMORY}; exec \"$0\" {command}");
-        let start = Instant::now();
-        let mut shell = Command::new("sh");
-        shell.args(["-c", &limited, env!("CARGO_BIN_EXE_peleec")]).current_dir(folder.path());
-        let output = shell.output().expect("a shell starts");
+    for command in COMMANDS {
+        let output = limited(name, command, folder.path());
         let said = text(&output.stderr);
-        assert!(start.elapsed() < SOON, "{name}: {command} took {:?}", start.elapsed());
         assert!(matches!(output.status.code(), Some(3 | 4)), "{name}: {command}: {:?}\n{said}", output.status);
         assert!(said.starts_with("error[PL0") || said.starts_with("note[PL0"), "{name}: {said}");
         assert!(said.len() < 32 << 10, "{name}: {} bytes are said", said.len());
@@ -181,6 +200,46 @@ fn graphs_in_graphs() {
     }
     let count = framed(5, tensor("n", INT64, &[], &i64::MAX.to_le_bytes()));
     refused("Loop", &model(&[input(&[4]), condition, count, deep]));
+}
+
+/// A few bytes a node, of which each asks for megabytes.
+#[test]
+fn constants_made_of_nothing() {
+    let scalars = |limit: i64| -> Vec<u8> {
+        [("start", 0), ("limit", limit), ("delta", 1)]
+            .iter()
+            .flat_map(|&(name, value): &(&str, i64)| framed(5, tensor(name, INT64, &[], &value.to_le_bytes())))
+            .collect()
+    };
+    let range = |name: &str| node("Range", &["start", "limit", "delta"], name, &[]);
+    let ranges = (0..200).flat_map(|index| [range(&format!("r{index}")), output(&format!("r{index}"))].concat());
+    refused("Range", &model(&[scalars(1 << 22), ranges.collect()]));
+    for limit in [1 << 16, 1 << 22] {
+        let found = (0..300).flat_map(|index| {
+            let name = format!("n{index}");
+            [node("NonZero", &["r"], &name, &[]), output(&name)].concat()
+        });
+        refused("NonZero", &model(&[scalars(limit), range("r"), found.collect()]));
+    }
+    let half = framed(5, tensor("half", FLOAT, &[1], &0.5_f32.to_le_bytes()));
+    let expanded = (0..300).flat_map(|index| {
+        let [large, name] = ["e", "y"].map(|name| format!("{name}{index}"));
+        [node("Expand", &["half", "s"], &large, &[]), node("ReduceMax", &[&large], &name, &[]), output(&name)].concat()
+    });
+    soon("Expand", &model(&[half.clone(), shape("s", &[1 << 20]), expanded.collect()]));
+    for [rank, extent] in [[4, 1 << 18], [16, 2]] {
+        let moved = (0..70).flat_map(|index| {
+            let order: Vec<i64> = (0..rank).rev().collect();
+            let before = format!("t{index}");
+            node("Transpose", &[&before], &format!("t{}", index + 1), &[ints("perm", &order)])
+        });
+        let mut dims = vec![extent; rank as usize];
+        if rank == 4 {
+            dims[1..].fill(1);
+        }
+        let start = node("Expand", &["half", "s"], "t0", &[]);
+        soon("Transpose", &model(&[half.clone(), shape("s", &dims), start, moved.collect(), output("t70")]));
+    }
 }
 
 #[test]

@@ -173,7 +173,7 @@ fn plan_and_bind(model: &ModelFile, options: &Options, profile: target::Profile,
     if options.input == InputForm::Rows || camera.is_some() {
         lower::ask_for_rows(&mut steps)?;
     }
-    if camera.as_ref().is_some_and(|camera| lower::channels_asked_for(&steps) != Some(camera.settings.channels())) {
+    if camera.as_ref().is_some_and(|camera| lower::map_asked_for(&steps) != Some(camera.settings.extents())) {
         return Err(Problems::from(no_camera(&inputs)).into());
     }
     steps.problem.outputs_outside = options.outputs == Placement::Caller;

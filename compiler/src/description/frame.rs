@@ -60,7 +60,7 @@ impl FrameSettings {
     /// The input of a picture: `[1, C, height, width]`, or `[1, height, width, C]`, of one channel if the order is gray, else of three, and of
     /// f32, or of bytes, which are the values rounded to the nearest, the even one of two; none where the input's type is no such.
     pub fn input(&self, frame: &Frame<'_>, ty: &TensorType) -> Option<Tensor> {
-        let map = map_of_pixels(ty).filter(|map| map.size == self.size && map.channels == self.channels())?;
+        let map = self.map_in(ty).filter(|map| map.size == self.size && map.channels == self.channels())?;
         let values = if map.channels == 1 { self.values::<1>(frame, &map) } else { self.values::<3>(frame, &map) };
         let values = Tensor::f32(ty.shape.clone(), values)?;
         if ty.dtype == DType::F32 { Some(values) } else { THEMSELVES.bytes(&values, ty.dtype) }
@@ -85,7 +85,18 @@ impl FrameSettings {
 
     /// How many channels the input has.
     pub(crate) fn channels(&self) -> usize {
-        if self.order == ColourOrder::Gray { 1 } else { 3 }
+        channels_of(self.order)
+    }
+
+    /// Channels, height and width of the input.
+    pub(crate) fn extents(&self) -> [usize; 3] {
+        let [width, height] = self.input_size();
+        [self.channels(), height, width]
+    }
+
+    /// As what map of pixels an input of this type is meant.
+    fn map_in(&self, ty: &TensorType) -> Option<PixelMap> {
+        map_of_pixels(ty, Some(self.order), Some(self.size))
     }
 
     /// What is wrong with the settings by themselves, and with size and order where the input is of others.
@@ -105,7 +116,7 @@ impl FrameSettings {
             }));
         }
         if let [(name, ty)] = inputs
-            && let Some(map) = map_of_pixels(ty)
+            && let Some(map) = self.map_in(ty)
         {
             faults.extend(self.mismatches(name, ty, &map));
         }
@@ -154,18 +165,41 @@ impl PixelMap {
     }
 }
 
+fn channels_of(order: ColourOrder) -> usize {
+    if order == ColourOrder::Gray { 1 } else { 3 }
+}
+
 /// What an input of three colours or of one channel is, in f32 or bytes; none for other inputs.
-pub(crate) fn map_of_pixels(ty: &TensorType) -> Option<PixelMap> {
-    let (width, height, channels, channels_first) = match *ty.shape.0.as_slice() {
-        [1, 3, h, w] => (w, h, 3, true),
-        [1, h, w, 3] => (w, h, 3, false),
-        [1, 1, h, w] => (w, h, 1, true),
-        [1, h, w, 1] => (w, h, 1, false),
-        _ => return None,
+///
+/// An extent of three or one may be that of the channels or of a side: `[1, 3, 4, 1]` is of three colours, or gray with the channel last. Then
+/// the channels of `order` decide, and then `size`, width and height. What they leave open is of colours, and has the channels first.
+pub(crate) fn map_of_pixels(ty: &TensorType, order: Option<ColourOrder>, size: Option<[u32; 2]>) -> Option<PixelMap> {
+    let goes_with = |map: &PixelMap| {
+        let has_channels = order.is_none_or(|order| channels_of(order) == map.channels);
+        (has_channels, size.is_none_or(|size| size == map.size))
     };
-    let size = [u32::try_from(width).ok()?, u32::try_from(height).ok()?];
-    let is_of_pixels = matches!(ty.dtype, DType::F32 | DType::I8 | DType::U8);
-    Some(PixelMap { size, channels, channels_first }).filter(|_| is_of_pixels)
+    // Of those that go as well with what is said the last is the greatest.
+    readings(ty).into_iter().rev().max_by_key(goes_with)
+}
+
+/// Whether an input can be of pixels.
+pub(crate) fn is_of_pixels(ty: &TensorType) -> bool {
+    !readings(ty).is_empty()
+}
+
+/// All maps of pixels that an input of this type can be: those of colours first, and of these those whose channels come first.
+fn readings(ty: &TensorType) -> Vec<PixelMap> {
+    let &[1, a, b, c] = ty.shape.0.as_slice() else { return Vec::new() };
+    if !matches!(ty.dtype, DType::F32 | DType::I8 | DType::U8) {
+        return Vec::new();
+    }
+    let forms = [(3, true), (3, false), (1, true), (1, false)].into_iter();
+    let reading = |(channels, channels_first): (usize, bool)| {
+        let (extent, width, height) = if channels_first { (a, c, b) } else { (c, b, a) };
+        let size = [u32::try_from(width).ok()?, u32::try_from(height).ok()?];
+        Some(PixelMap { size, channels, channels_first }).filter(|_| extent == channels)
+    };
+    forms.filter_map(reading).collect()
 }
 
 /// That pictures do not become the inputs, whatever is described.
@@ -174,13 +208,16 @@ pub(crate) fn no_camera(inputs: &[(String, TensorType)]) -> Diagnostic {
     let refusal = Diagnostic::unsupported(Code::NO_PICTURE, "a picture does not become this model's input").found(names.join(", "));
     let supported = "one input of f32, i8 or u8, of three colours or one channel: [1,C,H,W], or [1,H,W,C] whose channels the graph moves to the \
         front before all else";
-    refusal.supported(supported).help("leave `--frame` out; `peleec verify MODEL DIR` runs the model on test data")
+    let out = "leave `--frame` out; `peleec verify MODEL DIR` runs the model on test data";
+    let is_either = matches!(inputs, [(_, ty)] if readings(ty).windows(2).any(|pair| pair[0].channels != pair[1].channels));
+    let either = "say by `--order gray` or `--order rgb` which extent is that of the channels, or ";
+    refusal.supported(supported).help(if is_either { format!("{either}{out}") } else { out.to_owned() })
 }
 
 /// The camera of a model whose inputs are these; `settings` say how a frame becomes the input.
 pub(crate) fn attach_camera(layout: FrameLayout, settings: FrameSettings, inputs: &[(String, TensorType)]) -> Result<Camera, Problems> {
     let mut problems = settings.faults(inputs);
-    problems.extend((!matches!(inputs, [(_, ty)] if map_of_pixels(ty).is_some())).then(|| no_camera(inputs)));
+    problems.extend((!matches!(inputs, [(_, ty)] if is_of_pixels(ty))).then(|| no_camera(inputs)));
     let bytes = layout.bytes().filter(|&bytes| bytes <= i32::MAX as usize);
     if bytes.is_none() {
         let refusal = Diagnostic::unsupported(Code::FRAME, format!("no frame is {}x{}", layout.width, layout.height));
@@ -235,6 +272,43 @@ mod tests {
         let means = FrameSettings { mean: [1.0, 2.0, 3.0], ..gray };
         let several = "gray has one `mean`, and the frame has three / give one number as `mean`";
         assert_eq!(told(&means, TensorType::f32([1, 1, 80, 160])), several);
+    }
+
+    #[test]
+    fn an_extent_of_three_or_one_is_read_as_order_and_size_say() {
+        let map = |shape: [usize; 4], order, size| {
+            let map = map_of_pixels(&TensorType::f32(shape), order, size)?;
+            Some((map.channels, map.size, map.channels_first))
+        };
+        let (gray, bgr) = (Some(ColourOrder::Gray), Some(ColourOrder::Bgr));
+        // Of a gray picture of three rows with its channel last, and of one of three columns with it first.
+        for (shape, colours, one) in
+            [([1, 3, 4, 1], (3, [1, 4], true), (1, [4, 3], false)), ([1, 1, 4, 3], (3, [4, 1], false), (1, [3, 4], true))]
+        {
+            assert_eq!([map(shape, None, None), map(shape, bgr, None)], [Some(colours); 2]);
+            assert_eq!([map(shape, gray, None), map(shape, None, Some(one.1))], [Some(one); 2]);
+            assert_eq!(map(shape, gray, Some(colours.1)), Some(one), "the order counts more");
+        }
+        // Channels on either end.
+        assert_eq!(map([1, 3, 5, 3], bgr, None), Some((3, [3, 5], true)));
+        assert_eq!(map([1, 3, 5, 3], bgr, Some([5, 3])), Some((3, [5, 3], false)));
+        assert_eq!(map([1, 1, 4, 1], None, Some([4, 1])), Some((1, [4, 1], false)));
+        // An order that no reading has is left to be found fault with.
+        assert_eq!(map([1, 1, 4, 5], bgr, None), Some((1, [5, 4], true)));
+        assert_eq!(map([1, 2, 4, 5], gray, Some([4, 2])), None);
+    }
+
+    #[test]
+    fn a_gray_picture_of_three_rows_is_gray() {
+        let (order, fit, resize) = (ColourOrder::Gray, Fit::Warp, Resize::Nearest);
+        let settings = FrameSettings { size: [4, 3], order, mean: [0.0; 3], scale: [1.0; 3], fit, resize };
+        let ty = TensorType::f32([1, 3, 4, 1]);
+        assert!(settings.faults(&[("x".to_owned(), ty.clone())]).is_empty());
+        let layout = FrameLayout { format: peleec_runtime::PixelFormat::Gray8, width: 4, height: 3 };
+        let bytes: [u8; 12] = [9, 8, 7, 6, 50, 51, 52, 53, 0, 255, 1, 254];
+        assert_eq!(settings.input(&Frame::new(layout, &bytes), &ty), Tensor::f32([1, 3, 4, 1], bytes.map(f32::from)));
+        let help = |shape: [usize; 4]| no_camera(&[("x".to_owned(), TensorType::f32(shape))]).help.unwrap_or_default();
+        assert!(help([1, 3, 4, 1]).contains("--order gray") && !help([1, 3, 4, 5]).contains("--order"));
     }
 
     #[test]

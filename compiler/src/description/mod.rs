@@ -16,7 +16,7 @@ use serde::Deserialize;
 pub(crate) use detector::{Attached, attach_detector};
 pub use detector::{DetectorSettings, Priors};
 pub use frame::FrameSettings;
-pub(crate) use frame::{Camera, attach_camera, map_of_pixels, no_camera};
+pub(crate) use frame::{Camera, attach_camera, is_of_pixels, map_of_pixels, no_camera};
 pub(crate) use words::{Named, channels};
 
 use crate::diagnostics::{Code, Diagnostic, Problems};

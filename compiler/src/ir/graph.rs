@@ -141,6 +141,19 @@ impl Graph {
         }
     }
 
+    /// Takes out what no graph output depends on, inputs too.
+    pub(crate) fn keep_needed(&mut self) {
+        let mut needed: BTreeSet<NodeId> = self.outputs.iter().map(|output| output.source.node).collect();
+        for id in self.ids().into_iter().rev() {
+            if needed.contains(&id) {
+                needed.extend(self.edges(id, Direction::Incoming).map(|edge| edge.source()));
+            } else {
+                self.remove(id);
+            }
+        }
+        self.inputs.retain(|id| needed.contains(id));
+    }
+
     pub(crate) fn inputs(&self) -> &[NodeId] {
         &self.inputs
     }

@@ -20,7 +20,7 @@ use crate::ir::{Content, DType, Graph, NodeId, Shape, Source, Tensor, TensorType
 use crate::plan::problem::{Access, PlanStep, PlanTensor, Relation, Role, TensorId};
 use crate::target::Profile;
 use kernels::{Kernel, Places};
-pub(crate) use source::{ask_for_rows, channels_asked_for};
+pub(crate) use source::{ask_for_rows, map_asked_for};
 pub(crate) use step::{Packed, Step, Steps};
 
 /// Lowers every operator of the graph; the ones that have no kernel are named with the reason, not what reads their results.

@@ -26,10 +26,10 @@ pub(crate) fn ask_for_rows(steps: &mut Steps) -> Result<(), Problems> {
     }
 }
 
-/// Of how many channels each the pixels are that the first input is asked for; none where it is not.
-pub(crate) fn channels_asked_for(steps: &Steps) -> Option<usize> {
+/// Channels, height and width of the map whose pixels the first input is asked for; none where it is not.
+pub(crate) fn map_asked_for(steps: &Steps) -> Option<[usize; 3]> {
     let first = steps.problem.tensors.iter().find(|tensor| tensor.role == Role::Rows(0));
-    first.filter(|rows| rows.shape.rank() == 4).map(|rows| rows.shape[1])
+    first.filter(|rows| rows.shape.rank() == 4).map(|rows| [rows.shape[1], rows.shape[2], rows.shape[3]])
 }
 
 /// The graph inputs that anything reads.

@@ -13,7 +13,8 @@ const LISTED: usize = 5;
 
 /// Ends the graph where `options` ask for, or gives every name that it does not have.
 ///
-/// Inputs that no result needs any more are left out. Nodes stay, as they are known by their places.
+/// Inputs that no result needs any more are left out; those that only a branch not taken needs, once the branches are known
+/// (`Graph::keep_needed`). Nodes stay, as they are known by their places.
 pub(crate) fn apply(scope: &mut Scope, options: &ImportOptions) -> Result<(), Vec<Diagnostic>> {
     let (outputs, mut problems) = outputs(scope, &options.output_names);
     problems.extend(unknown_inputs(scope, options));

@@ -126,6 +126,10 @@ impl Importer<'_> {
             graph.return_unread();
             return Err(Refused { problems: Problems(diagnostics), graph, is_over_limit });
         }
+        // The branch that an `If` does not take may have been all that read an input.
+        if !self.options.output_names.is_empty() {
+            graph.keep_needed();
+        }
         Ok((graph, diagnostics))
     }
 }

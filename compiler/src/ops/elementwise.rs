@@ -1,6 +1,5 @@
 //! `Not`, `And`, `Or`, `Xor`, `Equal`, `Less`, `LessOrEqual`, `Greater`, `GreaterOrEqual`, `Mod`, `Pow`, `Min`, `Max`, `Mean`, `Where`,
-//! `IsNaN` and `IsInf`: element-wise with broadcasting; what firmware has no kernel for is computed when compiling, from known inputs. A row
-//! of the table each, as exporters' arithmetic on shapes needs them.
+//! `IsNaN` and `IsInf`: element-wise with broadcasting, of floats, integers and booleans, as each takes them. A row of the table each.
 //!
 //! Integers wrap, what division by zero leaves is zero, and powers of exponents below zero are cut towards zero, which is what such a power
 //! of zero gives.

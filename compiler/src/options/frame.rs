@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use peleec_runtime::{Fit, FrameLayout, Resize};
 
 use super::{FLAGS, Flag, OptionError, Options};
-use crate::description::{Description, FrameSettings, Named, channels, map_of_pixels, no_camera};
+use crate::description::{Description, FrameSettings, Named, channels, is_of_pixels, map_of_pixels, no_camera};
 use crate::diagnostics::{Code, Diagnostic, Problems};
 use crate::error::Error;
 use crate::ir::TensorType;
@@ -72,7 +72,7 @@ impl Options {
     fn over(&self, description: Description, inputs: &[(String, TensorType)]) -> Description {
         let Options { mean, scale, order, fit, resize, .. } = self;
         let new = || {
-            let map = inputs.first().and_then(|(_, ty)| map_of_pixels(ty))?;
+            let map = inputs.first().and_then(|(_, ty)| map_of_pixels(ty, *order, None))?;
             let (fit, resize) = (Fit::Warp, Resize::Bilinear);
             Some(FrameSettings { size: map.size, order: map.order(), mean: (*mean)?, scale: (*scale)?, fit, resize })
         };
@@ -107,7 +107,7 @@ impl Described {
     /// # Errors
     /// Nothing says so, or none does.
     pub fn frame(&self, inputs: &[(String, TensorType)]) -> Result<&FrameSettings, Error> {
-        if !matches!(inputs, [(_, ty)] if map_of_pixels(ty).is_some()) {
+        if !matches!(inputs, [(_, ty)] if is_of_pixels(ty)) {
             return Err(Problems::from(no_camera(inputs)).into());
         }
         let place = self

@@ -143,8 +143,14 @@ fn operators_are_listed_by_families() {
     assert!(list.matches(family).count() == 1 && list.contains("com.microsoft.QLinearAdd"), "{list}");
     let (code, shown, _) = said(folder.path(), &["ops", "mul"]);
     assert!(code == Some(0) && shown.starts_with(family) && shown.lines().count() < 6, "{shown}");
-    let (code, _, why) = said(folder.path(), &["ops", "Convv"]);
-    assert!(code == Some(2) && why.contains("Conv"), "{why}");
+    for name in ["com.microsoft.QLinearAdd", "COM.Microsoft.qlinearadd", "qlinearadd", "ai.onnx.qlinearconv"] {
+        let (code, shown, why) = said(folder.path(), &["ops", name]);
+        assert!(code == Some(0) && shown.contains("QLinear"), "{name}: {shown}{why}");
+    }
+    for wrong in ["Convv", "ai.onnx.Convv", "com.microsoft.Conv"] {
+        let (code, _, why) = said(folder.path(), &["ops", wrong]);
+        assert!(code == Some(2) && why.contains("near it are Conv"), "{why}");
+    }
     let (_, json, _) = said(folder.path(), &["ops", "--format", "json"]);
     let document: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!(document["operators"].as_array().map(Vec::len), Some(peleec::operators().len()));

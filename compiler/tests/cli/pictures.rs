@@ -157,6 +157,20 @@ fn run_and_eval_take_networks_of_gray_and_of_bytes() {
     assert_eq!((counted["pictures"].as_u64(), counted["top_1"].as_f64()), (Some(1), Some(1.0)), "{counted}");
 }
 
+/// Three columns of gray are three colours of one row, unless the order says what they are.
+#[test]
+fn an_order_says_that_an_extent_of_three_is_of_no_channels() {
+    let folder = folder();
+    let model = models().join("frames/gray.onnx").display().to_string();
+    let said = ["--input-shape", "x=1,1,16,3", "--frame", "gray8:8x8", "--mean", "0", "--scale", "1", "-o", "out", "--name", "net"];
+    let compile = |arguments: &[&str]| peleec(folder.path(), &[&["compile", model.as_str()], &said[..], arguments].concat());
+    let unsaid = compile(&[]);
+    let words = text(&unsaid.stderr);
+    assert!(unsaid.status.code() == Some(4) && words.contains("PL0407") && words.contains("--order gray"), "{words}");
+    let gray = compile(&["--order", "gray"]);
+    assert_eq!(gray.status.code(), Some(0), "{}", text(&gray.stderr));
+}
+
 #[test]
 fn a_camera_needs_to_know_what_to_do_with_its_frames() {
     let folder = folder();

@@ -40,16 +40,21 @@ fn operator(Member { op_type, domain }: &Member, text: &str) -> Value {
 fn names(family: &Family) -> String {
     let name = |member: &Member| match member.domain {
         "ai.onnx" => member.op_type.to_owned(),
-        domain => format!("{domain}.{}", member.op_type),
+        _ => full_name(member),
     };
     family.operators.iter().map(name).collect::<Vec<_>>().join(", ")
 }
 
-/// The family that an operator is of, whose name may be in letters of any case.
+fn full_name(Member { op_type, domain }: &Member) -> String {
+    format!("{domain}.{op_type}")
+}
+
+/// The family that an operator is of, whose name may be in letters of any case, with its domain before it or without.
 fn family_of<'f>(families: &'f [Family], name: &str) -> Result<&'f Family, Failure> {
-    let is_it = |member: &Member| member.op_type.eq_ignore_ascii_case(name);
+    let is_it = |member: &Member| member.op_type.eq_ignore_ascii_case(name) || full_name(member).eq_ignore_ascii_case(name);
     families.iter().find(|family| family.operators.iter().any(is_it)).ok_or_else(|| {
-        let near = near(name, families.iter().flat_map(|family| &family.operators).map(|member| member.op_type));
+        let bare = name.rsplit('.').next().unwrap_or(name);
+        let near = near(bare, families.iter().flat_map(|family| &family.operators).map(|member| member.op_type));
         let near = if near.is_empty() { String::new() } else { format!("near it are {}; ", near.join(", ")) };
         Failure::Usage(format!("the operator `{name}` is not supported: {near}`peleec ops` lists all"))
     })

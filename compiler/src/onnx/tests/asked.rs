@@ -2,6 +2,7 @@
 
 use prost::Message;
 
+use super::branches::{add_if, branch, shaped as shaped_by_six};
 use super::{codes, conv_relu, extent, import_with, named};
 use crate::diagnostics::{Diagnostic, Problems};
 use crate::ir::{DType, Graph, Tensor, TensorType};
@@ -60,6 +61,20 @@ fn what_no_output_needs_is_not_looked_at() {
     let (graph, notes) = ended(&model, &["c"]).unwrap();
     assert_eq!((names(&graph.input_types()), names(&graph.output_types())), (vec!["x"], vec!["c"]));
     assert_eq!(codes(&Ok((graph, notes))), ["PL0209"]);
+}
+
+#[test]
+fn an_input_that_only_the_branch_not_taken_reads_is_left_out() {
+    let mut model = shaped_by_six();
+    let six = TensorType::f32([1, 6]);
+    model.input("z", &six).input("w", &six).node("Neg", "/late", &["w"], &["late"], &[]);
+    add_if(&mut model, "c", [&branch("Relu", &["x"], "r"), &branch("Add", &["z", "late"], "r")], "y");
+    model.node("Neg", "/n", &["y"], &["n"], &[]).output("n", &six);
+    let (graph, _) = ended(&model, &["y"]).unwrap();
+    assert_eq!((names(&graph.input_types()), graph.verify()), (vec!["x"], vec![]));
+    assert_eq!(graph.operators().into_keys().collect::<Vec<_>>(), ["Relu"]);
+    let whole = ended(&model, &[]).unwrap().0;
+    assert_eq!(names(&whole.input_types()), ["x", "z", "w"], "a file that is not cut keeps its inputs");
 }
 
 #[test]

@@ -8,13 +8,13 @@ use crate::onnx::wire::{AttributeProto, GraphProto, kind};
 use crate::onnx::write::ModelWriter;
 
 /// A branch of one node whose result is called `result`.
-fn branch(op_type: &str, inputs: &[&str], result: &str) -> GraphProto {
+pub(super) fn branch(op_type: &str, inputs: &[&str], result: &str) -> GraphProto {
     let mut branch = ModelWriter::new("branch", 17);
     branch.node(op_type, op_type, inputs, &[result], &[]).output(result, &TensorType::f32([1]));
     branch.graph
 }
 
-fn add_if(model: &mut ModelWriter, condition: &str, branches: [&GraphProto; 2], output: &str) {
+pub(super) fn add_if(model: &mut ModelWriter, condition: &str, branches: [&GraphProto; 2], output: &str) {
     model.node("If", output, &[condition], &[output], &[]);
     let attribute = |(name, graph): (&str, &GraphProto)| AttributeProto {
         name: Some(name.to_owned()),
@@ -27,7 +27,7 @@ fn add_if(model: &mut ModelWriter, condition: &str, branches: [&GraphProto; 2], 
 }
 
 /// `x` f32[1,6], its second extent `b`, and the flag `c` that says whether it is six.
-fn shaped() -> ModelWriter {
+pub(super) fn shaped() -> ModelWriter {
     let mut model = ModelWriter::new("g", 17);
     model.input("x", &TensorType::f32([1, 6])).node("Shape", "shape", &["x"], &["s"], &[]);
     model.initializer("at", &Tensor::i64([], [1]).unwrap()).initializer("six", &Tensor::i64([], [6]).unwrap());

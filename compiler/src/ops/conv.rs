@@ -1,11 +1,15 @@
-//! `Conv`: 1-D, 2-D or 3-D convolution with any kernel, stride, pads, `auto_pad`, dilation and group; of three axes up to 64 depths of output.
+//! `Conv`: 1-D, 2-D or 3-D convolution with any kernel, stride, pads, `auto_pad`, dilation and group; of three axes up to 64 depths of output,
+//! with weights once for each set of taps that padding leaves.
 //!
 //! Fusion adds inputs and an epilogue: `pool(activation(Conv(X, W) + B + residual))`.
 //!
 //! With three spatial axes each depth of the output is a convolution of its own over maps: the channels of the depths that its window sees
 //! are those of one map, and weights on padding are left out. A sum so runs over (ky, kx, kz, ci), as `evaluate` has it. Where there are
 //! groups, or the depths do not follow each other, there is a convolution a depth, which adds to the one before it: then the sums are
-//! rounded one by one.
+//! rounded one by one. Where a window lies in padding alone there is the bias.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use peleec_runtime::Activation;
 
@@ -13,7 +17,7 @@ use super::operands::{Sum, evaluated, float_type, floats, output, output_shape, 
 use super::{OpError, Operator, Pool, unary, volume, window};
 use crate::ir::window::{Axis, Window, dhw, spatial_rank, with_spatial};
 use crate::ir::{DType, Shape, Tensor, TensorType};
-use crate::lower::kernels::{Convolution, DepthwiseConv2d};
+use crate::lower::kernels::{Convolution, DepthwiseConv2d, PackedConvolution};
 use crate::lower::{Lowering, micro};
 use crate::onnx::node::NodeView;
 use crate::plan::problem::{Access, TensorId};
@@ -126,28 +130,29 @@ fn convolution_to(ctx: &mut Lowering<'_>, convolution: &Convolution<'_>, y: Tens
     let residual = if ctx.has(Conv::RESIDUAL) { Some(ctx.tensor(Conv::RESIDUAL)?) } else { None };
     let batch = ctx.shape_of(y)[0];
     ctx.images(batch)?;
+    let (from, to) = (ctx.image(x, 0), ctx.image(y, 0));
+    let packed = pack(ctx, convolution, &from, residual.is_some(), &to)?;
     for n in 0..batch {
         let (from, to) = (ctx.image(x, n), ctx.image(y, n));
         let residual = residual.map(|residual| ctx.image(residual, n));
-        convolve(ctx, convolution, &from, residual, &to)?;
+        packed.lower(ctx, &from, residual, &to);
     }
     Ok(())
 }
 
-/// A convolution of one map, depthwise where every channel has its own kernel and nothing is added.
-fn convolve(
+/// Packs a convolution of one map, depthwise where every channel has its own kernel and nothing is added.
+fn pack(
     ctx: &mut Lowering<'_>,
     convolution: &Convolution<'_>,
     from: &Access,
-    residual: Option<Access>,
+    has_residual: bool,
     to: &Access,
-) -> Result<(), OpError> {
+) -> Result<PackedConvolution, OpError> {
     let Convolution { depth, filters, group, .. } = *convolution;
-    if depth == 1 && filters == group && group > 1 && residual.is_none() && convolution.pool.is_none() {
-        DepthwiseConv2d::lower(ctx, convolution, from.clone(), to.clone());
-        return Ok(());
+    if depth == 1 && filters == group && group > 1 && !has_residual && convolution.pool.is_none() {
+        return Ok(DepthwiseConv2d::packed(ctx, convolution, to));
     }
-    convolution.lower(ctx, from, residual, to)
+    convolution.packed(ctx, from, to)
 }
 
 impl Conv {
@@ -157,31 +162,42 @@ impl Conv {
         let (batch, channels, filters) = (shape[0], ctx.shape_of(x)[1], convolution.filters);
         let ([extent, ..], [depths, ..]) = (dhw(ctx.shape_of(x)), dhw(&shape));
         let runs = volume::runs(batch, depths, self.group == 1, |at| along.taps(at, extent).collect())?;
+        volume::check_weights(&runs, convolution.weights.len(), along.kernel)?;
         let residual = if ctx.has(Conv::RESIDUAL) { Some(ctx.tensor(Conv::RESIDUAL)?) } else { None };
         let (from, residual) = (volume::joined(ctx, x), residual.map(|residual| volume::joined(ctx, residual)));
         let to = volume::output(ctx);
         let window = Window { depth: None, ..self.window.clone() };
         let plane = product(&window.kernel);
         ctx.images(batch)?;
+        let mut packed = BTreeMap::new();
         for (n, at) in (0..batch).flat_map(|n| (0..depths).map(move |at| (n, at))) {
             let write = volume::depths(ctx, to, n, at..at + 1, filters);
             let mut second = residual.map(|residual| volume::depths(ctx, residual, n, at..at + 1, filters));
-            for (index, run) in runs[at].iter().enumerate() {
-                let is_last = index + 1 == runs[at].len();
+            if runs[at].is_empty() {
+                volume::write_bias(ctx, convolution.bias, second, self.activation, write)?;
+                continue;
+            }
+            for (run, part) in volume::parts(&runs[at]) {
                 let read = volume::depths(ctx, from, n, run.depths(), channels);
-                let write = if is_last { write.clone() } else { ctx.like(&write) };
-                let weights = volume::weights_of(convolution.weights, [convolution.depth, along.kernel, plane], &run.taps);
-                let part = Convolution {
-                    window: window.clone(),
-                    group: self.group,
-                    activation: if is_last { self.activation } else { Activation::Identity },
-                    pool: None,
-                    weights: &weights,
-                    bias: convolution.bias.filter(|_| index == 0),
-                    filters,
-                    depth: run.taps.len() * convolution.depth,
+                let write = if part.is_last { write.clone() } else { ctx.like(&write) };
+                let packed = match packed.entry(part) {
+                    Entry::Occupied(entry) => entry.into_mut(),
+                    Entry::Vacant(entry) => {
+                        let weights = volume::weights_of(convolution.weights, [convolution.depth, along.kernel, plane], part.taps);
+                        let convolution = Convolution {
+                            window: window.clone(),
+                            group: self.group,
+                            activation: if part.is_last { self.activation } else { Activation::Identity },
+                            pool: None,
+                            weights: &weights,
+                            bias: convolution.bias.filter(|_| part.is_first),
+                            filters,
+                            depth: part.taps.len() * convolution.depth,
+                        };
+                        entry.insert(pack(ctx, &convolution, &read, second.is_some(), &write)?)
+                    }
                 };
-                convolve(ctx, &part, &read, second.replace(write.clone()), &write)?;
+                packed.lower(ctx, &read, second.replace(write.clone()), &write);
             }
         }
         volume::finish(ctx, to);
@@ -202,13 +218,6 @@ impl Conv {
             return Err(OpError::new(format!("`X` {x} does not go with `W` {w} at group {}", self.group)));
         }
         let extents = self.window.output(&x.shape)?;
-        if let Some(depth) = &self.window.depth
-            && !depth.reaches_cells(dhw(&x.shape)[0], extents[0])
-        {
-            let found =
-                format!("along the depth of `X` {x} a window of kernel {} and pads {:?} lies in padding alone", depth.kernel, depth.pads);
-            return Err(OpError::unsupported(found).supported("pads smaller than the kernel"));
-        }
         let shape = with_spatial(&x.shape, x.shape[0], w.shape[0], extents);
         if let Some(Some(bias)) = inputs.get(Conv::BIAS)
             && **bias != TensorType::f32([w.shape[0]])
@@ -296,6 +305,8 @@ mod tests {
         let count: Vec<f32> = (1..=8u8).map(f32::from).collect();
         let grouped = Case::new("Conv", 11).int("group", 2).floats(&[1, 2, 2, 1, 2], &count).floats(&[2, 1, 2, 1, 1], &count[..4]);
         assert_eq!(grouped.values(), [7.0, 10.0, 43.0, 50.0]);
+        let beyond = volume(&[2, 1, 1]).ints("pads", &[2, 0, 0, 0, 0, 0]).floats(&[1], &[0.5]);
+        assert_eq!(beyond.values()[..8], [0.5, 0.5, 0.5, 0.5, 2.5, 4.5, 6.5, 8.5]);
     }
 
     #[test]
@@ -310,7 +321,6 @@ mod tests {
     #[test]
     fn refusals_of_three_dimensions() {
         assert!(volume(&[4, 1, 1]).refusal().contains("a kernel of extent 4 does not fit an input of 3"));
-        assert!(volume(&[2, 1, 1]).ints("pads", &[2, 0, 0, 0, 0, 0]).refusal().contains("lies in padding alone"));
         assert!(volume(&[2, 1, 1]).ints("pads", &[1, 0, 0, 0]).refusal().contains("6 values"));
         assert!(volume(&[2, 1]).refusal().contains("3 values"));
         let deeper = Case::new("Conv", 11).input(&[1, 1, 2, 2, 2, 2]).input(&[1, 1, 1, 1, 1, 1]);

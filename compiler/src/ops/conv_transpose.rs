@@ -1,5 +1,5 @@
 //! `ConvTranspose`: 1-D, 2-D or 3-D with any kernel, stride, pads, `auto_pad`, `output_padding`, `output_shape`, dilation and group; of three
-//! axes up to 64 depths of output.
+//! axes up to 64 depths of output, with weights once for each set of taps that the depths of the output have.
 //!
 //! A result is its bias and then the products in the order (ky, kx, ci), each rounded before it is added, in every numeric class and
 //! however many there are.
@@ -8,9 +8,10 @@
 //! it are those of one map, the first depth first. Where there are groups, or the depths do not follow each other, there is one a
 //! depth, and these are added.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use peleec_runtime::BinaryKind;
+use peleec_runtime::{Activation, BinaryKind};
 
 use super::operands::{evaluated, float_type, floats, output, output_shape, product};
 use super::window::{explicit_pads, extents};
@@ -20,7 +21,7 @@ use crate::ir::{DType, Shape, Tensor, TensorType};
 use crate::lower::kernels::{Binary, ConvTranspose2d, pack_transposed};
 use crate::lower::{Lowering, Packed};
 use crate::onnx::node::NodeView;
-use crate::plan::problem::{Access, CHANNELS, Relation};
+use crate::plan::problem::{Access, CHANNELS};
 
 /// Inputs: `X` [N,C,H,W], `W` [C,M/group,kH,kW], or with a depth before the height, optional `B` [M]. Axes that are not there have one tap.
 #[derive(Clone, Debug, PartialEq)]
@@ -143,25 +144,43 @@ impl Operator for ConvTranspose {
         }
         let y = ctx.output();
         ctx.images(batch)?;
+        let channels = [ctx.shape_of(x)[CHANNELS], ctx.shape()[CHANNELS]];
+        let packed = self.packed(ctx, weights, bias, channels);
         for n in 0..batch {
             let (read, write) = (ctx.image(x, n), ctx.image(y, n));
-            self.step(ctx, weights, bias, read, write);
+            packed.step(ctx, read, write);
         }
         Ok(())
     }
 }
 
+/// A transposed convolution of one map, whose weights are packed.
+struct PackedTransposed {
+    kernel: Arc<ConvTranspose2d>,
+    weights: Packed,
+    /// Multiply-accumulates of one pixel of the input.
+    macs: usize,
+}
+
+impl PackedTransposed {
+    /// Emits the step from one map to another.
+    fn step(&self, ctx: &mut Lowering<'_>, read: Access, write: Access) {
+        let macs = product(&read.dims[CHANNELS + 1..]).saturating_mul(self.macs) as u64;
+        ctx.push(self.kernel.clone(), vec![read], write, &self.weights, macs);
+    }
+}
+
 impl ConvTranspose {
-    /// Emits the step from one map to another, by weights of as many taps as a kernel of rows and columns has.
-    fn step(&self, ctx: &mut Lowering<'_>, weights: &[f32], bias: Option<&[f32]>, read: Access, write: Access) {
+    /// Packs weights of as many taps as a kernel of rows and columns has, from so many channels to so many.
+    fn packed(&self, ctx: &mut Lowering<'_>, weights: &[f32], bias: Option<&[f32]>, [from, to]: [usize; 2]) -> PackedTransposed {
         let [_, kernel @ ..] = self.kernel;
         let ([_, strides @ ..], [_, dilations @ ..], [_, pads @ ..]) = (self.strides, self.dilations, self.pads);
         let (group, taps) = (self.group, product(&kernel));
-        let (depth, filters) = (read.dims[CHANNELS] / group, write.dims[CHANNELS] / group);
-        let packed = pack_transposed(weights, bias, [group, depth, filters, taps]);
-        let packed = ctx.add_weights(&packed, size_of_val(weights));
-        let macs = product(&read.dims[1..]).saturating_mul(filters * taps) as u64;
-        ctx.push(Arc::new(ConvTranspose2d { kernel, strides, dilations, pads, group }), vec![read], write, &packed, macs);
+        let filters = to / group;
+        let packed = pack_transposed(weights, bias, [group, from / group, filters, taps]);
+        let weights = ctx.add_weights(&packed, size_of_val(weights));
+        let macs = from.saturating_mul(filters * taps);
+        PackedTransposed { kernel: Arc::new(ConvTranspose2d { kernel, strides, dilations, pads, group }), weights, macs }
     }
 
     /// Steps for each depth of the output, and sums where one does not do; where no tap reaches there is the bias.
@@ -172,30 +191,31 @@ impl ConvTranspose {
         let [_, kernel @ ..] = self.kernel;
         let per_tap = [product(&[channels, filters / self.group]), self.kernel[0], product(&kernel)];
         let runs = volume::runs(batch, self.size[0], self.group == 1, |at| self.taps(0, at, extent).rev().collect())?;
+        volume::check_weights(&runs, weights.len(), self.kernel[0])?;
         let (from, to) = (volume::joined(ctx, x), volume::output(ctx));
         ctx.images(batch)?;
+        let mut packed = BTreeMap::new();
         for (n, at) in (0..batch).flat_map(|n| (0..self.size[0]).map(move |at| (n, at))) {
             let write = volume::depths(ctx, to, n, at..at + 1, filters);
             if runs[at].is_empty() {
-                let values = Tensor::from_fn(&Shape(write.dims.clone()), |i| bias.map_or(0.0, |bias| bias[i / (shape[3] * shape[4])]));
-                let known = ctx.known(values)?;
-                let read = ctx.whole(known);
-                ctx.push_move(read, write, Relation::Same);
+                volume::write_bias(ctx, bias, None, Activation::Identity, write)?;
                 continue;
             }
             let mut sum: Option<Access> = None;
-            for (index, run) in runs[at].iter().enumerate() {
-                let is_last = index + 1 == runs[at].len();
+            for (run, part) in volume::parts(&runs[at]) {
                 let read = volume::depths(ctx, from, n, run.depths(), channels);
-                let part = if is_last && sum.is_none() { write.clone() } else { ctx.like(&write) };
-                let weights = volume::weights_of(weights, per_tap, &run.taps);
-                self.step(ctx, &weights, bias.filter(|_| index == 0), read, part.clone());
+                let products = if part.is_first && part.is_last { write.clone() } else { ctx.like(&write) };
+                let packed = packed.entry(part).or_insert_with(|| {
+                    let weights = volume::weights_of(weights, per_tap, part.taps);
+                    self.packed(ctx, &weights, bias.filter(|_| part.is_first), [read.dims[CHANNELS], filters])
+                });
+                packed.step(ctx, read, products.clone());
                 sum = Some(match sum {
-                    None => part,
+                    None => products,
                     Some(before) => {
-                        let both = if is_last { write.clone() } else { ctx.like(&write) };
+                        let both = if part.is_last { write.clone() } else { ctx.like(&write) };
                         let add = Arc::new(Binary { kind: BinaryKind::Add });
-                        ctx.push(add, vec![before, part], both.clone(), &Packed::default(), 0);
+                        ctx.push(add, vec![before, products], both.clone(), &Packed::default(), 0);
                         both
                     }
                 });

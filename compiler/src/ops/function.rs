@@ -94,7 +94,7 @@ kinds! {
         (0.5 * x * (1.0 + argument.tanh())) as f32
     };
     Mish {} |x| x * x.exp().ln_1p().tanh();
-    ThresholdedRelu { alpha: 1.0 } |x| if x <= alpha { 0.0 } else { x };
+    ThresholdedRelu { alpha: 1.0 } |x| if x > alpha { x } else { 0.0 };
 }
 
 /// The error function, by a series of terms of one sign.
@@ -275,6 +275,14 @@ mod tests {
         let of = |name, x| Case::new(name, 18).floats(&[1], &[x]).values();
         assert_eq!((of("Sqrt", 4.0), of("Reciprocal", 4.0)), (vec![2.0], vec![0.25]));
         assert_eq!((of("Exp", 0.0), of("Log", 1.0)), (vec![1.0], vec![0.0]));
+    }
+
+    #[test]
+    fn what_is_no_number_is_not_above_a_threshold() {
+        let case = Case::new("ThresholdedRelu", 10).floats(&[2], &[f32::NAN, 2.0]);
+        assert_eq!(case.values(), [0.0, 2.0]);
+        let Ok(Op::Function(Function { kind })) = case.parse() else { unreachable!("it is a row of the table") };
+        assert_eq!([kind.apply(f32::NAN), kind.apply(2.0)], [0.0, 2.0]);
     }
 
     #[test]

@@ -244,7 +244,8 @@ pub(super) fn rows_by_weights(ctx: &mut Lowering<'_>, x: TensorId, by_filter: &[
         filters: n,
         depth: k,
     };
-    convolution.lower(ctx, &channels(ctx.whole(x)), None, &channels(ctx.whole(y)))?;
+    let (from, to) = (channels(ctx.whole(x)), channels(ctx.whole(y)));
+    convolution.packed(ctx, &from, &to)?.lower(ctx, &from, None, &to);
     Ok(y)
 }
 

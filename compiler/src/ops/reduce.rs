@@ -1,5 +1,6 @@
 //! `ReduceSum`, `ReduceProd`, `ReduceMin`, `ReduceMax`, `ReduceL1`, `ReduceL2`, `ReduceSumSquare`, `ReduceLogSum` and `ReduceLogSumExp`:
 //! over any axes. The first four fold integers, too, where these are known when compiling; extremes of bytes and of truth run.
+//! `ReduceMin` and `ReduceMax` leave out what is not a number.
 
 use std::sync::Arc;
 

@@ -1,7 +1,8 @@
 //! Functions of one float, of each element of a map. A function is a type, so that firmware links with those that it uses.
 //!
-//! What is not a number stays so, and infinities give the limits. Errors of functions that are not exact are counted in 2^-23 of the
-//! value; they are the greatest of some 10^6 arguments, against double precision, where the value is no subnormal number.
+//! What is not a number stays so, but for [`ThresholdedRelu`], and infinities give the limits. Errors of functions that are not exact are
+//! counted in 2^-23 of the value; they are the greatest of some 10^6 arguments, against double precision, where the value is no subnormal
+//! number.
 
 use core::fmt::{self, Debug, Write};
 use core::ops::Range;
@@ -225,11 +226,11 @@ function! {
 }
 
 function! {
-    /// `x` where it is above `alpha`, else zero.
+    /// `x` where it is above `alpha`, else zero, also of what is not a number.
     ThresholdedRelu {
         /// What values must be above.
         alpha,
-    } |x| if x <= alpha { 0.0 } else { x }
+    } |x| if x > alpha { x } else { 0.0 }
 }
 
 /// `x`, or -16 where it is less: of functions that are zero from there on, as minus infinity times zero is not a number.

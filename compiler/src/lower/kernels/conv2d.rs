@@ -10,9 +10,9 @@ use super::bound::{expression, run};
 use super::{Bound, Cost, Kernel, LeafKind, Places, Views, Work, rows_of};
 use crate::diagnostics::OpError;
 use crate::ir::window::Window;
-use crate::lower::Lowering;
 use crate::lower::micro::{self, Choice, MicroKernel, band};
 use crate::lower::words::words;
+use crate::lower::{Lowering, Packed};
 use crate::plan::problem::{Access, CHANNELS, Rows};
 
 /// A convolution of `group` groups.
@@ -59,47 +59,28 @@ impl Convolution<'_> {
         (0..depth).step_by(most).map(move |begin| begin..depth.min(begin + most))
     }
 
-    /// Emits the steps from `x` and a residual to `y`: one, or one a block of channels, and then there is no pool.
-    pub(crate) fn lower(&self, ctx: &mut Lowering<'_>, x: &Access, residual: Option<Access>, y: &Access) -> Result<(), OpError> {
-        let mut second = residual;
-        let blocks: Vec<_> = self.blocks().collect();
-        for channels in &blocks {
-            let is_last = channels.end == self.depth;
-            let to = if is_last { y.clone() } else { ctx.like(y) };
-            let mut from = x.clone();
-            if blocks.len() > 1 {
-                from.start[CHANNELS] += channels.start;
-                from.dims[CHANNELS] = channels.len();
-            }
-            self.step(ctx, channels, [from, to.clone()], second.replace(to), is_last)?;
-        }
-        Ok(())
+    /// Packs the weights for maps of the extents of `x` and `y`.
+    pub(crate) fn packed(&self, ctx: &mut Lowering<'_>, x: &Access, y: &Access) -> Result<PackedConvolution, OpError> {
+        let maps = [extents(x), extents(y)];
+        let blocks: Result<Vec<_>, OpError> = self.blocks().map(|channels| self.block(ctx, channels, maps)).collect();
+        Ok(PackedConvolution { blocks: blocks? })
     }
 
-    /// The step over some channels.
-    fn step(
-        &self,
-        ctx: &mut Lowering<'_>,
-        channels: &Range<usize>,
-        [from, to]: [Access; 2],
-        second: Option<Access>,
-        is_last: bool,
-    ) -> Result<(), OpError> {
+    /// What the step over some channels needs.
+    fn block(&self, ctx: &mut Lowering<'_>, channels: Range<usize>, [input, output]: [[usize; 2]; 2]) -> Result<Block, OpError> {
         let (window, group, depth) = (self.window.clone(), self.group, channels.len());
         let [kh, kw] = window.kernel;
-        let (input, output) = (extents(&from), extents(&to));
         let problem = micro::Problem { window: &window, input, output, group, depth, filters: self.filters / group, pool: self.pool };
         let choice = micro::choose(&problem, ctx.profile())?;
-        let weights = self.weights_of(channels);
+        let weights = self.weights_of(&channels);
         let bias = self.bias.filter(|_| channels.start == 0);
         let packed = pack(&weights, bias, [self.filters, depth, kh, kw], group, choice.micro.channels);
         let packed = ctx.add_weights(&packed, size_of_val(&weights[..]));
-        let activation = if is_last { self.activation } else { Activation::Identity };
+        let activation = if channels.end == self.depth { self.activation } else { Activation::Identity };
         let convolved = if self.pool.is_some() { input } else { output };
         let macs = (self.filters * convolved[0] * convolved[1]) as u64 * (depth * kh * kw) as u64;
-        let kernel = Conv2d { window, group, activation, pool: self.pool, choice };
-        ctx.push(Arc::new(kernel), [Some(from), second].into_iter().flatten().collect(), to, &packed, macs);
-        Ok(())
+        let kernel = Arc::new(Conv2d { window, group, activation, pool: self.pool, choice });
+        Ok(Block { channels, kernel, weights: packed, macs })
     }
 
     fn weights_of(&self, channels: &Range<usize>) -> Cow<'_, [f32]> {
@@ -109,6 +90,41 @@ impl Convolution<'_> {
         let taps: usize = self.window.kernel.iter().product();
         let filters = self.weights.chunks_exact(self.depth * taps);
         Cow::Owned(filters.flat_map(|filter| &filter[channels.start * taps..channels.end * taps]).copied().collect())
+    }
+}
+
+/// A convolution whose weights are packed, for maps of the same extents: as many as there are share them.
+pub(crate) struct PackedConvolution {
+    blocks: Vec<Block>,
+}
+
+/// What a step over some channels of the input needs.
+struct Block {
+    channels: Range<usize>,
+    kernel: Arc<dyn Kernel>,
+    weights: Packed,
+    macs: u64,
+}
+
+impl PackedConvolution {
+    /// One step over all channels.
+    pub(crate) fn of_one(channels: usize, kernel: Arc<dyn Kernel>, weights: Packed, macs: u64) -> Self {
+        PackedConvolution { blocks: vec![Block { channels: 0..channels, kernel, weights, macs }] }
+    }
+
+    /// Emits the steps from `x` and a residual to `y`: one, or one a block of channels, and then there is no pool.
+    pub(crate) fn lower(&self, ctx: &mut Lowering<'_>, x: &Access, residual: Option<Access>, y: &Access) {
+        let mut second = residual;
+        for (index, block) in self.blocks.iter().enumerate() {
+            let to = if index + 1 == self.blocks.len() { y.clone() } else { ctx.like(y) };
+            let mut from = x.clone();
+            if self.blocks.len() > 1 {
+                from.start[CHANNELS] += block.channels.start;
+                from.dims[CHANNELS] = block.channels.len();
+            }
+            let reads = [Some(from), second.replace(to.clone())].into_iter().flatten().collect();
+            ctx.push(Arc::clone(&block.kernel), reads, to, &block.weights, block.macs);
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use peleec_runtime::{Activation, Extent, Fused, Operands, Plain, RegionError, RowWindow};
 
 use super::bound::{expression, run};
-use super::{Bound, Convolution, Cost, Kernel, Places, Views, Work, rows_of};
+use super::{Bound, Convolution, Cost, Kernel, PackedConvolution, Places, Views, Work, rows_of};
 use crate::diagnostics::OpError;
 use crate::ir::window::Window;
 use crate::lower::Lowering;
@@ -22,14 +22,14 @@ pub(crate) struct DepthwiseConv2d {
 }
 
 impl DepthwiseConv2d {
-    /// Emits the step from one access to another.
-    pub(crate) fn lower(ctx: &mut Lowering<'_>, convolution: &Convolution<'_>, from: Access, to: Access) {
+    /// Packs the weights for maps of the extents of `to`.
+    pub(crate) fn packed(ctx: &mut Lowering<'_>, convolution: &Convolution<'_>, to: &Access) -> PackedConvolution {
         let Convolution { window, activation, weights, bias, filters, .. } = convolution;
         let packed = pack(weights, *bias, *filters, window.kernel.iter().product());
         let packed = ctx.add_weights(&packed, size_of_val(*weights));
         let macs = to.dims.iter().product::<usize>() as u64 * window.kernel.iter().product::<usize>() as u64;
         let kernel = DepthwiseConv2d { window: window.clone(), activation: *activation, unit: micro::unit(ctx.profile()) };
-        ctx.push(Arc::new(kernel), vec![from], to, &packed, macs);
+        PackedConvolution::of_one(*filters, Arc::new(kernel), packed, macs)
     }
 }
 

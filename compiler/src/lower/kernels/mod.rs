@@ -43,7 +43,7 @@ pub(crate) use binary::Binary;
 pub(crate) use bound::Bound;
 pub(crate) use cast::Cast;
 pub(crate) use conv_transpose2d::{ConvTranspose2d, pack_transposed};
-pub(crate) use conv2d::Convolution;
+pub(crate) use conv2d::{Convolution, PackedConvolution};
 pub(crate) use cumulative_sum::CumulativeSum;
 pub(crate) use depthwise_conv2d::DepthwiseConv2d;
 pub(crate) use each::Each;

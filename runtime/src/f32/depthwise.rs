@@ -117,6 +117,13 @@ impl<A: FloatArithmetic> DepthwiseConv2d<A> {
         taps_inside(self.kernel[axis], self.strides[axis], self.dilations[axis], self.pads[axis], extent, at)
     }
 
+    /// The row or column of tap `tap` for a row or a column of the output.
+    #[inline(always)]
+    fn place(&self, axis: usize, at: usize, tap: usize) -> usize {
+        let origin = (at * self.strides[axis] as usize).wrapping_sub(self.pads[axis] as usize);
+        origin.wrapping_add(tap.wrapping_mul(self.dilations[axis] as usize))
+    }
+
     /// `T` pixels of a row from `ox` on, whose windows have the same columns on the input.
     ///
     /// # Safety
@@ -219,16 +226,14 @@ impl Tile {
         let (input, output) = (&conv.input, &conv.output);
         let channels = input.channels as usize;
         let [kernel_row, width] = [conv.kernel[1] as usize * channels, columns.end - columns.begin];
-        let steps = [(0, input.row), (1, input.pixel)]
-            .map(|(axis, step): (usize, u32)| (conv.dilations[axis] as usize).wrapping_mul(step as usize));
+        let steps = [
+            (conv.dilations[0] as usize).wrapping_mul(input.row as usize),
+            (conv.dilations[1] as usize).wrapping_mul(input.pixel as usize),
+        ];
         let bytes = |elements: usize| elements.wrapping_mul(size_of::<f32>());
-        let place = |axis: usize, at: usize, tap: usize| {
-            let origin = (at * conv.strides[axis] as usize).wrapping_sub(conv.pads[axis] as usize);
-            origin.wrapping_add(tap.wrapping_mul(conv.dilations[axis] as usize))
-        };
         let segment = |rows: Range<usize>, back: usize| {
-            let y = place(0, row.oy, rows.start).wrapping_mul(input.row as usize).wrapping_sub(back);
-            let x = place(1, ox, columns.begin).wrapping_mul(input.pixel as usize);
+            let y = conv.place(0, row.oy, rows.start).wrapping_mul(input.row as usize).wrapping_sub(back);
+            let x = conv.place(1, ox, columns.begin).wrapping_mul(input.pixel as usize);
             let taps = ChannelTaps {
                 rows: if width == 0 { 0 } else { rows.end.saturating_sub(rows.start) },
                 columns: width,

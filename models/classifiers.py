@@ -101,14 +101,18 @@ class PreConv(nn.Sequential):
         super().__init__(nn.BatchNorm2d(cin), nn.ReLU(), nn.Conv2d(cin, cout, kernel, 1, kernel // 2, bias=False))
 
 
-class PreDense(nn.Sequential):
-    """A dense layer, behind its input."""
-
-    def __init__(self, cin, growth):
-        super().__init__(PreConv(cin, 4 * growth), PreConv(4 * growth, growth, 3))
+class DenseBlock(nn.ModuleList):
+    """Dense layers: each reads all maps before it, joined anew from their list as torchvision does."""
 
     def forward(self, x):
-        return torch.cat([x, super().forward(x)], 1)
+        maps = [x]
+        for layer in self:
+            maps.append(layer(torch.cat(maps, 1)))
+        return torch.cat(maps, 1)
+
+
+def dense_layer(cin, growth):
+    return nn.Sequential(PreConv(cin, 4 * growth), PreConv(4 * growth, growth, 3))
 
 
 def densenet(growth=3, layers=(2, 3, 2), classes=10):
@@ -118,7 +122,7 @@ def densenet(growth=3, layers=(2, 3, 2), classes=10):
         if index:
             blocks += [PreConv(channels, channels // 2), nn.AvgPool2d(2, 2)]
             channels //= 2
-        blocks += [PreDense(channels + layer * growth, growth) for layer in range(count)]
+        blocks.append(DenseBlock(dense_layer(channels + layer * growth, growth) for layer in range(count)))
         channels += count * growth
     return nn.Sequential(*blocks, nn.BatchNorm2d(channels), nn.ReLU(), classifier(channels, classes))
 

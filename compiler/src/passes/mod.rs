@@ -24,6 +24,7 @@ mod fuse_residual;
 mod fuse_scale;
 mod fuse_through_floats;
 mod merge_reshapes;
+mod nest_concats;
 pub(crate) mod quantized;
 mod raise_quantize;
 mod sign_bytes;
@@ -41,6 +42,7 @@ pub(crate) type Pass = fn(&mut Graph) -> usize;
 /// A residual is added before the activation, so `fuse_residual` precedes `fuse_activation`.
 /// Bytes are signed when no pass looks for unsigned ones any more.
 /// Quantised weights are floats only where no operator wants them as they are, so `fold_dequantized` follows what looks for these.
+/// Lists of maps are nested when each is known to stay floats or bytes, as an inner list may be read by others.
 /// Nothing comes behind a pool in a convolution, so `fuse_pool` comes after all that goes before it.
 pub(crate) const PASSES: &[(&str, Pass)] = &[
     ("eliminate_dead_code", eliminate_dead_code::eliminate_dead_code),
@@ -59,6 +61,7 @@ pub(crate) const PASSES: &[(&str, Pass)] = &[
     ("fuse_lookup", fuse_lookup::fuse_lookup),
     ("sign_bytes", sign_bytes::sign_bytes),
     ("fold_dequantized", fold_constants::fold_dequantized),
+    ("nest_concats", nest_concats::nest_concats),
     ("fuse_batch_normalization", fuse_batch_normalization::fuse_batch_normalization),
     ("fuse_scale", fuse_scale::fuse_scale),
     ("fold_batch_normalization", fold_batch_normalization::fold_batch_normalization),

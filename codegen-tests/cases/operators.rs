@@ -339,6 +339,13 @@ cases! {
         let y = onnx.op("Mul", "product", &[&sum, &row], &[]);
         onnx.through_bytes("y.q", &y, 0.015625, 0)
     };
+    a_difference_of_bytes_in_integers_alone [1, 3, 4, 4], |onnx, x| {
+        let x = onnx.through_bytes("x.q", &x, 0.0071, -5);
+        let mean = onnx.op("GlobalAveragePool", "mean", &[&x], &[]);
+        let mean = onnx.through_bytes("mean.q", &mean, 0.0039, 3);
+        let y = onnx.op("Sub", "difference", &[&x, &mean], &[]);
+        onnx.through_bytes("y.q", &y, 0.0157, 0)
+    };
     tanh_between_bytes_is_a_table [1, 3, 4, 4], |onnx, x| {
         let x = onnx.through_bytes("x.q", &x, 0.0078125, -5);
         let y = onnx.op("Tanh", "tanh", &[&x], &[]);

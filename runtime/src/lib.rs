@@ -86,6 +86,7 @@ pub use i8::pool::MaxPool2d;
 pub use i8::products::{ByteArithmetic, Dsp, Filters, Pairs, Quads, Single, Thumb, WeightOrder};
 pub use i8::requantize::Requantize;
 pub use i8::softmax::QuantizedSoftmax;
+pub use i8::sum::QuantizedSum;
 pub use input::{interleaved_rows, planar_rows};
 pub use integer::Integer;
 pub use kernel::Kernel;

@@ -61,6 +61,7 @@ pub const FILES: &[(&str, &str)] = &[
     ("src/i8/products/x86.rs", include_str!("i8/products/x86.rs")),
     ("src/i8/requantize.rs", include_str!("i8/requantize.rs")),
     ("src/i8/softmax.rs", include_str!("i8/softmax.rs")),
+    ("src/i8/sum.rs", include_str!("i8/sum.rs")),
     ("src/input.rs", include_str!("input.rs")),
     ("src/integer.rs", include_str!("integer.rs")),
     ("src/kernel.rs", include_str!("kernel.rs")),

@@ -62,7 +62,11 @@ impl Operator for QuantizedBinary {
             return Err(OpError::unsupported(format!("broadcasts to {} dimensions", shape.rank())).supported("4 dimensions"));
         };
         let has_rows = !is_known && maps.iter().all(|own| own.get(ROWS) == map.get(ROWS));
-        let kernel = Arc::new(kernels::QuantizedBinary { kind: self.binary.kind, from, to, limits: self.limits, has_rows });
+        let binary = kernels::QuantizedBinary { kind: self.binary.kind, from, to, limits: self.limits, has_rows };
+        let kernel: Arc<dyn kernels::Kernel> = match kernels::QuantizedSum::proven(&binary, ctx.dtype_of(operands[0]), self.dtype) {
+            Some(sum) => Arc::new(sum),
+            None => Arc::new(binary),
+        };
         let mut reads = Vec::new();
         for (operand, own) in operands.into_iter().zip(maps) {
             reads.push(if *ctx.shape_of(operand) == own { operand } else { ctx.viewed(operand, own) });

@@ -45,83 +45,94 @@ geometry! {
     }
 }
 
-/// Computes rows and columns of the output.
-type Leaf<F, T> = unsafe fn(&QuantizedBinary<F, T>, rows: Range<usize>, columns: Range<usize>, x: *const F, r: *const F, y: *mut T);
+/// Computes rows and columns of the output of a kernel with two input maps of one type.
+///
+/// # Safety
+/// The geometry's `extent()` is some and the leaf is its own; `x` and `r` are readable and `y` writable for its lengths, moved as `at_row`
+/// says where one row is computed; the area lies in the output; no element that is written is one that is read.
+pub(super) type PairLeaf<G, F, T> = unsafe fn(geometry: &G, rows: Range<usize>, columns: Range<usize>, x: *const F, r: *const F, y: *mut T);
+
+/// What a kernel with two input maps of the output's extents asks of them, how rows are computed, and by which leaf: its `area`.
+macro_rules! pair_rows {
+    ($input:ty => $output:ty) => {
+        /// The operands' lengths, or none where the geometry contradicts itself.
+        pub const fn extent(&self) -> Option<Extent> {
+            if !self.goes_with(&self.input) || !self.goes_with(&self.second) || !self.output.is_exclusive() {
+                return None;
+            }
+            match (self.input.extent(), self.second.extent(), self.output.extent()) {
+                (Some(x), Some(r), Some(y)) => Some(Extent { x, r, w: 0, y }),
+                _ => None,
+            }
+        }
+
+        const fn goes_with(&self, operand: &Pixels) -> bool {
+            operand.height == self.output.height && operand.width == self.output.width && operand.channels == self.output.channels
+        }
+
+        /// What a row of the output is made of.
+        pub const fn row_window(&self) -> RowWindow {
+            RowWindow::SAME
+        }
+
+        /// Whether every row of every map is stored.
+        pub(crate) const fn is_whole(&self) -> bool {
+            !self.input.is_ring() && !self.second.is_ring() && !self.output.is_ring()
+        }
+
+        /// Whether the rings of both operands hold a row.
+        pub(crate) const fn holds_windows(&self) -> bool {
+            RowWindow::SAME.held_by(&self.input) && RowWindow::SAME.held_by(&self.second)
+        }
+
+        /// Whether the span of output row `row` shares no element with that of the first operand's row, where this one begins at `x` and
+        /// the output at `y` of one buffer.
+        pub(crate) const fn row_apart(&self, row: usize, x: usize, y: usize) -> bool {
+            RowWindow::SAME.apart(row, x, &self.input, y, &self.output)
+        }
+
+        /// The pointers by which a leaf finds output row `row` and those of the operands.
+        #[inline(always)]
+        pub(crate) fn at_row(&self, row: usize, at: Pointers<$input, $input, $output>) -> Pointers<$input, $input, $output> {
+            let (x, r) = (at.x.wrapping_add(self.input.shift(row)), at.r.wrapping_add(self.second.shift(row)));
+            Pointers { x, r, y: at.y.wrapping_add(self.output.shift(row)), ..at }
+        }
+
+        /// Into how many parts the output, or its row `row`, can be cut, up to `most`.
+        pub(crate) fn parts(&self, row: Option<usize>, most: usize) -> usize {
+            Area::parts(&self.output, row, most)
+        }
+
+        /// Part `part` of `parts`.
+        #[inline(always)]
+        pub(crate) fn piece(&self, row: Option<usize>, part: usize, parts: usize) -> Area {
+            Area::part(&self.output, row, part, parts)
+        }
+
+        /// What computes an area of the output.
+        #[inline(always)]
+        pub(crate) fn leaf(&self) -> PairLeaf<Self, $input, $output> {
+            Self::area
+        }
+
+        /// Computes an area of the output by this geometry's leaf.
+        ///
+        /// # Safety
+        /// As [`PairLeaf`].
+        #[inline(always)]
+        pub(crate) unsafe fn run(&self, leaf: PairLeaf<Self, $input, $output>, area: Area, at: Pointers<$input, $input, $output>) {
+            // SAFETY: the caller's contract.
+            unsafe { leaf(self, area.rows, area.columns, at.x, at.r, at.y) }
+        }
+    };
+}
+pub(super) use pair_rows;
 
 impl<F: Element, T: Element> QuantizedBinary<F, T> {
-    /// The operands' lengths, or none where the geometry contradicts itself.
-    pub const fn extent(&self) -> Option<Extent> {
-        if !self.goes_with(&self.input) || !self.goes_with(&self.second) || !self.output.is_exclusive() {
-            return None;
-        }
-        match (self.input.extent(), self.second.extent(), self.output.extent()) {
-            (Some(x), Some(r), Some(y)) => Some(Extent { x, r, w: 0, y }),
-            _ => None,
-        }
-    }
-
-    const fn goes_with(&self, operand: &Pixels) -> bool {
-        operand.height == self.output.height && operand.width == self.output.width && operand.channels == self.output.channels
-    }
-
-    /// What a row of the output is made of.
-    pub const fn row_window(&self) -> RowWindow {
-        RowWindow::SAME
-    }
-
-    /// Whether every row of every map is stored.
-    pub(crate) const fn is_whole(&self) -> bool {
-        !self.input.is_ring() && !self.second.is_ring() && !self.output.is_ring()
-    }
-
-    /// Whether the rings of both operands hold a row.
-    pub(crate) const fn holds_windows(&self) -> bool {
-        RowWindow::SAME.held_by(&self.input) && RowWindow::SAME.held_by(&self.second)
-    }
-
-    /// Whether the span of output row `row` shares no element with that of the first operand's row, where this one begins at `x` and the
-    /// output at `y` of one buffer.
-    pub(crate) const fn row_apart(&self, row: usize, x: usize, y: usize) -> bool {
-        RowWindow::SAME.apart(row, x, &self.input, y, &self.output)
-    }
-
-    /// The pointers by which a leaf finds output row `row` and those of the operands.
-    #[inline(always)]
-    pub(crate) fn at_row(&self, row: usize, at: Pointers<F, F, T>) -> Pointers<F, F, T> {
-        let (x, r) = (at.x.wrapping_add(self.input.shift(row)), at.r.wrapping_add(self.second.shift(row)));
-        Pointers { x, r, y: at.y.wrapping_add(self.output.shift(row)), ..at }
-    }
-
-    /// Into how many parts the output, or its row `row`, can be cut, up to `most`.
-    pub(crate) fn parts(&self, row: Option<usize>, most: usize) -> usize {
-        Area::parts(&self.output, row, most)
-    }
-
-    /// Part `part` of `parts`.
-    #[inline(always)]
-    pub(crate) fn piece(&self, row: Option<usize>, part: usize, parts: usize) -> Area {
-        Area::part(&self.output, row, part, parts)
-    }
-
-    /// What computes an area of the output.
-    #[inline(always)]
-    pub(crate) fn leaf(&self) -> Leaf<F, T> {
-        Self::area
-    }
-
-    /// Computes an area of the output by this geometry's leaf.
-    ///
-    /// # Safety
-    /// As [`area`](Self::area).
-    #[inline(always)]
-    pub(crate) unsafe fn run(&self, leaf: Leaf<F, T>, area: Area, at: Pointers<F, F, T>) {
-        // SAFETY: the caller's contract.
-        unsafe { leaf(self, area.rows, area.columns, at.x, at.r, at.y) }
-    }
+    pair_rows!(F => T);
 
     /// # Safety
-    /// `extent()` is some; `x` and `r` are readable and `y` writable for its lengths, moved as `at_row` says where one row is computed; the
-    /// area lies in the output; no element that is written is one that is read.
+    /// As [`PairLeaf`].
     #[inline(never)]
     unsafe fn area(&self, rows: Range<usize>, columns: Range<usize>, x: *const F, r: *const F, y: *mut T) {
         let ([left, right], [left_zero, right_zero]) = (self.from_scales, self.from_zeros);

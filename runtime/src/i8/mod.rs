@@ -11,3 +11,4 @@ pub(crate) mod pool;
 pub(crate) mod products;
 pub(crate) mod requantize;
 pub(crate) mod softmax;
+pub(crate) mod sum;

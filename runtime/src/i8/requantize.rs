@@ -74,7 +74,7 @@ impl Requantize {
 
 /// As `clamp`, without its assertion.
 #[inline(always)]
-fn limited(result: i32, low: i32, high: i32) -> i32 {
+pub(super) fn limited(result: i32, low: i32, high: i32) -> i32 {
     if result < low {
         low
     } else if result > high {

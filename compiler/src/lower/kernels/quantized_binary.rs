@@ -1,6 +1,6 @@
 //! `QuantizedBinary`: an element-wise function of two maps of integers of 8 bits, either of which may be broadcast.
 
-use peleec_runtime::BinaryKind;
+use peleec_runtime::{BinaryKind, Pixels};
 
 use super::bound::{Plainly, of_byte};
 use super::quantize::Steps;
@@ -32,11 +32,7 @@ impl Kernel for QuantizedBinary {
 
     fn bind(&self, views: &Views<'_>) -> Result<Work, OpError> {
         let (output, [low, high]) = (views.output, self.limits);
-        let input = views.inputs[0].dtype;
-        let [left, right] = [0, 1].map(|index| {
-            let view: &View = &views.inputs[index];
-            View { dims: output.dims.clone(), strides: view.broadcast(&output.dims), ..view.clone() }.pixels()
-        });
+        let (input, [left, right]) = (views.inputs[0].dtype, operands(views));
         let kind = format!("QuantizedBinary<{}, {}>", input.element(), output.dtype.element()).into();
         of_byte!(input, F => of_byte!(output.dtype, T => {
             let binary = peleec_runtime::QuantizedBinary::<F, T>::new(left, right, output.pixels(), self.kind);
@@ -45,4 +41,13 @@ impl Kernel for QuantizedBinary {
             Ok(Work::Kernel(Box::new(Plainly { geometry, name: "quantized binary", kind })))
         }))
     }
+}
+
+/// Both inputs as maps of the output's extents.
+pub(super) fn operands(views: &Views<'_>) -> [Pixels; 2] {
+    let dims = &views.output.dims;
+    [0, 1].map(|index| {
+        let view: &View = &views.inputs[index];
+        View { dims: dims.clone(), strides: view.broadcast(dims), ..view.clone() }.pixels()
+    })
 }

@@ -80,6 +80,7 @@ OPERATORS = {
     "Mod": [],
     "Mul": [],
     "Neg": [],
+    "NonMaxSuppression": [2, 3, 4],
     "Not": [],
     "Or": [],
     "PRelu": [1],

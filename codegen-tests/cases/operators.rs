@@ -99,6 +99,14 @@ cases! {
         let indices = onnx.op("Cast", "floats", &["indices"], &[("to", Attr::Int(1))]);
         onnx.op("Concat", "joined", &[&values, &indices], &[("axis", Attr::Int(0))])
     };
+    non_max_suppression_of_two_classes [1, 6, 6], |onnx, x| {
+        let [boxes, scores] = onnx.split("split", &x, -1, [4, 2]);
+        let scores = onnx.op("Transpose", "by_class", &[&scores], &[("perm", Attr::Ints(&[0, 2, 1]))]);
+        let most = onnx.ints("most", &[3]);
+        let [iou, above] = [("iou", 0.125), ("above", -0.5)].map(|(name, value)| onnx.floats(name, &[1], &[value]));
+        let rows = onnx.op("NonMaxSuppression", "selected", &[&boxes, &scores, &most, &iou, &above], &[]);
+        onnx.op("Cast", "floats", &[&rows], &[("to", Attr::Int(1))])
+    };
     log_softmax_over_classes [1, 6], |onnx, x| onnx.op("LogSoftmax", "scores", &[&x], &[]);
     hardmax_over_classes [1, 6], |onnx, x| onnx.op("Hardmax", "scores", &[&x], &[]);
     prelu_with_a_slope_a_channel [1, 3, 4, 4], |onnx, x| {

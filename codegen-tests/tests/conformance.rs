@@ -10,7 +10,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use codegen_tests::compare::{Closeness, compare};
-use codegen_tests::suite::{CLOSENESS, is_as_stored, reason};
+use codegen_tests::suite::{CLOSENESS, is_as_stored, reason, wanted};
 use codegen_tests::{lanes, vectors};
 use models::StoredModel;
 use peleec::harness::{self, HarnessError, OptLevel, Project};
@@ -82,7 +82,7 @@ fn write_case(case: &StoredModel, target: Target, folder: &Path) -> Vec<Run> {
         all.extend(inputs.iter().enumerate().map(input));
         std::fs::create_dir_all(folder.join("run").join(&at)).expect("a folder is made");
         let here = compilation.execute(&inputs).map_err(|error| named(error.to_string())).expect("the plan runs");
-        runs.push(Run { folder: at, here, stored: is_as_stored(case).then_some(outputs) });
+        runs.push(Run { folder: at, here, stored: is_as_stored(case).then(|| wanted(case, outputs)) });
     }
     files::write(folder, &all).expect("the files of a case are written");
     runs

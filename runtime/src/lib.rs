@@ -66,6 +66,7 @@ pub use f32::function::{Each, Function};
 pub use f32::log_softmax::LogSoftmax;
 pub use f32::lrn::Lrn;
 pub use f32::matmul::MatMul;
+pub use f32::non_max_suppression::NonMaxSuppression;
 pub use f32::normalize::{NormKind, Normalize};
 pub use f32::pad::Pad;
 pub use f32::pool::{Pool2d, PoolKind};

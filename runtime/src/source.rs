@@ -29,6 +29,7 @@ pub const FILES: &[(&str, &str)] = &[
     ("src/f32/lrn.rs", include_str!("f32/lrn.rs")),
     ("src/f32/matmul.rs", include_str!("f32/matmul.rs")),
     ("src/f32/mod.rs", include_str!("f32/mod.rs")),
+    ("src/f32/non_max_suppression.rs", include_str!("f32/non_max_suppression.rs")),
     ("src/f32/normalize.rs", include_str!("f32/normalize.rs")),
     ("src/f32/pad.rs", include_str!("f32/pad.rs")),
     ("src/f32/pool.rs", include_str!("f32/pool.rs")),

@@ -125,6 +125,7 @@ macros::operators! {
     lookup::Lookup:;
     lrn::Lrn: "LRN" 1;
     matmul::MatMul: "MatMul" 2, "Gemm" 3;
+    non_max_suppression::NonMaxSuppression: "NonMaxSuppression" 5;
     normalization::Normalization: "LayerNormalization" 3, "RMSNormalization" 2, "GroupNormalization" 3, "InstanceNormalization" 3,
         "MeanVarianceNormalization" 1, "LpNormalization" 1;
     pad::Pad: "Pad" 4;

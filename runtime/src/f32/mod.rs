@@ -25,6 +25,7 @@ pub mod function;
 pub mod log_softmax;
 pub mod lrn;
 pub mod matmul;
+pub mod non_max_suppression;
 pub mod normalize;
 pub mod pad;
 pub mod pool;

@@ -15,7 +15,7 @@ fn is_taken(model: &ModelWriter) {
 #[test]
 fn nodes_of_unknown_operators_and_what_only_they_read() {
     let mut model = conv_relu();
-    model.node("NonMaxSuppression", "/select", &["c", "labels"], &["s"], &[]).node("Softmax", "/behind", &["s"], &["t"], &[]);
+    model.node("Frobnicate", "/select", &["c", "labels"], &["s"], &[]).node("Softmax", "/behind", &["s"], &["t"], &[]);
     model.graph.initializer.push(TensorProto { name: Some("labels".to_owned()), data_type: Some(8), ..TensorProto::default() });
     is_taken(&model);
     model.output("s", &TensorType::f32([1]));

@@ -221,6 +221,21 @@ fn extremes_of_bytes_and_of_truth() {
     });
 }
 
+#[test]
+fn constants_around_elements_of_any_type() {
+    let shapes = prop::collection::vec(1..4usize, 1..5);
+    run((0..6usize, shapes, operand(), 0..26usize, any::<[u8; 8]>()), |(ty, dims, operand, value, pads)| {
+        let (dtype, code) = [INTEGERS[0], INTEGERS[1], INTEGERS[2], INTEGERS[3], TRUTH, FLOAT][ty];
+        let pads: Vec<i64> = pads.iter().take(2 * dims.len()).map(|pad| i64::from(pad % 3)).collect();
+        let mut onnx = Onnx::new(18);
+        let (x, pads) = (onnx.typed_input("x", code, &dims), onnx.ints("pads", &pads));
+        let value = onnx.initializer("value", &[], code, element(dtype, value));
+        let y = onnx.op("Pad", "y", &[&x, &pads, &value], &[]);
+        onnx.typed_output(&y, code);
+        same(onnx, &[operand.tensor(dtype, &dims)])
+    });
+}
+
 /// What onnxruntime's `quantize_dynamic` makes of a convolution and of a product: bytes whose scale follows from each input.
 #[test]
 fn bytes_that_are_quantised_on_the_way() {

@@ -26,7 +26,6 @@ pub mod log_softmax;
 pub mod lrn;
 pub mod matmul;
 pub mod normalize;
-pub mod pad;
 pub mod pool;
 pub mod power;
 pub mod prelu;

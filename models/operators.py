@@ -34,12 +34,14 @@ OPERATORS = {
     "Constant": [],
     "ConstantOfShape": [0],
     "Conv": [1, 2],
+    "ConvInteger": [1, 2, 3],
     "ConvTranspose": [1, 2],
     "CumSum": [1],
     "DepthToSpace": [],
     "DequantizeLinear": [1, 2],
     "Div": [],
     "Dropout": [1, 2],
+    "DynamicQuantizeLinear": [],
     "Elu": [],
     "Equal": [],
     "Erf": [],
@@ -71,6 +73,7 @@ OPERATORS = {
     "LogSoftmax": [],
     "LpNormalization": [],
     "MatMul": [],
+    "MatMulInteger": [1, 2, 3],
     "Max": [],
     "MaxPool": [],
     "Mean": [],
@@ -130,6 +133,8 @@ OPERATORS = {
     "Where": [],
     "Xor": [],
 }
+# Operators with several outputs.
+OUTPUTS = {"DynamicQuantizeLinear": 3, "TopK": 2}
 TYPES = {TensorProto.FLOAT, TensorProto.INT8, TensorProto.UINT8, TensorProto.INT32, TensorProto.INT64, TensorProto.BOOL}
 CONSTANT_TYPES = TYPES | {TensorProto.FLOAT16, TensorProto.DOUBLE}
 LARGEST = 25_000
@@ -140,7 +145,7 @@ def wanted(case):
     graph = case.model.graph
     if len(graph.node) != 1 or graph.node[0].op_type not in OPERATORS:
         return False
-    if len(graph.output) != (2 if graph.node[0].op_type == "TopK" else 1):
+    if len(graph.output) != OUTPUTS.get(graph.node[0].op_type, 1):
         return False
     if any(word in case.name for word in ("training", "pool_1d", "pool_3d")):
         return False

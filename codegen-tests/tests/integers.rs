@@ -221,6 +221,68 @@ fn extremes_of_bytes_and_of_truth() {
     });
 }
 
+#[test]
+fn constants_around_elements_of_any_type() {
+    let shapes = prop::collection::vec(1..4usize, 1..5);
+    run((0..6usize, shapes, operand(), 0..26usize, any::<[u8; 8]>()), |(ty, dims, operand, value, pads)| {
+        let (dtype, code) = [INTEGERS[0], INTEGERS[1], INTEGERS[2], INTEGERS[3], TRUTH, FLOAT][ty];
+        let pads: Vec<i64> = pads.iter().take(2 * dims.len()).map(|pad| i64::from(pad % 3)).collect();
+        let mut onnx = Onnx::new(18);
+        let (x, pads) = (onnx.typed_input("x", code, &dims), onnx.ints("pads", &pads));
+        let value = onnx.initializer("value", &[], code, element(dtype, value));
+        let y = onnx.op("Pad", "y", &[&x, &pads, &value], &[]);
+        onnx.typed_output(&y, code);
+        same(onnx, &[operand.tensor(dtype, &dims)])
+    });
+}
+
+/// What onnxruntime's `quantize_dynamic` makes of a convolution and of a product: bytes whose scale follows from each input.
+#[test]
+fn bytes_that_are_quantised_on_the_way() {
+    run((any::<bool>(), prop::collection::vec(-9..9i32, 1..30), any::<[u8; 8]>()), |(is_map, values, weights)| {
+        let (dims, of_weights): (&[usize], &[usize]) = if is_map { (&[1, 2, 4, 3], &[2, 2, 2, 1]) } else { (&[4, 2], &[2, 4]) };
+        let pads = [("pads", Attr::Ints(&[1, 0, 0, 2]))];
+        let (op_type, attributes) = if is_map { ("ConvInteger", &pads[..]) } else { ("MatMulInteger", &pads[..0]) };
+        let values = values.iter().cycle().take(dims.iter().product()).map(|&value| value as f32 * 0.37);
+        let mut onnx = Onnx::new(18);
+        let x = onnx.input("x", dims);
+        let bytes = onnx.op("DynamicQuantizeLinear", "bytes", &[&x], &[]);
+        onnx.last_node().output = ["bytes", "scale", "zero"].map(str::to_owned).to_vec();
+        let w = onnx.initializer("w", of_weights, INTEGERS[0].1, weights.to_vec());
+        let sums = onnx.op(op_type, "sums", &[&bytes, &w, "zero"], attributes);
+        let floats = onnx.op("Cast", "floats", &[&sums], &[("to", Attr::Int(FLOAT.1.into()))]);
+        let y = onnx.op("Mul", "y", &[&floats, "scale"], &[]);
+        for (name, (_, code)) in [(&*bytes, INTEGERS[1]), ("scale", FLOAT), ("zero", INTEGERS[1]), (&*sums, INTEGERS[2]), (&*y, FLOAT)] {
+            onnx.typed_output(name, code);
+        }
+        same(onnx, &[Tensor::f32(dims.to_vec(), values.collect::<Vec<_>>()).expect("as many values as elements")])
+    });
+}
+
+/// Bytes of a scale a block, to floats and back; the last block may be shorter.
+#[test]
+fn bytes_of_a_scale_a_block() {
+    let shapes = prop::collection::vec(1..6usize, 1..5);
+    run((0..2usize, any::<bool>(), shapes, operand(), 0..4usize, 1..4usize), |(ty, has_zeros, dims, operand, axis, block)| {
+        let ((dtype, code), axis) = (INTEGERS[ty], axis % dims.len());
+        let mut blocks = dims.clone();
+        blocks[axis] = dims[axis].div_ceil(block);
+        let count: usize = blocks.iter().product();
+        let mut onnx = Onnx::new(21);
+        let x = onnx.typed_input("x", code, &dims);
+        let scales: Vec<f32> = (0..count).map(|k| 0.3 + k as f32 * 0.41).collect();
+        let scales = onnx.floats("scales", &blocks, &scales);
+        let zeros = (0..count).map(|k| if has_zeros { (3 + 40 * k % 200) as u8 } else { 0 }).collect();
+        let zeros = onnx.initializer("zeros", &blocks, code, zeros);
+        let attributes = [("axis", Attr::Int(axis as i64)), ("block_size", Attr::Int(block as i64))];
+        let floats = onnx.op("DequantizeLinear", "floats", &[&x, &scales, &zeros], &attributes);
+        let y = onnx.op("QuantizeLinear", "y", &[&floats, &scales, &zeros], &attributes);
+        onnx.output(&floats);
+        onnx.typed_output(&y, code);
+        same(onnx, &[operand.tensor(dtype, &dims)])
+    });
+}
+
 /// Bytes of a scale a channel, to floats and back.
 #[test]
 fn bytes_of_a_scale_a_channel() {

@@ -36,7 +36,7 @@ macro_rules! displayed {
     )+};
 }
 
-displayed!(i32 u32 bool);
+displayed!(i8 u8 i32 u32 i64 bool);
 
 impl Expression for f32 {
     fn write(&self, to: &mut dyn Write) -> Result {

@@ -37,6 +37,7 @@ mod layer;
 mod memory;
 mod model;
 mod moves;
+mod pad;
 mod pairwise;
 mod quantize;
 mod rows;
@@ -68,7 +69,6 @@ pub use f32::lrn::Lrn;
 pub use f32::matmul::MatMul;
 pub use f32::non_max_suppression::NonMaxSuppression;
 pub use f32::normalize::{NormKind, Normalize};
-pub use f32::pad::Pad;
 pub use f32::pool::{Pool2d, PoolKind};
 pub use f32::prelu::PRelu;
 pub use f32::reduce::{
@@ -97,6 +97,7 @@ pub use layer::{InPlace, Layer, RowLayer, Within, WithinRows};
 pub use memory::{Arena, Placed, Region, Weights, part, part_mut};
 pub use model::{Model, TensorInfo, ValuesError};
 pub use moves::{Mirror, Move};
+pub use pad::Pad;
 pub use pairwise::{
     Add, And, Div, Equal, Fill, FloorMod, Keep, Less, LessOrEqual, Mark, Max, Min, Mod, Modulo, Mul, Or, PairFunction, Pairwise, Pow,
     Power, Remainder, Sub, Xor,

@@ -358,7 +358,7 @@ fn strided_kernels_of_any_geometry() {
             3 => {
                 let begin = [0; MAX_RANK].map(|_| random.below(2));
                 let (inner, begin) = (fields(&mut random, usual), fields(&mut random, begin));
-                let pad = Pad::new(dims, inner, begin, left, output, 9.0);
+                let pad = Pad::new(dims, inner, begin, left, output, 9.0_f32);
                 tally.check(&mut random, (&pad, pad.extent()), work, |[x, ..], y| {
                     for i in indices(dims) {
                         let from: [Option<u32>; MAX_RANK] =

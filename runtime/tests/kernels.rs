@@ -347,7 +347,7 @@ fn a_binary_broadcasts_where_a_stride_is_zero() {
 #[test]
 fn a_pad_surrounds_its_input() {
     let (inner, output) = ([1, 1, 1, 1, 1, 2], [0, 0, 0, 0, 4, 1]);
-    let pad = Pad::new([1, 1, 1, 1, 3, 4], inner, [0, 0, 0, 0, 1, 1], [0, 0, 0, 0, 2, 1], output, 9.0);
+    let pad = Pad::new([1, 1, 1, 1, 3, 4], inner, [0, 0, 0, 0, 1, 1], [0, 0, 0, 0, 2, 1], output, 9.0_f32);
     assert_eq!(run(&pad, [&[1.0, 2.0], &[], &[]], 12).unwrap(), [9.0, 9.0, 9.0, 9.0, 9.0, 1.0, 2.0, 9.0, 9.0, 9.0, 9.0, 9.0]);
 }
 

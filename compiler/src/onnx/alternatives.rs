@@ -32,9 +32,6 @@ fn known(op_type: &str, domain: &str) -> Option<&'static str> {
         ("com.microsoft" | "com.microsoft.nchwc", _) => {
             "onnxruntime's optimiser wrote it: give the model as exported, or set graph_optimization_level = ORT_DISABLE_ALL"
         }
-        (_, "DynamicQuantizeLinear" | "ConvInteger" | "MatMulInteger") => {
-            "it takes ranges from each input while it runs: quantise with known ranges, by onnxruntime's quantize_static over a few hundred inputs, or give the float model"
-        }
         (_, "Loop" | "Scan") => "export by tracing, which unrolls loops: give torch.onnx.export a plain nn.Module",
         (_, "ScatterND" | "GatherND" | "RoiAlign") => {
             "cut the graph before its post-processing: `--output NAME` for the box offsets, and again for the class scores"

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use super::importer::{Definition, Entry, Importer, Refusal, check_name, display_name};
+use super::integers::is_of_integers;
 use super::node::{Attribute, GROWTH_COST, NodeView, Operand, USUAL_RANK};
 use super::scope::{Scope, inputs, is_if};
 use super::tensor::{MAX_DIM, MAX_ELEMENTS};
@@ -24,6 +25,7 @@ impl<'a> Importer<'a> {
         let imported = match scope.meaning(index) {
             Some(parts) => parts.iter().try_for_each(|part| self.import_node(part)),
             None if is_if(node) => self.choose(scope, index),
+            None if is_of_integers(node) => self.integers(node),
             None => self.import_node(node),
         };
         if let Err(refusal) = imported {
@@ -92,7 +94,7 @@ impl<'a> Importer<'a> {
     }
 
     /// The node's attributes, of which tensors count towards the limit of known values.
-    fn attributes(&self, node: &NodeProto) -> Result<BTreeMap<String, Attribute>, Diagnostic> {
+    pub(super) fn attributes(&self, node: &NodeProto) -> Result<BTreeMap<String, Attribute>, Diagnostic> {
         let read = RefCell::new(Vec::new());
         let stored = |proto: &TensorProto| {
             let what = "a tensor among the attributes";
@@ -121,16 +123,8 @@ impl<'a> Importer<'a> {
     }
 
     /// Bounds the types of the outputs, and refuses outputs that peleec does not compute and something reads.
-    fn check_outputs(&self, node: &NodeProto, inferred: &[TensorType]) -> Result<(), Diagnostic> {
-        for ty in inferred {
-            let count = ty.shape.checked_elements().filter(|&count| count <= MAX_ELEMENTS);
-            let large_dim = ty.shape.iter().any(|&dim| dim > MAX_DIM as usize);
-            if count.is_none() || large_dim || ty.shape.rank() > MAX_RANK {
-                let found = format!("rank {}, extents {}", ty.shape.rank(), short(&ty.shape));
-                let supported = format!("rank {MAX_RANK}, {MAX_ELEMENTS} elements");
-                return Err(Diagnostic::unsupported(Code::SHAPE, "an output of the node is too large").found(found).supported(supported));
-            }
-        }
+    pub(super) fn check_outputs(&self, node: &NodeProto, inferred: &[TensorType]) -> Result<(), Diagnostic> {
+        check_extents(inferred)?;
         let op_type = node.op_type.as_deref().unwrap_or_default();
         match node.output.iter().skip(inferred.len()).find(|name| !name.is_empty() && self.read.contains(name.as_str())) {
             None => Ok(()),
@@ -179,7 +173,7 @@ impl<'a> Importer<'a> {
     }
 
     /// Refuses known values that hold NaN.
-    fn check_numbers(&self, names: &[Option<&str>]) -> Result<(), Diagnostic> {
+    pub(super) fn check_numbers(&self, names: &[Option<&str>]) -> Result<(), Diagnostic> {
         names.iter().flatten().try_for_each(|name| match self.entry(name) {
             Some(Entry { ty, first_nan: Some(at), .. }) => Err(constants::no_number(&format!("constant `{name}`"), ty, *at)),
             _ => Ok(()),
@@ -213,9 +207,23 @@ impl<'a> Importer<'a> {
     }
 
     /// Whether an output may define this name: a second definition has been reported and changes nothing.
-    fn is_free(&self, name: &str) -> bool {
+    pub(super) fn is_free(&self, name: &str) -> bool {
         !name.is_empty() && !self.definitions.contains_key(name)
     }
+}
+
+/// Bounds the types of outputs.
+pub(super) fn check_extents(types: &[TensorType]) -> Result<(), Diagnostic> {
+    for ty in types {
+        let count = ty.shape.checked_elements().filter(|&count| count <= MAX_ELEMENTS);
+        let large_dim = ty.shape.iter().any(|&dim| dim > MAX_DIM as usize);
+        if count.is_none() || large_dim || ty.shape.rank() > MAX_RANK {
+            let found = format!("rank {}, extents {}", ty.shape.rank(), short(&ty.shape));
+            let supported = format!("rank {MAX_RANK}, {MAX_ELEMENTS} elements");
+            return Err(Diagnostic::unsupported(Code::SHAPE, "an output of the node is too large").found(found).supported(supported));
+        }
+    }
+    Ok(())
 }
 
 /// The first `count` inputs, up to the last one that is there.
@@ -231,7 +239,7 @@ fn until_last(names: &[String]) -> &[String] {
     names.get(..used).unwrap_or(names)
 }
 
-fn op_refused(op_type: &str, error: OpError) -> Refusal {
+pub(super) fn op_refused(op_type: &str, error: OpError) -> Refusal {
     let diagnostic = if error.invalid {
         Diagnostic::invalid(Code::NOT_VALID, format!("operator `{op_type}` is not valid here"))
     } else {

@@ -70,7 +70,7 @@ impl<'n> FreshNames<'n> {
 }
 
 /// As much of a name as tells people where another one comes from.
-fn beginning(name: &str) -> &str {
+pub(super) fn beginning(name: &str) -> &str {
     const SHOWN: usize = 64;
     (0..=SHOWN).rev().find_map(|end| name.get(..end.min(name.len()))).unwrap_or_default()
 }

@@ -3,6 +3,7 @@
 use super::alternatives::{Surroundings, way_out};
 use super::import::OPSETS;
 use super::importer::{Definition, Entry, Importer, check_name};
+use super::integers::is_of_integers;
 use super::node::Operand;
 use super::scope::{inputs, is_if};
 use super::wire::NodeProto;
@@ -34,7 +35,7 @@ impl Importer<'_> {
         let domain = node.domain.as_deref().unwrap_or_default();
         check_name(op_type).and_then(|()| check_name(domain))?;
         let is_default = matches!(domain, "" | "ai.onnx");
-        if is_if(node) || (is_default && OPERATORS.iter().any(|(name, ..)| *name == op_type)) {
+        if is_if(node) || is_of_integers(node) || (is_default && OPERATORS.iter().any(|(name, ..)| *name == op_type)) {
             return self.check_form(op_type);
         }
         let help = way_out(op_type, domain, &self.surroundings(node));

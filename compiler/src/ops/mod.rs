@@ -34,7 +34,7 @@ use serde::Serialize;
 use crate::ir::{DType, Tensor, TensorType};
 use crate::lower::Lowering;
 use crate::onnx::node::NodeView;
-use crate::onnx::quantized_operators;
+use crate::onnx::{integer_operators, quantized_operators};
 
 /// What the drivers ask of an operator.
 pub(crate) trait Operator: Sized {
@@ -174,8 +174,9 @@ pub fn families() -> Vec<Family> {
     let own = OPERATORS.iter().map(|&(op_type, _, file)| (file, Member { op_type, domain: "ai.onnx" }));
     let meanings = quantized_operators().filter(|(_, op_type)| OPERATORS.iter().all(|(other, ..)| op_type != other));
     let meanings = meanings.map(|(domain, op_type)| (include_str!("../onnx/quantized.rs"), Member { op_type, domain }));
+    let integers = integer_operators().map(|(domain, op_type)| (include_str!("../onnx/integers.rs"), Member { op_type, domain }));
     let mut by_text: BTreeMap<String, Vec<Member>> = BTreeMap::new();
-    for (file, member) in own.chain(meanings) {
+    for (file, member) in own.chain(meanings).chain(integers) {
         by_text.entry(first_sentence(file)).or_default().push(member);
     }
     let mut families: Vec<_> = by_text.into_iter().map(|(text, operators)| Family { operators, text }).collect();

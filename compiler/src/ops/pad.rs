@@ -1,17 +1,17 @@
 //! `Pad`: any axes padded with a constant, or with the input's own elements: mirrored (`reflect`), the outermost (`edge`), or those of the
 //! other end (`wrap`).
 //!
-//! A constant is a pass over floats; elements of any type are copied, axis by axis, in steps of evenly spaced slices.
+//! A constant is put around elements of any type in one pass; the input's own are copied, axis by axis, in steps of evenly spaced slices.
 
 use std::ops::Range;
 
 use super::gather::{copy_parts, evenly_spaced};
-use super::operands::{distinct_axes, evaluated, float_type, floats, ints, output, output_shape, tensor, typed};
+use super::operands::{distinct_axes, evaluated, floats, integers, ints, is_true, output, output_shape, tensor, typed};
 use super::{OpError, Operator};
 use crate::ir::tensor::{ravel, unravel};
-use crate::ir::{Tensor, TensorType};
+use crate::ir::{DType, Data, Tensor, TensorType};
 use crate::lower::Lowering;
-use crate::lower::kernels::Pad as Kernel;
+use crate::lower::kernels::{Pad as Kernel, PadValue};
 use crate::onnx::node::NodeView;
 
 /// One input; the pads, the mode, the value and the axes are read when the node is parsed.
@@ -26,6 +26,8 @@ pub(crate) struct Pad {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum PadMode {
     Constant(f32),
+    /// A constant around integers, or around truth, as 0 or 1.
+    Integer(i64),
     Reflect,
     Edge,
     Wrap,
@@ -34,7 +36,7 @@ pub(crate) enum PadMode {
 impl Operator for Pad {
     fn parse(node: &NodeView<'_>) -> Result<Self, OpError> {
         let mode = match node.string("mode")?.unwrap_or("constant") {
-            "constant" => PadMode::Constant(value(node)?),
+            "constant" => constant(node)?,
             "reflect" => PadMode::Reflect,
             "edge" => PadMode::Edge,
             "wrap" => PadMode::Wrap,
@@ -54,8 +56,12 @@ impl Operator for Pad {
     }
 
     fn infer(&self, inputs: &[Option<&TensorType>]) -> Result<Vec<TensorType>, OpError> {
-        let is_constant = matches!(self.mode, PadMode::Constant(_));
-        let x = if is_constant { float_type(inputs, 0)? } else { typed(inputs, 0)? };
+        let x = typed(inputs, 0)?;
+        let is_constant = self.mode.value().is_some();
+        let of_floats = |value: PadValue| matches!(value, PadValue::Float(_));
+        if self.mode.value().is_some_and(|value| of_floats(value) != (x.dtype == DType::F32)) {
+            return Err(OpError::new(format!("input 0 is {x}, and `constant_value` is of another type")));
+        }
         let rank = x.shape.rank();
         if self.pads.len() != 2 * rank {
             return Err(OpError::new(format!("{} pads are given for {x}", self.pads.len())).supported(format!("{}", 2 * rank)));
@@ -70,15 +76,15 @@ impl Operator for Pad {
     }
 
     /// Elements of any type are copied.
-    fn runs(&self, inputs: &[Option<&TensorType>]) -> bool {
-        !matches!(self.mode, PadMode::Constant(_)) || float_type(inputs, 0).is_ok()
+    fn runs(&self, _inputs: &[Option<&TensorType>]) -> bool {
+        true
     }
 
     fn evaluate(&self, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>, OpError> {
         let shape = output_shape(self, inputs)?;
         let like = tensor(inputs, 0)?.shape();
         let strides = like.strides();
-        let PadMode::Constant(value) = self.mode else {
+        let Some(value) = self.mode.value() else {
             let source = |flat: usize| {
                 let index = unravel(flat, &shape);
                 let places = index.iter().enumerate().map(|(axis, &at)| self.mode.source(at, self.pads[axis], like[axis]));
@@ -86,22 +92,30 @@ impl Operator for Pad {
             };
             return Ok(vec![tensor(inputs, 0)?.gathered(&shape, source)]);
         };
-        let x = floats(inputs, 0)?;
-        let element = |flat: usize| {
+        let inside = |flat: usize| {
             let mut index = unravel(flat, &shape);
             for (axis, i) in index.iter_mut().enumerate() {
-                match i.checked_sub(self.pads[axis]) {
-                    Some(inside) if inside < like[axis] => *i = inside,
-                    _ => return value,
-                }
+                *i = i.checked_sub(self.pads[axis]).filter(|&inside| inside < like[axis])?;
             }
-            x[ravel(&index, &strides)]
+            Some(ravel(&index, &strides))
         };
-        evaluated(Tensor::f32(shape.clone(), (0..shape.elements()).map(element).collect::<Vec<_>>()))
+        let (x, places) = (tensor(inputs, 0)?, (0..shape.elements()).map(inside));
+        let data = match (value, x.data()) {
+            (PadValue::Integer(value), Data::Bool(x)) => Data::Bool(places.map(|at| at.map_or(is_true(&value), |at| x[at])).collect()),
+            (PadValue::Integer(value), _) => {
+                let values = x.to_i64s().ok_or_else(|| OpError::new(format!("input 0 is {}", x.ty())).supported("integers"))?;
+                integers(x.dtype(), places.map(|at| at.map_or(value, |at| values[at])))
+            }
+            (PadValue::Float(value), _) => {
+                let x = floats(inputs, 0)?;
+                Data::F32(places.map(|at| at.map_or(value, |at| x[at])).collect())
+            }
+        };
+        evaluated(Tensor::new(shape.clone(), data))
     }
 
     fn lower(&self, ctx: &mut Lowering<'_>) -> Result<(), OpError> {
-        let PadMode::Constant(value) = self.mode else { return self.lower_by_axis(ctx) };
+        let Some(value) = self.mode.value() else { return self.lower_by_axis(ctx) };
         let read = ctx.input(0)?;
         let begins = self.pads[..read.dims.len()].to_vec();
         ctx.step(Kernel { begins, value }, vec![read]);
@@ -136,6 +150,15 @@ impl Pad {
 }
 
 impl PadMode {
+    /// The constant, where it is one.
+    fn value(self) -> Option<PadValue> {
+        match self {
+            PadMode::Constant(value) => Some(PadValue::Float(value)),
+            PadMode::Integer(value) => Some(PadValue::Integer(value)),
+            PadMode::Reflect | PadMode::Edge | PadMode::Wrap => None,
+        }
+    }
+
     /// Which of an axis's `extent` elements, one at least, stands at index `at` where `begin` are put before them.
     fn source(self, at: usize, begin: usize, extent: usize) -> usize {
         let (at, extent) = (at as i64 - begin as i64, extent as i64);
@@ -147,25 +170,27 @@ impl PadMode {
                 let at = at.rem_euclid(period);
                 at.min(period - at)
             }
-            PadMode::Edge | PadMode::Constant(_) => at.clamp(0, extent - 1),
+            PadMode::Edge | PadMode::Constant(_) | PadMode::Integer(_) => at.clamp(0, extent - 1),
         };
         source as usize
     }
 }
 
-/// The value around the input, where that is a constant: an attribute up to opset 10, an input since.
-fn value(node: &NodeView<'_>) -> Result<f32, OpError> {
-    match node.known_input(2, "constant_value")? {
-        Some(tensor) => scalar(tensor),
-        None => Ok(node.float("value")?.unwrap_or(0.0)),
-    }
-}
-
-fn scalar(tensor: &Tensor) -> Result<f32, OpError> {
-    match tensor.as_f32() {
-        Some([value]) => Ok(*value),
-        _ => Err(OpError::unsupported(format!("input `constant_value` is {}", tensor.ty())).supported("one f32")),
-    }
+/// The value around the input, of its type: an attribute up to opset 10, an input since.
+fn constant(node: &NodeView<'_>) -> Result<PadMode, OpError> {
+    let x = node.input_type(0)?.dtype;
+    let given = node.known_input(2, "constant_value")?;
+    let is_float = x == DType::F32;
+    let Some(value) = given else {
+        return Ok(if is_float { PadMode::Constant(node.float("value")?.unwrap_or(0.0)) } else { PadMode::Integer(0) });
+    };
+    let mode = match value.data() {
+        _ if value.dtype() != x || value.shape().elements() != 1 => None,
+        Data::F32(value) => value.first().map(|&value| PadMode::Constant(value)),
+        Data::Bool(value) => value.first().map(|&value| PadMode::Integer(value.into())),
+        _ => value.to_i64s().and_then(|value| Some(PadMode::Integer(*value.first()?))),
+    };
+    mode.ok_or_else(|| OpError::unsupported(format!("input `constant_value` is {}", value.ty())).supported(format!("one {x}")))
 }
 
 /// `found`, begins then ends of the axes `padded`, as begins then ends of all axes.
@@ -185,7 +210,7 @@ fn over_all_axes(found: &[i64], padded: &[usize], rank: usize) -> Result<Vec<usi
 
 #[cfg(test)]
 mod tests {
-    use crate::ir::{DType, Tensor, TensorType};
+    use crate::ir::{DType, Data, Shape, Tensor, TensorType};
     use crate::onnx::node::Attribute;
     use crate::ops::case::{Case, floats};
 
@@ -224,12 +249,30 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_padded_with_a_constant_may_be_of_any_type() {
+    fn elements_are_of_any_type() {
         let bytes = || TensorType::new(DType::I8, [2]);
-        let typed = |mode| Case::new("Pad", 13).string("mode", mode).typed(bytes()).i64s(&[1, 0]);
-        assert_eq!(typed("edge").infer(), Ok(TensorType::new(DType::I8, [3])));
-        assert!(typed("edge").parse().unwrap().runs(&[Some(&bytes())]));
-        assert!(typed("constant").refusal().contains("input 0 is i8"));
+        for mode in ["edge", "constant"] {
+            let case = Case::new("Pad", 13).string("mode", mode).typed(bytes()).i64s(&[1, 0]);
+            assert_eq!(case.infer(), Ok(TensorType::new(DType::I8, [3])));
+            assert!(case.parse().unwrap().runs(&[Some(&bytes())]));
+        }
+    }
+
+    #[test]
+    fn constants_of_the_elements_type() {
+        let tensor = |shape: &[usize], data: Data| Tensor::new(Shape(shape.to_vec()), data).unwrap();
+        for (x, value, expected) in [
+            (Data::U8([1, 2].into()), Data::U8([255].into()), Data::U8([255, 1, 2, 255].into())),
+            (Data::I8([1, 2].into()), Data::I8([-128].into()), Data::I8([-128, 1, 2, -128].into())),
+            (Data::I32([1, 2].into()), Data::I32([-7].into()), Data::I32([-7, 1, 2, -7].into())),
+            (Data::I64([1, 2].into()), Data::I64([i64::MIN].into()), Data::I64([i64::MIN, 1, 2, i64::MIN].into())),
+            (Data::Bool([false, true].into()), Data::Bool([true].into()), Data::Bool([true, false, true, true].into())),
+        ] {
+            let case = || Case::new("Pad", 13).known(tensor(&[2], x.clone())).i64s(&[1, 1]);
+            assert_eq!(case().known(tensor(&[], value)).evaluate(), Ok(tensor(&[4], expected)));
+            let around_zero = case().evaluate().unwrap();
+            assert!(around_zero.as_bytes().iter().take(around_zero.dtype().bytes()).all(|&byte| byte == 0), "{around_zero:?}");
+        }
     }
 
     #[test]
@@ -240,6 +283,7 @@ mod tests {
         assert!(empty.refusal().contains("axis 1 has no elements to pad with"));
         assert!(row().i64s(&[0, -1, 0, 0]).refusal().contains("zero and above"));
         assert!(row().i64s(&[0, 1]).refusal().contains("4 values"));
+        assert!(row().i64s(&[0; 4]).i64s(&[1]).refusal().contains("`constant_value` is i64[1] (supported: one f32)"));
         assert!(row().i64s(&[0; 4]).floats(&[0], &[]).refusal().contains("`constant_value` is f32[0]"));
         assert!(row().i64s(&[0; 4]).none().i64s(&[0, 2]).refusal().contains("axis 2"));
         assert!(row().i64s(&[0; 4]).none().i64s(&[1, -1]).refusal().contains("twice"));

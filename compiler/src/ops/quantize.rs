@@ -1,6 +1,7 @@
 //! `QuantizeLinear` and `DequantizeLinear`: floats as integers of 8 bits, and these or integers of 32 bits as floats.
 //!
-//! With one scale a tensor, or one a channel, as weights have; integers of 32 bits at run time have no zero points of channels.
+//! With one scale a tensor, or one a channel or a block of elements, as weights have; integers of 32 bits at run time have no zero points
+//! of channels or blocks.
 
 use peleec_runtime::BinaryKind;
 use peleec_runtime::f32::function::Round;
@@ -25,12 +26,14 @@ pub(crate) enum Direction {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Quantize {
     pub(crate) direction: Direction,
-    /// One, or one for each extent of the axis; above zero and finite.
+    /// One, one for each extent of the axis, or one for each block; above zero and finite.
     pub(crate) scale: Vec<f32>,
     /// As many.
     pub(crate) zero: Vec<i32>,
     /// As the node gives it; it may count from the end.
     pub(crate) axis: i64,
+    /// How many neighbours along the axis are a block, of which the last may be shorter; none where there are no blocks.
+    pub(crate) block: Option<usize>,
 }
 
 impl Quantize {
@@ -42,16 +45,18 @@ impl Quantize {
         }
     }
 
-    /// By rows of scales and zero points, which broadcast, with the very roundings of one scale for all.
-    fn lower_by_axis(&self, ctx: &mut Lowering<'_>) -> Result<(), OpError> {
-        let x = ctx.tensor(0)?;
-        let scale = self.row(ctx, x, &self.scale)?;
+    /// By scales and zero points that broadcast, with the very roundings of one scale for all.
+    fn lower_apart(&self, ctx: &mut Lowering<'_>) -> Result<(), OpError> {
+        let given = ctx.tensor(0)?;
+        let [shape, of_scales] = self.apart(&ctx.shape_of(given).clone())?;
+        let x = ctx.reshaped(given, shape);
+        let scale = self.spread(ctx, &of_scales, &self.scale)?;
         let zero: Vec<f32> = self.zero.iter().map(|&zero| zero as f32).collect();
         let y = match self.direction {
             Direction::Dequantize => {
                 let mut steps = pairwise::recast(ctx, x, DType::F32);
                 if self.has_zeros() {
-                    let zero = self.row(ctx, x, &zero)?;
+                    let zero = self.spread(ctx, &of_scales, &zero)?;
                     steps = pairwise::of_floats(ctx, BinaryKind::Sub, [steps, zero])?;
                 }
                 pairwise::of_floats(ctx, BinaryKind::Mul, [steps, scale])?
@@ -60,7 +65,7 @@ impl Quantize {
                 let quotients = pairwise::of_floats(ctx, BinaryKind::Div, [x, scale])?;
                 let mut steps = pairwise::each(ctx, quotients, DType::F32, kernels::Each { function: Round });
                 if self.has_zeros() {
-                    let zero = self.row(ctx, x, &zero)?;
+                    let zero = self.spread(ctx, &of_scales, &zero)?;
                     steps = pairwise::of_floats(ctx, BinaryKind::Add, [steps, zero])?;
                 }
                 let whole = kernels::Quantize { to: kernels::Steps { scale: 1.0, zero: 0 }, limits: limits(to) };
@@ -71,13 +76,47 @@ impl Quantize {
         Ok(())
     }
 
-    /// A known value for each extent of the axis of `x`.
-    fn row(&self, ctx: &mut Lowering<'_>, x: TensorId, values: &[f32]) -> Result<TensorId, OpError> {
-        let mut dims = vec![1; ctx.shape_of(x).rank()];
-        let axis = axis(self.axis, dims.len())?;
-        dims[axis] = values.len();
-        let row = Tensor::f32(Shape(dims), values.to_vec()).ok_or_else(|| OpError::new("a row has an element each"))?;
-        ctx.known(row)
+    /// The shape under which elements of `shape` find their scales by broadcasting, and the scales' shape there: blocks have an axis of
+    /// their own, and where one is shorter every element has its scale.
+    fn apart(&self, shape: &Shape) -> Result<[Shape; 2], OpError> {
+        let (axis, mut of_scales) = (axis(self.axis, shape.rank())?, self.of_scales(shape)?);
+        let Some(block) = self.block else { return Ok([shape.clone(), of_scales]) };
+        if shape[axis] % block != 0 {
+            return Ok([shape.clone(), shape.clone()]);
+        }
+        let mut apart = shape.clone();
+        apart.0.splice(axis..=axis, [shape[axis] / block, block]);
+        of_scales.0.insert(axis + 1, 1);
+        Ok([apart, of_scales])
+    }
+
+    /// The shape of several scales of a tensor of `shape`: of its rank, where there are no blocks with extents of one.
+    fn of_scales(&self, shape: &Shape) -> Result<Shape, OpError> {
+        let axis = axis(self.axis, shape.rank())?;
+        Ok(match self.block {
+            Some(block) => in_blocks(shape, axis, block),
+            None => Shape((0..shape.rank()).map(|other| if other == axis { shape[axis] } else { 1 }).collect()),
+        })
+    }
+
+    /// Which scale the element at `index` of a tensor of `shape` has.
+    fn place(&self, index: usize, shape: &Shape) -> usize {
+        let Ok(axis) = axis(self.axis, shape.rank()) else { return 0 };
+        let inner: usize = shape[axis + 1..].iter().product();
+        match self.block {
+            _ if self.scale.len() == 1 => 0,
+            None => index / inner % self.scale.len(),
+            Some(block) => {
+                let (outer, along) = (index / inner / shape[axis], index / inner % shape[axis]);
+                (outer * shape[axis].div_ceil(block) + along / block) * inner + index % inner
+            }
+        }
+    }
+
+    /// Known values, one a scale, of `shape`: as they are, or one for each element.
+    fn spread(&self, ctx: &mut Lowering<'_>, shape: &Shape, values: &[f32]) -> Result<TensorId, OpError> {
+        let known = Tensor::f32(shape.clone(), values.to_vec());
+        ctx.known(known.unwrap_or_else(|| Tensor::from_fn(shape, |index| values[self.place(index, shape)])))
     }
 
     /// Whether another integer than zero stands for zero anywhere.
@@ -102,13 +141,12 @@ impl Quantize {
 
 impl Operator for Quantize {
     fn parse(node: &NodeView<'_>) -> Result<Self, OpError> {
-        if node.int("block_size")?.is_some_and(|size| size != 0) {
-            return Err(OpError::unsupported("a scale for each block of elements").supported("a scale a tensor or a channel"));
-        }
         let scale = node.known_input(1, "scale")?.ok_or_else(|| OpError::new("input 1 is missing"))?;
         let values = scale.as_f32().ok_or_else(|| OpError::new(format!("`scale` is {}", scale.ty())).supported("f32"))?;
-        if scale.shape().rank() > 1 && values.len() > 1 {
-            return Err(OpError::unsupported(format!("`scale` is {}", scale.ty())).supported("a scale a tensor or a channel"));
+        let block = block(node, scale)?;
+        if block.is_none() && scale.shape().rank() > 1 && values.len() > 1 {
+            let supported = "a scale a tensor or a channel, or a block with `block_size`";
+            return Err(OpError::unsupported(format!("`scale` is {}", scale.ty())).supported(supported));
         }
         if let Some(wrong) = values.iter().find(|scale| !(scale.is_finite() && **scale > 0.0)) {
             return Err(OpError::new(format!("`scale` holds {wrong}")).supported("numbers above zero"));
@@ -135,7 +173,7 @@ impl Operator for Quantize {
                 zeros.iter().cycle().take(values.len()).map(|&zero| zero as i32).collect()
             }
         };
-        Ok(Quantize { direction, scale: values.to_vec(), zero, axis: node.int("axis")?.unwrap_or(1) })
+        Ok(Quantize { direction, scale: values.to_vec(), zero, axis: along(node)?, block })
     }
 
     fn op_type(&self) -> Option<&'static str> {
@@ -150,7 +188,7 @@ impl Operator for Quantize {
         let input = typed(inputs, 0)?;
         if self.scale.len() != 1 {
             let axis = axis(self.axis, input.shape.rank())?;
-            if input.shape[axis] != self.scale.len() {
+            if self.of_scales(&input.shape)?.checked_elements() != Some(self.scale.len()) {
                 return Err(OpError::new(format!("{} scales for axis {axis} of {input}", self.scale.len())));
             }
         }
@@ -178,14 +216,8 @@ impl Operator for Quantize {
         let input = tensor(inputs, 0)?;
         let shape = input.shape();
         let parameters = |index: usize| {
-            let channel = match self.scale.len() {
-                1 => 0,
-                n => {
-                    let inner: usize = axis(self.axis, shape.rank()).map_or(1, |axis| shape[axis + 1..].iter().product());
-                    index / inner % n
-                }
-            };
-            (self.scale[channel], self.zero[channel])
+            let place = self.place(index, shape);
+            (self.scale[place], self.zero[place])
         };
         let data = match self.direction {
             Direction::Quantize(to) => {
@@ -214,7 +246,7 @@ impl Operator for Quantize {
 
     fn lower(&self, ctx: &mut Lowering<'_>) -> Result<(), OpError> {
         if self.scale.len() != 1 {
-            return self.lower_by_axis(ctx);
+            return self.lower_apart(ctx);
         }
         let steps = self.steps()?;
         match self.direction {
@@ -222,6 +254,37 @@ impl Operator for Quantize {
             Direction::Dequantize => ctx.each_element(kernels::Dequantize { from: steps }, &Packed::default()),
         }
     }
+}
+
+/// The axis of channels or blocks, which may count from the end.
+fn along(node: &NodeView<'_>) -> Result<i64, OpError> {
+    Ok(node.int("axis")?.unwrap_or(1))
+}
+
+/// How many elements a block has, where there are several blocks.
+fn block(node: &NodeView<'_>, scale: &Tensor) -> Result<Option<usize>, OpError> {
+    let size = node.int("block_size")?.unwrap_or(0);
+    let size = usize::try_from(size)
+        .map_err(|_| OpError::new(format!("attribute `block_size` is {size}")).supported("zero, which is no blocks, and above"))?;
+    if size == 0 {
+        return Ok(None);
+    }
+    let x = node.input_type(0)?;
+    let axis = axis(along(node)?, x.shape.rank())?;
+    let expected = in_blocks(&x.shape, axis, size);
+    if *scale.shape() != expected {
+        let found = format!("`scale` is {} for blocks of {size} along axis {axis} of {x}", scale.ty());
+        return Err(OpError::new(found).supported(format!("f32{expected}")));
+    }
+    // A single block is the whole tensor.
+    Ok((scale.shape().elements() != 1).then_some(size))
+}
+
+/// A shape of which an axis has an extent for each block.
+fn in_blocks(shape: &Shape, axis: usize, block: usize) -> Shape {
+    let mut shape = shape.clone();
+    shape.0[axis] = shape[axis].div_ceil(block);
+    shape
 }
 
 /// What `QuantizeLinear` makes where no zero point says it; the numbers are `TensorProto.DataType`'s.
@@ -235,8 +298,9 @@ fn stored_as(node: &NodeView<'_>) -> Result<DType, OpError> {
 
 #[cfg(test)]
 mod tests {
+    use super::{Direction, Quantize};
     use crate::ir::{DType, Data, Shape, Tensor, TensorType};
-    use crate::onnx::node::Attribute;
+    use crate::ops::Op;
     use crate::ops::case::Case;
 
     fn bytes(shape: &[usize], values: &[i8]) -> Tensor {
@@ -282,6 +346,39 @@ mod tests {
         assert!(runs(of_ints(&[0, 0]), DType::I32) && !runs(of_ints(&[0, 3]), DType::I32));
     }
 
+    /// Steps of blocks of two of five along the middle axis, of which the last block is shorter.
+    #[test]
+    fn blocks_have_scales_of_their_own() {
+        let scales = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0];
+        let zeros = [0, 1, 0, 0, 0, 2];
+        let case = |op_type| Case::new(op_type, 21).int("axis", -2).int("block_size", 2);
+        let weights = bytes(&[1, 5, 2], &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+        let found = case("DequantizeLinear").known(weights.clone()).floats(&[1, 3, 2], &scales).known(bytes(&[1, 3, 2], &zeros)).values();
+        let expected = [1.0, 2.0, 3.0, 6.0, 20.0, 48.0, 28.0, 64.0, 144.0, 256.0];
+        assert_eq!(found, expected);
+        let back = case("QuantizeLinear").floats(&[1, 5, 2], &expected).floats(&[1, 3, 2], &scales).known(bytes(&[1, 3, 2], &zeros));
+        assert_eq!(back.evaluate(), Ok(weights));
+    }
+
+    /// Blocks that fill the axis take an axis of their own, so that their scales need not be repeated.
+    #[test]
+    fn shapes_under_which_scales_broadcast() {
+        let apart = |block, extent| {
+            let op = Quantize { direction: Direction::Dequantize, scale: vec![1.0; 18], zero: vec![0; 18], axis: 1, block };
+            op.apart(&Shape(vec![2, extent, 3])).unwrap().map(|shape| shape.0)
+        };
+        assert_eq!(apart(Some(4), 12), [vec![2, 3, 4, 3], vec![2, 3, 1, 3]]);
+        assert_eq!(apart(Some(4), 11), [vec![2, 11, 3], vec![2, 11, 3]]);
+        assert_eq!(apart(None, 12), [vec![2, 12, 3], vec![1, 12, 1]]);
+    }
+
+    #[test]
+    fn one_block_is_a_scale_for_all() {
+        let case = Case::new("DequantizeLinear", 21).known(bytes(&[1, 2], &[1, 2])).floats(&[1, 1], &[0.5]).int("block_size", 2);
+        assert!(matches!(case.parse(), Ok(Op::Quantize(Quantize { block: None, .. }))));
+        assert_eq!(case.values(), [0.5, 1.0]);
+    }
+
     #[test]
     fn refusals() {
         let case = |scale: &[f32]| Case::new("QuantizeLinear", 21).input(&[1, 3]).floats(&[scale.len()], scale);
@@ -290,7 +387,11 @@ mod tests {
         assert_eq!(case(&[1.0, 2.0]).known(bytes(&[2], &[0, 0])).refusal(), "2 scales for axis 1 of f32[1,3]");
         let short = Tensor::new(Shape(vec![]), Data::I32([0].into())).unwrap();
         assert!(case(&[1.0]).known(short).refusal().starts_with("integers of 16 bits"));
-        assert!(case(&[1.0]).with("block_size", Attribute::Int(16)).refusal().starts_with("a scale for each block"));
+        let blocked = case(&[1.0]).int("block_size", 16).refusal();
+        assert_eq!(blocked, "`scale` is f32[1] for blocks of 16 along axis 1 of f32[1,3] (supported: f32[1,1])");
+        assert!(case(&[1.0]).int("block_size", -1).refusal().starts_with("attribute `block_size` is -1"));
+        let table = Case::new("QuantizeLinear", 21).input(&[2, 3]).floats(&[2, 3], &[1.0; 6]);
+        assert!(table.refusal().contains("or a block with `block_size`"));
         assert!(case(&[1.0]).known(bytes(&[2], &[0, 0])).refusal().starts_with("`zero_point` is i8[2]"));
         assert!(case(&[1.0]).int("output_dtype", 5).refusal().contains("data type 5"));
         assert!(Case::new("QuantizeLinear", 21).input(&[1]).input(&[]).refusal().contains("run time"));

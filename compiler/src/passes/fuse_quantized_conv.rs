@@ -153,7 +153,7 @@ mod tests {
     use crate::passes::equivalence::{check, conv_op};
 
     fn op(direction: Direction, scale: &[f32], zero: i32) -> Op {
-        Op::Quantize(Quantize { direction, scale: scale.to_vec(), zero: vec![zero; scale.len()], axis: 0 })
+        Op::Quantize(Quantize { direction, scale: scale.to_vec(), zero: vec![zero; scale.len()], axis: 0, block: None })
     }
 
     /// Four channels of bytes through a convolution to three, in steps that floats hold exactly.
@@ -211,7 +211,7 @@ mod tests {
             let w = build.graph.add_constant("w", Tensor::new(Shape(shape), Data::I8(weights.into())).unwrap());
             let axis = i64::from(!trans_b);
             let scales = vec![0.5, 0.25, 1.0];
-            let per_filter = Quantize { direction: Direction::Dequantize, scale: scales, zero: vec![0; 3], axis };
+            let per_filter = Quantize { direction: Direction::Dequantize, scale: scales, zero: vec![0; 3], axis, block: None };
             let w = build.op("w.d", Op::Quantize(per_filter), &[w]);
             let c = build.constant("c", &[3], &[1.0, -2.0, 0.5]);
             let y = build.op("y", Op::MatMul(MatMul { alpha: 1.0, beta: 1.0, trans_a: false, trans_b }), &[x, w, c]);

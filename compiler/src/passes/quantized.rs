@@ -8,10 +8,10 @@ use crate::ir::{DType, Graph, NodeId, Source, Value};
 use crate::ops::quantize::Direction;
 use crate::ops::{Op, Quantize};
 
-/// What a node dequantises.
+/// What a node dequantises, by scales of channels at most.
 pub(super) fn dequantizes(graph: &Graph, id: NodeId) -> Option<(Source, &Quantize)> {
     match graph.op(id) {
-        Some(Op::Quantize(op)) if op.direction == Direction::Dequantize => Some((graph.input(id, 0)?, op)),
+        Some(Op::Quantize(op)) if op.direction == Direction::Dequantize && op.block.is_none() => Some((graph.input(id, 0)?, op)),
         _ => None,
     }
 }

@@ -40,7 +40,7 @@ mod tests {
 
     #[test]
     fn parts_of_other_scales_are_quantised_each() {
-        let op = |direction, scale| Op::Quantize(Quantize { direction, scale: vec![scale], zero: vec![1], axis: 1 });
+        let op = |direction, scale| Op::Quantize(Quantize { direction, scale: vec![scale], zero: vec![1], axis: 1, block: None });
         let mut build = Build::new();
         let parts = [("a", 0.5), ("b", 0.25)].map(|(name, scale)| {
             let x = build.input(name, &[1, 2, 2, 2]);

@@ -27,7 +27,6 @@ pub mod lrn;
 pub mod matmul;
 pub mod non_max_suppression;
 pub mod normalize;
-pub mod pad;
 pub mod pool;
 pub mod power;
 pub mod prelu;

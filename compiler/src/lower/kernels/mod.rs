@@ -58,7 +58,7 @@ pub(crate) use matmul::MatMul;
 pub(crate) use max_pool2d::MaxPool2d;
 pub(crate) use non_max_suppression::NonMaxSuppression;
 pub(crate) use normalize::Normalize;
-pub(crate) use pad::Pad;
+pub(crate) use pad::{Pad, PadValue};
 pub(crate) use pairwise::{Function, Pairwise};
 pub(crate) use pool2d::Pool2d;
 pub(crate) use prelu::PRelu;

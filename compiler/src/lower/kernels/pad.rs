@@ -2,8 +2,8 @@
 
 use peleec_runtime::MAX_RANK;
 
-use super::bound::Plainly;
-use super::{Cost, Kernel, Places, Views, Work};
+use super::bound::{Plainly, of_integer};
+use super::{Bound, Cost, Kernel, Places, Views, Work};
 use crate::diagnostics::OpError;
 use crate::lower::views::leading;
 
@@ -12,7 +12,15 @@ use crate::lower::views::leading;
 pub(crate) struct Pad {
     /// The output's index at which the input begins.
     pub(crate) begins: Vec<usize>,
-    pub(crate) value: f32,
+    pub(crate) value: PadValue,
+}
+
+/// What stands around the input, by the type of its elements.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum PadValue {
+    Float(f32),
+    /// Truth is 0 or 1.
+    Integer(i64),
 }
 
 impl Kernel for Pad {
@@ -31,7 +39,17 @@ impl Kernel for Pad {
         }
         let (dims, inner, begin) = (leading(&output.dims, 1), leading(&input.dims, 1), leading(&self.begins, 0));
         let (input, output) = (leading(&input.strides, 0), leading(&output.strides, 0));
-        let geometry = peleec_runtime::Pad::new(dims, inner, begin, input, output, self.value);
-        Ok(Work::Kernel(Box::new(Plainly { geometry, name: "pad", kind: "Pad".into() })))
+        let bound: Result<Box<dyn Bound>, OpError> = match self.value {
+            PadValue::Float(value) => {
+                let geometry = peleec_runtime::Pad::new(dims, inner, begin, input, output, value);
+                Ok(Box::new(Plainly { geometry, name: "pad", kind: "Pad<f32>".into() }))
+            }
+            PadValue::Integer(value) => of_integer!(views.output.dtype, T => {
+                let geometry = peleec_runtime::Pad::new(dims, inner, begin, input, output, value as T);
+                let kind = format!("Pad<{}>", views.output.dtype.element()).into();
+                Ok(Box::new(Plainly { geometry, name: "pad", kind }))
+            }),
+        };
+        Ok(Work::Kernel(bound?))
     }
 }

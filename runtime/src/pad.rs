@@ -1,12 +1,15 @@
 //! A tensor inside a larger one of a constant value.
 
+use crate::element::Element;
+use crate::expression::Expression;
 use crate::geometry::geometry;
 use crate::kernel::strided_kernel;
 use crate::views::{Extent, MAX_RANK, Odometer, extent};
 
 geometry! {
-    /// Geometry of a pad with a constant, over strided views of up to six dimensions; unused leading dimensions are one.
-    pub struct Pad [] [] {
+    /// Geometry of a pad of elements of type `T` with a constant, over strided views of up to six dimensions; unused leading dimensions are
+    /// one.
+    pub struct Pad [T: Element + Expression] [T] {
         /// Extents of the output, outermost first.
         dims: [u32; MAX_RANK],
         /// Extents of the input.
@@ -18,14 +21,14 @@ geometry! {
         /// Distance in the output for a step along each dimension.
         output: [u32; MAX_RANK],
         /// The value around the input.
-        value: f32,
+        value: T,
     }
     options {}
     by_hand {}
     derived {}
 }
 
-impl Pad {
+impl<T: Element + Expression> Pad<T> {
     /// The operands' lengths, or none where the geometry contradicts itself.
     pub const fn extent(&self) -> Option<Extent> {
         let mut axis = 0;
@@ -46,7 +49,7 @@ impl Pad {
     /// # Safety
     /// `extent()` is some; `x` is readable and `y` writable for its lengths; no element of the output is an element of the input.
     #[inline(never)]
-    pub(crate) unsafe fn run(&self, x: *const f32, y: *mut f32) {
+    pub(crate) unsafe fn run(&self, x: *const T, y: *mut T) {
         let last = MAX_RANK - 1;
         let mut index = Odometer::new(&self.dims);
         loop {
@@ -78,4 +81,4 @@ impl Pad {
     }
 }
 
-strided_kernel!([] Pad, f32 => f32, |self, at| self.run(at.x, at.y));
+strided_kernel!([T: Element + Expression,] Pad<T>, T => T, |self, at| self.run(at.x, at.y));

@@ -9,7 +9,7 @@ pub const CLOSENESS: Closeness = Closeness::Within { relative: 1e-3, absolute: 1
 
 /// Cases that peleec refuses to import, with words of its reason.
 pub const NOT_IMPORTED: &[(&str, &str)] =
-    &[("dequantizelinear_blocked", "a scale for each block"), ("quantizelinear_blocked_asymmetric", "a scale for each block")];
+    &[("dequantizelinear_blocked", "attribute `block_size`"), ("quantizelinear_blocked_asymmetric", "attribute `block_size`")];
 
 /// Cases that peleec answers as onnxruntime does, which is not as they have it: corners are aligned by the output's size, where the suite
 /// takes the size times the scale, which is no whole number there.

@@ -1,6 +1,6 @@
 //! Models of any supported operators. Each node is tried: what is refused, or makes too large a value, does not stay.
 
-use peleec::{DType, TensorType};
+use peleec::{DType, OperatorDetails, TensorType};
 
 use super::draw::Draw;
 use super::operators::{Kind, OPERATORS};
@@ -147,9 +147,12 @@ impl Wild<'_, '_> {
         Some(value)
     }
 
-    /// Adds the node that is being tried.
+    /// Adds the node that is being tried, with those attributes of its form that the operator has.
     pub(super) fn emit(&mut self, op_type: &str, inputs: &[&str], attributes: &[(&str, Attr<'_>)]) {
-        self.onnx.op(op_type, &self.name, inputs, attributes);
+        let known = OperatorDetails::of(op_type).map(|details| details.attributes).unwrap_or_default();
+        let is_known = |name: &str| known.iter().any(|known| known.name == name);
+        let attributes: Vec<_> = attributes.iter().filter(|(name, _)| is_known(name)).copied().collect();
+        self.onnx.op(op_type, &self.name, inputs, &attributes);
     }
 
     /// The name of the node that is being tried.

@@ -5,6 +5,7 @@
 use peleec_runtime::BinaryKind;
 use peleec_runtime::f32::function::Round;
 
+use super::known::{self, KnownAttribute};
 use super::operands::{axis, evaluated, floats, output, tensor, typed};
 use super::quantized_conv::limits;
 use super::{OpError, Operator, pairwise};
@@ -101,10 +102,18 @@ impl Quantize {
 }
 
 impl Operator for Quantize {
+    const ATTRIBUTES: &'static [KnownAttribute] = &[
+        known::int("axis"),
+        known::data_type("output_dtype").only(&["UINT8", "INT8"]).of(&["QuantizeLinear"]),
+        known::data_type("output_dtype").only(&["FLOAT", "FLOAT16", "BFLOAT16"]).of(&["DequantizeLinear"]),
+        known::int("block_size").only(&["0"]).help("quantise with a scale a tensor or a channel"),
+        known::ignored("saturate").of(&["QuantizeLinear"]),
+        known::ignored("precision").of(&["QuantizeLinear"]),
+    ];
+
     fn parse(node: &NodeView<'_>) -> Result<Self, OpError> {
-        if node.int("block_size")?.is_some_and(|size| size != 0) {
-            return Err(OpError::unsupported("a scale for each block of elements").supported("a scale a tensor or a channel"));
-        }
+        // The list has 0 alone, which is no blocks.
+        node.int("block_size")?;
         let scale = node.known_input(1, "scale")?.ok_or_else(|| OpError::new("input 1 is missing"))?;
         let values = scale.as_f32().ok_or_else(|| OpError::new(format!("`scale` is {}", scale.ty())).supported("f32"))?;
         if scale.shape().rank() > 1 && values.len() > 1 {
@@ -224,19 +233,14 @@ impl Operator for Quantize {
     }
 }
 
-/// What `QuantizeLinear` makes where no zero point says it; the numbers are `TensorProto.DataType`'s.
+/// What `QuantizeLinear` makes where no zero point says it.
 fn stored_as(node: &NodeView<'_>) -> Result<DType, OpError> {
-    match node.int("output_dtype")? {
-        None | Some(0 | 2) => Ok(DType::U8),
-        Some(3) => Ok(DType::I8),
-        Some(other) => Err(OpError::unsupported(format!("attribute `output_dtype` is data type {other}")).supported("UINT8, INT8")),
-    }
+    Ok(node.data_type("output_dtype")?.unwrap_or(DType::U8))
 }
 
 #[cfg(test)]
 mod tests {
     use crate::ir::{DType, Data, Shape, Tensor, TensorType};
-    use crate::onnx::node::Attribute;
     use crate::ops::case::Case;
 
     fn bytes(shape: &[usize], values: &[i8]) -> Tensor {
@@ -264,6 +268,9 @@ mod tests {
         assert!(*case.evaluate().unwrap().data() == Data::I8([3, -3].into()));
         let case = Case::new("DequantizeLinear", 10).known(bytes(&[2], &[3, -3])).floats(&[], &[0.5]);
         assert_eq!(case.values(), [1.5, -1.5]);
+        let case = |dtype| Case::new("DequantizeLinear", 23).known(bytes(&[1], &[3])).floats(&[], &[0.5]).int("output_dtype", dtype);
+        assert_eq!(case(1).values(), [1.5]);
+        assert!(case(2).refusal().starts_with("attribute `output_dtype` is data type 2 (supported: FLOAT, "));
     }
 
     #[test]
@@ -290,7 +297,7 @@ mod tests {
         assert_eq!(case(&[1.0, 2.0]).known(bytes(&[2], &[0, 0])).refusal(), "2 scales for axis 1 of f32[1,3]");
         let short = Tensor::new(Shape(vec![]), Data::I32([0].into())).unwrap();
         assert!(case(&[1.0]).known(short).refusal().starts_with("integers of 16 bits"));
-        assert!(case(&[1.0]).with("block_size", Attribute::Int(16)).refusal().starts_with("a scale for each block"));
+        assert_eq!(case(&[1.0]).int("block_size", 16).refusal(), "attribute `block_size` is 16 (supported: 0)");
         assert!(case(&[1.0]).known(bytes(&[2], &[0, 0])).refusal().starts_with("`zero_point` is i8[2]"));
         assert!(case(&[1.0]).int("output_dtype", 5).refusal().contains("data type 5"));
         assert!(Case::new("QuantizeLinear", 21).input(&[1]).input(&[]).refusal().contains("run time"));

@@ -1,4 +1,5 @@
-//! `docs/operators.md` says what the ONNX backend tests say of each operator. `PELEEC_UPDATE=1 cargo test` rewrites its tables.
+//! `docs/operators.md` says what is read of each operator, and what the ONNX backend tests say of it. `PELEEC_UPDATE=1 cargo test` rewrites
+//! its tables.
 //!
 //! That a case passes is what `onnx_suite` and `conformance` show: there, what stands in no list of exceptions must.
 
@@ -9,6 +10,7 @@ use codegen_tests::documents::check_section;
 use codegen_tests::suite::{AS_ONNXRUNTIME, is_as_stored, reason};
 use models::StoredModel;
 use onnx_protobuf::ModelProto;
+use peleec::{AttributeState, KnownAttribute, OperatorDetails};
 use protobuf::Message;
 
 /// What the suite has of an operator.
@@ -62,12 +64,41 @@ fn summary(cases: &[StoredModel]) -> String {
 }
 
 fn table(rows: &BTreeMap<String, Row>) -> String {
-    let mut text = "| operator | cases | pass | not imported |\n|---|---|---|---|\n".to_owned();
+    let mut text =
+        "| operator | from set | attributes read | only some values | without effect | refused | cases | pass | not imported |\n\
+        |---|---|---|---|---|---|---|---|---|\n"
+            .to_owned();
     let number = |count: usize| if count == 0 { String::new() } else { count.to_string() };
     for (operator, Row { cases, passed, not_imported }) in rows {
-        _ = writeln!(text, "| `{operator}` | {} | {} | {} |", number(*cases), number(*passed), number(*not_imported));
+        let [first, columns @ ..] = read(operator);
+        let columns = columns.join(" | ");
+        let [cases, passed, not_imported] = [*cases, *passed, *not_imported].map(number);
+        _ = writeln!(text, "| `{operator}` | {first} | {columns} | {cases} | {passed} | {not_imported} |");
     }
     text
+}
+
+/// The first operator set, and the attributes by what becomes of them; nothing of an operator that has no rules of its own.
+fn read(operator: &str) -> [String; 5] {
+    let Some(details) = OperatorDetails::of(operator) else { return <[String; 5]>::default() };
+    let [read, limited, ignored, refused] =
+        [AttributeState::Read, AttributeState::Limited, AttributeState::Ignored, AttributeState::Refused].map(|state| {
+            let names: Vec<_> = details.attributes.iter().filter(|known| known.state == state).map(attribute).collect();
+            names.join(", ")
+        });
+    let read = match details.meaning {
+        Some(meaning) => format!("as `{meaning}`: {read}").trim_end_matches(": ").to_owned(),
+        None => read,
+    };
+    [details.opsets[0].to_string(), read, limited, ignored, refused]
+}
+
+/// The name, with the values that are read where that are not all.
+fn attribute(known: &KnownAttribute) -> String {
+    match (known.state, known.values) {
+        (AttributeState::Limited, [_, ..]) => format!("`{}`: {}", known.name, known.values.join(" ")),
+        _ => format!("`{}`", known.name),
+    }
 }
 
 fn reasons(cases: &[StoredModel]) -> String {

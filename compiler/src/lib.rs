@@ -52,7 +52,7 @@ pub use error::Error;
 pub use ir::{DType, Graph, Shape, Tensor, TensorType};
 pub use model_file::ModelFile;
 pub use onnx::{OPSETS, TensorError, read_tensor, write_tensor};
-pub use ops::{Family, Member, families, operators};
+pub use ops::{AttributeKind, AttributeState, Family, KnownAttribute, Member, OperatorDetails, families, operators};
 pub use options::{Described, FLAGS, Flag, InputForm, IoForm, OptionError, Options, Placement, RamBudget};
 pub use passes::pass_names;
 pub use peleec_runtime::{ColourOrder, Fit, FrameLayout, PixelFormat, Resize};

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::importer::check_name;
 use super::node::Attribute;
 use super::wire::{AttributeProto, NodeProto, TensorProto, kind};
 use crate::diagnostics::{Code, Diagnostic};
@@ -15,6 +16,7 @@ pub(crate) fn read(
     let mut attributes = BTreeMap::new();
     for proto in &node.attribute {
         let name = proto.name.clone().unwrap_or_default();
+        check_name(&name)?;
         let value = value(proto, &name, &stored)?;
         if attributes.insert(name.clone(), value).is_some() {
             return Err(invalid(format!("attribute `{name}` is given twice")));

@@ -30,6 +30,11 @@ pub(crate) fn integer_operators() -> impl Iterator<Item = (&'static str, &'stati
     OPERATORS.into_iter().map(|op_type| ("ai.onnx", op_type))
 }
 
+/// The operator over floats whose attributes one of these has.
+pub(crate) fn integer_form(op_type: &str) -> Option<&'static str> {
+    (op_type == "ConvInteger").then_some("Conv")
+}
+
 /// Whether the node is one of these operators.
 pub(crate) fn is_of_integers(node: &NodeProto) -> bool {
     let is_listed = node.op_type.as_deref().is_some_and(|op_type| OPERATORS.contains(&op_type));

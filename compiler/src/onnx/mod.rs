@@ -35,9 +35,10 @@ pub(crate) use data_files::data_files;
 pub use import::OPSETS;
 pub(crate) use import::{Refused, import};
 pub(crate) use importer::ImportOptions;
-pub(crate) use integers::integer_operators;
+pub(crate) use integers::{integer_form, integer_operators};
 pub(crate) use outline::outline;
-pub(crate) use quantized::quantized_operators;
+pub(crate) use quantized::{quantized_form, quantized_operators};
+pub(crate) use support::first_read;
 pub use tensor::{TensorError, read_tensor, write_tensor};
 
 #[cfg(test)]

@@ -3,8 +3,10 @@
 use std::cell::Cell;
 use std::collections::BTreeMap;
 
+use super::tensor::element;
 use crate::diagnostics::OpError;
-use crate::ir::{Tensor, TensorType};
+use crate::ir::{DType, Tensor, TensorType};
+use crate::ops::known::{self, KnownAttribute};
 
 /// The value of an attribute, by ONNX's kinds; kinds that no operator reads carry only their name.
 #[derive(Clone, Debug)]
@@ -85,12 +87,35 @@ impl<'a> NodeView<'a> {
         ints.map(Some).ok_or_else(|| OpError::new(format!("input `{name}` holds {}, not integers", tensor.dtype())))
     }
 
+    /// An attribute that is given, and its entry in the operator's list; none of what is not in the list.
+    fn attribute(&self, name: &str) -> Option<(&'a Attribute, &'static KnownAttribute)> {
+        Some((self.attributes.get(name)?, known::known(self.op_type, name)?))
+    }
+
+    /// Of a value that the operator's list has, and `parse` has not.
+    pub(crate) fn unread(&self, name: &str) -> OpError {
+        OpError::unsupported(format!("attribute `{name}` has a value that is listed and not read"))
+    }
+
     pub(crate) fn int(&self, name: &str) -> Result<Option<i64>, OpError> {
-        match self.attributes.get(name) {
+        match self.attribute(name) {
             None => Ok(None),
-            Some(Attribute::Int(value)) => Ok(Some(*value)),
-            Some(other) => Err(wrong_kind(name, "an integer", other)),
+            Some((Attribute::Int(value), known)) if known.takes(&value.to_string()) => Ok(Some(*value)),
+            Some((Attribute::Int(value), known)) => Err(known.refused(&value.to_string())),
+            Some((other, _)) => Err(wrong_kind(name, "an integer", other)),
         }
+    }
+
+    /// An element type by ONNX's number, as what it becomes; none where it is left open.
+    pub(crate) fn data_type(&self, name: &str) -> Result<Option<DType>, OpError> {
+        let (code, known) = match self.attribute(name) {
+            None | Some((Attribute::Int(0), _)) => return Ok(None),
+            Some((Attribute::Int(code), known)) => (*code, known),
+            Some((other, _)) => return Err(wrong_kind(name, "an integer", other)),
+        };
+        let element = i32::try_from(code).ok().and_then(|code| element(Some(code)).ok());
+        let element = element.filter(|element| known.takes(element.name));
+        element.map(|element| Some(element.dtype)).ok_or_else(|| known.refused(&format!("data type {code}")))
     }
 
     /// An integer that is 0 or 1.
@@ -104,10 +129,10 @@ impl<'a> NodeView<'a> {
     }
 
     pub(crate) fn ints(&self, name: &str) -> Result<Option<&'a [i64]>, OpError> {
-        match self.attributes.get(name) {
+        match self.attribute(name) {
             None => Ok(None),
-            Some(Attribute::Ints(values)) => Ok(Some(values)),
-            Some(other) => Err(wrong_kind(name, "a list of integers", other)),
+            Some((Attribute::Ints(values), _)) => Ok(Some(values)),
+            Some((other, _)) => Err(wrong_kind(name, "a list of integers", other)),
         }
     }
 
@@ -118,13 +143,26 @@ impl<'a> NodeView<'a> {
 
     /// A float that is a number or an infinity.
     pub(crate) fn float(&self, name: &str) -> Result<Option<f32>, OpError> {
-        match self.attributes.get(name) {
+        match self.any_float(name)? {
+            Some(value) if value.is_nan() => Err(OpError::new(format!("attribute `{name}` is NaN")).supported("a number")),
+            value => Ok(value),
+        }
+    }
+
+    /// A float, which may be NaN.
+    pub(crate) fn any_float(&self, name: &str) -> Result<Option<f32>, OpError> {
+        match self.attribute(name) {
             None => Ok(None),
-            Some(Attribute::Float(value)) if value.is_nan() => {
-                Err(OpError::new(format!("attribute `{name}` is NaN")).supported("a number"))
-            }
-            Some(Attribute::Float(value)) => Ok(Some(*value)),
-            Some(other) => Err(wrong_kind(name, "a float", other)),
+            Some((Attribute::Float(value), _)) => Ok(Some(*value)),
+            Some((other, _)) => Err(wrong_kind(name, "a float", other)),
+        }
+    }
+
+    pub(crate) fn floats(&self, name: &str) -> Result<Option<&'a [f32]>, OpError> {
+        match self.attribute(name) {
+            None => Ok(None),
+            Some((Attribute::Floats(values), _)) => Ok(Some(values)),
+            Some((other, _)) => Err(wrong_kind(name, "a list of floats", other)),
         }
     }
 
@@ -137,18 +175,19 @@ impl<'a> NodeView<'a> {
     }
 
     pub(crate) fn string(&self, name: &str) -> Result<Option<&'a str>, OpError> {
-        match self.attributes.get(name) {
+        match self.attribute(name) {
             None => Ok(None),
-            Some(Attribute::String(value)) => Ok(Some(value)),
-            Some(other) => Err(wrong_kind(name, "a string", other)),
+            Some((Attribute::String(value), known)) if known.takes(value) => Ok(Some(value)),
+            Some((Attribute::String(value), known)) => Err(known.refused(&format!("`{value}`"))),
+            Some((other, _)) => Err(wrong_kind(name, "a string", other)),
         }
     }
 
     pub(crate) fn tensor(&self, name: &str) -> Result<Option<&'a Tensor>, OpError> {
-        match self.attributes.get(name) {
+        match self.attribute(name) {
             None => Ok(None),
-            Some(Attribute::Tensor(value)) => Ok(Some(value)),
-            Some(other) => Err(wrong_kind(name, "a tensor", other)),
+            Some((Attribute::Tensor(value), _)) => Ok(Some(value)),
+            Some((other, _)) => Err(wrong_kind(name, "a tensor", other)),
         }
     }
 }

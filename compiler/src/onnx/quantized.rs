@@ -9,6 +9,7 @@
 use std::collections::BTreeSet;
 
 use super::wire::{AttributeProto, NodeProto, kind};
+use crate::ops::known::{self, KnownAttribute};
 
 /// Where an operator's tensors are among its inputs; a tensor is followed by its scale and its zero point.
 struct Form {
@@ -44,6 +45,19 @@ const FORMS: &[Form] = &[
 /// The operators that are imported as what they mean, with their domains.
 pub(crate) fn quantized_operators() -> impl Iterator<Item = (&'static str, &'static str)> {
     FORMS.iter().map(|form| (if form.domain.is_empty() { "ai.onnx" } else { form.domain }, form.op_type))
+}
+
+/// What the quantised operators read otherwise than what they mean, as [`attributes`] does.
+const OWN: [KnownAttribute; 3] = [
+    known::flag("channels_last").only(&["0"]).of(&["QLinearAveragePool", "QLinearGlobalAveragePool"]),
+    known::int("opset").only(&[]).of(&["QLinearSoftmax"]),
+    known::float("alpha").only(&["1"]).of(&["QGemm"]),
+];
+
+/// What a quantised operator means over floats, and the attributes that it has beside those of its meaning, or in place of them.
+pub(crate) fn quantized_form(op_type: &str) -> Option<(&'static str, Vec<KnownAttribute>)> {
+    let form = FORMS.iter().find(|form| form.op_type == op_type)?;
+    Some((form.meaning, OWN.into_iter().filter(|own| own.is_of(op_type)).collect()))
 }
 
 /// Names that nothing goes by.

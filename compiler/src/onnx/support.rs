@@ -13,9 +13,11 @@ use crate::ops::{OPERATORS, Op};
 
 /// Operators of which the forms before an operator set are not read. All others mean before set 6 what they mean in it, as far as is not read
 /// with the operator itself; `consumed_inputs`, a hint that memory may be shared, says nothing of the result.
-const FIRST_READ: [(&str, i64); 6] = [
+const FIRST_READ: [(&str, i64); 7] = [
     // `to` is text.
     ("Cast", 6),
+    // Attributes that say which moments are taken.
+    ("MeanVarianceNormalization", 9),
     // `paddings` in place of `pads`.
     ("Pad", 2),
     // Other defaults of both attributes.
@@ -27,6 +29,11 @@ const FIRST_READ: [(&str, i64); 6] = [
     // `height_scale` and `width_scale`.
     ("Upsample", 7),
 ];
+
+/// The first operator set in whose form an operator is read.
+pub(crate) fn first_read(op_type: &str) -> i64 {
+    FIRST_READ.iter().find(|(name, _)| *name == op_type).map_or(*OPSETS.start(), |&(_, first)| first)
+}
 
 impl Importer<'_> {
     /// Refuses other domains, unknown operators and forms that are not read, before anything of the node is read.
@@ -51,8 +58,10 @@ impl Importer<'_> {
 
     /// Refuses the form that a supported operator has in the model's operator set, where that is not read.
     fn check_form(&self, op_type: &str) -> Result<(), Diagnostic> {
-        let first = FIRST_READ.iter().find(|(name, _)| *name == op_type).map(|&(_, first)| first);
-        let Some(first) = first.filter(|first| self.opset < *first) else { return Ok(()) };
+        let first = first_read(op_type);
+        if self.opset >= first {
+            return Ok(());
+        }
         let title = format!("operator `{op_type}` is not supported as operator set {} has it", self.opset);
         let diagnostic = Diagnostic::unsupported(Code::OPSET, title).found(format!("opset {}", self.opset));
         Err(diagnostic.supported(format!("{first} to {}", OPSETS.end())).help("re-export with opset_version=17"))

@@ -3,6 +3,7 @@
 //!
 //! What is not a number is taken only where it comes first.
 
+use super::known::{self, KnownAttribute};
 use super::operands::{axis, evaluated, output, output_shape, product, tensor, typed};
 use super::{OpError, Operator};
 use crate::ir::{DType, Shape, Tensor, TensorType, elements};
@@ -21,6 +22,8 @@ pub(crate) struct Arg {
 }
 
 impl Operator for Arg {
+    const ATTRIBUTES: &'static [KnownAttribute] = &[known::int("axis"), known::flag("keepdims"), known::flag("select_last_index")];
+
     fn parse(node: &NodeView<'_>) -> Result<Self, OpError> {
         Ok(Arg {
             least: node.op_type == "ArgMin",

@@ -2,6 +2,7 @@
 //!
 //! Passes fold it into what is before it, or turn it into a convolution or a product and a sum; what they leave has no kernel.
 
+use super::known::{self, KnownAttribute};
 use super::operands::{float_type, floats, output_shape, product};
 use super::{OpError, Operator};
 use crate::ir::{Tensor, TensorType};
@@ -24,20 +25,28 @@ impl BatchNormalization {
     const PARAMETERS: [(usize, &str); 4] = [(Self::SCALE, "scale"), (Self::BIAS, "B"), (Self::MEAN, "mean"), (Self::VARIANCE, "var")];
 }
 
+/// The way out of a form for training.
+const INFERENCE: &str = "export the model in inference mode";
+
 impl Operator for BatchNormalization {
+    const ATTRIBUTES: &'static [KnownAttribute] = &[
+        known::float("epsilon"),
+        known::flag("is_test").only(&["1"]).help(INFERENCE),
+        known::flag("training_mode").only(&["0"]).help(INFERENCE),
+        known::flag("spatial").only(&["1"]),
+        known::ignored("momentum"),
+    ];
+
     fn parse(node: &NodeView<'_>) -> Result<Self, OpError> {
-        if node.flag("training_mode")?.unwrap_or(false) {
-            return Err(OpError::unsupported("attribute `training_mode` is 1").supported("0").help("export the model in inference mode"));
-        }
+        // Their only values have nothing to say: the list refuses the others.
+        node.flag("training_mode")?;
+        node.flag("spatial")?;
         if node.opset < 7 && !node.flag("is_test")?.unwrap_or(false) {
-            return Err(OpError::unsupported("attribute `is_test` is 0").supported("1").help("export the model in inference mode"));
-        }
-        if !node.flag("spatial")?.unwrap_or(true) {
-            return Err(OpError::unsupported("attribute `spatial` is 0").supported("1"));
+            return Err(OpError::unsupported("attribute `is_test` is 0").supported("1").help(INFERENCE));
         }
         if node.outputs > 1 {
             let found = format!("{} outputs are asked for, which is the training form", node.outputs);
-            return Err(OpError::unsupported(found).supported("1 output").help("export the model in inference mode"));
+            return Err(OpError::unsupported(found).supported("1 output").help(INFERENCE));
         }
         Ok(BatchNormalization { epsilon: node.finite("epsilon")?.unwrap_or(1e-5) })
     }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use peleec_runtime::BinaryKind;
 
 use super::broadcast::{aligned_at_the_end, broadcast, source_index};
+use super::known::{self, KnownAttribute};
 use super::operands::{evaluated, output, output_shape, tensor, typed};
 use super::{OpError, Operator};
 use crate::ir::{DType, Data, Shape, Tensor, TensorType};
@@ -21,6 +22,8 @@ pub(crate) struct Binary {
 }
 
 impl Operator for Binary {
+    const ATTRIBUTES: &'static [KnownAttribute] = &[known::int("axis"), known::ignored("broadcast")];
+
     fn parse(node: &NodeView<'_>) -> Result<Self, OpError> {
         aligned_at_the_end(node)?;
         let kind = match node.op_type {

@@ -1,5 +1,6 @@
 //! `Cast` and `CastLike`: between floats, integers of 8, 32 and 64 bits and booleans; half and double floats are held as `f32`.
 
+use super::known::{self, KnownAttribute};
 use super::operands::{evaluated, is_true, output, tensor, typed};
 use super::{OpError, Operator, pairwise};
 use crate::ir::{DType, Data, Tensor, TensorType, elements};
@@ -12,24 +13,17 @@ pub(crate) struct Cast {
 }
 
 impl Operator for Cast {
+    const ATTRIBUTES: &'static [KnownAttribute] = &[
+        known::data_type("to").only(&["FLOAT", "FLOAT16", "DOUBLE", "BFLOAT16", "UINT8", "INT8", "INT32", "INT64", "BOOL"]).of(&["Cast"]),
+        known::ignored("saturate"),
+        known::ignored("round_mode"),
+    ];
+
     fn parse(node: &NodeView<'_>) -> Result<Self, OpError> {
         if node.op_type == "CastLike" {
             return Ok(Cast { to: node.input_type(1)?.dtype });
         }
-        // The numbers are `TensorProto.DataType`'s.
-        let to = match node.int("to")? {
-            Some(1 | 10 | 11 | 16) => DType::F32,
-            Some(2) => DType::U8,
-            Some(3) => DType::I8,
-            Some(6) => DType::I32,
-            Some(7) => DType::I64,
-            Some(9) => DType::Bool,
-            Some(other) => {
-                let supported = "FLOAT, FLOAT16, DOUBLE, BFLOAT16, UINT8, INT8, INT32, INT64, BOOL";
-                return Err(OpError::unsupported(format!("attribute `to` is data type {other}")).supported(supported));
-            }
-            None => return Err(OpError::new("attribute `to` is missing")),
-        };
+        let to = node.data_type("to")?.ok_or_else(|| OpError::new("attribute `to` is missing"))?;
         Ok(Cast { to })
     }
 

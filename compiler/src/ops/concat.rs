@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::known::{self, KnownAttribute};
 use super::operands::{axis, evaluated, output, output_shape, product, tensor, typed};
 use super::{OpError, Operator};
 use crate::ir::{Data, Tensor, TensorType};
@@ -16,6 +17,8 @@ pub(crate) struct Concat {
 }
 
 impl Operator for Concat {
+    const ATTRIBUTES: &'static [KnownAttribute] = &[known::int("axis")];
+
     fn parse(node: &NodeView<'_>) -> Result<Self, OpError> {
         let default = if node.opset < 4 { Some(1) } else { None };
         let found = node.int("axis")?.or(default).ok_or_else(|| OpError::new("attribute `axis` is missing"))?;

@@ -1,9 +1,10 @@
 //! `Constant` and `NonZero`: a tensor that is known when compiling.
 
+use super::known::{self, KnownAttribute};
 use super::operands::{is_true, output};
 use super::{OpError, Operator};
 use crate::ir::{Tensor, TensorType, elements};
-use crate::onnx::node::{Attribute, GROWTH_COST, NodeView};
+use crate::onnx::node::{GROWTH_COST, NodeView};
 
 /// No inputs: what the value follows from is read when the node is parsed.
 #[derive(Clone, Debug, PartialEq)]
@@ -11,7 +12,21 @@ pub(crate) struct Constant {
     pub(crate) value: Tensor,
 }
 
+/// The operator that has attributes.
+const CONSTANT: &[&str] = &["Constant"];
+
 impl Operator for Constant {
+    const ATTRIBUTES: &'static [KnownAttribute] = &[
+        known::tensor("value").of(CONSTANT),
+        known::float("value_float").of(CONSTANT),
+        known::floats("value_floats").of(CONSTANT),
+        known::int("value_int").of(CONSTANT),
+        known::ints("value_ints").of(CONSTANT),
+        known::refused("sparse_value").of(CONSTANT),
+        known::refused("value_string").of(CONSTANT),
+        known::refused("value_strings").of(CONSTANT),
+    ];
+
     fn parse(node: &NodeView<'_>) -> Result<Self, OpError> {
         let value = match node.op_type {
             "NonZero" => non_zero(node)?,
@@ -39,25 +54,22 @@ impl Operator for Constant {
 
 /// The one attribute that holds `Constant`'s value.
 fn given(node: &NodeView<'_>) -> Result<Tensor, OpError> {
-    let forms = ["value", "value_float", "value_floats", "value_int", "value_ints"];
-    let refusal = || {
-        let names: Vec<_> = node.attributes.keys().map(|name| format!("`{name}`")).collect();
-        OpError::unsupported(format!("its attributes are [{}]", names.join(", "))).supported(format!("one of {}", forms.join(", ")))
-    };
-    let mut found = forms.into_iter().filter_map(|name| node.attributes.get(name));
-    let form = found.next().ok_or_else(refusal)?;
-    if found.next().is_some() {
-        return Err(OpError::new("several attributes hold a value").supported("one"));
+    let forms = [
+        node.tensor("value")?.cloned(),
+        node.any_float("value_float")?.and_then(|value| Tensor::f32([], [value])),
+        node.floats("value_floats")?.and_then(|values| Tensor::f32([values.len()], values)),
+        node.int("value_int")?.and_then(|value| Tensor::i64([], [value])),
+        node.ints("value_ints")?.map(Tensor::i64s),
+    ];
+    let mut found = forms.into_iter().flatten();
+    match (found.next(), found.next()) {
+        (Some(value), None) => Ok(value),
+        (None, _) => {
+            let supported = "one of value, value_float, value_floats, value_int, value_ints";
+            Err(OpError::unsupported("no attribute holds a value").supported(supported))
+        }
+        _ => Err(OpError::new("several attributes hold a value").supported("one")),
     }
-    let tensor = match form {
-        Attribute::Tensor(tensor) => Some(tensor.clone()),
-        Attribute::Float(value) => Tensor::f32([], [*value]),
-        Attribute::Floats(values) => Tensor::f32([values.len()], values.as_slice()),
-        Attribute::Int(value) => Tensor::i64([], [*value]),
-        Attribute::Ints(values) => Some(Tensor::i64s(values.as_slice())),
-        Attribute::String(_) | Attribute::Other(_) => None,
-    };
-    tensor.ok_or_else(refusal)
 }
 
 /// The indices of the elements that are not zero, a row an axis. A file's bits become whole numbers, a few for each axis, so both the
@@ -94,7 +106,8 @@ mod tests {
         assert_eq!(value("value_int", Attribute::Int(3)).unwrap().to_i64s(), Some(vec![3]));
         assert_eq!(value("value_ints", Attribute::Ints(vec![1, -1])), Ok(Tensor::i64s([1, -1])));
         let text = Case::new("Constant", 13).with("value_string", Attribute::String("x".to_owned()));
-        assert!(text.refusal().starts_with("its attributes are [`value_string`] (supported: one of value,"));
+        assert!(text.refusal().starts_with("attribute `value_string` (supported: value, "));
+        assert!(Case::new("Constant", 13).refusal().starts_with("no attribute holds a value (supported: one of value, "));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //!
 //! A few bytes of a file ask for as much memory as they please, so the tensor is made once the whole file is known to be within its limits.
 
+use super::known::{self, KnownAttribute};
 use super::operands::{evaluated, output};
 use super::{OpError, Operator};
 use crate::ir::{Shape, Tensor, TensorType};
@@ -19,6 +20,8 @@ pub(crate) struct ConstantOfShape {
 }
 
 impl Operator for ConstantOfShape {
+    const ATTRIBUTES: &'static [KnownAttribute] = &[known::tensor("value")];
+
     /// `value`'s one element (a float zero where it is left out), and the shape that input 0 holds.
     fn parse(node: &NodeView<'_>) -> Result<Self, OpError> {
         let found = node.known_ints(0, "input")?.ok_or_else(|| OpError::new("input 0 is missing"))?;

@@ -13,6 +13,7 @@ use std::collections::btree_map::Entry;
 
 use peleec_runtime::Activation;
 
+use super::known::{self, KnownAttribute};
 use super::operands::{Sum, evaluated, float_type, floats, output, output_shape, product};
 use super::{OpError, Operator, Pool, unary, volume, window};
 use crate::ir::window::{Axis, Window, dhw, spatial_rank, with_spatial};
@@ -39,6 +40,15 @@ impl Conv {
 }
 
 impl Operator for Conv {
+    const ATTRIBUTES: &'static [KnownAttribute] = &[
+        known::int("group"),
+        known::ints("kernel_shape"),
+        known::ints("strides"),
+        known::ints("dilations"),
+        known::ints("pads"),
+        window::AUTO_PAD,
+    ];
+
     fn parse(node: &NodeView<'_>) -> Result<Self, OpError> {
         let (x, w) = (node.input_type(0)?, node.input_type(1)?);
         let kernel = w.shape.get(2..).ok_or_else(|| OpError::new(format!("`W` is {w}")).supported("[M,C/group,kH,kW]"))?;
@@ -46,7 +56,7 @@ impl Operator for Conv {
         let group = usize::try_from(group).ok().filter(|&g| g >= 1);
         let group = group.ok_or_else(|| OpError::new("attribute `group` is below 1"))?;
         let window = window::parse(node, Some(kernel), &x.shape)?;
-        Ok(Conv { window: Window { ceil_mode: false, ..window }, group, activation: Activation::Identity, pool: None })
+        Ok(Conv { window, group, activation: Activation::Identity, pool: None })
     }
 
     fn infer(&self, inputs: &[Option<&TensorType>]) -> Result<Vec<TensorType>, OpError> {

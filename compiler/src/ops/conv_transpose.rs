@@ -13,8 +13,9 @@ use std::sync::Arc;
 
 use peleec_runtime::{Activation, BinaryKind};
 
+use super::known::{self, KnownAttribute};
 use super::operands::{evaluated, float_type, floats, output, output_shape, product};
-use super::window::{explicit_pads, extents};
+use super::window::{AUTO_PAD, explicit_pads, extents};
 use super::{OpError, Operator, volume};
 use crate::ir::window::{dhw, spatial_rank, with_spatial};
 use crate::ir::{DType, Shape, Tensor, TensorType};
@@ -41,6 +42,17 @@ impl ConvTranspose {
 }
 
 impl Operator for ConvTranspose {
+    const ATTRIBUTES: &'static [KnownAttribute] = &[
+        known::int("group"),
+        known::ints("kernel_shape"),
+        known::ints("strides"),
+        known::ints("dilations"),
+        known::ints("pads"),
+        AUTO_PAD,
+        known::ints("output_padding"),
+        known::ints("output_shape"),
+    ];
+
     fn parse(node: &NodeView<'_>) -> Result<Self, OpError> {
         let (x, w) = (node.input_type(0)?, node.input_type(1)?);
         let spatial = spatial_rank(&x.shape)?;
@@ -73,9 +85,7 @@ impl Operator for ConvTranspose {
                 let size = size.unwrap_or([0, 1, 2].map(|axis| from[axis] * strides[axis]));
                 (Some(size), shared(whole, size, auto_pad == "SAME_UPPER"))
             }
-            (_, other) => {
-                return Err(OpError::new(format!("attribute `auto_pad` is `{other}`")).supported("NOTSET, VALID, SAME_UPPER, SAME_LOWER"));
-            }
+            _ => return Err(node.unread("auto_pad")),
         };
         let cut = || {
             let rest = |axis: usize| whole[axis].checked_sub(pads[axis] + pads[axis + 3]).filter(|&rest| rest > 0);

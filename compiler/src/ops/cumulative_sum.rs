@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::known::{self, KnownAttribute};
 use super::operands::{axis, evaluated, output, output_shape, product, tensor, typed};
 use super::{OpError, Operator};
 use crate::ir::{DType, Data, Shape, Tensor, TensorType};
@@ -20,6 +21,8 @@ pub(crate) struct CumulativeSum {
 }
 
 impl Operator for CumulativeSum {
+    const ATTRIBUTES: &'static [KnownAttribute] = &[known::flag("exclusive"), known::flag("reverse")];
+
     fn parse(node: &NodeView<'_>) -> Result<Self, OpError> {
         let rank = node.input_type(0)?.shape.rank();
         let axis = match node.known_ints(1, "axis")?.as_deref() {

@@ -1,5 +1,6 @@
 //! `DepthToSpace` and `SpaceToDepth`: blocks of pixels from channels and back, in modes `DCR` and `CRD`, of any element type; moves only.
 
+use super::known::{self, KnownAttribute};
 use super::operands::{output, output_shape, product, tensor, typed};
 use super::{OpError, Operator};
 use crate::ir::tensor::{ravel, unravel};
@@ -27,6 +28,8 @@ pub(crate) struct DepthToSpace {
 }
 
 impl Operator for DepthToSpace {
+    const ATTRIBUTES: &'static [KnownAttribute] = &[known::int("blocksize"), known::string("mode").one_of(&["DCR", "CRD"])];
+
     fn parse(node: &NodeView<'_>) -> Result<Self, OpError> {
         let found = node.int("blocksize")?.ok_or_else(|| OpError::new("attribute `blocksize` is missing"))?;
         let size = usize::try_from(found).ok().filter(|size| (1..=1 << 16).contains(size));
@@ -34,7 +37,7 @@ impl Operator for DepthToSpace {
         let blocks = match node.string("mode")?.unwrap_or("DCR") {
             "DCR" => Blocks::Dcr,
             "CRD" => Blocks::Crd,
-            other => return Err(OpError::new(format!("attribute `mode` is `{other}`")).supported("DCR, CRD")),
+            _ => return Err(node.unread("mode")),
         };
         Ok(DepthToSpace { blocks, to_depth: node.op_type == "SpaceToDepth", size })
     }

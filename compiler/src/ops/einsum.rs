@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::known::{self, KnownAttribute};
 use super::matmul::{MatMul, rows_by_weights};
 use super::operands::{evaluated, float_type, floats, output, output_shape, product, tensor};
 use super::transpose::Transpose;
@@ -27,6 +28,8 @@ pub(crate) struct Einsum {
 }
 
 impl Operator for Einsum {
+    const ATTRIBUTES: &'static [KnownAttribute] = &[known::string("equation").only(&[])];
+
     fn parse(node: &NodeView<'_>) -> Result<Self, OpError> {
         let found = node.string("equation")?.ok_or_else(|| OpError::new("attribute `equation` is missing"))?;
         let types = (0..node.inputs.len()).map(|slot| node.input_type(slot)).collect::<Result<Vec<_>, _>>()?;

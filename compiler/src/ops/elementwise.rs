@@ -5,6 +5,7 @@
 //! of zero gives.
 
 use super::broadcast::{aligned_at_the_end, broadcast, source_index};
+use super::known::{self, KnownAttribute};
 use super::operands::{FUNCTION_WORK, evaluated, output, output_shape, tensor, typed};
 use super::{OpError, Operator, pairwise};
 use crate::ir::{DType, Data, Shape, Tensor, TensorType};
@@ -188,7 +189,18 @@ impl std::fmt::Debug for Elementwise {
     }
 }
 
+/// The operators of two inputs that `axis` aligned in operator set 1.
+const ALIGNED: &[&str] = &["And", "Or", "Xor", "Equal", "Less", "Greater", "Pow"];
+
 impl Operator for Elementwise {
+    const ATTRIBUTES: &'static [KnownAttribute] = &[
+        known::int("axis").of(ALIGNED),
+        known::ignored("broadcast").of(ALIGNED),
+        known::flag("fmod").of(&["Mod"]),
+        known::flag("detect_negative").of(&["IsInf"]),
+        known::flag("detect_positive").of(&["IsInf"]),
+    ];
+
     fn parse(node: &NodeView<'_>) -> Result<Self, OpError> {
         let name = match node.op_type {
             "Mod" if node.flag("fmod")?.unwrap_or(false) => "Fmod",

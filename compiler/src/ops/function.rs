@@ -5,6 +5,7 @@
 use peleec_runtime::Function as _;
 use peleec_runtime::f32::function;
 
+use super::known::{self, KnownAttribute};
 use super::operands::{evaluated, function_work, integers, output, output_shape, tensor, typed};
 use super::{OpError, Operator, pairwise};
 use crate::ir::{DType, Data, Tensor, TensorType};
@@ -22,6 +23,12 @@ macro_rules! kinds {
         }
 
         impl Kind {
+            /// The rows' attributes, and which of both Gelus it is.
+            const ATTRIBUTES: &'static [KnownAttribute] = &[
+                $($(known::float(stringify!($attribute)).of(&[stringify!($name)]),)*)+
+                known::string("approximate").only(&["none", "tanh"]).of(&["Gelu"]),
+            ];
+
             /// The row of this name, with the node's attributes.
             fn read(name: &str, node: &NodeView<'_>) -> Result<Self, OpError> {
                 $(if name == stringify!($name) {
@@ -130,12 +137,14 @@ impl Function {
 }
 
 impl Operator for Function {
+    const ATTRIBUTES: &'static [KnownAttribute] = Kind::ATTRIBUTES;
+
     fn parse(node: &NodeView<'_>) -> Result<Self, OpError> {
         let name = match node.op_type {
             "Gelu" => match node.string("approximate")?.unwrap_or("none") {
                 "none" => "Gelu",
                 "tanh" => "GeluTanh",
-                other => return Err(OpError::unsupported(format!("attribute `approximate` is `{other}`")).supported("none, tanh")),
+                _ => return Err(node.unread("approximate")),
             },
             name => name,
         };

@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use super::known::{self, KnownAttribute};
 use super::operands::{axis, output, output_shape, product, tensor, typed};
 use super::{OpError, Operator};
 use crate::ir::{DType, Tensor, TensorType};
@@ -24,6 +25,8 @@ pub(crate) struct Gather {
 const MOST_STEPS: usize = 64;
 
 impl Operator for Gather {
+    const ATTRIBUTES: &'static [KnownAttribute] = &[known::int("axis")];
+
     fn parse(node: &NodeView<'_>) -> Result<Self, OpError> {
         let axis = axis(node.int("axis")?.unwrap_or(0), node.input_type(0)?.shape.rank())?;
         Ok(Gather { axis, is_known: node.input(1).is_some_and(|indices| indices.value.is_some()) })

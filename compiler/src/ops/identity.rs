@@ -1,5 +1,6 @@
 //! `Identity`, and `Dropout` at inference: the output is the input.
 
+use super::known::{self, KnownAttribute};
 use super::operands::{tensor, typed};
 use super::{OpError, Operator};
 use crate::ir::{Data, Tensor, TensorType};
@@ -11,17 +12,26 @@ use crate::plan::problem::Relation;
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Identity;
 
+/// The way out of a form for training.
+const INFERENCE: &str = "export the model in inference mode";
+
 impl Operator for Identity {
+    const ATTRIBUTES: &'static [KnownAttribute] = &[
+        known::flag("is_test").only(&["1"]).of(&["Dropout"]).help(INFERENCE),
+        known::ignored("ratio").of(&["Dropout"]),
+        known::ignored("seed").of(&["Dropout"]),
+    ];
+
     fn parse(node: &NodeView<'_>) -> Result<Self, OpError> {
         if node.op_type == "Dropout"
             && let Some(training) = node.known_input(2, "training_mode")?
             && !matches!(training.data(), Data::Bool(flags) if !flags.contains(&true))
         {
             let refusal = OpError::unsupported("input `training_mode` is true").supported("false");
-            return Err(refusal.help("export the model in inference mode"));
+            return Err(refusal.help(INFERENCE));
         }
         if node.op_type == "Dropout" && node.opset < 7 && !node.flag("is_test")?.unwrap_or(false) {
-            return Err(OpError::unsupported("attribute `is_test` is 0").supported("1").help("export the model in inference mode"));
+            return Err(OpError::unsupported("attribute `is_test` is 0").supported("1").help(INFERENCE));
         }
         Ok(Identity)
     }

@@ -1,6 +1,7 @@
 //! `LogSoftmax` and `Hardmax`: along one axis, or before opset 13 over all axes from `axis` on; of several greatest elements `Hardmax`
 //! marks the first.
 
+use super::known::KnownAttribute;
 use super::operands::{Sum, evaluated, floats, function_work, output_shape};
 use super::{OpError, Operator, Softmax};
 use crate::ir::{Tensor, TensorType};
@@ -16,6 +17,8 @@ pub(crate) struct LogSoftmax {
 }
 
 impl Operator for LogSoftmax {
+    const ATTRIBUTES: &'static [KnownAttribute] = Softmax::ATTRIBUTES;
+
     fn parse(node: &NodeView<'_>) -> Result<Self, OpError> {
         Ok(LogSoftmax { axes: Softmax::parse(node)?, is_hard: node.op_type == "Hardmax" })
     }

@@ -1,5 +1,6 @@
 //! `LRN`: each value over a power of the mean square of the channels beside it.
 
+use super::known::{self, KnownAttribute};
 use super::operands::{evaluated, float_type, floats, output_shape, product};
 use super::pixels::each_pixel;
 use super::{OpError, Operator};
@@ -19,6 +20,8 @@ pub(crate) struct Lrn {
 }
 
 impl Operator for Lrn {
+    const ATTRIBUTES: &'static [KnownAttribute] = &[known::int("size"), known::float("alpha"), known::float("beta"), known::float("bias")];
+
     fn parse(node: &NodeView<'_>) -> Result<Self, OpError> {
         let size = match node.int("size")? {
             Some(size @ 1..=1024) => size as usize,

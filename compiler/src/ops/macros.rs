@@ -19,9 +19,9 @@ macro_rules! operators {
             }
         }
 
-        /// Every ONNX `op_type` that is supported, with its most inputs and the doc text of the file that holds it.
-        pub(crate) const OPERATORS: &[(&str, usize, &str)] = &[
-            $($(($name, $most, include_str!(concat!(stringify!($module), ".rs"))),)*)+
+        /// Every ONNX `op_type` that is supported, with its most inputs, and the doc text and the attributes of the file that holds it.
+        pub(crate) const OPERATORS: &[(&str, usize, &str, &[KnownAttribute])] = &[
+            $($(($name, $most, include_str!(concat!(stringify!($module), ".rs")), <$op as Operator>::ATTRIBUTES),)*)+
         ];
 
         impl Op {
@@ -31,6 +31,9 @@ macro_rules! operators {
                 if node.inputs.len() > most {
                     let found = format!("`{}` has {} inputs", node.op_type, node.inputs.len());
                     return Some(Err(OpError::new(found).supported(format!("at most {most}"))));
+                }
+                if let Err(refused) = known::check(node) {
+                    return Some(Err(refused));
                 }
                 $(
                     let names: &[&str] = &[$($name),*];

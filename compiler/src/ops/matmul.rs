@@ -10,6 +10,7 @@ use std::sync::Arc;
 use super::broadcast::{broadcast, source_index};
 use peleec_runtime::{Activation, BinaryKind};
 
+use super::known::{self, KnownAttribute};
 use super::operands::{Sum, evaluated, float_type, floats, output, output_shape, product, tensor};
 use super::{OpError, Operator};
 use crate::ir::window::Window;
@@ -50,6 +51,14 @@ impl MatMul {
 }
 
 impl Operator for MatMul {
+    const ATTRIBUTES: &'static [KnownAttribute] = &[
+        known::float("alpha").of(&["Gemm"]),
+        known::float("beta").of(&["Gemm"]),
+        known::flag("transA").of(&["Gemm"]),
+        known::flag("transB").of(&["Gemm"]),
+        known::ignored("broadcast").of(&["Gemm"]),
+    ];
+
     fn parse(node: &NodeView<'_>) -> Result<Self, OpError> {
         let (a, b) = (node.input_type(0)?, node.input_type(1)?);
         if node.op_type == "MatMul" {

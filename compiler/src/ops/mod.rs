@@ -1,7 +1,7 @@
 //! The operators: one trait, one list, a family with one shape rule a file.
 //!
 //! To add an operator:
-//! 1. write its file (or a row in a family's file) with `parse`, `infer`, `evaluate` and `lower`;
+//! 1. write its file (or a row in a family's file) with the list of its attributes, `parse`, `infer`, `evaluate` and `lower`;
 //! 2. add its line to the list below, with the most inputs that it takes;
 //! 3. if no kernel of `peleec-runtime` computes it, add one there (a file that ends in its doors' macro, a `mod` and a `pub use`, a line in
 //!    `source.rs`), and its file in `lower/kernels/` with a `mod` and a `use`;
@@ -18,6 +18,7 @@
 pub(crate) mod broadcast;
 #[cfg(test)]
 pub(crate) mod case;
+pub(crate) mod known;
 mod macros;
 pub(crate) mod operands;
 mod pairwise;
@@ -26,6 +27,7 @@ mod volume;
 mod window;
 
 pub(crate) use crate::diagnostics::OpError;
+pub use known::{AttributeKind, AttributeState, KnownAttribute, OperatorDetails};
 
 use std::collections::BTreeMap;
 
@@ -38,6 +40,9 @@ use crate::onnx::{integer_operators, quantized_operators};
 
 /// What the drivers ask of an operator.
 pub(crate) trait Operator: Sized {
+    /// The attributes that ONNX has of the file's operators: what is not in here is refused, and `parse` is not given it.
+    const ATTRIBUTES: &'static [KnownAttribute] = &[];
+
     /// Reads the node's attributes and those inputs that must be known when compiling (shapes, axes, bounds). No node of a file is one of an
     /// operator that only passes make.
     fn parse(node: &NodeView<'_>) -> Result<Self, OpError> {
@@ -171,18 +176,22 @@ pub struct Family {
 
 /// All supported ONNX operators, each in one family; families in the order of their first operators.
 pub fn families() -> Vec<Family> {
-    let own = OPERATORS.iter().map(|&(op_type, _, file)| (file, Member { op_type, domain: "ai.onnx" }));
-    let meanings = quantized_operators().filter(|(_, op_type)| OPERATORS.iter().all(|(other, ..)| op_type != other));
-    let meanings = meanings.map(|(domain, op_type)| (include_str!("../onnx/quantized.rs"), Member { op_type, domain }));
-    let integers = integer_operators().map(|(domain, op_type)| (include_str!("../onnx/integers.rs"), Member { op_type, domain }));
     let mut by_text: BTreeMap<String, Vec<Member>> = BTreeMap::new();
-    for (file, member) in own.chain(meanings).chain(integers) {
+    for (file, member) in members() {
         by_text.entry(first_sentence(file)).or_default().push(member);
     }
     let mut families: Vec<_> = by_text.into_iter().map(|(text, operators)| Family { operators, text }).collect();
     families.iter_mut().for_each(|family| family.operators.sort());
     families.sort();
     families
+}
+
+/// The supported operators, each with the text of the file that holds it.
+fn members() -> impl Iterator<Item = (&'static str, Member)> {
+    let own = OPERATORS.iter().map(|&(op_type, _, file, _)| (file, Member { op_type, domain: "ai.onnx" }));
+    let meanings = quantized_operators().filter(|(_, op_type)| OPERATORS.iter().all(|(other, ..)| op_type != other));
+    let meanings = meanings.map(|(domain, op_type)| (include_str!("../onnx/quantized.rs"), Member { op_type, domain }));
+    own.chain(meanings).chain(integer_operators().map(|(domain, op_type)| (include_str!("../onnx/integers.rs"), Member { op_type, domain })))
 }
 
 /// Every supported ONNX operator in alphabetical order, with the first sentence of the file that holds it.

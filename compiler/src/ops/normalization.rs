@@ -9,6 +9,7 @@ use std::sync::Arc;
 use peleec_runtime::NormKind;
 
 use super::broadcast::{broadcast, source_index};
+use super::known::{self, KnownAttribute};
 use super::operands::{Sum, axis, distinct_axes, evaluated, float_type, floats, output_shape, product};
 use super::{OpError, Operator};
 use crate::ir::{Shape, Tensor, TensorType};
@@ -55,6 +56,15 @@ const NAMES: [(&str, NormKind); 6] = [
 const PARAMETERS: [(usize, &str); 2] = [(1, "scale"), (2, "B")];
 
 impl Operator for Normalization {
+    const ATTRIBUTES: &'static [KnownAttribute] = &[
+        known::int("axis").of(&["LayerNormalization", "RMSNormalization", "LpNormalization"]),
+        known::float("epsilon").of(&["LayerNormalization", "RMSNormalization", "GroupNormalization", "InstanceNormalization"]),
+        known::int("num_groups").of(&["GroupNormalization"]),
+        known::ints("axes").of(&["MeanVarianceNormalization"]),
+        known::int("p").only(&["1", "2"]).of(&["LpNormalization"]),
+        known::ignored("stash_type").of(&["LayerNormalization", "RMSNormalization", "GroupNormalization"]),
+    ];
+
     fn parse(node: &NodeView<'_>) -> Result<Self, OpError> {
         let rank = node.input_type(0)?.shape.rank();
         let (name, mut kind) = *NAMES.iter().find(|(name, _)| *name == node.op_type).ok_or_else(|| OpError::unsupported("is no norm"))?;
@@ -67,9 +77,6 @@ impl Operator for Normalization {
                 Some(count) => return Err(OpError::new(format!("attribute `num_groups` is {count}")).supported("1 to 65535")),
                 None => return Err(OpError::new("attribute `num_groups` is missing")),
             },
-            "MeanVarianceNormalization" if node.opset < 9 => {
-                return Err(OpError::unsupported("has the attributes of opset 1").supported("opset 9 and later"));
-            }
             "MeanVarianceNormalization" => {
                 let mut axes = distinct_axes(node.ints("axes")?.unwrap_or(&[0, 2, 3]), rank)?;
                 axes.sort_unstable();
@@ -79,7 +86,7 @@ impl Operator for Normalization {
                 kind = match node.int("p")?.unwrap_or(2) {
                     1 => NormKind::L1,
                     2 => NormKind::L2,
-                    other => return Err(OpError::unsupported(format!("attribute `p` is {other}")).supported("1 or 2")),
+                    _ => return Err(node.unread("p")),
                 };
                 Groups::Along(vec![from_last()?])
             }
@@ -321,7 +328,7 @@ mod tests {
         assert_eq!(group(0).refusal(), "attribute `num_groups` is 0 (supported: 1 to 65535)");
         assert_eq!(group(4).refusal(), "`scale` is f32[2] where `X` is f32[1,4,2] (supported: [4])");
         assert!(Case::new("GroupNormalization", 21).input(&[1, 4, 2]).refusal().contains("`num_groups` is missing"));
-        assert_eq!(matrix("LpNormalization", 1).int("p", 3).refusal(), "attribute `p` is 3 (supported: 1 or 2)");
+        assert_eq!(matrix("LpNormalization", 1).int("p", 3).refusal(), "attribute `p` is 3 (supported: 1, 2)");
         assert!(matrix("LayerNormalization", 17).floats(&[2], &[1.0; 2]).refusal().contains("broadcast to `X`"));
         assert!(matrix("LayerNormalization", 17).refusal().contains("input 1 is missing"));
         assert!(matrix("LayerNormalization", 17).int("axis", 2).refusal().contains("axis 2"));

@@ -6,6 +6,7 @@
 use std::ops::Range;
 
 use super::gather::{copy_parts, evenly_spaced};
+use super::known::{self, KnownAttribute};
 use super::operands::{distinct_axes, evaluated, floats, integers, ints, is_true, output, output_shape, tensor, typed};
 use super::{OpError, Operator};
 use crate::ir::tensor::{ravel, unravel};
@@ -34,13 +35,20 @@ pub(crate) enum PadMode {
 }
 
 impl Operator for Pad {
+    const ATTRIBUTES: &'static [KnownAttribute] = &[
+        known::string("mode").only(&["constant", "reflect", "edge", "wrap"]),
+        known::ints("pads"),
+        known::float("value"),
+        known::refused("paddings"),
+    ];
+
     fn parse(node: &NodeView<'_>) -> Result<Self, OpError> {
         let mode = match node.string("mode")?.unwrap_or("constant") {
             "constant" => constant(node)?,
             "reflect" => PadMode::Reflect,
             "edge" => PadMode::Edge,
             "wrap" => PadMode::Wrap,
-            other => return Err(OpError::unsupported(format!("attribute `mode` is `{other}`")).supported("constant, reflect, edge, wrap")),
+            _ => return Err(node.unread("mode")),
         };
         let rank = node.input_type(0)?.shape.rank();
         let found = ints(node, 1, "pads")?.ok_or_else(|| OpError::new("`pads` is missing"))?;

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use super::broadcast::broadcast;
+use super::known::{self, KnownAttribute};
 use super::operands::{axis, distinct_axes, ints, output, tensor, typed};
 use super::{OpError, Operator};
 use crate::ir::tensor::{ravel, unravel};
@@ -32,6 +33,15 @@ pub(crate) struct Pick {
 }
 
 impl Operator for Pick {
+    const ATTRIBUTES: &'static [KnownAttribute] = &[
+        known::ints("starts").of(&["Slice"]),
+        known::ints("ends").of(&["Slice"]),
+        known::ints("axes").of(&["Slice"]),
+        known::int("axis").of(&["Split"]),
+        known::ints("split").of(&["Split"]),
+        known::int("num_outputs").of(&["Split"]),
+    ];
+
     fn parse(node: &NodeView<'_>) -> Result<Self, OpError> {
         let input = node.input_type(0)?.shape.clone();
         let (name, outputs) = match node.op_type {

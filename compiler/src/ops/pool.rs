@@ -9,6 +9,7 @@
 
 use std::sync::Arc;
 
+use super::known::{self, KnownAttribute};
 use super::operands::{Sum, evaluated, floats, output, output_shape, product, tensor, typed};
 use super::window;
 use super::{Cast, OpError, Operator, volume};
@@ -109,12 +110,25 @@ impl Pool {
     }
 }
 
+/// The operators that have a window of their own.
+const SLIDING: &[&str] = &["MaxPool", "AveragePool"];
+
 impl Operator for Pool {
+    const ATTRIBUTES: &'static [KnownAttribute] = &[
+        known::ints("kernel_shape").of(SLIDING),
+        known::ints("strides").of(SLIDING),
+        known::ints("dilations").of(SLIDING),
+        known::ints("pads").of(SLIDING),
+        window::AUTO_PAD.of(SLIDING),
+        known::flag("ceil_mode").of(SLIDING),
+        known::flag("storage_order").only(&["0"]).of(&["MaxPool"]),
+        known::flag("count_include_pad").of(&["AveragePool"]),
+    ];
+
     fn parse(node: &NodeView<'_>) -> Result<Self, OpError> {
         let input = &node.input_type(0)?.shape;
-        if node.flag("storage_order")?.unwrap_or(false) {
-            return Err(OpError::unsupported("attribute `storage_order` is 1").supported("0"));
-        }
+        // The list has the one order in which there is nothing to do.
+        node.flag("storage_order")?;
         let kind = match node.op_type {
             "MaxPool" | "GlobalMaxPool" => PoolKind::Max,
             _ => PoolKind::Average { count_include_pad: node.flag("count_include_pad")?.unwrap_or(false) },

@@ -6,6 +6,7 @@
 use peleec_runtime::BinaryKind;
 use peleec_runtime::f32::function::Round;
 
+use super::known::{self, KnownAttribute};
 use super::operands::{axis, evaluated, floats, output, tensor, typed};
 use super::quantized_conv::limits;
 use super::{OpError, Operator, pairwise};
@@ -140,6 +141,15 @@ impl Quantize {
 }
 
 impl Operator for Quantize {
+    const ATTRIBUTES: &'static [KnownAttribute] = &[
+        known::int("axis"),
+        known::data_type("output_dtype").only(&["UINT8", "INT8"]).of(&["QuantizeLinear"]),
+        known::data_type("output_dtype").only(&["FLOAT", "FLOAT16", "BFLOAT16"]).of(&["DequantizeLinear"]),
+        known::int("block_size"),
+        known::ignored("saturate").of(&["QuantizeLinear"]),
+        known::ignored("precision").of(&["QuantizeLinear"]),
+    ];
+
     fn parse(node: &NodeView<'_>) -> Result<Self, OpError> {
         let scale = node.known_input(1, "scale")?.ok_or_else(|| OpError::new("input 1 is missing"))?;
         let values = scale.as_f32().ok_or_else(|| OpError::new(format!("`scale` is {}", scale.ty())).supported("f32"))?;
@@ -287,13 +297,9 @@ fn in_blocks(shape: &Shape, axis: usize, block: usize) -> Shape {
     shape
 }
 
-/// What `QuantizeLinear` makes where no zero point says it; the numbers are `TensorProto.DataType`'s.
+/// What `QuantizeLinear` makes where no zero point says it.
 fn stored_as(node: &NodeView<'_>) -> Result<DType, OpError> {
-    match node.int("output_dtype")? {
-        None | Some(0 | 2) => Ok(DType::U8),
-        Some(3) => Ok(DType::I8),
-        Some(other) => Err(OpError::unsupported(format!("attribute `output_dtype` is data type {other}")).supported("UINT8, INT8")),
-    }
+    Ok(node.data_type("output_dtype")?.unwrap_or(DType::U8))
 }
 
 #[cfg(test)]
@@ -328,6 +334,9 @@ mod tests {
         assert!(*case.evaluate().unwrap().data() == Data::I8([3, -3].into()));
         let case = Case::new("DequantizeLinear", 10).known(bytes(&[2], &[3, -3])).floats(&[], &[0.5]);
         assert_eq!(case.values(), [1.5, -1.5]);
+        let case = |dtype| Case::new("DequantizeLinear", 23).known(bytes(&[1], &[3])).floats(&[], &[0.5]).int("output_dtype", dtype);
+        assert_eq!(case(1).values(), [1.5]);
+        assert!(case(2).refusal().starts_with("attribute `output_dtype` is data type 2 (supported: FLOAT, "));
     }
 
     #[test]

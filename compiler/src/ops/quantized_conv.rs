@@ -4,8 +4,9 @@
 
 use std::sync::Arc;
 
+use super::known::KnownAttribute;
 use super::operands::{evaluated, output, output_shape, product, tensor, typed};
-use super::{OpError, Operator};
+use super::{Conv, OpError, Operator};
 use crate::ir::window::{Window, hw, with_spatial};
 use crate::ir::{DType, Data, Shape, Tensor, TensorType};
 use crate::lower::Lowering;
@@ -91,6 +92,8 @@ impl QuantizedConv {
 }
 
 impl Operator for QuantizedConv {
+    const ATTRIBUTES: &'static [KnownAttribute] = Conv::ATTRIBUTES;
+
     fn parse(_node: &NodeView<'_>) -> Result<Self, OpError> {
         let found = "stands in a branch of an `If`, or has attributes that it does not have in ONNX";
         Err(OpError::unsupported(found).supported("quantised operators as ONNX has them, outside of branches"))

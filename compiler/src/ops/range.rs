@@ -2,6 +2,7 @@
 //!
 //! As with `ConstantOfShape`, the tensor is made once the whole file is known to be within its limits.
 
+use super::known::{self, KnownAttribute};
 use super::operands::{evaluated, output};
 use super::{OpError, Operator};
 use crate::ir::{DType, Data, Shape, Tensor, TensorType};
@@ -37,6 +38,8 @@ impl Range {
 }
 
 impl Operator for Range {
+    const ATTRIBUTES: &'static [KnownAttribute] = &[known::ignored("stash_type")];
+
     /// The numbers from `start` to before `limit`, `delta` apart; all three of one type.
     fn parse(node: &NodeView<'_>) -> Result<Self, OpError> {
         let names = ["start", "limit", "delta"];

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use super::broadcast::source_index;
+use super::known::KnownAttribute;
 use super::operands::{Sum, evaluated, output, output_shape, tensor, typed};
 use super::{OpError, Operator, ReduceMean, pairwise};
 use crate::ir::{DType, Data, Shape, Tensor, TensorType};
@@ -20,6 +21,8 @@ pub(crate) struct Reduce {
 }
 
 impl Operator for Reduce {
+    const ATTRIBUTES: &'static [KnownAttribute] = ReduceMean::ATTRIBUTES;
+
     fn parse(node: &NodeView<'_>) -> Result<Self, OpError> {
         let kind = ReduceKind::ALL.into_iter().find(|kind| kind.name() == node.op_type);
         let kind = kind.ok_or_else(|| OpError::unsupported("is no reduction"))?;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::broadcast::source_index;
+use super::known::{self, KnownAttribute};
 use super::operands::{Sum, distinct_axes, evaluated, float_type, floats, ints, output, output_shape, product};
 use super::{OpError, Operator};
 use crate::ir::window::Window;
@@ -22,6 +23,8 @@ pub(crate) struct ReduceMean {
 }
 
 impl Operator for ReduceMean {
+    const ATTRIBUTES: &'static [KnownAttribute] = &[known::ints("axes"), known::flag("keepdims"), known::flag("noop_with_empty_axes")];
+
     fn parse(node: &NodeView<'_>) -> Result<Self, OpError> {
         let rank = node.input_type(0)?.shape.rank();
         let mut axes = match ints(node, 1, "axes")?.filter(|found| !found.is_empty()) {

@@ -1,5 +1,6 @@
 //! `Reshape`, `Flatten`, `Squeeze` and `Unsqueeze`: the same elements under another shape, of any element type.
 
+use super::known::{self, KnownAttribute};
 use super::operands::{axis, distinct_axes, evaluated, ints, output, product, tensor, typed};
 use super::{OpError, Operator};
 use crate::ir::{Shape, Tensor, TensorType};
@@ -13,6 +14,13 @@ pub(crate) struct Reshape {
 }
 
 impl Operator for Reshape {
+    const ATTRIBUTES: &'static [KnownAttribute] = &[
+        known::ints("shape").of(&["Reshape"]),
+        known::flag("allowzero").of(&["Reshape"]),
+        known::int("axis").of(&["Flatten"]),
+        known::ints("axes").of(&["Squeeze", "Unsqueeze"]),
+    ];
+
     fn parse(node: &NodeView<'_>) -> Result<Self, OpError> {
         let input = &node.input_type(0)?.shape;
         let dims = match node.op_type {

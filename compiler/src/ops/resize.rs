@@ -14,12 +14,13 @@ use std::sync::Arc;
 use method::{Coordinates, Method, Target};
 use table::Table;
 
+use super::known::{self, KnownAttribute};
 use super::operands::{distinct_axes, evaluated, float_type, floats, output, output_shape, product};
 use super::{OpError, Operator};
 use crate::ir::tensor::unravel;
 use crate::ir::{DType, Shape, Tensor, TensorType};
 use crate::lower::{Lowering, kernels};
-use crate::onnx::node::{Attribute, NodeView};
+use crate::onnx::node::NodeView;
 use crate::plan::problem::Relation;
 
 /// The most elements that an axis is resized from or to.
@@ -37,7 +38,34 @@ pub(crate) struct Resize {
     pub(crate) outside: f32,
 }
 
+/// How a place in the output becomes one in the input.
+const COORDINATES: &[&str] = &[
+    "half_pixel",
+    "half_pixel_symmetric",
+    "pytorch_half_pixel",
+    "align_corners",
+    "asymmetric",
+    "tf_half_pixel_for_nn",
+    "tf_crop_and_resize",
+];
+
 impl Operator for Resize {
+    const ATTRIBUTES: &'static [KnownAttribute] = &[
+        known::string("mode").one_of(&["nearest", "linear", "cubic"]).of(&["Resize"]),
+        known::string("mode").one_of(&["nearest", "linear"]).of(&["Upsample"]),
+        known::string("nearest_mode").one_of(&["round_prefer_floor", "round_prefer_ceil", "floor", "ceil"]).of(&["Resize"]),
+        known::string("coordinate_transformation_mode").one_of(COORDINATES).of(&["Resize"]),
+        known::string("keep_aspect_ratio_policy").one_of(&["stretch", "not_larger", "not_smaller"]).of(&["Resize"]),
+        known::flag("antialias").of(&["Resize"]),
+        known::ints("axes").of(&["Resize"]),
+        known::float("cubic_coeff_a").of(&["Resize"]),
+        known::flag("exclude_outside").of(&["Resize"]),
+        known::float("extrapolation_value").of(&["Resize"]),
+        known::floats("scales").of(&["Upsample"]),
+        known::refused("height_scale").of(&["Upsample"]),
+        known::refused("width_scale").of(&["Upsample"]),
+    ];
+
     fn parse(node: &NodeView<'_>) -> Result<Self, OpError> {
         let input = &node.input_type(0)?.shape;
         let method = Method::parse(node)?;
@@ -184,10 +212,7 @@ fn targets(node: &NodeView<'_>, input: &Shape, resized: &[usize]) -> Result<Vec<
         }
         "not_larger" => ratios().fold(f32::INFINITY, f32::min),
         "not_smaller" => ratios().fold(0.0, f32::max),
-        other => {
-            let found = format!("attribute `keep_aspect_ratio_policy` is `{other}`");
-            return Err(OpError::new(found).supported("stretch, not_larger, not_smaller"));
-        }
+        _ => return Err(node.unread("keep_aspect_ratio_policy")),
     };
     Ok(extents.iter().map(|&from| Target { to: (from as f32 * common).round() as usize, scale: common }).collect())
 }
@@ -201,10 +226,7 @@ fn is_resize_of_11(node: &NodeView<'_>) -> bool {
 fn scales(node: &NodeView<'_>) -> Result<Option<Vec<f32>>, OpError> {
     let slot = if is_resize_of_11(node) { 2 } else { 1 };
     let Some(tensor) = node.known_input(slot, "scales")? else {
-        return match node.attributes.get("scales") {
-            Some(Attribute::Floats(scales)) => Ok(Some(scales.clone())),
-            _ => Ok(None),
-        };
+        return Ok(node.floats("scales")?.map(<[f32]>::to_vec));
     };
     let scales = tensor.as_f32().ok_or_else(|| OpError::new(format!("input `scales` holds {}, not floats", tensor.dtype())))?;
     Ok(Some(scales.to_vec()).filter(|scales| !scales.is_empty()))

@@ -1,5 +1,6 @@
 //! `Shape` and `Size`: known when compiling, since every extent is.
 
+use super::known::{self, KnownAttribute};
 use super::operands::{output, output_shape, tensor, typed};
 use super::{OpError, Operator};
 use crate::ir::{DType, Tensor, TensorType};
@@ -13,6 +14,8 @@ pub(crate) enum ShapeOf {
 }
 
 impl Operator for ShapeOf {
+    const ATTRIBUTES: &'static [KnownAttribute] = &[known::int("start").of(&["Shape"]), known::int("end").of(&["Shape"])];
+
     fn parse(node: &NodeView<'_>) -> Result<Self, OpError> {
         let rank = node.input_type(0)?.shape.rank();
         if node.op_type == "Size" {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::known::{self, KnownAttribute};
 use super::operands::{Sum, axis, evaluated, float_type, floats, function_work, output_shape, product};
 use super::{OpError, Operator};
 use crate::ir::{Shape, Tensor, TensorType};
@@ -18,6 +19,8 @@ pub(crate) struct Softmax {
 }
 
 impl Operator for Softmax {
+    const ATTRIBUTES: &'static [KnownAttribute] = &[known::int("axis")];
+
     fn parse(node: &NodeView<'_>) -> Result<Self, OpError> {
         let flatten = node.opset < 13;
         let found = node.int("axis")?.unwrap_or(if flatten { 1 } else { -1 });

@@ -7,6 +7,7 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
+use super::known::{self, KnownAttribute};
 use super::operands::{axis, evaluated, output, output_shape, product, tensor, typed};
 use super::{OpError, Operator};
 use crate::ir::{DType, Shape, Tensor, TensorType, elements};
@@ -26,6 +27,8 @@ pub(crate) struct TopK {
 const MOST_COMPARISONS: usize = 1 << 30;
 
 impl Operator for TopK {
+    const ATTRIBUTES: &'static [KnownAttribute] = &[known::int("axis"), known::int("k"), known::flag("largest"), known::ignored("sorted")];
+
     fn parse(node: &NodeView<'_>) -> Result<Self, OpError> {
         let x = node.input_type(0)?;
         let axis = axis(node.int("axis")?.unwrap_or(-1), x.shape.rank())?;

@@ -1,5 +1,6 @@
 //! `Transpose`: any permutation of the axes, any element type.
 
+use super::known::{self, KnownAttribute};
 use super::operands::{output, output_shape, tensor, typed};
 use super::{OpError, Operator};
 use crate::ir::tensor::{ravel, unravel};
@@ -15,6 +16,8 @@ pub(crate) struct Transpose {
 }
 
 impl Operator for Transpose {
+    const ATTRIBUTES: &'static [KnownAttribute] = &[known::ints("perm")];
+
     fn parse(node: &NodeView<'_>) -> Result<Self, OpError> {
         let rank = node.input_type(0)?.shape.rank();
         let Some(found) = node.filled_ints("perm")? else { return Ok(Transpose { perm: (0..rank).rev().collect() }) };

@@ -3,6 +3,7 @@
 
 use peleec_runtime::Activation;
 
+use super::known::{self, KnownAttribute};
 use super::operands::{evaluated, float_type, floats, function_work, integers, output_shape, tensor, typed};
 use super::{OpError, Operator, pairwise};
 use crate::ir::{DType, Data, Tensor, TensorType};
@@ -17,6 +18,9 @@ pub(crate) struct Unary {
 }
 
 impl Operator for Unary {
+    const ATTRIBUTES: &'static [KnownAttribute] =
+        &[known::float("alpha").of(&["LeakyRelu", "Swish"]), known::float("min").of(&["Clip"]), known::float("max").of(&["Clip"])];
+
     fn parse(node: &NodeView<'_>) -> Result<Self, OpError> {
         let activation = match node.op_type {
             "Relu" => Activation::Relu,

@@ -1,9 +1,13 @@
 //! The attributes of a sliding window, which convolutions and pools share.
 
 use super::OpError;
+use super::known::{self, KnownAttribute};
 use crate::ir::Shape;
 use crate::ir::window::{Axis, Window, spatial_rank};
 use crate::onnx::node::NodeView;
+
+/// How the window pads by itself.
+pub(super) const AUTO_PAD: KnownAttribute = known::string("auto_pad").one_of(&["NOTSET", "VALID", "SAME_UPPER", "SAME_LOWER"]);
 
 /// Reads the window's attributes; `kernel` is the weights' extent where `kernel_shape` is left out, `input` the type's shape.
 pub(crate) fn parse(node: &NodeView<'_>, kernel: Option<&[usize]>, input: &Shape) -> Result<Window, OpError> {
@@ -32,9 +36,7 @@ pub(crate) fn parse(node: &NodeView<'_>, kernel: Option<&[usize]>, input: &Shape
         }
         "SAME_UPPER" => window.pad_same(input, false),
         "SAME_LOWER" => window.pad_same(input, true),
-        other => {
-            return Err(OpError::new(format!("attribute `auto_pad` is `{other}`")).supported("NOTSET, VALID, SAME_UPPER, SAME_LOWER"));
-        }
+        _ => return Err(node.unread("auto_pad")),
     }
     window.output(input)?;
     Ok(window)

@@ -82,10 +82,7 @@ impl Method {
                 "round_prefer_ceil" => Rounding::PreferCeil,
                 "floor" => Rounding::Floor,
                 "ceil" => Rounding::Ceil,
-                other => {
-                    let found = format!("attribute `nearest_mode` is `{other}`");
-                    return Err(OpError::new(found).supported("round_prefer_floor, round_prefer_ceil, floor, ceil"));
-                }
+                _ => return Err(node.unread("nearest_mode")),
             }),
             // Of linear filters the attribute says something only where they are wider.
             "linear" => smooth(Kernel::Linear, antialias && node.flag("exclude_outside")?.unwrap_or(false)),
@@ -94,8 +91,8 @@ impl Method {
                 smooth(Kernel::Cubic(coefficient), node.flag("exclude_outside")?.unwrap_or(false))
             }
             other => {
-                let supported = if is_old { "nearest, linear" } else { "nearest, linear, cubic" };
-                return Err(OpError::new(format!("attribute `mode` is `{other}`")).supported(supported));
+                // A value of later operator sets.
+                return Err(OpError::new(format!("attribute `mode` is `{other}`")).supported("nearest, linear"));
             }
         };
         let coordinates = match node.string("coordinate_transformation_mode")?.unwrap_or("half_pixel") {
@@ -107,10 +104,7 @@ impl Method {
             "asymmetric" => Coordinates::Asymmetric,
             "tf_half_pixel_for_nn" => Coordinates::TfHalfPixelForNn,
             "tf_crop_and_resize" => Coordinates::TfCropAndResize,
-            other => {
-                let known = "half_pixel, half_pixel_symmetric, pytorch_half_pixel, align_corners, asymmetric, tf_crop_and_resize";
-                return Err(OpError::new(format!("attribute `coordinate_transformation_mode` is `{other}`")).supported(known));
-            }
+            _ => return Err(node.unread("coordinate_transformation_mode")),
         };
         Ok(Method { mode, coordinates })
     }

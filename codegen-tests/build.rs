@@ -51,6 +51,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     peleec::Builder::new().model(&mini).emit()?;
     std::fs::write(mini.with_extension("toml"), DESCRIPTION)?;
     peleec::Builder::new().model(&mini).name("pelee_detect").detect("").emit()?;
+    // The same network without its softmax, which the detector makes up for.
+    let logits = mini.with_file_name("pelee_logits.toml");
+    let output = "scores = \"/conf/Reshape_output_0\"\nactivation = \"softmax\"";
+    std::fs::write(&logits, DESCRIPTION.replace("scores = \"conf\"", output))?;
+    let model = peleec::Builder::new().model(&mini).name("pelee_logits").detect(logits);
+    model.output_names(["loc", "/conf/Reshape_output_0"]).emit()?;
     let camera = peleec::FrameLayout { format: peleec::PixelFormat::Rgb565, width: 64, height: 40 };
     let model = peleec::Builder::new().model(&mini).detect("").frame(camera).fit(peleec::Fit::Letterbox);
     model.clone().name("pelee_camera").emit()?;

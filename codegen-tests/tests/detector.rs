@@ -13,6 +13,10 @@ mod pelee_detect {
     include!(concat!(env!("OUT_DIR"), "/pelee_detect.rs"));
 }
 
+mod pelee_logits {
+    include!(concat!(env!("OUT_DIR"), "/pelee_logits.rs"));
+}
+
 mod pelee_camera {
     include!(concat!(env!("OUT_DIR"), "/pelee_camera.rs"));
 }
@@ -118,6 +122,27 @@ fn a_module_sees_what_its_outputs_say() {
         assert!(!seen.is_empty(), "something is compared");
     }
     assert_eq!(pelee_detect::LABELS[3], "bird");
+}
+
+/// The softmax as a layer over all scores, and in the detector where there may be something, in a module and here.
+#[test]
+fn logits_are_detected_as_their_scores_are() {
+    let path = Path::new(env!("OUT_DIR")).join("pelee_mini.onnx");
+    let names = ["loc", "/conf/Reshape_output_0"];
+    let compilation = Builder::new().model(&path).output_names(names).compile().expect("it compiles");
+    let description = Description::read(&path.with_file_name("pelee_logits.toml")).expect("it was written");
+    let (mut logits, mut scores) = (Box::new(pelee_logits::Model::new()), Box::new(pelee_detect::Model::new()));
+    for seed in 0..3 {
+        let input = seeded_input(&TensorType::f32([1, 3, 96, 96]), seed);
+        let outputs = compilation.execute(std::slice::from_ref(&input)).expect("the plan runs");
+        let names = names.map(str::to_owned).into_iter();
+        let here = description.detect(&names.zip(outputs).collect::<Vec<_>>(), [96, 96]).expect("it describes the outputs");
+        let picture = input.as_f32().and_then(|values| values.try_into().ok()).expect("it has the input's length");
+        let (seen, wanted) = (logits.run(picture).detections, scores.run(picture).detections);
+        assert_eq!((&seen[..], seen.is_truncated()), (&wanted[..], wanted.is_truncated()));
+        assert_eq!((&seen[..], seen.is_truncated()), (&here.detections[..], here.truncated));
+        assert!(!seen.is_empty(), "something is compared");
+    }
 }
 
 /// A camera's frame goes into both forms of the module; the input that it becomes goes through a run in this process.

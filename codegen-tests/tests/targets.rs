@@ -157,6 +157,35 @@ fn a_detector_is_linked_without_a_panic() {
     }
 }
 
+/// Nor would one that makes scores of logits, of floats and of bytes.
+#[test]
+fn a_detector_of_logits_is_linked_without_a_panic() {
+    let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models");
+    let text = std::fs::read_to_string(models.join("detector-small/model.toml")).expect("a stored description");
+    let model = ModelFile::read(&models.join("quantized/detector-small-qdq-u8s8/model.onnx")).expect("a stored model");
+    // What is dequantised in front of the softmax.
+    let logits = "1454";
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let cases = [
+        (Target::CortexM0Plus, OptLevel::Z, IoForm::Int8, "softmax"),
+        (Target::CortexM4F, OptLevel::Z, IoForm::Graph, "softmax"),
+        (Target::CortexM33, OptLevel::S, IoForm::Int8, "sigmoid"),
+        (Target::CortexM55, OptLevel::Two, IoForm::Graph, "sigmoid"),
+    ];
+    for (target, level, io, activation) in cases {
+        let description = folder.path().join(format!("{target}.toml"));
+        let output = format!("scores = \"{logits}\"\nactivation = \"{activation}\"");
+        std::fs::write(&description, text.replace("scores = \"conf\"", &output)).expect("it is written");
+        let output_names = vec!["loc".to_owned(), logits.to_owned()];
+        let options = Options { target, io, output_names, detect: Some(description), ..Options::default() };
+        let compilation = compile(&model, &options).expect("it compiles");
+        let inputs = inputs(&compilation.inputs());
+        let here = compilation.execute(&inputs).expect("a plan runs");
+        let Some((outputs, _)) = run(&compilation, target, level, &inputs) else { continue };
+        assert_eq!(compare(&outputs, &here, Closeness::Bits), Ok(()), "{target}");
+    }
+}
+
 /// Bytes, integers and truth as inputs and outputs: naively, in this process, and on machines of every size of word.
 #[test]
 fn inputs_and_outputs_of_every_type() {

@@ -44,7 +44,7 @@ use std::path::{Path, PathBuf};
 
 pub use builder::Builder;
 pub use compilation::Compilation;
-pub use description::{Description, Detected, DetectorSettings, FrameSettings, Priors};
+pub use description::{Description, Detected, DetectorSettings, FrameSettings, Priors, ScoreActivation};
 pub use diagnostics::{Diagnostic, EXPLANATIONS, Explanation, InputRef, Kind, NodeRef, OpError, Problems, Severity, clean, near, render};
 pub use emit::files::{self, File};
 pub use emit::head::Head;

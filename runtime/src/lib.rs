@@ -53,7 +53,10 @@ mod views;
 pub use cast::Cast;
 pub use checked::{Destination, Operands, Place, RegionError, run_checked, run_row_checked};
 pub use conv2d::Conv2d;
-pub use detection::{Dequantized, Detection, DetectionLists, Detections, Detector, Grid, Values as DetectorValues};
+pub use detection::{
+    Dequantized, Detection, DetectionLists, Detections, Detector, Grid, Scores as DetectorScores, SigmoidOf, SoftmaxOf,
+    Values as DetectorValues,
+};
 pub use element::{ByteElement, Element, ElementType};
 pub use executor::{Executor, OneCore};
 pub use expression::Expression;

@@ -10,6 +10,7 @@ pub const FILES: &[(&str, &str)] = &[
     ("src/detection/boxes.rs", include_str!("detection/boxes.rs")),
     ("src/detection/list.rs", include_str!("detection/list.rs")),
     ("src/detection/mod.rs", include_str!("detection/mod.rs")),
+    ("src/detection/scores.rs", include_str!("detection/scores.rs")),
     ("src/detection/values.rs", include_str!("detection/values.rs")),
     ("src/element.rs", include_str!("element.rs")),
     ("src/executor.rs", include_str!("executor.rs")),

@@ -2,10 +2,10 @@
 
 use std::borrow::Cow;
 
-use peleec_runtime::{Arena, Detection, Detections, Detector, Grid};
+use peleec_runtime::{Arena, Detection, Detections, Detector, Grid, SigmoidOf, SoftmaxOf};
 use serde::Deserialize;
 
-use super::{Description, FrameSettings};
+use super::{Description, FrameSettings, words};
 use crate::diagnostics::{Code, Diagnostic, Problems};
 use crate::ir::{DType, Tensor, TensorType};
 use crate::quantization::ByteScale;
@@ -24,6 +24,9 @@ pub struct DetectorSettings {
     pub loc: String,
     /// The output of class scores, `[1, priors, classes]`.
     pub scores: String,
+    /// What makes scores of that output; by default it has them.
+    #[serde(default, deserialize_with = "words::deserialize")]
+    pub activation: ScoreActivation,
     /// The class that is none.
     pub background: Option<usize>,
     /// What the offsets of centre x and y, width and height are multiplied by.
@@ -38,6 +41,18 @@ pub struct DetectorSettings {
     pub detections: usize,
     /// The maps, in the order of the outputs.
     pub priors: Vec<Priors>,
+}
+
+/// What makes scores of an output that has them or logits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ScoreActivation {
+    /// Nothing.
+    #[default]
+    Identity,
+    /// A softmax over the classes of a prior.
+    Softmax,
+    /// A sigmoid of each.
+    Sigmoid,
 }
 
 /// The prior boxes of one map; sizes are in pixels of the input.
@@ -241,7 +256,12 @@ impl Attached {
         let [loc, scores]: [Cow<'_, [f32]>; 2] = [floats(self.loc, self.scales[0])?, floats(self.scores, self.scales[1])?];
         let mut candidates = vec![Detection::NONE; self.settings.candidates];
         let mut detections = vec![Detection::NONE; self.settings.detections];
-        let (found, truncated) = detector.detect_in(&&*loc, &&*scores, &mut candidates, &mut detections);
+        let (loc, scores) = (&*loc, &*scores);
+        let (found, truncated) = match self.settings.activation {
+            ScoreActivation::Identity => detector.detect_in(&loc, &scores, &mut candidates, &mut detections),
+            ScoreActivation::Softmax => detector.detect_in(&loc, &SoftmaxOf(scores), &mut candidates, &mut detections),
+            ScoreActivation::Sigmoid => detector.detect_in(&loc, &SigmoidOf(scores), &mut candidates, &mut detections),
+        };
         detections.truncate(found);
         Some((detections, truncated))
     }
@@ -322,6 +342,29 @@ mod tests {
         assert_eq!(background, ["PL0405 the background is not one of 3 classes"]);
         let nothing = attached("labels = []", &outputs([1, 7, 4], [1, 7, 3])).unwrap_err();
         assert_eq!(nothing, ["PL0402 the model's description has no [detector]", "PL0402 the model's description has no [frame]"]);
+    }
+
+    /// Of three classes of one prior, the first of which is none.
+    #[test]
+    fn logits_become_scores() {
+        let outputs = |scores: &[f32]| {
+            let scores = [scores, &[-9.0; 18][..]].concat();
+            [Tensor::f32([1, 7, 3], scores), Tensor::f32([1, 7, 4], vec![0.0; 28])].map(Option::unwrap)
+        };
+        let seen = |activation: &str, scores: &[f32]| {
+            let text = TEXT.replace("background = 0", &format!("background = 0\nactivation = \"{activation}\""));
+            let types = [("conf", [1, 7, 3]), ("loc", [1, 7, 4])].map(|(name, shape)| (name.to_owned(), TensorType::f32(shape)));
+            let (found, _) = attached(&text, &types).unwrap().detect(&outputs(scores)).unwrap();
+            found.into_iter().filter(|seen| seen.prior == 0).map(|seen| (seen.class, seen.score)).collect::<Vec<_>>()
+        };
+        let ln_4 = 4.0f32.ln();
+        // Shares of 1/6, 1/6 and 4/6; sigmoids of 1/2, 1/2 and 4/5.
+        let [(2, softmax)] = seen("softmax", &[0.0, 0.0, ln_4])[..] else { panic!("one class") };
+        let [(2, sigmoid)] = seen("sigmoid", &[0.0, 0.0, ln_4])[..] else { panic!("one class") };
+        assert!((softmax - 2.0 / 3.0).abs() < 1e-6 && (sigmoid - 0.8).abs() < 1e-6, "{softmax} {sigmoid}");
+        assert_eq!(seen("none", &[0.0, 0.25, 0.75]), [(2, 0.75)]);
+        let unknown = Description::parse(&TEXT.replace("background = 0", "activation = \"relu\"")).unwrap_err();
+        assert!(unknown.contains("unknown name `relu`: there are none, softmax, sigmoid"), "{unknown}");
     }
 
     #[test]

@@ -14,7 +14,7 @@ use peleec_runtime::Detection;
 use serde::Deserialize;
 
 pub(crate) use detector::{Attached, attach_detector};
-pub use detector::{DetectorSettings, Priors};
+pub use detector::{DetectorSettings, Priors, ScoreActivation};
 pub use frame::FrameSettings;
 pub(crate) use frame::{Camera, attach_camera, is_of_pixels, map_of_pixels, no_camera};
 pub(crate) use words::{Named, channels};

@@ -3,6 +3,8 @@
 use peleec_runtime::{ColourOrder, Fit, PixelFormat, Resize};
 use serde::de::{Deserialize, Deserializer, Error};
 
+use super::ScoreActivation;
+
 /// A value that goes by a name.
 pub(crate) trait Named: Copy + PartialEq + 'static {
     /// Every value with its name.
@@ -33,6 +35,10 @@ impl Named for Fit {
 
 impl Named for Resize {
     const NAMES: &'static [(&'static str, Self)] = &[("bilinear", Self::Bilinear), ("nearest", Self::Nearest)];
+}
+
+impl Named for ScoreActivation {
+    const NAMES: &'static [(&'static str, Self)] = &[("none", Self::Identity), ("softmax", Self::Softmax), ("sigmoid", Self::Sigmoid)];
 }
 
 impl Named for PixelFormat {

@@ -6,7 +6,7 @@ use quote::quote;
 
 use super::module::Output;
 use super::{float, int};
-use crate::description::Attached;
+use crate::description::{Attached, ScoreActivation};
 
 /// The detector and the names of its classes.
 pub(super) fn constants(attached: &Attached, outputs: &[Output]) -> TokenStream {
@@ -68,7 +68,12 @@ pub(super) fn constants(attached: &Attached, outputs: &[Output]) -> TokenStream 
 }
 
 /// The call, with what holds both outputs.
-pub(super) fn call(loc: &TokenStream, scores: &TokenStream) -> TokenStream {
+pub(super) fn call(attached: &Attached, loc: &TokenStream, scores: &TokenStream) -> TokenStream {
+    let scores = match attached.settings.activation {
+        ScoreActivation::Identity => scores.clone(),
+        ScoreActivation::Softmax => quote!(peleec_runtime::SoftmaxOf(#scores)),
+        ScoreActivation::Sigmoid => quote!(peleec_runtime::SigmoidOf(#scores)),
+    };
     quote! {
         let lists: &mut peleec_runtime::DetectionLists<CANDIDATES, DETECTIONS> = lists.hold();
         DETECTOR.detect(#loc, #scores, &mut lists.candidates, &mut lists.detections);

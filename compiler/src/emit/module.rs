@@ -355,7 +355,7 @@ fn results(source: &ModuleSource<'_>, arguments: &Arguments) -> (Vec<TokenStream
             let ident = &arguments.outputs[index].ident;
             border::values(scales[index].as_ref(), &quote!(&*#ident))
         });
-        let (list, call) = (detector::list(), detector::call(&loc, &scores));
+        let (list, call) = (detector::list(), detector::call(attached, &loc, &scores));
         return (Vec::new(), quote!(-> &#list), quote!(#call &lists.detections));
     }
     let fields = output_idents(source).into_iter().zip(source.outputs).map(|(ident, Output { ty, at, .. })| {
@@ -371,7 +371,7 @@ fn results(source: &ModuleSource<'_>, arguments: &Arguments) -> (Vec<TokenStream
             border::values(scales[index].as_ref(), &quote!(arena.read(#place)))
         });
         fields.push(detector::result());
-        detector::call(&loc, &scores)
+        detector::call(attached, &loc, &scores)
     });
     let detect = detect.unwrap_or_default();
     (places, quote!(-> Outputs<'_>), quote!(#detect Outputs { #(#fields),* }))

@@ -5,7 +5,7 @@ use super::layers::{Map, Network, Window};
 use super::peleenet::body;
 use peleec_runtime::{ColourOrder, Fit, Resize};
 
-use crate::description::{Description, DetectorSettings, FrameSettings, Priors};
+use crate::description::{Description, DetectorSettings, FrameSettings, Priors, ScoreActivation};
 use crate::ir::Tensor;
 use crate::onnx::node::Attribute;
 
@@ -82,6 +82,7 @@ fn description(config: &Config, maps: &[usize]) -> Description {
     let detector = DetectorSettings {
         loc: "loc".to_owned(),
         scores: "conf".to_owned(),
+        activation: ScoreActivation::Identity,
         background: Some(0),
         variances: [0.1, 0.1, 0.2, 0.2],
         threshold: 0.01,

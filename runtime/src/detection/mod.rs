@@ -5,11 +5,13 @@
 
 mod boxes;
 mod list;
+mod scores;
 mod values;
 
 use boxes::{is_sound, overlap};
 use list::Best;
 pub use list::{Detection, DetectionLists, Detections};
+pub use scores::{Scores, SigmoidOf, SoftmaxOf};
 pub use values::{Dequantized, Values};
 
 use crate::f32::exp::exp;
@@ -99,13 +101,14 @@ impl Detector<'_> {
             && scores / self.classes == priors
     }
 
-    /// Finds what `loc`, four offsets a prior, and `scores`, one a class and prior, say. Of a class only the best `K` candidates count, of all
-    /// that is left only the best `N`; equal scores go by the lower class, then by the lower prior. What is not a number is no candidate, nor
-    /// is a box without an extent. Where the outputs are not those that [`fits`](Self::fits) asks for, what lacks is no candidate.
+    /// Finds what `loc`, four offsets a prior, and `scores`, one a class and prior, say; where the network ends in logits, these are
+    /// [`SoftmaxOf`] or [`SigmoidOf`] them. Of a class only the best `K` candidates count, of all that is left only the best `N`; equal
+    /// scores go by the lower class, then by the lower prior. What is not a number is no candidate, nor is a box without an extent. Where the
+    /// outputs are not those that [`fits`](Self::fits) asks for, what lacks is no candidate.
     pub fn detect<const N: usize, const K: usize>(
         &self,
         loc: impl Values,
-        scores: impl Values,
+        scores: impl Scores,
         candidates: &mut Detections<K>,
         detections: &mut Detections<N>,
     ) {
@@ -118,15 +121,15 @@ impl Detector<'_> {
     pub fn detect_in(
         &self,
         loc: &impl Values,
-        scores: &impl Values,
+        scores: &impl Scores,
         candidates: &mut [Detection],
         detections: &mut [Detection],
     ) -> (usize, bool) {
-        let bound = scores.bound(self.threshold);
+        let limit = scores.limit(self.threshold);
         let mut all = Best::new(detections);
         for class in (0..self.classes).filter(|&class| Some(class) != self.background) {
             let mut own = Best::new(candidates);
-            self.collect(class, loc, scores, bound, &mut own);
+            self.collect(class, loc, scores, limit, &mut own);
             own.suppress(|kept, other| overlap(&kept.corners, &other.corners) > self.iou);
             own.as_slice().iter().for_each(|&detection| all.insert(detection));
             all.truncated |= own.truncated;
@@ -138,12 +141,12 @@ impl Detector<'_> {
     }
 
     /// The candidates of one class.
-    fn collect<S: Values>(&self, class: usize, loc: &impl Values, scores: &S, bound: S::Bound, candidates: &mut Best<'_>) {
+    fn collect<S: Scores>(&self, class: usize, loc: &impl Values, scores: &S, limit: S::Limit, candidates: &mut Best<'_>) {
         let mut first = 0_usize;
         for grid in self.grids {
             for index in 0..grid.len() {
                 let prior = index.saturating_add(first);
-                if let Some(score) = scores.value_above(prior.saturating_mul(self.classes).saturating_add(class), bound)
+                if let Some(score) = scores.score_above(self, prior, class, limit)
                     && let Some(corners) = self.corners(grid, index, loc, prior.saturating_mul(4))
                     && is_sound(&corners)
                 {

@@ -110,6 +110,22 @@ impl Softmax {
 
 strided_kernel!([] Softmax, f32 => f32, |self, at| self.run(at.x, at.y), in_place: is_in_place);
 
+/// What the softmax of a row has where the row has a value, with the bits of [`Softmax`]; none of no values.
+#[inline]
+pub(crate) fn share(value: f32, row: impl Iterator<Item = f32> + Clone) -> Option<f32> {
+    let max = row.clone().reduce(|max, value| if value > max { value } else { max })?;
+    let (mut sum, mut part, mut terms) = (0.0, 0.0, 0_usize);
+    for value in row {
+        part += exp(value - max);
+        terms = terms.wrapping_add(1);
+        if terms == LONGEST_SUM {
+            sum += part;
+            (part, terms) = (0.0, 0);
+        }
+    }
+    Some(exp(value - max) / (sum + part))
+}
+
 /// Elements of which a function is wanted.
 #[derive(Clone, Copy)]
 struct Row {

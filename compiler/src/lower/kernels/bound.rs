@@ -10,14 +10,17 @@ use peleec_runtime::{
 use super::LeafKind;
 use crate::ir::DType;
 
-/// Gives a value for a type of elements, which goes by a name.
+/// Gives a value for a type of elements, which goes by a name; for floats another where there is one. Truth is a byte.
 macro_rules! of_element {
     ($dtype:expr, $element:ident => $value:expr) => {
+        $crate::lower::kernels::bound::of_element!($dtype, $element => $value; floats: {
+            type $element = f32;
+            $value
+        })
+    };
+    ($dtype:expr, $element:ident => $value:expr; floats: $floats:expr) => {
         match $dtype {
-            $crate::ir::DType::F32 => {
-                type $element = f32;
-                $value
-            }
+            $crate::ir::DType::F32 => $floats,
             $crate::ir::DType::I8 => {
                 type $element = i8;
                 $value
@@ -39,28 +42,14 @@ macro_rules! of_element {
 }
 pub(super) use of_element;
 
-/// Gives a value for a type of integers, which goes by a name, or an error for floats. Truth is a byte.
+/// Gives a value for a type of integers, which goes by a name, or an error for floats.
 macro_rules! of_integer {
     ($dtype:expr, $element:ident => $value:expr) => {
-        match $dtype {
-            $crate::ir::DType::F32 => Err(OpError::unsupported("works on f32").supported("integers")),
-            $crate::ir::DType::I8 => {
-                type $element = i8;
-                $value
-            }
-            $crate::ir::DType::U8 | $crate::ir::DType::Bool => {
-                type $element = u8;
-                $value
-            }
-            $crate::ir::DType::I32 => {
-                type $element = i32;
-                $value
-            }
-            $crate::ir::DType::I64 => {
-                type $element = i64;
-                $value
-            }
-        }
+        $crate::lower::kernels::bound::of_element!(
+            $dtype,
+            $element => $value;
+            floats: Err(OpError::unsupported("works on f32").supported("integers"))
+        )
     };
 }
 pub(super) use of_integer;

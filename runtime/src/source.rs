@@ -65,6 +65,7 @@ pub const FILES: &[(&str, &str)] = &[
     ("src/integer.rs", include_str!("integer.rs")),
     ("src/kernel.rs", include_str!("kernel.rs")),
     ("src/lanes/arithmetic.rs", include_str!("lanes/arithmetic.rs")),
+    ("src/lanes/cortex/channelwise.rs", include_str!("lanes/cortex/channelwise.rs")),
     ("src/lanes/cortex/mod.rs", include_str!("lanes/cortex/mod.rs")),
     ("src/lanes/cortex/mve.rs", include_str!("lanes/cortex/mve.rs")),
     ("src/lanes/cortex/vfp.rs", include_str!("lanes/cortex/vfp.rs")),

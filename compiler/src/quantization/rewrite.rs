@@ -41,7 +41,8 @@ type Round<'a> = dyn FnMut(&Terms) -> Result<Vec<i8>, Error> + 'a;
 
 fn rewrite(graph: &mut Graph, calibration: &Calibration, returns_bytes: bool, round: &mut Round<'_>) -> Result<usize, Error> {
     let (bytes, asked, missing) = (BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
-    let mut rewrite = Rewrite { calibration, round, refusal: None, asked, bytes, missing, quantized: 0 };
+    let kept = calibration.keep_float.iter().map(String::as_str).collect();
+    let mut rewrite = Rewrite { calibration, kept, round, refusal: None, asked, bytes, missing, quantized: 0 };
     if returns_bytes {
         for output in graph.outputs().to_vec() {
             rewrite.ask(graph, output.source, None);
@@ -69,6 +70,8 @@ fn rewrite(graph: &mut Graph, calibration: &Calibration, returns_bytes: bool, ro
 
 struct Rewrite<'a> {
     calibration: &'a Calibration,
+    /// The nodes that stay as they are.
+    kept: BTreeSet<&'a str>,
     round: &'a mut Round<'a>,
     /// Why weights could not be rounded.
     refusal: Option<Error>,
@@ -141,7 +144,7 @@ impl Rewrite<'_> {
 
     /// A convolution of bytes, with an activation behind it that only limits.
     fn product(&mut self, graph: &mut Graph, id: NodeId) -> Option<()> {
-        if self.calibration.keep_float.contains(&graph.node(id).name) {
+        if self.kept.contains(graph.node(id).name.as_str()) {
             return None;
         }
         let Product { window, group, weights, bias } = product(graph, id)?;
@@ -209,8 +212,7 @@ impl Rewrite<'_> {
     fn moved(&mut self, graph: &mut Graph, id: NodeId, keeps_channels: bool) -> Option<()> {
         let input = graph.input(id, 0)?;
         let feeds_product = || {
-            let becomes_bytes =
-                |reader| product(graph, reader).is_some() && !self.calibration.keep_float.contains(&graph.node(reader).name);
+            let becomes_bytes = |reader| product(graph, reader).is_some() && !self.kept.contains(graph.node(reader).name.as_str());
             graph.consumers(Source { node: id, slot: 0 }).into_iter().any(|(reader, slot)| slot == 0 && becomes_bytes(reader))
         };
         if self.bytes.get(&input).is_none_or(|bytes| bytes.of_floats) && !feeds_product() {

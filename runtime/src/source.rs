@@ -6,6 +6,7 @@ pub const FILES: &[(&str, &str)] = &[
     ("src/checked.rs", include_str!("checked.rs")),
     ("src/conv2d/mod.rs", include_str!("conv2d/mod.rs")),
     ("src/conv2d/pooled.rs", include_str!("conv2d/pooled.rs")),
+    ("src/conv2d/rectangles.rs", include_str!("conv2d/rectangles.rs")),
     ("src/conv2d/tiles.rs", include_str!("conv2d/tiles.rs")),
     ("src/detection/boxes.rs", include_str!("detection/boxes.rs")),
     ("src/detection/list.rs", include_str!("detection/list.rs")),

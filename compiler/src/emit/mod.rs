@@ -11,6 +11,7 @@ mod layer;
 pub(crate) mod memory;
 pub(crate) mod module;
 pub(crate) mod names;
+mod run;
 
 use proc_macro2::{Literal, TokenStream};
 use quote::quote;

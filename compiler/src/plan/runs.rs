@@ -102,3 +102,36 @@ impl<'a> Runs<'a> {
         from.zip(at).map(|(from, at)| Run { from, at: base + at * units, elements }).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::{Budget, plan, text};
+
+    #[test]
+    fn rows_of_a_ring_lie_in_its_slots() {
+        let problem = text::problem(
+            "x: f32[1,1,16,16] input 0
+             a: f32[1,1,16,16]
+             b: f32[1,1,32,16]
+             c: f32[1,1,32,16]
+             d: f32[4]
+             y: f32[4] output 0
+             a@1 <- x@1; rows y-1..+3; weights 36
+             b@1 <- a@1; rows y/2..+1
+             c@1 <- b@1; rows y-1..+3; weights 36
+             d <- c
+             y <- d",
+        );
+        let plan = plan(&problem, Budget::Least).unwrap();
+        assert_eq!(plan.ring(2), Some(3), "{plan}");
+        let runs = Runs::new(&problem, &plan);
+        let base = plan.base(2) / runs.unit;
+        let rows = Operand::whole(&problem, 2).of_rows((2, 5));
+        let found: Vec<_> = runs.of(&rows).iter().map(|run| (run.at - base, run.elements)).collect();
+        assert_eq!(found, [(32, 16), (0, 16), (16, 16)]);
+        // One that is stored whole is one run.
+        let found: Vec<_> = runs.of(&Operand::whole(&problem, 3)).iter().map(|run| run.elements).collect();
+        assert_eq!(found, [32 * 16]);
+    }
+}

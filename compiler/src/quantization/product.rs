@@ -83,3 +83,59 @@ pub(super) fn quantized(
     }
     Some((all, steps, biases))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ir::build::Build;
+    use crate::passes::equivalence::conv_op;
+
+    /// The shape and the weights of what is multiplied.
+    fn weights(build: &Build, id: NodeId) -> Option<(Vec<usize>, Vec<f32>)> {
+        let Product { weights, .. } = product(&build.graph, id)?;
+        Some((weights.shape().to_vec(), weights.as_f32()?.to_vec()))
+    }
+
+    #[test]
+    fn a_product_has_its_filters_first() {
+        let of = |alpha: f32, trans_b: bool| {
+            let mut build = Build::new();
+            let x = build.input("x", &[1, if trans_b { 3 } else { 2 }]);
+            let w = build.constant("w", &[2, 3], &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+            let y = build.op("y", Op::MatMul(MatMul { alpha, beta: 1.0, trans_a: false, trans_b }), &[x, w]);
+            weights(&build, y.node)
+        };
+        assert_eq!(of(1.0, false), Some((vec![3, 2], vec![1.0, 4.0, 2.0, 5.0, 3.0, 6.0])));
+        assert_eq!(of(1.0, true), Some((vec![2, 3], vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0])));
+        assert_eq!(of(2.0, false), None);
+    }
+
+    #[test]
+    fn what_is_computed_is_no_weight_and_no_bias() {
+        let mut build = Build::new();
+        let [x, computed] = ["x", "computed"].map(|name| build.input(name, &[1, 1, 1, 1]));
+        let w = build.constant("w", &[1, 1, 1, 1], &[2.0]);
+        let bias = build.constant("bias", &[1], &[3.0]);
+        let given = build.input("given", &[1]);
+        let relu = Conv { activation: Activation::Relu, ..conv_op(1) };
+        let convs = [(conv_op(1), [x, w, bias]), (conv_op(1), [x, w, given]), (conv_op(1), [x, computed, bias]), (relu, [x, w, bias])];
+        let found = convs.map(|(conv, inputs)| {
+            let y = build.op("y", Op::Conv(conv), &inputs);
+            product(&build.graph, y.node).and_then(|product| product.bias)
+        });
+        assert_eq!(found, [Some(vec![3.0]), None, None, None]);
+    }
+
+    #[test]
+    fn steps_hold_the_largest_term_and_the_bias() {
+        // Of two groups of one channel each, whose inputs have scales of their own; a filter without weights has any step.
+        let two = Tensor::f32([2, 1, 1, 1], [3.0, 0.0]).unwrap();
+        let found = quantized(&two, None, 2, &[0.5, 2.0], 0.25);
+        assert_eq!(found, Some((vec![1.5, 0.0], vec![1.5 / 127.0, 0.25], vec![0, 0])));
+        let one = Tensor::f32([1, 1, 1, 1], [1.0]).unwrap();
+        let found = quantized(&one, Some(&[1e9]), 1, &[1.0], 0.25);
+        assert_eq!(found, Some((vec![1.0], vec![1e9 / MOST_BIAS], vec![1 << 29])));
+        let infinite = Tensor::f32([1, 1, 1, 1], [f32::INFINITY]).unwrap();
+        assert_eq!(quantized(&infinite, None, 1, &[1.0], 0.25), None);
+    }
+}

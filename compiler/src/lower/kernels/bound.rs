@@ -178,3 +178,22 @@ pub(super) fn run<K: Kernel>(row: Option<usize>, kernel: &K, operands: Operands<
         None => run_checked(kernel, operands),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::any::type_name;
+
+    use super::*;
+    use crate::diagnostics::OpError;
+
+    #[test]
+    fn every_type_has_its_element() {
+        let types = [DType::F32, DType::I8, DType::U8, DType::Bool, DType::I32, DType::I64];
+        let elements = types.map(|dtype| of_element!(dtype, T => type_name::<T>()));
+        assert_eq!(elements, ["f32", "i8", "u8", "u8", "i32", "i64"]);
+        let integers = types.map(|dtype| -> Result<&'static str, OpError> { of_integer!(dtype, T => Ok(type_name::<T>())) });
+        assert_eq!(integers.map(Result::ok), [None, Some("i8"), Some("u8"), Some("u8"), Some("i32"), Some("i64")]);
+        let bytes = types.map(|dtype| -> Result<&'static str, OpError> { of_byte!(dtype, T => Ok(type_name::<T>())) });
+        assert_eq!(bytes.map(Result::ok), [None, Some("i8"), Some("u8"), None, None, None]);
+    }
+}

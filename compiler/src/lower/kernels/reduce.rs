@@ -105,3 +105,14 @@ pub(super) fn parted(values: &[usize], axes: &[usize]) -> [Vec<usize>; 2] {
     let of = |chosen: bool| values.iter().enumerate().filter(|(axis, _)| axes.contains(axis) == chosen).map(|(_, &value)| value).collect();
     [of(false), of(true)]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn axes_are_parted_in_their_order() {
+        assert_eq!(parted(&[2, 3, 4, 5], &[1, 3]), [[2, 4], [3, 5]]);
+        assert_eq!(parted(&[2, 3], &[0, 1]), [Vec::<usize>::new(), vec![2, 3]]);
+    }
+}

@@ -138,15 +138,15 @@ EXPORTS = {
 }
 
 
-def seeded(network, config, seed):
-    """The network with random weights and measured batch-norm statistics, ready for inference."""
+def seeded(network, shape, seed, rounds=4, inputs=16):
+    """What `network` makes with random weights and batch-norm statistics of `rounds` times `inputs` random inputs, ready for inference."""
     torch.manual_seed(seed)
-    model = network(config)
+    model = network()
     for layer in model.modules():
         randomise(layer)
     with torch.no_grad():
-        for _ in range(4):
-            model.train()(torch.randn(16, 3, *config.size))
+        for _ in range(rounds):
+            model.train()(torch.randn(inputs, *shape))
     return model.eval()
 
 
@@ -164,15 +164,21 @@ def randomise(layer):
 def write(name, seed):
     """Exports one model, checks it against PyTorch and stores it."""
     export = EXPORTS[name]
-    model = seeded(export.network, export.config, seed)
-    picture = torch.randn(1, 3, *export.config.size)
+    shape = (3, *export.config.size)
+    model = seeded(lambda: export.network(export.config), shape, seed)
+    picture = torch.randn(1, *shape)
     with torch.no_grad():
         result = export.exporter(model, picture, export.opset, *export.arguments)
         expected = model(picture)
+    store(HERE / name, result, picture, expected, 5e-2 if "f16" in name else 1e-4)
+
+
+def store(folder, result, picture, expected, tolerance, optimised=True):
+    """Checks an export, compares what onnxruntime makes of the picture with what PyTorch does, and writes both."""
     onnx.checker.check_model(result, full_check=True)
-    outputs = vectors.run(result.SerializeToString(), [picture.numpy()])
-    compare(name, expected, outputs, 5e-2 if "f16" in name else 1e-4)
-    vectors.write_case(HERE / name, result, {result.graph.input[0].name: picture.numpy()}, outputs)
+    outputs = vectors.run(result.SerializeToString(), [picture.numpy()], optimised)
+    compare(folder.name, expected, outputs, tolerance)
+    vectors.write_case(folder, result, {result.graph.input[0].name: picture.numpy()}, outputs)
 
 
 def compare(name, expected, outputs, tolerance):
@@ -184,18 +190,19 @@ def compare(name, expected, outputs, tolerance):
         np.testing.assert_allclose(array, tensor.numpy(), tolerance, tolerance, err_msg=name)
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("names", nargs="*", help="models to write; all without one")
+def write_asked(description, exports, write):
+    """A program that writes the exports which are named, or all; the seed of each is its place."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("names", nargs="*", help="networks to write; all without one")
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     torch.set_num_threads(1)
-    for seed, name in enumerate(EXPORTS):
-        if name in (arguments.names or EXPORTS):
+    for seed, name in enumerate(exports):
+        if name in (arguments.names or exports):
             write(name, seed)
-            print(name)
+            print(name, flush=True)
 
 
 if __name__ == "__main__":
-    main()
+    write_asked(__doc__, EXPORTS, write)

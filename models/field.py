@@ -3,24 +3,19 @@
 Weights and inputs come from seeds, batch-norm statistics from random pictures, expected outputs from onnxruntime without optimisations.
 """
 
-import argparse
 import io
-import logging
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable
 
 import onnx
 import torch
-from torch import nn
 
 import classifiers as c
 import detectors as d
 import rewrite
-import vectors
 from blocks import EdgePool
-from export import compare, randomise
+from export import seeded, store, write_asked
 
 HERE = Path(__file__).parent / "field"
 SCORES, BOXES = ("scores",), ("loc", "conf")
@@ -87,45 +82,17 @@ EXPORTS = {
 }
 
 
-def seeded(export, seed, rounds=4, inputs=16):
-    """The network with random weights and batch-norm statistics of `rounds` times `inputs` random inputs, ready for inference."""
-    torch.manual_seed(seed)
-    model = export.network()
-    for layer in model.modules():
-        randomise(layer)
-    with torch.no_grad():
-        for _ in range(rounds):
-            model.train()(torch.randn(inputs, *export.shape))
-    return model.eval()
-
-
 def write(name, seed):
     """Exports one network, checks it against PyTorch and stores it."""
     export = EXPORTS[name]
-    model = seeded(export, seed)
+    model = seeded(export.network, export.shape, seed)
     picture = torch.randn(1, *export.shape)
     with torch.no_grad():
         names = {"input_names": ["input"], "output_names": list(export.outputs)}
         result = export.exporter(model, picture, export.opset, names)
         expected = model(picture)
-    onnx.checker.check_model(result, full_check=True)
-    outputs = vectors.run(result.SerializeToString(), [picture.numpy()], optimised=False)
-    compare(name, expected, outputs, export.tolerance)
-    vectors.write_case(HERE / name, result, {"input": picture.numpy()}, outputs)
-
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("names", nargs="*", help="networks to write; all without one")
-    arguments = parser.parse_args()
-    warnings.simplefilter("ignore")
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-    torch.set_num_threads(1)
-    for seed, name in enumerate(EXPORTS):
-        if name in (arguments.names or EXPORTS):
-            write(name, seed)
-            print(name, flush=True)
+    store(HERE / name, result, picture, expected, export.tolerance, optimised=False)
 
 
 if __name__ == "__main__":
-    main()
+    write_asked(__doc__, EXPORTS, write)

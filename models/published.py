@@ -23,7 +23,8 @@ import detectors as d
 import vectors
 from blocks import basic, bottleneck
 from check import macs, parameters, same
-from field import BOXES, SCORES, Export, seeded, traced
+from export import seeded
+from field import BOXES, SCORES, traced
 
 THOUSAND, MILLION = 1_000, 1_000_000
 IMAGENET = 1000
@@ -195,12 +196,11 @@ def check(names):
 def write(name, folder):
     """Exports one network, with an input and the outputs that onnxruntime gives for it."""
     published = NETWORKS[name]
-    export = Export(published.network, published.shape, traced, OPSET, published.outputs)
-    model = seeded(export, list(NETWORKS).index(name), rounds=2, inputs=4)
-    value = torch.randn(1, *export.shape)
+    model = seeded(published.network, published.shape, list(NETWORKS).index(name), rounds=2, inputs=4)
+    value = torch.randn(1, *published.shape)
     with torch.no_grad():
-        names = {"input_names": ["input"], "output_names": list(export.outputs)}
-        result = export.exporter(model, value, export.opset, names)
+        names = {"input_names": ["input"], "output_names": list(published.outputs)}
+        result = traced(model, value, OPSET, names)
         expected = model(value)
     onnx.checker.check_model(result, full_check=True)
     outputs = vectors.run(result.SerializeToString(), [value.numpy()], optimised=False)

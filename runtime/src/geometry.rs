@@ -61,6 +61,52 @@ macro_rules! geometry {
 }
 pub(crate) use geometry;
 
+/// Declares a geometry of an input and an output of the same strided dimensions, and what it says of their lengths and, with `in_place`, of
+/// an output over its input.
+macro_rules! strided_geometry {
+    (
+        $(#[$meta:meta])*
+        pub struct $name:ident [$($generics:tt)*] [$($names:tt)*] $(in_place: $is_in_place:ident)?
+        options { $($options:tt)* }
+        derived { $($derived:tt)* }
+    ) => {
+        $crate::geometry::geometry! {
+            $(#[$meta])*
+            pub struct $name [$($generics)*] [$($names)*] {
+                /// Extents, outermost first.
+                dims: [u32; $crate::views::MAX_RANK],
+                /// Distance in the input for a step along each dimension.
+                input: [u32; $crate::views::MAX_RANK],
+                /// Distance in the output for a step along each dimension.
+                output: [u32; $crate::views::MAX_RANK],
+            }
+            options { $($options)* }
+            by_hand {}
+            derived { $($derived)* }
+        }
+
+        impl<$($generics)*> $name<$($names)*> {
+            /// The operands' lengths, or none where the geometry contradicts itself.
+            pub const fn extent(&self) -> Option<$crate::views::Extent> {
+                use $crate::views::{Extent, extent};
+
+                match (extent(&self.dims, &self.input), extent(&self.dims, &self.output)) {
+                    (Some(x), Some(y)) => Some(Extent { x, r: 0, w: 0, y }),
+                    _ => None,
+                }
+            }
+
+            $(
+                /// Whether every element of the output lies where the input's does, if both begin at the same place.
+                pub(crate) const fn $is_in_place(&self) -> bool {
+                    $crate::views::in_place(&self.dims, &self.input, &self.output)
+                }
+            )?
+        }
+    };
+}
+pub(crate) use strided_geometry;
+
 /// Lets a kind without fields be written as its name, which `Debug` gives.
 macro_rules! named {
     ($kind:ident) => {

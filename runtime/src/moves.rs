@@ -3,23 +3,15 @@
 use core::marker::PhantomData;
 
 use crate::element::Element;
-use crate::geometry::geometry;
+use crate::geometry::{geometry, strided_geometry};
 use crate::kernel::strided_kernel;
 use crate::views::{Extent, MAX_RANK, Odometer, extent};
 
-geometry! {
+strided_geometry! {
     /// Geometry of a copy of elements of type `T`. Unused leading dimensions are one. The input's strides may be in any order: a transpose
     /// is a copy with permuted strides; so is one into a slice.
-    pub struct Move [T: Element] [T] {
-        /// Extents, outermost first.
-        dims: [u32; MAX_RANK],
-        /// Distance in the input for a step along each dimension.
-        input: [u32; MAX_RANK],
-        /// Distance in the output for a step along each dimension.
-        output: [u32; MAX_RANK],
-    }
+    pub struct Move [T: Element] [T]
     options {}
-    by_hand {}
     derived {
         /// The type of the elements.
         element: PhantomData<T> = PhantomData,
@@ -27,14 +19,6 @@ geometry! {
 }
 
 impl<T: Element> Move<T> {
-    /// The operands' lengths, or none where the geometry contradicts itself.
-    pub const fn extent(&self) -> Option<Extent> {
-        match (extent(&self.dims, &self.input), extent(&self.dims, &self.output)) {
-            (Some(x), Some(y)) => Some(Extent { x, r: 0, w: 0, y }),
-            _ => None,
-        }
-    }
-
     /// Copies every element.
     ///
     /// # Safety

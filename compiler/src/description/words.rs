@@ -72,3 +72,30 @@ pub(crate) fn channels(numbers: &[f32]) -> Option<[f32; 3]> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn assert_reads_back<T: Named + std::fmt::Debug>() {
+        for &(name, value) in T::NAMES {
+            assert_eq!((T::named(name), value.name()), (Ok(value), name));
+        }
+        let refusal = T::named("RGB").unwrap_err();
+        assert_eq!(refusal, format!("there are {}", T::names().join(", ")));
+    }
+
+    #[test]
+    fn every_name_reads_back() {
+        assert_reads_back::<ColourOrder>();
+        assert_reads_back::<Fit>();
+        assert_reads_back::<Resize>();
+        assert_reads_back::<PixelFormat>();
+    }
+
+    #[test]
+    fn one_number_or_three_are_those_of_three_channels() {
+        assert_eq!([&[2.0][..], &[1.0, 2.0, 3.0]].map(channels), [Some([2.0; 3]), Some([1.0, 2.0, 3.0])]);
+        assert_eq!([&[][..], &[1.0, 2.0], &[0.0; 4]].map(channels), [None; 3]);
+    }
+}

@@ -80,3 +80,44 @@ fn make_readable(path: &Path) -> io::Result<()> {
 fn make_readable(_: &Path) -> io::Result<()> {
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(name: &str, text: &str) -> File {
+        File { name: name.to_owned(), bytes: text.as_bytes().to_vec() }
+    }
+
+    #[test]
+    fn all_files_are_written_or_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let dir = folder.path().join("new");
+        let files = [file("a.rs", "a"), file("inner/b.bin", "b")];
+        assert_eq!(differing(&dir, &files), Some(dir.join("a.rs")));
+        write(&dir, &files).unwrap();
+        assert_eq!(differing(&dir, &files), None);
+        std::fs::create_dir(dir.join("c")).unwrap();
+        let refusal = write(&dir, &[file("a.rs", "another"), file("c", "c")]).unwrap_err();
+        assert_eq!(refusal.kind(), io::ErrorKind::IsADirectory);
+        assert_eq!(differing(&dir, &files), None);
+        assert_eq!(std::fs::read_dir(&dir).unwrap().count(), 3, "no temporary file is left");
+        let refusal = write(&dir.join("a.rs").join("deeper"), &files).unwrap_err();
+        assert_eq!(refusal.kind(), io::ErrorKind::NotADirectory);
+        assert!(refusal.to_string().contains("a.rs is a file"), "{refusal}");
+    }
+
+    #[test]
+    fn a_file_that_has_its_bytes_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.rs");
+        write(folder.path(), &[file("a.rs", "a")]).unwrap();
+        let long_ago = std::time::SystemTime::UNIX_EPOCH;
+        std::fs::OpenOptions::new().write(true).open(&path).unwrap().set_modified(long_ago).unwrap();
+        let modified = || std::fs::metadata(&path).unwrap().modified().unwrap();
+        write(folder.path(), &[file("a.rs", "a")]).unwrap();
+        assert_eq!(modified(), long_ago);
+        write(folder.path(), &[file("a.rs", "b")]).unwrap();
+        assert_ne!(modified(), long_ago);
+    }
+}

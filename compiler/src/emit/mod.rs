@@ -7,10 +7,11 @@ mod detector;
 pub mod files;
 mod frame;
 pub(crate) mod head;
-mod layer;
+pub(crate) mod layer;
 pub(crate) mod memory;
-pub(crate) mod module;
+mod module;
 pub(crate) mod names;
+pub(crate) mod run;
 
 use proc_macro2::{Literal, TokenStream};
 use quote::quote;

@@ -5,8 +5,9 @@ use quote::{format_ident, quote};
 
 use super::error::HarnessError;
 use super::machine::{Machine, Seat};
+use crate::emit::layer::{element_type, region_type};
 use crate::emit::memory::cut;
-use crate::emit::module::{Call, element_type, methods, region_type};
+use crate::emit::run::{Call, methods};
 use crate::report::{InputReport, OutputReport};
 use crate::{Compilation, DType, File, Report, TensorType};
 

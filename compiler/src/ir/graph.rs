@@ -465,3 +465,6 @@ pub(crate) mod visits {
         COUNT.get() - before
     }
 }
+
+#[cfg(test)]
+mod tests;

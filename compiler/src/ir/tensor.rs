@@ -341,3 +341,43 @@ pub(crate) fn unravel(mut flat: usize, shape: &[usize]) -> Vec<usize> {
 pub(crate) fn ravel(index: &[usize], strides: &[usize]) -> usize {
     index.iter().zip(strides).map(|(i, s)| i * s).sum()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_type_reads_back_from_its_bytes() {
+        for dtype in DType::ALL {
+            let ty = TensorType::new(dtype, [2, 3]);
+            let tensor = Tensor::from_low_bytes(&ty, |i| (i % 2) as u8);
+            assert_eq!((tensor.ty(), tensor.bytes(), tensor.as_bytes().len()), (ty.clone(), ty.bytes(), ty.bytes()));
+            assert_eq!(Tensor::from_le_bytes(&ty, tensor.as_bytes()), Some(tensor.clone()));
+            assert_eq!(Tensor::from_le_bytes(&ty, &tensor.as_bytes()[1..]), None);
+            let numbers = tensor.to_i64s();
+            let is_of_integers = !matches!(dtype, DType::F32 | DType::Bool);
+            assert_eq!(numbers, is_of_integers.then(|| vec![0, 1, 0, 1, 0, 1]), "{dtype}");
+            assert_eq!(tensor.nothing().ty(), TensorType::new(dtype, [0]));
+        }
+    }
+
+    #[test]
+    fn elements_fill_their_shape() {
+        assert!(Tensor::f32([2, 2], [0.0; 3]).is_none() && Tensor::f32([2, 2], [0.0; 4]).is_some());
+        let tensor = Tensor::i64([2, 3], [1, 2, 3, 4, 5, 6]).unwrap();
+        assert_eq!(tensor.reshaped(Shape(vec![4])), None);
+        let turned = tensor.gathered(&Shape(vec![3, 2]), |i| i % 2 * 3 + i / 2);
+        assert_eq!(Some(turned), Tensor::i64([3, 2], [1, 4, 2, 5, 3, 6]));
+        assert_eq!((Shape(vec![usize::MAX, 2]).checked_elements(), Shape(vec![]).elements()), (None, 1));
+    }
+
+    #[test]
+    fn an_index_leads_to_its_place_and_back() {
+        let shape = Shape(vec![2, 3, 4]);
+        assert_eq!(shape.strides(), [12, 4, 1]);
+        let indices = (0..2).flat_map(|a| (0..3).flat_map(move |b| (0..4).map(move |c| vec![a, b, c])));
+        for (flat, index) in indices.enumerate() {
+            assert_eq!((ravel(&index, &shape.strides()), unravel(flat, &shape)), (flat, index));
+        }
+    }
+}

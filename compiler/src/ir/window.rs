@@ -203,3 +203,78 @@ pub(crate) fn spatial_rank(shape: &Shape) -> Result<usize, OpError> {
         rank => Err(OpError::unsupported(format!("input has {rank} dimensions: {shape}")).supported("[N,C,W], [N,C,H,W] and [N,C,D,H,W]")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn axes() -> Vec<Axis> {
+        let mut axes = Vec::new();
+        for pads in [[0, 0], [1, 0], [0, 1], [2, 3], [5, 1]] {
+            for (kernel, stride) in (1..4).flat_map(|kernel| (1..4).map(move |stride| (kernel, stride))) {
+                axes.extend([1, 2].map(|dilation| Axis { kernel, stride, dilation, pads }));
+            }
+        }
+        axes
+    }
+
+    /// Against a padded map, cell by cell.
+    #[test]
+    fn windows_see_the_cells_of_a_padded_map() {
+        for (axis, extent) in axes().into_iter().flat_map(|axis| (1..9).map(move |extent| (axis, extent))) {
+            let padding = |index: usize| vec![None; axis.pads[index]];
+            let padded: Vec<Option<usize>> = [padding(0), (0..extent).map(Some).collect(), padding(1)].concat();
+            let last = |at: usize| at * axis.stride + (axis.kernel - 1) * axis.dilation;
+            let windows = (0..padded.len()).take_while(|&at| last(at) < padded.len()).count();
+            assert_eq!(axis.output(extent, false).ok(), (windows > 0).then_some(windows), "{axis:?} of {extent}");
+            let mut sees_all = true;
+            for at in 0..windows + 2 {
+                let cells: Vec<_> = (0..axis.kernel).map(|k| (k, padded.get(at * axis.stride + k * axis.dilation))).collect();
+                let inner: Vec<_> = cells.iter().filter_map(|&(k, cell)| Some((k, (*cell?)?))).collect();
+                assert_eq!(axis.taps(at, extent).collect::<Vec<_>>(), inner, "{axis:?} of {extent} at {at}");
+                let counts = [false, true].map(|include_pad| axis.count(at, extent, include_pad));
+                let there = cells.iter().filter(|(_, cell)| cell.is_some()).count();
+                assert_eq!(counts, [inner.len(), there], "{axis:?} of {extent} at {at}");
+                assert_eq!(axis.reaches_cells(extent, at), sees_all, "{axis:?} of {extent}, {at} windows");
+                sees_all &= !inner.is_empty();
+            }
+        }
+    }
+
+    #[test]
+    fn same_padding_divides_the_extent_by_the_stride() {
+        for (axis, extent) in axes().into_iter().flat_map(|axis| (1..9).map(move |extent| (axis, extent))) {
+            for lower in [false, true] {
+                let pads = axis.same_pads(extent, lower);
+                let same = Axis { pads, ..axis };
+                assert_eq!(same.output(extent, false).ok(), Some(extent.div_ceil(axis.stride)), "{same:?} of {extent}");
+                let [small, large] = if lower { [pads[1], pads[0]] } else { pads };
+                assert!(large - small <= 1, "{same:?} of {extent}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_last_window_that_is_cut_off_begins_on_the_map() {
+        let axis = |kernel, stride, pads| Axis { kernel, stride, dilation: 1, pads };
+        for (axis, extent, floor, ceil) in [
+            (axis(3, 2, [0, 0]), 6, 2, 3),
+            (axis(3, 2, [0, 0]), 7, 3, 3),
+            (axis(2, 3, [0, 0]), 4, 1, 2),
+            // It would begin on the padding behind the map.
+            (axis(1, 2, [0, 1]), 4, 3, 2),
+            (axis(2, 2, [1, 1]), 3, 2, 2),
+        ] {
+            assert_eq!([false, true].map(|ceil_mode| axis.output(extent, ceil_mode).ok()), [Some(floor), Some(ceil)], "{axis:?}");
+        }
+    }
+
+    #[test]
+    fn a_shape_has_as_many_extents_as_the_one_that_it_is_like() {
+        for (like, dims) in [(vec![1, 8, 9], vec![2, 3, 6]), (vec![1; 4], vec![2, 3, 5, 6]), (vec![1; 5], vec![2, 3, 4, 5, 6])] {
+            assert_eq!(with_spatial(&Shape(like), 2, 3, [4, 5, 6]), Shape(dims));
+        }
+        assert!(Window::whole(&Shape(vec![1, 2, 0, 4])).is_err() && Window::whole(&Shape(vec![1, 2])).is_err());
+        assert_eq!(Window::whole(&Shape(vec![1, 2, 3, 4])).map(|window| window.kernel), Ok([3, 4]));
+    }
+}

@@ -102,3 +102,54 @@ fn renumber(problem: &mut Problem) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ir::DType;
+
+    /// A move of an input to a result.
+    fn moved(from: &[usize], to: &[usize], relation: Relation) -> Steps {
+        let mut steps = Steps::default();
+        let x = steps.add_tensor("x", Shape(from.to_vec()), DType::F32, Role::Input(0));
+        let y = steps.add_tensor("y", Shape(to.to_vec()), DType::F32, Role::Output(0));
+        steps.push_move("move", &[], x, y, relation);
+        steps
+    }
+
+    #[test]
+    fn rows_are_asked_for_in_front_of_what_reads_them() {
+        let permuted = |axes: [usize; 4]| Relation::Permute(axes.to_vec());
+        for (from, to, relation, given, read) in [
+            ([1, 3, 4, 5], [1, 3, 4, 5], Relation::Same, Relation::Same, Relation::Same),
+            // Pixels whose channels come last are pixels of rows.
+            ([1, 4, 5, 3], [1, 3, 4, 5], permuted(CHANNELS_FIRST), permuted(CHANNELS_LAST), permuted(CHANNELS_FIRST)),
+            ([1, 4, 5, 1], [1, 1, 4, 5], Relation::Reshape, permuted(CHANNELS_LAST), permuted(CHANNELS_FIRST)),
+            ([1, 4, 5, 1], [1, 1, 5, 4], Relation::Reshape, Relation::Same, Relation::Reshape),
+        ] {
+            let mut steps = moved(&from, &to, relation);
+            assert!(ask_for_rows(&mut steps).is_ok());
+            let rows = if given == Relation::Same { [from[1], from[2], from[3]] } else { [from[3], from[1], from[2]] };
+            assert_eq!(map_asked_for(&steps), Some(rows));
+            let roles: Vec<_> = steps.problem.tensors.iter().map(|tensor| tensor.role).collect();
+            assert_eq!(roles, [Role::Rows(0), Role::Intermediate, Role::Output(0)]);
+            let places = |step: &PlanStep| (step.work, step.reads.first().map(|read| read.tensor), step.write.tensor);
+            let found: Vec<_> = steps.problem.steps.iter().map(places).collect();
+            assert_eq!(found, [(1, None, 0), (2, Some(0), 1), (0, Some(1), 2)]);
+            let relations: Vec<_> = steps.problem.steps.iter().map(|step| step.relation.clone()).collect();
+            assert_eq!(relations, [None, Some(given), Some(read)]);
+        }
+    }
+
+    #[test]
+    fn only_maps_of_one_image_have_rows() {
+        for shape in [&[2, 3][..], &[2, 3, 4, 5]] {
+            let refused = ask_for_rows(&mut moved(shape, shape, Relation::Same)).err().map_or(Vec::new(), |problems| problems.0);
+            let titles: Vec<_> = refused.iter().map(|problem| problem.title.as_str()).collect();
+            assert_eq!(titles, ["input `x` has no rows to ask for"]);
+        }
+        let mut unread = Steps::default();
+        unread.add_tensor("x", Shape(vec![2, 3]), DType::F32, Role::Input(0));
+        assert!(ask_for_rows(&mut unread).is_ok() && map_asked_for(&unread).is_none());
+    }
+}

@@ -99,3 +99,23 @@ impl Steps {
         self.steps.push(Step { name: name.to_owned(), label: label.to_vec(), kernel: Arc::new(Move), weights: 0..0, macs: 0 });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equal_weights_are_stored_once() {
+        let mut steps = Steps::default();
+        let [first, other] = [[1.0f32, 2.0], [1.0, 3.0]].map(|values| steps.add_weights(&values));
+        assert_eq!((&first, &other), (&(0..8), &(ALIGNMENT..ALIGNMENT + 8)));
+        // Of another type, and as a tensor.
+        assert_eq!(steps.add_weights(&[1.0f32, 2.0].map(f32::to_bits)), first);
+        let tensor = Tensor::f32([2], [1.0, 3.0]).unwrap();
+        let id = steps.constant("w", &tensor).unwrap();
+        assert_eq!(steps.problem.tensors[id].role, Role::Constant(other.start));
+        assert_eq!(steps.weights.len(), ALIGNMENT + 8);
+        let nothing = Tensor::f32([0], [0.0; 0]).unwrap();
+        assert!(steps.constant("none", &nothing).is_err());
+    }
+}

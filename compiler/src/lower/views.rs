@@ -95,3 +95,78 @@ pub(crate) fn leading(values: &[usize], fill: u32) -> [u32; MAX_RANK] {
     }
     result
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn view(dims: &[usize], strides: &[usize], ring: Option<usize>) -> View {
+        View { dtype: DType::F32, dims: dims.to_vec(), strides: strides.to_vec(), ring }
+    }
+
+    #[test]
+    fn every_element_of_a_map_lies_where_its_view_says() {
+        for (dims, strides, [rows, columns, channels]) in [
+            (&[5, 3][..], &[7, 2][..], [None, Some(0), Some(1)]),
+            (&[1, 3, 5], &[99, 2, 7], [None, Some(2), Some(1)]),
+            (&[1, 3, 4, 5], &[0, 1, 20, 4], [Some(2), Some(3), Some(1)]),
+            (&[1, 1, 4, 1], &[99, 50, 9, 70], [Some(2), Some(3), Some(1)]),
+            (&[1, 3, 1, 1], &[99, 50, 9, 70], [Some(2), Some(3), Some(1)]),
+        ] {
+            let map = view(dims, strides, None).pixels();
+            let extent = |axis: Option<usize>| axis.map_or(1, |axis| dims[axis]);
+            assert_eq!([map.height, map.width, map.channels].map(|extent| extent as usize), [rows, columns, channels].map(extent));
+            for index in 0..extent(rows) * extent(columns) * extent(channels) {
+                let (pixel, c) = (index / extent(channels), index % extent(channels));
+                let (y, x) = (pixel / extent(columns), pixel % extent(columns));
+                let at = |axis: Option<usize>, place: usize| axis.map_or(0, |axis| place * strides[axis]);
+                let found = y * map.row as usize + x * map.pixel as usize + c * map.channel as usize;
+                assert_eq!(found, at(rows, y) + at(columns, x) + at(channels, c), "{map:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_ring_has_no_more_rows_than_its_map() {
+        let ring = |rows| view(&[1, 2, 4, 3], &[0, 1, 6, 2], rows).pixels().ring;
+        assert_eq!([None, Some(2), Some(9)].map(ring), [4, 2, 4]);
+    }
+
+    #[test]
+    fn repeated_dimensions_take_no_step() {
+        assert_eq!(view(&[3, 1], &[5, 7], None).broadcast(&[2, 3, 4]), [0, 5, 0]);
+    }
+
+    /// Where the elements lie in both operands.
+    fn places(dims: &[usize], strides: [&[usize]; 2]) -> Vec<[usize; 2]> {
+        let mut places = vec![[0, 0]];
+        for (axis, &dim) in dims.iter().enumerate() {
+            let steps = [strides[0][axis], strides[1][axis]];
+            let along = |place: [usize; 2]| (0..dim).map(move |at| [place[0] + at * steps[0], place[1] + at * steps[1]]);
+            places = places.into_iter().flat_map(along).collect();
+        }
+        places.sort_unstable();
+        places
+    }
+
+    #[test]
+    fn joined_dimensions_have_the_same_elements() {
+        let dense: &[usize] = &[12, 4, 1];
+        for (dims, strides, fixed, left) in [
+            (&[2, 3, 4], [dense, dense], usize::MAX, &[24][..]),
+            (&[2, 3, 4], [dense, dense], 2, &[6, 4]),
+            // A transpose: two of the three still step as one.
+            (&[2, 3, 4], [dense, &[3, 1, 6]], usize::MAX, &[4, 6]),
+            // One of extent one is left out, and a broadcast one joins nothing.
+            (&[2, 1, 3], [&[0, 0, 1], &[3, 3, 1]], usize::MAX, &[2, 3]),
+        ] {
+            let common = Common::new(dims, strides, fixed).unwrap();
+            assert_eq!(common.dims, left);
+            let dims_of = |words: [u32; MAX_RANK]| words.map(|word| word as usize);
+            let [a, b] = [0, 1].map(|operand| dims_of(common.strides(operand)));
+            assert_eq!(places(&dims_of(common.dims()), [&a, &b]), places(dims, strides));
+        }
+        let apart = Common::new(&[2; 7], [&[1, 2, 4, 8, 16, 32, 64], &[64, 32, 16, 8, 4, 2, 1]], usize::MAX);
+        assert!(apart.err().is_some_and(|error| error.to_string().contains("7 dimensions")));
+    }
+}

@@ -73,3 +73,53 @@ fn text(proto: &AttributeProto) -> Attribute {
         Err(_) => Attribute::Other("bytes that are no text"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use prost::bytes::Bytes;
+
+    use super::*;
+
+    /// The value of an attribute `a` in words, or why it has none.
+    fn read_one(proto: AttributeProto) -> String {
+        let attribute = vec![AttributeProto { name: Some("a".to_owned()), ..proto }];
+        let no_tensor = |_: &TensorProto| Err(invalid("no tensor".to_owned()));
+        match read(&NodeProto { attribute, ..NodeProto::default() }, no_tensor) {
+            Ok(read) => format!("{:?}", read["a"]),
+            Err(refusal) => refusal.title,
+        }
+    }
+
+    #[test]
+    fn a_kind_that_is_left_out_follows_from_the_value() {
+        let none = AttributeProto::default;
+        for (proto, wanted) in [
+            (AttributeProto { i: Some(3), ..none() }, "Int(3)"),
+            (AttributeProto { f: Some(0.5), ..none() }, "Float(0.5)"),
+            (AttributeProto { s: Some(Bytes::from_static(b"text")), ..none() }, "String(\"text\")"),
+            (AttributeProto { s: Some(Bytes::from_static(&[255])), ..none() }, "Other(\"bytes that are no text\")"),
+            (AttributeProto { ints: vec![1, 2], kind: Some(0), ..none() }, "Ints([1, 2])"),
+            (AttributeProto { floats: vec![0.5], ..none() }, "Floats([0.5])"),
+            (AttributeProto { t: Some(Box::default()), ..none() }, "no tensor"),
+            (none(), "Other(\"of another kind\")"),
+        ] {
+            assert_eq!(read_one(proto), wanted);
+        }
+    }
+
+    #[test]
+    fn a_value_that_is_left_out_is_zero_or_missing() {
+        for (kind, wanted) in [
+            (kind::INT, "Int(0)"),
+            (kind::FLOAT, "Float(0.0)"),
+            (kind::STRING, "String(\"\")"),
+            (kind::INTS, "Ints([])"),
+            (kind::GRAPH, "Other(\"a graph\")"),
+            (kind::TENSOR, "attribute `a` is a tensor without a value"),
+        ] {
+            assert_eq!(read_one(AttributeProto { kind: Some(kind), ..AttributeProto::default() }), wanted);
+        }
+        let referring = AttributeProto { i: Some(3), ref_attr_name: Some("b".to_owned()), ..AttributeProto::default() };
+        assert_eq!(read_one(referring), "attribute `a` refers to an attribute of a function");
+    }
+}

@@ -121,3 +121,39 @@ impl Described {
         self.description.frame.as_ref().ok_or_else(|| Problems::from(unsaid()).into())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use peleec_runtime::PixelFormat;
+
+    use super::*;
+
+    #[test]
+    fn a_frame_reads_back_in_every_format() {
+        for format in PixelFormat::names() {
+            let text = format!("{format}:320x240");
+            let found = layout(&text).unwrap();
+            assert_eq!((found.width, found.height, layout_text(&found)), (320, 240, text));
+        }
+        for (text, why) in [
+            ("rgb565", "give FORMAT:WIDTHxHEIGHT"),
+            ("rgb565:320", "give FORMAT:WIDTHxHEIGHT"),
+            ("rgb5:1x1", "of formats there are rgb888, "),
+            ("gray8:1xtall", "`tall` is no number of pixels"),
+            ("gray8:-1x1", "`-1` is no number of pixels"),
+        ] {
+            let refusal = layout(text).unwrap_err();
+            assert!(refusal.contains(why), "{refusal}");
+        }
+    }
+
+    #[test]
+    fn one_number_stands_for_all_colours() {
+        assert_eq!(colours("0.5"), Ok([0.5; 3]));
+        assert_eq!(colours("1, 0.5,-2"), Ok([1.0, 0.5, -2.0]));
+        assert_eq!(colours_text(&[1.0, 0.5, -2.0]), "1,0.5,-2");
+        for text in ["", "1,2", "1,2,3,4", "nan", "1,inf,2", "1,,2"] {
+            assert!(colours(text).is_err(), "{text}");
+        }
+    }
+}

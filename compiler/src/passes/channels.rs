@@ -130,3 +130,64 @@ pub(crate) fn set_parameter(graph: &mut Graph, id: NodeId, slot: usize, name: &s
     let source: Source = graph.add_constant(&name, value);
     graph.set_input(id, slot, Some(source));
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ir::build::{Build, seeded};
+    use crate::passes::equivalence::conv_op;
+
+    /// What `per_channel` makes of a value with so many elements behind each channel.
+    fn applied(value: &Tensor, PerChannel { scale, shift }: &PerChannel, behind: usize) -> Vec<f32> {
+        let values = value.as_f32().unwrap().iter().enumerate();
+        let channel = |i: usize| i / behind % scale.len();
+        values.map(|(i, &x)| (f64::from(x) * scale[channel(i)] + shift[channel(i)]) as f32).collect()
+    }
+
+    fn assert_near(found: &Tensor, wanted: &[f32]) {
+        let is_near = |(found, wanted): (&f32, &f32)| (found - wanted).abs() < 1e-5;
+        let found = found.as_f32().unwrap();
+        assert!(found.len() == wanted.len() && found.iter().zip(wanted).all(is_near), "{found:?} {wanted:?}");
+    }
+
+    #[test]
+    fn a_convolution_is_rescaled_and_what_shares_its_weights_is_not() {
+        let mut build = Build::new();
+        let x = build.input("x", &[1, 2, 3, 3]);
+        let (w, b) = (build.seeded("w", &[2, 2, 1, 1]), build.seeded("b", &[2]));
+        let [y, z] = ["y", "z"].map(|name| build.op(name, Op::Conv(conv_op(1)), &[x, w, b]));
+        build.output(y);
+        build.output(z);
+        let (mut graph, inputs) = (build.graph, [seeded(&Shape(vec![1, 2, 3, 3]), 3)]);
+        let before = graph.evaluate(&inputs).unwrap();
+        for wrong in [
+            PerChannel { scale: vec![1.0], shift: vec![0.0] },
+            // Weights that are no finite numbers.
+            PerChannel { scale: vec![f64::MAX; 2], shift: vec![0.0; 2] },
+        ] {
+            assert!(!rescale_conv(&mut graph, y.node, &wrong));
+        }
+        let per_channel = PerChannel { scale: vec![2.0, -0.5], shift: vec![1.0, 0.25] };
+        assert!(is_bare_conv(&graph, y.node) && rescale_conv(&mut graph, y.node, &per_channel));
+        let after = graph.evaluate(&inputs).unwrap();
+        assert_near(&after[0], &applied(&before[0], &per_channel, 9));
+        assert_eq!(after[1], before[1]);
+    }
+
+    #[test]
+    fn a_product_is_rescaled_with_what_is_added_to_it() {
+        for trans_b in [false, true] {
+            let mut build = Build::new();
+            let x = build.input("x", &[3, 2]);
+            let w = build.seeded("w", if trans_b { &[4, 2] } else { &[2, 4] });
+            let c = build.seeded("c", &[4]);
+            let y = build.op("y", Op::MatMul(MatMul { alpha: 1.0, beta: 0.5, trans_a: false, trans_b }), &[x, w, c]);
+            build.output(y);
+            let (mut graph, inputs) = (build.graph, [seeded(&Shape(vec![3, 2]), 3)]);
+            let before = graph.evaluate(&inputs).unwrap();
+            let per_channel = PerChannel { scale: vec![2.0, -0.5, 1.0, 3.0], shift: vec![1.0, 0.25, -1.0, 0.0] };
+            assert!(rescale_matmul(&mut graph, y.node, &per_channel));
+            assert_near(&graph.evaluate(&inputs).unwrap()[0], &applied(&before[0], &per_channel, 1));
+        }
+    }
+}

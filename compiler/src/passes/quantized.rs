@@ -70,3 +70,22 @@ pub(super) fn dequantize_behind(graph: &mut Graph, id: NodeId, dtype: DType, op:
     graph.node_mut(id).outputs = vec![Value { name, ty }];
     graph.set_input(dequantized.node, 0, Some(bytes));
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_activation_limits_bytes_as_it_does_what_they_stand_for() {
+        let steps = Quantize { direction: Direction::Quantize(DType::I8), scale: vec![0.5], zero: vec![10], axis: 1 };
+        let limited = |activation| limited([-128, 127], activation, &steps);
+        assert_eq!(limited(Activation::Identity), Some([-128, 127]));
+        assert_eq!(limited(Activation::Relu), Some([10, 127]));
+        assert_eq!(limited(Activation::Clip(-1.0, 6.0)), Some([8, 22]));
+        // Bounds that no byte reaches limit nothing, or all to the last byte.
+        assert_eq!(limited(Activation::Clip(-1e9, 1e9)), Some([-128, 127]));
+        assert_eq!(limited(Activation::Clip(100.0, 200.0)), Some([127, 127]));
+        assert_eq!(limited(Activation::Clip(-200.0, -100.0)), Some([-128, -128]));
+        assert_eq!([Activation::Clip(1.0, -1.0), Activation::Sigmoid, Activation::LeakyRelu(0.1)].map(limited), [None; 3]);
+    }
+}

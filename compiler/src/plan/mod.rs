@@ -17,6 +17,7 @@ mod place;
 pub(crate) mod problem;
 mod replay;
 mod rowwise;
+mod runs;
 mod schedule;
 mod split;
 mod stream;

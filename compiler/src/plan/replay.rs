@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use super::Plan;
 use super::problem::{Access, CHANNELS, PlanStep, Problem, ROWS, Role, TensorId};
-use super::tags::{Tags, walk};
+use super::runs::{Operand, Run, Runs};
 
 /// Holds nothing yet.
 const EMPTY: u32 = u32::MAX;
@@ -63,63 +63,28 @@ pub(crate) fn replay(problem: &Problem, plan: &Plan) -> Result<(), String> {
     outputs.try_for_each(|id| replay.check(&Operand::whole(problem, id))).map_err(|fault| format!("{fault} at the end"))
 }
 
-/// A box of a tensor of the given problem, and the box of the plan's problem that stands for it.
-struct Operand {
-    sought: Access,
-    found: Access,
-}
-
-impl Operand {
-    fn whole(problem: &Problem, id: TensorId) -> Self {
-        Operand { sought: problem.whole(id), found: problem.whole(id) }
-    }
-
-    /// `found` for the channels of `sought` from `channel` on.
-    fn of_channels(sought: &Access, found: &Access, channel: usize) -> Self {
-        let mut operand = Operand { sought: sought.clone(), found: found.clone() };
-        if sought.dims != found.dims {
-            operand.sought.start[CHANNELS] += channel;
-            operand.sought.dims[CHANNELS] = found.dims[CHANNELS];
-        }
-        operand
-    }
-
-    fn of_rows(&self, (begin, end): (usize, usize)) -> Self {
-        Operand { sought: self.sought.of_rows(begin, end), found: self.found.of_rows(begin, end) }
-    }
-}
-
 struct Replay<'a> {
     problem: &'a Problem,
     plan: &'a Plan,
-    tags: Tags,
+    runs: Runs<'a>,
     /// For every step of the plan's problem the step as it was given.
     given: BTreeMap<usize, &'a PlanStep>,
-    /// Bytes of the smallest element: memory is tagged in units of it, and a larger element must be found whole.
-    unit: usize,
     arena: Vec<u32>,
     /// The outputs that lie with the caller.
     outputs: BTreeMap<TensorId, Vec<u32>>,
-}
-
-/// Elements that lie one behind the other: places in the tensor, and units of memory.
-struct Run {
-    from: usize,
-    at: usize,
-    elements: usize,
 }
 
 impl<'a> Replay<'a> {
     fn new(problem: &'a Problem, plan: &'a Plan) -> Self {
         let outside = |id: &TensorId| matches!(problem.tensors[*id].role, Role::Output(_)) && !problem.in_arena(*id);
         let outputs = (0..problem.tensors.len()).filter(outside);
-        let unit = problem.tensors.iter().map(|tensor| tensor.dtype.bytes()).min().unwrap_or(1);
+        let runs = Runs::new(problem, plan);
+        let unit = runs.unit;
         Replay {
             problem,
             plan,
-            tags: Tags::new(problem, &plan.layouts),
+            runs,
             given: problem.steps.iter().map(|step| (step.work, step)).collect(),
-            unit,
             arena: vec![EMPTY; plan.cost.arena / unit],
             outputs: outputs.map(|id| (id, vec![EMPTY; problem.tensors[id].bytes() / unit])).collect(),
         }
@@ -162,7 +127,7 @@ impl<'a> Replay<'a> {
         self.write(&write)?;
         let while_read = |fault| format!("{fault} while a step still reads it");
         scratch.iter().try_for_each(|scratch| self.check(scratch)).map_err(while_read)?;
-        if planned.in_place && self.runs(&reads[0]).iter().map(|run| run.at).eq(self.runs(&write).iter().map(|run| run.at)) {
+        if planned.in_place && self.runs.of(&reads[0]).iter().map(|run| run.at).eq(self.runs.of(&write).iter().map(|run| run.at)) {
             return Ok(());
         }
         // What the step writes first must not be what it reads last.
@@ -173,8 +138,8 @@ impl<'a> Replay<'a> {
     /// Whether two boxes may share memory, by the first and the last unit of each.
     fn meet(&self, a: &Operand, b: &Operand) -> bool {
         let span = |operand: &Operand| {
-            let (root, runs) = (self.plan.layouts[operand.found.tensor].root, self.runs(operand));
-            let end = runs.iter().map(|run| run.at + run.elements * self.units(root)).max();
+            let (root, runs) = (self.plan.layouts[operand.found.tensor].root, self.runs.of(operand));
+            let end = runs.iter().map(|run| run.at + run.elements * self.runs.units(root)).max();
             (self.outputs.contains_key(&root).then_some(root), runs.iter().map(|run| run.at).min(), end)
         };
         let ((memory, begin, end), (other, from, to)) = (span(a), span(b));
@@ -185,15 +150,15 @@ impl<'a> Replay<'a> {
     fn check(&self, operand: &Operand) -> Result<(), String> {
         let tensor = operand.sought.tensor;
         let root = self.plan.layouts[operand.found.tensor].root;
-        for run in self.runs(operand) {
+        for run in self.runs.of(operand) {
             let Some(fault) = (match self.memory(root) {
                 Some(memory) => self.mismatch(tensor, root, &run, memory),
                 None => self.unlike(tensor, root, &run),
             }) else {
                 continue;
             };
-            let (element, name) = (self.tags.position(self.problem, tensor, run.from + fault.0), &self.problem.tensors[tensor].name);
-            let byte = (run.at + fault.0 * self.units(root)) * self.unit;
+            let (element, name) = (self.runs.tags.position(self.problem, tensor, run.from + fault.0), &self.problem.tensors[tensor].name);
+            let byte = (run.at + fault.0 * self.runs.units(root)) * self.runs.unit;
             return Err(format!("element {element} of `{name}` is sought at byte {byte}, which {}", self.holds(fault.1)));
         }
         Ok(())
@@ -206,7 +171,7 @@ impl<'a> Replay<'a> {
 
     /// The first element of the run that memory does not hold, and what is there.
     fn mismatch(&self, tensor: TensorId, root: TensorId, run: &Run, memory: &[u32]) -> Option<(usize, Option<u32>)> {
-        let (units, (first, tags)) = (self.units(root), self.tags.run(tensor, run.from));
+        let (units, (first, tags)) = (self.runs.units(root), self.runs.tags.run(tensor, run.from));
         let held = memory.get(run.at..run.at + run.elements * units).unwrap_or_default();
         let matches = match tags {
             _ if held.is_empty() => false,
@@ -221,8 +186,8 @@ impl<'a> Replay<'a> {
 
     /// The first element of the run that an input or a constant does not have there, and what it has.
     fn unlike(&self, tensor: TensorId, root: TensorId, run: &Run) -> Option<(usize, Option<u32>)> {
-        let (units, (first, tags)) = (self.units(root), self.tags.run(tensor, run.from));
-        let has = |at: usize| (at < self.problem.tensors[root].shape.elements()).then(|| self.tags.run(root, at).0);
+        let (units, (first, tags)) = (self.runs.units(root), self.runs.tags.run(tensor, run.from));
+        let has = |at: usize| (at < self.problem.tensors[root].shape.elements()).then(|| self.runs.tags.run(root, at).0);
         (0..run.elements).map(|index| (index, has(run.at / units + index))).find(|&(index, has)| has != Some(tag(first, tags, index)))
     }
 
@@ -230,14 +195,14 @@ impl<'a> Replay<'a> {
         let tensor = operand.sought.tensor;
         let name = &self.problem.tensors[tensor].name;
         let root = self.plan.layouts[operand.found.tensor].root;
-        let (runs, unit, units, limit) = (self.runs(operand), self.unit, self.units(root), self.limit(root));
+        let (runs, unit, units, limit) = (self.runs.of(operand), self.runs.unit, self.runs.units(root), self.runs.limit(root));
         let memory = match self.outputs.get_mut(&root) {
             Some(output) => output,
             None if self.problem.in_arena(root) => &mut self.arena,
             None => return Err(format!("`{name}` is written where nothing may be")),
         };
         for run in runs {
-            let (first, tags) = self.tags.run(tensor, run.from);
+            let (first, tags) = self.runs.tags.run(tensor, run.from);
             let end = run.at + run.elements * units;
             let place = memory.get_mut(run.at..end).filter(|_| end <= limit);
             let place = place.ok_or_else(|| format!("`{name}` is written at byte {}, beyond its memory", run.at * unit))?;
@@ -250,62 +215,12 @@ impl<'a> Replay<'a> {
         Ok(())
     }
 
-    /// Units of memory that an element of `root`'s buffer takes.
-    fn units(&self, root: TensorId) -> usize {
-        self.problem.tensors[root].dtype.bytes() / self.unit
-    }
-
-    /// The unit of memory behind the last of `root`'s buffer.
-    fn limit(&self, root: TensorId) -> usize {
-        let end = |index: usize| self.plan.offsets[index] + self.plan.buffers[index].size;
-        self.plan.buffer(root).map_or(usize::MAX, |index| end(index) / self.unit)
-    }
-
-    /// Every element of the box, as long runs as there are.
-    fn runs(&self, Operand { sought, found }: &Operand) -> Vec<Run> {
-        let layout = &self.plan.layouts[found.tensor];
-        let Some(ring) = self.plan.ring(layout.root) else { return self.runs_of(sought, found) };
-        // Of a ring row by row, each in its slot.
-        let row = |row: usize| {
-            let mut slot = found.of_rows(row, row + 1);
-            slot.start[ROWS] %= ring;
-            self.runs_of(&sought.of_rows(row, row + 1), &slot)
-        };
-        (0..found.dims[ROWS]).flat_map(row).collect()
-    }
-
-    fn runs_of(&self, sought: &Access, found: &Access) -> Vec<Run> {
-        if found.dims.contains(&0) {
-            // A row of an output may lie in padding alone.
-            return Vec::new();
-        }
-        let layout = &self.plan.layouts[found.tensor];
-        let (base, units) = (self.plan.base(layout.root) / self.unit, self.units(layout.root));
-        let strides = self.tags.strides(sought.tensor);
-        let mut axes: Vec<usize> = (0..found.dims.len()).filter(|&axis| found.dims[axis] != 1).collect();
-        axes.sort_by_key(|&axis| layout.strides[axis]);
-        let mut elements = 1;
-        // The axes along which elements follow each other in both.
-        let mut adjacent = |&axis: &usize| {
-            let follows = layout.strides[axis] == elements && strides[axis] == elements;
-            elements *= if follows { found.dims[axis] } else { 1 };
-            follows
-        };
-        let runs = axes.iter().take_while(|axis| adjacent(axis)).count();
-        let outer: Vec<usize> = axes.iter().skip(runs).rev().copied().collect();
-        let of = |strides: &[usize]| outer.iter().map(|&axis| strides[axis]).collect::<Vec<_>>();
-        let dims = of(&found.dims);
-        let from = walk(&dims, &of(strides), self.tags.origin(sought));
-        let at = walk(&dims, &of(&layout.strides), layout.origin(found));
-        from.zip(at).map(|(from, at)| Run { from, at: base + at * units, elements }).collect()
-    }
-
     fn holds(&self, found: Option<u32>) -> String {
         match found {
             None => "does not exist".to_owned(),
             Some(EMPTY) => "holds nothing".to_owned(),
             Some(tag) => {
-                let (owner, element) = self.tags.owner(self.problem, tag);
+                let (owner, element) = self.runs.tags.owner(self.problem, tag);
                 format!("holds element {element} of `{}`", self.problem.tensors[owner].name)
             }
         }

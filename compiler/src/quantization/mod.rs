@@ -13,6 +13,7 @@ mod comparison;
 mod gptq;
 mod least_error;
 mod observation;
+mod product;
 mod rewrite;
 mod rounded;
 mod terms;

@@ -7,20 +7,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use peleec_runtime::Activation;
 
-use super::terms::{MOST_WEIGHT, Terms};
+use super::product::{Product, product, quantized};
+use super::terms::Terms;
 use super::{Calibration, Range};
 use crate::diagnostics::clean::clean;
 use crate::error::Error;
-use crate::ir::window::Window;
 use crate::ir::{DType, Data, Graph, NodeId, Shape, Source, Tensor, TensorType, Value};
 use crate::ops::pool::PoolKind;
 use crate::ops::quantize::Direction;
 use crate::ops::quantized_conv::{QuantizedConv, Requantization, limits};
-use crate::ops::{Conv, MatMul, Op, Quantize, QuantizedBinary};
+use crate::ops::{Op, Quantize, QuantizedBinary};
 use crate::passes::quantized::limited;
-
-/// The greatest magnitude of a bias, in steps of the sums.
-const MOST_BIAS: f64 = (1 << 29) as f64;
 
 /// Quantises what it can and says how many convolutions that were; an error where a range is missing. Outputs are given as bytes if
 /// `returns_bytes`: all that goes into one has its scale.
@@ -44,7 +41,8 @@ type Round<'a> = dyn FnMut(&Terms) -> Result<Vec<i8>, Error> + 'a;
 
 fn rewrite(graph: &mut Graph, calibration: &Calibration, returns_bytes: bool, round: &mut Round<'_>) -> Result<usize, Error> {
     let (bytes, asked, missing) = (BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
-    let mut rewrite = Rewrite { calibration, round, refusal: None, asked, bytes, missing, quantized: 0 };
+    let kept = calibration.keep_float.iter().map(String::as_str).collect();
+    let mut rewrite = Rewrite { calibration, kept, round, refusal: None, asked, bytes, missing, quantized: 0 };
     if returns_bytes {
         for output in graph.outputs().to_vec() {
             rewrite.ask(graph, output.source, None);
@@ -72,6 +70,8 @@ fn rewrite(graph: &mut Graph, calibration: &Calibration, returns_bytes: bool, ro
 
 struct Rewrite<'a> {
     calibration: &'a Calibration,
+    /// The nodes that stay as they are.
+    kept: BTreeSet<&'a str>,
     round: &'a mut Round<'a>,
     /// Why weights could not be rounded.
     refusal: Option<Error>,
@@ -112,15 +112,6 @@ impl Bytes {
     }
 }
 
-/// What a convolution, or a product with weights, is of.
-struct Product {
-    window: Window,
-    group: usize,
-    /// The filters first.
-    weights: Tensor,
-    bias: Option<Vec<f32>>,
-}
-
 impl Rewrite<'_> {
     /// Asks for the range of all that only moves into `value` to be the range of this, which is `range` if that is known.
     fn ask(&mut self, graph: &Graph, value: Source, range: Option<Range>) {
@@ -153,7 +144,7 @@ impl Rewrite<'_> {
 
     /// A convolution of bytes, with an activation behind it that only limits.
     fn product(&mut self, graph: &mut Graph, id: NodeId) -> Option<()> {
-        if self.calibration.keep_float.contains(&graph.node(id).name) {
+        if self.kept.contains(graph.node(id).name.as_str()) {
             return None;
         }
         let Product { window, group, weights, bias } = product(graph, id)?;
@@ -221,8 +212,7 @@ impl Rewrite<'_> {
     fn moved(&mut self, graph: &mut Graph, id: NodeId, keeps_channels: bool) -> Option<()> {
         let input = graph.input(id, 0)?;
         let feeds_product = || {
-            let becomes_bytes =
-                |reader| product(graph, reader).is_some() && !self.calibration.keep_float.contains(&graph.node(reader).name);
+            let becomes_bytes = |reader| product(graph, reader).is_some() && !self.kept.contains(graph.node(reader).name.as_str());
             graph.consumers(Source { node: id, slot: 0 }).into_iter().any(|(reader, slot)| slot == 0 && becomes_bytes(reader))
         };
         if self.bytes.get(&input).is_none_or(|bytes| bytes.of_floats) && !feeds_product() {
@@ -325,65 +315,6 @@ fn add(graph: &mut Graph, name: &str, op: Op, inputs: &[Source], like: Source) -
     let value = Value { name: format!("{}_bytes", value.name), ty: TensorType::new(DType::I8, value.ty.shape.clone()) };
     let inputs: Vec<_> = inputs.iter().copied().map(Some).collect();
     graph.add_op(name, op, &inputs, vec![value])
-}
-
-/// A node whose weights and bias are known.
-fn product(graph: &Graph, id: NodeId) -> Option<Product> {
-    let rank = |slot: usize| Some(graph.ty(graph.input(id, slot)?).shape.rank());
-    let (window, group, is_turned) = match graph.op(id)? {
-        Op::Conv(Conv { window, group, activation: Activation::Identity, pool: None })
-            if window.depth.is_none() && graph.input(id, Conv::RESIDUAL).is_none() =>
-        {
-            (window.clone(), *group, false)
-        }
-        Op::MatMul(MatMul { alpha: 1.0, beta: 1.0, trans_a: false, trans_b }) if (rank(0)?, rank(1)?) == (2, 2) => {
-            (Window::pointwise(), 1, !trans_b)
-        }
-        _ => return None,
-    };
-    let weights = graph.constant_input(id, 1)?;
-    weights.as_f32()?;
-    let &[rows, columns, ..] = &weights.shape()[..] else { return None };
-    let weights = match is_turned {
-        true => weights.gathered(&Shape(vec![columns, rows]), |at| at % rows * columns + at / rows),
-        false => weights.clone(),
-    };
-    let filters = weights.shape()[0];
-    let bias = match graph.input(id, Conv::BIAS) {
-        None => None,
-        Some(source) => {
-            let bias = graph.constant(source)?;
-            let fits = bias.shape().elements() == filters && bias.shape().last() == Some(&filters);
-            Some(bias.as_f32().filter(|_| fits)?.to_vec())
-        }
-    };
-    Some(Product { window, group, weights, bias })
-}
-
-/// The terms that weights stand for, what a step of each filter's sums does, and biases in these. Inputs have one scale, or one a channel;
-/// results `scale`.
-fn quantized(weights: &Tensor, bias: Option<&[f32]>, group: usize, inputs: &[f32], scale: f64) -> Option<(Vec<f64>, Vec<f64>, Vec<i32>)> {
-    let (filters, values) = (weights.shape()[0], weights.as_f32()?);
-    let depth = weights.shape()[1];
-    let (per_filter, per_group) = (values.len().checked_div(filters)?, filters.checked_div(group)?);
-    let taps = per_filter.checked_div(depth)?;
-    let (mut all, mut steps, mut biases) = (Vec::with_capacity(values.len()), Vec::new(), Vec::new());
-    for (filter, values) in values.chunks_exact(per_filter.max(1)).enumerate() {
-        let first = filter.checked_div(per_group)? * depth;
-        let scale_of = |at: usize| f64::from(if inputs.len() == 1 { inputs[0] } else { inputs[first + at / taps] });
-        let terms: Vec<f64> = values.iter().enumerate().map(|(at, &value)| f64::from(value) * scale_of(at)).collect();
-        let bias = bias.map_or(0.0, |bias| f64::from(bias[filter]));
-        let most = terms.iter().fold(0.0, |most, term| f64::max(most, term.abs()));
-        let step = f64::max(most / MOST_WEIGHT, bias.abs() / MOST_BIAS);
-        if !step.is_finite() {
-            return None;
-        }
-        let step = if step > 0.0 { step } else { scale };
-        all.extend(terms);
-        biases.push((bias / step).round() as i32);
-        steps.push(step);
-    }
-    Some((all, steps, biases))
 }
 
 /// Scale and zero for a range: values above zero have all bytes, others as many below zero as above.

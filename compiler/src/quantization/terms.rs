@@ -52,3 +52,26 @@ impl Terms {
 pub(super) fn byte(term: f64, step: f64) -> i8 {
     (term / step).round().clamp(-MOST_WEIGHT, MOST_WEIGHT) as i8
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_are_near_and_in_range() {
+        let terms = Terms {
+            output: "y".to_owned(),
+            input: "x".to_owned(),
+            scale: vec![0.5, 0.25],
+            zero: -3,
+            window: Window::pointwise(),
+            group: 1,
+            values: vec![0.26, -0.42, 0.26, -50.0],
+            steps: vec![0.1, 0.2],
+        };
+        assert_eq!(terms.nearest(), [3, -4, 1, -127]);
+        // The second channel has steps of its own, and one that has none those of the first.
+        assert_eq!([0, 1, 7].map(|channel| terms.input_byte(1.0, channel)), [2, 4, 2]);
+        assert_eq!([1e9, -1e9].map(|value| terms.input_byte(value, 0)), [130, -125]);
+    }
+}

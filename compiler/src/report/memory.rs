@@ -76,3 +76,26 @@ impl BufferReport {
         range.offset >= self.offset && range.offset + range.bytes <= self.offset + self.bytes
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn buffer(offset: usize, bytes: usize, [first_layer, last_layer]: [usize; 2]) -> BufferReport {
+        BufferReport { name: "x".to_owned(), offset, bytes, ring_rows: None, first_layer, last_layer }
+    }
+
+    #[test]
+    fn bytes_under_two_buffers_count_once() {
+        let all = [buffer(10, 10, [0, 0]), buffer(0, 4, [0, 0]), buffer(15, 10, [0, 0]), buffer(16, 2, [0, 0])];
+        assert_eq!(BufferReport::covered(&all.iter().collect::<Vec<_>>()), 4 + 15);
+        assert_eq!(BufferReport::covered(&[]), 0);
+    }
+
+    #[test]
+    fn a_buffer_is_alive_from_its_first_layer_to_its_last() {
+        let group = GroupReport { first_layer: 2, last_layer: 4, streamed: true, calls: 1, body_calls: 0, body_times: 0 };
+        let lives = [[0, 1], [0, 2], [3, 3], [4, 9], [5, 9], [0, 9]];
+        assert_eq!(lives.map(|life| buffer(0, 1, life).alive(&group)), [false, true, true, true, false, true]);
+    }
+}

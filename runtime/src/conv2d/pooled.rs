@@ -3,8 +3,9 @@
 use core::mem::MaybeUninit;
 use core::ops::Range;
 
+use super::rectangles::Block;
 use super::tiles::{Reads, strip_of};
-use super::{Block, Conv2d, PointersOf, div_ceil};
+use super::{Conv2d, PointersOf, div_ceil};
 use crate::lanes::arithmetic::{Arithmetic, Half, Strip};
 use crate::lanes::{Vector, with_vectors};
 use crate::rows::Wrap;

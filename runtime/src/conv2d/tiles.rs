@@ -3,7 +3,8 @@
 use core::mem::MaybeUninit;
 use core::ops::Range;
 
-use super::{Block, Conv2d, PointersOf, Run, div_ceil};
+use super::rectangles::{Block, Run};
+use super::{Conv2d, PointersOf, div_ceil};
 use crate::lanes::arithmetic::{Arithmetic, Narrow, Pixel, Strip, Taps};
 use crate::lanes::{Vector, with_vectors};
 use crate::taps::Inside;

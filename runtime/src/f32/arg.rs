@@ -3,9 +3,9 @@
 use core::marker::PhantomData;
 
 use crate::element::Element;
-use crate::geometry::geometry;
+use crate::geometry::{geometry, strided_geometry};
 use crate::kernel::strided_kernel;
-use crate::views::{Extent, MAX_RANK, Odometer, extent, in_place};
+use crate::views::{Extent, MAX_RANK, Odometer, extent};
 
 geometry! {
     /// Geometry of the index of the greatest element along the last of up to six strided dimensions, the first of several; unused leading
@@ -69,36 +69,15 @@ impl<F: Element> Arg<F> {
 
 strided_kernel!([F: Element,] Arg<F>, F => i64, |self, at| self.run(at.x, at.y));
 
-geometry! {
+strided_geometry! {
     /// Geometry of a one where the greatest element stands along the last of up to six strided dimensions, the first of several, and zeros
     /// elsewhere; unused leading dimensions are one.
-    pub struct Hardmax [] [] {
-        /// Extents, outermost first.
-        dims: [u32; MAX_RANK],
-        /// Distance in the input for a step along each dimension.
-        input: [u32; MAX_RANK],
-        /// Distance in the output for a step along each dimension.
-        output: [u32; MAX_RANK],
-    }
+    pub struct Hardmax [] [] in_place: is_in_place
     options {}
-    by_hand {}
     derived {}
 }
 
 impl Hardmax {
-    /// The operands' lengths, or none where the geometry contradicts itself.
-    pub const fn extent(&self) -> Option<Extent> {
-        match (extent(&self.dims, &self.input), extent(&self.dims, &self.output)) {
-            (Some(x), Some(y)) => Some(Extent { x, r: 0, w: 0, y }),
-            _ => None,
-        }
-    }
-
-    /// Whether every element of the output lies where the input's does, if both begin at the same place.
-    pub(crate) const fn is_in_place(&self) -> bool {
-        in_place(&self.dims, &self.input, &self.output)
-    }
-
     /// Computes every element.
     ///
     /// # Safety

@@ -3,28 +3,20 @@
 use core::marker::PhantomData;
 
 use crate::element::Element;
-use crate::geometry::geometry;
+use crate::geometry::strided_geometry;
 use crate::kernel::strided_kernel;
-use crate::views::{Extent, MAX_RANK, Odometer, extent, in_place};
+use crate::views::{MAX_RANK, Odometer};
 
-geometry! {
+strided_geometry! {
     /// Geometry of sums along the last of up to six strided dimensions, each of the elements up to its place; unused leading dimensions
     /// are one. Those of integers wrap.
-    pub struct CumulativeSum [T: Element] [T] {
-        /// Extents, outermost first; sums run along the last.
-        dims: [u32; MAX_RANK],
-        /// Distance in the input for a step along each dimension.
-        input: [u32; MAX_RANK],
-        /// Distance in the output for a step along each dimension.
-        output: [u32; MAX_RANK],
-    }
+    pub struct CumulativeSum [T: Element] [T] in_place: is_in_place
     options {
         /// Whether the element in the place itself is left out.
         exclusive: bool = false,
         /// Whether sums run from the end.
         reverse: bool = false,
     }
-    by_hand {}
     derived {
         /// The type of the elements.
         element: PhantomData<T> = PhantomData,
@@ -32,19 +24,6 @@ geometry! {
 }
 
 impl<T: Element> CumulativeSum<T> {
-    /// The operands' lengths, or none where the geometry contradicts itself.
-    pub const fn extent(&self) -> Option<Extent> {
-        match (extent(&self.dims, &self.input), extent(&self.dims, &self.output)) {
-            (Some(x), Some(y)) => Some(Extent { x, r: 0, w: 0, y }),
-            _ => None,
-        }
-    }
-
-    /// Whether every element of the output lies where the input's does, if both begin at the same place.
-    pub(crate) const fn is_in_place(&self) -> bool {
-        in_place(&self.dims, &self.input, &self.output)
-    }
-
     /// Computes every element; sums run in the order of the dimension, or against it, from zero.
     ///
     /// # Safety

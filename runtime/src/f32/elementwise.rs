@@ -1,43 +1,22 @@
 //! Element-wise functions of one and of two tensors, over strided views of up to six dimensions; a copy is the identity.
 
 use super::activation::Activation;
-use crate::geometry::{geometry, named};
+use crate::geometry::{geometry, named, strided_geometry};
 use crate::kernel::strided_kernel;
-use crate::views::{Extent, MAX_RANK, Odometer, extent, in_place};
+use crate::views::{Extent, MAX_RANK, Odometer, extent};
 
-geometry! {
+strided_geometry! {
     /// Geometry of `y = activation(x)`. Unused leading dimensions are one. The input's strides may be in any order: a transpose is a
     /// map with permuted strides; so is a copy into a slice.
-    pub struct Map [] [] {
-        /// Extents, outermost first.
-        dims: [u32; MAX_RANK],
-        /// Distance in the input for a step along each dimension.
-        input: [u32; MAX_RANK],
-        /// Distance in the output for a step along each dimension.
-        output: [u32; MAX_RANK],
-    }
+    pub struct Map [] [] in_place: is_in_place
     options {
         /// The function; none by default, which copies.
         activation: Activation = Activation::Identity,
     }
-    by_hand {}
     derived {}
 }
 
 impl Map {
-    /// The operands' lengths, or none where the geometry contradicts itself.
-    pub const fn extent(&self) -> Option<Extent> {
-        match (extent(&self.dims, &self.input), extent(&self.dims, &self.output)) {
-            (Some(x), Some(y)) => Some(Extent { x, r: 0, w: 0, y }),
-            _ => None,
-        }
-    }
-
-    /// Whether every element of the output lies where the input's does, if both begin at the same place.
-    pub(crate) const fn is_in_place(&self) -> bool {
-        in_place(&self.dims, &self.input, &self.output)
-    }
-
     /// Computes every element.
     ///
     /// # Safety

@@ -2,39 +2,18 @@
 
 use super::LONGEST_SUM;
 use super::exp::exp;
-use crate::geometry::geometry;
+use crate::geometry::strided_geometry;
 use crate::kernel::strided_kernel;
-use crate::views::{Extent, MAX_RANK, Odometer, extent, in_place};
+use crate::views::{MAX_RANK, Odometer};
 
-geometry! {
+strided_geometry! {
     /// Geometry of a softmax along the last of up to six strided dimensions; unused leading dimensions are one.
-    pub struct Softmax [] [] {
-        /// Extents, outermost first; the softmax runs along the last.
-        dims: [u32; MAX_RANK],
-        /// Distance in the input for a step along each dimension.
-        input: [u32; MAX_RANK],
-        /// Distance in the output for a step along each dimension.
-        output: [u32; MAX_RANK],
-    }
+    pub struct Softmax [] [] in_place: is_in_place
     options {}
-    by_hand {}
     derived {}
 }
 
 impl Softmax {
-    /// The operands' lengths, or none where the geometry contradicts itself.
-    pub const fn extent(&self) -> Option<Extent> {
-        match (extent(&self.dims, &self.input), extent(&self.dims, &self.output)) {
-            (Some(x), Some(y)) => Some(Extent { x, r: 0, w: 0, y }),
-            _ => None,
-        }
-    }
-
-    /// Whether every element of the output lies where the input's does, if both begin at the same place.
-    pub(crate) const fn is_in_place(&self) -> bool {
-        in_place(&self.dims, &self.input, &self.output)
-    }
-
     /// Computes every element; the sum runs in the order of the dimension, in blocks of [`LONGEST_SUM`].
     ///
     /// # Safety

@@ -5,22 +5,15 @@ use core::marker::PhantomData;
 use crate::element::Element;
 use crate::f32::LONGEST_SUM;
 use crate::f32::exp::exp;
-use crate::geometry::geometry;
+use crate::geometry::strided_geometry;
 use crate::kernel::strided_kernel;
 use crate::quantize::{dequantizer, quantizer};
-use crate::views::{Extent, MAX_RANK, Odometer, extent};
+use crate::views::{MAX_RANK, Odometer};
 
-geometry! {
+strided_geometry! {
     /// Geometry of what [`Softmax`](crate::Softmax) makes of what [`Dequantize`](crate::Dequantize) makes of the input, by
     /// [`Quantize`](crate::Quantize), to the bit: along the last of up to six strided dimensions; unused leading dimensions are one.
-    pub struct QuantizedSoftmax [F: Element, T: Element] [F, T] {
-        /// Extents, outermost first; the softmax runs along the last.
-        dims: [u32; MAX_RANK],
-        /// Distance in the input for a step along each dimension.
-        input: [u32; MAX_RANK],
-        /// Distance in the output for a step along each dimension.
-        output: [u32; MAX_RANK],
-    }
+    pub struct QuantizedSoftmax [F: Element, T: Element] [F, T]
     options {
         /// What one step of the input stands for; one by default.
         from_scale: f32 = 1.0,
@@ -35,7 +28,6 @@ geometry! {
         /// The greatest result.
         high: i32 = 255,
     }
-    by_hand {}
     derived {
         /// Both types.
         elements: PhantomData<(F, T)> = PhantomData,
@@ -43,14 +35,6 @@ geometry! {
 }
 
 impl<F: Element, T: Element> QuantizedSoftmax<F, T> {
-    /// The operands' lengths, or none where the geometry contradicts itself.
-    pub const fn extent(&self) -> Option<Extent> {
-        match (extent(&self.dims, &self.input), extent(&self.dims, &self.output)) {
-            (Some(x), Some(y)) => Some(Extent { x, r: 0, w: 0, y }),
-            _ => None,
-        }
-    }
-
     /// Computes every element: each power twice, as there is no place for them between the sum and the quotients.
     ///
     /// # Safety

@@ -75,3 +75,29 @@ impl Kernel for Hardmax {
         Ok(Work::Kernel(Box::new(Plainly { geometry, name: "hardmax", kind: "Hardmax".into() })))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ir::DType;
+
+    /// The geometry along the first axis of a matrix of three columns.
+    fn value(arg: &Arg, dims: &[usize], strides: &[usize]) -> String {
+        let input = View { dtype: DType::F32, dims: vec![2, 3], strides: vec![3, 1], ring: None };
+        let output = View { dtype: DType::I64, dims: dims.to_vec(), strides: strides.to_vec(), ring: None };
+        let views = Views { inputs: &[input], output: &output, relation: None, split: false, by_rows: false };
+        match arg.bind(&views) {
+            Ok(Work::Kernel(bound)) => bound.value(),
+            _ => String::new(),
+        }
+    }
+
+    #[test]
+    fn the_output_takes_no_step_along_the_axis() {
+        let wanted = "Kernel::new([1, 1, 1, 1, 3, 2], [0, 0, 0, 0, 1, 3], [0, 0, 0, 0, 1, 0])";
+        let arg = Arg { axis: 0, keepdims: false, least: false, last: false };
+        assert_eq!(value(&arg, &[3], &[1]), wanted);
+        let arg = Arg { axis: 0, keepdims: true, least: true, last: true };
+        assert_eq!(value(&arg, &[1, 3], &[3, 1]), format!("{wanted}.least(true).last(true)"));
+    }
+}

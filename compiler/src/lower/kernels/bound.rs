@@ -10,14 +10,17 @@ use peleec_runtime::{
 use super::LeafKind;
 use crate::ir::DType;
 
-/// Gives a value for a type of elements, which goes by a name.
+/// Gives a value for a type of elements, which goes by a name; for floats another where there is one. Truth is a byte.
 macro_rules! of_element {
     ($dtype:expr, $element:ident => $value:expr) => {
+        $crate::lower::kernels::bound::of_element!($dtype, $element => $value; floats: {
+            type $element = f32;
+            $value
+        })
+    };
+    ($dtype:expr, $element:ident => $value:expr; floats: $floats:expr) => {
         match $dtype {
-            $crate::ir::DType::F32 => {
-                type $element = f32;
-                $value
-            }
+            $crate::ir::DType::F32 => $floats,
             $crate::ir::DType::I8 => {
                 type $element = i8;
                 $value
@@ -39,28 +42,14 @@ macro_rules! of_element {
 }
 pub(super) use of_element;
 
-/// Gives a value for a type of integers, which goes by a name, or an error for floats. Truth is a byte.
+/// Gives a value for a type of integers, which goes by a name, or an error for floats.
 macro_rules! of_integer {
     ($dtype:expr, $element:ident => $value:expr) => {
-        match $dtype {
-            $crate::ir::DType::F32 => Err(OpError::unsupported("works on f32").supported("integers")),
-            $crate::ir::DType::I8 => {
-                type $element = i8;
-                $value
-            }
-            $crate::ir::DType::U8 | $crate::ir::DType::Bool => {
-                type $element = u8;
-                $value
-            }
-            $crate::ir::DType::I32 => {
-                type $element = i32;
-                $value
-            }
-            $crate::ir::DType::I64 => {
-                type $element = i64;
-                $value
-            }
-        }
+        $crate::lower::kernels::bound::of_element!(
+            $dtype,
+            $element => $value;
+            floats: Err(OpError::unsupported("works on f32").supported("integers"))
+        )
     };
 }
 pub(super) use of_integer;
@@ -187,5 +176,24 @@ pub(super) fn run<K: Kernel>(row: Option<usize>, kernel: &K, operands: Operands<
     match row {
         Some(row) => run_row_checked(kernel, row, operands),
         None => run_checked(kernel, operands),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::any::type_name;
+
+    use super::*;
+    use crate::diagnostics::OpError;
+
+    #[test]
+    fn every_type_has_its_element() {
+        let types = [DType::F32, DType::I8, DType::U8, DType::Bool, DType::I32, DType::I64];
+        let elements = types.map(|dtype| of_element!(dtype, T => type_name::<T>()));
+        assert_eq!(elements, ["f32", "i8", "u8", "u8", "i32", "i64"]);
+        let integers = types.map(|dtype| -> Result<&'static str, OpError> { of_integer!(dtype, T => Ok(type_name::<T>())) });
+        assert_eq!(integers.map(Result::ok), [None, Some("i8"), Some("u8"), Some("u8"), Some("i32"), Some("i64")]);
+        let bytes = types.map(|dtype| -> Result<&'static str, OpError> { of_byte!(dtype, T => Ok(type_name::<T>())) });
+        assert_eq!(bytes.map(Result::ok), [None, Some("i8"), Some("u8"), None, None, None]);
     }
 }

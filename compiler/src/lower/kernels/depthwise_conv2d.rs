@@ -99,3 +99,15 @@ fn pack(weights: &[f32], bias: Option<&[f32]>, channels: usize, taps: usize) -> 
     }
     packed
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_channels_of_a_tap_are_packed_together() {
+        let weights = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0];
+        assert_eq!(pack(&weights, Some(&[10.0, 20.0]), 2, 3), [10.0, 20.0, 1.0, 4.0, 2.0, 5.0, 3.0, 6.0]);
+        assert_eq!(pack(&weights[..4], None, 2, 2), [0.0, 0.0, 1.0, 3.0, 2.0, 4.0]);
+    }
+}

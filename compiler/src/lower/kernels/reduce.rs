@@ -105,3 +105,35 @@ pub(super) fn parted(values: &[usize], axes: &[usize]) -> [Vec<usize>; 2] {
     let of = |chosen: bool| values.iter().enumerate().filter(|(axis, _)| axes.contains(axis) == chosen).map(|(_, &value)| value).collect();
     [of(false), of(true)]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ir::DType;
+    use crate::lower::kernels::View;
+
+    #[test]
+    fn axes_are_parted_in_their_order() {
+        assert_eq!(parted(&[2, 3, 4, 5], &[1, 3]), [[2, 4], [3, 5]]);
+        assert_eq!(parted(&[2, 3], &[0, 1]), [Vec::<usize>::new(), vec![2, 3]]);
+    }
+
+    #[test]
+    fn a_reduced_axis_is_stepped_along_in_the_input_alone() {
+        let input = View { dtype: DType::F32, dims: vec![2, 3, 4], strides: vec![12, 4, 1], ring: None };
+        let of = |keepdims: bool, dims: &[usize], strides: &[usize]| {
+            let output = View { dtype: DType::F32, dims: dims.to_vec(), strides: strides.to_vec(), ring: None };
+            let inputs = std::slice::from_ref(&input);
+            let views = Views { inputs, output: &output, relation: None, split: false, by_rows: false };
+            match (Reduce { kind: ReduceKind::Max, axes: vec![1], keepdims }).bind(&views) {
+                Ok(Work::Kernel(bound)) => [bound.kind(), bound.value()],
+                _ => Default::default(),
+            }
+        };
+        let dims = "[1, 1, 1, 1, 2, 4], [1, 1, 1, 1, 1, 3]";
+        let value = format!("Kernel::new({dims}, [[0, 0, 0, 0, 12, 1], [0, 0, 0, 0, 0, 4]], [0, 0, 0, 0, 4, 1])");
+        let wanted = ["peleec_runtime::Reduce<peleec_runtime::ReduceMax>".to_owned(), value];
+        assert_eq!(of(false, &[2, 4], &[4, 1]), wanted);
+        assert_eq!(of(true, &[2, 1, 4], &[4, 4, 1]), wanted);
+    }
+}

@@ -41,3 +41,21 @@ impl Kernel for Softmax {
         Ok(Work::Kernel(Box::new(Plainly { geometry, name: "softmax", kind: "Softmax".into() })))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ir::DType;
+    use crate::lower::kernels::View;
+
+    #[test]
+    fn the_axis_comes_last_and_the_others_are_joined() {
+        assert_eq!(moved_last(&[2, 3, 4], 1), [2, 4, 3]);
+        // Channels of a map that is stored with its channels last: a row for each of the four pixels.
+        let view = View { dtype: DType::F32, dims: vec![1, 3, 2, 2], strides: vec![12, 1, 6, 3], ring: None };
+        let views = Views { inputs: std::slice::from_ref(&view), output: &view, relation: None, split: false, by_rows: false };
+        let common = along(1, &views).unwrap();
+        assert_eq!(common.dims(), [1, 1, 1, 1, 4, 3]);
+        assert_eq!([0, 1].map(|operand| common.strides(operand)), [[0, 0, 0, 0, 3, 1]; 2]);
+    }
+}

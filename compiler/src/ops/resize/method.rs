@@ -258,3 +258,41 @@ fn near(a: f64, t: f64) -> f64 {
 fn far(a: f64, t: f64) -> f64 {
     ((a * t - 5.0 * a) * t + 8.0 * a) * t - 4.0 * a
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn halves_go_where_the_rounding_says() {
+        let roundings = [Rounding::PreferFloor, Rounding::PreferCeil, Rounding::Floor, Rounding::Ceil];
+        for (x, nearest) in [(0.5, [0, 1, 0, 1]), (1.5, [1, 2, 1, 2]), (1.25, [1, 1, 1, 2]), (1.75, [2, 2, 1, 2]), (2.0, [2; 4])] {
+            assert_eq!(roundings.map(|rounding| rounding.nearest(x, false)), nearest, "{x}");
+        }
+        assert_eq!([false, true].map(|shrinks| Rounding::Outer.nearest(1.25, shrinks)), [1, 2]);
+    }
+
+    #[test]
+    fn a_cubic_filter_has_its_known_factors() {
+        assert_eq!(cubic(-0.75, 0.5), [-0.09375, 0.59375, 0.59375, -0.09375]);
+        for (a, part) in [-0.75, -0.5].into_iter().flat_map(|a| (0..8).map(move |eighth| (a, f64::from(eighth) / 8.0))) {
+            let sum: f64 = cubic(a, part).iter().sum();
+            assert!((sum - 1.0).abs() < 1e-15, "{a} {part}");
+        }
+        assert_eq!(cubic(-0.5, 0.0), [0.0, 1.0, 0.0, 0.0]);
+    }
+
+    #[test]
+    fn neighbours_beside_the_input_count_for_nothing() {
+        let filter = |exclude_outside| Filter { kernel: Kernel::Cubic(-0.75), exclude_outside, antialias: false };
+        assert_eq!(filter(false).at(-0.5, 2.0, 4), (-2, vec![-0.09375, 0.59375, 0.59375, -0.09375]));
+        assert_eq!(filter(true).at(-0.5, 2.0, 4), (-2, vec![0.0, 0.0, 1.1875, -0.1875]));
+    }
+
+    #[test]
+    fn a_filter_is_wider_where_an_axis_shrinks() {
+        let filter = Filter { kernel: Kernel::Linear, exclude_outside: false, antialias: true };
+        assert_eq!(filter.at(1.5, 0.5, 8), (0, vec![0.125, 0.375, 0.375, 0.125]));
+        assert_eq!([0.5, 1.0, 2.0].map(|scale| filter.most(scale)), [4, 2, 2]);
+    }
+}

@@ -70,3 +70,34 @@ impl Table {
         self.factors.extend(repeat_n(0.0, self.taps));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_lies_beside_the_input_is_the_element_at_its_edge() {
+        let mut table = Table { from: 4, taps: 2, first: Vec::new(), factors: Vec::new() };
+        for (first, factors) in [(-1, [0.25, 0.75]), (1, [0.5, 0.5]), (3, [0.75, 0.25])] {
+            table.push(first, &factors);
+        }
+        table.push_outside();
+        assert_eq!(table.first, [0, 1, 2, -1]);
+        assert_eq!(table.factors, [1.0, 0.0, 0.5, 0.5, 0.0, 1.0, 0.0, 0.0]);
+        let same = Table::of_same(2).packed().collect::<Vec<_>>();
+        assert_eq!(same, [0, 1.0_f32.to_bits().cast_signed(), 1, 1.0_f32.to_bits().cast_signed()]);
+    }
+
+    #[test]
+    fn rows_are_read_by_one_rule_where_there_is_one() {
+        let reads = |from, first: &[i32]| {
+            let table = Table { from, taps: 2, first: first.to_vec(), factors: vec![0.5; 2 * first.len()] };
+            table.reads().map(|Rows { stride, divisor, pad, reach }| [stride, divisor, pad, reach])
+        };
+        assert_eq!(reads(4, &[0, 2]), Some([2, 1, 0, 2]));
+        assert_eq!(reads(2, &[0, 0, 0, 0]), Some([1, 2, 1, 3]));
+        // A row outside of the input reads none.
+        assert_eq!(reads(2, &[0, -1]), Some([1, 1, 0, 2]));
+        assert_eq!([reads(3, &[0, 1]), reads(2, &[])], [None; 2]);
+    }
+}

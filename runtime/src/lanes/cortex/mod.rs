@@ -21,6 +21,8 @@ macro_rules! requires {
 pub(crate) use requires;
 
 #[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
+mod channelwise;
+#[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
 mod mve;
 #[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
 mod vfp;
@@ -169,7 +171,7 @@ unit!(
     false,
     vfp,
     vfp::plain::multiply_add,
-    channelwise: vfp::plain::taps_of_one::<0>, vfp::plain::taps_of_four::<0>;
+    channelwise: channelwise::plain::taps_of_one::<0>, channelwise::plain::taps_of_four::<0>;
     (
         4,
         4,
@@ -189,7 +191,7 @@ unit!(
     true,
     vfp,
     vfp::fused::multiply_add,
-    channelwise: vfp::fused::taps_of_one::<0>, vfp::fused::taps_of_four::<0>;
+    channelwise: channelwise::fused::taps_of_one::<0>, channelwise::fused::taps_of_four::<0>;
     (
         4,
         4,
@@ -209,7 +211,7 @@ unit!(
     true,
     mve,
     vfp::fused::multiply_add,
-    channelwise: mve::taps_of_one::<0>, mve::taps_of_four::<0>;
+    channelwise: channelwise::mve::taps_of_one::<0>, channelwise::mve::taps_of_four::<0>;
     (
         3,
         8,

@@ -8,7 +8,6 @@ use core::mem::offset_of;
 
 use super::window::{SAVED_SUMS, SAVED_X, Window, pointers};
 use crate::lanes::Vector;
-use crate::lanes::arithmetic::ChannelTaps;
 
 /// How many sums a tile has.
 pub(super) const SUMS: usize = 24;
@@ -88,81 +87,6 @@ pub(super) unsafe extern "C" fn clip<const UNUSED: usize>(values: *mut f32, four
         "vstrw.32 q0, [r0], #16",
         "le lr, 1b",
         "pop {{r4, pc}}",
-    )
-}
-
-/// Taps of four channels: what loads the sums and the pixels' pointers, what a tap does, what leads to the next row, and what stores the sums.
-macro_rules! channel_leaf {
-    (begin: $($begin:literal)+; tap: $($tap:literal)+; next: $($next:literal)+; end: $($end:literal)+) => {
-        naked_asm!(
-            requires!("tt r0, r0", "thumbv8m.main-none-eabihf"),
-            ".cpu cortex-m55",
-            "push {{r3, r4-r11, lr}}",
-            "vpush {{d8-d15}}",
-            "mov r12, r2",
-            "ldm r0, {{r4-r9}}",
-            $($begin,)+
-            "cmp r4, #0",
-            "beq 9f",
-            "1:",
-            "dls lr, r5",
-            "2:",
-            "vldrw.u32 q4, [r12]",
-            $($tap,)+
-            "add r12, r8",
-            "le lr, 2b",
-            $($next,)+
-            "add r12, r9",
-            "subs r4, #1",
-            "bne 1b",
-            "9:",
-            "vpop {{d8-d15}}",
-            "pop {{r3}}",
-            $($end,)+
-            "pop {{r4-r11, pc}}",
-        )
-    };
-}
-
-/// Adds the taps of four channels, in four pixels.
-///
-/// # Safety
-/// As `Channelwise::add_taps`, with four pointers; `sums` serves for 16 values. A row has taps.
-#[unsafe(naked)]
-pub(super) unsafe extern "C" fn taps_of_four<const UNUSED: usize>(
-    taps: *const ChannelTaps,
-    x: *const *const f32,
-    w: *const f32,
-    sums: *mut f32,
-) {
-    channel_leaf!(
-        begin: "vldrw.u32 q0, [r3]" "vldrw.u32 q1, [r3, #16]" "vldrw.u32 q2, [r3, #32]" "vldrw.u32 q3, [r3, #48]" "ldm r1, {{r0-r3}}";
-        tap:
-            "vldrw.u32 q5, [r0]" "vfma.f32 q0, q5, q4" "add r0, r6"
-            "vldrw.u32 q6, [r1]" "vfma.f32 q1, q6, q4" "add r1, r6"
-            "vldrw.u32 q5, [r2]" "vfma.f32 q2, q5, q4" "add r2, r6"
-            "vldrw.u32 q6, [r3]" "vfma.f32 q3, q6, q4" "add r3, r6";
-        next: "add r0, r7" "add r1, r7" "add r2, r7" "add r3, r7";
-        end: "vstrw.32 q0, [r3]" "vstrw.32 q1, [r3, #16]" "vstrw.32 q2, [r3, #32]" "vstrw.32 q3, [r3, #48]"
-    )
-}
-
-/// As [`taps_of_four`], in one pixel: `sums` serves for 4 values.
-///
-/// # Safety
-/// As there, with one pointer.
-#[unsafe(naked)]
-pub(super) unsafe extern "C" fn taps_of_one<const UNUSED: usize>(
-    taps: *const ChannelTaps,
-    x: *const *const f32,
-    w: *const f32,
-    sums: *mut f32,
-) {
-    channel_leaf!(
-        begin: "vldrw.u32 q0, [r3]" "ldr r0, [r1]";
-        tap: "vldrw.u32 q5, [r0]" "vfma.f32 q0, q5, q4" "add r0, r6";
-        next: "add r0, r7";
-        end: "vstrw.32 q0, [r3]"
     )
 }
 

@@ -8,7 +8,6 @@ use core::mem::offset_of;
 
 use super::window::{SAVED_X, Window, pointers};
 use crate::lanes::Vector;
-use crate::lanes::arithmetic::ChannelTaps;
 
 /// How many sums a tile has.
 pub(super) const SUMS: usize = 16;
@@ -442,90 +441,6 @@ macro_rules! first_strided {
     };
 }
 
-/// The products of four channels with their own weights, for each pixel in turn: its sums, its values, and what loads these.
-#[rustfmt::skip]
-macro_rules! channel_products {
-    ($operation:literal: $x0:literal $x1:literal $x2:literal $x3:literal: $s0:literal $s1:literal $s2:literal $s3:literal) => {
-        concat!(
-            $operation, " ", $s0, ", s16, ", $x0, "\n",
-            $operation, " ", $s1, ", s17, ", $x1, "\n",
-            $operation, " ", $s2, ", s18, ", $x2, "\n",
-            $operation, " ", $s3, ", s19, ", $x3,
-        )
-    };
-}
-
-/// Taps of four channels: what loads the sums and the pixels' pointers, what a tap does, what leads to the next row, and what stores the sums.
-macro_rules! channel_leaf {
-    (begin: $($begin:literal)+; tap: $($tap:expr),+; next: $($next:literal)+; end: $end:literal) => {
-        naked_asm!(
-            requires!("mrs r0, primask", "thumbv7em-none-eabihf` or `thumbv8m.main-none-eabihf"),
-            ".fpu fpv4-sp-d16",
-            "push {{r3, r4-r11, lr}}",
-            "vpush {{s16-s31}}",
-            "mov r12, r2",
-            "ldm r0, {{r4-r9}}",
-            $($begin,)+
-            "cmp r4, #0",
-            "beq 9f",
-            "1:",
-            "mov r10, r5",
-            "2:",
-            "vldmia r12, {{s16-s19}}",
-            $($tap,)+
-            "add r12, r8",
-            "subs r10, #1",
-            "bne 2b",
-            $($next,)+
-            "add r12, r9",
-            "subs r4, #1",
-            "bne 1b",
-            "9:",
-            "vpop {{s16-s31}}",
-            "pop {{r3}}",
-            $end,
-            "pop {{r4-r11, pc}}",
-        )
-    };
-}
-
-macro_rules! taps_of_four {
-    ($operation:literal) => {
-        channel_leaf!(
-            begin: "vldmia r3, {{s0-s15}}" "ldm r1, {{r0-r3}}";
-            tap:
-                "vldmia r0, {{s20-s23}}",
-                "vldmia r1, {{s24-s27}}",
-                "vldmia r2, {{s28-s31}}",
-                "add r0, r6",
-                channel_products!($operation: "s20" "s21" "s22" "s23": "s0" "s1" "s2" "s3"),
-                "vldmia r3, {{s20-s23}}",
-                "add r1, r6",
-                channel_products!($operation: "s24" "s25" "s26" "s27": "s4" "s5" "s6" "s7"),
-                "add r2, r6",
-                channel_products!($operation: "s28" "s29" "s30" "s31": "s8" "s9" "s10" "s11"),
-                "add r3, r6",
-                channel_products!($operation: "s20" "s21" "s22" "s23": "s12" "s13" "s14" "s15");
-            next: "add r0, r7" "add r1, r7" "add r2, r7" "add r3, r7";
-            end: "vstmia r3, {{s0-s15}}"
-        )
-    };
-}
-
-macro_rules! taps_of_one {
-    ($operation:literal) => {
-        channel_leaf!(
-            begin: "vldmia r3, {{s0-s3}}" "ldr r0, [r1]";
-            tap:
-                "vldmia r0, {{s20-s23}}",
-                "add r0, r6",
-                channel_products!($operation: "s20" "s21" "s22" "s23": "s0" "s1" "s2" "s3");
-            next: "add r0, r7";
-            end: "vstmia r3, {{s0-s3}}"
-        )
-    };
-}
-
 /// Functions of a leaf each.
 macro_rules! functions {
     ($($(#[$doc:meta])+ $name:ident => $leaf:ident!($($what:tt)*);)+) => {
@@ -545,40 +460,12 @@ macro_rules! functions {
 macro_rules! leaves {
     ($class:ident, $operation:literal) => {
         pub(in crate::lanes::cortex) mod $class {
-            use super::{ChannelTaps, SAVED_X, Window, naked_asm, offset_of, pointers};
+            use super::{SAVED_X, Window, naked_asm, offset_of, pointers};
 
             /// `sum + x * w`
             #[unsafe(naked)]
             pub(crate) unsafe extern "C" fn multiply_add<const UNUSED: usize>(sum: f32, x: f32, w: f32) -> f32 {
                 naked_asm!(".fpu fpv4-sp-d16", concat!($operation, " s0, s1, s2"), "bx lr")
-            }
-
-            /// Adds the taps of four channels, in four pixels.
-            ///
-            /// # Safety
-            /// As `Channelwise::add_taps`, with four pointers; `sums` serves for 16 values. A row has taps.
-            #[unsafe(naked)]
-            pub(crate) unsafe extern "C" fn taps_of_four<const UNUSED: usize>(
-                taps: *const ChannelTaps,
-                x: *const *const f32,
-                w: *const f32,
-                sums: *mut f32,
-            ) {
-                taps_of_four!($operation)
-            }
-
-            /// As [`taps_of_four`], in one pixel: `sums` serves for 4 values.
-            ///
-            /// # Safety
-            /// As there, with one pointer.
-            #[unsafe(naked)]
-            pub(crate) unsafe extern "C" fn taps_of_one<const UNUSED: usize>(
-                taps: *const ChannelTaps,
-                x: *const *const f32,
-                w: *const f32,
-                sums: *mut f32,
-            ) {
-                taps_of_one!($operation)
             }
 
             functions! {

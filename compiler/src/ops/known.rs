@@ -84,7 +84,8 @@ impl OperatorDetails {
     pub fn of(op_type: &str) -> Option<Self> {
         let (_, Member { op_type, domain }) = members().find(|(_, member)| member.op_type == op_type)?;
         let (meaning, own) = quantized_form(op_type).map_or((None, Vec::new()), |(meaning, own)| (Some(meaning), own));
-        let shared = of_operator(meaning.or_else(|| integer_form(op_type)).unwrap_or(op_type)).filter(|known| own.iter().all(|other| other.name != known.name));
+        let shared = of_operator(meaning.or_else(|| integer_form(op_type)).unwrap_or(op_type))
+            .filter(|known| own.iter().all(|other| other.name != known.name));
         let attributes = shared.copied().chain(own.iter().copied()).collect();
         Some(OperatorDetails { op_type, domain, opsets: [first_read(op_type), *OPSETS.end()], meaning, attributes })
     }

@@ -191,7 +191,8 @@ fn members() -> impl Iterator<Item = (&'static str, Member)> {
     let own = OPERATORS.iter().map(|&(op_type, _, file, _)| (file, Member { op_type, domain: "ai.onnx" }));
     let meanings = quantized_operators().filter(|(_, op_type)| OPERATORS.iter().all(|(other, ..)| op_type != other));
     let meanings = meanings.map(|(domain, op_type)| (include_str!("../onnx/quantized.rs"), Member { op_type, domain }));
-    own.chain(meanings).chain(integer_operators().map(|(domain, op_type)| (include_str!("../onnx/integers.rs"), Member { op_type, domain })))
+    own.chain(meanings)
+        .chain(integer_operators().map(|(domain, op_type)| (include_str!("../onnx/integers.rs"), Member { op_type, domain })))
 }
 
 /// Every supported ONNX operator in alphabetical order, with the first sentence of the file that holds it.

@@ -3,6 +3,8 @@
 //! With one scale a tensor, or one a channel or a block of elements, as weights have; integers of 32 bits at run time have no zero points
 //! of channels or blocks.
 
+use std::num::NonZeroU32;
+
 use peleec_runtime::BinaryKind;
 use peleec_runtime::f32::function::Round;
 
@@ -34,10 +36,14 @@ pub(crate) struct Quantize {
     /// As the node gives it; it may count from the end.
     pub(crate) axis: i64,
     /// How many neighbours along the axis are a block, of which the last may be shorter; none where there are no blocks.
-    pub(crate) block: Option<usize>,
+    pub(crate) block: Option<NonZeroU32>,
 }
 
 impl Quantize {
+    fn block(&self) -> Option<usize> {
+        self.block.map(|block| block.get() as usize)
+    }
+
     /// What all integers stand for.
     pub(crate) fn steps(&self) -> Result<kernels::Steps, OpError> {
         match (&self.scale[..], &self.zero[..]) {
@@ -81,8 +87,8 @@ impl Quantize {
     /// their own, and where one is shorter every element has its scale.
     fn apart(&self, shape: &Shape) -> Result<[Shape; 2], OpError> {
         let (axis, mut of_scales) = (axis(self.axis, shape.rank())?, self.of_scales(shape)?);
-        let Some(block) = self.block else { return Ok([shape.clone(), of_scales]) };
-        if shape[axis] % block != 0 {
+        let Some(block) = self.block() else { return Ok([shape.clone(), of_scales]) };
+        if !shape[axis].is_multiple_of(block) {
             return Ok([shape.clone(), shape.clone()]);
         }
         let mut apart = shape.clone();
@@ -94,7 +100,7 @@ impl Quantize {
     /// The shape of several scales of a tensor of `shape`: of its rank, where there are no blocks with extents of one.
     fn of_scales(&self, shape: &Shape) -> Result<Shape, OpError> {
         let axis = axis(self.axis, shape.rank())?;
-        Ok(match self.block {
+        Ok(match self.block() {
             Some(block) => in_blocks(shape, axis, block),
             None => Shape((0..shape.rank()).map(|other| if other == axis { shape[axis] } else { 1 }).collect()),
         })
@@ -104,7 +110,7 @@ impl Quantize {
     fn place(&self, index: usize, shape: &Shape) -> usize {
         let Ok(axis) = axis(self.axis, shape.rank()) else { return 0 };
         let inner: usize = shape[axis + 1..].iter().product();
-        match self.block {
+        match self.block() {
             _ if self.scale.len() == 1 => 0,
             None => index / inner % self.scale.len(),
             Some(block) => {
@@ -272,7 +278,7 @@ fn along(node: &NodeView<'_>) -> Result<i64, OpError> {
 }
 
 /// How many elements a block has, where there are several blocks.
-fn block(node: &NodeView<'_>, scale: &Tensor) -> Result<Option<usize>, OpError> {
+fn block(node: &NodeView<'_>, scale: &Tensor) -> Result<Option<NonZeroU32>, OpError> {
     let size = node.int("block_size")?.unwrap_or(0);
     let size = usize::try_from(size)
         .map_err(|_| OpError::new(format!("attribute `block_size` is {size}")).supported("zero, which is no blocks, and above"))?;
@@ -286,8 +292,9 @@ fn block(node: &NodeView<'_>, scale: &Tensor) -> Result<Option<usize>, OpError> 
         let found = format!("`scale` is {} for blocks of {size} along axis {axis} of {x}", scale.ty());
         return Err(OpError::new(found).supported(format!("f32{expected}")));
     }
-    // A single block is the whole tensor.
-    Ok((scale.shape().elements() != 1).then_some(size))
+    // A single block is the whole tensor, and none is longer than its axis.
+    let size = u32::try_from(size.min(x.shape[axis])).ok().and_then(NonZeroU32::new);
+    Ok(size.filter(|_| scale.shape().elements() != 1))
 }
 
 /// A shape of which an axis has an extent for each block.
@@ -304,6 +311,8 @@ fn stored_as(node: &NodeView<'_>) -> Result<DType, OpError> {
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroU32;
+
     use super::{Direction, Quantize};
     use crate::ir::{DType, Data, Shape, Tensor, TensorType};
     use crate::ops::Op;
@@ -372,7 +381,8 @@ mod tests {
     /// Blocks that fill the axis take an axis of their own, so that their scales need not be repeated.
     #[test]
     fn shapes_under_which_scales_broadcast() {
-        let apart = |block, extent| {
+        let apart = |block: Option<u32>, extent| {
+            let block = block.and_then(NonZeroU32::new);
             let op = Quantize { direction: Direction::Dequantize, scale: vec![1.0; 18], zero: vec![0; 18], axis: 1, block };
             op.apart(&Shape(vec![2, extent, 3])).unwrap().map(|shape| shape.0)
         };

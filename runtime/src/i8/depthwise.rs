@@ -80,20 +80,20 @@ impl<F: Element, T: Element, U: ByteArithmetic> QuantizedDepthwiseConv2d<F, T, U
     /// As [`MapLeaf`].
     #[inline(never)]
     unsafe fn area(&self, rows: Range<usize>, columns: Range<usize>, x: *const F, w: *const i32, y: *mut T, wrap: Wrap) {
-        let whole = self.whole_columns(&columns);
+        let whole = if PIXELS > 1 { self.whole_columns(&columns) } else { 0..0 };
         for oy in rows {
             let row = self.row(oy, x, w, y, wrap);
             let mut ox = columns.start;
             while ox < columns.end {
                 // SAFETY: the pixels exist, and so do the taps on the input; where a tile begins further left, it computes pixels again.
                 unsafe {
-                    if !whole.contains(&ox) || whole.len() < PIXELS {
-                        self.tile::<1>(&row, ox, self.taps(1, ox));
-                        ox += 1;
-                    } else {
+                    if PIXELS > 1 && whole.contains(&ox) && whole.len() >= PIXELS {
                         let first = ox.min(whole.end - PIXELS);
                         self.tile::<PIXELS>(&row, first, Inside { begin: 0, end: self.kernel[1] as usize });
                         ox = first + PIXELS;
+                    } else {
+                        self.tile::<1>(&row, ox, self.taps(1, ox));
+                        ox += 1;
                     }
                 }
             }
@@ -182,11 +182,11 @@ impl<F: Element, T: Element, U: ByteArithmetic> QuantizedDepthwiseConv2d<F, T, U
                 if PIXELS > 1 {
                     c = self.blocks::<P, SOME>(c, &at);
                 }
-                c = self.blocks::<P, FEW>(c, &at);
-                if c < channels && channels >= FEW {
+                while c < channels && channels >= FEW {
                     // Those of the last block that are there already are computed again.
-                    self.block::<P, FEW>(channels - FEW, &at);
-                    return;
+                    let first = c.min(channels - FEW);
+                    self.block::<P, FEW>(first, &at);
+                    c = first + FEW;
                 }
             }
             while c < channels {
@@ -221,21 +221,22 @@ impl<F: Element, T: Element, U: ByteArithmetic> QuantizedDepthwiseConv2d<F, T, U
         let next = (input.pixel as usize).wrapping_mul(self.strides[1] as usize);
         // SAFETY: biases, multipliers and taps of the channels are there, and the outputs' places, by the caller's contract.
         unsafe {
-            let mut bias = *row.sums.wrapping_add(c).cast::<[i32; N]>();
+            let mut biases = [*row.sums.wrapping_add(c).cast::<[i32; N]>()];
             if self.input_zero != 0 && self.is_padded(at) {
-                self.add_padding(&mut bias, row.weights.wrapping_add(c), [row.taps, at.columns]);
+                self.add_padding(&mut biases, row.weights.wrapping_add(c), [row.taps, at.columns]);
             }
-            let mut sums = [bias; P];
+            let [biases] = biases;
+            let mut sums = [biases; P];
             for segment in row.segments.iter().filter(|segment| segment.rows > 0 && at.taps.columns > 0) {
                 let x = segment.x.wrapping_add(at.x).wrapping_add(c.wrapping_mul(input.channel as usize));
                 let x = core::array::from_fn(|p| x.wrapping_add(next.wrapping_mul(p)));
                 let taps = ChannelTaps { rows: segment.rows, ..at.taps };
                 U::add_taps(&taps, x, segment.w.wrapping_add(at.w).wrapping_add(c), &mut sums);
             }
-            let multipliers = row.sums.wrapping_add(output.channels as usize).wrapping_add(c);
+            let (rule, multipliers) = (self.requantize, *row.sums.wrapping_add(output.channels as usize + c).cast::<[i32; N]>());
             for (p, sums) in sums.iter().enumerate() {
                 let y = at.y.wrapping_add((output.pixel as usize).wrapping_mul(p)).wrapping_add(c.wrapping_mul(output.channel as usize));
-                U::write(&self.requantize, sums.as_ptr(), multipliers, y, N);
+                U::write(&rule, sums.as_ptr(), multipliers.as_ptr(), y, N);
             }
         }
     }
@@ -247,24 +248,24 @@ impl<F: Element, T: Element, U: ByteArithmetic> QuantizedDepthwiseConv2d<F, T, U
         rows < self.kernel[0] as usize || at.taps.columns < self.kernel[1] as usize
     }
 
-    /// Adds the products of taps on padding, which are those that lie not in `inside`. `w` are the weights of the first tap.
+    /// Adds the products of taps on padding, which are those that lie not in `rows` and `columns`. `w` are the weights of the first tap.
     ///
     /// # Safety
     /// `w` is readable for the weights of `N` channels at every tap.
     #[inline(never)]
-    unsafe fn add_padding<const N: usize>(&self, sums: &mut [i32; N], mut w: *const i8, inside: [Inside; 2]) {
-        let is_inside = |axis: &Inside, tap: usize| axis.begin <= tap && tap < axis.end;
-        let [rows, columns] = &inside;
-        for ky in 0..self.kernel[0] as usize {
-            for kx in 0..self.kernel[1] as usize {
-                if !(is_inside(rows, ky) && is_inside(columns, kx)) {
-                    for (n, sum) in sums.iter_mut().enumerate() {
-                        // SAFETY: the caller's contract.
-                        let weight = i32::from(unsafe { *w.wrapping_add(n) });
-                        *sum = sum.wrapping_add(self.input_zero.wrapping_mul(weight));
-                    }
-                }
-                w = w.wrapping_add(self.input.channels as usize);
+    unsafe fn add_padding<const N: usize>(&self, sums: &mut [[i32; N]; 1], w: *const i8, [rows, columns]: [Inside; 2]) {
+        let padding = [F::from_i32(self.input_zero); N];
+        let (channels, [height, width]) = (self.input.channels as usize, self.kernel.map(|extent| extent as usize));
+        let above_and_below = [0..rows.begin, rows.end..height].map(|rows| (rows, 0..width));
+        let left_and_right = [0..columns.begin, columns.end..width].map(|columns| (rows.begin..rows.end, columns));
+        for (rows, columns) in above_and_below.into_iter().chain(left_and_right) {
+            let [n_rows, n_columns] = [&rows, &columns].map(|taps| taps.end.saturating_sub(taps.start));
+            let weights_row = width.wrapping_sub(n_columns).wrapping_mul(channels);
+            let taps = ChannelTaps { rows: n_rows, columns: n_columns, column: 0, row: 0, weights_column: channels, weights_row };
+            if n_rows > 0 && n_columns > 0 {
+                let first = rows.start.wrapping_mul(width).wrapping_add(columns.start).wrapping_mul(channels);
+                // SAFETY: the caller's contract; every tap reads the same padding.
+                unsafe { U::add_taps(&taps, [padding.as_ptr()], w.wrapping_add(first), sums) };
             }
         }
     }

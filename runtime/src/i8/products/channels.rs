@@ -45,7 +45,9 @@ unsafe fn add_plainly<F: Element, const P: usize, const N: usize>(
                 // SAFETY: the caller's contract.
                 unsafe { add_products(sums, x, w) };
             }
-            x = x.map(|x| x.wrapping_byte_add(taps.column));
+            for x in &mut x {
+                *x = x.wrapping_byte_add(taps.column);
+            }
             w = w.wrapping_byte_add(taps.weights_column);
             // More than one tap at a time takes registers that the sums need, where these fill a core that has no vectors.
             #[cfg(all(target_arch = "arm", not(miri)))]
@@ -54,7 +56,9 @@ unsafe fn add_plainly<F: Element, const P: usize, const N: usize>(
                 core::arch::asm!("", options(nostack, preserves_flags));
             }
         }
-        x = x.map(|x| x.wrapping_byte_add(taps.row));
+        for x in &mut x {
+            *x = x.wrapping_byte_add(taps.row);
+        }
         w = w.wrapping_byte_add(taps.weights_row);
     }
     *sums = here;

@@ -133,14 +133,14 @@ impl<F: Element, T: Element, U: ByteArithmetic> QuantizedDepthwiseConv2d<F, T, U
         let (input, channels) = (&self.input, self.input.channels as usize);
         let (sums, weights) = (w, w.wrapping_add(channels).wrapping_add(channels).cast::<i8>());
         let taps = self.taps(0, oy);
-        let segment = |begin: usize, end: usize, back: usize| {
+        let rows = |begin: usize, end: usize, back: usize| {
             let above = self.place(0, oy, begin).wrapping_mul(input.row as usize).wrapping_sub(back);
             let w = weights.wrapping_add(begin.wrapping_mul(self.kernel[1] as usize).wrapping_mul(channels));
-            Segment { x: x.wrapping_add(above), w, rows: end.saturating_sub(begin) }
+            Rows { x: x.wrapping_add(above), w, count: end.saturating_sub(begin) }
         };
         let wrapped = wrap.tap.max(taps.begin).min(taps.end);
-        let segments = [segment(taps.begin, wrapped, 0), segment(wrapped, taps.end, wrap.back)];
-        Row { sums, weights, y: y.wrapping_add(oy.wrapping_mul(self.output.row as usize)), taps, segments }
+        let rows = [rows(taps.begin, wrapped, 0), rows(wrapped, taps.end, wrap.back)];
+        Row { sums, weights, y: y.wrapping_add(oy.wrapping_mul(self.output.row as usize)), taps, rows }
     }
 
     /// `P` pixels of a row from `ox` on, whose windows have the same columns on the input.
@@ -156,20 +156,22 @@ impl<F: Element, T: Element, U: ByteArithmetic> QuantizedDepthwiseConv2d<F, T, U
             (self.dilations[1] as usize).wrapping_mul(input.pixel as usize),
         ];
         let bytes = |elements: usize| elements.wrapping_mul(size_of::<F>());
-        let taps = ChannelTaps {
-            rows: 0,
+        let taps = |rows: usize| ChannelTaps {
+            rows: if width == 0 { 0 } else { rows },
             columns: width,
             column: bytes(steps[1]),
             row: bytes(steps[0].wrapping_sub(steps[1].wrapping_mul(width))),
             weights_column: channels,
             weights_row: (self.kernel[1] as usize).wrapping_sub(width).wrapping_mul(channels),
         };
+        let (x, w) = (self.place(1, ox, columns.begin).wrapping_mul(input.pixel as usize), columns.begin.wrapping_mul(channels));
+        let segment = |rows: &Rows<F>| Segment { x: rows.x.wrapping_add(x), w: rows.w.wrapping_add(w), taps: taps(rows.count) };
+        let [first, second] = &row.rows;
         let at = Tile {
             row,
             columns,
-            taps,
-            x: self.place(1, ox, columns.begin).wrapping_mul(input.pixel as usize),
-            w: columns.begin.wrapping_mul(channels),
+            is_padded: row.taps.end.saturating_sub(row.taps.begin) < self.kernel[0] as usize || width < self.kernel[1] as usize,
+            segments: [segment(first), segment(second)],
             y: row.y.wrapping_add(ox.wrapping_mul(self.output.pixel as usize)),
         };
         let mut c = 0;
@@ -222,16 +224,15 @@ impl<F: Element, T: Element, U: ByteArithmetic> QuantizedDepthwiseConv2d<F, T, U
         // SAFETY: biases, multipliers and taps of the channels are there, and the outputs' places, by the caller's contract.
         unsafe {
             let mut biases = [*row.sums.wrapping_add(c).cast::<[i32; N]>()];
-            if self.input_zero != 0 && self.is_padded(at) {
+            if at.is_padded && self.input_zero != 0 {
                 self.add_padding(&mut biases, row.weights.wrapping_add(c), [row.taps, at.columns]);
             }
             let [biases] = biases;
             let mut sums = [biases; P];
-            for segment in row.segments.iter().filter(|segment| segment.rows > 0 && at.taps.columns > 0) {
-                let x = segment.x.wrapping_add(at.x).wrapping_add(c.wrapping_mul(input.channel as usize));
+            for segment in at.segments.iter().filter(|segment| segment.taps.rows > 0) {
+                let x = segment.x.wrapping_add(c.wrapping_mul(input.channel as usize));
                 let x = core::array::from_fn(|p| x.wrapping_add(next.wrapping_mul(p)));
-                let taps = ChannelTaps { rows: segment.rows, ..at.taps };
-                U::add_taps(&taps, x, segment.w.wrapping_add(at.w).wrapping_add(c), &mut sums);
+                U::add_taps(&segment.taps, x, segment.w.wrapping_add(c), &mut sums);
             }
             let (rule, multipliers) = (self.requantize, *row.sums.wrapping_add(output.channels as usize + c).cast::<[i32; N]>());
             for (p, sums) in sums.iter().enumerate() {
@@ -239,13 +240,6 @@ impl<F: Element, T: Element, U: ByteArithmetic> QuantizedDepthwiseConv2d<F, T, U
                 U::write(&rule, sums.as_ptr(), multipliers.as_ptr(), y, N);
             }
         }
-    }
-
-    /// Whether taps of a tile's windows fall on padding.
-    #[inline(always)]
-    fn is_padded(&self, at: &Tile<F, T>) -> bool {
-        let rows = at.row.taps.end.saturating_sub(at.row.taps.begin);
-        rows < self.kernel[0] as usize || at.taps.columns < self.kernel[1] as usize
     }
 
     /// Adds the products of taps on padding, which are those that lie not in `rows` and `columns`. `w` are the weights of the first tap.
@@ -288,25 +282,31 @@ struct Row<F, T> {
     /// The rows of its windows that lie on the input.
     taps: Inside,
     /// Those before the ones that wrap in a ring, and these.
-    segments: [Segment<F>; 2],
+    rows: [Rows<F>; 2],
 }
 
 /// Rows of windows that lie in memory one behind the other, from the first column of the map and of the kernel on.
+struct Rows<F> {
+    x: *const F,
+    w: *const i8,
+    count: usize,
+}
+
+/// The same of a tile.
 struct Segment<F> {
     x: *const F,
     w: *const i8,
-    rows: usize,
+    taps: ChannelTaps,
 }
 
-/// Where the first pixel of a tile lies, from the columns of its row on, and the taps of its windows.
+/// Where the first pixel of a tile finds its operands.
 struct Tile<'a, F, T> {
     row: &'a Row<F, T>,
     /// The columns of its windows that lie on the input.
     columns: Inside,
-    /// Without their rows, which are those of a segment.
-    taps: ChannelTaps,
-    x: usize,
-    w: usize,
+    /// Whether some taps lie on padding.
+    is_padded: bool,
+    segments: [Segment<F>; 2],
     y: *mut T,
 }
 

@@ -16,13 +16,13 @@ pub(super) unsafe fn add_taps<F: Element, const P: usize, const N: usize>(
     sums: &mut [[i32; N]; P],
 ) {
     #[cfg(all(target_arch = "x86_64", target_feature = "avx2"))]
-    if const { N.is_multiple_of(8) && N > 0 && super::signs::<F>().is_some() } {
-        // SAFETY: the caller's contract; a whole number of vectors.
+    if const { (N == 8 || N == 16) && super::signs::<F>().is_some() } {
+        // SAFETY: the caller's contract; as many channels.
         return unsafe { super::x86::add_taps(taps, x, w, sums) };
     }
     #[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
-    if const { N.is_multiple_of(8) && N <= 16 && super::signs::<F>().is_some() } {
-        // SAFETY: the caller's contract; vectors of 8 sums.
+    if const { (N == 8 || N == 16) && super::signs::<F>().is_some() } {
+        // SAFETY: the caller's contract; as many channels.
         return unsafe { super::neon::add_taps(taps, x, w, sums) };
     }
     // SAFETY: the caller's contract.

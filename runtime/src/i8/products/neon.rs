@@ -131,7 +131,7 @@ pub(super) unsafe fn add_filters<F: Element, const N: usize>(
 /// [`Products::add_taps`](super::sealed::Products::add_taps) for bytes.
 ///
 /// # Safety
-/// As there; `N` is a multiple of 8, and 16 at most.
+/// As there; `N` is 8 or 16.
 #[inline(always)]
 pub(super) unsafe fn add_taps<F: Element, const Q: usize, const N: usize>(
     taps: &ChannelTaps,

@@ -130,10 +130,10 @@ add_pairs!(
         _mm512_madd_epi16 _mm512_add_epi32
 );
 
-/// [`Products::add_taps`](super::sealed::Products::add_taps) for bytes and whole vectors of channels.
+/// [`Products::add_taps`](super::sealed::Products::add_taps) for bytes.
 ///
 /// # Safety
-/// As there; `N` is a multiple of 8, and not zero.
+/// As there; `N` is 8 or 16.
 #[inline(always)]
 pub(super) unsafe fn add_taps<F: Element, const Q: usize, const N: usize>(
     taps: &ChannelTaps,
@@ -143,14 +143,13 @@ pub(super) unsafe fn add_taps<F: Element, const Q: usize, const N: usize>(
 ) {
     // SAFETY: the caller's contract.
     unsafe {
-        match const { N } {
-            8 => add_taps_256::<F, Q, N, 1>(taps, x, w, sums),
-            #[cfg(target_feature = "avx512bw")]
-            16 => add_taps_512::<F, Q, N, 1>(taps, x, w, sums),
-            #[cfg(not(target_feature = "avx512bw"))]
-            16 => add_taps_256::<F, Q, N, 2>(taps, x, w, sums),
-            _ => {}
+        if N == 8 {
+            return add_taps_256::<F, Q, N, 1>(taps, x, w, sums);
         }
+        #[cfg(target_feature = "avx512bw")]
+        add_taps_512::<F, Q, N, 1>(taps, x, w, sums);
+        #[cfg(not(target_feature = "avx512bw"))]
+        add_taps_256::<F, Q, N, 2>(taps, x, w, sums);
     }
 }
 

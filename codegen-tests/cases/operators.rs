@@ -42,6 +42,13 @@ cases! {
         let y = onnx.op("Relu", "relu", &[&y], &[]);
         onnx.through_bytes("y.q", &y, 0.03, -128)
     };
+    depthwise_conv_between_bytes [1, 5, 6, 6], |onnx, x| {
+        let x = onnx.through_bytes("x.q", &x, 0.0078125, -5);
+        let weights = onnx.quantized_weights("w", &[5, 1, 3, 3], &[0.01, 0.02, 0.005, 0.01, 0.02]);
+        let attributes = [("group", Attr::Int(5)), ("strides", Attr::Ints(&[2, 2])), ("pads", Attr::Ints(&[1, 1, 1, 1]))];
+        let y = onnx.op("Conv", "conv", &[&x, &weights], &attributes);
+        onnx.through_bytes("y.q", &y, 0.01, 3)
+    };
     batch_normalization_alone_is_a_depthwise_conv [1, 3, 4, 4], |onnx, x| {
         let scale = onnx.weights("scale", &[3]);
         let bias = onnx.weights("bias", &[3]);

@@ -2,6 +2,7 @@
 #![no_std]
 #![no_main]
 
+mod bytes;
 mod cases;
 mod channels;
 mod geometry;

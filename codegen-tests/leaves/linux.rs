@@ -1,5 +1,6 @@
 //! Compares the leaves of a machine with an operating system with their twins.
 
+mod bytes;
 mod cases;
 mod channels;
 mod geometry;

@@ -63,6 +63,9 @@ fn aarch64_without_an_operating_system() {
 /// Twenty geometries of each combination of layout and activation.
 const N_CASES_OF_CHANNELS: usize = 20 * 3 * 6;
 
+/// Forty geometries of bytes of each layout.
+const N_CASES_OF_BYTES: usize = 40 * 3;
+
 /// Two geometries of each combination of layout, channels, second window and epilogue that a tile can have.
 fn n_cases(pixels: usize) -> usize {
     let (layouts, channels, rests, others) = (3, 4, 4, 3);
@@ -84,7 +87,9 @@ fn check_on(machine: &Machine, units: &[Unit]) {
                 let tiles = unit.tiles.iter().map(|&(t, n)| format!("{} {t}x{n}: {} cases", unit.name, n_cases(t)));
                 tiles.chain([format!("{} channels: {N_CASES_OF_CHANNELS} cases", unit.name)]).collect::<Vec<_>>()
             };
-            assert_eq!(printed.lines().collect::<Vec<_>>(), units.iter().flat_map(lines).collect::<Vec<_>>(), "{target}");
+            let of_bytes = format!("{} bytes: {N_CASES_OF_BYTES} cases", unit_of_bytes(units));
+            let wanted = units.iter().flat_map(lines).chain([of_bytes]);
+            assert_eq!(printed.lines().collect::<Vec<_>>(), wanted.collect::<Vec<_>>(), "{target}");
         }
     }
 }
@@ -98,6 +103,7 @@ fn printed(machine: &Machine, units: &[Unit]) -> Result<String, HarnessError> {
     };
     let sources = vec![
         file("main.rs", main),
+        file("bytes.rs", include_str!("../leaves/bytes.rs")),
         file("cases.rs", include_str!("../leaves/cases.rs")),
         file("channels.rs", include_str!("../leaves/channels.rs")),
         file("geometry.rs", include_str!("../leaves/geometry.rs")),
@@ -108,6 +114,11 @@ fn printed(machine: &Machine, units: &[Unit]) -> Result<String, HarnessError> {
     harness::print(&project, &program, LIMIT)
 }
 
+/// The unit that sums channels of bytes where there are these.
+fn unit_of_bytes(units: &[Unit]) -> &'static str {
+    if units.iter().any(|unit| unit.name == "Mve") { "Mve" } else { "Single" }
+}
+
 /// The calls for all tiles of the units.
 fn list(units: &[Unit]) -> String {
     let call = |Unit { name, twin, tiles, without }: &Unit| -> String {
@@ -115,10 +126,11 @@ fn list(units: &[Unit]) -> String {
         let channels = format!("    check.channels::<{name}, {twin}>(\"{name}\");\n");
         format!("    check.rare = &crate::cases::RARE[{without}..];\n{}{channels}", calls.collect::<String>())
     };
-    let calls: String = units.iter().map(call).collect();
+    let unit = unit_of_bytes(units);
+    let calls: String = units.iter().map(call).chain([format!("    check.bytes::<{unit}>(\"{unit}\");\n")]).collect();
     format!(
         "//! The leaves of this machine.\n\n#[allow(unused_imports, reason = \"a machine has some of them\")]\n\
-         use peleec_runtime::{{Fused, Mve, Plain, Vfp}};\n\n\
+         use peleec_runtime::{{Fused, Mve, Plain, Single, Vfp}};\n\n\
          pub(crate) fn all<W: core::fmt::Write>(check: &mut crate::cases::Check<'_, W>) {{\n{calls}}}\n"
     )
 }

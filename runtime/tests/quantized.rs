@@ -3,8 +3,8 @@
 use bytemuck::{Pod, cast_slice, cast_slice_mut};
 use peleec_runtime::{
     AveragePool2d, Binary, BinaryKind, ByteArithmetic, Dequantize, Destination, Dsp, Element, Filters, Kernel, Lookup, MaxPool2d, Mve,
-    Operands, Pairs, Pixels, Place, Pool2d, PoolKind, Quads, Quantize, QuantizedBinary, QuantizedConv2d, QuantizedSoftmax, RegionError,
-    Requantize, Single, Softmax, Thumb, run_checked, run_row_checked,
+    Operands, Pairs, Pixels, Place, Pool2d, PoolKind, Quads, Quantize, QuantizedBinary, QuantizedConv2d, QuantizedDepthwiseConv2d,
+    QuantizedSoftmax, RegionError, Requantize, Single, Softmax, Thumb, run_checked, run_row_checked,
 };
 
 mod maps;
@@ -154,14 +154,18 @@ fn convolutions<F: Element + Pod, T: Element + Pod, U: ByteArithmetic, const P: 
                     sum += i64::from(x * weight(tap, ci));
                 }
             }
-            let multiplier = block[N + lane % N];
-            let Requantize { left, right, zero, low, high } = requantize;
-            let product = (i128::from(sum) << left) * i128::from(multiplier);
-            let rounded = (product + (1 << (31 + right))) >> (32 + right);
-            (rounded as i64 + i64::from(zero)).clamp(low.into(), high.into()) as i32
+            requantized(&requantize, sum, block[N + lane % N])
         };
         compare::<F, T, _>(conv, [input, output], [extent.x, extent.y], &window, &mut random, &w, wanted);
     }
+}
+
+/// The result of a sum, as one quotient rounded down.
+fn requantized(rule: &Requantize, sum: i64, multiplier: i32) -> i32 {
+    let Requantize { left, right, zero, low, high } = *rule;
+    let product = (i128::from(sum) << left) * i128::from(multiplier);
+    let rounded = (product + (1 << (31 + right))) >> (32 + right);
+    (rounded as i64 + i64::from(zero)).clamp(low.into(), high.into()) as i32
 }
 
 /// The bounds of a type of 8 bits.
@@ -195,6 +199,81 @@ fn sums_of_bytes_are_exact() {
     convolutions::<u8, u8, Filters, 4, 4>(22, None);
     convolutions::<i8, i8, Filters, 4, 8>(23, None);
     convolutions::<i8, i8, Thumb, 2, 2>(15, Some(1));
+}
+
+/// Numbers of channels are less than a vector, whole vectors, and some more; the weights are of all bytes.
+fn depthwise<F: Element + Pod, T: Element + Pod, U: ByteArithmetic>(seed: u32) {
+    let mut random = Random(seed);
+    let mut ran = 0;
+    while ran < 120 {
+        let channels = if ran % 3 == 0 { 1 + random.below(4) } else { 1 + random.below(50) };
+        let window = Window::random(&mut random);
+        let (h, wide) = (1 + random.below(9), 1 + random.below(14));
+        let Some([oh, ow]) = window.outputs([h, wide]) else { continue };
+        ran += 1;
+        let (input, output) = (random.map(h, wide, channels), random.map(oh, ow, channels));
+        let input_zero = if ran % 4 == 0 { 0 } else { y_value(cast_slice::<u8, F>(&[random.below(256) as u8])[0]) };
+        let rule = Requantize { left: random.below(3), right: 1 + random.below(12), zero: random.below(256) as i32 - 128, ..limits::<T>() };
+        let Window { kernel, strides, dilations, pads } = window;
+        let conv = |input, output| {
+            let conv = QuantizedDepthwiseConv2d::<F, T, U>::new(input, output).kernel(kernel).strides(strides).dilations(dilations);
+            conv.pads(pads).input_zero(input_zero).requantize(rule)
+        };
+        let extent = conv(input, output).extent().expect("the geometry is consistent");
+        let (channels, taps) = (channels as usize, (kernel[0] * kernel[1]) as usize);
+        assert_eq!(extent.w, 2 * channels + (taps * channels).div_ceil(4));
+        let biases = (0..channels).map(|_| random.below(200_000) as i32 - 100_000).collect::<Vec<_>>();
+        let multipliers = (0..channels).map(|_| random.below(1 << 23) as i32 * 256).collect::<Vec<_>>();
+        let bytes = (0..(taps * channels).div_ceil(4)).map(|_| (random.below(1 << 16) << 16 | random.below(1 << 16)).cast_signed());
+        let w = [biases, multipliers, bytes.collect()].concat();
+        let wanted = |x: &[F], [oy, ox, c]: [u32; 3]| {
+            let (channel, inside) = (c as usize, window.taps([oy, ox], &input));
+            let bytes: &[i8] = cast_slice(&w[2 * channels..]);
+            let product = |tap: usize| {
+                let place = inside.iter().find(|(_, inside)| *inside == tap);
+                let x = place.map_or(input_zero, |([iy, ix], _)| y_value(x[at(&input, *iy, *ix, c)]));
+                i64::from(x * i32::from(bytes[tap * channels + channel]))
+            };
+            requantized(&rule, i64::from(w[channel]) + (0..taps).map(product).sum::<i64>(), w[channels + channel])
+        };
+        compare::<F, T, _>(conv, [input, output], [extent.x, extent.y], &window, &mut random, &w, wanted);
+    }
+}
+
+#[test]
+fn sums_of_one_channel_are_exact() {
+    depthwise::<i8, i8, Single>(1);
+    depthwise::<u8, u8, Single>(2);
+    depthwise::<i8, u8, Single>(3);
+    depthwise::<u8, i8, Mve>(4);
+    depthwise::<i8, i8, Mve>(5);
+}
+
+/// A depthwise convolution is one of as many groups.
+#[test]
+fn a_channel_of_its_own_is_a_group() {
+    let mut random = Random(6);
+    for channels in [1, 3, 4, 13, 16, 24, 39] {
+        let map = Pixels::new([7, 9, channels]);
+        let (kernel, pads) = ([3, 3], [1, 1]);
+        let conv = QuantizedConv2d::<i8, i8, Single, 2, 1>::new(map, map).kernel(kernel).pads(pads).group(channels).input_zero(-5);
+        let requantize = Requantize { right: 6, ..Requantize::DEFAULT };
+        let own = QuantizedDepthwiseConv2d::<i8, i8, Single>::new(map, map).kernel(kernel).pads(pads).input_zero(-5);
+        let (conv, own) = (conv.requantize(requantize), own.requantize(requantize));
+        let channels = channels as usize;
+        let parts = [1, 256].map(|step| (0..channels).map(|_| random.below(1 << 20) as i32 / (257 - step) * step).collect::<Vec<i32>>());
+        let bytes = (0..9 * channels).map(|_| random.below(256) as u8).collect::<Vec<_>>();
+        let words = |bytes: Vec<u8>| bytes.chunks(4).map(|word| word.iter().rfold(0, |sum, &byte| sum << 8 | i32::from(byte))).collect();
+        let of_channel = |c: usize| -> Vec<u8> { (0..9).map(|tap| bytes[tap * channels + c]).collect() };
+        let of_groups = (0..channels).map(|c| [vec![parts[0][c], parts[1][c]], words(of_channel(c))].concat()).collect::<Vec<_>>().concat();
+        let of_own = [parts[0].clone(), parts[1].clone(), words(bytes.clone())].concat();
+        let x: Vec<i8> = (0..63 * channels).map(|_| random.below(256) as i8).collect();
+        let (mut wanted, mut found) = (vec![0i8; x.len()], vec![1i8; x.len()]);
+        assert_eq!(run_checked(&conv, operands(&x, &of_groups, &mut wanted)), Ok(()));
+        assert_eq!(run_checked(&own, operands(&x, &of_own, &mut found)), Ok(()));
+        assert_eq!(found, wanted);
+        assert!(wanted.iter().any(|y| (-127..127).contains(y)));
+    }
 }
 
 /// A convolution whose channels lie in two maps gives what it gives of one that holds all, whole and row by row.
@@ -466,6 +545,12 @@ fn geometries_that_contradict_themselves_are_none() {
     assert_eq!(conv.kernel([u32::MAX, u32::MAX]).extent(), None);
     assert_eq!(QuantizedConv2d::<i8, i8, Single, 2, 4>::new(Pixels { ring: 0, ..map(4) }, map(6)).extent(), None);
     assert_eq!(MaxPool2d::<i8>::new(map(4), map(6)).extent(), None);
+    let depthwise = QuantizedDepthwiseConv2d::<i8, i8, Single>::new(map(4), map(4));
+    assert!(depthwise.kernel([5, 5]).extent().is_some());
+    assert_eq!(QuantizedDepthwiseConv2d::<i8, i8, Single>::new(map(4), map(6)).extent(), None);
+    assert_eq!(depthwise.kernel([1 << 20, 1 << 20]).extent(), None);
+    assert_eq!(depthwise.pads([0, 1 << 21]).extent(), None);
+    assert_eq!(depthwise.requantize(Requantize { low: 1, high: 0, ..Requantize::DEFAULT }).extent(), None);
     assert_eq!(Dequantize::<i8>::new(map(4), map(6), 1.0, 0).extent(), None);
 }
 

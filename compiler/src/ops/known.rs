@@ -99,6 +99,11 @@ pub(crate) fn known(op_type: &str, name: &str) -> Option<&'static KnownAttribute
     of_operator(op_type).chain([&HINT]).find(|known| known.name == name)
 }
 
+/// Whether the file of an operator has an entry for the attribute, of that or another operator.
+pub(crate) fn is_listed(op_type: &str, name: &str) -> bool {
+    OPERATORS.iter().filter(|(other, ..)| *other == op_type).all(|(.., list)| list.iter().any(|known| known.name == name))
+}
+
 /// Refuses a node with attributes that the operator's list has as refused.
 pub(super) fn check(node: &NodeView<'_>) -> Result<(), OpError> {
     let is_refused = |known: &KnownAttribute| known.state == AttributeState::Refused;
@@ -213,12 +218,13 @@ mod tests {
     use crate::ops::case::{Case, floats};
 
     /// Inputs, by which one or another operator comes to read its attributes.
-    const INPUTS: [fn(Case) -> Case; 11] = [
+    const INPUTS: [fn(Case) -> Case; 12] = [
         |node| node,
         |node| node.input(&[1, 4, 4, 4]),
         |node| node.input(&[1, 4, 4]),
         |node| node.input(&[1, 4, 4, 4]).input(&[1, 4, 4, 4]),
         |node| node.input(&[1, 4, 4]).input(&[1, 4, 4]),
+        |node| node.input(&[1, 4, 4]).input(&[1, 4, 4]).i64s(&[1]),
         |node| node.input(&[4, 4]).input(&[4, 4]),
         |node| node.input(&[1, 4, 4, 4]).i64s(&[1]),
         |node| node.i64s(&[1]),

@@ -12,6 +12,7 @@
 
 use std::cmp::Ordering;
 
+use super::known::{self, KnownAttribute};
 use super::operands::{evaluated, float_type, floats, output, output_shape, tensor};
 use super::{OpError, Operator};
 use crate::ir::{DType, Tensor, TensorType};
@@ -33,6 +34,8 @@ pub(crate) struct NonMaxSuppression {
 }
 
 impl Operator for NonMaxSuppression {
+    const ATTRIBUTES: &'static [KnownAttribute] = &[known::flag("center_point_box")];
+
     fn parse(node: &NodeView<'_>) -> Result<Self, OpError> {
         let overlap = threshold(node, 3, "iou_threshold")?.unwrap_or(0.0);
         if !(0.0..=1.0).contains(&overlap) {

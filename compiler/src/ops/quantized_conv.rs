@@ -10,7 +10,7 @@ use super::{Conv, OpError, Operator};
 use crate::ir::window::{Window, hw, with_spatial};
 use crate::ir::{DType, Data, Shape, Tensor, TensorType};
 use crate::lower::Lowering;
-use crate::lower::kernels::{Parts, QuantizedConv2d, Tile};
+use crate::lower::kernels::{Kernel, Parts, QuantizedConv2d, QuantizedDepthwiseConv2d, Tile};
 use crate::onnx::node::NodeView;
 use crate::plan::problem::Access;
 
@@ -180,15 +180,18 @@ impl Operator for QuantizedConv {
         };
         let &[filters, depth, ..] = &w.shape()[..] else { return Err(OpError::new("`W` has fewer than three dimensions")) };
         let (x, y) = (ctx.tensor(0)?, ctx.output());
-        let kernel = QuantizedConv2d {
-            window: self.window.clone(),
-            group: self.group,
-            input_zero: self.input_zero,
-            requantize: self.requantization.common,
-            tile: Tile::of(ctx.profile().target, filters / self.group, weights, ctx.dtype_of(x)),
+        let (target, group, window, input_zero) = (ctx.profile().target, self.group, self.window.clone(), self.input_zero);
+        let requantize = self.requantization.common;
+        let parts = Parts { weights, bias, multipliers: &self.requantization.multipliers, depth };
+        let (packed, kernel): (Vec<i32>, Arc<dyn Kernel>) = if group > 1 && group == filters && depth == 1 {
+            let kernel = QuantizedDepthwiseConv2d { window, input_zero, requantize, target };
+            (kernel.pack(&parts), Arc::new(kernel))
+        } else {
+            let tile = Tile::of(target, filters / group, weights, ctx.dtype_of(x));
+            let kernel = QuantizedConv2d { window, group, input_zero, requantize, tile };
+            (kernel.pack(&parts), Arc::new(kernel))
         };
-        let packed = kernel.pack(&Parts { weights, bias, multipliers: &self.requantization.multipliers, depth });
-        let (packed, kernel) = (ctx.add_weights(&packed, weights.len()), Arc::new(kernel));
+        let packed = ctx.add_weights(&packed, weights.len());
         let shape = ctx.shape();
         let macs = product(&shape[1..]) as u64 * product(&w.shape()[1..]) as u64;
         if shape.rank() == 2 {

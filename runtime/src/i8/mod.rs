@@ -6,6 +6,7 @@
 pub(crate) mod average;
 pub(crate) mod binary;
 pub(crate) mod conv2d;
+pub(crate) mod depthwise;
 pub(crate) mod lookup;
 pub(crate) mod pool;
 pub(crate) mod products;

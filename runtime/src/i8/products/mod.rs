@@ -1,5 +1,6 @@
 //! How the sums of a convolution of bytes are made: the unit that makes them, and the order of the weights that it reads.
 
+mod channels;
 #[cfg(all(target_arch = "aarch64", target_feature = "dotprod"))]
 mod dotprod;
 #[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
@@ -16,6 +17,8 @@ mod vnni;
 mod x86;
 
 use crate::element::Element;
+#[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
+use crate::lanes::arithmetic::ChannelTaps;
 use crate::lanes::cortex::Mve;
 
 /// In plain Rust, and by NEON where the build has it: a byte of each filter at a time.
@@ -100,6 +103,7 @@ pub(crate) mod sealed {
     use super::{Block, WeightOrder};
     use crate::Requantize;
     use crate::element::Element;
+    use crate::lanes::arithmetic::ChannelTaps;
 
     /// The sums of a tile of pixels by filters.
     pub trait Products: Copy + Sync + Send + PartialEq + core::fmt::Debug + 'static {
@@ -118,6 +122,24 @@ pub(crate) mod sealed {
             len: usize,
             block: Block,
         );
+
+        /// The most channels of a depthwise convolution that are worth being computed together.
+        const CHANNELS: usize = if cfg!(target_arch = "arm") { 4 } else { 16 };
+
+        /// Adds to the sums of `P` pixels, of `N` adjacent channels each, the products of the taps. `x` and `w` are those of the first tap.
+        ///
+        /// # Safety
+        /// Each of `x` is readable for the channels at every tap, and `w` for their weights; there are taps.
+        #[inline(always)]
+        unsafe fn add_taps<F: Element, const P: usize, const N: usize>(
+            taps: &ChannelTaps,
+            x: [*const F; P],
+            w: *const i8,
+            sums: &mut [[i32; N]; P],
+        ) {
+            // SAFETY: the caller's contract.
+            unsafe { super::channels::add_taps(taps, x, w, sums) }
+        }
 
         /// Writes the results of adjacent sums.
         ///
@@ -370,6 +392,26 @@ impl sealed::Products for Mve {
         }
         // SAFETY: the caller's contract.
         unsafe { add_filters(sums, x, w, len, block) }
+    }
+
+    const CHANNELS: usize = 16;
+
+    #[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
+    #[inline(always)]
+    unsafe fn add_taps<F: Element, const P: usize, const N: usize>(
+        taps: &ChannelTaps,
+        x: [*const F; P],
+        w: *const i8,
+        sums: &mut [[i32; N]; P],
+    ) {
+        // SAFETY: the caller's contract; sums of one pixel.
+        unsafe {
+            match const { (P, N, signs::<F>()) } {
+                (1, 4, Some(true)) => mve::taps_of_four::<0>(taps, x[0].cast(), w, sums.as_mut_ptr().cast()),
+                (1, 16, Some(true)) => mve::taps_of_sixteen::<0>(taps, x[0].cast(), w, sums.as_mut_ptr().cast()),
+                _ => channels::add_taps(taps, x, w, sums),
+            }
+        }
     }
 
     #[cfg(all(target_arch = "arm", target_abi = "eabihf"))]

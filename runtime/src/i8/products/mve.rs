@@ -8,6 +8,7 @@ use core::mem::offset_of;
 
 use super::Block;
 use crate::Requantize;
+use crate::lanes::arithmetic::ChannelTaps;
 use crate::lanes::cortex::requires;
 
 pub(super) const PIXELS: usize = 3;
@@ -91,6 +92,82 @@ unsafe extern "C" fn products<const UNUSED: usize>(sums: *mut i32, x: *const *co
         filter = const offset_of!(Run, filter),
         len = const offset_of!(Run, len),
         pairs = const offset_of!(Run, pairs),
+    )
+}
+
+/// Taps of adjacent channels of one pixel: what loads the sums, what a tap does with the registers of vectors that are left, and what
+/// stores the sums.
+macro_rules! channel_leaf {
+    (begin: $($begin:literal)+; tap: $($tap:literal)+; end: $($end:literal)+) => {
+        // r1: x; r2: w; r3: sums; r4: rows; r5: columns; r6, r7: between taps and rows of the input; r8, r9: of the weights.
+        naked_asm!(
+            requires!("tt r0, r0", "thumbv8m.main-none-eabihf"),
+            ".cpu cortex-m55",
+            "push {{r4-r10, lr}}",
+            "ldm r0, {{r4-r9}}",
+            $($begin,)+
+            "1:",
+            "dls lr, r5",
+            "2:",
+            $($tap,)+
+            "add r1, r6",
+            "add r2, r8",
+            "le lr, 2b",
+            "add r1, r7",
+            "add r2, r9",
+            "subs r4, #1",
+            "bne 1b",
+            $($end,)+
+            "pop {{r4-r10, pc}}",
+        )
+    };
+}
+
+/// Adds the taps of four channels.
+///
+/// # Safety
+/// As [`Products::add_taps`](super::sealed::Products::add_taps), of signed bytes; `sums` serves for 4 values.
+#[unsafe(naked)]
+pub(super) unsafe extern "C" fn taps_of_four<const UNUSED: usize>(taps: *const ChannelTaps, x: *const i8, w: *const i8, sums: *mut i32) {
+    channel_leaf!(
+        begin: "vldrw.u32 q0, [r3]";
+        tap: "vldrb.s32 q1, [r1]" "vldrb.s32 q2, [r2]" "vmul.i32 q1, q1, q2" "vadd.i32 q0, q0, q1";
+        end: "vstrw.32 q0, [r3]"
+    )
+}
+
+/// Adds the taps of sixteen channels, whose products of 16 bits are widened by halves twice: each register has the sums of every fourth.
+///
+/// # Safety
+/// As [`Products::add_taps`](super::sealed::Products::add_taps), of signed bytes; `sums` serves for 16 values.
+#[unsafe(naked)]
+pub(super) unsafe extern "C" fn taps_of_sixteen<const UNUSED: usize>(taps: *const ChannelTaps, x: *const i8, w: *const i8, sums: *mut i32) {
+    channel_leaf!(
+        begin:
+            "vpush {{d8-d15}}"
+            "vld40.32 {{q0, q1, q2, q3}}, [r3]"
+            "vld41.32 {{q0, q1, q2, q3}}, [r3]"
+            "vld42.32 {{q0, q1, q2, q3}}, [r3]"
+            "vld43.32 {{q0, q1, q2, q3}}, [r3]";
+        tap:
+            "vldrb.u8 q4, [r1]"
+            "vldrb.u8 q5, [r2]"
+            "vmullb.s8 q6, q4, q5"
+            "vmullt.s8 q7, q4, q5"
+            "vmovlb.s16 q4, q6"
+            "vadd.i32 q0, q0, q4"
+            "vmovlt.s16 q6, q6"
+            "vadd.i32 q2, q2, q6"
+            "vmovlb.s16 q5, q7"
+            "vadd.i32 q1, q1, q5"
+            "vmovlt.s16 q7, q7"
+            "vadd.i32 q3, q3, q7";
+        end:
+            "vst40.32 {{q0, q1, q2, q3}}, [r3]"
+            "vst41.32 {{q0, q1, q2, q3}}, [r3]"
+            "vst42.32 {{q0, q1, q2, q3}}, [r3]"
+            "vst43.32 {{q0, q1, q2, q3}}, [r3]"
+            "vpop {{d8-d15}}"
     )
 }
 

@@ -8,6 +8,7 @@ use core::arch::asm;
 
 use super::{add_products, signs};
 use crate::element::Element;
+use crate::lanes::arithmetic::ChannelTaps;
 
 /// [`Products::add_run`](super::sealed::Products::add_run) for bytes and blocks of eight filters.
 ///
@@ -123,6 +124,57 @@ pub(super) unsafe fn add_filters<F: Element, const N: usize>(
             let [a, b, c, d] = here;
             let sums = sums.add(p * N);
             store_sums(vaddq_s32(load_sums(sums), vpaddq_s32(vpaddq_s32(a, b), vpaddq_s32(c, d))), sums);
+        }
+    }
+}
+
+/// [`Products::add_taps`](super::sealed::Products::add_taps) for bytes.
+///
+/// # Safety
+/// As there; `N` is 8 or 16.
+#[inline(always)]
+pub(super) unsafe fn add_taps<F: Element, const Q: usize, const N: usize>(
+    taps: &ChannelTaps,
+    mut x: [*const F; Q],
+    mut w: *const i8,
+    sums: &mut [[i32; N]; Q],
+) {
+    let mut here = [[[zero(); 2]; 2]; Q];
+    for (here, sums) in here.iter_mut().zip(&*sums) {
+        for (b, here) in here.iter_mut().enumerate().take(N / 8) {
+            let sums = sums.as_ptr().wrapping_add(8 * b);
+            // SAFETY: eight sums.
+            *here = unsafe { [load_sums(sums), load_sums(sums.add(4))] };
+        }
+    }
+    for _ in 0..taps.rows {
+        for _ in 0..taps.columns {
+            for b in 0..N / 8 {
+                // SAFETY: the caller's contract: eight channels of a tap.
+                unsafe {
+                    let weights = load_bytes::<i8>(w.wrapping_add(8 * b));
+                    for (here, x) in here.iter_mut().zip(x) {
+                        let Some([low, high]) = here.get_mut(b) else { return };
+                        let values = load_bytes::<F>(x.wrapping_add(8 * b).cast());
+                        *low = vmlal_s16(*low, vget_low_s16(values), vget_low_s16(weights));
+                        *high = vmlal_high_s16(*high, values, weights);
+                    }
+                }
+            }
+            x = x.map(|x| x.wrapping_byte_add(taps.column));
+            w = w.wrapping_byte_add(taps.weights_column);
+        }
+        x = x.map(|x| x.wrapping_byte_add(taps.row));
+        w = w.wrapping_byte_add(taps.weights_row);
+    }
+    for (here, sums) in here.into_iter().zip(sums) {
+        for (b, [low, high]) in here.into_iter().enumerate().take(N / 8) {
+            let sums = sums.as_mut_ptr().wrapping_add(8 * b);
+            // SAFETY: eight sums.
+            unsafe {
+                store_sums(low, sums);
+                store_sums(high, sums.add(4));
+            }
         }
     }
 }

@@ -7,6 +7,7 @@ use core::mem::MaybeUninit;
 
 use super::signs;
 use crate::element::Element;
+use crate::lanes::arithmetic::ChannelTaps;
 
 /// Channels that are widened at a time.
 const CHANNELS: usize = 128;
@@ -127,4 +128,82 @@ add_pairs!(
 add_pairs!(
     add_pairs_512, 16, __m512i: _mm512_loadu_si512 _mm512_storeu_si512 _mm512_cvtepi8_epi16(_mm256_loadu_si256) _mm512_set1_epi32
         _mm512_madd_epi16 _mm512_add_epi32
+);
+
+/// [`Products::add_taps`](super::sealed::Products::add_taps) for bytes.
+///
+/// # Safety
+/// As there; `N` is 8 or 16.
+#[inline(always)]
+pub(super) unsafe fn add_taps<F: Element, const Q: usize, const N: usize>(
+    taps: &ChannelTaps,
+    x: [*const F; Q],
+    w: *const i8,
+    sums: &mut [[i32; N]; Q],
+) {
+    // SAFETY: the caller's contract.
+    unsafe {
+        if N == 8 {
+            return add_taps_256::<F, Q, N, 1>(taps, x, w, sums);
+        }
+        #[cfg(target_feature = "avx512bw")]
+        add_taps_512::<F, Q, N, 1>(taps, x, w, sums);
+        #[cfg(not(target_feature = "avx512bw"))]
+        add_taps_256::<F, Q, N, 2>(taps, x, w, sums);
+    }
+}
+
+macro_rules! add_taps {
+    ($name:ident, $lanes:literal, $vector:ty: $load:ident $store:ident $signed:ident $unsigned:ident($bytes:ident) $splat:ident $and:ident $multiply:ident $add:ident) => {
+        /// Adds the products of taps, of `B` vectors of channels. The instruction that adds the products of two halves of a lane multiplies
+        /// two values of 16 bits where the upper half of one is zero.
+        ///
+        /// # Safety
+        /// As [`add_taps`]; `N` is `B` times as many channels as lanes.
+        #[inline(always)]
+        unsafe fn $name<F: Element, const Q: usize, const N: usize, const B: usize>(
+            taps: &ChannelTaps,
+            mut x: [*const F; Q],
+            mut w: *const i8,
+            sums: &mut [[i32; N]; Q],
+        ) {
+            // SAFETY: the caller's contract.
+            unsafe {
+                let load = |sums: &[i32; N]| core::array::from_fn(|b| $load(sums.as_ptr().add(b * $lanes).cast()));
+                let mut here: [[$vector; B]; Q] = sums.each_ref().map(load);
+                for _ in 0..taps.rows {
+                    for _ in 0..taps.columns {
+                        let weight = |b: usize| $and($signed($bytes(w.add(b * $lanes).cast())), $splat(0xffff));
+                        let weights: [$vector; B] = core::array::from_fn(weight);
+                        for (here, x) in here.iter_mut().zip(x) {
+                            for (b, (here, weights)) in here.iter_mut().zip(weights).enumerate() {
+                                let bytes = $bytes(x.add(b * $lanes).cast());
+                                let values = if signs::<F>() == Some(false) { $unsigned(bytes) } else { $signed(bytes) };
+                                *here = $add(*here, $multiply(weights, values));
+                            }
+                        }
+                        x = x.map(|x| x.wrapping_byte_add(taps.column));
+                        w = w.wrapping_byte_add(taps.weights_column);
+                    }
+                    x = x.map(|x| x.wrapping_byte_add(taps.row));
+                    w = w.wrapping_byte_add(taps.weights_row);
+                }
+                for (sums, here) in sums.iter_mut().zip(here) {
+                    for (b, here) in here.into_iter().enumerate() {
+                        $store(sums.as_mut_ptr().add(b * $lanes).cast(), here);
+                    }
+                }
+            }
+        }
+    };
+}
+
+add_taps!(
+    add_taps_256, 8, __m256i: _mm256_loadu_si256 _mm256_storeu_si256 _mm256_cvtepi8_epi32 _mm256_cvtepu8_epi32(_mm_loadl_epi64)
+        _mm256_set1_epi32 _mm256_and_si256 _mm256_madd_epi16 _mm256_add_epi32
+);
+#[cfg(target_feature = "avx512bw")]
+add_taps!(
+    add_taps_512, 16, __m512i: _mm512_loadu_si512 _mm512_storeu_si512 _mm512_cvtepi8_epi32 _mm512_cvtepu8_epi32(_mm_loadu_si128)
+        _mm512_set1_epi32 _mm512_and_si512 _mm512_madd_epi16 _mm512_add_epi32
 );

@@ -99,9 +99,9 @@ pub(crate) fn known(op_type: &str, name: &str) -> Option<&'static KnownAttribute
     of_operator(op_type).chain([&HINT]).find(|known| known.name == name)
 }
 
-/// Whether the file of an operator has an entry for the attribute, of that or another operator.
-pub(crate) fn is_listed(op_type: &str, name: &str) -> bool {
-    OPERATORS.iter().filter(|(other, ..)| *other == op_type).all(|(.., list)| list.iter().any(|known| known.name == name))
+/// Whether any operator has the attribute, as files share what they read.
+pub(crate) fn is_listed(name: &str) -> bool {
+    OPERATORS.iter().any(|(.., list)| list.iter().any(|known| known.name == name))
 }
 
 /// Refuses a node with attributes that the operator's list has as refused.

@@ -42,10 +42,11 @@ cases! {
         let y = onnx.op("Relu", "relu", &[&y], &[]);
         onnx.through_bytes("y.q", &y, 0.03, -128)
     };
-    depthwise_conv_between_bytes [1, 5, 6, 6], |onnx, x| {
+    depthwise_conv_between_bytes [1, 21, 6, 6], |onnx, x| {
         let x = onnx.through_bytes("x.q", &x, 0.0078125, -5);
-        let weights = onnx.quantized_weights("w", &[5, 1, 3, 3], &[0.01, 0.02, 0.005, 0.01, 0.02]);
-        let attributes = [("group", Attr::Int(5)), ("strides", Attr::Ints(&[2, 2])), ("pads", Attr::Ints(&[1, 1, 1, 1]))];
+        let scales: Vec<f32> = (0..21).map(|channel| [0.01, 0.02, 0.005][channel % 3]).collect();
+        let weights = onnx.quantized_weights("w", &[21, 1, 3, 3], &scales);
+        let attributes = [("group", Attr::Int(21)), ("strides", Attr::Ints(&[2, 2])), ("pads", Attr::Ints(&[1, 1, 1, 1]))];
         let y = onnx.op("Conv", "conv", &[&x, &weights], &attributes);
         onnx.through_bytes("y.q", &y, 0.01, 3)
     };

@@ -134,6 +134,8 @@ fn other_kernels_run_on_the_smallest_core() {
         "arg_max_over_the_channels_as_floats",
         "top_k_of_each_row",
         "non_max_suppression_of_two_classes",
+        "depthwise_conv_between_bytes",
+        "a_difference_of_bytes_in_integers_alone",
     ];
     for name in names {
         let case = operators::CASES.iter().find(|case| case.name == name).expect("the case is there");

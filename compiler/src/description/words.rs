@@ -91,6 +91,7 @@ mod tests {
         assert_reads_back::<Fit>();
         assert_reads_back::<Resize>();
         assert_reads_back::<PixelFormat>();
+        assert_reads_back::<ScoreActivation>();
     }
 
     #[test]

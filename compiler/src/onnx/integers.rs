@@ -1,8 +1,7 @@
-//! `ConvInteger`, `MatMulInteger` and `DynamicQuantizeLinear`: bytes that are quantised while the network runs, in floats, which hold every
-//! sum exactly.
+//! `ConvInteger`, `MatMulInteger` and `DynamicQuantizeLinear`: bytes that are quantised while the network runs, in floats, with known weights
+//! whose sums floats hold exactly, up to 2^24.
 //!
-//! Of a convolution and a product the weights are known, and no sum of magnitudes is above 2^24: in whatever order floats are added, their
-//! sums are those of the integers. What is quantised has the very roundings of onnxruntime, as has the scale of a tensor of zeros, one.
+//! Where no sum of magnitudes is above that, floats give the sums of the integers, in whatever order they are added. What is quantised has the very roundings of onnxruntime, as has the scale of a tensor of zeros, one.
 
 use std::collections::BTreeMap;
 

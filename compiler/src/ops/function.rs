@@ -26,7 +26,7 @@ macro_rules! kinds {
             /// The rows' attributes, and which of both Gelus it is.
             const ATTRIBUTES: &'static [KnownAttribute] = &[
                 $($(known::float(stringify!($attribute)).of(&[stringify!($name)]),)*)+
-                known::string("approximate").only(&["none", "tanh"]).of(&["Gelu"]),
+                known::string("approximate").one_of(&["none", "tanh"]).of(&["Gelu"]),
             ];
 
             /// The row of this name, with the node's attributes.

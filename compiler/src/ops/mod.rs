@@ -40,7 +40,7 @@ use crate::onnx::{integer_operators, quantized_operators};
 
 /// What the drivers ask of an operator.
 pub(crate) trait Operator: Sized {
-    /// The attributes that ONNX has of the file's operators: what is not in here is refused, and `parse` is not given it.
+    /// The attributes that ONNX has of the file's operators: `parse` is not given what is not in here.
     const ATTRIBUTES: &'static [KnownAttribute] = &[];
 
     /// Reads the node's attributes and those inputs that must be known when compiling (shapes, axes, bounds). No node of a file is one of an

@@ -61,7 +61,7 @@ impl Operator for Normalization {
         known::float("epsilon").of(&["LayerNormalization", "RMSNormalization", "GroupNormalization", "InstanceNormalization"]),
         known::int("num_groups").of(&["GroupNormalization"]),
         known::ints("axes").of(&["MeanVarianceNormalization"]),
-        known::int("p").only(&["1", "2"]).of(&["LpNormalization"]),
+        known::int("p").one_of(&["1", "2"]).of(&["LpNormalization"]),
         known::ignored("stash_type").of(&["LayerNormalization", "RMSNormalization", "GroupNormalization"]),
     ];
 

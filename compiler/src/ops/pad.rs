@@ -36,7 +36,7 @@ pub(crate) enum PadMode {
 
 impl Operator for Pad {
     const ATTRIBUTES: &'static [KnownAttribute] = &[
-        known::string("mode").only(&["constant", "reflect", "edge", "wrap"]),
+        known::string("mode").one_of(&["constant", "reflect", "edge", "wrap"]),
         known::ints("pads"),
         known::float("value"),
         known::refused("paddings"),

@@ -1,7 +1,7 @@
-//! `QuantizeLinear` and `DequantizeLinear`: floats as integers of 8 bits, and these or integers of 32 bits as floats.
+//! `QuantizeLinear` and `DequantizeLinear`: floats as integers of 8 bits, and these or integers of 32 bits as floats, with a scale a tensor,
+//! a channel or a block of elements.
 //!
-//! With one scale a tensor, or one a channel or a block of elements, as weights have; integers of 32 bits at run time have no zero points
-//! of channels or blocks.
+//! Integers of 32 bits at run time have no zero points of channels or blocks.
 
 use std::num::NonZeroU32;
 
@@ -150,7 +150,7 @@ impl Operator for Quantize {
     const ATTRIBUTES: &'static [KnownAttribute] = &[
         known::int("axis"),
         known::data_type("output_dtype").only(&["UINT8", "INT8"]).of(&["QuantizeLinear"]),
-        known::data_type("output_dtype").only(&["FLOAT", "FLOAT16", "BFLOAT16"]).of(&["DequantizeLinear"]),
+        known::data_type("output_dtype").one_of(&["FLOAT", "FLOAT16", "BFLOAT16"]).of(&["DequantizeLinear"]),
         known::int("block_size"),
         known::ignored("saturate").of(&["QuantizeLinear"]),
         known::ignored("precision").of(&["QuantizeLinear"]),

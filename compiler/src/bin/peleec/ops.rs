@@ -10,7 +10,7 @@ use crate::prose::wrapped;
 /// List the supported ONNX operators by families, or show what is read of some
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Operators, such as Conv
+    /// Operators, such as Conv or com.microsoft.QLinearAdd
     #[arg(value_name = "NAME")]
     names: Vec<String>,
 }
@@ -53,7 +53,7 @@ fn detail(family: &Family, member: &Member) -> String {
     let [first, last] = details.opsets;
     let head = match details.meaning {
         Some(meaning) => format!("{}, read as {meaning} between DequantizeLinear and QuantizeLinear", shown_name(member)),
-        None => format!("{}, as operator sets {first} to {last} have it", shown_name(member)),
+        None => format!("{}, read in operator sets {first} to {last}", shown_name(member)),
     };
     let mut lines = vec![wrapped(&head, ""), wrapped(&family.text, "    ")];
     for (state, title) in STATES {
@@ -110,9 +110,9 @@ fn full_name(Member { op_type, domain }: &Member) -> String {
     format!("{domain}.{op_type}")
 }
 
-/// The operator of a name as ONNX has it, with its domain before it or without, and the operator's family.
+/// The operator of a name in letters of any case, with its domain before it or without, and the operator's family.
 fn named<'f>(families: &'f [Family], name: &str) -> Result<(&'f Family, &'f Member), Failure> {
-    let is_it = |member: &&Member| member.op_type == name || full_name(member) == name;
+    let is_it = |member: &&Member| member.op_type.eq_ignore_ascii_case(name) || full_name(member).eq_ignore_ascii_case(name);
     let found = families.iter().find_map(|family| Some((family, family.operators.iter().find(is_it)?)));
     found.ok_or_else(|| {
         let bare = name.rsplit('.').next().unwrap_or(name);

@@ -1,7 +1,8 @@
 //! `ConvInteger`, `MatMulInteger` and `DynamicQuantizeLinear`: bytes that are quantised while the network runs, in floats, with known weights
 //! whose sums floats hold exactly, up to 2^24.
 //!
-//! Where no sum of magnitudes is above that, floats give the sums of the integers, in whatever order they are added. What is quantised has the very roundings of onnxruntime, as has the scale of a tensor of zeros, one.
+//! Where no sum of magnitudes is above that, floats give the sums of the integers, in whatever order they are added. What is quantised has the
+//! very roundings of onnxruntime where its scale is a number above zero; that of a tensor of zeros is one.
 
 use std::collections::BTreeMap;
 

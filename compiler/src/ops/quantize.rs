@@ -159,6 +159,7 @@ impl Operator for Quantize {
     fn parse(node: &NodeView<'_>) -> Result<Self, OpError> {
         let scale = node.known_input(1, "scale")?.ok_or_else(|| OpError::new("input 1 is missing"))?;
         let values = scale.as_f32().ok_or_else(|| OpError::new(format!("`scale` is {}", scale.ty())).supported("f32"))?;
+        node.spend(values.len() as u64)?;
         let block = block(node, scale)?;
         if block.is_none() && scale.shape().rank() > 1 && values.len() > 1 {
             let supported = "a scale a tensor or a channel, or a block with `block_size`";

@@ -21,10 +21,23 @@ impl Lists {
         index
     }
 
-    /// The longest list that is the beginning of `inputs`, but not all of them, and its length.
+    /// The Concat that may stand for the longest beginning of `inputs`, but not for all of them, and how many it stands for. It may itself be
+    /// written as an inner Concat and what follows that one.
     fn beginning(&self, root: usize, inputs: &[Source]) -> Option<(NodeId, usize)> {
-        let (mut list, mut found) = (root, None);
-        for (index, &next) in inputs[..inputs.len().saturating_sub(1)].iter().enumerate() {
+        let most = inputs.len().saturating_sub(1);
+        let mut found = self.longest(root, &inputs[..most]);
+        while let Some((inner, length)) = found {
+            let Some(&list) = self.longer.get(&(root, Source { node: inner, slot: 0 })) else { break };
+            let Some((outer, more)) = self.longest(list, &inputs[length..most]) else { break };
+            found = Some((outer, length + more));
+        }
+        found
+    }
+
+    /// Of the lists that are `list` and inputs that follow each other, the longest that there is, and how many inputs it takes.
+    fn longest(&self, mut list: usize, inputs: &[Source]) -> Option<(NodeId, usize)> {
+        let mut found = None;
+        for (index, &next) in inputs.iter().enumerate() {
             let Some(&longer) = self.longer.get(&(list, next)) else { break };
             list = longer;
             found = self.ends[list].map(|id| (id, index + 1)).or(found);
@@ -34,14 +47,7 @@ impl Lists {
 }
 
 pub(crate) fn nest_concats(graph: &mut Graph) -> usize {
-    let mut nested = 0;
-    loop {
-        let found = nest(graph, false) + nest(graph, true);
-        if found == 0 {
-            return nested;
-        }
-        nested += found;
-    }
+    nest(graph, false) + nest(graph, true)
 }
 
 /// Nests beginnings of lists, or ends where they are read `backwards`.
@@ -109,6 +115,22 @@ mod tests {
             (nested, lines),
             (2, ["%two = Concat(%a, %b)", "%three = Concat(%two, %c)", "%four = Concat(%three, %d)"].map(str::to_owned).to_vec())
         );
+    }
+
+    /// However long the chain is that stands for a list, it is found at once.
+    #[test]
+    fn a_list_of_all_that_a_chain_has() {
+        let mut build = Build::new();
+        let maps: Vec<Source> = (0..6).map(|index| build.input(&format!("x{index}"), &[1, 2, 2, 2])).collect();
+        let mut chain = maps[0];
+        for (index, &map) in maps.iter().enumerate().take(5).skip(1) {
+            chain = concat(&mut build, &format!("chain{index}"), 1, &[chain, map]);
+        }
+        let all = concat(&mut build, "all", 1, &maps);
+        build.output(chain);
+        build.output(all);
+        let (nested, _, lines) = check(build, nest_concats);
+        assert_eq!((nested, lines.last().map(String::as_str)), (1, Some("%all = Concat(%chain4, %x5)")));
     }
 
     /// The newest map comes first in some networks' lists.

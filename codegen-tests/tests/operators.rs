@@ -53,7 +53,8 @@ fn summary(cases: &[StoredModel]) -> String {
     let count = |is: &dyn Fn(&StoredModel) -> bool| cases.iter().filter(|&case| is(case)).count();
     let (passed, not_imported) = (count(&passes), count(&|case| reason(case).is_some()));
     let percent = |part: usize| 100.0 * part as f64 / cases.len() as f64;
-    let refused = if not_imported == 0 { String::new() } else { format!(", {not_imported} are not imported ({:.1} %)", percent(not_imported)) };
+    let refused =
+        if not_imported == 0 { String::new() } else { format!(", {not_imported} are not imported ({:.1} %)", percent(not_imported)) };
     format!(
         "Of {} cases {passed} pass ({:.1} %){refused}, and {} are answered as onnxruntime answers them, which is not as the suite has it.\n",
         cases.len(),

@@ -160,7 +160,9 @@ fn power_of_integers(ctx: &mut Lowering<'_>, base: TensorId) -> Result<TensorId,
     if of_exponents == DType::F32 {
         if ctx.constant(1).and_then(Tensor::as_f32).is_some_and(|known| known.iter().any(|exponent| exponent.fract() != 0.0)) {
             let supported = "exponents that are whole, where they are known";
-            return Err(OpError::unsupported("raises integers to a fraction").supported(supported).help("cast the integers to floats before it"));
+            return Err(OpError::unsupported("raises integers to a fraction")
+                .supported(supported)
+                .help("cast the integers to floats before it"));
         }
         let cut = power_by_floats(ctx, base, exponents)?;
         let same = recast(ctx, whole, DType::F32);

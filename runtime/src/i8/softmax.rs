@@ -35,7 +35,7 @@ strided_geometry! {
 }
 
 impl<F: Element, T: Element> QuantizedSoftmax<F, T> {
-    /// Computes every element: each power twice, as there is no place for them between the sum and the quotients.
+    /// Computes every element. Between the sum and the quotients there is no place for the powers of a long row, which are computed twice.
     ///
     /// # Safety
     /// `extent()` is some; `x` is readable and `y` writable for its lengths; no element of the output is one of the input.
@@ -46,6 +46,8 @@ impl<F: Element, T: Element> QuantizedSoftmax<F, T> {
         let float = dequantizer::<F>(self.from_scale, self.from_zero);
         let quantized = quantizer::<T>(self.scale, self.zero, [self.low, self.high]);
         let mut index = Odometer::new(&self.dims);
+        let mut powers = [0.0_f32; MOST_KEPT];
+        let (kept, is_kept) = (powers.as_mut_ptr(), count <= MOST_KEPT);
         loop {
             let (x, y) = (x.wrapping_add(index.at(&self.input)), y.wrapping_add(index.at(&self.output)));
             // SAFETY: the index lies inside the dimensions, so the offsets lie inside the extents.
@@ -59,14 +61,22 @@ impl<F: Element, T: Element> QuantizedSoftmax<F, T> {
             while i < count {
                 let (mut part, end) = (0.0, count.min(i + LONGEST_SUM));
                 while i < end {
-                    part += exp(value(i) - max);
+                    let power = exp(value(i) - max);
+                    if is_kept {
+                        // SAFETY: there are no more powers than are kept.
+                        unsafe { *kept.add(i) = power };
+                    }
+                    part += power;
                     i += 1;
                 }
                 sum += part;
             }
             for i in 0..count {
                 // SAFETY: as above.
-                unsafe { *y.add(i * steps[1]) = quantized(exp(value(i) - max) / sum) };
+                unsafe {
+                    let power = if is_kept { *kept.add(i) } else { exp(value(i) - max) };
+                    *y.add(i * steps[1]) = quantized(power / sum);
+                }
             }
             if !index.advance() {
                 return;
@@ -74,5 +84,8 @@ impl<F: Element, T: Element> QuantizedSoftmax<F, T> {
         }
     }
 }
+
+/// The longest row whose powers are kept, as on the stack there is always room for so many.
+const MOST_KEPT: usize = 32;
 
 strided_kernel!([F: Element, T: Element,] QuantizedSoftmax<F, T>, F => T, |self, at| self.run(at.x, at.y));

@@ -162,8 +162,11 @@ impl Passed {
 
 /// What follows the passes: steps, plan, layers.
 fn plan_and_bind(model: &ModelFile, options: &Options, profile: target::Profile, passed: Passed) -> Result<Compilation, Error> {
-    let Passed { graph, notes, nodes, rewrites, border, calibrated } = passed;
+    let Passed { mut graph, notes, nodes, rewrites, border, calibrated } = passed;
     check_numbers(&graph)?;
+    if profile.target.multiplies_unsigned_bytes() {
+        passes::unsign_bytes(&mut graph);
+    }
     let mut steps = lower::lower(&graph, profile).map_err(|refused| lower::problems(&graph, refused))?;
     let inputs = graph.input_types();
     let asks = options.frame.is_some() || options.detect.is_some();

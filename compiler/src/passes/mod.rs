@@ -31,6 +31,8 @@ mod sign_bytes;
 mod sink_casts;
 mod sink_dequantize;
 
+pub(crate) use sign_bytes::unsign_bytes;
+
 use crate::ir::Graph;
 
 /// Rewrites what it can and says how often; a second call in a row rewrites nothing.

@@ -1,4 +1,6 @@
 //! Makes signed bytes of unsigned ones, as kernels of bytes are made for: every value and its zero point is 128 less. Bit-exact.
+//!
+//! Or unsigned ones of signed, for a target whose instruction multiplies those.
 
 use std::collections::BTreeSet;
 
@@ -9,30 +11,48 @@ use crate::ops::quantized_conv::QuantizedConv;
 use crate::ops::{Op, Quantize};
 
 pub(crate) fn sign_bytes(graph: &mut Graph) -> usize {
-    let values = convertible(graph);
+    turn(graph, Turn { from: DType::U8, to: DType::I8, less: 128 })
+}
+
+/// The other way round. It is no part of the table, as each undoes the other: lowering has it done where the target wants it.
+pub(crate) fn unsign_bytes(graph: &mut Graph) -> usize {
+    turn(graph, Turn { from: DType::I8, to: DType::U8, less: -128 })
+}
+
+/// What becomes of bytes.
+#[derive(Clone, Copy)]
+struct Turn {
+    from: DType,
+    to: DType,
+    /// How much less a byte then is.
+    less: i32,
+}
+
+fn turn(graph: &mut Graph, turn: Turn) -> usize {
+    let values = convertible(graph, turn.from);
     let readers: BTreeSet<NodeId> = values.iter().flat_map(|&value| graph.consumers(value)).map(|(reader, _)| reader).collect();
     for id in readers {
         let inputs: Vec<bool> = graph.node_inputs(id).into_iter().map(|input| input.is_some_and(|input| values.contains(&input))).collect();
         if let Content::Op(op) = &mut graph.node_mut(id).content {
-            shift_inputs(op, &inputs);
+            turn.inputs(op, &inputs);
         }
     }
     for value in &values {
         let node = graph.node_mut(value.node);
-        node.outputs[value.slot].ty.dtype = DType::I8;
+        node.outputs[value.slot].ty.dtype = turn.to;
         if let Content::Op(op) = &mut node.content {
-            shift_output(op);
+            turn.output(op);
         }
     }
     values.len()
 }
 
-/// The unsigned values all of whose makers and readers can do with signed ones, and those that only pass them on with them.
-fn convertible(graph: &Graph) -> BTreeSet<Source> {
+/// The values of a type all of whose makers and readers can do with the other, and those that only pass them on with them.
+fn convertible(graph: &Graph, from: DType) -> BTreeSet<Source> {
     let of = |id: NodeId| Source { node: id, slot: 0 };
-    let is_unsigned = |source: Source| graph.ty(source).dtype == DType::U8;
+    let is_of_type = |source: Source| graph.ty(source).dtype == from;
     let makes = |id: NodeId| graph.op(id).is_some_and(converts) && graph.node(id).outputs.len() == 1;
-    let made = graph.ids().into_iter().filter(|&id| makes(id)).map(of).filter(|&value| is_unsigned(value) && !graph.is_output(value));
+    let made = graph.ids().into_iter().filter(|&id| makes(id)).map(of).filter(|&value| is_of_type(value) && !graph.is_output(value));
     let mut values: BTreeSet<Source> = made.collect();
     let all_in = |id: NodeId, values: &BTreeSet<Source>| {
         graph.node_inputs(id).into_iter().all(|input| input.is_some_and(|input| values.contains(&input)))
@@ -60,7 +80,7 @@ fn convertible(graph: &Graph) -> BTreeSet<Source> {
     }
 }
 
-/// Whether an operator can give signed bytes as well.
+/// Whether an operator can give bytes of either type.
 fn converts(op: &Op) -> bool {
     let makes =
         matches!(op, Op::QuantizedConv(_) | Op::Lookup(_) | Op::QuantizedPool(_) | Op::QuantizedSoftmax(_) | Op::QuantizedBinary(_));
@@ -79,67 +99,60 @@ fn is_dequantize(op: &Op) -> bool {
     matches!(op, Op::Quantize(op) if op.direction == Direction::Dequantize)
 }
 
-/// How much less a signed byte is.
-const LESS: i32 = 128;
+/// What makes of the bits of a byte those of the byte that is 128 more or less.
+const UPPER: u8 = 0x80;
 
-/// What turns the bits of an unsigned byte into those of the signed one.
-const TURN: u8 = 0x80;
-
-fn shift_inputs(op: &mut Op, inputs: &[bool]) {
-    match op {
-        Op::Quantize(op) => shift(op),
-        Op::QuantizedConv(QuantizedConv { input_zero, .. }) => *input_zero -= LESS,
-        Op::Lookup(op) => {
-            let table = op.table.clone();
-            for (bits, entry) in (0..=u8::MAX).zip(op.table.iter_mut()) {
-                *entry = table[usize::from(bits ^ TURN)];
+impl Turn {
+    fn inputs(self, op: &mut Op, inputs: &[bool]) {
+        match op {
+            Op::Quantize(op) => self.shift(op),
+            Op::QuantizedConv(QuantizedConv { input_zero, .. }) => *input_zero -= self.less,
+            Op::Lookup(op) => {
+                let table = op.table.clone();
+                for (bits, entry) in (0..=u8::MAX).zip(op.table.iter_mut()) {
+                    *entry = table[usize::from(bits ^ UPPER)];
+                }
             }
+            Op::QuantizedPool(op) => self.shift(&mut op.from),
+            Op::QuantizedSoftmax(op) => self.shift(&mut op.from),
+            Op::QuantizedBinary(op) => op.from.iter_mut().zip(inputs).filter(|(_, shifts)| **shifts).for_each(|(from, _)| self.shift(from)),
+            _ => {}
         }
-        Op::QuantizedPool(op) => shift(&mut op.from),
-        Op::QuantizedSoftmax(op) => shift(&mut op.from),
-        Op::QuantizedBinary(op) => op.from.iter_mut().zip(inputs).filter(|(_, shifts)| **shifts).for_each(|(from, _)| shift(from)),
-        _ => {}
     }
-}
 
-fn shift_output(op: &mut Op) {
-    match op {
-        Op::Quantize(op) => make_signed(op),
-        Op::QuantizedConv(op) => {
-            let common = &mut op.requantization.common;
-            (common.zero, common.low, common.high) = (common.zero - LESS, common.low - LESS, common.high - LESS);
-            op.dtype = DType::I8;
+    fn output(self, op: &mut Op) {
+        match op {
+            Op::Quantize(op) => self.quantize(op),
+            Op::QuantizedConv(op) => {
+                let common = &mut op.requantization.common;
+                (common.zero, common.low, common.high) = (common.zero - self.less, common.low - self.less, common.high - self.less);
+                op.dtype = self.to;
+            }
+            Op::Lookup(op) => {
+                op.table.iter_mut().for_each(|entry| *entry ^= UPPER);
+                op.dtype = self.to;
+            }
+            Op::QuantizedPool(op) => self.result(&mut op.to, &mut op.limits, &mut op.dtype),
+            Op::QuantizedSoftmax(op) => self.result(&mut op.to, &mut op.limits, &mut op.dtype),
+            Op::QuantizedBinary(op) => self.result(&mut op.to, &mut op.limits, &mut op.dtype),
+            _ => {}
         }
-        Op::Lookup(op) => {
-            op.table.iter_mut().for_each(|entry| *entry ^= TURN);
-            op.dtype = DType::I8;
-        }
-        Op::QuantizedPool(op) => {
-            make_signed(&mut op.to);
-            op.limits = op.limits.map(|limit| limit - LESS);
-            op.dtype = DType::I8;
-        }
-        Op::QuantizedSoftmax(op) => {
-            make_signed(&mut op.to);
-            op.limits = op.limits.map(|limit| limit - LESS);
-            op.dtype = DType::I8;
-        }
-        Op::QuantizedBinary(op) => {
-            make_signed(&mut op.to);
-            op.limits = op.limits.map(|limit| limit - LESS);
-            op.dtype = DType::I8;
-        }
-        _ => {}
     }
-}
 
-fn shift(op: &mut Quantize) {
-    op.zero.iter_mut().for_each(|zero| *zero -= LESS);
-}
+    fn shift(self, op: &mut Quantize) {
+        op.zero.iter_mut().for_each(|zero| *zero -= self.less);
+    }
 
-fn make_signed(op: &mut Quantize) {
-    shift(op);
-    op.direction = Direction::Quantize(DType::I8);
+    fn quantize(self, op: &mut Quantize) {
+        self.shift(op);
+        op.direction = Direction::Quantize(self.to);
+    }
+
+    fn result(self, to: &mut Quantize, limits: &mut [i32; 2], dtype: &mut DType) {
+        self.quantize(to);
+        *limits = limits.map(|limit| limit - self.less);
+        *dtype = self.to;
+    }
 }
 
 #[cfg(test)]

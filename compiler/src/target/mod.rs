@@ -93,6 +93,11 @@ impl Target {
         }
     }
 
+    /// Whether its instruction for products of bytes takes those of a map without signs, and that for maps with signs is dearer.
+    pub(crate) fn multiplies_unsigned_bytes(self) -> bool {
+        self == Target::X86_64V4Vnni
+    }
+
     /// The numeric classes that the machine's arithmetic can be of, the one that is meant when none is named first.
     pub fn classes(self) -> &'static [NumericClass] {
         match self {

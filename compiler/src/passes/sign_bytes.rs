@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 
 use crate::ir::{Content, DType, Graph, NodeId, Source};
+use crate::ops::pad::PadMode;
 use crate::ops::pool::PoolKind;
 use crate::ops::quantize::Direction;
 use crate::ops::quantized_conv::QuantizedConv;
-use crate::ops::{Op, Quantize};
+use crate::ops::{Op, Pad, Quantize};
 
 pub(crate) fn sign_bytes(graph: &mut Graph) -> usize {
     let values = convertible(graph);
@@ -67,11 +68,11 @@ fn converts(op: &Op) -> bool {
     makes || moves(op) || matches!(op, Op::Quantize(Quantize { direction: Direction::Quantize(_), scale, .. }) if scale.len() == 1)
 }
 
-/// Whether it gives what it reads.
+/// Whether it gives what it reads, and a constant at most.
 fn moves(op: &Op) -> bool {
     match op {
         Op::Pool(pool) => pool.kind == PoolKind::Max,
-        op => matches!(op, Op::Concat(_) | Op::Reshape(_) | Op::Transpose(_)),
+        op => matches!(op, Op::Concat(_) | Op::Pad(_) | Op::Reshape(_) | Op::Transpose(_)),
     }
 }
 
@@ -110,6 +111,7 @@ fn shift_output(op: &mut Op) {
             (common.zero, common.low, common.high) = (common.zero - LESS, common.low - LESS, common.high - LESS);
             op.dtype = DType::I8;
         }
+        Op::Pad(Pad { mode: PadMode::Integer(value), .. }) => *value -= i64::from(LESS),
         Op::Lookup(op) => {
             op.table.iter_mut().for_each(|entry| *entry ^= TURN);
             op.dtype = DType::I8;

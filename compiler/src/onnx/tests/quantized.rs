@@ -63,6 +63,21 @@ fn a_product_of_matrices_with_a_scale_for_each_column() {
     assert!(*found[0].data() == Data::I8([-3, -5].into()), "{:?}", found[0]);
 }
 
+/// As onnxruntime's quantiser leaves the constant of a `Pad`.
+#[test]
+fn a_number_that_is_dequantised_is_known() {
+    let mut model = ModelWriter::new("g", 13);
+    model.input("x", &TensorType::f32([1, 2])).output("y", &TensorType::f32([1, 4]));
+    model.initializer("pads", &Tensor::i64s([0, 1, 0, 1])).initializer("s", &Tensor::f32([], [0.5]).unwrap());
+    model.initializer("z", &bytes(&[], &[1])).initializer("b", &bytes(&[], &[4]));
+    model.node("DequantizeLinear", "d", &["b", "s", "z"], &["c"], &[]);
+    model.node("Pad", "pad", &["x", "pads", "c"], &["y"], &[]);
+    let (graph, lines) = operators(&model);
+    assert!(lines.contains(&"pad: Pad".to_owned()), "{lines:?}");
+    let found = graph.evaluate(&[Tensor::f32([1, 2], [7.0, 8.0]).unwrap()]).unwrap();
+    assert_eq!(found[0].as_f32(), Some(&[1.5, 7.0, 8.0, 1.5][..]));
+}
+
 #[test]
 fn a_result_whose_type_nothing_says_is_refused() {
     let mut model = model(11);

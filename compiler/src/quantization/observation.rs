@@ -60,7 +60,9 @@ impl Observer {
             tensors.insert(name, all);
         }
         let known = tensors.into_iter().filter_map(|(name, range)| Some((name, range?))).collect();
-        Calibration::new(&self.network.model_hash, count, known)
+        let mut calibration = Calibration::new(&self.network.model_hash, count, known);
+        calibration.data_sha256.clone_from(&self.network.origin.data_hash);
+        calibration
     }
 
     /// The nodes that may become sums of bytes.

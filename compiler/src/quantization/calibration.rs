@@ -109,8 +109,7 @@ impl Calibration {
 
     /// Takes weights as bytes, which are right for the ranges and for what is kept in floats as they are now.
     pub fn take_weights(&mut self, weights: BTreeMap<String, Rounded>) -> Result<(), Error> {
-        let file = rounded::written(&weights).filter(|file| file.len() as u64 <= MOST_MIB_OF_WEIGHTS << 20);
-        let file = file.ok_or_else(|| Error::Data(format!("the weights are of more than {MOST_MIB_OF_WEIGHTS} MiB: leave --gptq out")))?;
+        let file = rounded::written(&weights).filter(|file| file.len() as u64 <= MOST_MIB_OF_WEIGHTS << 20).ok_or_else(too_many_weights)?;
         self.weights_sha256 = Some(hexadecimal(&Sha256::digest(&file)));
         self.weights = weights;
         Ok(())
@@ -167,6 +166,16 @@ impl Calibration {
         };
         Err(Error::Data(format!("{found}; run `peleec quantize` on this model")))
     }
+}
+
+/// An error where the weights of these products as bytes will be more than a file may have.
+pub(super) fn check_weights(products: &[Terms]) -> Result<(), Error> {
+    let bytes = products.iter().map(rounded::length).fold(0, u64::saturating_add);
+    if bytes <= MOST_MIB_OF_WEIGHTS << 20 { Ok(()) } else { Err(too_many_weights()) }
+}
+
+fn too_many_weights() -> Error {
+    Error::Data(format!("the weights are of more than {MOST_MIB_OF_WEIGHTS} MiB: leave --gptq out"))
 }
 
 /// What a file has, where that is not too much.
@@ -236,6 +245,24 @@ mod tests {
             let refusal = goes_with(calibration, data).unwrap_err();
             assert!(refusal.to_string().contains(said) && refusal.exit_code() == 3, "{refusal}");
         }
+    }
+
+    /// Names count as weights do, and are sooner made.
+    #[test]
+    fn weights_are_too_many_before_they_are_rounded() {
+        let terms = Terms {
+            output: "n".repeat(1 << 20),
+            input: "x".to_owned(),
+            scale: vec![1.0],
+            zero: 0,
+            window: Window::pointwise(),
+            group: 1,
+            values: Vec::new(),
+            steps: Vec::new(),
+        };
+        assert!(check_weights(&vec![terms.clone(); 63]).is_ok());
+        let refusal = check_weights(&vec![terms; 64]).unwrap_err();
+        assert!(refusal.to_string().contains("more than 64 MiB: leave --gptq out") && refusal.exit_code() == 3, "{refusal}");
     }
 
     #[test]

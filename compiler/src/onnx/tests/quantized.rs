@@ -114,6 +114,22 @@ fn operators_of_microsoft() {
     }
 }
 
+/// `beta` is one of Gemm's attributes that QGemm has not.
+#[test]
+fn an_attribute_of_the_meaning_alone_changes_nothing() {
+    let mut model = ModelWriter::new("g", 13);
+    model.input("a", &TensorType::new(DType::I8, [1, 2])).output("y", &TensorType::new(DType::I8, [1, 2]));
+    model.initializer("s", &Tensor::f32([], [0.5]).unwrap()).initializer("t", &Tensor::f32([], [0.25]).unwrap());
+    model.initializer("z", &bytes(&[], &[1])).initializer("b", &bytes(&[2, 2], &[1, 3, 2, 5]));
+    model.initializer("c", &Tensor::new(Shape(vec![2]), Data::I32([4, 8].into())).unwrap());
+    let inputs = ["a", "s", "z", "b", "s", "z", "c", "t", "z"];
+    model.node("QGemm", "n", &inputs, &["y"], &[("beta", Attribute::Float(2.0))]).domain("com.microsoft");
+    let (graph, _) = operators(&model);
+    // [1, -2] times [[0, 1], [1/2, 2]] plus [1, 2], in steps of a quarter, and 1 for zero.
+    let found = graph.evaluate(&[bytes(&[1, 2], &[3, -3])]).unwrap();
+    assert!(*found[0].data() == Data::I8([1, -3].into()), "{:?}", found[0]);
+}
+
 #[test]
 fn a_concat_takes_any_number() {
     let mut model = model(11);

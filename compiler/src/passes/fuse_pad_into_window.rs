@@ -226,7 +226,7 @@ mod tests {
     }
 
     fn steps(direction: Direction) -> Quantize {
-        Quantize { direction, scale: vec![1.0 / 64.0], zero: vec![7], axis: 1, block: None }
+        Quantize { direction, scale: [1.0 / 64.0].into(), zero: vec![7], axis: 1, block: None }
     }
 
     /// Bytes of which 7 stands for zero, with `value` around them.

@@ -188,7 +188,7 @@ mod tests {
     use crate::passes::run;
 
     fn op(direction: Direction, scale: &[f32], zero: i32) -> Op {
-        Op::Quantize(Quantize { direction, scale: scale.to_vec(), zero: vec![zero; scale.len()], axis: 0, block: None })
+        Op::Quantize(Quantize { direction, scale: scale.into(), zero: vec![zero; scale.len()], axis: 0, block: None })
     }
 
     /// Four channels of bytes through a convolution to three, in steps that floats hold exactly.
@@ -245,8 +245,8 @@ mod tests {
             let weights: Vec<i8> = (0..12).map(|i| (i * 37 % 256) as u8 as i8).collect();
             let w = build.graph.add_constant("w", Tensor::new(Shape(shape), Data::I8(weights.into())).unwrap());
             let axis = i64::from(!trans_b);
-            let scales = vec![0.5, 0.25, 1.0];
-            let per_filter = Quantize { direction: Direction::Dequantize, scale: scales, zero: vec![0; 3], axis, block: None };
+            let scale = [0.5, 0.25, 1.0].into();
+            let per_filter = Quantize { direction: Direction::Dequantize, scale, zero: vec![0; 3], axis, block: None };
             let w = build.op("w.d", Op::Quantize(per_filter), &[w]);
             let c = build.constant("c", &[3], &[1.0, -2.0, 0.5]);
             let y = build.op("y", Op::MatMul(MatMul { alpha: 1.0, beta: 1.0, trans_a: false, trans_b }), &[x, w, c]);
@@ -273,7 +273,7 @@ mod tests {
         let x = build.op("x.d", op(Direction::Dequantize, &[0.125], 2), &[x]);
         let weights: Vec<i8> = (0..12).map(|i| (i * 37 % 256) as u8 as i8).collect();
         let w = build.graph.add_constant("w", Tensor::new(Shape(vec![4, 3]), Data::I8(weights.into())).unwrap());
-        let scale = vec![0.5, 0.25, 1.0];
+        let scale = [0.5, 0.25, 1.0].into();
         let per_filter = Quantize { direction: Direction::Dequantize, scale, zero: vec![0; 3], axis: 1, block: None };
         let w = build.op("w.d", Op::Quantize(per_filter), &[w]);
         let y = build.op("y", Op::MatMul(MatMul { alpha: 1.0, beta: 1.0, trans_a: false, trans_b: false }), &[x, w]);

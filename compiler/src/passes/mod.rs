@@ -172,7 +172,7 @@ mod tests {
     }
 
     fn quantize(direction: Direction, scale: f32, zero: i32) -> Op {
-        Op::Quantize(Quantize { direction, scale: vec![scale], zero: vec![zero], axis: 1, block: None })
+        Op::Quantize(Quantize { direction, scale: [scale].into(), zero: vec![zero], axis: 1, block: None })
     }
 
     fn through_bytes(build: &mut Build, name: &str, x: Source, scale: f32) -> Source {

@@ -57,7 +57,7 @@ mod tests {
 
     #[test]
     fn parts_of_other_scales_are_quantised_each() {
-        let op = |direction, scale| Op::Quantize(Quantize { direction, scale: vec![scale], zero: vec![1], axis: 1, block: None });
+        let op = |direction, scale: f32| Op::Quantize(Quantize { direction, scale: [scale].into(), zero: vec![1], axis: 1, block: None });
         let mut build = Build::new();
         let parts = [("a", 0.5), ("b", 0.25)].map(|(name, scale)| {
             let x = build.input(name, &[1, 2, 2, 2]);
@@ -75,7 +75,7 @@ mod tests {
     /// Whether the constant is zero, between two steps, or beyond the last one.
     #[test]
     fn what_is_padded_is_quantised_before() {
-        let op = Quantize { direction: Direction::Quantize(DType::U8), scale: vec![0.125], zero: vec![3], axis: 1, block: None };
+        let op = Quantize { direction: Direction::Quantize(DType::U8), scale: [0.125].into(), zero: vec![3], axis: 1, block: None };
         for (mode, became) in [
             (PadMode::Constant(0.0), PadMode::Integer(3)),
             (PadMode::Constant(0.3), PadMode::Integer(5)),
@@ -99,7 +99,7 @@ mod tests {
         let mut build = Build::new();
         let x = build.input("x", &[1, 2, 3, 3]);
         let padded = build.op("padded", Op::Pad(Pad { pads: vec![0, 0, 1, 1, 0, 0, 0, 2], mode: PadMode::Constant(0.0) }), &[x]);
-        let op = Quantize { direction: Direction::Quantize(DType::I8), scale: vec![0.125], zero: vec![3], axis: 1, block: None };
+        let op = Quantize { direction: Direction::Quantize(DType::I8), scale: [0.125].into(), zero: vec![3], axis: 1, block: None };
         let bytes = build.op("bytes", Op::Quantize(op), &[padded]);
         build.output(bytes);
         build.output(padded);

@@ -66,8 +66,8 @@ fn lacking(op_type: &str) -> &'static [&'static str] {
     LACKING.iter().find(|(name, _)| *name == op_type).map_or(&[][..], |(_, lacking)| *lacking)
 }
 
-/// What a quantised operator means over floats, the attributes that it has beside those of its meaning, or in place of them, and those of its
-/// meaning that it does not have.
+/// What a quantised operator means over floats, the attributes that it has beside those of its meaning, or in place of them, and those of
+/// its meaning that it does not have.
 pub(crate) fn quantized_form(op_type: &str) -> Option<(&'static str, Vec<KnownAttribute>, &'static [&'static str])> {
     let form = FORMS.iter().find(|form| form.op_type == op_type)?;
     Some((form.meaning, OWN.into_iter().filter(|own| own.is_of(op_type)).collect(), lacking(op_type)))

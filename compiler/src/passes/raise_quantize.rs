@@ -1,5 +1,5 @@
-//! Quantises the parts of a concat rather than the whole, where all of them come of bytes, and what is padded rather than what padding gives.
-//! Bit-exact.
+//! Quantises the parts of a concat rather than the whole, where all of them come of bytes, and what is padded rather than what padding
+//! gives. Bit-exact.
 
 use super::quantized::{bytes_of, quantizes};
 use crate::ir::{Content, Graph, NodeId, Tensor, TensorType, Value};

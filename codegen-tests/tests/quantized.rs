@@ -94,6 +94,25 @@ fn what_is_left_to_floats_is_counted() {
     assert!(compiled(&floats, RamBudget::Bytes(usize::MAX)).report().in_floats.is_empty());
 }
 
+/// A pad of zero is one of the window behind it; another number stays around the map, in bytes.
+#[test]
+fn pads_of_zero_go_into_windows_of_bytes() {
+    let model = models::quantized().into_iter().find(|model| model.name == "padded-qdq-u8s8").expect("it is stored");
+    let report = compiled(&model, RamBudget::Bytes(usize::MAX)).report();
+    let pads: Vec<_> = report.layers.iter().filter(|layer| layer.kernel.starts_with("pad")).collect();
+    assert!(pads.len() == 1 && report.in_floats.is_empty(), "{pads:?} {:?}", report.in_floats);
+}
+
+/// Whether the bias is dequantised or comes as floats that are whole steps of the sums.
+#[test]
+fn what_an_add_adds_to_a_product_is_its_bias() {
+    let model = models::quantized().into_iter().find(|model| model.name == "biased-qdq-u8s8").expect("it is stored");
+    let report = compiled(&model, RamBudget::Bytes(usize::MAX)).report();
+    let kernels: Vec<_> = report.layers.iter().map(|layer| layer.kernel.as_str()).collect();
+    assert_eq!(kernels, ["quantize", "quantized conv2d", "quantized conv2d", "dequantize"]);
+    assert!(report.in_floats.is_empty(), "{:?}", report.in_floats);
+}
+
 /// What the same network takes as floats is four times as much.
 #[test]
 fn bytes_take_a_quarter_of_the_memory() {

@@ -96,7 +96,7 @@ fn compile_by(
     let (in_bytes, graph) = (options.io == IoForm::Int8, &mut passed.graph);
     passed.border = Border::of(graph);
     if let Some((calibration, name)) = calibration {
-        calibration.goes_with(name, &model.hash())?;
+        calibration.goes_with(name, &model.hash(), model.data_hash(&data_files(model, options))?.as_deref())?;
         let files = options.quant.iter().flat_map(|path| [Some(path.clone()), calibration.weights_path(path)]);
         passed.calibrated = files.flatten().collect();
         passes::run_before_quantization(graph, &mut after);
@@ -135,7 +135,7 @@ pub fn observe_quantized(model: &ModelFile, options: &Options, calibration: &Cal
     let options = Options { ram_budget: RamBudget::Bytes(usize::MAX), quant: None, io: IoForm::Graph, ..options.clone() };
     let profile = options.profile()?;
     let mut passed = Passed::new(read(model, &options).map_err(|refused| all_problems(refused, profile))?);
-    calibration.goes_with(Path::new("the calibration"), &model.hash())?;
+    calibration.goes_with(Path::new("the calibration"), &model.hash(), model.data_hash(&data_files(model, &options))?.as_deref())?;
     passes::run_before_quantization(&mut passed.graph, |_, _| {});
     let sums = quantization::quantize_and_return(&mut passed.graph, calibration)?;
     passed.rewrites = passes::run(&mut passed.graph, |_, _| {});
@@ -186,13 +186,12 @@ fn plan_and_bind(model: &ModelFile, options: &Options, profile: target::Profile,
     let detector =
         detect.map(|described| attach_detector(&described.description, &steps.outputs(), &border.outputs, picture)).transpose()?;
     let is_replayed = plan::is_replayable(&plan) && plan::is_soon_replayed(&plan);
-    let data = if options.allow_external { onnx::data_files(model.shared()) } else { BTreeSet::new() };
     let pins = Pins::new(&plan, &steps.packed(&plan), options.pin_weights);
     let layers = lower::bind::bind(&steps, &plan, &pins).map_err(lower::unplaceable)?;
     let compilation = Compilation {
         name: options.name.clone().unwrap_or_else(|| model.module_name()),
         model_hash: model.hash(),
-        origin: model.origin(data.into_iter(), described.and_then(|described| described.path).into_iter().chain(calibrated))?,
+        origin: model.origin(&data_files(model, options), described.and_then(|described| described.path).into_iter().chain(calibrated))?,
         options: options.clone(),
         numeric: profile.numeric,
         nodes,
@@ -212,6 +211,11 @@ fn plan_and_bind(model: &ModelFile, options: &Options, profile: target::Profile,
         compilation.replay()?;
     }
     Ok(compilation)
+}
+
+/// The names of the files beside a model that hold its weights, where it may have such.
+fn data_files(model: &ModelFile, options: &Options) -> BTreeSet<String> {
+    if options.allow_external { onnx::data_files(model.shared()) } else { BTreeSet::new() }
 }
 
 /// Refuses constants that hold NaN and that an operator reads behind all passes: import told of those that it knew.

@@ -1,5 +1,6 @@
 //! A model as bytes, with the name and the folder that it came from.
 
+use std::collections::BTreeSet;
 use std::fs::{File, Metadata};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
@@ -114,9 +115,9 @@ impl ModelFile {
         hexadecimal(&Sha256::digest(&self.bytes))
     }
 
-    /// What is known of the files; `data` names those beside the model's that hold weights, `described` has the paths of what is said of it.
-    pub(crate) fn origin(&self, data: impl Iterator<Item = String>, described: impl Iterator<Item = PathBuf>) -> Result<Origin, Error> {
-        let data: Vec<PathBuf> = data.filter_map(|name| inside(self.folder()?, &name)).collect();
+    /// SHA-256 in hexadecimal over the files beside the model's that hold weights, which `data` names, where there are any.
+    pub(crate) fn data_hash(&self, data: &BTreeSet<String>) -> Result<Option<String>, Error> {
+        let data = self.data_paths(data);
         let (mut hash, mut left) = (Sha256::new(), MAX_DATA_BYTES);
         for path in &data {
             let io = |source| Error::io(path, source);
@@ -124,7 +125,16 @@ impl ModelFile {
             hash.update(file.metadata().map_err(io)?.len().to_le_bytes());
             left -= std::io::copy(&mut file.take(left), &mut Digested(&mut hash)).map_err(io)?;
         }
-        let data_hash = (!data.is_empty()).then(|| hexadecimal(&hash.finalize()));
+        Ok((!data.is_empty()).then(|| hexadecimal(&hash.finalize())))
+    }
+
+    fn data_paths(&self, data: &BTreeSet<String>) -> Vec<PathBuf> {
+        data.iter().filter_map(|name| inside(self.folder()?, name)).collect()
+    }
+
+    /// What is known of the files; `data` names those beside the model's that hold weights, `described` has the paths of what is said of it.
+    pub(crate) fn origin(&self, data: &BTreeSet<String>, described: impl Iterator<Item = PathBuf>) -> Result<Origin, Error> {
+        let (data_hash, data) = (self.data_hash(data)?, self.data_paths(data));
         let files: Vec<PathBuf> = self.path.iter().cloned().chain(data).chain(described).collect();
         let times = |path: &PathBuf| [std::fs::metadata(path), std::fs::symlink_metadata(path)].map(|metadata| changed(&metadata.ok()?));
         let changed = files.iter().flat_map(times).flatten().max();

@@ -76,6 +76,7 @@ impl<'a> Importer<'a> {
         } else {
             return Err(self.check_room(&inferred).err().unwrap_or(Refusal::Poisoned));
         };
+        let number = if computed.is_none() { number(&op, kept, &inferred) } else { None };
         // What is computed, now or by a pass, may pass it on.
         let read = if computed.is_some() || is_constant { names.get(kept.len()..).unwrap_or_default() } else { names.as_slice() };
         self.check_numbers(read)?;
@@ -87,7 +88,7 @@ impl<'a> Importer<'a> {
                     // It is made once it is known that all constants together are few enough.
                     self.reserve(&inferred);
                 }
-                self.add_op(node, op, &kept, inferred, is_constant);
+                self.add_op(node, op, &kept, inferred, (is_constant, number));
             }
         }
         Ok(())
@@ -188,8 +189,16 @@ impl<'a> Importer<'a> {
         }
     }
 
-    /// Adds the node, under the name that the file has for its operator.
-    fn add_op(&mut self, node: &'a NodeProto, op: Op, inputs: &[Option<&str>], types: Vec<TensorType>, is_constant: bool) {
+    /// Adds the node, under the name that the file has for its operator; with whether its results depend on constants alone, and the one
+    /// that is known already.
+    fn add_op(
+        &mut self,
+        node: &'a NodeProto,
+        op: Op,
+        inputs: &[Option<&str>],
+        types: Vec<TensorType>,
+        (is_constant, mut number): (bool, Option<Tensor>),
+    ) {
         let sources: Vec<Option<Source>> = inputs.iter().map(|name| name.and_then(|name| self.source_of(name))).collect();
         let name_at = |slot: usize| node.output.get(slot).map(String::as_str).filter(|name| !name.is_empty());
         let fallback = |slot: usize| format!("{}_output_{slot}", display_name(node));
@@ -201,7 +210,7 @@ impl<'a> Importer<'a> {
         for (slot, ty) in types.into_iter().enumerate() {
             if let Some(name) = name_at(slot).filter(|name| self.is_free(name)) {
                 let source = Some(Source { node: source.node, slot });
-                self.definitions.insert(name, Definition::Known(Entry { ty, value: None, source, is_constant, first_nan: None }));
+                self.definitions.insert(name, Definition::Known(Entry { ty, value: number.take(), source, is_constant, first_nan: None }));
             }
         }
     }
@@ -224,6 +233,18 @@ pub(super) fn check_extents(types: &[TensorType]) -> Result<(), Diagnostic> {
         }
     }
     Ok(())
+}
+
+/// What an operator that passes look for makes of known values, where that is one number: others may need to know it, as a `Pad` does its
+/// constant.
+fn number(op: &Op, inputs: &[Option<Operand<'_>>], inferred: &[TensorType]) -> Option<Tensor> {
+    if !op.is_awaited() || inferred.iter().any(|ty| ty.shape.elements() != 1) {
+        return None;
+    }
+    let values: Vec<_> = inputs.iter().map(|operand| Some(operand.as_ref()?.value?)).collect();
+    let is_known = values.iter().all(Option::is_some);
+    let number = is_known.then(|| op.evaluate(&values).ok()?.pop()).flatten();
+    number.filter(|number| constants::first_nan(number).is_none())
 }
 
 /// The first `count` inputs, up to the last one that is there.

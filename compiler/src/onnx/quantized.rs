@@ -54,10 +54,23 @@ const OWN: [KnownAttribute; 3] = [
     known::float("alpha").only(&["1"]).of(&["QGemm"]),
 ];
 
-/// What a quantised operator means over floats, and the attributes that it has beside those of its meaning, or in place of them.
-pub(crate) fn quantized_form(op_type: &str) -> Option<(&'static str, Vec<KnownAttribute>)> {
+/// The attributes of their meanings that quantised operators do not have.
+const LACKING: [(&str, &[&str]); 4] = [
+    ("QGemm", &["beta", "broadcast"]),
+    ("QLinearAdd", &["axis", "broadcast"]),
+    ("QLinearMul", &["axis", "broadcast"]),
+    ("QLinearAveragePool", &["dilations"]),
+];
+
+fn lacking(op_type: &str) -> &'static [&'static str] {
+    LACKING.iter().find(|(name, _)| *name == op_type).map_or(&[][..], |(_, lacking)| *lacking)
+}
+
+/// What a quantised operator means over floats, the attributes that it has beside those of its meaning, or in place of them, and those of
+/// its meaning that it does not have.
+pub(crate) fn quantized_form(op_type: &str) -> Option<(&'static str, Vec<KnownAttribute>, &'static [&'static str])> {
     let form = FORMS.iter().find(|form| form.op_type == op_type)?;
-    Some((form.meaning, OWN.into_iter().filter(|own| own.is_of(op_type)).collect()))
+    Some((form.meaning, OWN.into_iter().filter(|own| own.is_of(op_type)).collect(), lacking(op_type)))
 }
 
 /// Names that nothing goes by.
@@ -102,7 +115,7 @@ pub(crate) fn meaning(node: &NodeProto, opset: i64, names: &mut FreshNames<'_>) 
         // The result has the type of the input, which no node here is told.
         return None;
     }
-    let attributes = attributes(node, opset)?;
+    let attributes = attributes(node, lacking(op_type), opset)?;
     let mut parts = Parts { node, names, made: Vec::new() };
     let mut inputs = Vec::new();
     let tensors: Vec<usize> = match form.tensors {
@@ -141,11 +154,13 @@ pub(crate) fn meaning(node: &NodeProto, opset: i64, names: &mut FreshNames<'_>) 
     Some(parts.made)
 }
 
-/// The attributes that the operator over floats has, too; none where another one says something.
-fn attributes(node: &NodeProto, opset: i64) -> Option<Vec<AttributeProto>> {
+/// The attributes that the operator over floats has, too, but for those that the quantised one is `lacking`; none where another one says
+/// something.
+fn attributes(node: &NodeProto, lacking: &[&str], opset: i64) -> Option<Vec<AttributeProto>> {
     let mut kept = Vec::new();
     for attribute in &node.attribute {
         match (attribute.name.as_deref().unwrap_or_default(), attribute.i) {
+            (name, _) if lacking.contains(&name) => {}
             ("channels_last", None | Some(0)) => {}
             ("channels_last", _) => return None,
             // Of Softmax, which changed with operator set 13.

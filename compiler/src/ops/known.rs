@@ -83,9 +83,10 @@ impl OperatorDetails {
     /// Of a supported operator, by its `op_type`.
     pub fn of(op_type: &str) -> Option<Self> {
         let (_, Member { op_type, domain }) = members().find(|(_, member)| member.op_type == op_type)?;
-        let (meaning, own) = quantized_form(op_type).map_or((None, Vec::new()), |(meaning, own)| (Some(meaning), own));
+        let (meaning, own, lacking) =
+            quantized_form(op_type).map_or((None, Vec::new(), &[][..]), |(meaning, own, lacking)| (Some(meaning), own, lacking));
         let shared = of_operator(meaning.or_else(|| integer_form(op_type)).unwrap_or(op_type))
-            .filter(|known| own.iter().all(|other| other.name != known.name));
+            .filter(|known| !lacking.contains(&known.name) && own.iter().all(|other| other.name != known.name));
         let attributes = shared.copied().chain(own.iter().copied()).collect();
         Some(OperatorDetails { op_type, domain, opsets: [first_read(op_type), *OPSETS.end()], meaning, attributes })
     }
@@ -337,7 +338,10 @@ mod tests {
             details.attributes.iter().map(|known| known.name).collect()
         };
         assert_eq!(names("Elu"), ["alpha"]);
-        assert_eq!(names("QGemm"), ["beta", "transA", "transB", "broadcast", "alpha"]);
+        assert_eq!(names("QGemm"), ["transA", "transB", "alpha"]);
+        assert!(names("QLinearAdd").is_empty() && names("QLinearMul").is_empty());
+        let pool = ["kernel_shape", "strides", "pads", "auto_pad", "ceil_mode", "count_include_pad", "channels_last"];
+        assert_eq!(names("QLinearAveragePool"), pool);
         let gemm = OperatorDetails::of("QGemm").expect("it is supported");
         assert_eq!((gemm.domain, gemm.meaning), ("com.microsoft", Some("Gemm")));
         assert_eq!(OperatorDetails::of("Pad").map(|pad| pad.opsets), Some([2, 28]));

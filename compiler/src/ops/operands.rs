@@ -123,7 +123,7 @@ pub(crate) fn product(dims: &[usize]) -> usize {
 
 /// A naive sum: as class `plain` makes it, term by term, or in double precision where it has more terms than the class adds in one go.
 #[derive(Clone, Copy)]
-pub(super) struct Sum {
+pub(crate) struct Sum {
     plain: f32,
     double: f64,
     terms: usize,
@@ -131,7 +131,7 @@ pub(super) struct Sum {
 
 impl Sum {
     /// The most terms that a pool, a mean or a softmax adds in one go.
-    pub(super) const LONGEST: usize = 1024;
+    pub(crate) const LONGEST: usize = 1024;
     /// The most products that a convolution or a product of matrices adds in one go. The kernel for two computed matrices goes in blocks
     /// of 1024: there the two agree but for rounding.
     pub(super) const LONGEST_OF_PRODUCTS: usize = 4096;

@@ -4,6 +4,7 @@
 //! Integers of 32 bits at run time have no zero points of channels or blocks.
 
 use std::num::NonZeroU32;
+use std::sync::Arc;
 
 use peleec_runtime::BinaryKind;
 use peleec_runtime::f32::function::Round;
@@ -29,8 +30,8 @@ pub(crate) enum Direction {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Quantize {
     pub(crate) direction: Direction,
-    /// One, one for each extent of the axis, or one for each block; above zero and finite.
-    pub(crate) scale: Vec<f32>,
+    /// One, one for each extent of the axis, or one for each block; above zero and finite. Shared with the constant that they come of.
+    pub(crate) scale: Arc<[f32]>,
     /// As many.
     pub(crate) zero: Vec<i32>,
     /// As the node gives it; it may count from the end.
@@ -158,7 +159,9 @@ impl Operator for Quantize {
 
     fn parse(node: &NodeView<'_>) -> Result<Self, OpError> {
         let scale = node.known_input(1, "scale")?.ok_or_else(|| OpError::new("input 1 is missing"))?;
-        let values = scale.as_f32().ok_or_else(|| OpError::new(format!("`scale` is {}", scale.ty())).supported("f32"))?;
+        let Data::F32(values) = scale.data() else {
+            return Err(OpError::new(format!("`scale` is {}", scale.ty())).supported("f32"));
+        };
         node.spend(values.len() as u64)?;
         let block = block(node, scale)?;
         if block.is_none() && scale.shape().rank() > 1 && values.len() > 1 {
@@ -190,7 +193,7 @@ impl Operator for Quantize {
                 zeros.iter().cycle().take(values.len()).map(|&zero| zero as i32).collect()
             }
         };
-        Ok(Quantize { direction, scale: values.to_vec(), zero, axis: along(node)?, block })
+        Ok(Quantize { direction, scale: values.clone(), zero, axis: along(node)?, block })
     }
 
     fn op_type(&self) -> Option<&'static str> {
@@ -313,6 +316,7 @@ fn stored_as(node: &NodeView<'_>) -> Result<DType, OpError> {
 #[cfg(test)]
 mod tests {
     use std::num::NonZeroU32;
+    use std::sync::Arc;
 
     use super::{Direction, Quantize};
     use crate::ir::{DType, Data, Shape, Tensor, TensorType};
@@ -365,6 +369,13 @@ mod tests {
         assert!(runs(of_ints(&[0, 0]), DType::I32) && !runs(of_ints(&[0, 3]), DType::I32));
     }
 
+    #[test]
+    fn scales_are_not_copied() {
+        let scale = Tensor::f32([2], [1.0, 10.0]).unwrap();
+        let op = Case::new("DequantizeLinear", 13).known(bytes(&[2, 1], &[1, 2])).known(scale.clone()).int("axis", 0).parse();
+        assert!(matches!((op, scale.data()), (Ok(Op::Quantize(op)), Data::F32(stored)) if Arc::ptr_eq(&op.scale, stored)));
+    }
+
     /// Steps of blocks of two of five along the middle axis, of which the last block is shorter.
     #[test]
     fn blocks_have_scales_of_their_own() {
@@ -384,7 +395,7 @@ mod tests {
     fn shapes_under_which_scales_broadcast() {
         let apart = |block: Option<u32>, extent| {
             let block = block.and_then(NonZeroU32::new);
-            let op = Quantize { direction: Direction::Dequantize, scale: vec![1.0; 18], zero: vec![0; 18], axis: 1, block };
+            let op = Quantize { direction: Direction::Dequantize, scale: vec![1.0; 18].into(), zero: vec![0; 18], axis: 1, block };
             op.apart(&Shape(vec![2, extent, 3])).unwrap().map(|shape| shape.0)
         };
         assert_eq!(apart(Some(4), 12), [vec![2, 3, 4, 3], vec![2, 3, 1, 3]]);

@@ -27,7 +27,9 @@ mod tests {
 
     #[test]
     fn only_what_changes_nothing() {
-        let op = |direction, scale, zero| Op::Quantize(Quantize { direction, scale: vec![scale], zero: vec![zero], axis: 1, block: None });
+        let op = |direction, scale: f32, zero| {
+            Op::Quantize(Quantize { direction, scale: [scale].into(), zero: vec![zero], axis: 1, block: None })
+        };
         for (scale, zero, dtype, eliminated) in
             [(0.3, 5, DType::I8, 1), (0.2, 5, DType::I8, 0), (0.3, 6, DType::I8, 0), (0.3, 5, DType::U8, 0)]
         {

@@ -66,7 +66,7 @@ mod tests {
     use crate::passes::equivalence::check;
 
     fn op(direction: Direction, scale: f32, zero: i32) -> Op {
-        Op::Quantize(Quantize { direction, scale: vec![scale], zero: vec![zero], axis: 1, block: None })
+        Op::Quantize(Quantize { direction, scale: [scale].into(), zero: vec![zero], axis: 1, block: None })
     }
 
     #[test]

@@ -2,9 +2,10 @@
 //! activation that only limits.
 //!
 //! Its sums are exact, where those of floats are rounded: a result may differ by one step where a sum lies next to the middle of two, and
-//! where a bias of floats is no whole number of the sums' steps, by that rest.
+//! where a bias of floats is no whole number of the sums' steps, by that rest. What an `Add` adds to a product is taken as a bias where it
+//! is a whole number of them.
 
-use peleec_runtime::Activation;
+use peleec_runtime::{Activation, BinaryKind};
 
 use super::channels::is_bare_conv;
 use super::quantized::{bytes_of, dequantizes, limited, quantizes};
@@ -63,20 +64,34 @@ fn fusion(graph: &Graph, id: NodeId) -> Option<Fusion> {
     };
     let (x, input) = bytes_of(graph, graph.input(id, 0)?)?;
     let (weights, around_zero, weight_scales) = weights(graph, graph.input(id, 1)?, filter_axis)?;
-    let mut absorbed = vec![graph.sole_consumer(id)?];
-    let mut activation = Activation::Identity;
-    if let Some(Op::Unary(unary)) = graph.op(absorbed[0]) {
-        activation = unary.activation;
-        absorbed.push(graph.sole_consumer(absorbed[0])?);
+    let mut last = graph.sole_consumer(id)?;
+    let mut absorbed = vec![last];
+    let added = addend(graph, id, last);
+    if added.is_some() {
+        last = graph.sole_consumer(last)?;
+        absorbed.push(last);
     }
-    let (result, dtype) = quantizes(graph, *absorbed.last()?)?;
+    let mut activation = Activation::Identity;
+    if let Some(Op::Unary(unary)) = graph.op(last) {
+        activation = unary.activation;
+        last = graph.sole_consumer(last)?;
+        absorbed.push(last);
+    }
+    let (result, dtype) = quantizes(graph, last)?;
     let limits = limited(limits(dtype), activation, result)?;
     let (input_scale, scale) = (f64::from(*input.scale.first()?), f64::from(*result.scale.first()?));
     let sum_scales: Vec<f64> = weight_scales.iter().map(|&scale| input_scale * f64::from(scale)).collect();
     let filters = around_zero.shape()[0];
     let scale_of = |filter: usize| sum_scales[if sum_scales.len() == 1 { 0 } else { filter }];
     let factors: Vec<f64> = (0..filters).map(|filter| scale_of(filter) / scale).collect();
-    let bias = bias(graph, graph.input(id, Conv::BIAS), &factors, scale_of)?;
+    let steps = match added.or_else(|| graph.input(id, Conv::BIAS)) {
+        Some(source) => bias_steps(graph, source, filters, scale_of)?,
+        None => vec![0.0; filters],
+    };
+    if added.is_some() && !steps.iter().all(|&steps| is_whole(steps)) {
+        return None;
+    }
+    let bias = rounded(&steps, &factors)?;
     let requantization = Requantization::new(&factors, *result.zero.first()?, limits)?;
     let input_zero = *input.zero.first()?;
     let Data::I8(values) = around_zero.data() else { return None };
@@ -113,15 +128,24 @@ fn weights(graph: &Graph, source: Source, filter_axis: usize) -> Option<(Weights
     Some((Weights::Made(around_zero.clone()), around_zero, &op.scale))
 }
 
-/// A known bias, one value a filter, in steps of the sums; none where rounding it to whole steps would show in results.
-fn bias(graph: &Graph, source: Option<Source>, factors: &[f64], scale: impl Fn(usize) -> f64) -> Option<Vec<i32>> {
-    let filters = factors.len();
-    let Some(source) = source else { return Some(vec![0; filters]) };
+/// What `reader` adds to the product `id`, where that has no bias of its own and the sum has its shape.
+fn addend(graph: &Graph, id: NodeId, reader: NodeId) -> Option<Source> {
+    let is_bare = matches!(graph.op(id), Some(Op::MatMul(_))) && graph.input(id, MatMul::ADDEND).is_none();
+    let adds = matches!(graph.op(reader), Some(Op::Binary(binary)) if binary.kind == BinaryKind::Add);
+    let [product, sum] = [id, reader].map(|node| Source { node, slot: 0 });
+    if !is_bare || !adds || graph.ty(product) != graph.ty(sum) {
+        return None;
+    }
+    [0, 1].into_iter().filter_map(|slot| graph.input(reader, slot)).find(|&source| source != product)
+}
+
+/// A known bias, one value a filter, in steps of the sums.
+fn bias_steps(graph: &Graph, source: Source, filters: usize, scale: impl Fn(usize) -> f64) -> Option<Vec<f64>> {
     let shape = &graph.ty(source).shape;
     if shape.elements() != filters || shape.last() != Some(&filters) {
         return None;
     }
-    let steps: Vec<f64> = match dequantizes(graph, source.node) {
+    Some(match dequantizes(graph, source.node) {
         Some((stored, op)) => {
             let at = |filter: usize| if op.scale.len() == 1 { 0 } else { filter };
             let steps = |(filter, &value): (usize, &i64)| {
@@ -133,27 +157,38 @@ fn bias(graph: &Graph, source: Option<Source>, factors: &[f64], scale: impl Fn(u
             graph.constant(stored)?.to_i64s()?.iter().enumerate().map(steps).collect()
         }
         None => graph.constant(source)?.as_f32()?.iter().enumerate().map(|(filter, &value)| f64::from(value) / scale(filter)).collect(),
-    };
-    let whole = |(steps, factor): (f64, &f64)| {
+    })
+}
+
+/// Whether a number of steps is whole, but for how floats round it, its scale and their product.
+fn is_whole(steps: f64) -> bool {
+    (steps - steps.round()).abs() <= 2.0 * f64::from(f32::EPSILON) * steps.abs()
+}
+
+/// A bias in whole steps; none where rounding it would show in results.
+fn rounded(steps: &[f64], factors: &[f64]) -> Option<Vec<i32>> {
+    let whole = |(steps, factor): (&f64, &f64)| {
         let shows = (steps - steps.round()).abs() * factor > 0.125;
         (steps.abs() < f64::from(i32::MAX) && !shows).then(|| steps.round() as i32)
     };
-    steps.into_iter().zip(factors).map(whole).collect()
+    steps.iter().zip(factors).map(whole).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use peleec_runtime::Activation;
+    use peleec_runtime::{Activation, BinaryKind};
 
     use super::fuse_quantized_conv;
     use crate::ir::build::Build;
     use crate::ir::{DType, Data, Graph, Shape, Source, Tensor};
     use crate::ops::quantize::Direction;
-    use crate::ops::{MatMul, Op, Quantize, Unary};
+    use crate::ops::{Binary, MatMul, Op, Quantize, Unary};
     use crate::passes::equivalence::{check, conv_op};
+    use crate::passes::quantized::in_floats;
+    use crate::passes::run;
 
     fn op(direction: Direction, scale: &[f32], zero: i32) -> Op {
-        Op::Quantize(Quantize { direction, scale: scale.to_vec(), zero: vec![zero; scale.len()], axis: 0, block: None })
+        Op::Quantize(Quantize { direction, scale: scale.into(), zero: vec![zero; scale.len()], axis: 0, block: None })
     }
 
     /// Four channels of bytes through a convolution to three, in steps that floats hold exactly.
@@ -210,8 +245,8 @@ mod tests {
             let weights: Vec<i8> = (0..12).map(|i| (i * 37 % 256) as u8 as i8).collect();
             let w = build.graph.add_constant("w", Tensor::new(Shape(shape), Data::I8(weights.into())).unwrap());
             let axis = i64::from(!trans_b);
-            let scales = vec![0.5, 0.25, 1.0];
-            let per_filter = Quantize { direction: Direction::Dequantize, scale: scales, zero: vec![0; 3], axis, block: None };
+            let scale = [0.5, 0.25, 1.0].into();
+            let per_filter = Quantize { direction: Direction::Dequantize, scale, zero: vec![0; 3], axis, block: None };
             let w = build.op("w.d", Op::Quantize(per_filter), &[w]);
             let c = build.constant("c", &[3], &[1.0, -2.0, 0.5]);
             let y = build.op("y", Op::MatMul(MatMul { alpha: 1.0, beta: 1.0, trans_a: false, trans_b }), &[x, w, c]);
@@ -219,6 +254,66 @@ mod tests {
             let (fused, _, lines) = outline(build, y);
             let weights = if trans_b { "w" } else { "y.weights" };
             assert_eq!((fused, lines.last().unwrap()), (1, &format!("%q = QuantizedConv(%x.q, %{weights}, %y.bias)")));
+        }
+    }
+
+    /// What is added to a product of vectors.
+    #[derive(Clone, Copy, Debug)]
+    enum Added {
+        Floats([f32; 3]),
+        /// Integers in steps of each column, or of all.
+        Stored(&'static [f32]),
+    }
+
+    /// Sums are in steps of 1/16, 1/32 and 1/8.
+    fn biased(added: Added, comes_first: bool, activation: Option<Activation>) -> Build {
+        let mut build = Build::new();
+        let x = build.input("x", &[2, 4]);
+        let x = build.op("x.q", op(Direction::Quantize(DType::I8), &[0.125], 2), &[x]);
+        let x = build.op("x.d", op(Direction::Dequantize, &[0.125], 2), &[x]);
+        let weights: Vec<i8> = (0..12).map(|i| (i * 37 % 256) as u8 as i8).collect();
+        let w = build.graph.add_constant("w", Tensor::new(Shape(vec![4, 3]), Data::I8(weights.into())).unwrap());
+        let scale = [0.5, 0.25, 1.0].into();
+        let per_filter = Quantize { direction: Direction::Dequantize, scale, zero: vec![0; 3], axis: 1, block: None };
+        let w = build.op("w.d", Op::Quantize(per_filter), &[w]);
+        let y = build.op("y", Op::MatMul(MatMul { alpha: 1.0, beta: 1.0, trans_a: false, trans_b: false }), &[x, w]);
+        let b = match added {
+            Added::Floats(values) => build.constant("b", &[3], &values),
+            Added::Stored(scale) => {
+                let b = build.graph.add_constant("b", Tensor::new(Shape(vec![3]), Data::I32([7, -77, 9].into())).unwrap());
+                build.op("b.d", op(Direction::Dequantize, scale, 0), &[b])
+            }
+        };
+        let operands = if comes_first { [b, y] } else { [y, b] };
+        let mut y = build.op("sum", Op::Binary(Binary { kind: BinaryKind::Add }), &operands);
+        if let Some(activation) = activation {
+            y = build.op("a", Op::Unary(Unary { activation }), &[y]);
+        }
+        let y = build.op("q", op(Direction::Quantize(DType::I8), &[0.51], -3), &[y]);
+        build.output(y);
+        build
+    }
+
+    #[test]
+    fn a_bias_that_an_add_adds_in_whole_steps() {
+        for added in [Added::Stored(&[0.0625, 0.03125, 0.125]), Added::Floats([1.0, -2.0, 0.5])] {
+            for (comes_first, activation) in [(false, None), (true, None), (false, Some(Activation::Relu))] {
+                let (fused, graph, lines) = check(biased(added, comes_first, activation), fuse_quantized_conv);
+                assert_eq!((fused, lines.last().unwrap().as_str()), (1, "%q = QuantizedConv(%x.q, %y.weights, %y.bias)"), "{added:?}");
+                let label = graph.label(graph.outputs()[0].source.node);
+                assert!(label.starts_with("MatMul + Add + ") && label.ends_with("QuantizeLinear"), "{label}");
+            }
+        }
+    }
+
+    /// However little the rest of a step would show in results.
+    #[test]
+    fn a_bias_that_an_add_adds_in_broken_steps_stays_and_is_counted() {
+        for added in [Added::Stored(&[0.1]), Added::Floats([0.03, 0.0, 0.0])] {
+            let (fused, mut graph, _) = check(biased(added, false, None), fuse_quantized_conv);
+            assert_eq!(fused, 0, "{added:?}");
+            run(&mut graph, |_, _| {});
+            assert_eq!(in_floats(&graph).into_iter().collect::<Vec<_>>(), [("MatMul + Add".to_owned(), 1)], "{added:?}");
         }
     }
 

@@ -81,7 +81,7 @@ mod tests {
     use crate::passes::equivalence::{check, square};
 
     fn op(direction: Direction, scale: f32, zero: i32) -> Op {
-        Op::Quantize(Quantize { direction, scale: vec![scale], zero: vec![zero], axis: 1, block: None })
+        Op::Quantize(Quantize { direction, scale: [scale].into(), zero: vec![zero], axis: 1, block: None })
     }
 
     fn through(build: &mut Build, name: &str, dtype: DType, scale: f32) -> Source {

@@ -41,6 +41,7 @@ pub(crate) type Pass = fn(&mut Graph) -> usize;
 /// Dead readers keep a value from having a sole consumer, so they go first. Constants must be known before a fusion asks for them.
 /// What is computed of one value alone is one function before passes ask what becomes of a byte, or of a convolution's sums.
 /// `fold_batch_normalization` would take what a convolution can absorb, so both fusions into convolutions come before it.
+/// A convolution between bytes pads by itself, so `fuse_pad_into_window` comes before what makes it one of bytes.
 /// A residual is added before the activation, so `fuse_residual` precedes `fuse_activation`.
 /// Bytes are signed when no pass looks for unsigned ones any more.
 /// Quantised weights are floats only where no operator wants them as they are, so `fold_dequantized` follows what looks for these.
@@ -55,6 +56,7 @@ pub(crate) const PASSES: &[(&str, Pass)] = &[
     ("merge_reshapes", merge_reshapes::merge_reshapes),
     ("fuse_function", fuse_function::fuse_function),
     ("sink_casts", sink_casts::sink_casts),
+    ("fuse_pad_into_window", fuse_pad_into_window::fuse_pad_into_window),
     ("fuse_quantized_conv", fuse_quantized_conv::fuse_quantized_conv),
     ("sink_dequantize", sink_dequantize::sink_dequantize),
     ("raise_quantize", raise_quantize::raise_quantize),
@@ -69,7 +71,6 @@ pub(crate) const PASSES: &[(&str, Pass)] = &[
     ("fold_batch_normalization", fold_batch_normalization::fold_batch_normalization),
     ("fuse_residual", fuse_residual::fuse_residual),
     ("fuse_activation", fuse_activation::fuse_activation),
-    ("fuse_pad_into_window", fuse_pad_into_window::fuse_pad_into_window),
     ("fuse_pool", fuse_pool::fuse_pool),
     ("fuse_matmul_bias", fuse_matmul_bias::fuse_matmul_bias),
 ];
@@ -123,12 +124,15 @@ fn run_table(table: &[(&'static str, Pass)], graph: &mut Graph, mut after: impl 
 mod tests {
     use peleec_runtime::{Activation, BinaryKind};
 
-    use super::equivalence::{assert_same_meaning, conv, outline};
+    use super::equivalence::{assert_same_meaning, conv, conv_op, outline};
     use super::run;
     use crate::ir::build::Build;
-    use crate::ops::{BatchNormalization, Binary, Identity, Op, Unary};
+    use crate::ir::{DType, Data, Shape, Source, Tensor};
+    use crate::ops::pad::PadMode;
+    use crate::ops::quantize::Direction;
+    use crate::ops::{BatchNormalization, Binary, Identity, Op, Pad, Quantize, Unary};
 
-    fn parameters(build: &mut Build, name: &str) -> [crate::ir::Source; 4] {
+    fn parameters(build: &mut Build, name: &str) -> [Source; 4] {
         let variance = build.constant(&format!("{name}.var"), &[4], &[0.5, 1.0, 1.5, 2.0]);
         let [scale, bias, mean] = ["scale", "bias", "mean"].map(|part| build.seeded(&format!("{name}.{part}"), &[4]));
         [scale, bias, mean, variance]
@@ -167,6 +171,42 @@ mod tests {
         let total = |wanted| totals.iter().find(|(name, _)| *name == wanted).unwrap().1;
         assert_eq!((total("fuse_batch_normalization"), total("fuse_scale"), total("fuse_residual")), (2, 4, 1));
         assert!(super::PASSES.iter().all(|(name, _)| seen.contains(name)));
+    }
+
+    fn quantize(direction: Direction, scale: f32, zero: i32) -> Op {
+        Op::Quantize(Quantize { direction, scale: [scale].into(), zero: vec![zero], axis: 1, block: None })
+    }
+
+    fn through_bytes(build: &mut Build, name: &str, x: Source, scale: f32) -> Source {
+        let bytes = build.op(&format!("{name}.q"), quantize(Direction::Quantize(DType::U8), scale, 3), &[x]);
+        build.op(&format!("{name}.d"), quantize(Direction::Dequantize, scale, 3), &[bytes])
+    }
+
+    /// With a pair of its own behind it or without one; what is not zero stays a pad of bytes.
+    #[test]
+    fn a_pad_before_a_convolution_of_bytes() {
+        for (value, has_pair, expected) in [(0.0, true, 0), (0.0, false, 0), (0.5, true, 1)] {
+            let mut build = Build::new();
+            let x = build.input("x", &[1, 4, 5, 5]);
+            let x = through_bytes(&mut build, "x", x, 0.125);
+            let pads = vec![0, 0, 1, 1, 0, 0, 0, 2];
+            let mut x = build.op("padded", Op::Pad(Pad { pads, mode: PadMode::Constant(value) }), &[x]);
+            if has_pair {
+                x = through_bytes(&mut build, "padded", x, 0.125);
+            }
+            let weights: Vec<i8> = (0..3 * 4 * 9).map(|i| (i * 37 % 255 - 127) as i8).collect();
+            let w = build.graph.add_constant("w", Tensor::new(Shape(vec![3, 4, 3, 3]), Data::I8(weights.into())).unwrap());
+            let w = build.op("w.d", quantize(Direction::Dequantize, 0.5, 0), &[w]);
+            let y = build.op("y", Op::Conv(conv_op(3)), &[x, w]);
+            let y = through_bytes(&mut build, "y", y, 4.0 + 1.0 / 64.0);
+            build.output(y);
+            let (before, mut after) = (build.graph.clone(), build.graph);
+            run(&mut after, |_, _| {});
+            assert_same_meaning(&before, &after);
+            let text = after.to_string();
+            let counts = [" = QuantizedConv", " = Pad", ": u8["].map(|part| text.matches(part).count());
+            assert_eq!(counts, [1, expected, 0], "{text}");
+        }
     }
 
     #[test]

@@ -77,7 +77,7 @@ mod tests {
 
     #[test]
     fn an_activation_limits_bytes_as_it_does_what_they_stand_for() {
-        let steps = Quantize { direction: Direction::Quantize(DType::I8), scale: vec![0.5], zero: vec![10], axis: 1, block: None };
+        let steps = Quantize { direction: Direction::Quantize(DType::I8), scale: [0.5].into(), zero: vec![10], axis: 1, block: None };
         let limited = |activation| limited([-128, 127], activation, &steps);
         assert_eq!(limited(Activation::Identity), Some([-128, 127]));
         assert_eq!(limited(Activation::Relu), Some([10, 127]));

@@ -5,10 +5,11 @@
 use std::collections::BTreeSet;
 
 use crate::ir::{Content, DType, Graph, NodeId, Source};
+use crate::ops::pad::PadMode;
 use crate::ops::pool::PoolKind;
 use crate::ops::quantize::Direction;
 use crate::ops::quantized_conv::QuantizedConv;
-use crate::ops::{Op, Quantize};
+use crate::ops::{Op, Pad, Quantize};
 
 pub(crate) fn sign_bytes(graph: &mut Graph) -> usize {
     turn(graph, Turn { from: DType::U8, to: DType::I8, less: 128 })
@@ -87,11 +88,11 @@ fn converts(op: &Op) -> bool {
     makes || moves(op) || matches!(op, Op::Quantize(Quantize { direction: Direction::Quantize(_), scale, .. }) if scale.len() == 1)
 }
 
-/// Whether it gives what it reads.
+/// Whether it gives what it reads, and a constant at most.
 fn moves(op: &Op) -> bool {
     match op {
         Op::Pool(pool) => pool.kind == PoolKind::Max,
-        op => matches!(op, Op::Concat(_) | Op::Reshape(_) | Op::Transpose(_)),
+        op => matches!(op, Op::Concat(_) | Op::Pad(_) | Op::Reshape(_) | Op::Transpose(_)),
     }
 }
 
@@ -128,6 +129,7 @@ impl Turn {
                 (common.zero, common.low, common.high) = (common.zero - self.less, common.low - self.less, common.high - self.less);
                 op.dtype = self.to;
             }
+            Op::Pad(Pad { mode: PadMode::Integer(value), .. }) => *value -= i64::from(self.less),
             Op::Lookup(op) => {
                 op.table.iter_mut().for_each(|entry| *entry ^= UPPER);
                 op.dtype = self.to;
@@ -169,7 +171,7 @@ mod tests {
     use crate::passes::{PASSES, run};
 
     fn op(direction: Direction, scale: f32, zero: i32) -> Op {
-        Op::Quantize(Quantize { direction, scale: vec![scale], zero: vec![zero], axis: 1, block: None })
+        Op::Quantize(Quantize { direction, scale: [scale].into(), zero: vec![zero], axis: 1, block: None })
     }
 
     fn through(build: &mut Build, name: &str, x: Source, scale: f32, zero: i32) -> Source {

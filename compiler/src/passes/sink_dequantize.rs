@@ -46,7 +46,7 @@ mod tests {
 
     /// A value that went through bytes.
     fn through(build: &mut Build, name: &str, x: Source, scale: f32) -> Source {
-        let op = |direction| Op::Quantize(Quantize { direction, scale: vec![scale], zero: vec![3], axis: 1, block: None });
+        let op = |direction| Op::Quantize(Quantize { direction, scale: [scale].into(), zero: vec![3], axis: 1, block: None });
         let bytes = build.op(&format!("{name}.q"), op(Direction::Quantize(DType::I8)), &[x]);
         build.op(&format!("{name}.d"), op(Direction::Dequantize), &[bytes])
     }

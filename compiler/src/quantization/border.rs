@@ -38,7 +38,7 @@ impl ByteScale {
         if !matches!(dtype, DType::I8 | DType::U8) {
             return None;
         }
-        let (scale, zero) = (vec![self.scale], vec![self.zero_point]);
+        let (scale, zero) = ([self.scale].into(), vec![self.zero_point]);
         let quantize = Quantize { direction: Direction::Quantize(dtype), scale, zero, axis: 1, block: None };
         quantize.evaluate(&[Some(values)]).ok()?.pop()
     }
@@ -124,7 +124,7 @@ pub(crate) fn quantize_outputs(graph: &mut Graph, calibration: Option<&Calibrati
         let range = if is_share(graph, floats) { Some(Range { min: 0.0, max: 1.0 }) } else { observed() };
         let Some(range) = range else { continue };
         let (scale, zero) = steps(range);
-        let op = |direction| Op::Quantize(Quantize { direction, scale: vec![scale], zero: vec![zero], axis: 1, block: None });
+        let op = |direction| Op::Quantize(Quantize { direction, scale: [scale].into(), zero: vec![zero], axis: 1, block: None });
         let quantized = Value { name: format!("{name}_bytes"), ty: TensorType::new(DType::I8, ty.shape.clone()) };
         let bytes = graph.add_op(&format!("{name}_quantize"), op(Direction::Quantize(DType::I8)), &[Some(floats)], vec![quantized]);
         let value = Value { name: format!("{name}_dequantized"), ty };
@@ -155,7 +155,7 @@ mod tests {
     use crate::passes::run;
 
     fn step(direction: Direction, scale: f32, zero: i32) -> Op {
-        Op::Quantize(Quantize { direction, scale: vec![scale], zero: vec![zero], axis: 1, block: None })
+        Op::Quantize(Quantize { direction, scale: [scale].into(), zero: vec![zero], axis: 1, block: None })
     }
 
     const TO: Direction = Direction::Quantize(DType::U8);

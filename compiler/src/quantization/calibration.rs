@@ -31,6 +31,9 @@ pub struct Calibration {
     schema: u32,
     /// Of the model that was observed, in hexadecimal.
     pub model_sha256: String,
+    /// Of the files beside the model that hold its weights, in hexadecimal, where there are any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data_sha256: Option<String>,
     /// How many examples there were.
     pub examples: usize,
     /// By the tensors' names, after batch normalisations went into convolutions.
@@ -76,6 +79,7 @@ impl Calibration {
         Calibration {
             schema: SCHEMA,
             model_sha256: model_sha256.to_owned(),
+            data_sha256: None,
             examples,
             tensors,
             keep_float: Vec::new(),
@@ -105,8 +109,7 @@ impl Calibration {
 
     /// Takes weights as bytes, which are right for the ranges and for what is kept in floats as they are now.
     pub fn take_weights(&mut self, weights: BTreeMap<String, Rounded>) -> Result<(), Error> {
-        let file = rounded::written(&weights).filter(|file| file.len() as u64 <= MOST_MIB_OF_WEIGHTS << 20);
-        let file = file.ok_or_else(|| Error::Data(format!("the weights are of more than {MOST_MIB_OF_WEIGHTS} MiB: leave --gptq out")))?;
+        let file = rounded::written(&weights).filter(|file| file.len() as u64 <= MOST_MIB_OF_WEIGHTS << 20).ok_or_else(too_many_weights)?;
         self.weights_sha256 = Some(hexadecimal(&Sha256::digest(&file)));
         self.weights = weights;
         Ok(())
@@ -146,15 +149,33 @@ impl Calibration {
         Ok(text + "\n")
     }
 
-    /// An error where another model was observed.
-    pub(crate) fn goes_with(&self, path: &Path, model_sha256: &str) -> Result<(), Error> {
-        if self.model_sha256 == model_sha256 {
-            return Ok(());
-        }
-        let found =
-            format!("{} was made of the model with sha256 {}, and this one's is {model_sha256}", path.display(), clean(&self.model_sha256));
+    /// An error where another model was observed, or one with other weights in the files beside it.
+    pub(crate) fn goes_with(&self, path: &Path, model_sha256: &str, data_sha256: Option<&str>) -> Result<(), Error> {
+        let path = path.display();
+        let found = if self.model_sha256 != model_sha256 {
+            format!("{path} was made of the model with sha256 {}, and this one's is {model_sha256}", clean(&self.model_sha256))
+        } else {
+            match (self.data_sha256.as_deref(), data_sha256) {
+                (own, data) if own == data => return Ok(()),
+                (Some(own), Some(data)) => {
+                    format!("{path} was made of weights beside the model with sha256 {}, and those beside this one have {data}", clean(own))
+                }
+                (Some(_), None) => format!("{path} was made of weights beside the model, and this one has none there"),
+                (None, _) => format!("{path} does not say of which weights beside the model it was made"),
+            }
+        };
         Err(Error::Data(format!("{found}; run `peleec quantize` on this model")))
     }
+}
+
+/// An error where the weights of these products as bytes will be more than a file may have.
+pub(super) fn check_weights(products: &[Terms]) -> Result<(), Error> {
+    let bytes = products.iter().map(rounded::length).fold(0, u64::saturating_add);
+    if bytes <= MOST_MIB_OF_WEIGHTS << 20 { Ok(()) } else { Err(too_many_weights()) }
+}
+
+fn too_many_weights() -> Error {
+    Error::Data(format!("the weights are of more than {MOST_MIB_OF_WEIGHTS} MiB: leave --gptq out"))
 }
 
 /// What a file has, where that is not too much.
@@ -203,9 +224,45 @@ mod tests {
         let tensors = BTreeMap::from([("x".to_owned(), Range { min: -1.5, max: 0.1 })]);
         let calibration = Calibration { keep_float: vec!["stem".to_owned()], ..Calibration::new("abc", 7, tensors) };
         assert_eq!(read("whole", &calibration.text().unwrap()).unwrap(), calibration);
-        assert!(calibration.goes_with(Path::new("c.json"), "abc").is_ok());
-        let refusal = calibration.goes_with(Path::new("c.json"), "abd").unwrap_err();
+        assert!(calibration.goes_with(Path::new("c.json"), "abc", None).is_ok());
+        let refusal = calibration.goes_with(Path::new("c.json"), "abd", None).unwrap_err();
         assert!(refusal.to_string().contains("abd; run `peleec quantize`"), "{refusal}");
+    }
+
+    #[test]
+    fn weights_beside_the_model_are_a_part_of_it() {
+        let without = Calibration::new("abc", 7, BTreeMap::new());
+        assert!(!without.text().unwrap().contains("data_sha256"));
+        let with = Calibration { data_sha256: Some("cde".to_owned()), ..without.clone() };
+        assert_eq!(read("data", &with.text().unwrap()).unwrap(), with);
+        let goes_with = |calibration: &Calibration, data| calibration.goes_with(Path::new("c.json"), "abc", data);
+        assert!(goes_with(&with, Some("cde")).is_ok());
+        for (calibration, data, said) in [
+            (&with, Some("cdf"), "with sha256 cde, and those beside this one have cdf; run `peleec quantize`"),
+            (&with, None, "this one has none there"),
+            (&without, Some("cde"), "does not say of which weights"),
+        ] {
+            let refusal = goes_with(calibration, data).unwrap_err();
+            assert!(refusal.to_string().contains(said) && refusal.exit_code() == 3, "{refusal}");
+        }
+    }
+
+    /// Names count as weights do, and are sooner made.
+    #[test]
+    fn weights_are_too_many_before_they_are_rounded() {
+        let terms = Terms {
+            output: "n".repeat(1 << 20),
+            input: "x".to_owned(),
+            scale: vec![1.0],
+            zero: 0,
+            window: Window::pointwise(),
+            group: 1,
+            values: Vec::new(),
+            steps: Vec::new(),
+        };
+        assert!(check_weights(&vec![terms.clone(); 63]).is_ok());
+        let refusal = check_weights(&vec![terms; 64]).unwrap_err();
+        assert!(refusal.to_string().contains("more than 64 MiB: leave --gptq out") && refusal.exit_code() == 3, "{refusal}");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::calibration::check_weights;
 use super::gptq::{self, Batch};
 use super::least_error::{Errors, errors};
 use super::rewrite::terms;
@@ -47,9 +48,11 @@ impl Observer {
     }
 
     /// The products whose weights GPTQ is to round: a pass over the examples for each batch, for the ranges and for what is kept in floats
-    /// as the calibration has it now.
+    /// as the calibration has it now. An error where their weights are too many to be kept.
     pub fn batches(&self, calibration: &Calibration) -> Result<impl Iterator<Item = Batch> + use<>, Error> {
-        Ok(gptq::batches(terms(&self.graph, calibration)?).into_iter().map(Batch::new))
+        let products = terms(&self.graph, calibration)?;
+        check_weights(&products)?;
+        Ok(gptq::batches(products).into_iter().map(Batch::new))
     }
 
     /// What was observed on examples.
@@ -60,7 +63,9 @@ impl Observer {
             tensors.insert(name, all);
         }
         let known = tensors.into_iter().filter_map(|(name, range)| Some((name, range?))).collect();
-        Calibration::new(&self.network.model_hash, count, known)
+        let mut calibration = Calibration::new(&self.network.model_hash, count, known);
+        calibration.data_sha256.clone_from(&self.network.origin.data_hash);
+        calibration
     }
 
     /// The nodes that may become sums of bytes.

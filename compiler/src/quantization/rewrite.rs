@@ -306,7 +306,7 @@ fn with_limits(graph: &Graph, id: NodeId) -> (NodeId, Activation) {
 
 /// From floats or to floats by one scale.
 fn of_bytes(direction: Direction, scale: f32, zero: i32) -> Quantize {
-    Quantize { direction, scale: vec![scale], zero: vec![zero], axis: 1, block: None }
+    Quantize { direction, scale: [scale].into(), zero: vec![zero], axis: 1, block: None }
 }
 
 /// Adds an operator that gives bytes of the shape of `like`, and of a name that comes of its.

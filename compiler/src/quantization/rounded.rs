@@ -24,6 +24,12 @@ impl Rounded {
     }
 }
 
+/// How many bytes the file has of a product.
+pub(crate) fn length(terms: &Terms) -> u64 {
+    let figures = 3 * size_of::<u32>();
+    (figures + terms.output.len() + size_of_val(&terms.steps[..]) + terms.values.len()) as u64
+}
+
 /// The file's bytes; none where a figure does not fit into 32 bits.
 pub(crate) fn written(products: &BTreeMap<String, Rounded>) -> Option<Vec<u8>> {
     let mut file = Vec::new();
@@ -67,6 +73,24 @@ fn part<'a>(file: &mut &'a [u8], length: usize) -> Option<&'a [u8]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ir::window::Window;
+
+    #[test]
+    fn a_length_is_known_before_the_bytes_are() {
+        let terms = Terms {
+            output: "name".to_owned(),
+            input: "x".to_owned(),
+            scale: vec![1.0],
+            zero: 0,
+            window: Window::pointwise(),
+            group: 1,
+            values: vec![0.5; 6],
+            steps: vec![0.1, 2.0],
+        };
+        let product = Rounded { steps: terms.steps.clone(), bytes: terms.nearest() };
+        let file = written(&BTreeMap::from([(terms.output.clone(), product)])).unwrap();
+        assert_eq!(length(&terms), file.len() as u64);
+    }
 
     #[test]
     fn products_read_back_and_halves_do_not() {

@@ -109,6 +109,37 @@ fn calibrations_go_with_their_model() {
     assert!(!beside.path().join("generated").exists());
 }
 
+/// The model's own file is the same; the file with its weights is not.
+#[test]
+fn calibrations_go_with_weights_in_another_file() {
+    let beside = folder();
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/external");
+    for name in ["net.onnx", "model.onnx.data"] {
+        std::fs::copy(data.join(name), beside.path().join(name)).unwrap();
+    }
+    let header = "{'descr': '<f4', 'fortran_order': False, 'shape': (1, 3, 6, 6), }\n";
+    let mut input = b"\x93NUMPY\x01\x00".to_vec();
+    input.extend((header.len() as u16).to_le_bytes());
+    input.extend(header.as_bytes());
+    input.extend((0..108u8).flat_map(|at| f32::from(at).to_le_bytes()));
+    std::fs::write(beside.path().join("input_0.npy"), input).unwrap();
+    let run = |asked: &[&str]| peleec(beside.path(), &[asked, &["--allow-external"]].concat());
+    let made = run(&["quantize", "net.onnx", "--data", ".", "-o", "calibration.json"]);
+    assert_eq!(made.status.code(), Some(0), "{}", text(&made.stderr));
+    let compile = || run(&["compile", "net.onnx", "-o", "generated", "--quant", "calibration.json"]);
+    assert_eq!(compile().status.code(), Some(0));
+    let path = beside.path().join("model.onnx.data");
+    let mut weights = std::fs::read(&path).unwrap();
+    weights[0] ^= 1;
+    std::fs::write(&path, weights).unwrap();
+    let refused = compile();
+    let said = text(&refused.stderr);
+    assert!(
+        refused.status.code() == Some(3) && said.contains("weights beside the model") && said.contains("run `peleec quantize`"),
+        "{said}"
+    );
+}
+
 /// Test data serves as well as pictures.
 #[test]
 fn a_network_without_pictures() {

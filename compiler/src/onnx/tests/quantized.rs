@@ -63,6 +63,21 @@ fn a_product_of_matrices_with_a_scale_for_each_column() {
     assert!(*found[0].data() == Data::I8([-3, -5].into()), "{:?}", found[0]);
 }
 
+/// As onnxruntime's quantiser leaves the constant of a `Pad`.
+#[test]
+fn a_number_that_is_dequantised_is_known() {
+    let mut model = ModelWriter::new("g", 13);
+    model.input("x", &TensorType::f32([1, 2])).output("y", &TensorType::f32([1, 4]));
+    model.initializer("pads", &Tensor::i64s([0, 1, 0, 1])).initializer("s", &Tensor::f32([], [0.5]).unwrap());
+    model.initializer("z", &bytes(&[], &[1])).initializer("b", &bytes(&[], &[4]));
+    model.node("DequantizeLinear", "d", &["b", "s", "z"], &["c"], &[]);
+    model.node("Pad", "pad", &["x", "pads", "c"], &["y"], &[]);
+    let (graph, lines) = operators(&model);
+    assert!(lines.contains(&"pad: Pad".to_owned()), "{lines:?}");
+    let found = graph.evaluate(&[Tensor::f32([1, 2], [7.0, 8.0]).unwrap()]).unwrap();
+    assert_eq!(found[0].as_f32(), Some(&[1.5, 7.0, 8.0, 1.5][..]));
+}
+
 #[test]
 fn a_result_whose_type_nothing_says_is_refused() {
     let mut model = model(11);
@@ -97,6 +112,22 @@ fn operators_of_microsoft() {
         let (graph, _) = operators(&model);
         assert!(evaluated(&graph) == Data::I8(expected.into()), "{op_type}");
     }
+}
+
+/// `beta` is one of Gemm's attributes that QGemm has not.
+#[test]
+fn an_attribute_of_the_meaning_alone_changes_nothing() {
+    let mut model = ModelWriter::new("g", 13);
+    model.input("a", &TensorType::new(DType::I8, [1, 2])).output("y", &TensorType::new(DType::I8, [1, 2]));
+    model.initializer("s", &Tensor::f32([], [0.5]).unwrap()).initializer("t", &Tensor::f32([], [0.25]).unwrap());
+    model.initializer("z", &bytes(&[], &[1])).initializer("b", &bytes(&[2, 2], &[1, 3, 2, 5]));
+    model.initializer("c", &Tensor::new(Shape(vec![2]), Data::I32([4, 8].into())).unwrap());
+    let inputs = ["a", "s", "z", "b", "s", "z", "c", "t", "z"];
+    model.node("QGemm", "n", &inputs, &["y"], &[("beta", Attribute::Float(2.0))]).domain("com.microsoft");
+    let (graph, _) = operators(&model);
+    // [1, -2] times [[0, 1], [1/2, 2]] plus [1, 2], in steps of a quarter, and 1 for zero.
+    let found = graph.evaluate(&[bytes(&[1, 2], &[3, -3])]).unwrap();
+    assert!(*found[0].data() == Data::I8([1, -3].into()), "{:?}", found[0]);
 }
 
 #[test]

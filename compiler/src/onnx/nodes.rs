@@ -241,7 +241,7 @@ fn number(op: &Op, inputs: &[Option<Operand<'_>>], inferred: &[TensorType]) -> O
     if !op.is_awaited() || inferred.iter().any(|ty| ty.shape.elements() != 1) {
         return None;
     }
-    let values: Vec<_> = inputs.iter().map(|operand| Some(operand.as_ref()?.value?)).collect();
+    let values: Vec<_> = inputs.iter().map(|operand| operand.as_ref()?.value).collect();
     let is_known = values.iter().all(Option::is_some);
     let number = is_known.then(|| op.evaluate(&values).ok()?.pop()).flatten();
     number.filter(|number| constants::first_nan(number).is_none())

@@ -95,7 +95,7 @@ fn padded_kind(graph: &Graph, pool: &Pool, mode: PadMode, input: Source) -> Opti
             let never_wins = matches!(dtype, DType::I8 | DType::U8) && value == i64::from(limits(dtype)[0]);
             never_wins.then_some(PoolKind::Max)
         }
-        (PoolKind::Average { .. }, PadMode::Constant(value)) if value == 0.0 => counting(pool),
+        (PoolKind::Average { .. }, PadMode::Constant(0.0)) => counting(pool),
         _ => None,
     }
 }

@@ -2,7 +2,7 @@
 //! `IsNaN` and `IsInf`: element-wise with broadcasting, of floats, integers and booleans, as each takes them. A row of the table each.
 //!
 //! Integers wrap, what division by zero leaves is zero, and powers of exponents below zero are cut towards zero, which is what such a power
-//! of zero gives. To fractions, which must be computed, integers are raised as floats, and their powers cut.
+//! of zero gives. So are powers of fractions; where these are computed at run time, in integers alone, and here in double precision.
 
 use super::broadcast::{aligned_at_the_end, broadcast, source_index};
 use super::known::{self, KnownAttribute};

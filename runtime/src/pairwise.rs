@@ -193,6 +193,13 @@ generic! {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct PowerByFloat;
 
+impl PowerByFloat {
+    /// The power of one integer.
+    pub fn of(base: i64, exponent: f32) -> i64 {
+        power_by_float(base, exponent)
+    }
+}
+
 impl sealed::Function for PowerByFloat {
     type Input = i64;
     type Second = f32;

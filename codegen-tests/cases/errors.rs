@@ -1,13 +1,12 @@
 //! Models that are refused, each for one reason or for several at once.
 
 use super::Case;
-use super::onnx::{Attr, INT64, Onnx};
+use super::onnx::{Attr, Onnx};
 
 /// Every sort of refusal, with its exit code.
 pub const CASES: &[(Case, u8)] = &[
     (Case { name: "every_unsupported_operator_is_listed", build: unsupported_operators }, 4),
     (Case { name: "a_pad_of_another_mode", build: symmetric_pad }, 3),
-    (Case { name: "an_integer_to_a_fraction", build: integer_to_a_fraction }, 4),
     (Case { name: "symbolic_sizes", build: symbolic_sizes }, 4),
     (Case { name: "weights_that_are_computed", build: computed_weights }, 4),
     (Case { name: "a_cycle", build: cycle }, 3),
@@ -51,15 +50,6 @@ fn symmetric_pad() -> Vec<u8> {
         let pads = onnx.ints("pads", &[0, 0, 1, 1, 0, 0, 1, 1]);
         onnx.op("Pad", "/pad", &[x, &pads], &[("mode", Attr::Text("symmetric"))])
     })
-}
-
-fn integer_to_a_fraction() -> Vec<u8> {
-    let mut onnx = Onnx::new(17);
-    let x = onnx.typed_input("x", INT64, &[2]);
-    let exponents = onnx.floats("exponents", &[2], &[2.0, 1.25]);
-    let y = onnx.op("Pow", "y", &[&x, &exponents], &[]);
-    onnx.typed_output(&y, INT64);
-    onnx.bytes()
 }
 
 fn symbolic_sizes() -> Vec<u8> {

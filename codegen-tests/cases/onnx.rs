@@ -9,7 +9,7 @@ const FLOAT: i32 = 1;
 const UINT8: i32 = 2;
 const INT8: i32 = 3;
 const INT32: i32 = 6;
-pub const INT64: i32 = 7;
+const INT64: i32 = 7;
 
 /// A model under construction. Every value goes by its name.
 #[derive(Clone, Debug, Default)]

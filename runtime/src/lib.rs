@@ -40,6 +40,7 @@ mod moves;
 mod pad;
 mod pairwise;
 mod quantize;
+mod roots;
 mod rows;
 mod schedule;
 #[cfg(feature = "source")]
@@ -104,7 +105,7 @@ pub use moves::{Mirror, Move};
 pub use pad::Pad;
 pub use pairwise::{
     Add, And, Div, Equal, Fill, FloorMod, Keep, Less, LessOrEqual, Mark, Max, Min, Mod, Modulo, Mul, Or, PairFunction, Pairwise, Pow,
-    Power, Remainder, Sub, Xor,
+    Power, PowerByFloat, Remainder, Sub, Xor,
 };
 pub use quantize::{Dequantize, Quantize};
 pub use rows::RowWindow;

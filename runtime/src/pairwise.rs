@@ -7,6 +7,7 @@ use crate::f32::power::{floor_remainder, power, remainder};
 use crate::geometry::geometry;
 use crate::integer::{Integer, modulo, power as power_of_integer};
 use crate::kernel::strided_kernel;
+use crate::roots::power_by_float;
 use crate::views::{Extent, MAX_RANK, Odometer, extent};
 
 /// A function of two elements. Sealed.
@@ -20,13 +21,15 @@ pub(crate) mod sealed {
 
     /// What a function takes and gives.
     pub trait Function: Copy + Debug + PartialEq + Send + Sync + 'static {
-        /// Both arguments.
+        /// The first argument.
         type Input: Element;
+        /// The second, which few functions take of another type.
+        type Second: Element;
         /// The result; truth is one or zero.
         type Output: Element;
 
         /// The function's value.
-        fn apply(a: Self::Input, b: Self::Input) -> Self::Output;
+        fn apply(a: Self::Input, b: Self::Second) -> Self::Output;
     }
 }
 
@@ -65,7 +68,7 @@ impl<F: PairFunction> Pairwise<F> {
     /// `extent()` is some; `x` and `r` are readable and `y` writable for its lengths; no element of the output is an element of an
     /// operand.
     #[inline(never)]
-    pub(crate) unsafe fn run(&self, x: *const F::Input, r: *const F::Input, y: *mut F::Output) {
+    pub(crate) unsafe fn run(&self, x: *const F::Input, r: *const F::Second, y: *mut F::Output) {
         let last = MAX_RANK - 1;
         let steps = [self.left[last] as usize, self.right[last] as usize, self.output[last] as usize];
         let mut index = Odometer::new(&self.dims);
@@ -84,7 +87,7 @@ impl<F: PairFunction> Pairwise<F> {
     }
 }
 
-strided_kernel!([F: PairFunction,] Pairwise<F>, F::Input => F::Output, |self, at| self.run(at.x, at.r, at.y));
+strided_kernel!([F: PairFunction,] Pairwise<F>, F::Input, F::Second => F::Output, |self, at| self.run(at.x, at.r, at.y), apart: |_| false);
 
 /// Declares functions: what each is, its name, its types and its meaning.
 macro_rules! functions {
@@ -95,6 +98,7 @@ macro_rules! functions {
 
         impl sealed::Function for $name {
             type Input = $input;
+            type Second = $input;
             type Output = $output;
 
             #[inline(always)]
@@ -140,6 +144,7 @@ macro_rules! generic {
 
         impl<$element: $kind> sealed::Function for $name<$element> {
             type Input = $element;
+            type Second = $element;
             type Output = $output;
 
             #[inline(always)]
@@ -181,6 +186,29 @@ generic! {
     /// The first to the power of the second, which wraps; where the second is below zero it is cut towards zero, and zero where the first
     /// is.
     Power<T: Integer> => T, |a, b| power_of_integer(a, b.cast());
+}
+
+/// The first to the power of the second, cut towards zero: where the second is whole as [`Power`] has it, else as far as an `i64` holds it,
+/// and zero where it is not a number.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct PowerByFloat;
+
+impl PowerByFloat {
+    /// The power of one integer.
+    pub fn of(base: i64, exponent: f32) -> i64 {
+        power_by_float(base, exponent)
+    }
+}
+
+impl sealed::Function for PowerByFloat {
+    type Input = i64;
+    type Second = f32;
+    type Output = i64;
+
+    #[inline(always)]
+    fn apply(a: i64, b: f32) -> i64 {
+        power_by_float(a, b)
+    }
 }
 
 #[inline(always)]

@@ -87,6 +87,7 @@ pub const FILES: &[(&str, &str)] = &[
     ("src/pad.rs", include_str!("pad.rs")),
     ("src/pairwise.rs", include_str!("pairwise.rs")),
     ("src/quantize.rs", include_str!("quantize.rs")),
+    ("src/roots.rs", include_str!("roots.rs")),
     ("src/rows.rs", include_str!("rows.rs")),
     ("src/schedule.rs", include_str!("schedule.rs")),
     ("src/source.rs", include_str!("source.rs")),

@@ -3,7 +3,7 @@
 use bytemuck::{Pod, cast_slice, cast_slice_mut};
 use peleec_runtime::{
     Add, And, Destination, Div, Equal, Fill, FloorMod, Gather, Keep, Kernel, Layer, Less, LessOrEqual, Mark, Max, Min, Mod, Modulo, Mul,
-    OneCore, Operands, Or, Pairwise, Place, Pow, Power, RegionError, Remainder, Sub, Xor, run_checked,
+    OneCore, Operands, Or, Pairwise, Place, Pow, Power, PowerByFloat, RegionError, Remainder, Sub, Xor, run_checked,
 };
 
 /// Runs `kernel` into an array outside the arena.
@@ -102,6 +102,12 @@ fn powers_of_exponents_below_zero_and_of_great_ones() {
     // Odd numbers come back to one after a power of two.
     let greatest = found!(Power<i64>, [3i64; 6], [i64::MAX; 3], 0i64);
     assert!(greatest.iter().all(|power| power.wrapping_mul(3) == 1));
+}
+
+#[test]
+fn powers_of_integers_by_floats() {
+    let (x, r) = ([9i64, 80, 81, -2, 8, 1 << 62], [0.5f32, 0.75, 3.0]);
+    assert_eq!(found!(PowerByFloat, x, r, 9i64), [3, 26, 531_441, 0, 4, 0]);
 }
 
 /// Of an index below zero the place is counted from the end, and one outside is the nearest inside.

@@ -149,14 +149,23 @@ pub(crate) fn can_pool(profile: Profile) -> bool {
 
 /// The micro-kernel of least cost, and its span; an error where none of the target serves.
 pub(crate) fn choose(problem: &Problem<'_>, profile: Profile) -> Result<Choice, OpError> {
+    choices(problem, profile).min_by_key(|choice| choice.cost).ok_or_else(|| no_tile(profile))
+}
+
+/// Every micro-kernel that serves, with its span.
+pub(crate) fn choices(problem: &Problem<'_>, profile: Profile) -> impl Iterator<Item = Choice> {
     let unit = unit(profile);
-    let serve = tiles(profile).iter().filter(|&&(pixels, ..)| problem.pool.is_none() || holds_windows(pixels));
-    let choices = serve.map(|&(pixels, channels, step)| {
+    let serve = tiles(profile).iter().filter(move |&&(pixels, ..)| problem.pool.is_none() || holds_windows(pixels));
+    serve.map(move |&(pixels, channels, step)| {
         let micro = MicroKernel { unit, pixels, channels };
         let choice = Choice { micro, span: problem.span(micro, profile.target), cost: 0 };
         Choice { cost: problem.cost(&choice, step), ..choice }
-    });
-    choices.min_by_key(|choice| choice.cost).ok_or_else(|| OpError::new(format!("has no register tile on {}", profile.target)))
+    })
+}
+
+/// What is said where no micro-kernel serves.
+pub(crate) fn no_tile(profile: Profile) -> OpError {
+    OpError::new(format!("has no register tile on {}", profile.target))
 }
 
 impl Problem<'_> {

@@ -2,6 +2,7 @@
 //!
 //! Invariant: places nothing. A step names tensors and boxes; the planner decides where they lie, and `bind` fills that in.
 
+mod agreement;
 pub(crate) mod bind;
 pub(crate) mod kernels;
 pub(crate) mod micro;
@@ -19,13 +20,28 @@ use crate::diagnostics::{Code, Diagnostic, OpError, Problems};
 use crate::ir::{Content, DType, Graph, NodeId, Shape, Source, Tensor, TensorType};
 use crate::plan::problem::{Access, PlanStep, PlanTensor, Relation, Role, TensorId};
 use crate::target::Profile;
+use agreement::{Agreements, shared_constants};
 use kernels::{Kernel, Places};
+use micro::Choice;
 pub(crate) use source::{ask_for_rows, map_asked_for};
 pub(crate) use step::{Packed, Step, Steps};
 
 /// Lowers every operator of the graph; the ones that have no kernel are named with the reason, not what reads their results.
 pub(crate) fn lower(graph: &Graph, profile: Profile) -> Result<Steps, Vec<(NodeId, OpError)>> {
-    let mut lowerer = Lowerer { graph, profile, steps: Steps::default(), tensors: BTreeMap::new() };
+    let (steps, agreements) = lower_under(graph, profile, Agreements::default())?;
+    // Who reads the same weights, and would pack them otherwise, is known once all are packed.
+    match agreements.agreed() {
+        None => Ok(steps),
+        Some(agreements) => {
+            drop(steps);
+            Ok(lower_under(graph, profile, agreements)?.0)
+        }
+    }
+}
+
+fn lower_under(graph: &Graph, profile: Profile, agreements: Agreements) -> Result<(Steps, Agreements), Vec<(NodeId, OpError)>> {
+    let shared = shared_constants(graph);
+    let mut lowerer = Lowerer { graph, profile, shared, agreements, steps: Steps::default(), tensors: BTreeMap::new() };
     let mut refused = Vec::new();
     for (index, &id) in graph.inputs().iter().enumerate() {
         let value = graph.value(Source { node: id, slot: 0 });
@@ -46,7 +62,7 @@ pub(crate) fn lower(graph: &Graph, profile: Profile) -> Result<Steps, Vec<(NodeI
             refused.push((output.source.node, error));
         }
     }
-    if refused.is_empty() { Ok(lowerer.steps) } else { Err(refused) }
+    if refused.is_empty() { Ok((lowerer.steps, lowerer.agreements)) } else { Err(refused) }
 }
 
 /// What a user is told of operators that have no kernel.
@@ -69,6 +85,9 @@ pub(crate) fn unplaceable(error: OpError) -> Problems {
 struct Lowerer<'a> {
     graph: &'a Graph,
     profile: Profile,
+    /// Constants that are read more than once.
+    shared: BTreeSet<Source>,
+    agreements: Agreements,
     steps: Steps,
     tensors: BTreeMap<Source, TensorId>,
 }
@@ -81,6 +100,7 @@ impl Lowerer<'_> {
         if let Some(ty) = types.iter().flatten().find(|ty| ty.dtype != DType::F32).filter(|_| !op.runs(&types)) {
             return Err(OpError::unsupported(format!("reads {ty} at run time")).supported("f32"));
         }
+        let shares = inputs.iter().flatten().any(|source| self.shared.contains(source));
         let mut operands = Vec::new();
         for source in inputs {
             operands.push(match source {
@@ -103,6 +123,7 @@ impl Lowerer<'_> {
             outlets: outlets.collect(),
             images: 0,
             profile: self.profile,
+            agreements: if shares { Some(&mut self.agreements) } else { None },
             steps: &mut self.steps,
         };
         op.lower(&mut ctx)?;
@@ -162,6 +183,8 @@ pub(crate) struct Lowering<'a> {
     /// How many images the operator computes by a step each; zero where one step does all.
     images: usize,
     profile: Profile,
+    /// What is agreed on with other operators, where these read the same constants.
+    agreements: Option<&'a mut Agreements>,
     steps: &'a mut Steps,
 }
 
@@ -169,6 +192,20 @@ impl<'a> Lowering<'a> {
     /// What the code is for.
     pub(crate) fn profile(&self) -> Profile {
         self.profile
+    }
+
+    /// How a convolution is computed that reads these weights and this bias, packed for `shape` and `group`.
+    pub(crate) fn choice(
+        &mut self,
+        problem: &micro::Problem<'_>,
+        weights: &[f32],
+        bias: Option<&[f32]>,
+        shape: [usize; 4],
+    ) -> Result<Choice, OpError> {
+        let Some(agreements) = &mut self.agreements else { return micro::choose(problem, self.profile) };
+        let choices = micro::choices(problem, self.profile).collect();
+        let key = (bytemuck::cast_slice::<f32, u8>(weights), bias.map(bytemuck::cast_slice::<f32, u8>), shape, problem.group);
+        agreements.choose(key, choices).ok_or_else(|| micro::no_tile(self.profile))
     }
 
     /// The type of the operator's first output.

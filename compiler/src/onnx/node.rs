@@ -89,7 +89,7 @@ impl<'a> NodeView<'a> {
 
     /// An attribute that is given, and its entry in the operator's list; none of what is not in the list.
     fn attribute(&self, name: &str) -> Option<(&'a Attribute, &'static KnownAttribute)> {
-        debug_assert!(known::is_listed(name), "`{}` reads `{name}`, which no list has", self.op_type);
+        debug_assert!(known::is_listed(self.op_type, name), "`{}` reads `{name}`, which is not in its file's list", self.op_type);
         Some((self.attributes.get(name)?, known::known(self.op_type, name)?))
     }
 

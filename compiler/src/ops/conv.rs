@@ -55,7 +55,7 @@ impl Operator for Conv {
         let group = node.int("group")?.unwrap_or(1);
         let group = usize::try_from(group).ok().filter(|&g| g >= 1);
         let group = group.ok_or_else(|| OpError::new("attribute `group` is below 1"))?;
-        let window = window::parse(node, Some(kernel), &x.shape)?;
+        let window = window::parse(node, Some(kernel), &x.shape, false)?;
         Ok(Conv { window, group, activation: Activation::Identity, pool: None })
     }
 

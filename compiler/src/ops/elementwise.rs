@@ -2,7 +2,9 @@
 //! `IsNaN` and `IsInf`: element-wise with broadcasting, of floats, integers and booleans, as each takes them. A row of the table each.
 //!
 //! Integers wrap, what division by zero leaves is zero, and powers of exponents below zero are cut towards zero, which is what such a power
-//! of zero gives. To fractions, which must be computed, integers are raised as floats, and their powers cut.
+//! of zero gives. So are powers of fractions, which are the runtime's: doubles are less exact.
+
+use peleec_runtime::PowerByFloat;
 
 use super::broadcast::{aligned_at_the_end, broadcast, source_index};
 use super::known::{self, KnownAttribute};
@@ -63,12 +65,6 @@ fn float_floor_mod(a: f32, b: f32) -> f32 {
     } else {
         rest
     }
-}
-
-/// A power of an integer that a float is the exponent of: exact where that is whole, else cut towards zero.
-fn power_by_float(base: i64, exponent: f32) -> i64 {
-    let whole = exponent as i64;
-    if whole as f32 == exponent { power(base, whole) } else { (base as f64).powf(f64::from(exponent)) as i64 }
 }
 
 fn power(base: i64, exponent: i64) -> i64 {
@@ -148,7 +144,7 @@ const ROWS: &[Row] = &[
     }),
     same("Pow", 2, |v| match *v {
         [I(a), I(b)] => Some(I(power(a, b))),
-        [I(a), F(b)] => Some(I(power_by_float(a, b))),
+        [I(a), F(b)] => Some(I(PowerByFloat::of(a, b))),
         [F(a), I(b)] => Some(F(f64::from(a).powf(b as f64) as f32)),
         [F(a), F(b)] => Some(F(a.powf(b))),
         _ => None,
@@ -335,6 +331,9 @@ mod tests {
         assert_eq!(Case::new("Pow", 18).floats(&[1], &[9.0]).i64s(&[0]).values(), [1.0]);
         let of_integers = Case::new("Pow", 18).i64s(&[3, 9, 10, -1, 0]).floats(&[5], &[39.0, 0.5, 0.5, -3.0, -1.0]);
         assert_eq!(of_integers.evaluate(), Ok(Tensor::i64s([4_052_555_153_018_976_267, 3, 3, -1, 0])));
+        // The eighth power of 79, less one.
+        let beside = Case::new("Pow", 18).i64s(&[1_517_108_809_906_560]).floats(&[1], &[0.125]);
+        assert_eq!(beside.evaluate(), Ok(Tensor::i64s([78])));
     }
 
     #[test]

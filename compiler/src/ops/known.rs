@@ -100,9 +100,9 @@ pub(crate) fn known(op_type: &str, name: &str) -> Option<&'static KnownAttribute
     of_operator(op_type).chain([&HINT]).find(|known| known.name == name)
 }
 
-/// Whether any operator has the attribute, as files share what they read.
-pub(crate) fn is_listed(name: &str) -> bool {
-    OPERATORS.iter().any(|(.., list)| list.iter().any(|known| known.name == name))
+/// Whether the operator's file has the attribute, of this operator or of another: `parse` may ask for what only some of a file's have.
+pub(crate) fn is_listed(op_type: &str, name: &str) -> bool {
+    list_of(op_type).iter().any(|known| known.name == name)
 }
 
 /// Refuses a node with attributes that the operator's list has as refused.
@@ -115,8 +115,12 @@ pub(super) fn check(node: &NodeView<'_>) -> Result<(), OpError> {
 }
 
 fn of_operator(op_type: &str) -> impl Iterator<Item = &'static KnownAttribute> {
-    let list = OPERATORS.iter().find(|(name, ..)| *name == op_type).map(|&(.., list)| list).unwrap_or_default();
-    list.iter().filter(move |known| known.is_of(op_type))
+    list_of(op_type).iter().filter(move |known| known.is_of(op_type))
+}
+
+/// The list of the operator's file.
+fn list_of(op_type: &str) -> &'static [KnownAttribute] {
+    OPERATORS.iter().find(|(name, ..)| *name == op_type).map(|&(.., list)| list).unwrap_or_default()
 }
 
 impl KnownAttribute {
@@ -329,6 +333,15 @@ mod tests {
         assert_eq!(pad.refusal(), "attribute `paddings` (supported: mode, pads, value)");
         let layout = Case::new("MaxPool", 13).ints("kernel_shape", &[1]).int("storage_order", 1).input(&[1, 1, 4]);
         assert_eq!(layout.refusal(), "attribute `storage_order` is 1 (supported: 0)");
+    }
+
+    /// A `parse` that asks for what its file does not list ends a debug build.
+    #[test]
+    fn a_file_lists_what_its_operators_ask_for() {
+        let listed = [("MaxPool", "ceil_mode"), ("GlobalMaxPool", "ceil_mode"), ("QLinearConv", "group"), ("ReduceL1", "keepdims")];
+        assert!(listed.iter().all(|(op_type, name)| is_listed(op_type, name)));
+        let elsewhere = [("Conv", "ceil_mode"), ("Relu", "axis"), ("Unheard", "axis")];
+        assert!(!elsewhere.iter().any(|(op_type, name)| is_listed(op_type, name)));
     }
 
     #[test]

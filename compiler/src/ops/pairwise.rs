@@ -147,40 +147,21 @@ fn power(ctx: &mut Lowering<'_>) -> Result<TensorId, OpError> {
     }
 }
 
-/// Powers of integers, which are exact where the exponents are whole; where these are of another type, as integers of 64 bits, of which the
-/// low bits are left.
+/// Powers of integers; where the exponents are of another type, as integers of 64 bits, of which the low bits are left.
 fn power_of_integers(ctx: &mut Lowering<'_>, base: TensorId) -> Result<TensorId, OpError> {
     let (exponents, dtype) = (ctx.tensor(1)?, ctx.dtype());
     let of_exponents = ctx.dtype_of(exponents);
     if of_exponents == dtype {
         return step(ctx, of(Function::Power), [base, exponents]);
     }
-    let (long, whole) = (recast(ctx, base, DType::I64), recast(ctx, exponents, DType::I64));
-    let mut powers = step_to(ctx, DType::I64, of(Function::Power), [long, whole])?;
-    if of_exponents == DType::F32 {
-        if ctx.constant(1).and_then(Tensor::as_f32).is_some_and(|known| known.iter().any(|exponent| exponent.fract() != 0.0)) {
-            let supported = "exponents that are whole, where they are known";
-            return Err(OpError::unsupported("raises integers to a fraction")
-                .supported(supported)
-                .help("cast the integers to floats before it"));
-        }
-        let cut = power_by_floats(ctx, base, exponents)?;
-        let same = recast(ctx, whole, DType::F32);
-        let is_whole = step_to(ctx, DType::Bool, of(Function::Equal), [exponents, same])?;
-        let is_whole = recast(ctx, is_whole, DType::I64);
-        powers = either(ctx, is_whole, [powers, cut])?;
-    }
+    let long = recast(ctx, base, DType::I64);
+    let powers = if of_exponents == DType::F32 {
+        step_to(ctx, DType::I64, of(Function::PowerByFloat), [long, exponents])?
+    } else {
+        let whole = recast(ctx, exponents, DType::I64);
+        step_to(ctx, DType::I64, of(Function::Power), [long, whole])?
+    };
     Ok(recast(ctx, powers, dtype))
-}
-
-/// Powers of integers as floats, cut towards zero: first they grow by more than a power of floats is off, so that the root of a square is
-/// whole.
-fn power_by_floats(ctx: &mut Lowering<'_>, base: TensorId, exponents: TensorId) -> Result<TensorId, OpError> {
-    let floats = recast(ctx, base, DType::F32);
-    let powers = step_to(ctx, DType::F32, of(Function::Pow), [floats, exponents])?;
-    let more = scalar(ctx, Data::F32([1.0 + 4.0 * f32::EPSILON].into()))?;
-    let grown = of_floats(ctx, BinaryKind::Mul, [powers, more])?;
-    Ok(recast(ctx, grown, DType::I64))
 }
 
 /// The one value that the exponents of a power have, where they are known and alike.

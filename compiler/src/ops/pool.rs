@@ -133,7 +133,10 @@ impl Operator for Pool {
             "MaxPool" | "GlobalMaxPool" => PoolKind::Max,
             _ => PoolKind::Average { count_include_pad: node.flag("count_include_pad")?.unwrap_or(false) },
         };
-        let window = if node.op_type.starts_with("Global") { Window::whole(input)? } else { window::parse(node, None, input)? };
+        let window = match node.op_type.starts_with("Global") {
+            true => Window::whole(input)?,
+            false => window::parse(node, None, input, node.flag("ceil_mode")?.unwrap_or(false))?,
+        };
         Ok(Pool { kind, window })
     }
 

@@ -3,8 +3,9 @@
 //!
 //! Coordinates are onnxruntime's, in single precision, as they decide which pixel is nearest; factors are made of them in double precision
 //! and rounded once. ONNX's reference differs where scaled sizes are no whole numbers: there its `align_corners` ends at the size before
-//! that is rounded. Unlike by onnxruntime, and as by the reference, an axis of scale 1 is cropped too, and a map whose size stays is resized
-//! where its scale is not 1: onnxruntime copies it.
+//! that is rounded. By onnxruntime, and here, a tensor of which every extent stays is copied, whatever its scales, and with `antialias` each
+//! axis whose extent stays; by the reference, and here where another extent changes, such an axis is resized by its scale. Unlike by
+//! onnxruntime, and as by the reference, an axis is cropped where its extent stays, too.
 
 mod method;
 mod table;
@@ -76,10 +77,12 @@ impl Operator for Resize {
         let targets = targets(node, input, &resized)?;
         let is_crop = method.coordinates == Coordinates::TfCropAndResize;
         let roi = if is_crop { roi(node, resized.len())? } else { vec![[0.0, 1.0]; resized.len()] };
+        let stays = resized.iter().zip(&targets).all(|(&axis, target)| target.to == input[axis]);
         let mut axes = vec![None; input.rank()];
         for ((&axis, target), roi) in resized.iter().zip(targets).zip(roi) {
             let from = input[axis];
-            if target.to == from && target.scale == 1.0 && roi == [0.0, 1.0] {
+            let is_copied = stays || target.scale == 1.0 || method.is_antialiased();
+            if target.to == from && is_copied && roi == [0.0, 1.0] {
                 continue;
             }
             if !(1..=LONGEST).contains(&from) || !(1..=LONGEST).contains(&target.to) {
@@ -310,6 +313,40 @@ mod tests {
         let square = Case::new("Resize", 19).string("mode", "linear").floats(&[1, 1, 2, 2], &count(4)).none();
         let wanted = [1.0, 1.25, 1.75, 2.0, 1.5, 1.75, 2.25, 2.5, 2.5, 2.75, 3.25, 3.5, 3.0, 3.25, 3.75, 4.0];
         assert_eq!(square.floats(&[4], &[1.0, 1.0, 2.0, 2.0]).values(), wanted);
+    }
+
+    /// Of scales that are not one; all values are onnxruntime's.
+    #[test]
+    fn extents_that_stay() {
+        for mode in ["nearest", "linear", "cubic"] {
+            for coordinates in ["half_pixel", "half_pixel_symmetric", "pytorch_half_pixel", "align_corners", "asymmetric"] {
+                let case = by(row(19), 1.2).string("mode", mode).string("coordinate_transformation_mode", coordinates);
+                assert_eq!(case.values(), [1.0, 2.0, 3.0, 4.0], "{mode} {coordinates}");
+            }
+        }
+        let rows = |mode: &str, coordinates: &str, scale: f32| {
+            let case = Case::new("Resize", 19).floats(&[1, 1, 2, 4], &count(8)).none().floats(&[4], &[1.0, 1.0, scale, 1.2]);
+            case.string("mode", mode).string("coordinate_transformation_mode", coordinates)
+        };
+        for (mode, coordinates, first) in [
+            ("nearest", "half_pixel", [1.0, 2.0, 3.0, 3.0]),
+            ("nearest", "half_pixel_symmetric", [1.0, 2.0, 3.0, 4.0]),
+            ("linear", "half_pixel", [1.0, 1.75, 2.583_333_3, 3.416_666_7]),
+            ("linear", "half_pixel_symmetric", [1.25, 2.083_333_3, 2.916_666_7, 3.75]),
+            ("linear", "align_corners", [1.0, 2.0, 3.0, 4.0]),
+            ("linear", "asymmetric", [1.0, 1.833_333_3, 2.666_666_7, 3.5]),
+            ("cubic", "half_pixel", [0.525_608, 1.246_094, 2.141_204, 3.091_001]),
+            ("cubic", "asymmetric", [1.0, 1.769_676, 2.629_629, 3.593_75]),
+        ] {
+            close(&rows(mode, coordinates, 2.0).values()[..4], &first);
+        }
+        for (mode, coordinates, wanted) in [
+            ("linear", "half_pixel", [3.0, 4.0, 5.0, 6.0]),
+            ("cubic", "half_pixel", [3.0, 4.0, 5.0, 6.0]),
+            ("linear", "asymmetric", [2.0, 3.0, 4.0, 5.0]),
+        ] {
+            close(&rows(mode, coordinates, 0.5).int("antialias", 1).values(), &wanted);
+        }
     }
 
     #[test]

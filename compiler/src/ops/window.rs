@@ -9,8 +9,9 @@ use crate::onnx::node::NodeView;
 /// How the window pads by itself.
 pub(super) const AUTO_PAD: KnownAttribute = known::string("auto_pad").one_of(&["NOTSET", "VALID", "SAME_UPPER", "SAME_LOWER"]);
 
-/// Reads the window's attributes; `kernel` is the weights' extent where `kernel_shape` is left out, `input` the type's shape.
-pub(crate) fn parse(node: &NodeView<'_>, kernel: Option<&[usize]>, input: &Shape) -> Result<Window, OpError> {
+/// Reads the window's attributes; `kernel` is the weights' extent where `kernel_shape` is left out, `input` the type's shape. `ceil_mode` is
+/// for those that have it.
+pub(crate) fn parse(node: &NodeView<'_>, kernel: Option<&[usize]>, input: &Shape, ceil_mode: bool) -> Result<Window, OpError> {
     let spatial = spatial_rank(input)?;
     let kernel = match (node.filled_ints("kernel_shape")?, kernel) {
         (Some(ints), _) => extents(ints, spatial, "kernel_shape", 1)?,
@@ -25,7 +26,7 @@ pub(crate) fn parse(node: &NodeView<'_>, kernel: Option<&[usize]>, input: &Shape
         strides: [strides[1], strides[2]],
         dilations: [dilations[1], dilations[2]],
         pads: [pads[1], pads[2], pads[4], pads[5]],
-        ceil_mode: node.flag("ceil_mode")?.unwrap_or(false),
+        ceil_mode,
         depth: (spatial == 3).then(|| Box::new(depth)),
     };
     match node.string("auto_pad")?.unwrap_or("NOTSET") {

@@ -68,10 +68,9 @@ pub(super) struct Chosen<'a> {
 /// Every way of splitting the problem's concats that there is.
 pub(super) fn variants(problem: &Problem) -> Vec<Variant> {
     let mut variants: Vec<Variant> = Vec::new();
-    for which in [Split::Nothing, Split::Pairs, Split::Everything] {
+    for which in [Split::Nothing, Split::Pairs, Split::Copied, Split::Everything] {
         let problem = split(problem, which);
-        let splits = |problem: &Problem| problem.steps.iter().filter(|step| step.split).count();
-        if variants.last().is_none_or(|last| splits(&last.problem) < splits(&problem)) {
+        if variants.iter().all(|known| known.problem.steps != problem.steps) {
             variants.push(Variant::new(problem));
         }
     }

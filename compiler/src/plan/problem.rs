@@ -93,7 +93,7 @@ impl Rows {
 }
 
 /// One unit of work. A step with a relation only moves elements: the planner may do without it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct PlanStep {
     /// The number of the step for whoever asks for the plan; steps that the planner takes out leave their numbers unused.
     pub(crate) work: usize,

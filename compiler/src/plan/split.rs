@@ -9,6 +9,9 @@ pub(crate) enum Split {
     Nothing,
     /// Those of two operands that no other concat reads, and that read none.
     Pairs,
+    /// All that can be, but those that a reader of two places adds to, which it may not do in place: they stay whole, and start with a copy
+    /// of the operand that the others would leave where it is.
+    Copied,
     /// All that can be.
     Everything,
 }
@@ -20,18 +23,17 @@ pub(crate) fn split(problem: &Problem, which: Split) -> Problem {
         return result;
     }
     let concats = Concats::new(problem, which);
-    let mut heads: Vec<Option<TensorId>> = vec![None; problem.tensors.len()];
-    for id in 0..problem.tensors.len() {
-        let Some(first) = concats.first[id].filter(|_| concats.splits[id]) else { continue };
-        let source = problem.steps[first].reads[0].tensor;
-        let head = heads[source].unwrap_or(source);
-        heads[id] = Some(head);
-        result.tensors[id].shape.0[CHANNELS] -= problem.tensors[head].shape[CHANNELS];
+    let mut heads = concats.heads(problem);
+    let copies = if which == Split::Copied { concats.copies(problem, &mut heads) } else { Vec::new() };
+    // The planner may not do without a step that has no relation.
+    copies.into_iter().for_each(|step| result.steps[step].relation = None);
+    for (tensor, head) in result.tensors.iter_mut().zip(&heads) {
+        let Some(head) = *head else { continue };
+        tensor.shape.0[CHANNELS] -= problem.tensors[head].shape[CHANNELS];
     }
     let channels = |id: TensorId| heads[id].map_or(0, |head| problem.tensors[head].shape[CHANNELS]);
     let mut steps = Vec::new();
-    for (index, step) in problem.steps.iter().enumerate() {
-        let mut step = step.clone();
+    for (index, mut step) in std::mem::take(&mut result.steps).into_iter().enumerate() {
         let Some(from) = step.reads.first().map(|read| read.tensor) else {
             steps.push(step);
             continue;
@@ -81,12 +83,43 @@ impl Concats {
             let served = readers[id].iter().all(|&reader| {
                 let step = &problem.steps[reader];
                 let goes_on =
-                    which == Split::Everything && concats.splits[step.write.tensor] && concats.first[step.write.tensor] == Some(reader);
+                    which != Split::Pairs && concats.splits[step.write.tensor] && concats.first[step.write.tensor] == Some(reader);
                 goes_on || (step.splits && step.reads[0] == Access { channel: step.reads[0].channel, ..problem.whole(id) })
             });
-            concats.splits[id] = served && !readers[id].is_empty() && (alone || which == Split::Everything);
+            concats.splits[id] = served && !readers[id].is_empty() && (alone || which != Split::Pairs);
         }
         concats
+    }
+
+    /// For every concat that is split the tensor that stays where it is.
+    fn heads(&self, problem: &Problem) -> Vec<Option<TensorId>> {
+        let mut heads: Vec<Option<TensorId>> = vec![None; problem.tensors.len()];
+        for id in 0..heads.len() {
+            let Some(first) = self.first[id].filter(|_| self.splits[id]) else { continue };
+            let source = problem.steps[first].reads[0].tensor;
+            heads[id] = Some(heads[source].unwrap_or(source));
+        }
+        heads
+    }
+
+    /// Takes the heads off the concats that a step which reads them in two places adds to, and gives the moves that copy those heads.
+    fn copies(&self, problem: &Problem, heads: &mut [Option<TensorId>]) -> Vec<usize> {
+        let mut is_added_to = vec![false; heads.len()];
+        // For every tensor the head that the step which makes it reads.
+        let mut read: Vec<Option<TensorId>> = vec![None; heads.len()];
+        for step in &problem.steps {
+            let Some(from) = step.reads.first().map(|read| read.tensor) else { continue };
+            match heads[step.write.tensor] {
+                Some(head) => is_added_to[head] |= read[from] == Some(head),
+                None => read[step.write.tensor] = heads[from],
+            }
+        }
+        let mut copies = Vec::new();
+        for (id, own) in heads.iter_mut().enumerate() {
+            let Some(head) = own.take_if(|head| is_added_to[*head]) else { continue };
+            copies.extend(self.first[id].filter(|&first| problem.steps[first].reads[0].tensor == head));
+        }
+        copies
     }
 }
 
@@ -148,6 +181,18 @@ mod tests {
         assert_eq!(steps(&text, Split::Pairs).len(), 7, "nothing is split");
         let all = steps(&text, Split::Everything);
         assert_eq!(all[3..], ["d[0:1,0:3,0:2,0:2] <= c; work 4", "d[0:1,3:5,0:2,0:2] <= a; work 5", "y@1 <- a@1, d@1; split; work 6"]);
+    }
+
+    #[test]
+    fn what_a_reader_of_two_places_adds_to_starts_with_a_copy() {
+        let text = PAIR.replace("y: f32", "e: f32[1,2,2,2]\nd: f32[1,7,2,2]\ny: f32").replace("y@1 <- c@1; splits", "");
+        let text = format!("{text}\ne@1 <- c@1; splits\nd[:,0:5,:,:] <= c\nd[:,5:7,:,:] <= e\ny@1 <- d@1; splits");
+        assert_eq!(steps(&text, Split::Everything)[3], "e@1 <- a@1, c@1; split; work 4");
+        let copied = steps(&text, Split::Copied);
+        assert_eq!(copied[2], "c[0:1,0:2,0:2,0:2] <- a");
+        assert_eq!(copied[3..], steps(&text, Split::Nothing)[3..]);
+        let other = text.replace("e@1 <- c@1", "e@1 <- a@1");
+        assert_eq!(steps(&other, Split::Copied), steps(&other, Split::Everything), "nobody who reads two places adds to it");
     }
 
     #[test]

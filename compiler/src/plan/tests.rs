@@ -245,6 +245,39 @@ fn only_concats_of_channels_are_split() {
     }
 }
 
+/// Stages of three layers, each one convolution that could read its input in two places but not write between them.
+fn stages_of_pointwise_layers() -> Problem {
+    let mut tensors = "x: f32[1,3,16,16] input 0\ns: f32[1,16,16,16]\n".to_owned();
+    let mut steps = "s@1 <- x@1; weights 16\n".to_owned();
+    let (mut from, mut channels) = ("s".to_owned(), 16);
+    let convolution = "rows y..+1; weights 8; interleaves; splits";
+    for stage in ["p", "q"] {
+        for layer in 1..=3 {
+            let (made, joined, all) = (format!("{stage}{layer}"), format!("{stage}{layer}joined"), channels + 8);
+            tensors += &format!("{made}: f32[1,8,16,16]\n{joined}: f32[1,{all},16,16]\n");
+            steps += &format!("{made}@1 <- {from}@1; {convolution}\n");
+            steps += &format!("{joined}[:,0:{channels},:,:] <= {from}\n{joined}[:,{channels}:{all},:,:] <= {made}\n");
+            (from, channels) = (joined, all);
+        }
+        channels /= 2;
+        tensors += &format!("{stage}: f32[1,{channels},16,16]\n");
+        steps += &format!("{stage}@1 <- {from}@1; {convolution}\n");
+        from = stage.to_owned();
+    }
+    super::text::problem(&format!("{tensors}y: f32[22] output 0\n{steps}y <- q"))
+}
+
+/// The operand that stays apart is what a stage saves: it is copied once, behind the map that it is made of, and no layer is.
+#[test]
+fn a_stage_of_pointwise_layers_is_copied_once() {
+    let problem = stages_of_pointwise_layers();
+    let planned = plan(&problem, WHOLE).expect("a plan fits");
+    assert_eq!(replay(&problem, &planned), Ok(()));
+    let is_move = |step: &usize| problem.steps[planned.problem.steps[*step].work].relation.is_some();
+    let copies = planned.order.iter().filter(|step| is_move(step)).count();
+    assert_eq!((kib(planned.cost.arena), copies), (66.0, 2));
+}
+
 /// Every row of a result is computed, whatever the group that computes it reads of it itself.
 #[test]
 fn a_result_that_is_read_in_part_is_computed_whole() {

@@ -305,6 +305,14 @@ fn verify_in_process_compares_with_the_stored_outputs() {
 }
 
 #[test]
+fn verify_in_process_ends_at_its_time_limit() {
+    let folder = folder();
+    let output = peleec(folder.path(), &["verify", "zoo:peleenet-224", "--in-process", "--time-limit", "0"]);
+    assert_eq!((output.status.code(), text(&output.stdout).as_str()), (Some(1), ""));
+    assert_eq!(text(&output.stderr), "error: the program was stopped after 0 s\n");
+}
+
+#[test]
 fn verify_compares_with_data_or_with_the_naive_evaluation() {
     let folder = folder();
     let zoo = ["zoo:peleenet-224", "--width", "0.25", "--input-size", "32"];

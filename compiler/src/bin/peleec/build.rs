@@ -38,7 +38,7 @@ pub(crate) struct Built {
     pub(crate) project: Project,
     pub(crate) program: PathBuf,
     pub(crate) figures: Option<Figures>,
-    _folder: Option<tempfile::TempDir>,
+    folder: Option<tempfile::TempDir>,
 }
 
 impl Built {
@@ -66,7 +66,12 @@ impl Built {
         if let Some(Figures { text, rodata, bss, model }) = figures {
             output.detail(format_args!("image: text {text}, rodata {rodata}, bss {bss}, model {model} bytes; no panic path, no allocator"));
         }
-        Ok(Built { project, program, figures, _folder: folder })
+        Ok(Built { project, program, figures, folder })
+    }
+
+    /// The folder that goes with it.
+    pub(crate) fn folder(&self) -> Option<&Path> {
+        self.folder.as_ref().map(tempfile::TempDir::path)
     }
 }
 

@@ -11,6 +11,7 @@ mod explain;
 mod failure;
 mod inspect;
 mod interrupt;
+mod limit;
 mod model;
 mod numbers;
 mod ops;

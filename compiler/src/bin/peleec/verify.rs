@@ -10,6 +10,7 @@ use serde_json::json;
 
 use crate::build::{BuildArgs, Built};
 use crate::failure::{Answer, Failure};
+use crate::limit::Limit;
 use crate::model::ModelArgs;
 use crate::output::Output;
 use crate::progress::Progress;
@@ -114,7 +115,11 @@ fn examine(
     let seeded = || graph.input_types().iter().map(|(_, ty)| seeded_input(ty, args.model.seed())).collect();
     let given: Vec<Tensor> = set.inputs.clone().unwrap_or_else(seeded);
     let inputs = taken(compilation, &given);
-    let here = compilation.execute(&inputs)?;
+    let limit = || Limit::start(args.build.limit(), built.and_then(Built::folder), output);
+    let here = {
+        let _limit = limit();
+        compilation.execute(&inputs)?
+    };
     let process_checksum = harness::checksum(&here);
     let mut result = SetResult {
         data: set.folder.clone(),
@@ -140,7 +145,10 @@ fn examine(
     }
     let wanted = match &set.outputs {
         Some(outputs) => Some(outputs.clone()),
-        None => naive(graph, &given, output),
+        None => {
+            let _limit = limit();
+            naive(graph, &given, output)
+        }
     };
     result.outputs = compare(args, &graph.output_types(), &meant(compilation, graph, found), wanted.as_deref());
     Ok(result)

@@ -71,10 +71,10 @@ impl Convolution<'_> {
         let (window, group, depth) = (self.window.clone(), self.group, channels.len());
         let [kh, kw] = window.kernel;
         let problem = micro::Problem { window: &window, input, output, group, depth, filters: self.filters / group, pool: self.pool };
-        let choice = micro::choose(&problem, ctx.profile())?;
-        let weights = self.weights_of(&channels);
+        let (weights, shape) = (self.weights_of(&channels), [self.filters, depth, kh, kw]);
         let bias = self.bias.filter(|_| channels.start == 0);
-        let packed = pack(&weights, bias, [self.filters, depth, kh, kw], group, choice.micro.channels);
+        let choice = ctx.choice(&problem, &weights, bias, shape)?;
+        let packed = pack(&weights, bias, shape, group, choice.micro.channels);
         let packed = ctx.add_weights(&packed, size_of_val(&weights[..]));
         let activation = if channels.end == self.depth { self.activation } else { Activation::Identity };
         let convolved = if self.pool.is_some() { input } else { output };

@@ -14,6 +14,8 @@ pub(crate) enum Function {
     Min,
     Max,
     Pow,
+    /// Of integers of 64 bits by floats.
+    PowerByFloat,
     Mod,
     FloorMod,
     Equal,
@@ -34,7 +36,7 @@ pub(crate) enum Function {
     Power,
 }
 
-/// Of two inputs of one type.
+/// Of two inputs of one type, but for [`Function::PowerByFloat`].
 #[derive(Clone, Debug)]
 pub(crate) struct Pairwise {
     pub(crate) function: Function,
@@ -64,6 +66,7 @@ impl Kernel for Pairwise {
             Function::Min => generic!(of_element, Min, "minimum"),
             Function::Max => generic!(of_element, Max, "maximum"),
             Function::Pow => bound::<peleec_runtime::Pow>(views, "power", "Pow"),
+            Function::PowerByFloat => bound::<peleec_runtime::PowerByFloat>(views, "power", "PowerByFloat"),
             Function::Mod => bound::<peleec_runtime::Mod>(views, "remainder", "Mod"),
             Function::FloorMod => bound::<peleec_runtime::FloorMod>(views, "modulo", "FloorMod"),
             Function::Equal => generic!(of_element, Equal, "equal"),

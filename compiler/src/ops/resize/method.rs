@@ -109,6 +109,11 @@ impl Method {
         Ok(Method { mode, coordinates })
     }
 
+    /// Whether the filter is wider where an axis shrinks.
+    pub(super) fn is_antialiased(&self) -> bool {
+        matches!(self.mode, Mode::Smooth(Filter { antialias: true, .. }))
+    }
+
     /// What the elements of an axis are made of; no extent is zero.
     pub(super) fn table(&self, target: Target, from: usize, roi: [f32; 2]) -> Table {
         let taps = match self.mode {

@@ -69,18 +69,75 @@ pub(crate) unsafe fn convert<F: Element, T: Element>(
 ) {
     let at =
         |map: &Pixels, [row, column]: [usize; 2]| row.wrapping_mul(map.row as usize).wrapping_add(column.wrapping_mul(map.pixel as usize));
-    let (x_step, y_step) = (input.channel as usize, output.channel as usize);
+    let channels = output.channels as usize;
+    let is_run = |map: &Pixels| map.channel == 1 && (map.pixel as usize == channels || columns.len() == 1);
     for row in rows {
-        for column in columns.clone() {
-            let x = x.wrapping_add(at(input, [row, column]));
-            let y = y.wrapping_add(at(output, [row, column]));
-            for c in 0..output.channels as usize {
-                // SAFETY: the pixel and the channel exist.
-                unsafe { *y.add(c * y_step) = function(*x.add(c * x_step)) };
+        let first = [row, columns.start];
+        let (x, y) = (x.wrapping_add(at(input, first)), y.wrapping_add(at(output, first)));
+        let pixels = Axis { count: columns.len(), steps: [input.pixel, output.pixel] };
+        let channels = Axis { count: channels, steps: [input.channel, output.channel] };
+        // SAFETY: the pixels and the channels exist.
+        unsafe {
+            if is_run(input) && is_run(output) {
+                let run = Axis { count: pixels.count.saturating_mul(channels.count), steps: [1, 1] };
+                convert_all(Axis::ONE, run, x, y, &function);
+            } else if input.pixel == 1 && input.channel != 1 {
+                convert_all(channels, pixels, x, y, &function);
+            } else {
+                convert_all(pixels, channels, x, y, &function);
             }
         }
     }
 }
+
+/// Elements of both maps along a dimension.
+struct Axis {
+    count: usize,
+    steps: [u32; 2],
+}
+
+impl Axis {
+    const ONE: Axis = Axis { count: 1, steps: [0, 0] };
+}
+
+/// Computes the elements along two dimensions, the inner of which is adjacent in the first map where any is.
+///
+/// # Safety
+/// The elements of both dimensions exist.
+#[inline(always)]
+unsafe fn convert_all<F: Element, T: Element>(outer: Axis, inner: Axis, x: *const F, y: *mut T, function: &impl Fn(F) -> T) {
+    let [x_step, y_step] = inner.steps.map(|step| step as usize);
+    for o in 0..outer.count {
+        let (x, y) = (x.wrapping_add(o * outer.steps[0] as usize), y.wrapping_add(o * outer.steps[1] as usize));
+        let has_vectors = cfg!(not(target_arch = "arm")) && x_step == 1;
+        // SAFETY: the caller's contract.
+        unsafe {
+            if has_vectors && y_step == 1 {
+                for i in 0..inner.count {
+                    *y.add(i) = function(*x.add(i));
+                }
+                continue;
+            }
+            let mut done = 0;
+            while has_vectors && done + TOGETHER <= inner.count {
+                let mut results = [function(*x); TOGETHER];
+                for (i, result) in results.iter_mut().enumerate() {
+                    *result = function(*x.add(done + i));
+                }
+                for (i, result) in results.into_iter().enumerate() {
+                    *y.add((done + i) * y_step) = result;
+                }
+                done += TOGETHER;
+            }
+            for i in done..inner.count {
+                *y.add(i * y_step) = function(*x.add(i * x_step));
+            }
+        }
+    }
+}
+
+/// Adjacent elements that are computed together where their results are not adjacent.
+const TOGETHER: usize = 64;
 
 /// The lengths of maps of which one is made element by element of the other, or none where they contradict each other.
 pub(crate) const fn converted(input: &Pixels, output: &Pixels) -> Option<Extent> {

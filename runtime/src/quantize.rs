@@ -69,7 +69,7 @@ impl<T: Element> Quantize<T> {
 #[inline(always)]
 pub(crate) fn quantizer<T: Element>(scale: f32, zero: i32, limits: [i32; 2]) -> impl Fn(f32) -> T {
     let bounds = limits.map(|bound| bound.saturating_sub(zero) as f32);
-    move |x| T::from_i32(round(x / scale, bounds).saturating_add(zero))
+    move |x| T::from_i32(round(x / scale, bounds).wrapping_add(zero))
 }
 
 /// What makes floats of bytes: as [`Dequantize`] has it.

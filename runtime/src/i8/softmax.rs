@@ -46,36 +46,46 @@ impl<F: Element, T: Element> QuantizedSoftmax<F, T> {
         let float = dequantizer::<F>(self.from_scale, self.from_zero);
         let quantized = quantizer::<T>(self.scale, self.zero, [self.low, self.high]);
         let mut index = Odometer::new(&self.dims);
-        let mut powers = [0.0_f32; MOST_KEPT];
-        let (kept, is_kept) = (powers.as_mut_ptr(), count <= MOST_KEPT);
+        let is_kept = count <= MOST_KEPT;
         loop {
             let (x, y) = (x.wrapping_add(index.at(&self.input)), y.wrapping_add(index.at(&self.output)));
             // SAFETY: the index lies inside the dimensions, so the offsets lie inside the extents.
             let value = |i: usize| float(unsafe { *x.add(i * steps[0]) });
+            let write = |i: usize, result: f32| unsafe { *y.add(i * steps[1]) = quantized(result) };
             let mut max = value(0);
             for i in 1..count {
                 let value = value(i);
                 max = if value > max { value } else { max };
             }
-            let (mut sum, mut i) = (0.0, 0);
-            while i < count {
-                let (mut part, end) = (0.0, count.min(i + LONGEST_SUM));
-                while i < end {
-                    let power = exp(value(i) - max);
-                    if is_kept {
-                        // SAFETY: there are no more powers than are kept.
-                        unsafe { *kept.add(i) = power };
-                    }
-                    part += power;
-                    i += 1;
+            if is_kept {
+                let mut powers = [0.0_f32; MOST_KEPT];
+                for (i, power) in powers.iter_mut().enumerate().take(count) {
+                    *power = value(i) - max;
                 }
-                sum += part;
-            }
-            for i in 0..count {
-                // SAFETY: as above.
-                unsafe {
-                    let power = if is_kept { *kept.add(i) } else { exp(value(i) - max) };
-                    *y.add(i * steps[1]) = quantized(power / sum);
+                // All of them, of which vectors are made, where there are any.
+                let n_powers = if cfg!(target_arch = "arm") { count } else { MOST_KEPT };
+                for power in powers.iter_mut().take(n_powers) {
+                    *power = exp(*power);
+                }
+                let sum = powers.iter().take(count).fold(0.0, |sum, power| sum + power);
+                for power in powers.iter_mut().take(n_powers) {
+                    *power /= sum;
+                }
+                for (i, power) in powers.iter().enumerate().take(count) {
+                    write(i, *power);
+                }
+            } else {
+                let (mut sum, mut i) = (0.0, 0);
+                while i < count {
+                    let (mut part, end) = (0.0, count.min(i + LONGEST_SUM));
+                    while i < end {
+                        part += exp(value(i) - max);
+                        i += 1;
+                    }
+                    sum += part;
+                }
+                for i in 0..count {
+                    write(i, exp(value(i) - max) / sum);
                 }
             }
             if !index.advance() {

@@ -351,8 +351,10 @@ impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> 
                     for n in 0..strip.valid {
                         *y.wrapping_add(n * channel) = T::from_i32(self.requantize.apply(*sums.as_ptr().add(n), *multipliers.add(n)));
                     }
+                } else if known {
+                    U::write(&self.requantize, sums.as_ptr(), multipliers, y, N);
                 } else {
-                    U::write(&self.requantize, sums.as_ptr(), multipliers, y, if known { N } else { strip.valid });
+                    U::write(&self.requantize, sums.as_ptr(), multipliers, y, strip.valid);
                 }
             }
         }

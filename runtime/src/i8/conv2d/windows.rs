@@ -12,10 +12,12 @@ impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> 
         let input = &self.input;
         let first = |at: usize, axis: usize| (at * self.strides[axis] as usize).wrapping_sub(self.pads[axis] as usize);
         let channel = channel.wrapping_mul(input.channel as usize);
-        places.map(|[oy, ox]| {
+        let mut origins = [maps.x; P];
+        for (origin, &[oy, ox]) in origins.iter_mut().zip(places) {
             let row = first(oy, 0).wrapping_mul(input.row as usize);
-            maps.x.wrapping_add(row.wrapping_add(first(ox, 1).wrapping_mul(input.pixel as usize)).wrapping_add(channel))
-        })
+            *origin = origin.wrapping_add(row.wrapping_add(first(ox, 1).wrapping_mul(input.pixel as usize)).wrapping_add(channel));
+        }
+        origins
     }
 
     /// What leads from a window's beginning to a tap.
@@ -121,10 +123,18 @@ impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> 
     ) {
         let (depth, [height, width]) = (self.depth() as usize, self.kernel.map(|extent| extent as usize));
         let (step, pixel) = (self.input.channel as usize, (self.dilations[1] as usize).wrapping_mul(self.input.pixel as usize));
+        // On smaller cores a call of a copy costs as much as the copy.
+        let is_run = cfg!(not(target_arch = "arm")) && step == 1 && pixel == depth;
         for ((to, origin), place) in gathered.iter_mut().zip(self.origins(maps, channel, places)).zip(places) {
             let mut to = to.as_mut_ptr();
             for ky in 0..height {
                 let mut x = origin.wrapping_add(self.distance(maps, ky, 0));
+                if is_inside && is_run {
+                    // SAFETY: the taps of a row follow each other, as they do in the run, which has room for them.
+                    unsafe { copy(x, to, width * depth) };
+                    to = to.wrapping_add(width * depth);
+                    continue;
+                }
                 for kx in 0..width {
                     let end = to.wrapping_add(depth);
                     if is_inside || self.is_on_input(*place, ky, kx) {
@@ -231,6 +241,25 @@ impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> 
             // SAFETY: the copies are as long as the run.
             unsafe { U::add_run(sums, gathered.each_ref().map(|run| run.as_ptr()), self.weights_at(strip, at), len, self.block(strip)) };
             at += len;
+        }
+    }
+}
+
+/// Copies adjacent elements: those of some length as two of eight bytes, which may overlap.
+///
+/// # Safety
+/// `from` is readable and `to` writable for `len` elements, which are not the same.
+#[inline(always)]
+unsafe fn copy<F: Element>(from: *const F, to: *mut F, len: usize) {
+    const WIDE: usize = 8;
+    // SAFETY: the caller's contract.
+    unsafe {
+        if (WIDE..=2 * WIDE).contains(&len) {
+            for at in [0, len - WIDE] {
+                to.add(at).cast::<[F; WIDE]>().write(from.add(at).cast::<[F; WIDE]>().read());
+            }
+        } else {
+            from.copy_to_nonoverlapping(to, len);
         }
     }
 }

@@ -294,6 +294,13 @@ impl sealed::Products for Pairs {
         // SAFETY: the caller's contract.
         unsafe { add_words::<F, Q, N, 2>(sums, x, w, len) }
     }
+
+    #[cfg(all(target_arch = "x86_64", target_feature = "avx2"))]
+    #[inline(always)]
+    unsafe fn write<T: Element>(rule: &crate::Requantize, sums: *const i32, multipliers: *const i32, y: *mut T, count: usize) {
+        // SAFETY: the caller's contract.
+        unsafe { x86::write(rule, sums, multipliers, y, count) }
+    }
 }
 
 /// Bytes of a word of four.
@@ -322,6 +329,13 @@ impl sealed::Products for Quads {
         }
         // SAFETY: the caller's contract.
         unsafe { add_words::<F, Q, N, QUAD>(sums, x, w, len) }
+    }
+
+    #[cfg(all(target_arch = "x86_64", target_feature = "avx2"))]
+    #[inline(always)]
+    unsafe fn write<T: Element>(rule: &crate::Requantize, sums: *const i32, multipliers: *const i32, y: *mut T, count: usize) {
+        // SAFETY: the caller's contract.
+        unsafe { x86::write(rule, sums, multipliers, y, count) }
     }
 }
 

@@ -6,6 +6,7 @@ use core::arch::x86_64::*;
 use core::mem::MaybeUninit;
 
 use super::signs;
+use crate::Requantize;
 use crate::element::Element;
 use crate::lanes::arithmetic::ChannelTaps;
 
@@ -207,3 +208,85 @@ add_taps!(
     add_taps_512, 16, __m512i: _mm512_loadu_si512 _mm512_storeu_si512 _mm512_cvtepi8_epi32 _mm512_cvtepu8_epi32(_mm_loadu_si128)
         _mm512_set1_epi32 _mm512_and_si512 _mm512_madd_epi16 _mm512_add_epi32
 );
+
+/// [`Products::write`](super::sealed::Products::write).
+///
+/// # Safety
+/// As there.
+#[inline(always)]
+pub(super) unsafe fn write<T: Element>(rule: &Requantize, sums: *const i32, multipliers: *const i32, y: *mut T, count: usize) {
+    let mut done = 0;
+    // SAFETY: the caller's contract: a vector of values is left each time.
+    unsafe {
+        if const { signs::<T>().is_some() } {
+            #[cfg(target_feature = "avx512bw")]
+            while done + 16 <= count {
+                write_512(rule, sums.wrapping_add(done), multipliers.wrapping_add(done), y.wrapping_add(done).cast());
+                done += 16;
+            }
+            while done + 8 <= count {
+                write_256(rule, sums.wrapping_add(done), multipliers.wrapping_add(done), y.wrapping_add(done).cast());
+                done += 8;
+            }
+        }
+        rule.write_all(sums.wrapping_add(done), multipliers.wrapping_add(done), y.wrapping_add(done), count - done);
+    }
+}
+
+macro_rules! write {
+    ($name:ident, $result:ty: $load:ident $splat:ident $shift_left:ident $multiply:ident $upper:ident $blend:ident $add:ident $shift:ident $max:ident $min:ident $pack:ident $store:ident) => {
+        /// Writes the results of a vector of sums. An instruction multiplies every other of them: the upper half of its products, in the
+        /// places of the sums, is what is wanted.
+        ///
+        /// # Safety
+        /// `sums` and `multipliers` are readable for a vector, and `y` is writable for its results.
+        #[inline(always)]
+        unsafe fn $name(rule: &Requantize, sums: *const i32, multipliers: *const i32, y: *mut $result) {
+            let by = |shift: u32| _mm_cvtsi32_si128((shift % i32::BITS) as i32);
+            // SAFETY: the caller's contract; the build enables the instructions, as the `cfg` of the caller says.
+            unsafe {
+                let (sums, multipliers) = ($shift_left($load(sums.cast()), by(rule.left)), $load(multipliers.cast()));
+                let even = $upper::<32>($multiply(sums, multipliers));
+                let odd = $multiply($upper::<32>(sums), $upper::<32>(multipliers));
+                let rounded = $shift($add($blend(even, odd), $splat(rule.offset())), by(rule.right));
+                $store(y, $pack($min($max(rounded, $splat(rule.low)), $splat(rule.high))));
+            }
+        }
+    };
+}
+
+write!(
+    write_256, __m128i: _mm256_loadu_si256 _mm256_set1_epi32 _mm256_sll_epi32 _mm256_mul_epi32 _mm256_srli_epi64 odd_of_256 _mm256_add_epi32
+        _mm256_sra_epi32 _mm256_max_epi32 _mm256_min_epi32 low_bytes _mm_storel_epi64
+);
+#[cfg(target_feature = "avx512bw")]
+write!(
+    write_512, __m128i: _mm512_loadu_si512 _mm512_set1_epi32 _mm512_sll_epi32 _mm512_mul_epi32 _mm512_srli_epi64 odd_of_512 _mm512_add_epi32
+        _mm512_sra_epi32 _mm512_max_epi32 _mm512_min_epi32 _mm512_cvtepi32_epi8 _mm_storeu_si128
+);
+
+/// The second's values in odd places, and the first's in even ones.
+#[inline(always)]
+fn odd_of_256(even: __m256i, odd: __m256i) -> __m256i {
+    // SAFETY: the build enables the instruction, as the `cfg` of this file says.
+    unsafe { _mm256_blend_epi32::<0b1010_1010>(even, odd) }
+}
+
+/// As [`odd_of_256`].
+#[cfg(target_feature = "avx512bw")]
+#[inline(always)]
+fn odd_of_512(even: __m512i, odd: __m512i) -> __m512i {
+    // SAFETY: as there.
+    unsafe { _mm512_mask_blend_epi32(0b1010_1010_1010_1010, even, odd) }
+}
+
+/// The low byte of each value, in the lower half of the vector.
+#[inline(always)]
+fn low_bytes(values: __m256i) -> __m128i {
+    // SAFETY: the build enables the instructions, as the `cfg` of this file says.
+    unsafe {
+        let low = _mm_setr_epi8(0, 4, 8, 12, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1);
+        let packed = _mm256_shuffle_epi8(values, _mm256_broadcastsi128_si256(low));
+        _mm_unpacklo_epi32(_mm256_castsi256_si128(packed), _mm256_extracti128_si256::<1>(packed))
+    }
+}

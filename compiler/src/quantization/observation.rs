@@ -105,7 +105,7 @@ mod tests {
         for side in ["a", "b"] {
             let [negative, root] = ["n", "s"].map(|result| format!("{result}{side}"));
             model.input(side, &ty).node("Neg", &negative, &[side], &[&negative], &[]);
-            model.node("Sin", &root, &[&negative], &[&root], &[]).output(&root, &ty);
+            model.node("Abs", &root, &[&negative], &[&root], &[]).output(&root, &ty);
         }
         observe(&ModelFile::from_bytes("net", model.finish()), &Options::default()).unwrap()
     }

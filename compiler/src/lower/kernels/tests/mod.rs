@@ -1,5 +1,7 @@
 //! What kernels answer the planner, against what they do: with the rows, the channels and the memory that they said they do with.
 
+mod moves;
+
 use peleec_runtime::f32::function::Neg;
 use peleec_runtime::{Activation, BinaryKind, Destination, NormKind, Operands, Place, PoolKind, RegionError, Requantize, RowWindow};
 

@@ -6,7 +6,7 @@ use codegen_tests::cases::onnx::{Attr, Onnx};
 use codegen_tests::compare::{Closeness, compare};
 use peleec::accuracy::{Object, Precision};
 use peleec::zoo::seeded_input;
-use peleec::{Builder, Description, Detected, FrameSettings, IoForm, ModelFile, Options, Tensor, TensorType, compile, read_tensor};
+use peleec::{Builder, Description, Detected, FrameSettings, IoForm, ModelFile, Options, Tensor, TensorType, compile, import, read_tensor};
 use peleec_runtime::{ColourOrder, Detection, Fit, Frame, FrameLayout, PixelFormat, Resize};
 
 mod pelee_detect {
@@ -245,7 +245,7 @@ fn a_module_takes_frames_for_one_channel_and_for_bytes() {
 /// Colours that come last serve where the graph moves them to the front before all else: then the rows that it asks for are pixels.
 #[test]
 fn a_camera_goes_with_colours_that_come_last() {
-    let build = |before: &str, after: &str| {
+    let model = |before: &str, after: &str| {
         let mut onnx = Onnx::new(17);
         let mut x = onnx.input("x", &[1, 6, 8, 3]);
         let half = onnx.floats("half", &[1], &[0.5]);
@@ -256,17 +256,24 @@ fn a_camera_goes_with_colours_that_come_last() {
         }
         let y = onnx.conv("y", &x, &[4, 3, 3, 3], &[]);
         onnx.output(&y);
-        let frame = Some(FrameLayout { format: PixelFormat::Gray8, width: 8, height: 6 });
-        let options = Options { frame, mean: Some([0.0; 3]), scale: Some([1.0; 3]), ..Options::default() };
-        let compilation = compile(&ModelFile::from_bytes("nhwc", onnx.bytes()), &options).map_err(|error| error.to_string())?;
-        let files = compilation.files().map_err(|error| error.to_string())?;
-        Ok::<_, String>(String::from_utf8(files[0].bytes.clone()).expect("text"))
+        ModelFile::from_bytes("nhwc", onnx.bytes())
     };
-    let module = build("", "Mul").expect("it compiles");
+    let frame = Some(FrameLayout { format: PixelFormat::Gray8, width: 8, height: 6 });
+    let options = Options { frame, mean: Some([0.0; 3]), scale: Some([1.0; 3]), ..Options::default() };
+    let moved = model("", "Mul");
+    let compilation = compile(&moved, &options).expect("it compiles");
+    let files = compilation.files().expect("they are made");
+    let module = String::from_utf8_lossy(&files[0].bytes);
     assert!(module.contains("&mut impl FnMut(usize, &mut [[f32; 3]; 8])"), "{module}");
-    match build("Mul", "") {
-        Ok(module) => assert!(module.contains("&mut impl FnMut(usize, &mut [[f32; 3]; 8])"), "{module}"),
-        Err(refusal) => assert!(refusal.contains("PL0407"), "{refusal}"),
+    // What the rows become is what the graph computes, of an input in which no two axes could be swapped unseen.
+    let input = seeded_input(&TensorType::f32([1, 6, 8, 3]), 1);
+    let naive = import(&moved, &Options::default()).expect("it is read").graph.evaluate(std::slice::from_ref(&input));
+    let found = compilation.execute(&[input]).expect("it runs");
+    assert_eq!(compare(&found, &naive.expect("it is evaluated"), Closeness::Scaled(1e-5)), Ok(()));
+    // Where something else comes first, the rows would be of that.
+    for before in ["Mul", "Relu"] {
+        let refusal = compile(&model(before, ""), &options).err().map(|error| error.to_string()).unwrap_or_default();
+        assert!(refusal.contains("PL0407"), "{before}: {refusal}");
     }
 }
 

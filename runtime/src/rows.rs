@@ -241,3 +241,93 @@ macro_rules! window_rows {
     };
 }
 pub(crate) use window_rows;
+
+#[cfg(test)]
+mod tests {
+    use super::{Pixels, RowWindow, Wrap};
+
+    /// Some windows over each of some maps, of which some rows are stored, and the rows of their outputs.
+    fn each(mut check: impl FnMut(&RowWindow, &Pixels, usize)) {
+        for (height, ring) in (1..7).flat_map(|height| (1..=height).map(move |ring| (height, ring))) {
+            let map = Pixels::new([height, 2, 3]).ring(ring);
+            for (kernel, dilation, pad) in [(1, 1, 0), (2, 1, 0), (2, 2, 1), (3, 1, 1), (3, 1, 2), (2, 3, 0), (4, 1, 3)] {
+                for (stride, divisor) in [(1, 1), (2, 1), (3, 1), (1, 2), (2, 3)] {
+                    let window = RowWindow { kernel, stride, divisor, dilation, pad };
+                    for row in (0..12).filter(|&row| window.origin(row) < (height + pad) as usize) {
+                        check(&window, &map, row);
+                    }
+                }
+            }
+        }
+    }
+
+    /// The rows of the map that an output row is made of, each with its tap.
+    fn read(window: &RowWindow, map: &Pixels, row: usize) -> impl Iterator<Item = (usize, usize)> + use<> {
+        let RowWindow { kernel, stride, divisor, dilation, pad } = *window;
+        let (origin, height) = (row * stride as usize / divisor as usize, map.height as usize);
+        let place = move |tap: usize| (origin + tap * dilation as usize).checked_sub(pad as usize);
+        (0..kernel as usize).filter_map(move |tap| Some((tap, place(tap)?))).filter(move |&(_, place)| place < height)
+    }
+
+    #[test]
+    fn every_tap_finds_its_row_in_a_ring() {
+        let mut wrapped = 0;
+        each(|window, map, row| {
+            if !window.held_by(map) {
+                return;
+            }
+            let (shift, wrap) = window.place(map, row);
+            for (tap, place) in read(window, map, row) {
+                let found = shift.wrapping_add(place * map.row as usize).wrapping_sub(wrap.back_at(tap));
+                assert_eq!(found, place % map.ring as usize * map.row as usize, "tap {tap} of row {row}: {window:?} {map:?}");
+                wrapped += usize::from(wrap.back_at(tap) > 0);
+            }
+        });
+        assert!(wrapped > 100, "{wrapped}");
+    }
+
+    /// Rows from the first to the last of a window have slots of their own.
+    #[test]
+    fn a_ring_holds_windows_whose_rows_do_not_meet() {
+        each(|window, map, _| {
+            let reach = (window.kernel as usize - 1) * window.dilation as usize + 1;
+            let ring = map.ring as usize;
+            let meet = (0..reach).any(|a| (0..a).any(|b| a % ring == b % ring));
+            assert_eq!(window.held_by(map), !meet || map.ring == map.height, "{window:?} {map:?}");
+        });
+    }
+
+    #[test]
+    fn windows_that_never_wrap_are_known() {
+        let mut aligned = 0;
+        each(|window, map, row| {
+            let wraps = window.wraps_in(map);
+            if window.held_by(map) && !wraps {
+                let Wrap { tap, .. } = window.place(map, row).1;
+                assert!(read(window, map, row).all(|(read, _)| read < tap), "row {row}: {window:?} {map:?}");
+                aligned += usize::from(map.is_ring());
+            }
+        });
+        assert!(aligned > 10, "{aligned}");
+    }
+
+    /// An output of pixels that are wider or narrower than the input's, in front of it, behind it and in it.
+    #[test]
+    fn a_row_is_apart_from_those_that_share_no_element_with_it() {
+        let mut apart = [0; 2];
+        each(|window, map, row| {
+            let output = Pixels::new([12, 2, 2]).ring(3);
+            for (x, y) in [(0, 0), (0, 5), (7, 0), (0, 13), (20, 2)] {
+                let span = |map: &Pixels, row: usize, first: usize| {
+                    let begin = first + row % map.ring as usize * map.row as usize;
+                    begin..begin + (map.width * map.channels) as usize
+                };
+                let written = span(&output, row, y);
+                let meets = read(window, map, row).any(|(_, place)| span(map, place, x).any(|element| written.contains(&element)));
+                assert_eq!(window.apart(row, x, map, y, &output), !meets, "row {row} from {x} to {y}: {window:?} {map:?}");
+                apart[usize::from(meets)] += 1;
+            }
+        });
+        assert!(apart.iter().all(|&count| count > 100), "{apart:?}");
+    }
+}

@@ -9,6 +9,8 @@ use peleec_runtime::{
     MatMul, Move, Mve, Pad, Pixels, Plain, Pool2d, PoolKind, RegionError, Resample, Softmax, Vfp, run_checked, run_row_checked,
 };
 
+#[path = "geometry/bytes.rs"]
+mod bytes;
 mod maps;
 
 use maps::{Random, at, dense, operands, outputs, resampled, transposed};

@@ -102,3 +102,35 @@ pub(super) fn run(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use peleec_runtime::{ColourOrder, Fit, PixelFormat, Resize};
+
+    use super::*;
+
+    /// Of a camera whose frames have such a size, for an input of 6x4 pixels.
+    fn rows(width: usize, height: usize, dtype: DType) -> [String; 2] {
+        let layout = FrameLayout { format: PixelFormat::Rgb888, width, height };
+        let (order, fit, resize) = (ColourOrder::Rgb, Fit::Warp, Resize::Nearest);
+        let settings = FrameSettings { size: [6, 4], order, mean: [0.0; 3], scale: [1.0; 3], fit, resize };
+        let camera = Camera { layout, bytes: 3 * width * height, settings };
+        row(&camera, dtype, None).map(|tokens| tokens.to_string())
+    }
+
+    /// A table serves where a byte of the input is made of one of the frame.
+    #[test]
+    fn bytes_come_of_a_table_where_nothing_is_resized() {
+        let table = quote!(
+            static BYTES: peleec_runtime::PixelBytes<u8, 3> = PREPARATION.pixel_bytes(1.0, 0);
+        );
+        assert_eq!(rows(6, 4, DType::U8), [table.to_string(), quote!(BYTES.row(&frame, y, row)).to_string()]);
+        let resized = quote!(PREPARATION.quantized_row(1.0, 0, &frame, y, row)).to_string();
+        // As many pixels in another shape are resized, too.
+        for (width, height) in [(4, 6), (6, 5), (7, 4), (12, 8)] {
+            assert_eq!(rows(width, height, DType::U8), [String::new(), resized.clone()], "{width}x{height}");
+        }
+        let floats = quote!(PREPARATION.row(&frame, y, row)).to_string();
+        assert_eq!([rows(6, 4, DType::F32), rows(9, 9, DType::F32)], [[String::new(), floats.clone()], [String::new(), floats]]);
+    }
+}

@@ -12,6 +12,8 @@ pub(crate) mod memory;
 mod module;
 pub(crate) mod names;
 pub(crate) mod run;
+#[cfg(test)]
+mod tests;
 
 use proc_macro2::{Literal, TokenStream};
 use quote::quote;
@@ -35,16 +37,4 @@ fn long(value: u64) -> Literal {
 fn float(value: f32) -> TokenStream {
     let literal = Literal::f32_unsuffixed(value.abs());
     if value.is_sign_negative() { quote!(-#literal) } else { quote!(#literal) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn long_numbers_are_grouped() {
-        let shown = [0, 99_999, 100_000, 1_234_567].map(|value| int(value).to_string());
-        assert_eq!(shown, ["0", "99999", "100_000", "1_234_567"]);
-        assert_eq!(long(u64::MAX).to_string(), "18_446_744_073_709_551_615");
-    }
 }

@@ -41,3 +41,22 @@ pub(crate) fn examine(path: &Path, arena_bytes: usize) -> Result<Figures, Harnes
     }
     Ok(Figures { text: size(".text") + size(".vectors"), rodata: size(".rodata"), bss: size(".bss"), model })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A program that can panic, this one, and one that is none.
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn what_can_panic_breaks_a_promise() {
+        let refusal = |path: &Path| examine(path, 0).unwrap_err().to_string();
+        let own = refusal(&std::env::current_exe().unwrap());
+        assert!(own.starts_with("the image holds `") && FORBIDDEN.iter().any(|part| own.contains(part)), "{own}");
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("text");
+        std::fs::write(&path, "no program").unwrap();
+        assert!(refusal(&path).starts_with("the image is no ELF file"), "{}", refusal(&path));
+        assert!(matches!(examine(&folder.path().join("none"), 0), Err(HarnessError::Io { .. })));
+    }
+}

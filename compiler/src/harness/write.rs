@@ -174,3 +174,101 @@ fn memory(board: &Board, [constants, statics]: [usize; 2], stack: usize) -> Resu
         if statics_near { "RAM" } else { "LARGE" },
     ))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::machine::{BARE_AARCH64, NETDUINO_PLUS_2, machine};
+    use super::*;
+    use crate::Target;
+
+    const fn mib(origin: u32, mib: u32) -> Memory {
+        Memory { origin, length: mib << 20 }
+    }
+
+    const BOARD: Board =
+        Board { name: "board", code: mib(0, 1), ram: mib(0x2000_0000, 2), large: Some(mib(0x6000_0000, 8)), has_fpu: true, cpu: None };
+
+    /// Where constants and statics lie.
+    fn places(board: &Board, needs: [usize; 2]) -> Result<[String; 2], HarnessError> {
+        let script = memory(board, needs, STACK)?;
+        let of = |alias: &str| script.split_once(&format!("REGION_ALIAS(\"{alias}\", ")).unwrap().1.split_once(')').unwrap().0.to_owned();
+        Ok(["CONSTANTS", "STATICS"].map(of))
+    }
+
+    #[test]
+    fn what_does_not_fit_goes_to_the_large_memory() {
+        let [code, ram, large] = [1, 2, 8].map(|mib| (mib << 20) - SPARE);
+        for (needs, wanted) in [
+            ([code, ram], ["CODE", "RAM"]),
+            ([code + 1, ram], ["LARGE", "RAM"]),
+            ([code, ram + 1], ["CODE", "LARGE"]),
+            ([code + 1, large - code - 1], ["LARGE"; 2]),
+            // Only what is far counts there.
+            ([code, large], ["CODE", "LARGE"]),
+        ] {
+            assert_eq!(places(&BOARD, needs).unwrap(), wanted, "{needs:?}");
+        }
+        for (needs, far) in [([code + 1, large - code], large + 1), ([code, large + 1], large + 1), ([large + 2, 0], large + 2)] {
+            let found = places(&BOARD, needs);
+            let is_told = matches!(found, Err(HarnessError::TooLarge { needed, available, .. }) if (needed, available) == (far, 8 << 20));
+            assert!(is_told, "{needs:?}: {found:?}");
+        }
+        // Without one, the linker finds what is too large.
+        let small = Board { large: None, ..BOARD };
+        assert_eq!(places(&small, [code + 1, 1 << 30]).unwrap(), ["CODE", "RAM"]);
+    }
+
+    #[test]
+    fn a_boards_memories_lie_apart() {
+        let machines = Target::ALL.into_iter().filter_map(|target| machine(target).ok()).chain([BARE_AARCH64]);
+        let boards = machines.filter_map(|machine| if let Seat::Board(board) = machine.seat { Some(board) } else { None });
+        let boards: Vec<_> = boards.chain([NETDUINO_PLUS_2]).collect();
+        assert!(boards.len() >= 8);
+        for board in boards {
+            let mut ranges: Vec<[u64; 2]> = [Some(board.code), Some(board.ram), board.large]
+                .into_iter()
+                .flatten()
+                .map(|memory| [memory.origin.into(), u64::from(memory.origin) + u64::from(memory.length)])
+                .collect();
+            ranges.sort_unstable();
+            assert!(ranges.windows(2).all(|pair| pair[0][1] <= pair[1][0]) && ranges.iter().all(|range| range[1] <= 1 << 32), "{board:?}");
+        }
+    }
+
+    #[test]
+    fn only_a_build_of_a_developer_has_checks() {
+        for (level, name) in [(OptLevel::Two, "2"), (OptLevel::Three, "3"), (OptLevel::S, "s"), (OptLevel::Z, "z"), (OptLevel::Dev, "0")] {
+            for lto in [false, true] {
+                let table: toml::Table = toml::from_str(&manifest("a-b", level, lto)).unwrap();
+                let release = &table["profile"]["release"];
+                let opt_level = &release["opt-level"];
+                // Numbers are numbers to cargo, and letters text.
+                let found = opt_level.as_integer().map(|level| level.to_string()).or(opt_level.as_str().map(str::to_owned));
+                assert_eq!((found.as_deref(), opt_level.is_integer()), (Some(name), name.parse::<u8>().is_ok()));
+                let is_dev = level == OptLevel::Dev;
+                let keys = ["lto", "overflow-checks", "debug-assertions"];
+                assert_eq!(keys.map(|key| release[key].as_bool()), [lto && !is_dev, is_dev, is_dev].map(Some));
+            }
+        }
+    }
+
+    #[test]
+    fn cargo_is_told_of_every_flag_and_of_the_emulator() {
+        let told = |machine: &Machine| {
+            let table: toml::Table = toml::from_str(&configuration(machine, "some-triple")).unwrap();
+            assert_eq!(table["build"]["target"].as_str(), Some("some-triple"));
+            let all = &table["target"]["cfg(all())"];
+            let flags: Vec<_> = all["rustflags"].as_array().unwrap().iter().map(|flag| flag.as_str().unwrap().to_owned()).collect();
+            (flags, all.get("runner").map(|runner| runner.as_str().unwrap().to_owned()))
+        };
+        let of = |seat: Seat, flags: &'static [&'static str]| Machine { target: Target::Generic, triple: None, flags, seat };
+        assert_eq!(told(&of(Seat::Host, &["-Ca=b"])), (vec!["-Ca=b".to_owned()], None));
+        assert_eq!(told(&of(Seat::QemuUser("qemu-aarch64"), &[])), (vec![], Some("qemu-aarch64".to_owned())));
+        let (flags, runner) = told(&of(Seat::Board(BOARD), &["-Ca=b"]));
+        assert_eq!(flags, ["-Ca=b", "-Clink-arg=-Tlink.x", "-Clink-arg=--nmagic"]);
+        let runner = runner.unwrap();
+        assert!(runner.starts_with("qemu-system-arm -M board ") && runner.ends_with(" -kernel"), "{runner}");
+        let (_, runner) = told(&BARE_AARCH64);
+        assert!(runner.is_some_and(|runner| runner.starts_with("qemu-system-aarch64 -M virt -cpu cortex-a72 ")));
+    }
+}

@@ -246,7 +246,70 @@ fn door(x: &Region, y: &Region) -> Door {
 mod tests {
     use super::*;
     use crate::zoo::ZooOptions;
-    use crate::{ModelFile, Options, RamBudget, Target, compile};
+    use crate::{ModelFile, Options, Placement, RamBudget, Target, compile};
+
+    fn region(memory: Memory, at: usize, len: usize) -> Region {
+        Region { memory, dtype: DType::F32, at, len }
+    }
+
+    #[test]
+    fn doors_are_those_of_regions_that_share_bytes() {
+        let (arena, of) = (|at, len| region(Memory::Arena, at, len), |x: Region, y: Region| door(&x, &y));
+        assert_eq!(of(arena(64, 10), arena(64, 10)), Door::InPlace);
+        // One begins where the other ends, on either side.
+        assert_eq!([of(arena(0, 16), arena(64, 10)), of(arena(64, 10), arena(0, 16))], [Door::Apart; 2]);
+        // A byte more is shared: the region holds both.
+        assert_eq!([of(arena(0, 17), arena(64, 10)), of(arena(64, 10), arena(0, 17))], [Door::Within(arena(0, 26)); 2]);
+        // One in the other, with the same first or last byte, too.
+        for (at, len) in [(64, 9), (68, 9), (68, 3)] {
+            let inside = arena(at, len);
+            assert_eq!([of(inside, arena(64, 10)), of(arena(64, 10), inside)], [Door::Within(arena(64, 10)); 2]);
+        }
+        // Bytes: as many elements, a quarter of the size.
+        let bytes = |at, len| Region { dtype: DType::I8, ..arena(at, len) };
+        assert_eq!(of(bytes(0, 65), bytes(64, 8)), Door::Within(bytes(0, 72)));
+        assert_eq!(of(bytes(0, 64), bytes(64, 8)), Door::Apart);
+        // What lies in other memory, or is only read.
+        let output = |index| region(Memory::Output(index), 0, 10);
+        for (x, y) in [(Memory::Input(0), arena(0, 10)), (Memory::Weights, arena(0, 10)), (Memory::Arena, output(0))] {
+            assert_eq!(of(region(x, 0, 10), y), Door::Apart, "{x:?}");
+        }
+        assert_eq!([of(output(0), output(1)), of(output(1), output(1))], [Door::Apart, Door::InPlace]);
+    }
+
+    /// Whatever the plan: parts and rows of steps are as much work together, and nothing leaves its memory.
+    #[test]
+    fn every_plan_has_the_same_work_inside_its_memory() {
+        let model = ModelFile::zoo("peleenet-224", &ZooOptions { width: 0.25, input_size: Some(64), ..ZooOptions::default() }).unwrap();
+        let mut works = Vec::new();
+        for (ram_budget, outputs) in [
+            (RamBudget::Bytes(usize::MAX), Placement::Arena),
+            (RamBudget::Thrifty, Placement::Arena),
+            (RamBudget::Least, Placement::Arena),
+            (RamBudget::Least, Placement::Caller),
+        ] {
+            let options = Options { target: Target::CortexM4F, ram_budget, outputs, ..Options::default() };
+            let compilation = compile(&model, &options).unwrap();
+            let results = compilation.output_types();
+            let sizes = |memory: Memory| match memory {
+                Memory::Arena => compilation.plan.cost.arena,
+                Memory::Weights => compilation.steps.weights.len(),
+                Memory::Input(index) => compilation.inputs()[index].1.bytes(),
+                Memory::Output(index) => results[index].1.bytes(),
+            };
+            let layers = &compilation.layers;
+            for layer in layers {
+                let host = if let Door::Within(host) = layer.door { Some(host) } else { None };
+                for region in [Some(layer.x), layer.r, Some(layer.w), Some(layer.y), host].into_iter().flatten() {
+                    assert!(region.end() <= sizes(region.memory), "{}: {region:?}", layer.name);
+                }
+            }
+            let caller = layers.iter().filter(|layer| matches!(layer.y.memory, Memory::Output(_))).count();
+            assert_eq!(caller > 0, outputs == Placement::Caller);
+            works.push(layers.iter().map(|layer| layer.macs).sum::<u64>());
+        }
+        assert!(works[0] > 0 && works.iter().all(|work| *work == works[0]), "{works:?}");
+    }
 
     /// Two leaves of a kind would be linked where one serves.
     #[test]

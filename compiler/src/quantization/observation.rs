@@ -93,3 +93,77 @@ pub(crate) fn return_all(graph: &mut Graph) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ir::TensorType;
+    use crate::ir::build::Build;
+    use crate::onnx::write::ModelWriter;
+    use crate::ops::case::Case;
+    use crate::{ModelFile, Options, observe};
+
+    /// Two inputs that have nothing to do with each other, each through two operators.
+    fn observer() -> Observer {
+        let ty = TensorType::f32([1, 4]);
+        let mut model = ModelWriter::new("g", 17);
+        for side in ["a", "b"] {
+            let [negative, root] = ["n", "s"].map(|result| format!("{result}{side}"));
+            model.input(side, &ty).node("Neg", &negative, &[side], &[&negative], &[]);
+            model.node("Abs", &root, &[&negative], &[&root], &[]).output(&root, &ty);
+        }
+        observe(&ModelFile::from_bytes("net", model.finish()), &Options::default()).unwrap()
+    }
+
+    fn example(a: [f32; 4], b: [f32; 4]) -> [Tensor; 2] {
+        [a, b].map(|values| Tensor::f32([1, 4], values).unwrap())
+    }
+
+    #[test]
+    fn every_value_is_observed_by_its_name() {
+        let values = observer().values(&example([1.0, -2.0, 0.5, 3.0], [0.0; 4])).unwrap();
+        assert_eq!(values.keys().collect::<Vec<_>>(), ["a", "b", "na", "nb", "sa", "sb"]);
+        assert_eq!(values["na"].as_f32(), Some(&[-1.0, 2.0, -0.5, -3.0][..]));
+    }
+
+    /// Ranges hold all examples, in whatever order these come; what one of them makes no number is not known, however the others are.
+    #[test]
+    fn ranges_are_those_of_all_examples() {
+        let observer = observer();
+        let examples = [
+            example([1.0, -2.0, 0.5, 3.0], [4.0, 5.0, 6.0, 7.0]),
+            example([f32::NAN, 0.0, 0.0, 0.0], [-1.0, 0.0, 0.0, 0.0]),
+            example([9.0, 0.0, 0.0, 0.0], [2.0, 2.0, 2.0, 8.0]),
+        ];
+        let ranges = examples.map(|example| observer.ranges(&example).unwrap());
+        assert_eq!(ranges[0]["na"], Some(Range { min: -3.0, max: 2.0 }));
+        for order in [[0, 1, 2], [1, 0, 2], [2, 0, 1]] {
+            let calibration = observer.calibration(order.map(|index| ranges[index].clone()).to_vec());
+            assert_eq!(calibration.examples, 3);
+            assert_eq!(calibration.tensors.keys().collect::<Vec<_>>(), ["b", "nb", "sb"], "{order:?}");
+            assert_eq!(calibration.tensors["b"], Range { min: -1.0, max: 8.0 });
+            assert_eq!(calibration.tensors["nb"], Range { min: -8.0, max: 1.0 });
+        }
+        let known = observer.calibration(vec![ranges[0].clone(), ranges[2].clone()]);
+        assert_eq!(known.tensors["a"], Range { min: -2.0, max: 9.0 });
+    }
+
+    /// A value is a result once; one that is a result by another name is one by its own as well; integers are none.
+    #[test]
+    fn values_that_are_results_already_are_left_alone() {
+        let mut b = Build::new();
+        let x = b.input("x", &[2, 3]);
+        let op = |op_type| Case::new(op_type, 17).input(&[2, 3]).parse().unwrap();
+        let first = b.op("first", op("Neg"), &[x]);
+        let second = b.op("second", op("Relu"), &[first]);
+        let where_most = b.op("index", op("ArgMax"), &[second]);
+        b.output(second);
+        b.graph.add_output("other", first);
+        b.output(where_most);
+        return_all(&mut b.graph);
+        let names: Vec<_> = b.graph.outputs().iter().map(|output| output.name.as_str()).collect();
+        assert_eq!(names, ["second", "other", "index", "first"]);
+        return_all(&mut b.graph);
+        assert_eq!(b.graph.outputs().len(), 4);
+    }
+}

@@ -80,6 +80,46 @@ impl BufferReport {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::zoo::ZooOptions;
+    use crate::{ModelFile, Options, RamBudget, compile};
+
+    fn report(ram_budget: RamBudget) -> Report {
+        let zoo = ZooOptions { width: 0.25, input_size: Some(64), ..ZooOptions::default() };
+        let model = ModelFile::zoo("peleenet-224", &zoo).unwrap();
+        compile(&model, &Options { ram_budget, ..Options::default() }).unwrap().report()
+    }
+
+    /// A plan that streams knows what one that does not takes.
+    #[test]
+    fn layers_one_by_one_need_what_they_do_in_a_plan_of_whole_layers() {
+        let (least, whole) = (report(RamBudget::Least), report(RamBudget::Bytes(usize::MAX)));
+        assert!(least.groups.iter().any(|group| group.streamed) && !whole.groups.iter().any(|group| group.streamed));
+        let alive = |layer: usize| whole.buffers.iter().filter(move |buffer| (buffer.first_layer..=buffer.last_layer).contains(&layer));
+        let most = (0..whole.layers.len()).map(|layer| alive(layer).map(|buffer| buffer.bytes).sum::<usize>()).max();
+        assert_eq!([&least, &whole].map(|report| Some(report.one_by_one_bytes())), [most; 2]);
+    }
+
+    #[test]
+    fn the_peak_is_where_the_most_bytes_of_the_arena_are_under_buffers() {
+        for report in [RamBudget::Least, RamBudget::Bytes(usize::MAX)].map(report) {
+            let marked = |group: &GroupReport| {
+                let mut bytes = vec![false; report.arena_bytes];
+                for buffer in &report.buffers {
+                    if (group.first_layer..=group.last_layer).any(|layer| (buffer.first_layer..=buffer.last_layer).contains(&layer)) {
+                        bytes[buffer.offset..buffer.offset + buffer.bytes].fill(true);
+                    }
+                }
+                bytes.into_iter().filter(|byte| *byte).count()
+            };
+            let counts: Vec<usize> = report.groups.iter().map(marked).collect();
+            let most = counts.iter().copied().max().unwrap();
+            let first = counts.iter().position(|&count| count == most);
+            assert_eq!(report.peak().map(|group| group.first_layer), first.map(|index| report.groups[index].first_layer));
+            for (group, count) in report.groups.iter().zip(counts) {
+                assert_eq!(BufferReport::covered(&report.alive(group)), count, "{group:?}");
+            }
+        }
+    }
 
     fn buffer(offset: usize, bytes: usize, [first_layer, last_layer]: [usize; 2]) -> BufferReport {
         BufferReport { name: "x".to_owned(), offset, bytes, ring_rows: None, first_layer, last_layer }

@@ -340,3 +340,93 @@ pub(super) fn escaped(text: &str) -> String {
     }
     result
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::zoo::ZooOptions;
+    use crate::{ModelFile, Options, RamBudget, compile};
+
+    fn report(ram_budget: RamBudget) -> Report {
+        let zoo = ZooOptions { width: 0.25, input_size: Some(64), ..ZooOptions::default() };
+        let model = ModelFile::zoo("peleenet-224", &zoo).unwrap();
+        compile(&model, &Options { ram_budget, ..Options::default() }).unwrap().report()
+    }
+
+    /// The rectangles whose titles have this text, in their order.
+    fn areas(svg: &str, title: &str) -> Vec<Area> {
+        let is_one = |line: &&str| line.starts_with("<rect x=") && line.contains("<title>") && line.contains(title);
+        let area = |line: &str| {
+            let number = |name: &str| -> f64 {
+                let (_, rest) = line.split_once(&format!(" {name}=\"")).unwrap();
+                rest.split_once('"').unwrap().0.parse().unwrap()
+            };
+            let (left, top) = (number("x"), number("y"));
+            Area { left, top, right: left + number("width"), bottom: top + number("height") }
+        };
+        svg.lines().filter(is_one).map(area).collect()
+    }
+
+    /// Coordinates are rounded to tenths.
+    const ROUNDED: f64 = 0.2;
+
+    #[test]
+    fn boxes_share_a_place_where_buffers_share_bytes_and_layers() {
+        for report in [RamBudget::Least, RamBudget::Bytes(usize::MAX)].map(report) {
+            let areas = areas(&memory_map(&report), ", bytes ");
+            assert_eq!(areas.len(), report.buffers.len());
+            for (i, (a, first)) in areas.iter().zip(&report.buffers).enumerate() {
+                let inside = a.left >= MARGIN[0] && a.right <= WIDTH - MARGIN[2] + ROUNDED && a.top >= MARGIN[1];
+                assert!(inside && a.bottom <= HEIGHT - MARGIN[3] + ROUNDED, "{first:?}");
+                for (b, second) in areas.iter().zip(&report.buffers).skip(i + 1) {
+                    let in_time = first.first_layer <= second.last_layer && second.first_layer <= first.last_layer;
+                    let (below, above) = (first.offset + first.bytes <= second.offset, second.offset + second.bytes <= first.offset);
+                    let meets = a.left + ROUNDED < b.right
+                        && b.left + ROUNDED < a.right
+                        && a.top + ROUNDED < b.bottom
+                        && b.top + ROUNDED < a.bottom;
+                    assert_eq!(meets, in_time && !below && !above, "{first:?} {second:?}");
+                    assert!(!below || a.top + ROUNDED >= b.bottom, "the first byte is at the bottom: {first:?} {second:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn shades_hold_the_layers_that_run_row_by_row() {
+        let report = report(RamBudget::Least);
+        let svg = memory_map(&report);
+        let shades = areas(&svg, " run row by row, in ");
+        let streamed: Vec<_> = report.groups.iter().filter(|group| group.streamed).collect();
+        assert!(!shades.is_empty() && shades.len() == streamed.len());
+        for (shade, group) in shades.iter().zip(&streamed) {
+            // What lives only in the group's layers is drawn on its shade, and what dies before it beside it.
+            for (area, buffer) in areas(&svg, ", bytes ").iter().zip(&report.buffers) {
+                let is_inside = buffer.first_layer >= group.first_layer && buffer.last_layer <= group.last_layer;
+                assert_eq!(area.left + ROUNDED >= shade.left && area.right <= shade.right + ROUNDED, is_inside, "{buffer:?} {group:?}");
+                assert_eq!(area.right <= shade.left + ROUNDED, buffer.last_layer < group.first_layer, "{buffer:?} {group:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_picture_of_streamed_layers_says_what_they_save() {
+        let (least, whole) = (report(RamBudget::Least), report(RamBudget::Bytes(usize::MAX)));
+        let [svg, plain] = [&least, &whole].map(memory_map);
+        let needed =
+            format!("{} of RAM hold every activation; the same layers one by one need {}", kib(least.arena_bytes), kib(whole.arena_bytes));
+        assert!(svg.contains(&needed) && svg.contains("a ring: a few rows of a tensor"), "{svg}");
+        assert!(!plain.contains("one by one") && !plain.contains("a ring") && !plain.contains(SHADE), "{plain}");
+        for tag in ["svg", "text", "title", "defs", "pattern"] {
+            assert_eq!(svg.matches(&format!("<{tag}")).count(), svg.matches(&format!("</{tag}>")).count(), "{tag}");
+        }
+    }
+
+    #[test]
+    fn texts_are_short_and_have_no_tags() {
+        assert_eq!([6, 5, 1].map(|most| shortened("abcdef", most)), ["abcdef", "\u{2026}cdef", "\u{2026}"]);
+        assert_eq!(shortened("\u{e4}\u{f6}\u{fc}\u{df}", 3), "\u{2026}\u{fc}\u{df}", "letters, not bytes");
+        assert_eq!(escaped("a<b>&\"c\"\n&amp;"), "a&lt;b&gt;&amp;&quot;c&quot;\u{fffd}&amp;amp;");
+        assert_eq!([0, 512, 10_239, 10_240, 10_241].map(kib), ["0.0 KiB", "0.5 KiB", "10.0 KiB", "10 KiB", "11 KiB"]);
+    }
+}

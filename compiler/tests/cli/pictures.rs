@@ -129,6 +129,51 @@ fn eval_counts_a_classifiers_guesses() {
     assert!(text(&refusal.stderr).contains("`none of them` is neither a label"), "{}", text(&refusal.stderr));
 }
 
+/// Folders are of the classes that there are, by number or, before that, by label, and a guess counts down to the fifth.
+#[test]
+fn eval_takes_folders_of_the_classes_that_there_are() {
+    let folder = folder();
+    let zoo = ["zoo:peleenet-224", "--width", "0.25", "--input-size", "32", "--classes", "7"];
+    let frame =
+        "[frame]\nsize = [32, 32]\norder = \"rgb\"\nmean = [0, 0, 0]\nscale = [0.01, 0.01, 0.01]\nfit = \"warp\"\nresize = \"bilinear\"\n";
+    std::fs::write(folder.path().join("plain.toml"), frame).unwrap();
+    // Each class goes by the number of another.
+    std::fs::write(folder.path().join("labels.toml"), format!("labels = [\"6\", \"5\", \"4\", \"3\", \"2\", \"1\", \"0\"]\n{frame}"))
+        .unwrap();
+    std::fs::create_dir(folder.path().join("pictures")).unwrap();
+    ramp(&folder.path().join("pictures/ramp.ppm"));
+    let call = |command: &str, data: &str, description: &str| {
+        let output = peleec(folder.path(), &[&[command], &zoo[..], &[data, "--detect", description, "--format", "json"]].concat());
+        (output.status.code(), serde_json::from_slice::<serde_json::Value>(&output.stdout).expect("one document"))
+    };
+    // A folder for each class, with the same picture in all: alone, one at a time.
+    let measured = |class: usize, description: &str| {
+        let data = format!("{description}-{class}");
+        std::fs::create_dir_all(folder.path().join(&data).join(class.to_string())).unwrap();
+        ramp(&folder.path().join(&data).join(class.to_string()).join("ramp.ppm"));
+        call("eval", &data, description)
+    };
+    let (_, seen) = call("run", "pictures", "plain.toml");
+    let guesses = seen["images"][0]["classes"].as_array().expect("a list").iter().map(|guess| guess["class"].as_u64());
+    let guesses: Vec<usize> = guesses.map(|class| class.expect("a class") as usize).collect();
+    assert_eq!(guesses.len(), 5);
+    for class in 0..7 {
+        for (description, name) in [("plain.toml", class), ("labels.toml", 6 - class)] {
+            let (code, document) = measured(name, description);
+            let place = guesses.iter().position(|&guess| guess == class);
+            let wanted = [place == Some(0), place.is_some()].map(|right| Some(f64::from(u8::from(right))));
+            assert_eq!((code, ["top_1", "top_5"].map(|key| document[key].as_f64())), (Some(0), wanted), "{name} by {description}");
+        }
+    }
+    let (code, document) = measured(7, "plain.toml");
+    assert!(
+        code == Some(3) && document["error"].as_str().is_some_and(|why| why.contains("is of class 7, and the model has 7")),
+        "{document}"
+    );
+    let (code, document) = call("eval", "pictures", "plain.toml");
+    assert!(code == Some(3) && document["error"].as_str().is_some_and(|why| why.contains("has no folders")), "{document}");
+}
+
 /// Pictures become inputs of one channel, first or last, and of bytes.
 #[test]
 fn run_and_eval_take_networks_of_gray_and_of_bytes() {

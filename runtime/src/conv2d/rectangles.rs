@@ -134,3 +134,72 @@ pub(super) fn for_each_band(band: [u32; 2], [rows, columns]: [Range<usize>; 2], 
         row = last_row;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Block, Conv2d, for_each_band, taps_inside};
+    use crate::lanes::arithmetic::Plain;
+    use crate::views::Pixels;
+
+    /// Every pixel lies in one rectangle, of which all pixels have its taps.
+    #[test]
+    fn rectangles_are_of_pixels_with_the_same_taps() {
+        for (kernel, stride, dilation, pad) in [(1, 1, 1, 0), (3, 1, 1, 1), (3, 2, 1, 1), (2, 1, 3, 2), (5, 3, 1, 4), (3, 1, 2, 5)] {
+            for (height, width) in (1..9).flat_map(|height| [1, 4, 9].map(|width| (height, width))) {
+                let size = [height, width].map(|extent| (extent + 2 * pad).saturating_sub((kernel - 1) * dilation + 1) / stride + 1);
+                let [input, output] = [[height, width, 1], [size[0], size[1], 1]].map(Pixels::new);
+                let conv = Conv2d::<Plain, 1, 1>::new(input, output).kernel([kernel; 2]).strides([stride; 2]);
+                let conv = conv.dilations([dilation; 2]).pads([pad; 2]);
+                let [rows, columns] = size.map(|extent| extent as usize);
+                let mut seen = [[0_u8; 24]; 24];
+                conv.for_each_rectangle(&[conv.interior(0), conv.interior(1)], [0..rows, 0..columns], |rows, columns| {
+                    for (y, x) in (rows.begin..rows.end).flat_map(|y| (columns.begin..columns.end).map(move |x| (y, x))) {
+                        seen[y][x] += 1;
+                        let taps = [(height, y), (width, x)].map(|(extent, at)| taps_inside(kernel, stride, dilation, pad, extent, at));
+                        assert!(taps == [rows.taps, columns.taps], "pixel {y},{x}: {conv:?}");
+                    }
+                });
+                let once =
+                    |(y, row): (usize, &[u8; 24])| row.iter().enumerate().all(|(x, &count)| count == u8::from(y < rows && x < columns));
+                assert!(seen.iter().enumerate().all(once), "{conv:?}");
+            }
+        }
+    }
+
+    /// Of every group the filters, `N` at a time, in the order of their weights; from any block on the same.
+    #[test]
+    fn blocks_have_every_filter_of_every_group_once() {
+        for (group, depth, filters) in [(1, 3, 4), (1, 3, 9), (2, 1, 5), (3, 2, 4), (4, 2, 1)] {
+            let conv = Conv2d::<Plain, 1, 4>::new(Pixels::new([2, 2, group * depth]), Pixels::new([2, 2, group * filters]));
+            let conv = conv.kernel([3, 2]).group(group);
+            let count = (group * filters.div_ceil(4)) as usize;
+            let (mut next, mut last) = (0, None);
+            for (index, block) in conv.blocks(0..count).enumerate() {
+                // A block's biases and the weights of its taps.
+                assert_eq!(block.w, index * 4 * (1 + 3 * 2 * depth as usize), "{conv:?}");
+                assert_eq!((block.filter, block.channel), (next, next / filters as usize * depth as usize), "{conv:?}");
+                next += block.valid;
+                last = Some(next);
+                // None reaches into the next group.
+                assert!((1..=4).contains(&block.valid) && (next - 1) / filters as usize == block.filter / filters as usize, "{conv:?}");
+            }
+            assert_eq!(last, Some((group * filters) as usize));
+            let of = |block: Block| [block.w, block.channel, block.filter, block.valid];
+            for first in 0..count {
+                assert!(conv.blocks(first..count).map(of).eq(conv.blocks(0..count).skip(first).map(of)), "from {first}: {conv:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn bands_make_the_whole() {
+        for band in [[1, 1], [2, 3], [5, 7], [1, u32::MAX], [u32::MAX, 2], [u32::MAX; 2]] {
+            let mut seen = [[0_u8; 7]; 5];
+            for_each_band(band, [1..5, 0..7], |[rows, columns]| {
+                assert!(rows.len() <= band[0] as usize && columns.len() <= band[1] as usize);
+                seen[rows].iter_mut().for_each(|row| row[columns.clone()].iter_mut().for_each(|count| *count += 1));
+            });
+            assert!(seen[0] == [0; 7] && seen[1..].iter().all(|row| *row == [1; 7]), "{band:?}");
+        }
+    }
+}

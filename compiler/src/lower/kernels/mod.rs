@@ -36,6 +36,8 @@ mod resample;
 mod softmax;
 mod source;
 mod strided;
+#[cfg(test)]
+mod tests;
 mod top_k;
 
 use std::fmt::Debug;

@@ -7,6 +7,7 @@ mod integers;
 mod large;
 mod limits;
 mod quantized;
+mod told;
 mod unused;
 
 use std::time::{Duration, Instant};

@@ -18,7 +18,7 @@ pub(crate) fn power_by_float(base: i64, exponent: f32) -> i64 {
         return power(base, whole);
     }
     // What is even, or infinite, is so large that no `i64` has it.
-    let is_beyond = !(-BEYOND..=BEYOND).contains(&exponent);
+    let is_beyond = exponent.abs() > BEYOND;
     match base {
         1 => 1,
         -1 if is_beyond => 1,

@@ -146,7 +146,7 @@ mod tests {
     fn rectangles_are_of_pixels_with_the_same_taps() {
         for (kernel, stride, dilation, pad) in [(1, 1, 1, 0), (3, 1, 1, 1), (3, 2, 1, 1), (2, 1, 3, 2), (5, 3, 1, 4), (3, 1, 2, 5)] {
             for (height, width) in (1..9).flat_map(|height| [1, 4, 9].map(|width| (height, width))) {
-                let size = [height, width].map(|extent| (extent + 2 * pad).saturating_sub((kernel - 1) * dilation + 1) / stride + 1);
+                let size = [height, width].map(|extent: u32| (extent + 2 * pad).saturating_sub((kernel - 1) * dilation + 1) / stride + 1);
                 let [input, output] = [[height, width, 1], [size[0], size[1], 1]].map(Pixels::new);
                 let conv = Conv2d::<Plain, 1, 1>::new(input, output).kernel([kernel; 2]).strides([stride; 2]);
                 let conv = conv.dilations([dilation; 2]).pads([pad; 2]);

@@ -1,6 +1,7 @@
 //! How a sum becomes an integer of 8 bits.
 
 use core::fmt::{Result, Write};
+use core::mem::offset_of;
 
 use crate::element::{Element, ElementType};
 use crate::expression::Expression;
@@ -69,6 +70,43 @@ impl Requantize {
     #[inline(always)]
     pub(crate) fn offset(&self) -> i32 {
         self.zero.wrapping_shl(self.right).wrapping_add(1i32.wrapping_shl(self.right.wrapping_sub(1)))
+    }
+}
+
+/// A rule, with what units read of it.
+#[repr(C)]
+pub struct Prepared<'a> {
+    /// Distances that a shift can have.
+    pub(crate) left: u32,
+    /// What is added between the shifts.
+    pub(crate) offset: i32,
+    pub(crate) right: u32,
+    /// The limits, in each byte of four.
+    pub(crate) low: u32,
+    pub(crate) high: u32,
+    pub(crate) rule: &'a Requantize,
+}
+
+// Leaves know these places.
+const _: () = {
+    assert!(offset_of!(Prepared, left) == 0 && offset_of!(Prepared, offset) == 4 && offset_of!(Prepared, right) == 8);
+    assert!(offset_of!(Prepared, low) == 12 && offset_of!(Prepared, high) == 16);
+};
+
+impl<'a> Prepared<'a> {
+    #[inline(always)]
+    pub(crate) fn new(rule: &'a Requantize) -> Self {
+        let [left, right] = [rule.left, rule.right].map(|by| by % i32::BITS);
+        let [low, high] = [rule.low, rule.high].map(|limit| u32::from(limit as u8) * 0x0101_0101);
+        Prepared { left, offset: rule.offset(), right, low, high, rule }
+    }
+
+    /// Whether the limits are bytes, with signs or without.
+    #[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
+    #[inline(always)]
+    pub(crate) fn is_within(&self, signed: bool) -> bool {
+        let fits = |limit: i32| limit == if signed { i32::from(limit as i8) } else { i32::from(limit as u8) };
+        fits(self.rule.low) && fits(self.rule.high)
     }
 }
 

@@ -248,6 +248,8 @@ fn sums_of_one_channel_are_exact() {
     depthwise::<i8, u8, Single>(3);
     depthwise::<u8, i8, Mve>(4);
     depthwise::<i8, i8, Mve>(5);
+    depthwise::<i8, i8, Dsp>(6);
+    depthwise::<u8, i8, Dsp>(7);
 }
 
 /// A depthwise convolution is one of as many groups.

@@ -18,7 +18,6 @@ mod window;
 mod x86;
 
 use crate::element::Element;
-#[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
 use crate::i8::requantize::Prepared;
 use crate::lanes::cortex::Mve;
 pub(crate) use window::ChannelWindow;
@@ -152,7 +151,7 @@ pub(crate) mod sealed {
         #[inline(always)]
         unsafe fn write_window<F: Element, T: Element>(window: &ChannelWindow, rule: &Prepared<'_>, x: *const F, w: *const i8, y: *mut T) {
             // SAFETY: the caller's contract.
-            unsafe { window.write(rule, x, w, y) }
+            unsafe { window.write::<F, T, Self>(rule, x, w, y) }
         }
 
         /// Writes the results of adjacent sums.
@@ -162,7 +161,7 @@ pub(crate) mod sealed {
         #[inline(always)]
         unsafe fn write<T: Element>(rule: &Prepared<'_>, sums: *const i32, multipliers: *const i32, y: *mut T, count: usize) {
             // SAFETY: the caller's contract.
-            unsafe { rule.rule.write_all(sums, multipliers, y, count) }
+            unsafe { rule.rule.write_all::<T, true>(sums, multipliers, y, count) }
         }
     }
 }
@@ -287,6 +286,12 @@ impl sealed::Products for Thumb {
         // SAFETY: the caller's contract.
         unsafe { add_words::<F, Q, N, 1>(sums, x, w, len) }
     }
+
+    #[inline(always)]
+    unsafe fn write<T: Element>(rule: &Prepared<'_>, sums: *const i32, multipliers: *const i32, y: *mut T, count: usize) {
+        // SAFETY: the caller's contract.
+        unsafe { rule.rule.write_all::<T, false>(sums, multipliers, y, count) }
+    }
 }
 
 impl sealed::Products for Pairs {
@@ -371,7 +376,7 @@ impl sealed::Products for Dsp {
                 (Some(of_x), Some(of_y)) if rule.is_within(of_y) => {
                     dsp::write_window(window, rule, x.cast(), w, y.cast(), [of_x, of_y]);
                 }
-                _ => window.write(rule, x, w, y),
+                _ => window.write::<F, T, Self>(rule, x, w, y),
             }
         }
     }
@@ -385,7 +390,7 @@ impl sealed::Products for Dsp {
                 Some(signed) if count >= dsp::RESULTS && rule.is_within(signed) => {
                     dsp::write(rule, sums, multipliers, y.cast(), count, signed);
                 }
-                _ => rule.rule.write_all(sums, multipliers, y, count),
+                _ => rule.rule.write_all::<T, true>(sums, multipliers, y, count),
             }
         }
     }
@@ -449,7 +454,7 @@ impl sealed::Products for Mve {
                 (Some(of_x), Some(of_y)) if window.channels >= mve::CHANNELS && rule.is_within(of_y) => {
                     mve::write_window(window, rule, x.cast(), w, y.cast(), [of_x, of_y]);
                 }
-                _ => window.write(rule, x, w, y),
+                _ => window.write::<F, T, Self>(rule, x, w, y),
             }
         }
     }
@@ -462,7 +467,7 @@ impl sealed::Products for Mve {
             if const { signs::<T>().is_some() } {
                 mve::write(rule.rule, sums, multipliers, y.cast(), count);
             } else {
-                rule.rule.write_all(sums, multipliers, y, count);
+                rule.rule.write_all::<T, true>(sums, multipliers, y, count);
             }
         }
     }

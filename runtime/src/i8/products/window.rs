@@ -2,6 +2,7 @@
 
 use core::mem::{MaybeUninit, offset_of};
 
+use super::sealed::Products;
 use crate::element::Element;
 use crate::i8::requantize::Prepared;
 
@@ -77,12 +78,12 @@ impl ChannelWindow {
         (self.inside, self.padding) = (inside, padding);
     }
 
-    /// [`Products::write_window`](super::sealed::Products::write_window) in plain Rust.
+    /// [`Products::write_window`] of the unit `U`, whose results these are, in plain Rust.
     ///
     /// # Safety
     /// As there.
     #[inline(always)]
-    pub(super) unsafe fn write<F: Element, T: Element>(&self, rule: &Prepared<'_>, x: *const F, w: *const i8, y: *mut T) {
+    pub(super) unsafe fn write<F: Element, T: Element, U: Products>(&self, rule: &Prepared<'_>, x: *const F, w: *const i8, y: *mut T) {
         let mut c = 0;
         while c < self.channels {
             // Those of the last block that are there already are computed again.
@@ -96,7 +97,7 @@ impl ChannelWindow {
                     let back = self.taps.as_ptr().wrapping_add(TAPS.wrapping_sub(self.padding));
                     add_padding(back.cast(), self.padding, self.zero, w, &mut sums);
                 }
-                rule.rule.write_all(sums.as_ptr(), biases.wrapping_add(self.channels), y.wrapping_add(first), CHANNELS);
+                U::write(rule, sums.as_ptr(), biases.wrapping_add(self.channels), y.wrapping_add(first), CHANNELS);
             }
             c = first + CHANNELS;
         }

@@ -1,9 +1,9 @@
-//! Depthwise convolutions of signed bytes by the leaves of a unit, against loops over taps, into an output whose gaps are left alone.
+//! Depthwise convolutions of bytes by the leaves of a unit, against loops over taps, into an output whose gaps are left alone.
 
 use core::fmt::Write;
 
 use peleec_runtime::{
-    ByteArithmetic, Destination, Operands, Pixels, Place, QuantizedDepthwiseConv2d, Requantize, run_checked, run_row_checked,
+    ByteArithmetic, ByteElement, Destination, Operands, Pixels, Place, QuantizedDepthwiseConv2d, Requantize, run_checked, run_row_checked,
 };
 
 use crate::cases::Check;
@@ -22,8 +22,10 @@ struct Case<'a> {
     strides: [u32; 2],
     dilations: [u32; 2],
     pads: [u32; 2],
-    input_zero: i8,
+    input_zero: i32,
     requantize: Requantize,
+    /// Whether the input's bytes have signs.
+    signed: bool,
     x: &'a [u8],
     /// Biases, multipliers and bytes.
     w: &'a [u8],
@@ -40,11 +42,14 @@ impl Case<'_> {
                 (o * self.strides[axis] + k * self.dilations[axis]).checked_sub(self.pads[axis]).filter(|&place| place < extent)
             };
             let x = match (place(0, oy, ky, self.input.height), place(1, ox, kx, self.input.width)) {
-                (Some(y), Some(x)) => self.x[at(&self.input, [y, x, c as u32])].cast_signed(),
-                _ => self.input_zero,
+                (Some(y), Some(x)) => {
+                    let byte = self.x[at(&self.input, [y, x, c as u32])];
+                    if self.signed { byte.cast_signed().into() } else { byte.into() }
+                }
+                _ => i64::from(self.input_zero),
             };
             let w = self.w[8 * channels + (ky * self.kernel[1] + kx) as usize * channels + c].cast_signed();
-            sum += i64::from(x) * i64::from(w);
+            sum += x * i64::from(w);
         }
         let Requantize { left, right, zero, low, high } = self.requantize;
         let rounded = ((sum << left) * value(channels + c) + (1 << (31 + right))) >> (32 + right);
@@ -53,21 +58,21 @@ impl Case<'_> {
 }
 
 impl<W: Write> Check<'_, W> {
-    /// Depthwise convolutions of the unit `U`.
-    pub(crate) fn bytes<U: ByteArithmetic>(&mut self, unit: &str) {
+    /// Depthwise convolutions of the unit `U`, of bytes `F` to bytes `T`.
+    pub(crate) fn bytes<F: ByteElement, T: ByteElement, U: ByteArithmetic>(&mut self, unit: &str) {
         let mut random = Random(18);
         let before = self.n_cases;
         for layout in Layout::ALL {
             for _ in 0..DRAWS {
                 if !self.failed {
-                    self.depthwise_of_bytes::<U>(&mut random, layout);
+                    self.depthwise_of_bytes::<F, T, U>(&mut random, layout);
                 }
             }
         }
         _ = writeln!(self.out, "{unit} bytes: {} cases", self.n_cases - before);
     }
 
-    fn depthwise_of_bytes<U: ByteArithmetic>(&mut self, random: &mut Random, layout: Layout) {
+    fn depthwise_of_bytes<F: ByteElement, T: ByteElement, U: ByteArithmetic>(&mut self, random: &mut Random, layout: Layout) {
         self.n_cases += 1;
         let channels = 1 + random.below(40);
         let kernel = [0, 1].map(|_| random.one_of([1, 3, 3, 5]));
@@ -76,12 +81,13 @@ impl<W: Write> Check<'_, W> {
         let size = [0, 1].map(|i| (kernel[i] - 1) * dilations[i] + 1 + random.below([3, 9][i]));
         let out = [0, 1].map(|i| (size[i] + pads[i] - (kernel[i] - 1) * dilations[i] - 1) / strides[i] + 1);
         let (input, output) = (layout.map(size, channels), random.one_of([Layout::Tight, Layout::Wide]).map(out, channels));
-        let [low, high] = random.one_of([[-128, 127], [-100, 90]]);
+        let [least, greatest] = T::LIMITS;
+        let [low, high] = random.one_of([[least, greatest], [least + 28, greatest - 37]]);
         let requantize = Requantize { left: 2, right: 3 + random.below(6), zero: random.below(20) as i32, low, high };
-        let input_zero = random.one_of([0, -128, 7]);
+        let input_zero = random.one_of([0, F::LIMITS[0], F::LIMITS[1], 7]);
         let conv = |input| {
-            let conv = QuantizedDepthwiseConv2d::<i8, i8, U>::new(input, output).kernel(kernel).strides(strides).dilations(dilations);
-            conv.pads(pads).input_zero(i32::from(input_zero)).requantize(requantize)
+            let conv = QuantizedDepthwiseConv2d::<F, T, U>::new(input, output).kernel(kernel).strides(strides).dilations(dilations);
+            conv.pads(pads).input_zero(input_zero).requantize(requantize)
         };
         let Some(extent) = conv(input).extent() else {
             return self.fail(format_args!("no extent: {input:?} {kernel:?} {strides:?} {dilations:?} {pads:?}"));
@@ -115,7 +121,7 @@ impl<W: Write> Check<'_, W> {
         if !ran {
             return self.fail(format_args!("refused: {input:?} {kernel:?} {strides:?} {dilations:?} {pads:?}"));
         }
-        let case = Case { input, kernel, strides, dilations, pads, input_zero, requantize, x, w };
+        let case = Case { input, kernel, strides, dilations, pads, input_zero, requantize, signed: F::LIMITS[0] < 0, x, w };
         let places = (0..out[0]).flat_map(|y| (0..out[1]).flat_map(move |x| (0..channels).map(move |c| [y, x, c])));
         for place in places {
             let (found, wanted) = (core::mem::replace(&mut found[at(&output, place)], GAP), case.wanted(place));

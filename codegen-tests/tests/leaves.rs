@@ -87,8 +87,8 @@ fn check_on(machine: &Machine, units: &[Unit]) {
                 let tiles = unit.tiles.iter().map(|&(t, n)| format!("{} {t}x{n}: {} cases", unit.name, n_cases(t)));
                 tiles.chain([format!("{} channels: {N_CASES_OF_CHANNELS} cases", unit.name)]).collect::<Vec<_>>()
             };
-            let of_bytes = format!("{} bytes: {N_CASES_OF_BYTES} cases", unit_of_bytes(units));
-            let wanted = units.iter().flat_map(lines).chain([of_bytes]);
+            let of_bytes = units_of_bytes(units).iter().map(|unit| format!("{unit} bytes: {N_CASES_OF_BYTES} cases"));
+            let wanted = units.iter().flat_map(lines).chain(of_bytes);
             assert_eq!(printed.lines().collect::<Vec<_>>(), wanted.collect::<Vec<_>>(), "{target}");
         }
     }
@@ -114,9 +114,16 @@ fn printed(machine: &Machine, units: &[Unit]) -> Result<String, HarnessError> {
     harness::print(&project, &program, LIMIT)
 }
 
-/// The unit that sums channels of bytes where there are these.
-fn unit_of_bytes(units: &[Unit]) -> &'static str {
-    if units.iter().any(|unit| unit.name == "Mve") { "Mve" } else { "Single" }
+/// The units that sum channels of bytes where there are these, behind the bytes that they read and write.
+fn units_of_bytes(units: &[Unit]) -> &'static [&'static str] {
+    let has = |name: &str| units.iter().any(|unit| unit.name == name);
+    if has("Mve") {
+        &["i8, i8, Mve", "i8, u8, Mve", "u8, i8, Mve", "u8, u8, Mve"]
+    } else if has("Vfp<Plain>") {
+        &["i8, i8, Dsp", "i8, u8, Dsp", "u8, i8, Dsp", "u8, u8, Dsp"]
+    } else {
+        &["i8, i8, Single"]
+    }
 }
 
 /// The calls for all tiles of the units.
@@ -126,11 +133,11 @@ fn list(units: &[Unit]) -> String {
         let channels = format!("    check.channels::<{name}, {twin}>(\"{name}\");\n");
         format!("    check.rare = &crate::cases::RARE[{without}..];\n{}{channels}", calls.collect::<String>())
     };
-    let unit = unit_of_bytes(units);
-    let calls: String = units.iter().map(call).chain([format!("    check.bytes::<{unit}>(\"{unit}\");\n")]).collect();
+    let of_bytes = units_of_bytes(units).iter().map(|unit| format!("    check.bytes::<{unit}>(\"{unit}\");\n"));
+    let calls: String = units.iter().map(call).chain(of_bytes).collect();
     format!(
         "//! The leaves of this machine.\n\n#[allow(unused_imports, reason = \"a machine has some of them\")]\n\
-         use peleec_runtime::{{Fused, Mve, Plain, Single, Vfp}};\n\n\
+         use peleec_runtime::{{Dsp, Fused, Mve, Plain, Single, Vfp}};\n\n\
          pub(crate) fn all<W: core::fmt::Write>(check: &mut crate::cases::Check<'_, W>) {{\n{calls}}}\n"
     )
 }

@@ -62,6 +62,7 @@ pub const FILES: &[(&str, &str)] = &[
     ("src/i8/products/neon.rs", include_str!("i8/products/neon.rs")),
     ("src/i8/products/thumb.rs", include_str!("i8/products/thumb.rs")),
     ("src/i8/products/vnni.rs", include_str!("i8/products/vnni.rs")),
+    ("src/i8/products/window.rs", include_str!("i8/products/window.rs")),
     ("src/i8/products/x86.rs", include_str!("i8/products/x86.rs")),
     ("src/i8/requantize.rs", include_str!("i8/requantize.rs")),
     ("src/i8/softmax.rs", include_str!("i8/softmax.rs")),

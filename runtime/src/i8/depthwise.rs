@@ -3,8 +3,8 @@
 use core::marker::PhantomData;
 use core::ops::Range;
 
-use super::products::ByteArithmetic;
-use super::requantize::Requantize;
+use super::products::{ByteArithmetic, ChannelWindow};
+use super::requantize::{Prepared, Requantize};
 use crate::element::Element;
 use crate::geometry::geometry;
 use crate::kernel::map_kernel;
@@ -13,7 +13,7 @@ use crate::rows::{Area, MapLeaf, Pointers, Wrap, map_rows, window_rows};
 use crate::taps::{Inside, taps_inside};
 use crate::views::{Extent, Pixels, small, window_fits};
 
-/// Pixels of a tile, which share what is read of the weights; the sums of one fill a core without vectors.
+/// Pixels of a tile, which share what is read of the weights. A core without vectors has tiles only of what is not computed by windows.
 const PIXELS: usize = if cfg!(target_arch = "arm") { 1 } else { 4 };
 
 geometry! {
@@ -80,6 +80,11 @@ impl<F: Element, T: Element, U: ByteArithmetic> QuantizedDepthwiseConv2d<F, T, U
     /// As [`MapLeaf`].
     #[inline(never)]
     unsafe fn area(&self, rows: Range<usize>, columns: Range<usize>, x: *const F, w: *const i32, y: *mut T, wrap: Wrap) {
+        let (input, output) = (&self.input, &self.output);
+        if U::WINDOWS && input.channel == 1 && output.channel == 1 && ChannelWindow::fits(self.kernel, input.channels) {
+            // SAFETY: the caller's contract.
+            return unsafe { self.windows(rows, columns, x, w, y, wrap) };
+        }
         let whole = if PIXELS > 1 { self.whole_columns(&columns) } else { 0..0 };
         for oy in rows {
             let row = self.row(oy, x, w, y, wrap);
@@ -100,6 +105,80 @@ impl<F: Element, T: Element, U: ByteArithmetic> QuantizedDepthwiseConv2d<F, T, U
         }
     }
 
+    /// [`area`](Self::area), a window at a time.
+    ///
+    /// # Safety
+    /// As there; there are windows for the geometry, and channels are adjacent.
+    #[inline(always)]
+    unsafe fn windows(&self, rows: Range<usize>, columns: Range<usize>, x: *const F, w: *const i32, y: *mut T, wrap: Wrap) {
+        let (input, output, channels) = (&self.input, &self.output, self.input.channels as usize);
+        let weights = w.wrapping_add(channels).wrapping_add(channels).cast::<i8>();
+        let mut window = ChannelWindow::new(w, channels, F::from_i32(self.input_zero).cast());
+        let rule = Prepared::new(&self.requantize);
+        let mut above = rows.start;
+        while above < rows.end {
+            let (taps_y, below) = self.alike(0, above, rows.end);
+            let mut left = columns.start;
+            while left < columns.end {
+                let (taps_x, right) = self.alike(1, left, columns.end);
+                self.list(&mut window, [taps_y, taps_x], wrap);
+                for oy in above..below {
+                    let x = x.wrapping_add(self.place(0, oy, 0).wrapping_mul(input.row as usize));
+                    let y = y.wrapping_add(oy.wrapping_mul(output.row as usize));
+                    for ox in left..right {
+                        let x = x.wrapping_add(self.place(1, ox, 0).wrapping_mul(input.pixel as usize));
+                        let y = y.wrapping_add(ox.wrapping_mul(output.pixel as usize));
+                        // SAFETY: the pixel exists, and so do its taps on the input.
+                        unsafe { U::write_window(&window, &rule, x, weights, y) };
+                    }
+                }
+                left = right;
+            }
+            above = below;
+        }
+    }
+
+    /// The taps along an axis that lie on the input, for a row or a column of the output, and where those end up to `end` that have the same.
+    #[inline(always)]
+    fn alike(&self, axis: usize, at: usize, end: usize) -> (Inside, usize) {
+        let (inside, mut next) = (self.taps(axis, at), at + 1);
+        while next < end && self.taps(axis, next) == inside {
+            next += 1;
+        }
+        (inside, next)
+    }
+
+    /// Lists all taps of a window, of whose rows and columns those of `taps` lie on the input.
+    #[inline(never)]
+    fn list(&self, window: &mut ChannelWindow, [rows, columns]: [Inside; 2], wrap: Wrap) {
+        let (input, channels) = (&self.input, self.input.channels as usize);
+        let row_step = (self.dilations[0] as usize).wrapping_mul(input.row as usize);
+        let step = (self.dilations[1] as usize).wrapping_mul(input.pixel as usize);
+        let (mut inside, mut padding) = (0, 0);
+        let (mut row, mut of_w) = (0usize, 0usize);
+        for ky in 0..self.kernel[0] as usize {
+            let mut of_x = row.wrapping_sub(wrap.back_at(ky));
+            for kx in 0..self.kernel[1] as usize {
+                let tap = [of_x.wrapping_mul(size_of::<F>()), of_w];
+                if ky >= rows.begin && ky < rows.end && kx >= columns.begin && kx < columns.end {
+                    inside += usize::from(window.put(inside, tap));
+                } else if window.pads() {
+                    padding += usize::from(window.put_back(padding, tap));
+                }
+                of_x = of_x.wrapping_add(step);
+                of_w = of_w.wrapping_add(channels);
+                // One tap after the other: written out, the loop is large.
+                #[cfg(all(target_arch = "arm", not(miri)))]
+                // SAFETY: no instruction.
+                unsafe {
+                    core::arch::asm!("", options(nostack, preserves_flags));
+                }
+            }
+            row = row.wrapping_add(row_step);
+        }
+        window.set(inside, padding);
+    }
+
     /// Those of the columns whose windows lie on the input with all their columns.
     fn whole_columns(&self, columns: &Range<usize>) -> Range<usize> {
         let whole = Inside { begin: 0, end: self.kernel[1] as usize };
@@ -114,7 +193,8 @@ impl<F: Element, T: Element, U: ByteArithmetic> QuantizedDepthwiseConv2d<F, T, U
     }
 
     /// The taps along an axis that lie on the input, for a row or a column of the output.
-    #[inline(always)]
+    #[cfg_attr(not(target_arch = "arm"), inline(always))]
+    #[cfg_attr(target_arch = "arm", inline(never))]
     fn taps(&self, axis: usize, at: usize) -> Inside {
         let extent = [self.input.height, self.input.width][axis];
         taps_inside(self.kernel[axis], self.strides[axis], self.dilations[axis], self.pads[axis], extent, at)
@@ -177,11 +257,9 @@ impl<F: Element, T: Element, U: ByteArithmetic> QuantizedDepthwiseConv2d<F, T, U
         let mut c = 0;
         // SAFETY: the channels exist; those that are computed together are adjacent in both maps.
         unsafe {
-            if input.channel == 1 && self.output.channel == 1 {
-                if U::CHANNELS >= MANY {
-                    c = self.blocks::<P, MANY>(c, &at);
-                }
+            if !U::WINDOWS && input.channel == 1 && self.output.channel == 1 {
                 if PIXELS > 1 {
+                    c = self.blocks::<P, MANY>(c, &at);
                     c = self.blocks::<P, SOME>(c, &at);
                 }
                 while c < channels && channels >= FEW {
@@ -234,7 +312,8 @@ impl<F: Element, T: Element, U: ByteArithmetic> QuantizedDepthwiseConv2d<F, T, U
                 let x = core::array::from_fn(|p| x.wrapping_add(next.wrapping_mul(p)));
                 U::add_taps(&segment.taps, x, segment.w.wrapping_add(c), &mut sums);
             }
-            let (rule, multipliers) = (self.requantize, *row.sums.wrapping_add(output.channels as usize + c).cast::<[i32; N]>());
+            let (rule, multipliers) =
+                (Prepared::new(&self.requantize), *row.sums.wrapping_add(output.channels as usize + c).cast::<[i32; N]>());
             for (p, sums) in sums.iter().enumerate() {
                 let y = at.y.wrapping_add((output.pixel as usize).wrapping_mul(p)).wrapping_add(c.wrapping_mul(output.channel as usize));
                 U::write(&rule, sums.as_ptr(), multipliers.as_ptr(), y, N);
@@ -269,7 +348,7 @@ impl<F: Element, T: Element, U: ByteArithmetic> QuantizedDepthwiseConv2d<F, T, U
 const MANY: usize = 16;
 /// by shorter ones,
 const SOME: usize = 8;
-/// and by a core without vectors, in whose registers the sums stand.
+/// and what is left of them.
 const FEW: usize = 4;
 
 /// Where a row of the output finds its operands.

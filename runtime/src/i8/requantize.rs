@@ -1,6 +1,7 @@
 //! How a sum becomes an integer of 8 bits.
 
 use core::fmt::{Result, Write};
+use core::mem::offset_of;
 
 use crate::element::{Element, ElementType};
 use crate::expression::Expression;
@@ -31,28 +32,35 @@ impl Requantize {
     /// The result of one sum.
     #[inline(always)]
     pub fn apply(&self, sum: i32, multiplier: i32) -> i32 {
-        limited(self.rounded(sum, multiplier), self.low, self.high)
+        limited(self.rounded::<true>(sum, multiplier), self.low, self.high)
     }
 
-    /// Writes the results of adjacent sums.
+    /// Writes the results of adjacent sums. Products are `WIDE` where a core multiplies to 64 bits.
     ///
     /// # Safety
     /// `sums` and `multipliers` are readable for `count` values, and `y` is writable.
     #[cfg_attr(not(target_arch = "arm"), inline(always))]
     #[cfg_attr(target_arch = "arm", inline(never))]
-    pub(crate) unsafe fn write_all<T: Element>(&self, sums: *const i32, multipliers: *const i32, y: *mut T, count: usize) {
+    pub(crate) unsafe fn write_all<T: Element, const WIDE: bool>(
+        &self,
+        sums: *const i32,
+        multipliers: *const i32,
+        y: *mut T,
+        count: usize,
+    ) {
         // Some cores have an instruction for these limits.
         let saturates = matches!(T::TYPE, ElementType::I8) && self.low == i8::MIN.into() && self.high == i8::MAX.into();
         // SAFETY: the caller's contract.
         unsafe {
             if saturates {
                 for n in 0..count {
-                    let result = self.rounded(*sums.add(n), *multipliers.add(n));
+                    let result = self.rounded::<WIDE>(*sums.add(n), *multipliers.add(n));
                     *y.add(n) = T::from_i32(limited(result, i8::MIN.into(), i8::MAX.into()));
                 }
             } else {
                 for n in 0..count {
-                    *y.add(n) = T::from_i32(self.apply(*sums.add(n), *multipliers.add(n)));
+                    let result = self.rounded::<WIDE>(*sums.add(n), *multipliers.add(n));
+                    *y.add(n) = T::from_i32(limited(result, self.low, self.high));
                 }
             }
         }
@@ -60,15 +68,64 @@ impl Requantize {
 
     /// The result before it is limited.
     #[inline(always)]
-    fn rounded(&self, sum: i32, multiplier: i32) -> i32 {
-        let product = (i64::from(sum.wrapping_shl(self.left)) * i64::from(multiplier)) >> 32;
-        (product as i32).wrapping_add(self.offset()).wrapping_shr(self.right)
+    fn rounded<const WIDE: bool>(&self, sum: i32, multiplier: i32) -> i32 {
+        let sum = sum.wrapping_shl(self.left);
+        let product = if WIDE { ((i64::from(sum) * i64::from(multiplier)) >> 32) as i32 } else { upper_half(sum, multiplier) };
+        product.wrapping_add(self.offset()).wrapping_shr(self.right)
     }
 
     /// What is added to products before the last shift.
     #[inline(always)]
     pub(crate) fn offset(&self) -> i32 {
         self.zero.wrapping_shl(self.right).wrapping_add(1i32.wrapping_shl(self.right.wrapping_sub(1)))
+    }
+}
+
+/// The upper half of a product of 64 bits, by products of 32.
+#[inline(always)]
+fn upper_half(a: i32, b: i32) -> i32 {
+    let [(a, low_a), (b, low_b)] = [a, b].map(|factor| (factor >> 16, factor & 0xffff));
+    let lowest = (low_a.wrapping_mul(low_b).cast_unsigned() >> 16).cast_signed();
+    // Neither sum leaves 32 bits.
+    let middle = a.wrapping_mul(low_b).wrapping_add(lowest);
+    let other = low_a.wrapping_mul(b).wrapping_add(middle & 0xffff);
+    a.wrapping_mul(b).wrapping_add(middle >> 16).wrapping_add(other >> 16)
+}
+
+/// A rule, with what units read of it.
+#[repr(C)]
+pub struct Prepared<'a> {
+    /// Distances that a shift can have.
+    pub(crate) left: u32,
+    /// What is added between the shifts.
+    pub(crate) offset: i32,
+    pub(crate) right: u32,
+    /// The limits, in each byte of four.
+    pub(crate) low: u32,
+    pub(crate) high: u32,
+    pub(crate) rule: &'a Requantize,
+}
+
+// Leaves know these places.
+const _: () = {
+    assert!(offset_of!(Prepared, left) == 0 && offset_of!(Prepared, offset) == 4 && offset_of!(Prepared, right) == 8);
+    assert!(offset_of!(Prepared, low) == 12 && offset_of!(Prepared, high) == 16);
+};
+
+impl<'a> Prepared<'a> {
+    #[inline(always)]
+    pub(crate) fn new(rule: &'a Requantize) -> Self {
+        let [left, right] = [rule.left, rule.right].map(|by| by % i32::BITS);
+        let [low, high] = [rule.low, rule.high].map(|limit| u32::from(limit as u8) * 0x0101_0101);
+        Prepared { left, offset: rule.offset(), right, low, high, rule }
+    }
+
+    /// Whether the limits are bytes, with signs or without.
+    #[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
+    #[inline(always)]
+    pub(crate) fn is_within(&self, signed: bool) -> bool {
+        let fits = |limit: i32| limit == if signed { i32::from(limit as i8) } else { i32::from(limit as u8) };
+        fits(self.rule.low) && fits(self.rule.high)
     }
 }
 
@@ -88,5 +145,19 @@ impl Expression for Requantize {
     fn write(&self, to: &mut dyn Write) -> Result {
         let Requantize { left, right, zero, low, high } = self;
         write!(to, "peleec_runtime::Requantize {{ left: {left}, right: {right}, zero: {zero}, low: {low}, high: {high} }}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::upper_half;
+
+    #[test]
+    fn products_by_halves_are_products() {
+        let factors = [0, 1, 2, 0x7fff, 0x8000, 0xffff, 0x1_0000, 0x1_ffff, 0x7fff_0000, 0x7fff_8000, i32::MAX, 0x1234_5678];
+        let factors = || factors.into_iter().flat_map(|factor| [factor, !factor]);
+        for (a, b) in factors().flat_map(|a| factors().map(move |b| (a, b))) {
+            assert_eq!(i64::from(upper_half(a, b)), (i64::from(a) * i64::from(b)) >> 32, "{a} * {b}");
+        }
     }
 }

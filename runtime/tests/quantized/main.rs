@@ -208,7 +208,11 @@ fn depthwise<F: Element + Pod, T: Element + Pod, U: ByteArithmetic>(seed: u32) {
     let mut ran = 0;
     while ran < 120 {
         let channels = if ran % 3 == 0 { 1 + random.below(4) } else { 1 + random.below(50) };
-        let window = Window::random(&mut random);
+        let mut window = Window::random(&mut random);
+        if ran % 8 == 3 {
+            // As many taps as a window lists, some fewer, and too many.
+            window = Window { kernel: [7, 6 + random.below(3)], dilations: [1, 1], pads: [3, 3], ..window };
+        }
         let (h, wide) = (1 + random.below(9), 1 + random.below(14));
         let Some([oh, ow]) = window.outputs([h, wide]) else { continue };
         ran += 1;
@@ -248,6 +252,9 @@ fn sums_of_one_channel_are_exact() {
     depthwise::<i8, u8, Single>(3);
     depthwise::<u8, i8, Mve>(4);
     depthwise::<i8, i8, Mve>(5);
+    depthwise::<i8, i8, Dsp>(6);
+    depthwise::<u8, i8, Dsp>(7);
+    depthwise::<i8, i8, Thumb>(8);
 }
 
 /// A depthwise convolution is one of as many groups.

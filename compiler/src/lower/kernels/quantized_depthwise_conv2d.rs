@@ -1,6 +1,6 @@
 //! `QuantizedDepthwiseConv2d`: convolution of integers of 8 bits whose every channel has a kernel of its own.
 
-use peleec_runtime::{ByteArithmetic, Element, Mve, Requantize, Single};
+use peleec_runtime::{ByteArithmetic, Dsp, Element, Mve, Requantize, Single, Thumb};
 
 use super::bound::{Plainly, of_byte};
 use super::{Cost, Kernel, Parts, Places, Views, Work, rows_of};
@@ -60,6 +60,8 @@ impl Kernel for QuantizedDepthwiseConv2d {
     fn bind(&self, views: &Views<'_>) -> Result<Work, OpError> {
         of_byte!(views.inputs[0].dtype, F => of_byte!(views.output.dtype, T => Ok(match self.target {
             Target::CortexM55 => self.bound::<F, T, Mve>("Mve", views),
+            Target::CortexM0Plus => self.bound::<F, T, Thumb>("Thumb", views),
+            Target::CortexM4F | Target::CortexM7 | Target::CortexM33 => self.bound::<F, T, Dsp>("Dsp", views),
             _ => self.bound::<F, T, Single>("Single", views),
         })))
     }

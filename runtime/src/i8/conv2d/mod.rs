@@ -6,7 +6,7 @@ use core::marker::PhantomData;
 use core::ops::Range;
 
 use super::products::{Block, ByteArithmetic};
-use super::requantize::Requantize;
+use super::requantize::{Prepared, Requantize};
 use crate::element::Element;
 use crate::geometry::geometry;
 use crate::kernel::map_kernel;
@@ -339,7 +339,7 @@ impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> 
     #[inline(never)]
     unsafe fn finish(&self, strip: &Strip, maps: &Maps<F, T>, places: &[[usize; 2]; P], n_pixels: usize, sums: &[[i32; N]; P]) {
         let (output, channel) = (&self.output, self.output.channel as usize);
-        let multipliers = strip.w.wrapping_add(N);
+        let (multipliers, rule) = (strip.w.wrapping_add(N), Prepared::new(&self.requantize));
         for (&[oy, ox], sums) in places.iter().zip(sums).take(n_pixels) {
             let at = oy.wrapping_mul(output.row as usize).wrapping_add(ox.wrapping_mul(output.pixel as usize));
             let y = maps.y.wrapping_add(at.wrapping_add(strip.filter.wrapping_mul(channel)));
@@ -352,9 +352,9 @@ impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> 
                         *y.wrapping_add(n * channel) = T::from_i32(self.requantize.apply(*sums.as_ptr().add(n), *multipliers.add(n)));
                     }
                 } else if known {
-                    U::write(&self.requantize, sums.as_ptr(), multipliers, y, N);
+                    U::write(&rule, sums.as_ptr(), multipliers, y, N);
                 } else {
-                    U::write(&self.requantize, sums.as_ptr(), multipliers, y, strip.valid);
+                    U::write(&rule, sums.as_ptr(), multipliers, y, strip.valid);
                 }
             }
         }

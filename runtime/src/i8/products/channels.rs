@@ -49,7 +49,7 @@ unsafe fn add_plainly<F: Element, const P: usize, const N: usize>(
                 *x = x.wrapping_byte_add(taps.column);
             }
             w = w.wrapping_byte_add(taps.weights_column);
-            // More than one tap at a time takes registers that the sums need, where these fill a core that has no vectors.
+            // Written out, the loop is large for what a small core does with it.
             #[cfg(all(target_arch = "arm", not(miri)))]
             // SAFETY: no instruction.
             unsafe {
@@ -64,23 +64,16 @@ unsafe fn add_plainly<F: Element, const P: usize, const N: usize>(
     *sums = here;
 }
 
-/// Adds the products of a tap: all values at once where there are vectors, and one by one for a core that has none.
+/// Adds the products of a tap, all values at once.
 ///
 /// # Safety
 /// `x` and `w` are readable for `N` elements.
 #[inline(always)]
 unsafe fn add_products<F: Element, const N: usize>(sums: &mut [i32; N], x: *const F, w: *const i8) {
-    let product = |x: F, w: i8| x.cast::<i32>().wrapping_mul(i32::from(w));
     // SAFETY: the caller's contract.
     unsafe {
-        if cfg!(target_arch = "arm") {
-            for (n, sum) in sums.iter_mut().enumerate() {
-                *sum = sum.wrapping_add(product(*x.wrapping_add(n), *w.wrapping_add(n)));
-            }
-        } else {
-            for ((sum, x), w) in sums.iter_mut().zip(*x.cast::<[F; N]>()).zip(*w.cast::<[i8; N]>()) {
-                *sum = sum.wrapping_add(product(x, w));
-            }
+        for ((sum, x), w) in sums.iter_mut().zip(*x.cast::<[F; N]>()).zip(*w.cast::<[i8; N]>()) {
+            *sum = sum.wrapping_add(x.cast::<i32>().wrapping_mul(i32::from(w)));
         }
     }
 }

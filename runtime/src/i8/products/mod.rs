@@ -13,13 +13,14 @@ mod neon;
 mod thumb;
 #[cfg(all(target_arch = "x86_64", target_feature = "avx512vnni"))]
 mod vnni;
+mod window;
 #[cfg(all(target_arch = "x86_64", target_feature = "avx2"))]
 mod x86;
 
 use crate::element::Element;
-#[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
-use crate::lanes::arithmetic::ChannelTaps;
+use crate::i8::requantize::Prepared;
 use crate::lanes::cortex::Mve;
+pub(crate) use window::ChannelWindow;
 
 /// In plain Rust, and by NEON where the build has it: a byte of each filter at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,9 +101,9 @@ pub struct Block {
 }
 
 pub(crate) mod sealed {
-    use super::{Block, WeightOrder};
-    use crate::Requantize;
+    use super::{Block, ChannelWindow, WeightOrder};
     use crate::element::Element;
+    use crate::i8::requantize::Prepared;
     use crate::lanes::arithmetic::ChannelTaps;
 
     /// The sums of a tile of pixels by filters.
@@ -123,9 +124,6 @@ pub(crate) mod sealed {
             block: Block,
         );
 
-        /// The most channels of a depthwise convolution that are worth being computed together.
-        const CHANNELS: usize = if cfg!(target_arch = "arm") { 4 } else { 16 };
-
         /// Adds to the sums of `P` pixels, of `N` adjacent channels each, the products of the taps. `x` and `w` are those of the first tap.
         ///
         /// # Safety
@@ -141,14 +139,29 @@ pub(crate) mod sealed {
             unsafe { super::channels::add_taps(taps, x, w, sums) }
         }
 
+        /// Whether depthwise convolutions are computed a window at a time.
+        const WINDOWS: bool = cfg!(target_arch = "arm");
+
+        /// Writes the results of a pixel's window in all channels, which are adjacent. `x` and `w` are those of the kernel's first tap, be it
+        /// on the input or not.
+        ///
+        /// # Safety
+        /// The taps' distances lead from `x` and `w` to as many elements as there are channels, those of taps on padding from `w` alone; the
+        /// biases and the multipliers are readable, and `y` is writable; there are at least four channels.
+        #[inline(always)]
+        unsafe fn write_window<F: Element, T: Element>(window: &ChannelWindow, rule: &Prepared<'_>, x: *const F, w: *const i8, y: *mut T) {
+            // SAFETY: the caller's contract.
+            unsafe { window.write::<F, T, Self>(rule, x, w, y) }
+        }
+
         /// Writes the results of adjacent sums.
         ///
         /// # Safety
         /// `sums` and `multipliers` are readable for `count` values, and `y` is writable.
         #[inline(always)]
-        unsafe fn write<T: Element>(rule: &Requantize, sums: *const i32, multipliers: *const i32, y: *mut T, count: usize) {
+        unsafe fn write<T: Element>(rule: &Prepared<'_>, sums: *const i32, multipliers: *const i32, y: *mut T, count: usize) {
             // SAFETY: the caller's contract.
-            unsafe { rule.write_all(sums, multipliers, y, count) }
+            unsafe { rule.rule.write_all::<T, true>(sums, multipliers, y, count) }
         }
     }
 }
@@ -273,6 +286,12 @@ impl sealed::Products for Thumb {
         // SAFETY: the caller's contract.
         unsafe { add_words::<F, Q, N, 1>(sums, x, w, len) }
     }
+
+    #[inline(always)]
+    unsafe fn write<T: Element>(rule: &Prepared<'_>, sums: *const i32, multipliers: *const i32, y: *mut T, count: usize) {
+        // SAFETY: the caller's contract.
+        unsafe { rule.rule.write_all::<T, false>(sums, multipliers, y, count) }
+    }
 }
 
 impl sealed::Products for Pairs {
@@ -359,6 +378,36 @@ impl sealed::Products for Dsp {
         // SAFETY: the caller's contract.
         unsafe { add_words::<F, Q, N, QUAD>(sums, x, w, len) }
     }
+
+    const WINDOWS: bool = true;
+
+    #[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
+    #[inline(always)]
+    unsafe fn write_window<F: Element, T: Element>(window: &ChannelWindow, rule: &Prepared<'_>, x: *const F, w: *const i8, y: *mut T) {
+        // SAFETY: the caller's contract; bytes of either kind have the same bits in the output.
+        unsafe {
+            match const { (signs::<F>(), signs::<T>()) } {
+                (Some(of_x), Some(of_y)) if rule.is_within(of_y) => {
+                    dsp::write_window(window, rule, x.cast(), w, y.cast(), [of_x, of_y]);
+                }
+                _ => window.write::<F, T, Self>(rule, x, w, y),
+            }
+        }
+    }
+
+    #[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
+    #[inline(always)]
+    unsafe fn write<T: Element>(rule: &Prepared<'_>, sums: *const i32, multipliers: *const i32, y: *mut T, count: usize) {
+        // SAFETY: the caller's contract; bytes of either kind have the same bits.
+        unsafe {
+            match const { signs::<T>() } {
+                Some(signed) if count >= dsp::RESULTS && rule.is_within(signed) => {
+                    dsp::write(rule, sums, multipliers, y.cast(), count, signed);
+                }
+                _ => rule.rule.write_all::<T, true>(sums, multipliers, y, count),
+            }
+        }
+    }
 }
 
 impl sealed::Products for Filters {
@@ -408,35 +457,31 @@ impl sealed::Products for Mve {
         unsafe { add_filters(sums, x, w, len, block) }
     }
 
-    const CHANNELS: usize = 16;
+    const WINDOWS: bool = true;
 
     #[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
     #[inline(always)]
-    unsafe fn add_taps<F: Element, const P: usize, const N: usize>(
-        taps: &ChannelTaps,
-        x: [*const F; P],
-        w: *const i8,
-        sums: &mut [[i32; N]; P],
-    ) {
-        // SAFETY: the caller's contract; sums of one pixel.
+    unsafe fn write_window<F: Element, T: Element>(window: &ChannelWindow, rule: &Prepared<'_>, x: *const F, w: *const i8, y: *mut T) {
+        // SAFETY: the caller's contract; bytes of either kind have the same bits in the output.
         unsafe {
-            match const { (P, N, signs::<F>()) } {
-                (1, 4, Some(true)) => mve::taps_of_four::<0>(taps, x[0].cast(), w, sums.as_mut_ptr().cast()),
-                (1, 16, Some(true)) => mve::taps_of_sixteen::<0>(taps, x[0].cast(), w, sums.as_mut_ptr().cast()),
-                _ => channels::add_taps(taps, x, w, sums),
+            match const { (signs::<F>(), signs::<T>()) } {
+                (Some(of_x), Some(of_y)) if window.channels >= mve::CHANNELS && rule.is_within(of_y) => {
+                    mve::write_window(window, rule, x.cast(), w, y.cast(), [of_x, of_y]);
+                }
+                _ => window.write::<F, T, Self>(rule, x, w, y),
             }
         }
     }
 
     #[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
     #[inline(always)]
-    unsafe fn write<T: Element>(rule: &crate::Requantize, sums: *const i32, multipliers: *const i32, y: *mut T, count: usize) {
+    unsafe fn write<T: Element>(rule: &Prepared<'_>, sums: *const i32, multipliers: *const i32, y: *mut T, count: usize) {
         // SAFETY: the caller's contract; bytes of either kind have the same bits.
         unsafe {
             if const { signs::<T>().is_some() } {
-                mve::write(rule, sums, multipliers, y.cast(), count);
+                mve::write(rule.rule, sums, multipliers, y.cast(), count);
             } else {
-                rule.write_all(sums, multipliers, y, count);
+                rule.rule.write_all::<T, true>(sums, multipliers, y, count);
             }
         }
     }

@@ -7,8 +7,9 @@ use core::arch::naked_asm;
 use core::mem::offset_of;
 
 use super::Block;
+use super::window::{ChannelWindow, TAPS};
 use crate::Requantize;
-use crate::lanes::arithmetic::ChannelTaps;
+use crate::i8::requantize::Prepared;
 use crate::lanes::cortex::requires;
 
 pub(super) const PIXELS: usize = 3;
@@ -95,82 +96,6 @@ unsafe extern "C" fn products<const UNUSED: usize>(sums: *mut i32, x: *const *co
     )
 }
 
-/// Taps of adjacent channels of one pixel: what loads the sums, what a tap does with the registers of vectors that are left, and what
-/// stores the sums.
-macro_rules! channel_leaf {
-    (begin: $($begin:literal)+; tap: $($tap:literal)+; end: $($end:literal)+) => {
-        // r1: x; r2: w; r3: sums; r4: rows; r5: columns; r6, r7: between taps and rows of the input; r8, r9: of the weights.
-        naked_asm!(
-            requires!("tt r0, r0", "thumbv8m.main-none-eabihf"),
-            ".cpu cortex-m55",
-            "push {{r4-r10, lr}}",
-            "ldm r0, {{r4-r9}}",
-            $($begin,)+
-            "1:",
-            "dls lr, r5",
-            "2:",
-            $($tap,)+
-            "add r1, r6",
-            "add r2, r8",
-            "le lr, 2b",
-            "add r1, r7",
-            "add r2, r9",
-            "subs r4, #1",
-            "bne 1b",
-            $($end,)+
-            "pop {{r4-r10, pc}}",
-        )
-    };
-}
-
-/// Adds the taps of four channels.
-///
-/// # Safety
-/// As [`Products::add_taps`](super::sealed::Products::add_taps), of signed bytes; `sums` serves for 4 values.
-#[unsafe(naked)]
-pub(super) unsafe extern "C" fn taps_of_four<const UNUSED: usize>(taps: *const ChannelTaps, x: *const i8, w: *const i8, sums: *mut i32) {
-    channel_leaf!(
-        begin: "vldrw.u32 q0, [r3]";
-        tap: "vldrb.s32 q1, [r1]" "vldrb.s32 q2, [r2]" "vmul.i32 q1, q1, q2" "vadd.i32 q0, q0, q1";
-        end: "vstrw.32 q0, [r3]"
-    )
-}
-
-/// Adds the taps of sixteen channels, whose products of 16 bits are widened by halves twice: each register has the sums of every fourth.
-///
-/// # Safety
-/// As [`Products::add_taps`](super::sealed::Products::add_taps), of signed bytes; `sums` serves for 16 values.
-#[unsafe(naked)]
-pub(super) unsafe extern "C" fn taps_of_sixteen<const UNUSED: usize>(taps: *const ChannelTaps, x: *const i8, w: *const i8, sums: *mut i32) {
-    channel_leaf!(
-        begin:
-            "vpush {{d8-d15}}"
-            "vld40.32 {{q0, q1, q2, q3}}, [r3]"
-            "vld41.32 {{q0, q1, q2, q3}}, [r3]"
-            "vld42.32 {{q0, q1, q2, q3}}, [r3]"
-            "vld43.32 {{q0, q1, q2, q3}}, [r3]";
-        tap:
-            "vldrb.u8 q4, [r1]"
-            "vldrb.u8 q5, [r2]"
-            "vmullb.s8 q6, q4, q5"
-            "vmullt.s8 q7, q4, q5"
-            "vmovlb.s16 q4, q6"
-            "vadd.i32 q0, q0, q4"
-            "vmovlt.s16 q6, q6"
-            "vadd.i32 q2, q2, q6"
-            "vmovlb.s16 q5, q7"
-            "vadd.i32 q1, q1, q5"
-            "vmovlt.s16 q7, q7"
-            "vadd.i32 q3, q3, q7";
-        end:
-            "vst40.32 {{q0, q1, q2, q3}}, [r3]"
-            "vst41.32 {{q0, q1, q2, q3}}, [r3]"
-            "vst42.32 {{q0, q1, q2, q3}}, [r3]"
-            "vst43.32 {{q0, q1, q2, q3}}, [r3]"
-            "vpop {{d8-d15}}"
-    )
-}
-
 /// A rule as the leaf reads it: distances of shifts to the left.
 #[repr(C)]
 struct Rule {
@@ -223,3 +148,160 @@ unsafe extern "C" fn requantize<const UNUSED: usize>(sums: *const i32, multiplie
         "pop {{r4-r8, pc}}",
     )
 }
+
+/// Channels of a window that are computed together.
+pub(super) const CHANNELS: usize = 8;
+
+/// [`Products::write_window`](super::sealed::Products::write_window) of `CHANNELS` bytes or more, that `signed` says of whether they have
+/// signs: those that are read, and those that are written, whose limits are such.
+///
+/// # Safety
+/// As there.
+#[inline(always)]
+pub(super) unsafe fn write_window(window: &ChannelWindow, rule: &Prepared<'_>, x: *const u8, w: *const i8, y: *mut u8, signed: [bool; 2]) {
+    let leaf = match signed {
+        [true, true] => signed_to_signed::<0>,
+        [true, false] => signed_to_unsigned::<0>,
+        [false, true] => unsigned_to_signed::<0>,
+        [false, false] => unsigned_to_unsigned::<0>,
+    };
+    // SAFETY: the caller's contract.
+    unsafe { leaf(window, x, w, y, rule) };
+}
+
+macro_rules! window {
+    ($(#[$doc:meta])* $name:ident: $widen:literal $limit:literal) => {
+        $(#[$doc])*
+        ///
+        /// Sums of eight channels stand in two registers, by turns; those of the last eight that are there already are made again.
+        ///
+        /// # Safety
+        /// As [`Products::write_window`](super::sealed::Products::write_window), of `CHANNELS` channels or more.
+        #[unsafe(naked)]
+        unsafe extern "C" fn $name<const UNUSED: usize>(
+            window: *const ChannelWindow,
+            x: *const u8,
+            w: *const i8,
+            y: *mut u8,
+            rule: *const Prepared<'_>,
+        ) {
+            // r5: channels behind these eight; r8-r10: distances of the shifts, and what is added between; r11: biases. q0, q1: sums; q5,
+            // q6: limits.
+            naked_asm!(
+                requires!("tt r0, r0", "thumbv8m.main-none-eabihf"),
+                ".cpu cortex-m55",
+                "push {{r4-r11, lr}}",
+                "vpush {{d8-d15}}",
+                "ldr r12, [sp, #100]",
+                "ldrd r8, r9, [r12]",
+                "ldr r10, [r12, #8]",
+                "rsb r10, r10, #0",
+                concat!($limit, " r4, [r12, #12]"),
+                "vdup.16 q5, r4",
+                concat!($limit, " r4, [r12, #16]"),
+                "vdup.16 q6, r4",
+                "ldrd r11, r5, [r0, #{sums}]",
+                "sub r5, #8",
+                "1:",
+                "vld20.32 {{q0, q1}}, [r11]",
+                "vld21.32 {{q0, q1}}, [r11]",
+                "add r6, r0, #{taps}",
+                "ldr r12, [r0, #{inside}]",
+                "wls lr, r12, 3f",
+                "2:",
+                "ldrd r7, r4, [r6], #8",
+                "add r7, r1",
+                "add r4, r2",
+                concat!($widen, " q2, [r7]"),
+                "vldrb.s16 q3, [r4]",
+                "vmullb.s16 q4, q2, q3",
+                "vmullt.s16 q2, q2, q3",
+                "vadd.i32 q0, q0, q4",
+                "vadd.i32 q1, q1, q2",
+                "le lr, 2b",
+                "3:",
+                // Weights of taps on padding are added before they are multiplied.
+                "ldr r12, [r0, #{padding}]",
+                "cmp r12, #0",
+                "beq 5f",
+                "add r6, r0, #{taps_end}",
+                "sub r6, r6, r12, lsl #3",
+                "vmov.i32 q4, #0",
+                "dls lr, r12",
+                "4:",
+                "ldr r7, [r6, #4]",
+                "add r6, #8",
+                "add r7, r2",
+                "vldrb.s16 q3, [r7]",
+                "vadd.i16 q4, q4, q3",
+                "le lr, 4b",
+                "ldr r12, [r0, #{zero}]",
+                "vdup.16 q3, r12",
+                "vmullb.s16 q2, q4, q3",
+                "vadd.i32 q0, q0, q2",
+                "vmullt.s16 q2, q4, q3",
+                "vadd.i32 q1, q1, q2",
+                "5:",
+                "ldr r12, [r0, #{channels}]",
+                "add r12, r11, r12, lsl #2",
+                "vld20.32 {{q2, q3}}, [r12]",
+                "vld21.32 {{q2, q3}}, [r12]",
+                "vshl.s32 q0, r8",
+                "vmulh.s32 q0, q0, q2",
+                "vshl.s32 q1, r8",
+                "vmulh.s32 q1, q1, q3",
+                "vadd.i32 q0, q0, r9",
+                "vshl.s32 q0, r10",
+                "vadd.i32 q1, q1, r9",
+                "vshl.s32 q1, r10",
+                "vqmovnb.s32 q4, q0",
+                "vqmovnt.s32 q4, q1",
+                "vmax.s16 q4, q4, q5",
+                "vmin.s16 q4, q4, q6",
+                "vstrb.16 q4, [r3]",
+                "add r1, #8",
+                "add r2, #8",
+                "add r3, #8",
+                "add r11, #32",
+                "subs r5, #8",
+                "bhs 1b",
+                "cmn r5, #8",
+                "beq 9f",
+                // Back to the last eight.
+                "add r1, r5",
+                "add r2, r5",
+                "add r3, r5",
+                "add r11, r11, r5, lsl #2",
+                "mov r5, #0",
+                "b 1b",
+                "9:",
+                "vpop {{d8-d15}}",
+                "pop {{r4-r11, pc}}",
+                sums = const offset_of!(ChannelWindow, sums),
+                channels = const offset_of!(ChannelWindow, channels),
+                zero = const offset_of!(ChannelWindow, zero),
+                inside = const offset_of!(ChannelWindow, inside),
+                padding = const offset_of!(ChannelWindow, padding),
+                taps = const offset_of!(ChannelWindow, taps),
+                taps_end = const offset_of!(ChannelWindow, taps) + 8 * TAPS,
+            )
+        }
+    };
+}
+
+window!(
+    /// Of signed bytes.
+    signed_to_signed: "vldrb.s16" "ldrsb"
+);
+window!(
+    /// Of signed bytes, to unsigned ones.
+    signed_to_unsigned: "vldrb.s16" "ldrb"
+);
+window!(
+    /// Of unsigned bytes, to signed ones.
+    unsigned_to_signed: "vldrb.u16" "ldrsb"
+);
+window!(
+    /// Of unsigned bytes.
+    unsigned_to_unsigned: "vldrb.u16" "ldrb"
+);

@@ -51,6 +51,7 @@ impl<F: Element, T: Element> QuantizedSoftmax<F, T> {
             let (x, y) = (x.wrapping_add(index.at(&self.input)), y.wrapping_add(index.at(&self.output)));
             // SAFETY: the index lies inside the dimensions, so the offsets lie inside the extents.
             let value = |i: usize| float(unsafe { *x.add(i * steps[0]) });
+            // SAFETY: as above.
             let write = |i: usize, result: f32| unsafe { *y.add(i * steps[1]) = quantized(result) };
             let mut max = value(0);
             for i in 1..count {

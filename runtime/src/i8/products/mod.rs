@@ -316,9 +316,9 @@ impl sealed::Products for Pairs {
 
     #[cfg(all(target_arch = "x86_64", target_feature = "avx2"))]
     #[inline(always)]
-    unsafe fn write<T: Element>(rule: &crate::Requantize, sums: *const i32, multipliers: *const i32, y: *mut T, count: usize) {
+    unsafe fn write<T: Element>(rule: &Prepared<'_>, sums: *const i32, multipliers: *const i32, y: *mut T, count: usize) {
         // SAFETY: the caller's contract.
-        unsafe { x86::write(rule, sums, multipliers, y, count) }
+        unsafe { x86::write(rule.rule, sums, multipliers, y, count) }
     }
 }
 
@@ -352,9 +352,9 @@ impl sealed::Products for Quads {
 
     #[cfg(all(target_arch = "x86_64", target_feature = "avx2"))]
     #[inline(always)]
-    unsafe fn write<T: Element>(rule: &crate::Requantize, sums: *const i32, multipliers: *const i32, y: *mut T, count: usize) {
+    unsafe fn write<T: Element>(rule: &Prepared<'_>, sums: *const i32, multipliers: *const i32, y: *mut T, count: usize) {
         // SAFETY: the caller's contract.
-        unsafe { x86::write(rule, sums, multipliers, y, count) }
+        unsafe { x86::write(rule.rule, sums, multipliers, y, count) }
     }
 }
 

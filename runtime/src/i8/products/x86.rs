@@ -229,7 +229,7 @@ pub(super) unsafe fn write<T: Element>(rule: &Requantize, sums: *const i32, mult
                 done += 8;
             }
         }
-        rule.write_all(sums.wrapping_add(done), multipliers.wrapping_add(done), y.wrapping_add(done), count - done);
+        rule.write_all::<T, true>(sums.wrapping_add(done), multipliers.wrapping_add(done), y.wrapping_add(done), count - done);
     }
 }
 

@@ -523,7 +523,8 @@ mod tests {
         let (mut steps, ty) = (Steps::default(), TensorType::f32([1]));
         let outlets = vec![Outlet { name: "y", ty: &ty, is_read: true, tensor: None }];
         let (label, operands) = (Vec::new(), Vec::new());
-        let mut ctx = Lowering { name: "y".to_owned(), label, operands, outlets, images: 0, profile: PROFILE, steps: &mut steps };
+        let mut ctx =
+            Lowering { name: "y".to_owned(), label, operands, outlets, images: 0, profile: PROFILE, agreements: None, steps: &mut steps };
         let mut images = |count| ctx.images(count).map(|()| ctx.images);
         assert_eq!([0, 1, 2, MOST_IMAGES].map(|count| images(count).ok()), [Some(0), Some(0), Some(2), Some(MOST_IMAGES)]);
         assert!(images(MOST_IMAGES + 1).is_err());

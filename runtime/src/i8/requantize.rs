@@ -10,6 +10,11 @@ use crate::expression::Expression;
 ///
 /// The factor is `multiplier / 2^(32 + right - left)`, and the result `((sum << left) * multiplier / 2^32 + (zero << right) + 2^(right - 1))
 /// >> right` with both quotients rounded down: as floors nest, that is the value above, exactly.
+///
+/// An average over the four pixels of a pool's window is of what the first quotient gives, steps of `2^-right` of a result, each limited as
+/// an activation before the pool does: `(the sum of the four of limited((sum << left) * multiplier / 2^32) + (zero << (right + 2)) +
+/// 2^(right + 1)) >> (right + 2)`, limited to `low..=high`. Of a window that the map's edge cuts off, the pixels that are there count as
+/// often as makes four.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Requantize {
     /// How far sums are shifted first, for factors from 1/4 on.
@@ -58,11 +63,55 @@ impl Requantize {
         }
     }
 
+    /// Adds what adjacent sums are in steps of `2^-right`, limited, to what is there.
+    ///
+    /// # Safety
+    /// `sums` and `multipliers` are readable for `count` values, and `to` is readable and writable.
+    #[cfg_attr(not(target_arch = "arm"), inline(always))]
+    #[cfg_attr(target_arch = "arm", inline(never))]
+    pub(crate) unsafe fn add_products(
+        &self,
+        [least, most]: [i32; 2],
+        sums: *const i32,
+        multipliers: *const i32,
+        to: *mut i32,
+        count: usize,
+    ) {
+        // Most cores have an instruction or two for what is above zero.
+        let rectifies = least == 0 && most == i32::MAX;
+        // SAFETY: the caller's contract.
+        unsafe {
+            if rectifies {
+                for n in 0..count {
+                    let product = limited(self.product(*sums.add(n), *multipliers.add(n)), 0, i32::MAX);
+                    *to.add(n) = (*to.add(n)).wrapping_add(product);
+                }
+            } else {
+                for n in 0..count {
+                    let product = limited(self.product(*sums.add(n), *multipliers.add(n)), least, most);
+                    *to.add(n) = (*to.add(n)).wrapping_add(product);
+                }
+            }
+        }
+    }
+
+    /// The result of the four products of a window, added.
+    #[inline(always)]
+    pub(crate) fn averaged(&self, products: i32) -> i32 {
+        let quarter = Requantize { right: self.right.wrapping_add(2), ..*self };
+        limited(products.wrapping_add(quarter.offset()).wrapping_shr(quarter.right), self.low, self.high)
+    }
+
     /// The result before it is limited.
     #[inline(always)]
     fn rounded(&self, sum: i32, multiplier: i32) -> i32 {
-        let product = (i64::from(sum.wrapping_shl(self.left)) * i64::from(multiplier)) >> 32;
-        (product as i32).wrapping_add(self.offset()).wrapping_shr(self.right)
+        self.product(sum, multiplier).wrapping_add(self.offset()).wrapping_shr(self.right)
+    }
+
+    /// A sum in steps of `2^-right` of a result.
+    #[inline(always)]
+    fn product(&self, sum: i32, multiplier: i32) -> i32 {
+        ((i64::from(sum.wrapping_shl(self.left)) * i64::from(multiplier)) >> 32) as i32
     }
 
     /// What is added to products before the last shift.

@@ -150,6 +150,16 @@ pub(crate) mod sealed {
             // SAFETY: the caller's contract.
             unsafe { rule.write_all(sums, multipliers, y, count) }
         }
+
+        /// Adds what adjacent sums are before they are rounded to results, limited, to what is there.
+        ///
+        /// # Safety
+        /// `sums` and `multipliers` are readable for `count` values, and `to` is readable and writable.
+        #[inline(always)]
+        unsafe fn add_products(rule: &Requantize, limits: [i32; 2], sums: *const i32, multipliers: *const i32, to: *mut i32, count: usize) {
+            // SAFETY: the caller's contract.
+            unsafe { rule.add_products(limits, sums, multipliers, to, count) }
+        }
     }
 }
 
@@ -425,5 +435,19 @@ impl sealed::Products for Mve {
                 rule.write_all(sums, multipliers, y, count);
             }
         }
+    }
+
+    #[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
+    #[inline(always)]
+    unsafe fn add_products(
+        rule: &crate::Requantize,
+        limits: [i32; 2],
+        sums: *const i32,
+        multipliers: *const i32,
+        to: *mut i32,
+        count: usize,
+    ) {
+        // SAFETY: the caller's contract.
+        unsafe { mve::add_products(rule, limits, sums, multipliers, to, count) };
     }
 }

@@ -223,3 +223,60 @@ unsafe extern "C" fn requantize<const UNUSED: usize>(sums: *const i32, multiplie
         "pop {{r4-r8, pc}}",
     )
 }
+
+/// What is added of products, as the leaf reads it; the shift is one to the left.
+#[repr(C)]
+struct Addition {
+    left: i32,
+    least: i32,
+    most: i32,
+    to: *mut i32,
+    count: usize,
+}
+
+/// [`Products::add_products`](super::sealed::Products::add_products).
+///
+/// # Safety
+/// As there.
+#[inline(always)]
+pub(super) unsafe fn add_products(
+    rule: &Requantize,
+    [least, most]: [i32; 2],
+    sums: *const i32,
+    multipliers: *const i32,
+    to: *mut i32,
+    count: usize,
+) {
+    let addition = Addition { left: (rule.left % i32::BITS) as i32, least, most, to, count };
+    // SAFETY: the caller's contract.
+    unsafe { add_limited::<0>(sums, multipliers, &addition) };
+}
+
+/// Four at a time, and what is left of them by predicates.
+///
+/// # Safety
+/// `sums` and `multipliers` are readable for the addition's count of values, and what they are added to is readable and writable.
+#[unsafe(naked)]
+unsafe extern "C" fn add_limited<const UNUSED: usize>(sums: *const i32, multipliers: *const i32, addition: *const Addition) {
+    naked_asm!(
+        ".cpu cortex-m55",
+        "push {{r4-r8, lr}}",
+        "ldm r2, {{r4-r8}}",
+        "vdup.32 q2, r5",
+        "vdup.32 q3, r6",
+        "wlstp.32 lr, r8, 2f",
+        "1:",
+        "vldrw.u32 q0, [r0], #16",
+        "vldrw.u32 q1, [r1], #16",
+        "vshl.s32 q0, r4",
+        "vmulh.s32 q0, q0, q1",
+        "vmin.s32 q0, q0, q3",
+        "vmax.s32 q0, q0, q2",
+        "vldrw.u32 q1, [r7]",
+        "vadd.i32 q0, q0, q1",
+        "vstrw.32 q0, [r7], #16",
+        "letp lr, 1b",
+        "2:",
+        "pop {{r4-r8, pc}}",
+    )
+}

@@ -321,6 +321,53 @@ mod tests {
         }
     }
 
+    /// The rule as its formula says it, in `f64`: products are rounded down to fractions of a result, their average to the nearest and
+    /// halves up.
+    #[test]
+    fn averages_are_rounded_to_the_nearest() {
+        let factors = [6, 8, 12].map(|shift: i32| f64::from(-shift).exp2());
+        let (rule, limits) = Requantization::averaging(4000, [0.0, 20.0], &factors, -3, [-128, 127]).unwrap();
+        let fraction = f64::from(rule.common.right).exp2();
+        assert_eq!((limits, rule.common.right), ([0, 20 << 4], 4));
+        for (channel, factor) in factors.into_iter().enumerate() {
+            for sums in [[-5, -3, 1, 7], [0, 1, 0, 0], [128, 0, 0, 0], [127, 0, 0, 0], [3, -100, 4000, 41], [-4000; 4], [4000; 4]] {
+                let product = |sum: i64| ((factor * sum as f64 * fraction).floor() / fraction).clamp(0.0, 20.0);
+                let average = sums.map(product).iter().sum::<f64>() / 4.0;
+                let expected = (average + 0.5).floor() as i32 - 3;
+                assert_eq!(rule.average(channel, sums, limits), expected, "{factor} * {sums:?}");
+            }
+        }
+    }
+
+    /// Bits behind the point give way to the sum of four.
+    #[test]
+    fn averages_stay_in_32_bits() {
+        let (unbounded, most_sum) = ([f64::NEG_INFINITY, f64::INFINITY], i64::from(i32::MAX));
+        for (most, factor) in
+            [(1 << 10, 0.25), (1 << 29, 2.0_f64.powi(-9)), (1 << 28, 1.0 / 300.0), ((1 << 29) - 1, 0.9), (most_sum, 0.9 / 64.0)]
+        {
+            let limits = [i8::MIN.into(), i8::MAX.into()];
+            let Some((rule, bounds)) = Requantization::averaging(most, unbounded, &[factor], -128, limits) else {
+                // Results beyond 2^28 steps.
+                assert!(most as f64 * factor * 8.0 > f64::from(i32::MAX) / 2.0, "{most} {factor}");
+                continue;
+            };
+            let peleec_runtime::Requantize { left, right, .. } = rule.common;
+            let product = |sum: i64| ((i128::from(sum) << left) * i128::from(rule.multipliers[0])) >> 32;
+            for sum in [most, -most] {
+                let added = 4 * product(sum) + (-128 << (right + 2)) + (1 << (right + 1));
+                assert!(i32::try_from(added).is_ok() && i32::try_from(4 * product(sum)).is_ok(), "{most} {factor}: {rule:?}");
+                assert_eq!(rule.average(0, [sum; 4], bounds), if sum > 0 { 127 } else { -128 });
+            }
+            let plain = Requantization::new(&[factor], -128, limits).unwrap();
+            assert_eq!(plain.common.right - rule.common.right, u32::from(most == most_sum));
+        }
+        // A bound beyond what sums reach counts as well.
+        let (rule, bounds) = Requantization::averaging(10, [1e7, 1e7], &[0.001], 0, [-128, 127]).unwrap();
+        assert!(bounds[0] > 10_000_000 && 4 * i64::from(bounds[0]) + (1 << (rule.common.right + 1)) <= i64::from(i32::MAX));
+        assert_eq!(Requantization::averaging(10, [1e9, 1e9], &[0.001], 0, [-128, 127]), None);
+    }
+
     #[test]
     fn factors_that_are_none_are_refused() {
         for factor in [0.0, -1.0, f64::NAN, f64::INFINITY, 2.0_f64.powi(20)] {

@@ -361,8 +361,9 @@ mod tests {
     use peleec_runtime::{Activation, BinaryKind};
 
     use super::super::{Rounded, return_all};
-    use super::{Calibration, Range, quantize, terms};
+    use super::{Calibration, Range, quantize, steps, terms};
     use crate::ir::build::{Build, seeded};
+    use crate::ir::window::Window;
     use crate::ir::{Graph, Shape, Source, Tensor};
     use crate::ops::pool::PoolKind;
     use crate::ops::{Binary, Concat, Conv, MatMul, Op, Pool, Reshape, Unary};
@@ -423,6 +424,72 @@ mod tests {
             assert!(ratio(wanted, found) > 300.0, "{}\n{graph}", ratio(wanted, found));
         }
         assert!(!graph.to_string().contains("= Conv"), "{graph}");
+    }
+
+    /// An average of sums is nearer to floats than one of bytes, which a map that is returned, too, gives.
+    #[test]
+    fn an_average_is_one_of_sums() {
+        let limits = [Activation::Identity, Activation::Relu, Activation::Clip(-0.5, 1.0)];
+        for (activation, ceil_mode) in limits.into_iter().flat_map(|activation| [(activation, false), (activation, true)]) {
+            let network = |returns_map: bool| {
+                let mut build = Build::new();
+                let x = build.input("x", &[1, 8, 17, 16]);
+                let y = conv(&mut build, "conv", x, 6, 1);
+                let y = if activation == Activation::Identity { y } else { build.op("limited", Op::Unary(Unary { activation }), &[y]) };
+                let window = Window { strides: [2, 2], ceil_mode, ..square(2) };
+                let pool = build.op("pool", Op::Pool(Pool { kind: PoolKind::Average { count_include_pad: false }, window }), &[y]);
+                build.output(pool);
+                if returns_map {
+                    build.output(y);
+                }
+                build.graph
+            };
+            let inputs = [seeded(&Shape(vec![1, 8, 17, 16]), 3)];
+            let floats = network(false).evaluate(&inputs).unwrap().remove(0);
+            let calibration = calibration(&network(false), &inputs);
+            let quantized = |returns_map: bool| {
+                let mut graph = network(returns_map);
+                assert_eq!(quantize(&mut graph, &calibration, false).unwrap(), 1);
+                run(&mut graph, |_, _| {});
+                assert!(graph.verify().is_empty(), "{:?}", graph.verify());
+                (graph.evaluate(&inputs).unwrap().remove(0), graph)
+            };
+            let (of_sums, graph) = quantized(false);
+            let lines = graph.to_string();
+            assert!(lines.contains("AverageOfSums") && !lines.contains("= Pool"), "{lines}");
+            let label = if activation == Activation::Identity { "Conv + AveragePool" } else { "+ AveragePool" };
+            assert!(graph.ids().into_iter().any(|id| graph.label(id).ends_with(label)), "{lines}");
+            let (of_bytes, graph) = quantized(true);
+            assert!(!graph.to_string().contains("AverageOfSums"), "{graph}");
+            // As a reader of bytes would have it.
+            let (scale, zero) = steps(calibration.tensors["pool"]);
+            let rounded = of_bytes.as_f32().unwrap().iter().map(|&value| {
+                let byte = (value / scale).round_ties_even() as i32 + zero;
+                (byte.clamp(i8::MIN.into(), i8::MAX.into()) - zero) as f32 * scale
+            });
+            let of_bytes = Tensor::f32(of_bytes.shape().clone(), rounded.collect::<Vec<_>>()).unwrap();
+            let [sums, bytes] = [ratio(&floats, &of_sums), ratio(&floats, &of_bytes)];
+            assert!(sums > bytes && bytes > 10_000.0, "{activation:?}: {sums} and {bytes}");
+        }
+    }
+
+    /// Other pools are of bytes.
+    #[test]
+    fn only_windows_of_a_pointwise_convolution_are_averages_of_sums() {
+        let halving = Window { strides: [2, 2], ..square(2) };
+        let average = PoolKind::Average { count_include_pad: false };
+        let others = [(3, average, halving.clone()), (1, PoolKind::Max, halving), (1, average, square(2))];
+        for (kernel, kind, window) in others {
+            let mut build = Build::new();
+            let x = build.input("x", &[1, 3, 8, 8]);
+            let y = conv(&mut build, "conv", x, 4, kernel);
+            let y = build.op("pool", Op::Pool(Pool { kind, window }), &[y]);
+            let y = conv(&mut build, "next", y, 2, 1);
+            build.output(y);
+            let calibration = calibration(&build.graph, &[seeded(&Shape(vec![1, 3, 8, 8]), 3)]);
+            assert_eq!(quantize(&mut build.graph, &calibration, false).unwrap(), 2);
+            assert!(!build.graph.to_string().contains("AverageOfSums"), "{}", build.graph);
+        }
     }
 
     /// Weights that were rounded for these ranges are taken as they are; under others they are refused.

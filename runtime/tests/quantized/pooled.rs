@@ -27,7 +27,7 @@ struct Case<F> {
 
 impl<F: Element + Pod> Case<F> {
     fn kernel<T: Element, U: ByteArithmetic, const P: usize, const N: usize>(&self) -> QuantizedConv2d<F, T, U, P, N> {
-        let conv = QuantizedConv2d::new(self.input, self.output).rest(self.rest).pool(Some(self.averaged));
+        let conv = QuantizedConv2d::new(self.input, self.output).rest(self.rest).averaged(self.averaged);
         conv.input_zero(self.input_zero).requantize(self.requantize)
     }
 
@@ -159,7 +159,7 @@ fn sums_are_averaged_before_they_are_rounded() {
 #[test]
 fn pools_of_other_windows_are_none() {
     let map = |extent| Pixels::new([extent, extent, 4]);
-    let conv = |output| QuantizedConv2d::<i8, i8, Single, 2, 2>::new(map(5), map(output)).pool(Some([0, i32::MAX]));
+    let conv = |output| QuantizedConv2d::<i8, i8, Single, 2, 2>::new(map(5), map(output)).averaged([0, i32::MAX]);
     assert_eq!([1, 2, 3, 5].map(|output| conv(output).extent().is_some()), [false, true, true, false]);
     assert_eq!(conv(2).kernel([3, 3]).extent(), None);
     assert_eq!(conv(2).strides([2, 2]).extent(), None);

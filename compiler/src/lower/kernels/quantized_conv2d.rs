@@ -150,7 +150,8 @@ impl QuantizedConv2d {
         let conv = peleec_runtime::QuantizedConv2d::<F, T, U, P, N>::new(maps.input, maps.output);
         let conv = conv.kernel(words(window.kernel)).strides(words(window.strides)).dilations(words(window.dilations));
         let conv = conv.pads(words([window.pads[0], window.pads[1]])).group(words([self.group])[0]).rest(maps.rest);
-        let geometry = conv.input_zero(self.input_zero).requantize(self.requantize).pool(self.pool);
+        let conv = conv.input_zero(self.input_zero).requantize(self.requantize);
+        let geometry = self.pool.map_or(conv, |limits| conv.averaged(limits));
         let kind = format!("QuantizedConv2d<{}, {}, peleec_runtime::{unit}, {P}, {N}>", input.dtype.element(), output.dtype.element());
         let name = if self.pool.is_some() { "quantized conv2d + pool" } else { "quantized conv2d" };
         Work::Kernel(Box::new(Plainly { geometry, name, kind: kind.into() }))

@@ -46,10 +46,10 @@ geometry! {
         input_zero: i32 = 0,
         /// What makes outputs of sums.
         requantize: Requantize = Requantize::DEFAULT,
-        /// An average, kernel 2x2 and stride 2, of what the sums become, as [`Requantize`] says: the least and the greatest of what is added.
-        /// Only for a 1x1 kernel of one group, with a stride of one and no padding. The output is the pooled map, rounded down or up: a last
-        /// window may be cut off at the map's edge.
-        pool: Option<[i32; 2]> = None,
+        /// The least and the greatest of what is added for an average, kernel 2x2 and stride 2, as [`Requantize`] says; by default nothing lies
+        /// between, and there is no average. Only for a 1x1 kernel of one group, with a stride of one and no padding. The output is the pooled
+        /// map, rounded down or up: a last window may be cut off at the map's edge.
+        averaged: [i32; 2] = [0, -1],
     }
     by_hand {}
     derived {
@@ -128,9 +128,14 @@ impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> 
         self.filter_bytes().saturating_mul(N as u32).div_ceil(4).saturating_add(2 * N as u32)
     }
 
+    /// Whether there is an average.
+    const fn averages(&self) -> bool {
+        self.averaged[0] <= self.averaged[1]
+    }
+
     /// What a row of the output is made of: a pool's window, or the kernel's.
     pub const fn row_window(&self) -> RowWindow {
-        if self.pool.is_some() {
+        if self.averages() {
             return RowWindow { kernel: 2, stride: 2, divisor: 1, dilation: 1, pad: 0 };
         }
         RowWindow { kernel: self.kernel[0], stride: self.strides[0], divisor: 1, dilation: self.dilations[0], pad: self.pads[0] }
@@ -164,7 +169,7 @@ impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> 
     #[inline(always)]
     pub(crate) fn at_row(&self, row: usize, at: Pointers<F, i32, T>) -> Pointers<F, i32, T> {
         let (shift, wrap) = self.row_window().place(&self.input, row);
-        let first = if self.pool.is_some() { 2 * row } else { row };
+        let first = if self.averages() { 2 * row } else { row };
         let r = self.rest.as_ref().map_or(0, |rest| rest.shift(first));
         let y = at.y.wrapping_add(self.output.shift(row));
         Pointers { x: at.x.wrapping_add(shift), r: at.r.wrapping_add(r), y, wraps: [wrap, at.wraps[1]], ..at }
@@ -195,7 +200,7 @@ impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> 
     #[inline(always)]
     pub(crate) fn leaf(&self) -> Leaf<Self, F, T> {
         let rest = self.rest.as_ref().is_none_or(|rest| rest.channel == 1);
-        match (self.input.channel == 1 && rest, self.pool.is_some()) {
+        match (self.input.channel == 1 && rest, self.averages()) {
             (true, false) => Self::area::<true>,
             (false, false) => Self::area::<false>,
             (true, true) => Self::pooled::<true>,

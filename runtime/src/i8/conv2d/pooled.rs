@@ -13,7 +13,7 @@ impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> 
     /// Whether there is no pool, or one of a convolution that sees a pixel at a time.
     pub(super) const fn pool_fits(&self) -> bool {
         let (input, output) = (&self.input, &self.output);
-        self.pool.is_none() || self.is_pointwise() && halves(output.height, input.height) && halves(output.width, input.width)
+        !self.averages() || self.is_pointwise() && halves(output.height, input.height) && halves(output.width, input.width)
     }
 
     /// # Safety
@@ -27,7 +27,6 @@ impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> 
         y: *mut T,
         wrap: Wrap,
     ) {
-        let Some(limits) = self.pool else { return };
         if columns.is_empty() {
             return;
         }
@@ -59,7 +58,7 @@ impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> 
                             for (products, sums) in products.iter_mut().zip(&sums) {
                                 U::add_products(
                                     &self.requantize,
-                                    limits,
+                                    self.averaged,
                                     sums.as_ptr(),
                                     strip.w.wrapping_add(N),
                                     products.as_mut_ptr(),

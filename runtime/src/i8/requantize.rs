@@ -63,43 +63,58 @@ impl Requantize {
         }
     }
 
-    /// Adds what adjacent sums are in steps of `2^-right`, limited, to what is there.
+    /// Writes the results of adjacent sums of the four pixels of a window, averaged. The sums of a pixel lie `step` values behind those of
+    /// the one before.
     ///
     /// # Safety
-    /// `sums` and `multipliers` are readable for `count` values, and `to` is readable and writable.
+    /// `sums`, for each pixel, and `multipliers` are readable for `count` values, and `y` is writable.
     #[cfg_attr(not(target_arch = "arm"), inline(always))]
     #[cfg_attr(target_arch = "arm", inline(never))]
-    pub(crate) unsafe fn add_products(
+    pub(crate) unsafe fn write_averages<T: Element>(
         &self,
-        [least, most]: [i32; 2],
-        sums: *const i32,
+        averaged: [i32; 2],
+        (sums, step): (*const i32, usize),
         multipliers: *const i32,
-        to: *mut i32,
+        y: *mut T,
         count: usize,
     ) {
-        // Most cores have an instruction or two for what is above zero.
-        let rectifies = least == 0 && most == i32::MAX;
+        // Most cores have an instruction or two for these limits.
+        let saturates = matches!(T::TYPE, ElementType::I8) && self.low == i8::MIN.into() && self.high == i8::MAX.into();
+        let plain = Requantize { low: i8::MIN.into(), high: i8::MAX.into(), ..*self };
         // SAFETY: the caller's contract.
         unsafe {
-            if rectifies {
+            if saturates && averaged == [0, i32::MAX] {
                 for n in 0..count {
-                    let product = limited(self.product(*sums.add(n), *multipliers.add(n)), 0, i32::MAX);
-                    *to.add(n) = (*to.add(n)).wrapping_add(product);
+                    *y.add(n) = T::from_i32(plain.averaged([0, i32::MAX], (sums.add(n), step), *multipliers.add(n)));
                 }
             } else {
                 for n in 0..count {
-                    let product = limited(self.product(*sums.add(n), *multipliers.add(n)), least, most);
-                    *to.add(n) = (*to.add(n)).wrapping_add(product);
+                    *y.add(n) = T::from_i32(self.averaged(averaged, (sums.add(n), step), *multipliers.add(n)));
                 }
             }
         }
     }
 
-    /// The result of the four products of a window, added.
+    /// The result of a sum of each of four pixels.
+    ///
+    /// # Safety
+    /// `sums` is readable for each pixel.
     #[inline(always)]
-    pub(crate) fn averaged(&self, products: i32) -> i32 {
-        let quarter = Requantize { right: self.right.wrapping_add(2), ..*self };
+    unsafe fn averaged(&self, [least, most]: [i32; 2], (sums, step): (*const i32, usize), multiplier: i32) -> i32 {
+        let mut products = 0i32;
+        for pixel in 0..4 {
+            // SAFETY: the caller's contract.
+            let sum = unsafe { *sums.add(pixel * step) };
+            products = products.wrapping_add(limited(self.product(sum, multiplier), least, most));
+        }
+        let quarter = self.quarter();
         limited(products.wrapping_add(quarter.offset()).wrapping_shr(quarter.right), self.low, self.high)
+    }
+
+    /// What makes results of the products of four pixels, added.
+    #[inline(always)]
+    pub(crate) fn quarter(&self) -> Requantize {
+        Requantize { right: self.right.wrapping_add(2), ..*self }
     }
 
     /// The result before it is limited.

@@ -38,38 +38,22 @@ impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> 
         let of_rest = self.rest.as_ref().map_or(Wrap::NEVER, |rest| self.row_window().place(rest, rows.start).1);
         let [back, back_in_rest] = [wrap, of_rest].map(|wrap| if has_lower { wrap.back_at(1) } else { 0 });
         let maps = |x: *const F, r: *const F| Maps { x, r, y, wrap: Wrap::NEVER, padding: [F::from_i32(self.input_zero); RUN] };
-        let maps = [maps(x, r), maps(x.wrapping_sub(back), r.wrapping_sub(back_in_rest))];
+        let [upper, lower] = [maps(x, r), maps(x.wrapping_sub(back), r.wrapping_sub(back_in_rest))];
         for strip in strips.each::<N>() {
             self.tiles(&rows, &columns, &[0..0, 0..0], |places, n_pixels, _| {
-                let mut products = [[0i32; N]; P];
-                for (ky, maps) in maps.iter().enumerate() {
-                    for kx in 0..2 {
-                        let pixels = self.pixels(places, ky, kx);
-                        // SAFETY: the pixels lie on the input, and the block's header exists.
-                        unsafe {
-                            let mut sums = strip.biases::<N, P>();
-                            match reading {
-                                Reading::Runs { .. } => self.add_runs(&strip, maps, &pixels, [1, depth], &mut sums),
-                                Reading::Both => self.add_both::<DENSE>(&strip, maps, &pixels, &mut sums),
-                                Reading::Gathered => self.add_gathered(&strip, maps, &pixels, &mut sums),
-                            }
-                            // A number that is known is for vectors.
-                            let count = if cfg!(target_arch = "arm") { strip.valid } else { N };
-                            for (products, sums) in products.iter_mut().zip(&sums) {
-                                U::add_products(
-                                    &self.requantize,
-                                    self.averaged,
-                                    sums.as_ptr(),
-                                    strip.w.wrapping_add(N),
-                                    products.as_mut_ptr(),
-                                    count,
-                                );
-                            }
+                // SAFETY: the pixels lie on the input, the block's header exists, and the places lie in the output.
+                unsafe {
+                    let mut sums = [strip.biases::<N, P>(); 4];
+                    for ([ky, kx], sums) in PLACES.into_iter().zip(&mut sums) {
+                        let (maps, pixels) = (if ky == 0 { &upper } else { &lower }, self.pixels(places, ky, kx));
+                        match reading {
+                            Reading::Runs { .. } => self.add_runs(&strip, maps, &pixels, [1, depth], sums),
+                            Reading::Both => self.add_both::<DENSE>(&strip, maps, &pixels, sums),
+                            Reading::Gathered => self.add_gathered(&strip, maps, &pixels, sums),
                         }
                     }
+                    self.finish_pooled(&strip, y, places, n_pixels, &sums);
                 }
-                // SAFETY: the places lie in the output.
-                unsafe { self.finish_pooled(&strip, y, places, n_pixels, &products) };
             });
         }
     }
@@ -81,29 +65,36 @@ impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> 
         windows.map(|[oy, ox]| [(2 * oy + ky).min(last_row), (2 * ox + kx).min(last_column)])
     }
 
-    /// Makes outputs of what the first `n_pixels` windows have added.
+    /// Makes outputs of the sums at the four places of the first `n_pixels` windows.
     ///
     /// # Safety
-    /// The windows lie in the output.
+    /// The block's header exists, and the windows lie in the output.
     #[inline(never)]
-    unsafe fn finish_pooled(&self, strip: &Strip, y: *mut T, windows: &[[usize; 2]; P], n_pixels: usize, products: &[[i32; N]; P]) {
+    unsafe fn finish_pooled(&self, strip: &Strip, y: *mut T, windows: &[[usize; 2]; P], n_pixels: usize, sums: &[[[i32; N]; P]; 4]) {
         let (output, channel) = (&self.output, self.output.channel as usize);
-        for (&[oy, ox], products) in windows.iter().zip(products).take(n_pixels) {
+        let (mut sums, multipliers) = (sums.as_ptr().cast::<i32>(), strip.w.wrapping_add(N));
+        for &[oy, ox] in windows.iter().take(n_pixels) {
             let at = oy.wrapping_mul(output.row as usize).wrapping_add(ox.wrapping_mul(output.pixel as usize));
             let y = y.wrapping_add(at.wrapping_add(strip.filter.wrapping_mul(channel)));
-            let result = |products: i32| T::from_i32(self.requantize.averaged(products));
-            // SAFETY: the channels that exist, up to `N`, lie in the output.
-            unsafe {
-                if cfg!(not(target_arch = "arm")) && strip.valid == N && channel == 1 {
-                    for (n, &products) in products.iter().enumerate() {
-                        *y.wrapping_add(n) = result(products);
-                    }
-                } else {
-                    for (n, &products) in products.iter().enumerate().take(strip.valid) {
-                        *y.wrapping_add(n.wrapping_mul(channel)) = result(products);
-                    }
+            // A number that is known is for vectors.
+            let known = cfg!(not(target_arch = "arm")) && strip.valid == N;
+            let write = |n: usize, count: usize| {
+                let (sums, multipliers) = (sums.wrapping_add(n), multipliers.wrapping_add(n));
+                let y = y.wrapping_add(n.wrapping_mul(channel));
+                // SAFETY: the channels that exist, up to `N`, lie in the output, and a place has `P` pixels.
+                unsafe { U::write_averages(&self.requantize, self.averaged, (sums, P * N), multipliers, y, count) }
+            };
+            if channel == 1 {
+                write(0, if known { N } else { strip.valid });
+            } else {
+                for n in 0..strip.valid {
+                    write(n, 1);
                 }
             }
+            sums = sums.wrapping_add(N);
         }
     }
 }
+
+/// Rows and columns of a window.
+const PLACES: [[usize; 2]; 4] = [[0, 0], [0, 1], [1, 0], [1, 1]];

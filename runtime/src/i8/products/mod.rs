@@ -151,14 +151,22 @@ pub(crate) mod sealed {
             unsafe { rule.write_all(sums, multipliers, y, count) }
         }
 
-        /// Adds what adjacent sums are before they are rounded to results, limited, to what is there.
+        /// Writes the results of adjacent sums of the four pixels of a window, averaged. The sums of a pixel lie so many values behind those
+        /// of the one before.
         ///
         /// # Safety
-        /// `sums` and `multipliers` are readable for `count` values, and `to` is readable and writable.
+        /// The sums, for each pixel, and `multipliers` are readable for `count` values, and `y` is writable.
         #[inline(always)]
-        unsafe fn add_products(rule: &Requantize, limits: [i32; 2], sums: *const i32, multipliers: *const i32, to: *mut i32, count: usize) {
+        unsafe fn write_averages<T: Element>(
+            rule: &Requantize,
+            averaged: [i32; 2],
+            sums: (*const i32, usize),
+            multipliers: *const i32,
+            y: *mut T,
+            count: usize,
+        ) {
             // SAFETY: the caller's contract.
-            unsafe { rule.add_products(limits, sums, multipliers, to, count) }
+            unsafe { rule.write_averages(averaged, sums, multipliers, y, count) }
         }
     }
 }
@@ -439,15 +447,21 @@ impl sealed::Products for Mve {
 
     #[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
     #[inline(always)]
-    unsafe fn add_products(
+    unsafe fn write_averages<T: Element>(
         rule: &crate::Requantize,
-        limits: [i32; 2],
-        sums: *const i32,
+        averaged: [i32; 2],
+        sums: (*const i32, usize),
         multipliers: *const i32,
-        to: *mut i32,
+        y: *mut T,
         count: usize,
     ) {
-        // SAFETY: the caller's contract.
-        unsafe { mve::add_products(rule, limits, sums, multipliers, to, count) };
+        // SAFETY: the caller's contract; bytes of either kind have the same bits.
+        unsafe {
+            if const { signs::<T>().is_some() } {
+                mve::write_averages(rule, averaged, sums, multipliers, y.cast(), count);
+            } else {
+                rule.write_averages(averaged, sums, multipliers, y, count);
+            }
+        }
     }
 }

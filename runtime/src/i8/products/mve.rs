@@ -224,59 +224,98 @@ unsafe extern "C" fn requantize<const UNUSED: usize>(sums: *const i32, multiplie
     )
 }
 
-/// What is added of products, as the leaf reads it; the shift is one to the left.
+/// A rule of averages as the leaf reads it: distances of shifts to the left, and bytes between the sums of two pixels.
 #[repr(C)]
-struct Addition {
+struct Average {
     left: i32,
+    offset: i32,
+    right: i32,
     least: i32,
     most: i32,
-    to: *mut i32,
+    low: i32,
+    high: i32,
+    step: usize,
     count: usize,
 }
 
-/// [`Products::add_products`](super::sealed::Products::add_products).
+/// [`Products::write_averages`](super::sealed::Products::write_averages) of bytes.
 ///
 /// # Safety
 /// As there.
 #[inline(always)]
-pub(super) unsafe fn add_products(
+pub(super) unsafe fn write_averages(
     rule: &Requantize,
     [least, most]: [i32; 2],
-    sums: *const i32,
+    (sums, step): (*const i32, usize),
     multipliers: *const i32,
-    to: *mut i32,
+    y: *mut u8,
     count: usize,
 ) {
-    let addition = Addition { left: (rule.left % i32::BITS) as i32, least, most, to, count };
+    let Requantize { left, right, low, high, .. } = rule.quarter();
+    let shift = |by: u32| (by % i32::BITS) as i32;
+    let (offset, step) = (rule.quarter().offset(), size_of::<i32>() * step);
+    let average = Average { left: shift(left), offset, right: -shift(right), least, most, low, high, step, count };
     // SAFETY: the caller's contract.
-    unsafe { add_limited::<0>(sums, multipliers, &addition) };
+    unsafe { requantize_average::<0>(sums, multipliers, y, &average) };
 }
 
-/// Four at a time, and what is left of them by predicates.
+/// What a pixel adds: its sums, which are read by this pointer, times the multipliers in `q1`, limited.
+macro_rules! pixel {
+    ($sums:literal) => {
+        concat!(
+            "vldrw.u32 q2, [",
+            $sums,
+            "], #16\n",
+            "vshl.s32 q2, r4\n",
+            "vmulh.s32 q2, q2, q1\n",
+            "vmin.s32 q2, q2, q5\n",
+            "vmax.s32 q2, q2, q4\n",
+        )
+    };
+}
+
+/// Four results at a time, and what is left of them by predicates.
 ///
 /// # Safety
-/// `sums` and `multipliers` are readable for the addition's count of values, and what they are added to is readable and writable.
+/// `sums`, for each of four pixels, and `multipliers` are readable for the rule's count of values, and `y` is writable.
 #[unsafe(naked)]
-unsafe extern "C" fn add_limited<const UNUSED: usize>(sums: *const i32, multipliers: *const i32, addition: *const Addition) {
+unsafe extern "C" fn requantize_average<const UNUSED: usize>(
+    sums: *const i32,
+    multipliers: *const i32,
+    y: *mut u8,
+    average: *const Average,
+) {
     naked_asm!(
         ".cpu cortex-m55",
-        "push {{r4-r8, lr}}",
-        "ldm r2, {{r4-r8}}",
-        "vdup.32 q2, r5",
-        "vdup.32 q3, r6",
-        "wlstp.32 lr, r8, 2f",
+        "push {{r3-r11, lr}}",
+        "vpush {{d8-d15}}",
+        "ldm r3, {{r4-r12}}",
+        "vdup.32 q4, r7",
+        "vdup.32 q5, r8",
+        "vdup.32 q6, r9",
+        "vdup.32 q7, r10",
+        "add r7, r0, r11",
+        "add r8, r7, r11",
+        "add r9, r8, r11",
+        "wlstp.32 lr, r12, 2f",
         "1:",
-        "vldrw.u32 q0, [r0], #16",
         "vldrw.u32 q1, [r1], #16",
-        "vshl.s32 q0, r4",
-        "vmulh.s32 q0, q0, q1",
-        "vmin.s32 q0, q0, q3",
-        "vmax.s32 q0, q0, q2",
-        "vldrw.u32 q1, [r7]",
-        "vadd.i32 q0, q0, q1",
-        "vstrw.32 q0, [r7], #16",
+        pixel!("r0"),
+        "vmov q0, q2",
+        pixel!("r7"),
+        "vadd.i32 q0, q0, q2",
+        pixel!("r8"),
+        "vadd.i32 q0, q0, q2",
+        pixel!("r9"),
+        "vadd.i32 q0, q0, q2",
+        "vadd.i32 q0, q0, r5",
+        "vshl.s32 q0, r6",
+        "vmin.s32 q0, q0, q7",
+        "vmax.s32 q0, q0, q6",
+        "vstrb.32 q0, [r2], #4",
         "letp lr, 1b",
         "2:",
-        "pop {{r4-r8, pc}}",
+        "vpop {{d8-d15}}",
+        "pop {{r3-r11, pc}}",
     )
 }

@@ -63,8 +63,8 @@ impl Requantize {
         }
     }
 
-    /// Writes the results of adjacent sums of the four pixels of a window, averaged. The sums of a pixel lie `step` values behind those of
-    /// the one before.
+    /// Writes the results of adjacent sums of the four pixels of a window, averaged. `steps` lead from the sums of a pixel to those of the one
+    /// to the right of it, and of the one below.
     ///
     /// # Safety
     /// `sums`, for each pixel, and `multipliers` are readable for `count` values, and `y` is writable.
@@ -73,7 +73,7 @@ impl Requantize {
     pub(crate) unsafe fn write_averages<T: Element>(
         &self,
         averaged: [i32; 2],
-        (sums, step): (*const i32, usize),
+        (sums, steps): (*const i32, [usize; 2]),
         multipliers: *const i32,
         y: *mut T,
         count: usize,
@@ -85,11 +85,11 @@ impl Requantize {
         unsafe {
             if saturates && averaged == [0, i32::MAX] {
                 for n in 0..count {
-                    *y.add(n) = T::from_i32(plain.averaged([0, i32::MAX], (sums.add(n), step), *multipliers.add(n)));
+                    *y.add(n) = T::from_i32(plain.averaged([0, i32::MAX], (sums.add(n), steps), *multipliers.add(n)));
                 }
             } else {
                 for n in 0..count {
-                    *y.add(n) = T::from_i32(self.averaged(averaged, (sums.add(n), step), *multipliers.add(n)));
+                    *y.add(n) = T::from_i32(self.averaged(averaged, (sums.add(n), steps), *multipliers.add(n)));
                 }
             }
         }
@@ -100,11 +100,12 @@ impl Requantize {
     /// # Safety
     /// `sums` is readable for each pixel.
     #[inline(always)]
-    unsafe fn averaged(&self, [least, most]: [i32; 2], (sums, step): (*const i32, usize), multiplier: i32) -> i32 {
+    unsafe fn averaged(&self, [least, most]: [i32; 2], (sums, steps): (*const i32, [usize; 2]), multiplier: i32) -> i32 {
         let mut products = 0i32;
-        for pixel in 0..4 {
+        let [right, down] = steps;
+        for step in [0, right, down, down.wrapping_add(right)] {
             // SAFETY: the caller's contract.
-            let sum = unsafe { *sums.add(pixel * step) };
+            let sum = unsafe { *sums.add(step) };
             products = products.wrapping_add(limited(self.product(sum, multiplier), least, most));
         }
         let quarter = self.quarter();

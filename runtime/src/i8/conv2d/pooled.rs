@@ -1,5 +1,5 @@
-//! A convolution whose sums a 2x2 pool averages before they become bytes: the pixels of a tile are those at one place of so many windows,
-//! and the tile is computed for each of the four places.
+//! A convolution whose sums a 2x2 pool averages before they become bytes: of so many windows as a tile has pixels, two tiles hold the upper
+//! pixels, and two the lower ones.
 
 use core::ops::Range;
 
@@ -43,13 +43,15 @@ impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> 
             self.tiles(&rows, &columns, &[0..0, 0..0], |places, n_pixels, _| {
                 // SAFETY: the pixels lie on the input, the block's header exists, and the places lie in the output.
                 unsafe {
-                    let mut sums = [strip.biases::<N, P>(); 4];
-                    for ([ky, kx], sums) in PLACES.into_iter().zip(&mut sums) {
-                        let (maps, pixels) = (if ky == 0 { &upper } else { &lower }, self.pixels(places, ky, kx));
-                        match reading {
-                            Reading::Runs { .. } => self.add_runs(&strip, maps, &pixels, [1, depth], sums),
-                            Reading::Both => self.add_both::<DENSE>(&strip, maps, &pixels, sums),
-                            Reading::Gathered => self.add_gathered(&strip, maps, &pixels, sums),
+                    let mut sums = [[strip.biases::<N, P>(); 2]; 2];
+                    for ((ky, maps), sums) in [(0, &upper), (1, &lower)].into_iter().zip(&mut sums) {
+                        let pixels = self.pixels(places, ky);
+                        for (pixels, sums) in pixels.iter().zip(sums).take(if 2 * n_pixels <= P { 1 } else { 2 }) {
+                            match reading {
+                                Reading::Runs { .. } => self.add_runs(&strip, maps, pixels, [1, depth], sums),
+                                Reading::Both => self.add_both::<DENSE>(&strip, maps, pixels, sums),
+                                Reading::Gathered => self.add_gathered(&strip, maps, pixels, sums),
+                            }
                         }
                     }
                     self.finish_pooled(&strip, y, places, n_pixels, &sums);
@@ -58,19 +60,24 @@ impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> 
         }
     }
 
-    /// The pixels at one place of windows; where the map's edge cuts it off, those before.
+    /// The pixels of a row of windows, by twos, as two tiles; where the map's edge cuts a window off, the pixel before.
     #[inline(always)]
-    fn pixels(&self, windows: &[[usize; 2]; P], ky: usize, kx: usize) -> [[usize; 2]; P] {
+    fn pixels(&self, windows: &[[usize; 2]; P], ky: usize) -> [[[usize; 2]; P]; 2] {
         let [last_row, last_column] = [self.input.height, self.input.width].map(|extent| (extent as usize).wrapping_sub(1));
-        windows.map(|[oy, ox]| [(2 * oy + ky).min(last_row), (2 * ox + kx).min(last_column)])
+        let mut pixels = [[[0; 2]; P]; 2];
+        for (pair, &[oy, ox]) in pixels.as_flattened_mut().as_chunks_mut::<2>().0.iter_mut().zip(windows) {
+            let row = (2 * oy + ky).min(last_row);
+            *pair = [[row, 2 * ox], [row, (2 * ox + 1).min(last_column)]];
+        }
+        pixels
     }
 
-    /// Makes outputs of the sums at the four places of the first `n_pixels` windows.
+    /// Makes outputs of the sums of the first `n_pixels` windows.
     ///
     /// # Safety
     /// The block's header exists, and the windows lie in the output.
     #[inline(never)]
-    unsafe fn finish_pooled(&self, strip: &Strip, y: *mut T, windows: &[[usize; 2]; P], n_pixels: usize, sums: &[[[i32; N]; P]; 4]) {
+    unsafe fn finish_pooled(&self, strip: &Strip, y: *mut T, windows: &[[usize; 2]; P], n_pixels: usize, sums: &[[[[i32; N]; P]; 2]; 2]) {
         let (output, channel) = (&self.output, self.output.channel as usize);
         let (mut sums, multipliers) = (sums.as_ptr().cast::<i32>(), strip.w.wrapping_add(N));
         for &[oy, ox] in windows.iter().take(n_pixels) {
@@ -81,8 +88,8 @@ impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> 
             let write = |n: usize, count: usize| {
                 let (sums, multipliers) = (sums.wrapping_add(n), multipliers.wrapping_add(n));
                 let y = y.wrapping_add(n.wrapping_mul(channel));
-                // SAFETY: the channels that exist, up to `N`, lie in the output, and a place has `P` pixels.
-                unsafe { U::write_averages(&self.requantize, self.averaged, (sums, P * N), multipliers, y, count) }
+                // SAFETY: the channels that exist, up to `N`, lie in the output, and a row of windows has two tiles.
+                unsafe { U::write_averages(&self.requantize, self.averaged, (sums, [N, 2 * P * N]), multipliers, y, count) }
             };
             if channel == 1 {
                 write(0, if known { N } else { strip.valid });
@@ -91,10 +98,7 @@ impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> 
                     write(n, 1);
                 }
             }
-            sums = sums.wrapping_add(N);
+            sums = sums.wrapping_add(2 * N);
         }
     }
 }
-
-/// Rows and columns of a window.
-const PLACES: [[usize; 2]; 4] = [[0, 0], [0, 1], [1, 0], [1, 1]];

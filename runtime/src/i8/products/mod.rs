@@ -151,8 +151,8 @@ pub(crate) mod sealed {
             unsafe { rule.write_all(sums, multipliers, y, count) }
         }
 
-        /// Writes the results of adjacent sums of the four pixels of a window, averaged. The sums of a pixel lie so many values behind those
-        /// of the one before.
+        /// Writes the results of adjacent sums of the four pixels of a window, averaged. The two steps lead from the sums of a pixel to
+        /// those of the one to the right of it, and of the one below.
         ///
         /// # Safety
         /// The sums, for each pixel, and `multipliers` are readable for `count` values, and `y` is writable.
@@ -160,7 +160,7 @@ pub(crate) mod sealed {
         unsafe fn write_averages<T: Element>(
             rule: &Requantize,
             averaged: [i32; 2],
-            sums: (*const i32, usize),
+            sums: (*const i32, [usize; 2]),
             multipliers: *const i32,
             y: *mut T,
             count: usize,
@@ -450,7 +450,7 @@ impl sealed::Products for Mve {
     unsafe fn write_averages<T: Element>(
         rule: &crate::Requantize,
         averaged: [i32; 2],
-        sums: (*const i32, usize),
+        sums: (*const i32, [usize; 2]),
         multipliers: *const i32,
         y: *mut T,
         count: usize,

@@ -224,7 +224,7 @@ unsafe extern "C" fn requantize<const UNUSED: usize>(sums: *const i32, multiplie
     )
 }
 
-/// A rule of averages as the leaf reads it: distances of shifts to the left, and bytes between the sums of two pixels.
+/// A rule of averages as the leaf reads it: distances of shifts to the left, and the steps between the sums of pixels, in bytes.
 #[repr(C)]
 struct Average {
     left: i32,
@@ -234,7 +234,8 @@ struct Average {
     most: i32,
     low: i32,
     high: i32,
-    step: usize,
+    to_the_right: usize,
+    down: usize,
     count: usize,
 }
 
@@ -246,15 +247,15 @@ struct Average {
 pub(super) unsafe fn write_averages(
     rule: &Requantize,
     [least, most]: [i32; 2],
-    (sums, step): (*const i32, usize),
+    (sums, steps): (*const i32, [usize; 2]),
     multipliers: *const i32,
     y: *mut u8,
     count: usize,
 ) {
     let Requantize { left, right, low, high, .. } = rule.quarter();
     let shift = |by: u32| (by % i32::BITS) as i32;
-    let (offset, step) = (rule.quarter().offset(), size_of::<i32>() * step);
-    let average = Average { left: shift(left), offset, right: -shift(right), least, most, low, high, step, count };
+    let (offset, [to_the_right, down]) = (rule.quarter().offset(), steps.map(|step| size_of::<i32>() * step));
+    let average = Average { left: shift(left), offset, right: -shift(right), least, most, low, high, to_the_right, down, count };
     // SAFETY: the caller's contract.
     unsafe { requantize_average::<0>(sums, multipliers, y, &average) };
 }
@@ -289,14 +290,15 @@ unsafe extern "C" fn requantize_average<const UNUSED: usize>(
         ".cpu cortex-m55",
         "push {{r3-r11, lr}}",
         "vpush {{d8-d15}}",
-        "ldm r3, {{r4-r12}}",
+        "ldm r3!, {{r4-r10}}",
         "vdup.32 q4, r7",
         "vdup.32 q5, r8",
         "vdup.32 q6, r9",
         "vdup.32 q7, r10",
-        "add r7, r0, r11",
-        "add r8, r7, r11",
-        "add r9, r8, r11",
+        "ldm r3, {{r10-r12}}",
+        "add r7, r0, r10",
+        "add r8, r0, r11",
+        "add r9, r8, r10",
         "wlstp.32 lr, r12, 2f",
         "1:",
         "vldrw.u32 q1, [r1], #16",

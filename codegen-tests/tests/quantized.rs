@@ -3,7 +3,7 @@
 use codegen_tests::compare::{Closeness, compare};
 use codegen_tests::vectors;
 use models::StoredModel;
-use peleec::{Compilation, IoForm, ModelFile, Options, RamBudget, Tensor, compile, import};
+use peleec::{Compilation, IoForm, ModelFile, Options, RamBudget, Target, Tensor, compile, compile_quantized, import, observe};
 
 fn compiled(model: &StoredModel, ram_budget: RamBudget) -> Compilation {
     let file = ModelFile::read(&model.path).expect("a stored model is there");
@@ -71,6 +71,42 @@ fn bytes_at_the_border_stand_for_the_floats() {
             let scale = scale.expect("the output was dequantised");
             assert_eq!(said.scale, Some(scale));
             assert_eq!(scale.floats(found).as_deref(), wanted.as_f32(), "{}", model.name);
+        }
+    }
+}
+
+/// What peleec quantises itself: kernels give what naive evaluation does, on every target, layer by layer and row by row; transitions
+/// average the sums of their convolutions.
+#[test]
+fn sums_are_averaged_to_the_bit() {
+    let networks: Vec<StoredModel> = models::networks()
+        .into_iter()
+        .filter(|model| ["peleenet-folded-13", "peleenet-bn-kept-9", "pelee-bn-kept-11"].contains(&model.name.as_str()))
+        .collect();
+    assert_eq!(networks.len(), 3);
+    for model in networks {
+        let file = ModelFile::read(&model.path).expect("a stored model is there");
+        let (inputs, expected) = vectors::read(&model.data_sets[0]);
+        let observer = observe(&file, &Options::default()).expect("a stored network is observed");
+        let calibration = observer.calibration(vec![observer.ranges(&inputs).expect("it has ranges")]);
+        let compiled = |target: Target, ram_budget: RamBudget| {
+            let options = Options { target, ram_budget, ..Options::default() };
+            compile_quantized(&file, &options, &calibration).expect("a stored network compiles")
+        };
+        let wanted = {
+            let compilation = compiled(Target::Generic, RamBudget::Bytes(usize::MAX));
+            let pooled = compilation.report().layers.iter().filter(|layer| layer.kernel == "quantized conv2d + pool").count();
+            assert_eq!(pooled, 3, "{}", model.name);
+            compilation.graph().evaluate(&inputs).expect("it is evaluated")
+        };
+        // One image serves ranges of so small a network.
+        compare(&wanted, &expected, Closeness::Scaled(0.2)).expect("bytes are near to floats");
+        for target in Target::ALL {
+            for budget in [RamBudget::Bytes(usize::MAX), RamBudget::Least] {
+                let outputs = compiled(target, budget).execute(&inputs).expect("a plan runs");
+                // The naive exponential of a softmax is another.
+                assert_eq!(compare(&outputs, &wanted, Closeness::Scaled(1e-6)), Ok(()), "{} for {target:?}", model.name);
+            }
         }
     }
 }

@@ -248,6 +248,11 @@ fn networks_that_are_quantised_here_give_the_same_bits() {
     for target in [Target::CortexM4F, Target::CortexM55, Target::Aarch64Dotprod] {
         check_kernels(&file, &Options { target, quant: Some(path.clone()), ..Options::default() }, OptLevel::Three);
     }
+    // By rows, where windows of a pool lie in rings.
+    for target in [Target::CortexM0Plus, Target::CortexM55] {
+        let options = Options { target, quant: Some(path.clone()), ram_budget: RamBudget::Least, ..Options::default() };
+        check_kernels(&file, &options, OptLevel::Z);
+    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! `QLinearConv`, and `Conv` or `Gemm` between `DequantizeLinear` and `QuantizeLinear`: integers of 8 bits, sums exact in 32.
 //!
-//! Its nodes come of fusion; the rule by which sums become results is [`Requantization`].
+//! Its nodes come of fusion; the rule by which sums become results is [`Requantization`]. Where peleec itself quantises, they may average
+//! sums over windows before they round these.
 
 use std::sync::Arc;
 
@@ -25,6 +26,16 @@ pub(crate) struct QuantizedConv {
     pub(crate) requantization: Requantization,
     /// Of the results.
     pub(crate) dtype: DType,
+    /// What comes before sums are rounded, of a pointwise convolution of one group.
+    pub(crate) pool: Option<AverageOfSums>,
+}
+
+/// An average over 2x2 windows of pixels of their own, the last of which may be cut off at the map's edge.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct AverageOfSums {
+    pub(crate) window: Window,
+    /// The least and the greatest of the [products](peleec_runtime::Requantize) that are averaged.
+    pub(crate) limits: [i32; 2],
 }
 
 /// How sums become integers of 8 bits: `floor(factor * sum + 1 / 2) + zero`, limited, with one factor a channel.
@@ -43,7 +54,23 @@ impl Requantization {
     const MOST_LEFT: u32 = 20;
 
     /// By these factors; none where one is too large, or no number above zero.
-    pub(crate) fn new(factors: &[f64], zero: i32, [low, high]: [i32; 2]) -> Option<Self> {
+    pub(crate) fn new(factors: &[f64], zero: i32, limits: [i32; 2]) -> Option<Self> {
+        Self::shifted_by(Self::MOST_RIGHT, factors, zero, limits)
+    }
+
+    /// As [`new`](Self::new), for sums of up to this magnitude that are averaged before they are rounded, such that all stays in 32 bits. What
+    /// is averaged has bounds, in steps of a result from zero; gives them as the products have them, too.
+    pub(crate) fn averaging(most: i64, bounds: [f64; 2], factors: &[f64], zero: i32, limits: [i32; 2]) -> Option<(Self, [i32; 2])> {
+        let rules = (1..=Self::MOST_RIGHT).rev().filter_map(|right| Self::shifted_by(right, factors, zero, limits));
+        let bounded = |rule: Self| {
+            let of_products = bounds.map(|bound| (bound * f64::from(rule.common.right).exp2()).round() as i32);
+            (rule, of_products)
+        };
+        rules.map(bounded).find(|(rule, of_products)| rule.admits_averages(most, *of_products))
+    }
+
+    /// With products that are shifted last by no more than that.
+    fn shifted_by(most_right: u32, factors: &[f64], zero: i32, [low, high]: [i32; 2]) -> Option<Self> {
         let most = factors.iter().copied().fold(0.0, f64::max);
         if !factors.iter().all(|factor| factor.is_finite() && *factor > 0.0) {
             return None;
@@ -51,13 +78,18 @@ impl Requantization {
         let multiplier = |factor: f64, left: u32, right: u32| 2.0 * (factor * f64::from(31 + right as i32 - left as i32).exp2()).round();
         let fits = |left: u32, right: u32| multiplier(most, left, right) < f64::from(i32::MAX);
         let left = (0..=Self::MOST_LEFT).find(|&left| fits(left, 1))?;
-        let right = (1..=Self::MOST_RIGHT).rev().find(|&right| fits(left, right))?;
+        let right = (1..=most_right).rev().find(|&right| fits(left, right))?;
         let multipliers = factors.iter().map(|&factor| multiplier(factor, left, right) as i32).collect();
         Some(Requantization { multipliers, common: peleec_runtime::Requantize { left, right, zero, low, high } })
     }
 
     /// Whether the sums of filters, whose weights follow each other, with their biases stay in 32 bits all the way, whatever they are of.
     pub(crate) fn admits_all(&self, weights: &[i8], bias: &[i32], input: DType, input_zero: i32) -> bool {
+        self.admits(Self::most(weights, bias, input, input_zero))
+    }
+
+    /// The greatest magnitude that the sums of such filters can have.
+    pub(crate) fn most(weights: &[i8], bias: &[i32], input: DType, input_zero: i32) -> i64 {
         let [low, high] = limits(input);
         let most = i64::from((low - input_zero).abs().max((high - input_zero).abs()));
         let filters = weights.chunks(weights.len().checked_div(bias.len()).unwrap_or(0).max(1));
@@ -65,12 +97,31 @@ impl Requantization {
             let magnitudes: i64 = filter.iter().map(|&w| i64::from(w).abs()).sum();
             magnitudes.saturating_mul(most).saturating_add(i64::from(bias).abs())
         });
-        self.admits(sums.max().unwrap_or(0))
+        sums.max().unwrap_or(0)
     }
 
     /// Whether a sum of up to this magnitude stays in 32 bits all the way.
     fn admits(&self, most: i64) -> bool {
         most <= i64::from(i32::MAX >> self.common.left)
+    }
+
+    /// Whether the products of four sums of up to this magnitude do so, limited and added, with what is added to them.
+    fn admits_averages(&self, most: i64, [least, greatest]: [i32; 2]) -> bool {
+        let peleec_runtime::Requantize { left, right, zero, .. } = self.common;
+        let multiplier = i128::from(self.multipliers.iter().copied().max().unwrap_or(0));
+        let product = (((i128::from(most) << left) * multiplier) >> 32) + 1;
+        let reach = product.max(least.into()).max(-i128::from(greatest));
+        let added = (i128::from(zero.abs()) << (right + 2)) + (1 << (right + 1));
+        self.admits(most) && 4 * reach + added <= i32::MAX.into()
+    }
+
+    /// The result of the sums of a channel over a window, each of whose products has these limits.
+    fn average(&self, channel: usize, sums: [i64; 4], [least, most]: [i32; 2]) -> i32 {
+        let peleec_runtime::Requantize { left, right, zero, low, high } = self.common;
+        let product = |sum: i64| ((i128::from(sum) << left) * i128::from(self.multipliers[channel])) >> 32;
+        let products: i128 = sums.into_iter().map(|sum| product(sum).clamp(least.into(), most.into())).sum();
+        let rounded = (products + (1 << (right + 1))) >> (right + 2);
+        (rounded as i64 + i64::from(zero)).clamp(low.into(), high.into()) as i32
     }
 
     /// The result of a sum of a channel, as one quotient rounded down.
@@ -89,6 +140,11 @@ pub(crate) fn limits(dtype: DType) -> [i32; 2] {
 
 impl QuantizedConv {
     pub(crate) const BIAS: usize = 2;
+
+    /// The shape before the pool.
+    fn convolved(&self, x: &Shape, filters: usize) -> Result<Shape, OpError> {
+        Ok(with_spatial(x, x[0], filters, self.window.output(x)?))
+    }
 }
 
 impl Operator for QuantizedConv {
@@ -117,6 +173,7 @@ impl Operator for QuantizedConv {
             && w.shape[0].is_multiple_of(self.group)
             && w.shape[2..] == *kernel
             && *b == TensorType::new(DType::I32, [w.shape[0]])
+            && (self.pool.is_none() || self.window.is_pointwise() && self.group == 1 && x.shape.rank() == 4)
             && self.requantization.multipliers.len() == w.shape[0];
         if !fits {
             return Err(OpError::new(format!("`X` {x} does not go with `W` {w} and `B` {b} at group {}", self.group)));
@@ -124,7 +181,11 @@ impl Operator for QuantizedConv {
         if x.shape.rank() == 2 {
             return output(self.dtype, [x.shape[0], w.shape[0]]);
         }
-        output(self.dtype, with_spatial(&x.shape, x.shape[0], w.shape[0], self.window.output(&x.shape)?))
+        let convolved = self.convolved(&x.shape, w.shape[0])?;
+        match &self.pool {
+            None => output(self.dtype, convolved),
+            Some(pool) => output(self.dtype, with_spatial(&convolved, x.shape[0], w.shape[0], pool.window.output(&convolved)?)),
+        }
     }
 
     fn runs(&self, inputs: &[Option<&TensorType>]) -> bool {
@@ -139,23 +200,30 @@ impl Operator for QuantizedConv {
         let extents = |shape: &Shape| if shape.rank() == 2 { [1, 1] } else { hw(shape) };
         let ([h, width], [oh, ow], depth) = (extents(xs), extents(&shape), ws[1]);
         let [kh, kw] = self.window.kernel;
+        let sum = |n: usize, m: usize, y: usize, at: usize| {
+            let first = m / (ws[0] / self.group) * depth;
+            let mut sum = b[m];
+            for (ky, iy) in self.window.taps(0, y, h) {
+                for (kx, ix) in self.window.taps(1, at, width) {
+                    for ci in 0..depth {
+                        let value = x[((n * xs[1] + first + ci) * h + iy) * width + ix] - i64::from(self.input_zero);
+                        sum += value * w[((m * depth + ci) * kh + ky) * kw + kx];
+                    }
+                }
+            }
+            sum
+        };
         let mut results = Vec::with_capacity(shape.elements());
         for n in 0..shape[0] {
             for m in 0..shape[1] {
-                let first = m / (ws[0] / self.group) * depth;
-                for y in 0..oh {
-                    for at in 0..ow {
-                        let mut sum = b[m];
-                        for (ky, iy) in self.window.taps(0, y, h) {
-                            for (kx, ix) in self.window.taps(1, at, width) {
-                                for ci in 0..depth {
-                                    let value = x[((n * xs[1] + first + ci) * h + iy) * width + ix] - i64::from(self.input_zero);
-                                    sum += value * w[((m * depth + ci) * kh + ky) * kw + kx];
-                                }
-                            }
+                for (y, at) in (0..oh).flat_map(|y| (0..ow).map(move |at| (y, at))) {
+                    results.push(match &self.pool {
+                        None => self.requantization.apply(m, sum(n, m, y, at)),
+                        Some(AverageOfSums { limits, .. }) => {
+                            let pixel = |ky: usize, kx: usize| sum(n, m, (2 * y + ky).min(h - 1), (2 * at + kx).min(width - 1));
+                            self.requantization.average(m, [pixel(0, 0), pixel(0, 1), pixel(1, 0), pixel(1, 1)], *limits)
                         }
-                        results.push(self.requantization.apply(m, sum));
-                    }
+                    });
                 }
             }
         }
@@ -167,8 +235,12 @@ impl Operator for QuantizedConv {
     }
 
     fn macs(&self, inputs: &[Option<&TensorType>]) -> u64 {
-        let (Ok(w), Ok(outputs)) = (typed(inputs, 1), self.infer(inputs)) else { return 0 };
-        outputs[0].shape.elements().saturating_mul(product(&w.shape[1..])) as u64
+        let (Ok(x), Ok(w), Ok(outputs)) = (typed(inputs, 0), typed(inputs, 1), self.infer(inputs)) else { return 0 };
+        let sums = match self.pool {
+            None => outputs[0].shape.elements(),
+            Some(_) => self.convolved(&x.shape, w.shape[0]).map_or(0, |convolved| convolved.elements()),
+        };
+        sums.saturating_mul(product(&w.shape[1..])) as u64
     }
 
     /// A step an image.
@@ -188,12 +260,14 @@ impl Operator for QuantizedConv {
             (kernel.pack(&parts), Arc::new(kernel))
         } else {
             let tile = Tile::of(target, filters / group, weights, ctx.dtype_of(x));
-            let kernel = QuantizedConv2d { window, group, input_zero, requantize, tile };
+            let pool = self.pool.as_ref().map(|pool| pool.limits);
+            let kernel = QuantizedConv2d { window, group, input_zero, requantize, pool, tile };
             (kernel.pack(&parts), Arc::new(kernel))
         };
         let packed = ctx.add_weights(&packed, weights.len());
         let shape = ctx.shape();
-        let macs = product(&shape[1..]) as u64 * product(&w.shape()[1..]) as u64;
+        let sums = if self.pool.is_some() { self.convolved(ctx.shape_of(x), filters)? } else { shape.clone() };
+        let macs = product(&sums[1..]) as u64 * product(&w.shape()[1..]) as u64;
         if shape.rank() == 2 {
             // Vectors are the pixels of a row.
             let [from, to] = [x, y].map(|tensor| Access { channel: Some(1), ..ctx.whole(tensor) });
@@ -245,6 +319,53 @@ mod tests {
             assert!(rule.admits(sum.abs()));
             assert_eq!(rule.common.apply(sum as i32, rule.multipliers[0]), rule.apply(0, sum), "{factor} * {sum}");
         }
+    }
+
+    /// The rule as its formula says it, in `f64`: products are rounded down to fractions of a result, their average to the nearest and
+    /// halves up.
+    #[test]
+    fn averages_are_rounded_to_the_nearest() {
+        let factors = [6, 8, 12].map(|shift: i32| f64::from(-shift).exp2());
+        let (rule, limits) = Requantization::averaging(4000, [0.0, 20.0], &factors, -3, [-128, 127]).unwrap();
+        let fraction = f64::from(rule.common.right).exp2();
+        assert_eq!((limits, rule.common.right), ([0, 20 << 4], 4));
+        for (channel, factor) in factors.into_iter().enumerate() {
+            for sums in [[-5, -3, 1, 7], [0, 1, 0, 0], [128, 0, 0, 0], [127, 0, 0, 0], [3, -100, 4000, 41], [-4000; 4], [4000; 4]] {
+                let product = |sum: i64| ((factor * sum as f64 * fraction).floor() / fraction).clamp(0.0, 20.0);
+                let average = sums.map(product).iter().sum::<f64>() / 4.0;
+                let expected = (average + 0.5).floor() as i32 - 3;
+                assert_eq!(rule.average(channel, sums, limits), expected, "{factor} * {sums:?}");
+            }
+        }
+    }
+
+    /// Bits behind the point give way to the sum of four.
+    #[test]
+    fn averages_stay_in_32_bits() {
+        let (unbounded, most_sum) = ([f64::NEG_INFINITY, f64::INFINITY], i64::from(i32::MAX));
+        for (most, factor) in
+            [(1 << 10, 0.25), (1 << 29, 2.0_f64.powi(-9)), (1 << 28, 1.0 / 300.0), ((1 << 29) - 1, 0.9), (most_sum, 0.9 / 64.0)]
+        {
+            let limits = [i8::MIN.into(), i8::MAX.into()];
+            let Some((rule, bounds)) = Requantization::averaging(most, unbounded, &[factor], -128, limits) else {
+                // Results beyond 2^28 steps.
+                assert!(most as f64 * factor * 8.0 > f64::from(i32::MAX) / 2.0, "{most} {factor}");
+                continue;
+            };
+            let peleec_runtime::Requantize { left, right, .. } = rule.common;
+            let product = |sum: i64| ((i128::from(sum) << left) * i128::from(rule.multipliers[0])) >> 32;
+            for sum in [most, -most] {
+                let added = 4 * product(sum) + (-128 << (right + 2)) + (1 << (right + 1));
+                assert!(i32::try_from(added).is_ok() && i32::try_from(4 * product(sum)).is_ok(), "{most} {factor}: {rule:?}");
+                assert_eq!(rule.average(0, [sum; 4], bounds), if sum > 0 { 127 } else { -128 });
+            }
+            let plain = Requantization::new(&[factor], -128, limits).unwrap();
+            assert_eq!(plain.common.right - rule.common.right, u32::from(most == most_sum));
+        }
+        // A bound beyond what sums reach counts as well.
+        let (rule, bounds) = Requantization::averaging(10, [1e7, 1e7], &[0.001], 0, [-128, 127]).unwrap();
+        assert!(bounds[0] > 10_000_000 && 4 * i64::from(bounds[0]) + (1 << (rule.common.right + 1)) <= i64::from(i32::MAX));
+        assert_eq!(Requantization::averaging(10, [1e9, 1e9], &[0.001], 0, [-128, 127]), None);
     }
 
     #[test]

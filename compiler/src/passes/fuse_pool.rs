@@ -30,7 +30,7 @@ fn can_pool(conv: &Conv) -> bool {
 }
 
 /// Whether each window has the four pixels of its own, or what is on the map of a last one that is cut off.
-fn is_halving(Pool { kind, window }: &Pool) -> bool {
+pub(crate) fn is_halving(Pool { kind, window }: &Pool) -> bool {
     let [top, left, bottom, right] = window.pads;
     let counts = *kind == PoolKind::Average { count_include_pad: true };
     let unpadded = [top, left] == [0, 0] && (!counts || [bottom, right] == [0, 0]);

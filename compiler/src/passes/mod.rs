@@ -18,7 +18,7 @@ mod fuse_function;
 mod fuse_lookup;
 mod fuse_matmul_bias;
 mod fuse_pad_into_window;
-mod fuse_pool;
+pub(crate) mod fuse_pool;
 mod fuse_quantized_conv;
 mod fuse_residual;
 mod fuse_scale;

@@ -12,11 +12,13 @@ use super::terms::Terms;
 use super::{Calibration, Range};
 use crate::diagnostics::clean::clean;
 use crate::error::Error;
+use crate::ir::window::Window;
 use crate::ir::{DType, Data, Graph, NodeId, Shape, Source, Tensor, TensorType, Value};
 use crate::ops::pool::PoolKind;
 use crate::ops::quantize::Direction;
-use crate::ops::quantized_conv::{QuantizedConv, Requantization, limits};
+use crate::ops::quantized_conv::{AverageOfSums, QuantizedConv, Requantization, limits};
 use crate::ops::{Op, Quantize, QuantizedBinary};
+use crate::passes::fuse_pool::is_halving;
 use crate::passes::quantized::limited;
 
 /// Quantises what it can and says how many convolutions that were; an error where a range is missing. Outputs are given as bytes if
@@ -142,22 +144,27 @@ impl Rewrite<'_> {
         }
     }
 
-    /// A convolution of bytes, with an activation behind it that only limits.
+    /// A convolution of bytes, with an activation behind it that only limits, and an average of its sums behind that.
     fn product(&mut self, graph: &mut Graph, id: NodeId) -> Option<()> {
         if self.kept.contains(graph.node(id).name.as_str()) {
             return None;
         }
         let Product { window, group, weights, bias } = product(graph, id)?;
-        let (last, activation) = with_limits(graph, id);
+        let (limiting, activation) = with_limits(graph, id);
+        let pool = if window.is_pointwise() && group == 1 { average(graph, limiting) } else { None };
+        let (last, pool) = pool.map_or((limiting, None), |(last, window)| (last, Some(window)));
         let result = Source { node: last, slot: 0 };
         let range = self.range(graph, result)?;
         let x = self.read(graph, graph.input(id, 0)?)?;
         let (scale, zero) = steps(range);
-        let limits = limited(limits(DType::I8), activation, &of_bytes(Direction::Quantize(DType::I8), scale, zero))?;
+        let limits = match pool {
+            Some(_) => limits(DType::I8),
+            None => limited(limits(DType::I8), activation, &of_bytes(Direction::Quantize(DType::I8), scale, zero))?,
+        };
         let filters = weights.shape()[0];
         let (values, steps, bias) = quantized(&weights, bias.as_deref(), group, &x.scale, f64::from(scale))?;
         let factors: Vec<f64> = steps.iter().map(|step| step / f64::from(scale)).collect();
-        let requantization = Requantization::new(&factors, zero, limits)?;
+        let mut requantization = Requantization::new(&factors, zero, limits)?;
         let [output, input] = [Source { node: id, slot: 0 }, graph.input(id, 0)?].map(|source| graph.value(source).name.clone());
         let terms = Terms { output, input, scale: x.scale, zero: x.zero, window: window.clone(), group, values, steps };
         let bytes = match (self.round)(&terms) {
@@ -170,12 +177,19 @@ impl Rewrite<'_> {
         if !requantization.admits_all(&bytes, &bias, DType::I8, x.zero) {
             return None;
         }
+        let mut averaged = None;
+        if let Some(window) = pool {
+            let most = Requantization::most(&bytes, &bias, DType::I8, x.zero);
+            let bounds = bounds(activation, f64::from(scale))?;
+            let (rule, limits) = Requantization::averaging(most, bounds, &factors, zero, limits)?;
+            (requantization, averaged) = (rule, Some(AverageOfSums { window, limits }));
+        }
         let name = graph.node(id).name.clone();
         let w = graph.add_constant(&format!("{name}.weights"), Tensor::new(weights.shape().clone(), Data::I8(bytes.into()))?);
         let b = graph.add_constant(&format!("{name}.bias"), Tensor::new(Shape(vec![filters]), Data::I32(bias.into()))?);
-        let op = QuantizedConv { window, group, input_zero: x.zero, requantization, dtype: DType::I8 };
+        let op = QuantizedConv { window, group, input_zero: x.zero, requantization, dtype: DType::I8, pool: averaged };
         let source = add(graph, &name, Op::QuantizedConv(op), &[x.source, w, b], result);
-        stands_for(graph, source, id, last);
+        stands_for(graph, source, &[id, limiting, last]);
         self.bytes.insert(result, Bytes { source, scale: vec![scale], zero, of_floats: false });
         self.quantized += 1;
         Some(())
@@ -203,7 +217,7 @@ impl Rewrite<'_> {
         let limits = limited(limits(DType::I8), activation, &to)?;
         let op = Op::QuantizedBinary(QuantizedBinary { binary, from, to, dtype: DType::I8, limits });
         let source = add(graph, &graph.node(id).name.clone(), op, &sources, result);
-        stands_for(graph, source, id, last);
+        stands_for(graph, source, &[id, last]);
         self.bytes.insert(result, Bytes { source, scale: vec![scale], zero, of_floats: false });
         Some(())
     }
@@ -287,13 +301,11 @@ impl Rewrite<'_> {
     }
 }
 
-/// Notes that a node of bytes does what two nodes did, or one.
-fn stands_for(graph: &mut Graph, bytes: Source, first: NodeId, last: NodeId) {
-    let mut labels = graph.labels(first);
-    if last != first {
-        labels.extend(graph.labels(last));
-    }
-    graph.node_mut(bytes.node).chain = labels;
+/// Notes that a node of bytes does what others did, of which each may follow itself.
+fn stands_for(graph: &mut Graph, bytes: Source, nodes: &[NodeId]) {
+    let mut nodes = nodes.to_vec();
+    nodes.dedup();
+    graph.node_mut(bytes.node).chain = nodes.into_iter().flat_map(|id| graph.labels(id)).collect();
 }
 
 /// The node that ends what a node computes, which is an activation behind it if that only limits, and this.
@@ -301,6 +313,25 @@ fn with_limits(graph: &Graph, id: NodeId) -> (NodeId, Activation) {
     match graph.sole_consumer(id).and_then(|next| Some((next, graph.op(next)?))) {
         Some((next, Op::Unary(unary))) if matches!(unary.activation, Activation::Relu | Activation::Clip(..)) => (next, unary.activation),
         _ => (id, Activation::Identity),
+    }
+}
+
+/// An average over 2x2 windows of pixels of their own that alone reads what a node gives.
+fn average(graph: &Graph, id: NodeId) -> Option<(NodeId, Window)> {
+    let next = graph.sole_consumer(id)?;
+    match graph.op(next)? {
+        Op::Pool(pool) if pool.kind != PoolKind::Max && is_halving(pool) => Some((next, pool.window.clone())),
+        _ => None,
+    }
+}
+
+/// The least and the greatest value, in steps of this scale, that an activation lets through unchanged, if it only limits.
+fn bounds(activation: Activation, scale: f64) -> Option<[f64; 2]> {
+    match activation {
+        Activation::Identity => Some([f64::NEG_INFINITY, f64::INFINITY]),
+        Activation::Relu => Some([0.0, f64::INFINITY]),
+        Activation::Clip(least, most) if least <= most => Some([least, most].map(|bound| f64::from(bound) / scale)),
+        _ => None,
     }
 }
 
@@ -330,8 +361,9 @@ mod tests {
     use peleec_runtime::{Activation, BinaryKind};
 
     use super::super::{Rounded, return_all};
-    use super::{Calibration, Range, quantize, terms};
+    use super::{Calibration, Range, quantize, steps, terms};
     use crate::ir::build::{Build, seeded};
+    use crate::ir::window::Window;
     use crate::ir::{Graph, Shape, Source, Tensor};
     use crate::ops::pool::PoolKind;
     use crate::ops::{Binary, Concat, Conv, MatMul, Op, Pool, Reshape, Unary};
@@ -392,6 +424,72 @@ mod tests {
             assert!(ratio(wanted, found) > 300.0, "{}\n{graph}", ratio(wanted, found));
         }
         assert!(!graph.to_string().contains("= Conv"), "{graph}");
+    }
+
+    /// An average of sums is nearer to floats than one of bytes, which a map that is returned, too, gives.
+    #[test]
+    fn an_average_is_one_of_sums() {
+        let limits = [Activation::Identity, Activation::Relu, Activation::Clip(-0.5, 1.0)];
+        for (activation, ceil_mode) in limits.into_iter().flat_map(|activation| [(activation, false), (activation, true)]) {
+            let network = |returns_map: bool| {
+                let mut build = Build::new();
+                let x = build.input("x", &[1, 8, 17, 16]);
+                let y = conv(&mut build, "conv", x, 6, 1);
+                let y = if activation == Activation::Identity { y } else { build.op("limited", Op::Unary(Unary { activation }), &[y]) };
+                let window = Window { strides: [2, 2], ceil_mode, ..square(2) };
+                let pool = build.op("pool", Op::Pool(Pool { kind: PoolKind::Average { count_include_pad: false }, window }), &[y]);
+                build.output(pool);
+                if returns_map {
+                    build.output(y);
+                }
+                build.graph
+            };
+            let inputs = [seeded(&Shape(vec![1, 8, 17, 16]), 3)];
+            let floats = network(false).evaluate(&inputs).unwrap().remove(0);
+            let calibration = calibration(&network(false), &inputs);
+            let quantized = |returns_map: bool| {
+                let mut graph = network(returns_map);
+                assert_eq!(quantize(&mut graph, &calibration, false).unwrap(), 1);
+                run(&mut graph, |_, _| {});
+                assert!(graph.verify().is_empty(), "{:?}", graph.verify());
+                (graph.evaluate(&inputs).unwrap().remove(0), graph)
+            };
+            let (of_sums, graph) = quantized(false);
+            let lines = graph.to_string();
+            assert!(lines.contains("AverageOfSums") && !lines.contains("= Pool"), "{lines}");
+            let label = if activation == Activation::Identity { "Conv + AveragePool" } else { "+ AveragePool" };
+            assert!(graph.ids().into_iter().any(|id| graph.label(id).ends_with(label)), "{lines}");
+            let (of_bytes, graph) = quantized(true);
+            assert!(!graph.to_string().contains("AverageOfSums"), "{graph}");
+            // As a reader of bytes would have it.
+            let (scale, zero) = steps(calibration.tensors["pool"]);
+            let rounded = of_bytes.as_f32().unwrap().iter().map(|&value| {
+                let byte = (value / scale).round_ties_even() as i32 + zero;
+                (byte.clamp(i8::MIN.into(), i8::MAX.into()) - zero) as f32 * scale
+            });
+            let of_bytes = Tensor::f32(of_bytes.shape().clone(), rounded.collect::<Vec<_>>()).unwrap();
+            let [sums, bytes] = [ratio(&floats, &of_sums), ratio(&floats, &of_bytes)];
+            assert!(sums > bytes && bytes > 10_000.0, "{activation:?}: {sums} and {bytes}");
+        }
+    }
+
+    /// Other pools are of bytes.
+    #[test]
+    fn only_windows_of_a_pointwise_convolution_are_averages_of_sums() {
+        let halving = Window { strides: [2, 2], ..square(2) };
+        let average = PoolKind::Average { count_include_pad: false };
+        let others = [(3, average, halving.clone()), (1, PoolKind::Max, halving), (1, average, square(2))];
+        for (kernel, kind, window) in others {
+            let mut build = Build::new();
+            let x = build.input("x", &[1, 3, 8, 8]);
+            let y = conv(&mut build, "conv", x, 4, kernel);
+            let y = build.op("pool", Op::Pool(Pool { kind, window }), &[y]);
+            let y = conv(&mut build, "next", y, 2, 1);
+            build.output(y);
+            let calibration = calibration(&build.graph, &[seeded(&Shape(vec![1, 3, 8, 8]), 3)]);
+            assert_eq!(quantize(&mut build.graph, &calibration, false).unwrap(), 2);
+            assert!(!build.graph.to_string().contains("AverageOfSums"), "{}", build.graph);
+        }
     }
 
     /// Weights that were rounded for these ranges are taken as they are; under others they are refused.

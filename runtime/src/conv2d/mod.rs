@@ -405,7 +405,7 @@ const fn is_ring(map: &Option<Pixels>) -> bool {
 }
 
 /// Whether `output` is half of `input`, rounded down or up.
-const fn halves(output: u32, input: u32) -> bool {
+pub(crate) const fn halves(output: u32, input: u32) -> bool {
     output == input / 2 || output == input.div_ceil(2)
 }
 

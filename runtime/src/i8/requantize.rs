@@ -11,6 +11,11 @@ use crate::expression::Expression;
 ///
 /// The factor is `multiplier / 2^(32 + right - left)`, and the result `((sum << left) * multiplier / 2^32 + (zero << right) + 2^(right - 1))
 /// >> right` with both quotients rounded down: as floors nest, that is the value above, exactly.
+///
+/// An average over the four pixels of a pool's window is of what the first quotient gives, steps of `2^-right` of a result, each limited as
+/// an activation before the pool does: `(the sum of the four of limited((sum << left) * multiplier / 2^32) + (zero << (right + 2)) +
+/// 2^(right + 1)) >> (right + 2)`, limited to `low..=high`. Of a window that the map's edge cuts off, the pixels that are there count as
+/// often as makes four.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Requantize {
     /// How far sums are shifted first, for factors from 1/4 on.
@@ -66,12 +71,72 @@ impl Requantize {
         }
     }
 
+    /// Writes the results of adjacent sums of the four pixels of a window, averaged. `steps` lead from the sums of a pixel to those of the one
+    /// to the right of it, and of the one below.
+    ///
+    /// # Safety
+    /// `sums`, for each pixel, and `multipliers` are readable for `count` values, and `y` is writable.
+    #[cfg_attr(not(target_arch = "arm"), inline(always))]
+    #[cfg_attr(target_arch = "arm", inline(never))]
+    pub(crate) unsafe fn write_averages<T: Element, const WIDE: bool>(
+        &self,
+        averaged: [i32; 2],
+        (sums, steps): (*const i32, [usize; 2]),
+        multipliers: *const i32,
+        y: *mut T,
+        count: usize,
+    ) {
+        // Most cores have an instruction or two for these limits.
+        let saturates = matches!(T::TYPE, ElementType::I8) && self.low == i8::MIN.into() && self.high == i8::MAX.into();
+        let plain = Requantize { low: i8::MIN.into(), high: i8::MAX.into(), ..*self };
+        // SAFETY: the caller's contract.
+        unsafe {
+            if saturates && averaged == [0, i32::MAX] {
+                for n in 0..count {
+                    *y.add(n) = T::from_i32(plain.averaged::<WIDE>([0, i32::MAX], (sums.add(n), steps), *multipliers.add(n)));
+                }
+            } else {
+                for n in 0..count {
+                    *y.add(n) = T::from_i32(self.averaged::<WIDE>(averaged, (sums.add(n), steps), *multipliers.add(n)));
+                }
+            }
+        }
+    }
+
+    /// The result of a sum of each of four pixels.
+    ///
+    /// # Safety
+    /// `sums` is readable for each pixel.
+    #[inline(always)]
+    unsafe fn averaged<const WIDE: bool>(&self, [least, most]: [i32; 2], (sums, steps): (*const i32, [usize; 2]), multiplier: i32) -> i32 {
+        let mut products = 0i32;
+        let [right, down] = steps;
+        for step in [0, right, down, down.wrapping_add(right)] {
+            // SAFETY: the caller's contract.
+            let sum = unsafe { *sums.add(step) };
+            products = products.wrapping_add(limited(self.product::<WIDE>(sum, multiplier), least, most));
+        }
+        let quarter = self.quarter();
+        limited(products.wrapping_add(quarter.offset()).wrapping_shr(quarter.right), self.low, self.high)
+    }
+
+    /// What makes results of the products of four pixels, added.
+    #[inline(always)]
+    pub(crate) fn quarter(&self) -> Requantize {
+        Requantize { right: self.right.wrapping_add(2), ..*self }
+    }
+
     /// The result before it is limited.
     #[inline(always)]
     fn rounded<const WIDE: bool>(&self, sum: i32, multiplier: i32) -> i32 {
+        self.product::<WIDE>(sum, multiplier).wrapping_add(self.offset()).wrapping_shr(self.right)
+    }
+
+    /// A sum in steps of `2^-right` of a result.
+    #[inline(always)]
+    fn product<const WIDE: bool>(&self, sum: i32, multiplier: i32) -> i32 {
         let sum = sum.wrapping_shl(self.left);
-        let product = if WIDE { ((i64::from(sum) * i64::from(multiplier)) >> 32) as i32 } else { upper_half(sum, multiplier) };
-        product.wrapping_add(self.offset()).wrapping_shr(self.right)
+        if WIDE { ((i64::from(sum) * i64::from(multiplier)) >> 32) as i32 } else { upper_half(sum, multiplier) }
     }
 
     /// What is added to products before the last shift.

@@ -9,6 +9,7 @@ use peleec_runtime::{
 mod functions;
 #[path = "../maps/mod.rs"]
 mod maps;
+mod pooled;
 
 use maps::{Random, at, outputs};
 

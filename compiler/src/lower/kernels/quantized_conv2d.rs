@@ -10,6 +10,7 @@ use crate::ir::DType;
 use crate::ir::window::Window;
 use crate::lower::views::View;
 use crate::lower::words::words;
+use crate::plan::problem::Rows;
 use crate::target::Target;
 
 /// A convolution of `group` groups.
@@ -19,6 +20,8 @@ pub(crate) struct QuantizedConv2d {
     pub(crate) group: usize,
     pub(crate) input_zero: i32,
     pub(crate) requantize: Requantize,
+    /// The limits of what is averaged over 2x2 windows with a stride of 2.
+    pub(crate) pool: Option<[i32; 2]>,
     pub(crate) tile: Tile,
 }
 
@@ -143,19 +146,24 @@ impl QuantizedConv2d {
         let (window, input, output) = (&self.window, &views.inputs[0], views.output);
         let rest = views.inputs.get(1).map(View::pixels);
         let maps = Maps { input: input.pixels(), output: output.pixels(), rest, residual: None };
-        let maps = if window.is_pointwise() && !views.by_rows { maps.flattened() } else { maps };
+        let maps = if window.is_pointwise() && self.pool.is_none() && !views.by_rows { maps.flattened() } else { maps };
         let conv = peleec_runtime::QuantizedConv2d::<F, T, U, P, N>::new(maps.input, maps.output);
         let conv = conv.kernel(words(window.kernel)).strides(words(window.strides)).dilations(words(window.dilations));
         let conv = conv.pads(words([window.pads[0], window.pads[1]])).group(words([self.group])[0]).rest(maps.rest);
-        let geometry = conv.input_zero(self.input_zero).requantize(self.requantize);
+        let conv = conv.input_zero(self.input_zero).requantize(self.requantize);
+        let geometry = self.pool.map_or(conv, |limits| conv.averaged(limits));
         let kind = format!("QuantizedConv2d<{}, {}, peleec_runtime::{unit}, {P}, {N}>", input.dtype.element(), output.dtype.element());
-        Work::Kernel(Box::new(Plainly { geometry, name: "quantized conv2d", kind: kind.into() }))
+        let name = if self.pool.is_some() { "quantized conv2d + pool" } else { "quantized conv2d" };
+        Work::Kernel(Box::new(Plainly { geometry, name, kind: kind.into() }))
     }
 }
 
 impl Kernel for QuantizedConv2d {
     fn places(&self) -> Places {
-        let rows = rows_of(&self.window);
+        let rows = match self.pool {
+            Some(_) => Rows { stride: 2, divisor: 1, pad: 0, reach: 2 },
+            None => rows_of(&self.window),
+        };
         Places { interleaves: true, splits: self.group == 1 && self.window.is_pointwise(), in_place: false, rows: Some(rows) }
     }
 
@@ -191,7 +199,7 @@ mod tests {
     fn weights_of_a_block_stand_side_by_side() {
         let weights: Vec<i8> = (1..=12).collect();
         let window = Window { kernel: [1, 2], ..Window::pointwise() };
-        let conv = QuantizedConv2d { window, group: 1, input_zero: 2, requantize: Requantize::DEFAULT, tile: Tile::TwoByTwo };
+        let conv = QuantizedConv2d { window, group: 1, input_zero: 2, requantize: Requantize::DEFAULT, pool: None, tile: Tile::TwoByTwo };
         let (bias, multipliers) = ([10, 20, 30], [1, 2, 3]);
         let packed = conv.pack(&Parts { weights: &weights, bias: &bias, multipliers: &multipliers, depth: 2 });
         // The filters are 1 2 3 4, 5 6 7 8 and 9 10 11 12; the first tap has the first of each pair.
@@ -203,8 +211,14 @@ mod tests {
 
     #[test]
     fn groups_have_blocks_of_their_own() {
-        let conv =
-            QuantizedConv2d { window: Window::pointwise(), group: 2, input_zero: 0, requantize: Requantize::DEFAULT, tile: Tile::TwoByOne };
+        let conv = QuantizedConv2d {
+            window: Window::pointwise(),
+            group: 2,
+            input_zero: 0,
+            requantize: Requantize::DEFAULT,
+            pool: None,
+            tile: Tile::TwoByOne,
+        };
         let packed = conv.pack(&Parts { weights: &[1, 2, 3, 4], bias: &[10, 20], multipliers: &[5, 6], depth: 2 });
         assert_eq!(packed, [10, 5, 0x0201, 20, 6, 0x0403]);
     }

@@ -1,5 +1,6 @@
 //! Convolution of integers of 8 bits.
 
+mod pooled;
 mod windows;
 
 use core::marker::PhantomData;
@@ -10,7 +11,7 @@ use super::requantize::{Prepared, Requantize};
 use crate::element::Element;
 use crate::geometry::geometry;
 use crate::kernel::map_kernel;
-use crate::rows::{Area, Pointers, Wrap, window_rows};
+use crate::rows::{Area, Pointers, RowWindow, Wrap};
 use crate::views::{Extent, Pixels, small, window_fits};
 
 geometry! {
@@ -45,6 +46,10 @@ geometry! {
         input_zero: i32 = 0,
         /// What makes outputs of sums.
         requantize: Requantize = Requantize::DEFAULT,
+        /// The least and the greatest of what is added for an average, kernel 2x2 and stride 2, as [`Requantize`] says; by default nothing lies
+        /// between, and there is no average. Only for a 1x1 kernel of one group, with a stride of one and no padding. The output is the pooled
+        /// map, rounded down or up: a last window may be cut off at the map's edge.
+        averaged: [i32; 2] = [0, -1],
     }
     by_hand {}
     derived {
@@ -71,6 +76,7 @@ impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> 
         if !tile
             || self.requantize.low > self.requantize.high
             || !grouped
+            || !self.pool_fits()
             || !window_fits(input, output, &self.strides, &self.kernel, &self.dilations)
             || !small(&self.pads)
         {
@@ -86,12 +92,17 @@ impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> 
     /// The length of the rest, or none where it does not go with the input.
     const fn rest_extent(&self) -> Option<usize> {
         let Some(rest) = &self.rest else { return Some(0) };
-        let QuantizedConv2d { input, output, kernel, strides, pads, group, .. } = self;
-        let is_pointwise = kernel[0] == 1 && kernel[1] == 1 && strides[0] == 1 && strides[1] == 1 && pads[0] == 0 && pads[1] == 0;
+        let QuantizedConv2d { input, output, .. } = self;
         let same = rest.height == input.height && rest.width == input.width;
         // Every pixel of the output is one of the input.
         let inside = output.height <= input.height && output.width <= input.width;
-        if is_pointwise && same && inside && *group == 1 { rest.extent() } else { None }
+        if self.is_pointwise() && same && inside { rest.extent() } else { None }
+    }
+
+    /// Whether every pixel has a window of its own, which is that pixel of the input with all its channels.
+    const fn is_pointwise(&self) -> bool {
+        let QuantizedConv2d { kernel, strides, pads, group, .. } = *self;
+        kernel[0] == 1 && kernel[1] == 1 && strides[0] == 1 && strides[1] == 1 && pads[0] == 0 && pads[1] == 0 && group == 1
     }
 
     /// Input channels of one group.
@@ -117,7 +128,18 @@ impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> 
         self.filter_bytes().saturating_mul(N as u32).div_ceil(4).saturating_add(2 * N as u32)
     }
 
-    window_rows!();
+    /// Whether there is an average.
+    const fn averages(&self) -> bool {
+        self.averaged[0] <= self.averaged[1]
+    }
+
+    /// What a row of the output is made of: a pool's window, or the kernel's.
+    pub const fn row_window(&self) -> RowWindow {
+        if self.averages() {
+            return RowWindow { kernel: 2, stride: 2, divisor: 1, dilation: 1, pad: 0 };
+        }
+        RowWindow { kernel: self.kernel[0], stride: self.strides[0], divisor: 1, dilation: self.dilations[0], pad: self.pads[0] }
+    }
 
     /// Whether every row of every map is stored.
     pub(crate) const fn is_whole(&self) -> bool {
@@ -128,7 +150,7 @@ impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> 
         !self.input.is_ring() && !self.output.is_ring() && !rest
     }
 
-    /// Whether the ring of the input holds all rows of one window, and that of its rest a row.
+    /// Whether the rings of the input and of its rest hold all rows of one window.
     pub(crate) const fn holds_windows(&self) -> bool {
         let rest = match &self.rest {
             None => true,
@@ -143,11 +165,12 @@ impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> 
         self.row_window().apart(row, x, &self.input, y, &self.output)
     }
 
-    /// The pointers by which a leaf finds output row `row`, its window, and the row of the rest.
+    /// The pointers by which a leaf finds output row `row`, its window, and the first row of the rest.
     #[inline(always)]
     pub(crate) fn at_row(&self, row: usize, at: Pointers<F, i32, T>) -> Pointers<F, i32, T> {
         let (shift, wrap) = self.row_window().place(&self.input, row);
-        let r = self.rest.as_ref().map_or(0, |rest| rest.shift(row));
+        let first = if self.averages() { 2 * row } else { row };
+        let r = self.rest.as_ref().map_or(0, |rest| rest.shift(first));
         let y = at.y.wrapping_add(self.output.shift(row));
         Pointers { x: at.x.wrapping_add(shift), r: at.r.wrapping_add(r), y, wraps: [wrap, at.wraps[1]], ..at }
     }
@@ -177,7 +200,12 @@ impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> 
     #[inline(always)]
     pub(crate) fn leaf(&self) -> Leaf<Self, F, T> {
         let rest = self.rest.as_ref().is_none_or(|rest| rest.channel == 1);
-        if self.input.channel == 1 && rest { Self::area::<true> } else { Self::area::<false> }
+        match (self.input.channel == 1 && rest, self.averages()) {
+            (true, false) => Self::area::<true>,
+            (false, false) => Self::area::<false>,
+            (true, true) => Self::pooled::<true>,
+            (false, true) => Self::pooled::<false>,
+        }
     }
 
     /// # Safety

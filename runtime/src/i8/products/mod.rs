@@ -163,6 +163,24 @@ pub(crate) mod sealed {
             // SAFETY: the caller's contract.
             unsafe { rule.rule.write_all::<T, true>(sums, multipliers, y, count) }
         }
+
+        /// Writes the results of adjacent sums of the four pixels of a window, averaged. The two steps lead from the sums of a pixel to
+        /// those of the one to the right of it, and of the one below.
+        ///
+        /// # Safety
+        /// The sums, for each pixel, and `multipliers` are readable for `count` values, and `y` is writable.
+        #[inline(always)]
+        unsafe fn write_averages<T: Element>(
+            rule: &Requantize,
+            averaged: [i32; 2],
+            sums: (*const i32, [usize; 2]),
+            multipliers: *const i32,
+            y: *mut T,
+            count: usize,
+        ) {
+            // SAFETY: the caller's contract.
+            unsafe { rule.write_averages::<T, true>(averaged, sums, multipliers, y, count) }
+        }
     }
 }
 
@@ -291,6 +309,19 @@ impl sealed::Products for Thumb {
     unsafe fn write<T: Element>(rule: &Prepared<'_>, sums: *const i32, multipliers: *const i32, y: *mut T, count: usize) {
         // SAFETY: the caller's contract.
         unsafe { rule.rule.write_all::<T, false>(sums, multipliers, y, count) }
+    }
+
+    #[inline(always)]
+    unsafe fn write_averages<T: Element>(
+        rule: &crate::Requantize,
+        averaged: [i32; 2],
+        sums: (*const i32, [usize; 2]),
+        multipliers: *const i32,
+        y: *mut T,
+        count: usize,
+    ) {
+        // SAFETY: the caller's contract.
+        unsafe { rule.write_averages::<T, false>(averaged, sums, multipliers, y, count) }
     }
 }
 
@@ -482,6 +513,26 @@ impl sealed::Products for Mve {
                 mve::write(rule.rule, sums, multipliers, y.cast(), count);
             } else {
                 rule.rule.write_all::<T, true>(sums, multipliers, y, count);
+            }
+        }
+    }
+
+    #[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
+    #[inline(always)]
+    unsafe fn write_averages<T: Element>(
+        rule: &crate::Requantize,
+        averaged: [i32; 2],
+        sums: (*const i32, [usize; 2]),
+        multipliers: *const i32,
+        y: *mut T,
+        count: usize,
+    ) {
+        // SAFETY: the caller's contract; bytes of either kind have the same bits.
+        unsafe {
+            if const { signs::<T>().is_some() } {
+                mve::write_averages(rule, averaged, sums, multipliers, y.cast(), count);
+            } else {
+                rule.write_averages::<T, true>(averaged, sums, multipliers, y, count);
             }
         }
     }

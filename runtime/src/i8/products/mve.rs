@@ -305,3 +305,101 @@ window!(
     /// Of unsigned bytes.
     unsigned_to_unsigned: "vldrb.u16" "ldrb"
 );
+
+/// A rule of averages as the leaf reads it: distances of shifts to the left, and the steps between the sums of pixels, in bytes.
+#[repr(C)]
+struct Average {
+    left: i32,
+    offset: i32,
+    right: i32,
+    least: i32,
+    most: i32,
+    low: i32,
+    high: i32,
+    to_the_right: usize,
+    down: usize,
+    count: usize,
+}
+
+/// [`Products::write_averages`](super::sealed::Products::write_averages) of bytes.
+///
+/// # Safety
+/// As there.
+#[inline(always)]
+pub(super) unsafe fn write_averages(
+    rule: &Requantize,
+    [least, most]: [i32; 2],
+    (sums, steps): (*const i32, [usize; 2]),
+    multipliers: *const i32,
+    y: *mut u8,
+    count: usize,
+) {
+    let Requantize { left, right, low, high, .. } = rule.quarter();
+    let shift = |by: u32| (by % i32::BITS) as i32;
+    let (offset, [to_the_right, down]) = (rule.quarter().offset(), steps.map(|step| size_of::<i32>() * step));
+    let average = Average { left: shift(left), offset, right: -shift(right), least, most, low, high, to_the_right, down, count };
+    // SAFETY: the caller's contract.
+    unsafe { requantize_average::<0>(sums, multipliers, y, &average) };
+}
+
+/// What a pixel adds: its sums, which are read by this pointer, times the multipliers in `q1`, limited.
+macro_rules! pixel {
+    ($sums:literal) => {
+        concat!(
+            "vldrw.u32 q2, [",
+            $sums,
+            "], #16\n",
+            "vshl.s32 q2, r4\n",
+            "vmulh.s32 q2, q2, q1\n",
+            "vmin.s32 q2, q2, q5\n",
+            "vmax.s32 q2, q2, q4\n",
+        )
+    };
+}
+
+/// Four results at a time, and what is left of them by predicates.
+///
+/// # Safety
+/// `sums`, for each of four pixels, and `multipliers` are readable for the rule's count of values, and `y` is writable.
+#[unsafe(naked)]
+unsafe extern "C" fn requantize_average<const UNUSED: usize>(
+    sums: *const i32,
+    multipliers: *const i32,
+    y: *mut u8,
+    average: *const Average,
+) {
+    naked_asm!(
+        ".cpu cortex-m55",
+        "push {{r3-r11, lr}}",
+        "vpush {{d8-d15}}",
+        "ldm r3!, {{r4-r10}}",
+        "vdup.32 q4, r7",
+        "vdup.32 q5, r8",
+        "vdup.32 q6, r9",
+        "vdup.32 q7, r10",
+        "ldm r3, {{r10-r12}}",
+        "add r7, r0, r10",
+        "add r8, r0, r11",
+        "add r9, r8, r10",
+        "wlstp.32 lr, r12, 2f",
+        "1:",
+        "vldrw.u32 q1, [r1], #16",
+        pixel!("r0"),
+        "vmov q0, q2",
+        pixel!("r7"),
+        "vadd.i32 q0, q0, q2",
+        pixel!("r8"),
+        "vadd.i32 q0, q0, q2",
+        pixel!("r9"),
+        "vadd.i32 q0, q0, q2",
+        "vadd.i32 q0, q0, r5",
+        "vshl.s32 q0, r6",
+        "vmin.s32 q0, q0, q7",
+        "vmax.s32 q0, q0, q6",
+        "vstrb.32 q0, [r2], #4",
+        "letp lr, 1b",
+        "2:",
+        "vpop {{d8-d15}}",
+        "pop {{r3-r11, pc}}",
+    )
+}

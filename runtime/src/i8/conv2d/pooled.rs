@@ -1,0 +1,104 @@
+//! A convolution whose sums a 2x2 pool averages before they become bytes: of so many windows as a tile has pixels, two tiles hold the upper
+//! pixels, and two the lower ones.
+
+use core::ops::Range;
+
+use super::{Maps, QuantizedConv2d, RUN, Reading, Strip, Strips};
+use crate::conv2d::halves;
+use crate::element::Element;
+use crate::i8::products::ByteArithmetic;
+use crate::rows::Wrap;
+
+impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> QuantizedConv2d<F, T, U, P, N> {
+    /// Whether there is no pool, or one of a convolution that sees a pixel at a time.
+    pub(super) const fn pool_fits(&self) -> bool {
+        let (input, output) = (&self.input, &self.output);
+        !self.averages() || self.is_pointwise() && halves(output.height, input.height) && halves(output.width, input.width)
+    }
+
+    /// # Safety
+    /// As [`Leaf`](super::Leaf), of a geometry with a pool; the channels of the input and of its rest are adjacent where `DENSE`.
+    #[inline(never)]
+    pub(super) unsafe fn pooled<const DENSE: bool>(
+        &self,
+        [rows, columns]: [Range<usize>; 2],
+        [x, r]: [*const F; 2],
+        w: *const i32,
+        y: *mut T,
+        wrap: Wrap,
+    ) {
+        if columns.is_empty() {
+            return;
+        }
+        let (depth, n_filters) = (self.depth() as usize, self.output.channels as usize);
+        let reading = self.reading::<DENSE>();
+        let strips = Strips { w, words: self.block_words() as usize, channel: 0, first: 0, n_filters };
+        // Rows of a ring are computed one at a time: their windows are alike.
+        let has_lower = 2 * rows.start + 1 < self.input.height as usize;
+        let of_rest = self.rest.as_ref().map_or(Wrap::NEVER, |rest| self.row_window().place(rest, rows.start).1);
+        let [back, back_in_rest] = [wrap, of_rest].map(|wrap| if has_lower { wrap.back_at(1) } else { 0 });
+        let maps = |x: *const F, r: *const F| Maps { x, r, y, wrap: Wrap::NEVER, padding: [F::from_i32(self.input_zero); RUN] };
+        let [upper, lower] = [maps(x, r), maps(x.wrapping_sub(back), r.wrapping_sub(back_in_rest))];
+        for strip in strips.each::<N>() {
+            self.tiles(&rows, &columns, &[0..0, 0..0], |places, n_pixels, _| {
+                // SAFETY: the pixels lie on the input, the block's header exists, and the places lie in the output.
+                unsafe {
+                    let mut sums = [[strip.biases::<N, P>(); 2]; 2];
+                    for ((ky, maps), sums) in [(0, &upper), (1, &lower)].into_iter().zip(&mut sums) {
+                        let pixels = self.pixels(places, ky);
+                        for (pixels, sums) in pixels.iter().zip(sums).take(if 2 * n_pixels <= P { 1 } else { 2 }) {
+                            match reading {
+                                Reading::Runs { .. } => self.add_runs(&strip, maps, pixels, [1, depth], sums),
+                                Reading::Both => self.add_both::<DENSE>(&strip, maps, pixels, sums),
+                                Reading::Gathered => self.add_gathered(&strip, maps, pixels, sums),
+                            }
+                        }
+                    }
+                    self.finish_pooled(&strip, y, places, n_pixels, &sums);
+                }
+            });
+        }
+    }
+
+    /// The pixels of a row of windows, by twos, as two tiles; where the map's edge cuts a window off, the pixel before.
+    #[inline(always)]
+    fn pixels(&self, windows: &[[usize; 2]; P], ky: usize) -> [[[usize; 2]; P]; 2] {
+        let [last_row, last_column] = [self.input.height, self.input.width].map(|extent| (extent as usize).wrapping_sub(1));
+        let mut pixels = [[[0; 2]; P]; 2];
+        for (pair, &[oy, ox]) in pixels.as_flattened_mut().as_chunks_mut::<2>().0.iter_mut().zip(windows) {
+            let row = (2 * oy + ky).min(last_row);
+            *pair = [[row, 2 * ox], [row, (2 * ox + 1).min(last_column)]];
+        }
+        pixels
+    }
+
+    /// Makes outputs of the sums of the first `n_pixels` windows.
+    ///
+    /// # Safety
+    /// The block's header exists, and the windows lie in the output.
+    #[inline(never)]
+    unsafe fn finish_pooled(&self, strip: &Strip, y: *mut T, windows: &[[usize; 2]; P], n_pixels: usize, sums: &[[[[i32; N]; P]; 2]; 2]) {
+        let (output, channel) = (&self.output, self.output.channel as usize);
+        let (mut sums, multipliers) = (sums.as_ptr().cast::<i32>(), strip.w.wrapping_add(N));
+        for &[oy, ox] in windows.iter().take(n_pixels) {
+            let at = oy.wrapping_mul(output.row as usize).wrapping_add(ox.wrapping_mul(output.pixel as usize));
+            let y = y.wrapping_add(at.wrapping_add(strip.filter.wrapping_mul(channel)));
+            // A number that is known is for vectors.
+            let known = cfg!(not(target_arch = "arm")) && strip.valid == N;
+            let write = |n: usize, count: usize| {
+                let (sums, multipliers) = (sums.wrapping_add(n), multipliers.wrapping_add(n));
+                let y = y.wrapping_add(n.wrapping_mul(channel));
+                // SAFETY: the channels that exist, up to `N`, lie in the output, and a row of windows has two tiles.
+                unsafe { U::write_averages(&self.requantize, self.averaged, (sums, [N, 2 * P * N]), multipliers, y, count) }
+            };
+            if channel == 1 {
+                write(0, if known { N } else { strip.valid });
+            } else {
+                for n in 0..strip.valid {
+                    write(n, 1);
+                }
+            }
+            sums = sums.wrapping_add(2 * N);
+        }
+    }
+}

@@ -27,7 +27,7 @@ pub(crate) struct QuantizedConv {
     /// Of the results.
     pub(crate) dtype: DType,
     /// What comes before sums are rounded, of a pointwise convolution of one group.
-    pub(crate) pool: Option<AverageOfSums>,
+    pub(crate) pool: Option<Box<AverageOfSums>>,
 }
 
 /// An average over 2x2 windows of pixels of their own, the last of which may be cut off at the map's edge.
@@ -219,9 +219,9 @@ impl Operator for QuantizedConv {
                 for (y, at) in (0..oh).flat_map(|y| (0..ow).map(move |at| (y, at))) {
                     results.push(match &self.pool {
                         None => self.requantization.apply(m, sum(n, m, y, at)),
-                        Some(AverageOfSums { limits, .. }) => {
+                        Some(pool) => {
                             let pixel = |ky: usize, kx: usize| sum(n, m, (2 * y + ky).min(h - 1), (2 * at + kx).min(width - 1));
-                            self.requantization.average(m, [pixel(0, 0), pixel(0, 1), pixel(1, 0), pixel(1, 1)], *limits)
+                            self.requantization.average(m, [pixel(0, 0), pixel(0, 1), pixel(1, 0), pixel(1, 1)], pool.limits)
                         }
                     });
                 }

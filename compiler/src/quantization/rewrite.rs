@@ -182,7 +182,7 @@ impl Rewrite<'_> {
             let most = Requantization::most(&bytes, &bias, DType::I8, x.zero);
             let bounds = bounds(activation, f64::from(scale))?;
             let (rule, limits) = Requantization::averaging(most, bounds, &factors, zero, limits)?;
-            (requantization, averaged) = (rule, Some(AverageOfSums { window, limits }));
+            (requantization, averaged) = (rule, Some(Box::new(AverageOfSums { window, limits })));
         }
         let name = graph.node(id).name.clone();
         let w = graph.add_constant(&format!("{name}.weights"), Tensor::new(weights.shape().clone(), Data::I8(bytes.into()))?);

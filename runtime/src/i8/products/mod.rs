@@ -171,7 +171,7 @@ pub(crate) mod sealed {
         /// The sums, for each pixel, and `multipliers` are readable for `count` values, and `y` is writable.
         #[inline(always)]
         unsafe fn write_averages<T: Element>(
-            rule: &Requantize,
+            rule: &crate::Requantize,
             averaged: [i32; 2],
             sums: (*const i32, [usize; 2]),
             multipliers: *const i32,

@@ -1,7 +1,8 @@
-//! The functions of all layers as text: such that differ only in their names and in what is said of them are printed once, and on all
-//! cores.
+//! The functions of all layers as text, and their calls: such that differ only in their names and in what is said of them are printed
+//! once, functions on all cores.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::thread;
 
 use quote::quote;
@@ -10,6 +11,7 @@ use super::formatted;
 use super::layer::{Arguments, method};
 use super::module::{ModuleSource, arguments, ident};
 use super::names::in_doc;
+use super::run::{Call, statement};
 use crate::ir::TensorType;
 use crate::lower::bind::{Door, Layer, Memory, Region};
 use crate::lower::kernels::Work;
@@ -42,26 +44,62 @@ impl<'a> Form<'a> {
     }
 }
 
-/// A function as text, before and behind its name.
+/// A function or a call as text, before and behind its name.
 type Parts = [String; 2];
+
+/// Things that are printed alike.
+struct Alike {
+    /// The first thing of each kind.
+    firsts: Vec<usize>,
+    /// The kind of each thing.
+    kinds: Vec<usize>,
+}
+
+impl Alike {
+    /// Things are of one kind where their forms are equal.
+    fn new<F: Hash + Eq>(forms: impl Iterator<Item = F>) -> Self {
+        let (mut known, mut alike) = (HashMap::new(), Alike { firsts: Vec::new(), kinds: Vec::new() });
+        for (index, form) in forms.enumerate() {
+            let kind = *known.entry(form).or_insert(alike.firsts.len());
+            if kind == alike.firsts.len() {
+                alike.firsts.push(index);
+            }
+            alike.kinds.push(kind);
+        }
+        alike
+    }
+}
 
 /// The functions of all layers, by these names.
 pub(super) fn layer_functions(source: &ModuleSource<'_>, names: &[String]) -> Result<String, syn::Error> {
-    let (mut numbers, mut firsts) = (HashMap::new(), Vec::new());
-    let mut forms = Vec::with_capacity(names.len());
-    for (index, (layer, name)) in source.layers.iter().zip(names).enumerate() {
-        let number = *numbers.entry(Form::new(layer, name)).or_insert(firsts.len());
-        if number == firsts.len() {
-            firsts.push(index);
-        }
-        forms.push(number);
-    }
-    let printed = printed(source, names, &firsts)?;
+    let layers = source.layers.iter().zip(names);
+    let alike = Alike::new(layers.clone().map(|(layer, name)| Form::new(layer, name)));
+    let printed = printed(source, names, &alike.firsts)?;
     let mut text = String::new();
-    for ((layer, name), form) in source.layers.iter().zip(names).zip(forms) {
-        let [before, behind] = &printed[form];
+    for ((layer, name), kind) in layers.zip(alike.kinds) {
+        let [before, behind] = &printed[kind];
         // As prettyplease writes a doc of one line.
         for part in ["    ///", &layer_doc(layer), "\n", before, name, behind] {
+            text.push_str(part);
+        }
+    }
+    Ok(text)
+}
+
+/// The statements that call all layers and groups.
+pub(super) fn statements(calls: &[Call], arguments: &Arguments) -> Result<String, syn::Error> {
+    let form = |call: &Call| (call.uses, call.takes_executor, call.inputs.clone(), call.outputs.clone(), call.method.len());
+    let alike = Alike::new(calls.iter().map(form));
+    let print = |&first: &usize| {
+        let (call, statement) = (&calls[first], statement(&calls[first], arguments));
+        let text = formatted(quote!(impl Model { fn run() { #statement } }))?;
+        Ok(parts(&text, ["impl Model {\n    fn run() {\n", "    }\n}\n"], "Model::", &call.method))
+    };
+    let printed = alike.firsts.iter().map(print).collect::<Result<Vec<_>, syn::Error>>()?;
+    let mut text = String::new();
+    for (call, kind) in calls.iter().zip(alike.kinds) {
+        let [before, behind] = &printed[kind];
+        for part in [before, &call.method, behind] {
             text.push_str(part);
         }
     }
@@ -74,7 +112,7 @@ fn printed(source: &ModuleSource<'_>, names: &[String], layers: &[usize]) -> Res
     let print = |layers: &[usize]| -> Result<Vec<Parts>, syn::Error> {
         // Tokens stay in their thread.
         let arguments = arguments(source);
-        layers.iter().map(|&index| parts(&source.layers[index], &names[index], &arguments)).collect()
+        layers.iter().map(|&index| function(&source.layers[index], &names[index], &arguments)).collect()
     };
     let print = &print;
     let chunks = layers.chunks(layers.len().div_ceil(cores).max(FEWEST));
@@ -87,14 +125,20 @@ fn printed(source: &ModuleSource<'_>, names: &[String], layers: &[usize]) -> Res
     });
     Ok(all.into_iter().collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
 }
+
 /// The function of a layer, as it stands in an `impl`.
-fn parts(layer: &Layer, name: &str, arguments: &Arguments) -> Result<Parts, syn::Error> {
+fn function(layer: &Layer, name: &str, arguments: &Arguments) -> Result<Parts, syn::Error> {
     let method = method(layer, &ident(name), arguments)?;
     let text = formatted(quote!(impl Model { #method }))?;
-    let inside = text.strip_prefix("impl Model {\n").and_then(|text| text.strip_suffix("}\n"));
-    let parts = inside.and_then(|text| text.split_once(&format!("fn {name}(")));
-    let (before, behind) = parts.expect("a function stands between the lines of its `impl`");
-    Ok([format!("{before}fn "), format!("({behind}")])
+    Ok(parts(&text, ["impl Model {\n", "}\n"], "fn ", name))
+}
+
+/// What stands between the lines around it, cut at the name that follows `sign`.
+fn parts(text: &str, [above, below]: [&str; 2], sign: &str, name: &str) -> Parts {
+    let inside = text.strip_prefix(above).and_then(|text| text.strip_suffix(below));
+    let parts = inside.and_then(|text| text.split_once(&format!("{sign}{name}(")));
+    let (before, behind) = parts.expect("prettyplease keeps lines and names as they are");
+    [format!("{before}{sign}"), format!("({behind}")]
 }
 
 fn layer_doc(layer: &Layer) -> String {

@@ -48,7 +48,7 @@ pub(super) struct Arguments {
 }
 
 /// Which parts of the model's memory something uses.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Uses {
     /// That of the activations.
     pub(crate) arena: bool,

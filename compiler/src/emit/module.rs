@@ -6,12 +6,12 @@ use quote::{format_ident, quote};
 use super::border;
 use super::detector;
 use super::frame;
-use super::functions::layer_functions;
+use super::functions::{layer_functions, statements};
 use super::head::Head;
 use super::layer::{Argument, Arguments, element_type};
 use super::memory;
 use super::names::{Names, identifier};
-use super::run::{Call, Methods, methods, run, run_names, stream};
+use super::run::{CALLS, Call, Methods, methods, run, run_names, stream};
 use super::{formatted, int, long};
 use crate::description::{Attached, Camera};
 use crate::ir::{DType, TensorType};
@@ -70,18 +70,11 @@ pub(crate) fn module(source: &ModuleSource<'_>) -> Result<String, syn::Error> {
     let preparation = settings.map(frame::preparation).unwrap_or_default();
     let layout = source.camera.map(frame::layout).unwrap_or_default();
     let methods = methods(source.layers, source.groups);
-    let before = [
-        constants(source),
-        border::constants(source),
-        layout,
-        preparation,
-        detector,
-        network(source),
-        runs(source, &arguments, &methods.calls),
-    ];
+    let before = [constants(source), border::constants(source), layout, preparation, detector, network(source)];
     let after = [default(), results, erased(source, &arguments)];
     Ok(source.head.text(source.target.name(), source.layers.len())
         + &formatted(before.into_iter().collect())?
+        + &runs(source, &arguments, &methods.calls)?
         + &functions(source, &arguments, &methods)?
         + &formatted(after.into_iter().collect())?)
 }
@@ -192,16 +185,17 @@ fn network(source: &ModuleSource<'_>) -> TokenStream {
 }
 
 /// `run` and its kin.
-fn runs(source: &ModuleSource<'_>, arguments: &Arguments, calls: &[Call]) -> TokenStream {
+fn runs(source: &ModuleSource<'_>, arguments: &Arguments, calls: &[Call]) -> Result<String, syn::Error> {
     let (lints, run) = (lints(), run(source, arguments, calls));
-    quote! {
+    let text = formatted(quote! {
         #[allow(unreachable_pub, reason = "for the firmware to use")]
         #lints
         #[rustfmt::skip]
         impl<M: AsMut<peleec_runtime::Arena<ARENA_BYTES>>> Network<M> {
             #run
         }
-    }
+    })?;
+    Ok(text.replacen(CALLS, &statements(calls, arguments)?, 1))
 }
 
 /// The functions of groups and layers.

@@ -158,3 +158,38 @@ fn bytes(region: &Region) -> String {
     let memory = if region.memory == Memory::Arena { "arena" } else { "output" };
     format!("{memory} bytes {}..{}", region.at, region.end())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::zoo::ZooOptions;
+    use crate::{ModelFile, Options, Placement, RamBudget, compile};
+
+    /// The module as text, below its head.
+    fn module(model: &ModelFile, options: &Options) -> String {
+        let files = compile(model, options).unwrap().files().unwrap();
+        let text = String::from_utf8(files[0].bytes.clone()).unwrap();
+        text.split_once("\n\n").unwrap().1.to_owned()
+    }
+
+    #[test]
+    fn what_is_printed_in_parts_is_as_if_printed_at_once() {
+        let small = ZooOptions { width: 0.25, input_size: Some(64), ..ZooOptions::default() };
+        let model = ModelFile::zoo("peleenet-224", &small).unwrap();
+        let streamed = Options { ram_budget: RamBudget::Least, pin_weights: 4096, ..Options::default() };
+        let outside = Options { outputs: Placement::Caller, ..Options::default() };
+        for options in [Options::default(), streamed, outside] {
+            let text = module(&model, &options);
+            let at_once = prettyplease::unparse(&syn::parse_file(&text).unwrap());
+            assert!(text == at_once, "{options:?}");
+        }
+    }
+
+    #[test]
+    fn what_differs_in_names_alone_is_alike() {
+        let alike = Alike::new(["a", "b", "a", "c", "b"].into_iter());
+        assert_eq!((alike.firsts, alike.kinds), (vec![0, 1, 3], vec![0, 1, 0, 2, 1]));
+        let text = "impl Model {\n    /// `f(`\n    fn f_2(fn f_2()) {}\n}\n";
+        assert_eq!(parts(text, ["impl Model {\n", "}\n"], "fn ", "f_2"), ["    /// `f(`\n    fn ", "(fn f_2()) {}\n"]);
+    }
+}

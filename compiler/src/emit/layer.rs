@@ -48,7 +48,7 @@ pub(super) struct Arguments {
 }
 
 /// Which parts of the model's memory something uses.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Uses {
     /// That of the activations.
     pub(crate) arena: bool,
@@ -87,7 +87,7 @@ impl Uses {
 }
 
 /// The function `name` that runs the layer, or a row of it.
-pub(super) fn method(layer: &Layer, name: &Ident, doc: &str, arguments: &Arguments) -> Result<TokenStream, syn::Error> {
+pub(super) fn method(layer: &Layer, name: &Ident, arguments: &Arguments) -> Result<TokenStream, syn::Error> {
     let inputs = layer_inputs(layer).map(|index| arguments.inputs[index].input());
     let output = layer_output(layer).map(|index| arguments.outputs[index].output()).into_iter();
     let executor = takes_executor(layer).then(|| quote!(executor: &impl peleec_runtime::Executor)).into_iter();
@@ -106,7 +106,6 @@ pub(super) fn method(layer: &Layer, name: &Ident, doc: &str, arguments: &Argumen
         }
     };
     Ok(quote! {
-        #[doc = #doc]
         #[inline(never)]
         fn #name(#parts #(#executor,)* #(#row,)* #(#inputs,)* #(#output,)*) {
             #body
@@ -116,7 +115,7 @@ pub(super) fn method(layer: &Layer, name: &Ident, doc: &str, arguments: &Argumen
 
 /// The kernel's type and geometry.
 fn kernel(bound: &dyn Bound) -> Result<TokenStream, syn::Error> {
-    let (kind, value): (TokenStream, TokenStream) = (syn::parse_str(&bound.kind())?, syn::parse_str(&bound.value())?);
+    let (kind, value): (TokenStream, TokenStream) = (bound.kind().parse()?, bound.value().parse()?);
     Ok(quote! {
         type Kernel = #kind;
         const KERNEL: Kernel = #value;

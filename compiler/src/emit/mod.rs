@@ -6,6 +6,7 @@ mod border;
 mod detector;
 pub mod files;
 mod frame;
+mod functions;
 pub(crate) mod head;
 pub(crate) mod layer;
 pub(crate) mod memory;
@@ -19,6 +20,11 @@ use proc_macro2::{Literal, TokenStream};
 use quote::quote;
 
 pub(crate) use module::{ModuleSource, Output, module};
+
+/// Items as text.
+fn formatted(items: TokenStream) -> Result<String, syn::Error> {
+    Ok(prettyplease::unparse(&syn::parse2(items)?))
+}
 
 /// A number without its type, as people write it: in groups of three digits where it has more than five.
 fn int(value: usize) -> Literal {

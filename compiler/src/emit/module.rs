@@ -6,15 +6,16 @@ use quote::{format_ident, quote};
 use super::border;
 use super::detector;
 use super::frame;
+use super::functions::{layer_functions, statements};
 use super::head::Head;
-use super::layer::{Argument, Arguments, element_type, method};
+use super::layer::{Argument, Arguments, element_type};
 use super::memory;
-use super::names::{Names, identifier, in_doc};
-use super::run::{methods, run, run_names, stream};
-use super::{int, long};
+use super::names::{Names, identifier};
+use super::run::{CALLS, Call, Methods, methods, run, run_names, stream};
+use super::{formatted, int, long};
 use crate::description::{Attached, Camera};
 use crate::ir::{DType, TensorType};
-use crate::lower::bind::{Layer, Memory, Region};
+use crate::lower::bind::Layer;
 use crate::lower::kernels::Work;
 use crate::model_memory::ModelMemory;
 use crate::plan::Group;
@@ -62,6 +63,24 @@ pub(crate) struct Output {
 ///
 /// Items of more than a line are kept from rustfmt, whose settings are the user's: a module that is checked in stays as it was written.
 pub(crate) fn module(source: &ModuleSource<'_>) -> Result<String, syn::Error> {
+    let arguments = arguments(source);
+    let results = if source.outputs_outside { TokenStream::new() } else { outputs_struct(source) };
+    let detector = source.detector.map(|attached| detector::constants(attached, source.outputs)).unwrap_or_default();
+    let settings = source.camera.map(|camera| &camera.settings).or(source.detector.map(|attached| &attached.input));
+    let preparation = settings.map(frame::preparation).unwrap_or_default();
+    let layout = source.camera.map(frame::layout).unwrap_or_default();
+    let methods = methods(source.layers, source.groups);
+    let before = [constants(source), border::constants(source), layout, preparation, detector, network(source)];
+    let after = [default(), results, erased(source, &arguments)];
+    Ok(source.head.text(source.target.name(), source.layers.len())
+        + &formatted(before.into_iter().collect())?
+        + &runs(source, &arguments, &methods.calls)?
+        + &functions(source, &arguments, &methods)?
+        + &formatted(after.into_iter().collect())?)
+}
+
+/// The arguments of the generated functions.
+pub(super) fn arguments(source: &ModuleSource<'_>) -> Arguments {
     let mut names = Names::default();
     // The frame is an argument, too.
     source.camera.map(|_| names.unique("frame"));
@@ -76,24 +95,7 @@ pub(crate) fn module(source: &ModuleSource<'_>) -> Result<String, syn::Error> {
             inputs[rows.index].source = Some(*rows);
         }
     }
-    let arguments = Arguments { inputs, outputs };
-    let results = if source.outputs_outside { TokenStream::new() } else { outputs_struct(source) };
-    let detector = source.detector.map(|attached| detector::constants(attached, source.outputs)).unwrap_or_default();
-    let settings = source.camera.map(|camera| &camera.settings).or(source.detector.map(|attached| &attached.input));
-    let preparation = settings.map(frame::preparation).unwrap_or_default();
-    let layout = source.camera.map(frame::layout).unwrap_or_default();
-    let tokens = [
-        constants(source),
-        border::constants(source),
-        layout,
-        preparation,
-        detector,
-        model(source, &arguments)?,
-        results,
-        erased(source, &arguments),
-    ];
-    let file: syn::File = syn::parse2(tokens.into_iter().collect())?;
-    Ok(source.head.text(source.target.name(), source.layers.len()) + &prettyplease::unparse(&file))
+    Arguments { inputs, outputs }
 }
 
 pub(super) fn ident(name: &str) -> Ident {
@@ -144,36 +146,13 @@ fn constants(source: &ModuleSource<'_>) -> TokenStream {
     }
 }
 
-fn model(source: &ModuleSource<'_>, arguments: &Arguments) -> Result<TokenStream, syn::Error> {
-    let methods = methods(source.layers, source.groups);
-    let names: Vec<Ident> = methods.layers.iter().map(|name| ident(name)).collect();
-    let layers = source.layers.iter().zip(&names).map(|(layer, name)| method(layer, name, &layer_doc(layer), arguments));
-    let layers = layers.collect::<Result<Vec<_>, _>>()?;
-    let groups = source.groups.iter().zip(&methods.calls).filter_map(|(group, call)| {
-        let layers = group.begin..group.end;
-        Some(stream(group.schedule.as_ref()?, call, &source.layers[layers.clone()], &names[layers], arguments))
-    });
-    let run = run(source, arguments, &methods.calls);
-    // Whatever the network, all layers have one form: an argument that some do without, constants beside the call that they are of, names
-    // and numbers as the network has them.
-    let lints = quote! {
-        #[allow(
-            clippy::items_after_statements,
-            clippy::missing_const_for_fn,
-            clippy::needless_pass_by_ref_mut,
-            clippy::similar_names,
-            clippy::too_many_arguments,
-            clippy::too_many_lines,
-            clippy::unreadable_literal,
-            clippy::unused_self,
-            reason = "one form for every layer, and as many as the network has"
-        )]
-    };
+/// The type of the model, and what makes one.
+fn network(source: &ModuleSource<'_>) -> TokenStream {
     let unread = (source.memory.bytes() == 0).then(|| quote!(#[allow(dead_code, reason = "a network may need none")]));
     let types = memory::types(&source.memory);
     let doc = format!(" The network `{}` and the memory that it works in, its own or the caller's.", identifier(source.name));
     let model_doc = " The network with memory of its own. Place it in a `static`.";
-    Ok(quote! {
+    quote! {
         #[doc = #doc]
         #[allow(unreachable_pub, missing_debug_implementations, reason = "for the firmware to use; numbers by the thousand say nothing")]
         #[rustfmt::skip]
@@ -202,53 +181,83 @@ fn model(source: &ModuleSource<'_>, arguments: &Arguments) -> Result<TokenStream
                 Network { memory }
             }
         }
+    }
+}
 
+/// `run` and its kin.
+fn runs(source: &ModuleSource<'_>, arguments: &Arguments, calls: &[Call]) -> Result<String, syn::Error> {
+    let (lints, run) = (lints(), run(source, arguments, calls));
+    let text = formatted(quote! {
         #[allow(unreachable_pub, reason = "for the firmware to use")]
         #lints
         #[rustfmt::skip]
         impl<M: AsMut<peleec_runtime::Arena<ARENA_BYTES>>> Network<M> {
             #run
         }
+    })?;
+    Ok(text.replacen(CALLS, &statements(calls, arguments)?, 1))
+}
 
+/// The functions of groups and layers.
+fn functions(source: &ModuleSource<'_>, arguments: &Arguments, methods: &Methods) -> Result<String, syn::Error> {
+    let names: Vec<Ident> = methods.layers.iter().map(|name| ident(name)).collect();
+    let groups = source.groups.iter().zip(&methods.calls).filter_map(|(group, call)| {
+        let layers = group.begin..group.end;
+        Some(stream(group.schedule.as_ref()?, call, &source.layers[layers.clone()], &names[layers], arguments))
+    });
+    let lints = lints();
+    let functions = quote! {
         #lints
         #[rustfmt::skip]
         impl Model {
             #(#groups)*
-
-            #(#layers)*
         }
+    };
+    let mut text = formatted(functions)?;
+    // The layers' come before the closing brace, which stands beside the opening one where there is nothing else.
+    let layers = layer_functions(source, &methods.layers)?;
+    text.truncate(text.trim_end().len() - 1);
+    if !layers.is_empty() && text.ends_with('{') {
+        text.push('\n');
+    }
+    text += &layers;
+    text += "}\n";
+    Ok(text)
+}
 
+/// What lints are to let pass: whatever the network, all layers have one form: an argument that some do without, constants beside the call
+/// that they are of, names and numbers as the network has them.
+fn lints() -> TokenStream {
+    quote! {
+        #[allow(
+            clippy::items_after_statements,
+            clippy::missing_const_for_fn,
+            clippy::needless_pass_by_ref_mut,
+            clippy::similar_names,
+            clippy::too_many_arguments,
+            clippy::too_many_lines,
+            clippy::unreadable_literal,
+            clippy::unused_self,
+            reason = "one form for every layer, and as many as the network has"
+        )]
+    }
+}
+
+fn default() -> TokenStream {
+    quote! {
         #[rustfmt::skip]
         impl Default for Model {
             fn default() -> Self {
                 Self::new()
             }
         }
-    })
+    }
 }
 
 /// A type as whoever calls the model reads it.
 pub(super) fn in_words(ty: &TensorType) -> String {
     let truth = if ty.dtype == DType::Bool { " as bytes, 0 or 1" } else { "" };
     format!("{ty}{truth}")
-}
-
-fn layer_doc(layer: &Layer) -> String {
-    let ty = TensorType::new(layer.y.dtype, layer.dims.clone());
-    let name = in_doc(&layer.name);
-    let place = bytes(&layer.y);
-    match layer.work {
-        Work::Source(_) => format!(" `{name}`: asks for {} of {ty}, {place}.", if layer.by_rows { "one row" } else { "all rows" }),
-        Work::Kernel(_) => {
-            let what = if layer.by_rows { "one row of " } else { "" };
-            format!(" `{name}`: {what}`{}` -> {ty}, {} MACs, {place}.", layer.label.join(" + "), layer.macs)
-        }
-    }
-}
-
-fn bytes(region: &Region) -> String {
-    let memory = if region.memory == Memory::Arena { "arena" } else { "output" };
-    format!("{memory} bytes {}..{}", region.at, region.end())
 }
 
 pub(super) fn output_idents(source: &ModuleSource<'_>) -> Vec<Ident> {

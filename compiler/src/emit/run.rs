@@ -67,6 +67,9 @@ pub(crate) fn methods(layers: &[Layer], groups: &[Group]) -> Methods {
     Methods { layers: methods, calls }
 }
 
+/// The line that stands for the calls of a run.
+pub(super) const CALLS: &str = "        CALLS;\n";
+
 /// The names of `run` and of `run_with`, as they are called for outputs of the caller's and over frames, and of the run that does the work.
 pub(super) fn run_names(source: &ModuleSource<'_>) -> [&'static str; 3] {
     match (source.outputs_outside, source.camera) {
@@ -77,7 +80,8 @@ pub(super) fn run_names(source: &ModuleSource<'_>) -> [&'static str; 3] {
     }
 }
 
-/// `run` and `run_with`, or `run_into` and `run_into_with` where the outputs lie with the caller.
+/// `run` and `run_with`, or `run_into` and `run_into_with` where the outputs lie with the caller. Where there are calls, [`CALLS`] stands
+/// for them.
 pub(super) fn run(source: &ModuleSource<'_>, arguments: &Arguments, calls: &[Call]) -> TokenStream {
     let parameters = parameters(arguments);
     let passed: Vec<&Ident> = arguments.inputs.iter().chain(&arguments.outputs).map(|argument| &argument.ident).collect();
@@ -86,13 +90,8 @@ pub(super) fn run(source: &ModuleSource<'_>, arguments: &Arguments, calls: &[Cal
     let arena = !source.outputs_outside && !source.outputs.is_empty();
     let for_results = Uses { arena, pinned: false, lists: source.detector.is_some() };
     let uses = calls.iter().map(|call| call.uses).fold(for_results, Uses::or);
-    let calls = calls.iter().map(|call| {
-        let name = ident(&call.method);
-        let passed = passed_to(call, arguments);
-        let executor = call.takes_executor.then(|| quote!(executor)).into_iter();
-        let parts = call.uses.passed();
-        quote!(Model::#name(#parts #(#executor,)* #(#passed),*);)
-    });
+    // Their place: they are printed by themselves.
+    let calls = (!calls.is_empty()).then(|| quote!(CALLS;));
     let (places, returned, result) = results(source, arguments);
     let memory = memory::cut(&source.memory, &quote!(self), uses);
     let names = run_names(source);
@@ -130,10 +129,19 @@ pub(super) fn run(source: &ModuleSource<'_>, arguments: &Arguments, calls: &[Cal
             #(#places)*
             #unread
             #memory
-            #(#calls)*
+            #calls
             #result
         }
     }
+}
+
+/// The statement of a run that calls a layer, or a group of them.
+pub(super) fn statement(call: &Call, arguments: &Arguments) -> TokenStream {
+    let name = ident(&call.method);
+    let passed = passed_to(call, arguments);
+    let executor = call.takes_executor.then(|| quote!(executor)).into_iter();
+    let parts = call.uses.passed();
+    quote!(Model::#name(#parts #(#executor,)* #(#passed),*);)
 }
 
 /// The regions of a run's results, the type that it returns, and its last lines.

@@ -3,11 +3,12 @@
 //! A node owns the names and types of its output tensors (its slots); an edge carries the producer's slot and the consumer's.
 //! So a value with three consumers is stored once, and a graph output has a home.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 
 use petgraph::Direction;
 use petgraph::stable_graph::{EdgeReference, NodeIndex, StableDiGraph};
-use petgraph::visit::EdgeRef;
+use petgraph::visit::{EdgeRef, NodeIndexable};
 
 use super::tensor::{Tensor, TensorType};
 use crate::ops::Op;
@@ -164,23 +165,22 @@ impl Graph {
 
     /// Every node in execution order; of the nodes that are ready, the one added first comes first. Nodes on a cycle are missing.
     pub(crate) fn ids(&self) -> Vec<NodeId> {
-        let mut waiting: BTreeMap<NodeId, usize> = BTreeMap::new();
-        let mut ready = BTreeSet::new();
+        let mut waiting = vec![0; self.net.node_bound()];
+        let mut ready = BinaryHeap::new();
         for id in self.net.node_indices() {
-            match self.edges(id, Direction::Incoming).count() {
-                0 => _ = ready.insert(id),
-                n => _ = waiting.insert(id, n),
+            waiting[id.index()] = self.edges(id, Direction::Incoming).count();
+            if waiting[id.index()] == 0 {
+                ready.push(Reverse(id));
             }
         }
         let mut order = Vec::with_capacity(self.net.node_count());
-        while let Some(id) = ready.pop_first() {
+        while let Some(Reverse(id)) = ready.pop() {
             order.push(id);
             for edge in self.edges(id, Direction::Outgoing) {
-                let Some(left) = waiting.get_mut(&edge.target()) else { continue };
+                let left = &mut waiting[edge.target().index()];
                 *left -= 1;
                 if *left == 0 {
-                    waiting.remove(&edge.target());
-                    ready.insert(edge.target());
+                    ready.push(Reverse(edge.target()));
                 }
             }
         }

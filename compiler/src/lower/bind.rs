@@ -14,7 +14,7 @@ use crate::plan::problem::{Access, CHANNELS, PlanStep, ROWS, Role, Rows};
 use crate::plan::{Pins, Plan};
 
 /// Where an operand lies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Memory {
     /// The caller's array of this graph input.
     Input(usize),
@@ -25,7 +25,7 @@ pub(crate) enum Memory {
 }
 
 /// `len` elements of a memory from byte `at` on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Region {
     pub(crate) memory: Memory,
     pub(crate) dtype: DType,
@@ -57,7 +57,7 @@ impl Region {
 }
 
 /// Which of the runtime's doors a layer takes, whole or row by row.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Door {
     /// The operands lie apart.
     Apart,

@@ -68,7 +68,11 @@ pub(super) struct Chosen<'a> {
 /// Every way of splitting the problem's concats that there is.
 pub(super) fn variants(problem: &Problem) -> Vec<Variant> {
     let mut variants: Vec<Variant> = Vec::new();
-    for which in [Split::Nothing, Split::Pairs, Split::Copied, Split::Everything] {
+    let ways: &[Split] = match problem.steps.iter().any(|step| step.splits) {
+        true => &[Split::Nothing, Split::Pairs, Split::Copied, Split::Everything],
+        false => &[Split::Nothing],
+    };
+    for &which in ways {
         let problem = split(problem, which);
         if variants.iter().all(|known| known.problem.steps != problem.steps) {
             variants.push(Variant::new(problem));

@@ -49,15 +49,39 @@ pub(super) struct Rowwise<'a> {
     pub(super) problem: &'a Problem,
     pub(super) layouts: &'a [Layout],
     pub(super) order: &'a [usize],
-    /// For every place in the order the earlier ones that write what its operands lie in, the latest first, and the operand.
+    /// For every place in the order the earlier ones that write what its operands lie in, the latest first, and the operand; without those
+    /// that are as far as is asked for once a later one is, as the older maps of a list that grows are once the last is.
     pub(super) producers: Vec<Vec<(usize, usize)>>,
     /// For every place the last later one that reads what it writes.
     pub(super) last_reader: Vec<Option<usize>>,
     /// For every place the last earlier one that writes what it reads in rows of another kind, so that both are in no group.
     apart: Vec<Option<usize>>,
     pub(super) readiness: Vec<Readiness>,
+    /// For every place the earlier ones that in a group with it have always made as many rows as it has, or more.
+    ahead: Vec<Back>,
     /// For every place the rows that all before it touch, each as often as a step does.
     touches: Vec<usize>,
+}
+
+/// Some of the steps before one, by how far back they are, as far as a group may reach.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Back([u64; MOST_STEPS.div_ceil(64)]);
+
+impl Back {
+    fn has(&self, distance: usize) -> bool {
+        self.0.get(distance / 64).is_some_and(|word| word >> (distance % 64) & 1 == 1)
+    }
+
+    /// Adds the step that is so far back, and those that are in `others` behind it.
+    fn add(&mut self, distance: usize, others: Back) {
+        let (words, bits) = (distance / 64, distance % 64);
+        let mut add = |index: usize, word: u64| self.0.get_mut(index).into_iter().for_each(|into| *into |= word);
+        add(words, 1 << bits);
+        for (index, word) in others.0.into_iter().enumerate() {
+            add(words + index, word << bits);
+            add(words + index + 1, word.checked_shr(64 - bits as u32).unwrap_or(0));
+        }
+    }
 }
 
 /// The steps that write into one buffer, in order, as far back as a group may reach.
@@ -79,6 +103,7 @@ impl<'a> Rowwise<'a> {
             last_reader: vec![None; order.len()],
             apart: Vec::new(),
             readiness: Vec::new(),
+            ahead: Vec::new(),
             touches: vec![0],
         };
         for at in 0..order.len() {
@@ -114,10 +139,42 @@ impl<'a> Rowwise<'a> {
         self.apart.push(producers.iter().filter(unlike).map(|&(writer, _)| writer).max());
         producers.iter().for_each(|&(writer, _)| self.last_reader[writer] = Some(at));
         producers.sort_unstable_by(|a, b| b.cmp(a));
-        self.producers.push(producers);
+        let (asked, ahead) = self.asked(at, producers);
+        self.producers.push(asked);
+        self.ahead.push(ahead);
         self.readiness.push(self.ready(at, &sources));
         self.touches.push(self.touches[at].saturating_add(self.height(at).saturating_mul(step.reads.len() + 1)));
         self.wrote(at, writers.entry(self.layouts[step.write.tensor].root).or_default());
+    }
+
+    /// Of what makes the operands of the step at `at`, the latest first, what must be asked for rows: the others are as far by then. And what
+    /// has always made as many rows as the step.
+    fn asked(&self, at: usize, producers: Vec<(usize, usize)>) -> (Vec<(usize, usize)>, Back) {
+        let (step, mut ahead) = (self.step(at), Back::default());
+        let height = |operand: usize| step.reads[operand].dims.get(ROWS);
+        // What is as far as is asked for, of each kind of operand: of operands of one kind the same rows are read.
+        let mut made: Vec<((bool, Option<&usize>), Back)> = Vec::new();
+        let mut asked = Vec::new();
+        for (writer, operand) in producers {
+            let by_rows = step.by_rows(operand);
+            let kind = (by_rows, height(operand).filter(|_| by_rows));
+            let index = made.iter().position(|(other, _)| *other == kind).unwrap_or(made.len());
+            if index == made.len() {
+                made.push((kind, Back::default()));
+            }
+            let distance = at - writer;
+            if made[index].1.has(distance) {
+                continue;
+            }
+            made[index].1.add(distance, self.ahead[writer]);
+            asked.push((writer, operand));
+            // Row `y` is made of rows up to `y` at least.
+            let is_ahead = step.rows.is_some_and(|rows| !by_rows || rows.stride == rows.divisor && rows.reach > rows.pad);
+            if is_ahead && height(operand) == Some(&self.height(at)) {
+                ahead.add(distance, self.ahead[writer]);
+            }
+        }
+        (asked, ahead)
     }
 
     /// Enters the step at `at` among those that write `into` a buffer.
@@ -240,6 +297,47 @@ mod tests {
         let problem = problem(text);
         let rowwise = Rowwise::new(&problem, &host(&problem).layouts, &[0, 1, 4, 5]).producers;
         assert_eq!(rowwise, [vec![], vec![], vec![(1, 0)], vec![(1, 0), (0, 0)]]);
+    }
+
+    #[test]
+    fn of_a_list_that_grows_the_last_is_asked() {
+        let text = "
+            x: f32[1,2,4,4] input 0
+            a: f32[1,2,4,4]
+            b: f32[1,2,4,4]
+            c: f32[1,2,4,4]
+            d: f32[1,2,4,4]
+            u: f32[1,4,4,4]
+            v: f32[1,6,4,4]
+            y: f32[1,6,4,4]
+            a@1 <- x@1; rows y..+1
+            b@1 <- a@1; rows y-1..+3; interleaves
+            u[:,0:2,:,:] <= a
+            u[:,2:4,:,:] <= b
+            c@1 <- u@1; rows y-1..+3
+            d@1 <- c@1; rows y..+1
+            v[:,0:4,:,:] <= u
+            v[:,4:6,:,:] <= d
+            y@1 <- v@1; rows y-1..+3";
+        let of = |text: &str| {
+            let problem = problem(text);
+            Rowwise::new(&problem, &host(&problem).layouts, &[0, 1, 4, 5, 8]).producers
+        };
+        assert_eq!(of(text), [vec![], vec![(0, 0)], vec![(1, 0)], vec![(2, 0)], vec![(3, 0)]]);
+        let late = of(&text.replace("b@1 <- a@1; rows y-1..+3", "b@1 <- a@1; rows y-3..+3"));
+        assert_eq!(late[2], [(1, 0), (0, 0)], "row `y` of `b` is made of rows before that of `a`");
+    }
+
+    #[test]
+    fn what_is_far_back_is_in_no_set() {
+        let (mut near, mut far) = (Back::default(), Back::default());
+        near.add(3, Back::default());
+        near.add(64, Back::default());
+        far.add(70, near);
+        far.add(190, near);
+        far.add(1000, near);
+        let distances: Vec<usize> = (0..2000).filter(|&distance| far.has(distance)).collect();
+        assert_eq!(distances, [70, 73, 134, 190, 193, 254]);
     }
 
     #[test]

@@ -171,7 +171,11 @@ pub(super) fn ring_pitch(problem: &Problem, layouts: &[Layout], root: TensorId, 
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::super::host::host;
+    use super::super::split::{Split, split};
+    use super::super::tags::walk;
     use super::super::text::problem;
     use super::*;
 
@@ -243,5 +247,83 @@ mod tests {
         let problem = problem("x: f32[4] input 0\na: f32[4]\ny: f32[4]\na <- x\ny <- a");
         let hosting = host(&problem);
         assert!(stream(&Rowwise::new(&problem, &hosting.layouts, &[0, 1]), 0, 2).is_none());
+    }
+
+    /// For every step all earlier ones that write an element that it reads, the latest first, and the operand.
+    fn all_producers(rowwise: &Rowwise<'_>) -> Vec<Vec<(usize, usize)>> {
+        let elements = |access: &Access| -> BTreeSet<(TensorId, usize)> {
+            let layout = &rowwise.layouts[access.tensor];
+            walk(&access.dims, &layout.strides, layout.origin(access)).map(|at| (layout.root, at)).collect()
+        };
+        let steps = || (0..rowwise.order.len()).map(|at| rowwise.step(at));
+        let written: Vec<_> = steps().map(|step| elements(&step.write)).collect();
+        let all = steps().enumerate().map(|(at, step)| {
+            let mut all = Vec::new();
+            for (operand, read) in step.reads.iter().enumerate() {
+                let read = elements(read);
+                all.extend((0..at).filter(|&writer| !written[writer].is_disjoint(&read)).map(|writer| (writer, operand)));
+            }
+            all.sort_unstable_by(|a, b| b.cmp(a));
+            all
+        });
+        all.collect()
+    }
+
+    /// A map that grows by two channels a layer, each of one window, of two, or of one and a sum.
+    fn dense_block(mut random: impl FnMut(usize) -> usize) -> String {
+        let (mut tensors, mut steps) = (String::new(), String::new());
+        let mut tensor = |name: &str, channels: usize| tensors += &format!("{name}: f32[1,{channels},6,3]\n");
+        tensor("u0", 2);
+        steps += "u0@1 <- x@1; rows y..+1\n";
+        for layer in 1..8 {
+            let (list, grown, new) = (format!("u{}", layer - 1), format!("u{layer}"), format!("d{layer}"));
+            let [mut first, mut second] = [(); 2].map(|()| ["y-1..+3", "y..+1", "y-3..+3", "y..+3", "y-2..+5"][random(5)]);
+            if random(2) == 0 {
+                (first, second) = ("y..+1", "y-1..+3");
+            }
+            match random(3) {
+                0 => {
+                    tensor(&new, 2);
+                    steps += &format!("{new}@1 <- {list}@1; rows {first}; interleaves; splits\n");
+                }
+                kind => {
+                    tensor(&format!("c{layer}"), 2);
+                    tensor(&new, 2);
+                    let sum = if kind == 1 || layer == 1 { String::new() } else { format!(", d{}@1", layer - 1) };
+                    steps += &format!("c{layer}@1 <- {list}@1; rows {first}; splits\n{new}@1 <- c{layer}@1{sum}; rows {second}\n");
+                }
+            }
+            tensor(&grown, 2 * layer + 2);
+            let behind = format!("{}:{}", 2 * layer, 2 * layer + 2);
+            steps += &format!("{grown}[:,0:{},:,:] <= {list}\n{grown}[:,{behind},:,:] <= {new}\n", 2 * layer);
+        }
+        format!("x: f32[1,2,6,3] input 0\n{tensors}y: f32[1,16,6,3]\n{steps}y@1 <- u7@1; rows y-1..+3; splits")
+    }
+
+    #[test]
+    fn rows_come_as_if_all_that_makes_them_were_asked() {
+        let (mut seed, mut left_out, mut streamed) = (1u32, 0, 0);
+        for _ in 0..60 {
+            let text = dense_block(|n| {
+                seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                (seed >> 8) as usize % n
+            });
+            for which in [Split::Nothing, Split::Everything] {
+                let problem = split(&problem(&text), which);
+                let hosting = host(&problem);
+                let order: Vec<usize> = (0..problem.steps.len()).filter(|&step| !hosting.elided[step]).collect();
+                let some = Rowwise::new(&problem, &hosting.layouts, &order);
+                let mut all = Rowwise::new(&problem, &hosting.layouts, &order);
+                all.producers = all_producers(&all);
+                let count = |rowwise: &Rowwise<'_>| rowwise.producers.iter().map(Vec::len).sum::<usize>();
+                left_out += count(&all) - count(&some);
+                for begin in 0..order.len() {
+                    let calls = |rowwise| stream(rowwise, begin, order.len()).map(|group| group.calls);
+                    assert_eq!(calls(&some), calls(&all), "from {begin} on\n{text}");
+                    streamed += usize::from(begin + 4 < order.len() && calls(&all).is_some());
+                }
+            }
+        }
+        assert!(left_out > 100 && streamed > 100, "{left_out} producers left out, {streamed} groups streamed");
     }
 }

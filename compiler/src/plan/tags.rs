@@ -37,13 +37,24 @@ impl Tags {
         if let Relation::Permute(perm) = relation {
             (from, dims) = (perm.iter().map(|&axis| from[axis]).collect(), &write.dims);
         }
-        let from: Vec<u32> = walk(dims, &from, self.origin(read)).map(|at| self.run(read.tensor, at).0).collect();
+        let to = &self.strides[write.tensor];
+        // Elements that follow each other in both go together, where both boxes have the same axes.
+        let adjacent = |&axis: &usize| *dims == write.dims && from[axis] == 1 && to[axis] == 1;
+        let along = (0..dims.len()).filter(adjacent).max_by_key(|&axis| dims[axis]);
+        let length = along.map_or(1, |axis| dims[axis]);
+        let outer =
+            |dims: &[usize]| dims.iter().enumerate().map(|(axis, &dim)| if along == Some(axis) { 1 } else { dim }).collect::<Vec<_>>();
+        let places = walk(&outer(dims), &from, self.origin(read)).zip(walk(&outer(&write.dims), to, self.origin(write)));
         let (start, end) = (self.first[write.tensor], self.first[write.tensor + 1]);
-        let to = walk(&write.dims, &self.strides[write.tensor], self.origin(write));
-        let tags = self.moved[write.tensor].get_or_insert_with(|| (start..end).collect());
-        for (at, tag) in to.zip(from) {
-            tags[at] = tag;
+        let mut tags = self.moved[write.tensor].take().unwrap_or_else(|| (start..end).collect());
+        for (from, to) in places {
+            let tags = &mut tags[to..to + length];
+            match self.run(read.tensor, from) {
+                (_, Some(moved)) => tags.copy_from_slice(&moved[..length]),
+                (first, None) => tags.iter_mut().zip(first..).for_each(|(tag, number)| *tag = number),
+            }
         }
+        self.moved[write.tensor] = Some(tags);
     }
 
     /// The distances of the elements along each axis of a tensor.
@@ -139,5 +150,23 @@ mod tests {
         let numbers = |tensor, places: &[usize]| places.iter().map(|&at| tags.run(tensor, at).0).collect::<Vec<_>>();
         assert_eq!(numbers(2, &[0, 1]), [1, 4]);
         assert_eq!((tags.owner(&problem, 4), tags.position(&problem, 2, 1)), ((0, 4), 1));
+    }
+
+    #[test]
+    fn elements_side_by_side_are_moved_together() {
+        let problem = problem(
+            "x: f32[2,2] input 0
+             a: f32[2,2]
+             y: f32[2,4] output 0
+             z: f32[2,3] output 1
+             a <= x
+             y[:,0:2] <= a
+             y[:,2:4] <= x
+             z <= y[:,1:4]",
+        );
+        let tags = Tags::new(&problem, &host(&problem).layouts);
+        let numbers = |tensor, count| (0..count).map(|at| tags.run(tensor, at).0).collect::<Vec<_>>();
+        assert_eq!(numbers(2, 8), [0, 1, 0, 1, 2, 3, 2, 3]);
+        assert_eq!(numbers(3, 6), [1, 0, 1, 3, 2, 3]);
     }
 }

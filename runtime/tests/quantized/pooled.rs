@@ -109,7 +109,7 @@ fn averages<F: Element + Pod, T: Element + Pod, U: ByteArithmetic, const P: usiz
         let case = Case::<F>::random::<T, U, P, N>(&mut random, word, ran % 6 == 0);
         let Case { input, rest, output, .. } = case;
         let kernel = case.kernel::<T, U, P, N>();
-        let mut y = vec![T::zeroed(); kernel.extent().unwrap().y];
+        let mut y = vec![T::zeroed(); kernel.extent().expect("an extent").y];
         let second = Place::Outside(cast_slice(&case.r));
         assert_eq!(run_checked(&kernel, Operands { r: second, ..operands(&case.x, &case.w, &mut y) }), Ok(()));
         for place in places(&output) {

@@ -44,7 +44,7 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<Answer, Failure> {
         write(dir, &all)?;
         output.say(summary(&compilation.report(), dir));
     }
-    output.document(document(&compilation, &all, dump));
+    output.document_of(|| document(&compilation, &all, dump));
     Ok(Answer::Yes)
 }
 

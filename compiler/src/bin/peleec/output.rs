@@ -85,8 +85,14 @@ impl Output {
     }
 
     /// The one JSON document of a command.
-    pub(crate) fn document(&self, mut body: Value) {
+    pub(crate) fn document(&self, body: Value) {
+        self.document_of(|| body);
+    }
+
+    /// The one JSON document of a command, which is made where it is wanted.
+    pub(crate) fn document_of(&self, body: impl FnOnce() -> Value) {
         if self.json {
+            let mut body = body();
             body["schema"] = 1.into();
             body["command"] = self.command.into();
             print(clean_json(&format!("{body:#}")));

@@ -23,9 +23,9 @@ fn a_long_cycle_is_told_by_its_first_nodes() {
 fn a_name_that_nothing_defines_is_told_once() {
     let mut model = conv_relu();
     model
-        .node("Add", "/first", &["nowhere", "c"], &["a"], &[])
-        .node("Add", "/second", &["a", "nowhere"], &["b"], &[])
-        .output("b", &TensorType::f32([1]));
+        .node("Add", "/first", &["nowhere", "c"], &["first"], &[])
+        .node("Add", "/second", &["first", "nowhere"], &["second"], &[])
+        .output("second", &TensorType::f32([1]));
     let problems = read(model.finish()).unwrap_err();
     let told: Vec<_> = problems.0.iter().filter(|problem| problem.code == "PL0202").collect();
     assert_eq!(told.iter().map(|problem| problem.title.as_str()).collect::<Vec<_>>(), ["nothing defines the tensor `nowhere`"]);

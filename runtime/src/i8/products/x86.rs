@@ -242,9 +242,9 @@ macro_rules! write {
         /// `sums` and `multipliers` are readable for a vector, and `y` is writable for its results.
         #[inline(always)]
         unsafe fn $name(rule: &Requantize, sums: *const i32, multipliers: *const i32, y: *mut $result) {
-            let by = |shift: u32| _mm_cvtsi32_si128((shift % i32::BITS) as i32);
             // SAFETY: the caller's contract; the build enables the instructions, as the `cfg` of the caller says.
             unsafe {
+                let by = |shift: u32| _mm_cvtsi32_si128((shift % i32::BITS) as i32);
                 let (sums, multipliers) = ($shift_left($load(sums.cast()), by(rule.left)), $load(multipliers.cast()));
                 let even = $upper::<32>($multiply(sums, multipliers));
                 let odd = $multiply($upper::<32>(sums), $upper::<32>(multipliers));

@@ -150,7 +150,7 @@ const MULTIPLIER: i32 = 1 << 26;
 const ZERO: i32 = 4;
 
 fn quantized(window: &Window, group: usize, tile: Tile) -> QuantizedConv2d {
-    QuantizedConv2d { window: window.clone(), group, input_zero: ZERO, requantize: RULE, tile, pool: None }
+    QuantizedConv2d { window: window.clone(), group, input_zero: ZERO, requantize: RULE, tile, pool: None, sum: None }
 }
 
 /// The kernels with a window.

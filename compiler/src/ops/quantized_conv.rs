@@ -10,8 +10,8 @@ use super::operands::{evaluated, output, output_shape, product, tensor, typed};
 use super::{Conv, OpError, Operator, QuantizedBinary};
 use crate::ir::window::{Window, hw, with_spatial};
 use crate::ir::{DType, Data, Shape, Tensor, TensorType};
-use crate::lower::{Lowering, Packed};
 use crate::lower::kernels::{Kernel, Parts, QuantizedConv2d, QuantizedDepthwiseConv2d, Tile};
+use crate::lower::{Lowering, Packed};
 use crate::onnx::node::NodeView;
 use crate::plan::problem::Access;
 
@@ -321,7 +321,14 @@ impl Operator for QuantizedConv {
 
 #[cfg(test)]
 mod tests {
+    use peleec_runtime::BinaryKind;
+
     use super::*;
+    use crate::ir::build::Build;
+    use crate::lower::lower;
+    use crate::ops::quantize::Direction;
+    use crate::ops::{Binary, Op, Quantize};
+    use crate::target::{NumericClass, Profile, Target};
 
     /// The rule as its formula says it, in `f64`.
     fn nearest(factor: f64, sum: i64, zero: i32) -> i32 {
@@ -402,6 +409,30 @@ mod tests {
         let (rule, bounds) = Requantization::averaging(10, [1e7, 1e7], &[0.001], 0, [-128, 127]).unwrap();
         assert!(bounds[0] > 10_000_000 && 4 * i64::from(bounds[0]) + (1 << (rule.common.right + 1)) <= i64::from(i32::MAX));
         assert_eq!(Requantization::averaging(10, [1e9, 1e9], &[0.001], 0, [-128, 127]), None);
+    }
+
+    /// Halves go to the even integer, which no sum of integers does.
+    #[test]
+    fn what_is_no_sum_of_integers_follows_the_convolution() {
+        let steps = |direction: Direction, scale: f32| Quantize { direction, scale: [scale].into(), zero: vec![0], axis: 1, block: None };
+        for (scale, reads) in [(0.3, vec![1, 2]), (0.5, vec![1, 1, 2])] {
+            let mut build = Build::new();
+            let x = build.input("x", &[1, 2, 4, 4]);
+            let x = build.op("x.q", Op::Quantize(steps(Direction::Quantize(DType::I8), 0.1)), &[x]);
+            let w = build.graph.add_constant("w", Tensor::new(Shape(vec![2, 2, 1, 1]), Data::I8([1, -2, 3, 4].into())).unwrap());
+            let b = build.graph.add_constant("b", Tensor::new(Shape(vec![2]), Data::I32([5, 6].into())).unwrap());
+            let from = [0.25, 0.25].map(|scale| steps(Direction::Dequantize, scale));
+            let to = steps(Direction::Quantize(DType::I8), scale);
+            let (binary, dtype, limits) = (Binary { kind: BinaryKind::Add }, DType::I8, [-128, 127]);
+            let requantization = Requantization::new(&[0.5, 0.25], 0, limits).unwrap();
+            let residual = Some(Box::new(QuantizedBinary { binary, from, to, dtype, limits }));
+            let conv = QuantizedConv { window: Window::pointwise(), group: 1, input_zero: 0, requantization, dtype, pool: None, residual };
+            let y = build.op("y", Op::QuantizedConv(conv), &[x, w, b, x]);
+            build.output(y);
+            let lowered = lower(&build.graph, Profile { target: Target::Generic, numeric: NumericClass::Plain }).unwrap();
+            let computing = lowered.problem.steps.iter().filter(|step| step.relation.is_none());
+            assert_eq!(computing.map(|step| step.reads.len()).collect::<Vec<_>>(), reads, "{scale}");
+        }
     }
 
     #[test]

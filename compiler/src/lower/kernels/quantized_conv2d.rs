@@ -144,7 +144,11 @@ impl QuantizedConv2d {
         packed
     }
 
-    fn bound<F: ByteElement, T: ByteElement, U: ByteArithmetic, const P: usize, const N: usize>(&self, unit: &str, views: &Views<'_>) -> Work {
+    fn bound<F: ByteElement, T: ByteElement, U: ByteArithmetic, const P: usize, const N: usize>(
+        &self,
+        unit: &str,
+        views: &Views<'_>,
+    ) -> Work {
         if let Some(sum) = &self.sum {
             return self.bound_to_sum::<F, T, U, P, N>(sum, unit, views);
         }
@@ -224,7 +228,15 @@ mod tests {
     fn weights_of_a_block_stand_side_by_side() {
         let weights: Vec<i8> = (1..=12).collect();
         let window = Window { kernel: [1, 2], ..Window::pointwise() };
-        let conv = QuantizedConv2d { window, group: 1, input_zero: 2, requantize: Requantize::DEFAULT, pool: None, sum: None, tile: Tile::TwoByTwo };
+        let conv = QuantizedConv2d {
+            window,
+            group: 1,
+            input_zero: 2,
+            requantize: Requantize::DEFAULT,
+            pool: None,
+            sum: None,
+            tile: Tile::TwoByTwo,
+        };
         let (bias, multipliers) = ([10, 20, 30], [1, 2, 3]);
         let packed = conv.pack(&Parts { weights: &weights, bias: &bias, multipliers: &multipliers, depth: 2 });
         // The filters are 1 2 3 4, 5 6 7 8 and 9 10 11 12; the first tap has the first of each pair.

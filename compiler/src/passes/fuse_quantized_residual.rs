@@ -102,7 +102,7 @@ mod tests {
     }
 
     /// Of which a sum of integers gives the same bytes.
-    const SCALES: [f32; 3] = [0.0123, 0.0345, 0.03];
+    const SCALES: [f32; 3] = [0.0123, 0.0345, 0.0321];
 
     fn add(build: &mut Build, name: &str, operands: [Source; 2]) -> Source {
         joined(build, name, BinaryKind::Add, SCALES, -4, operands)

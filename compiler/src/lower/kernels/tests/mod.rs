@@ -154,7 +154,7 @@ fn quantized(window: &Window, group: usize, tile: Tile) -> QuantizedConv2d {
 }
 
 /// A sum over floats, and in integers.
-fn sums() -> (QuantizedBinary, QuantizedSum) {
+fn added() -> (QuantizedBinary, QuantizedSum) {
     let steps = |scale: f32, zero: i32| Steps { scale, zero };
     let (from, to) = ([steps(0.25, 1), steps(0.5, -2)], steps(0.25, 3));
     let sum = QuantizedBinary { kind: BinaryKind::Add, from, to, limits: [-128, 127], has_rows: true };
@@ -190,7 +190,7 @@ fn windowed() -> Vec<Case> {
         let conv = quantized(window, 1, Tile::FourByEight);
         let packed = conv.pack(&Parts { weights: &weights(6 * depth * taps), bias: &[0; 6], multipliers: &[MULTIPLIER; 6], depth });
         if same == INPUT {
-            let conv = QuantizedConv2d { sum: Some(sums().1), ..conv.clone() };
+            let conv = QuantizedConv2d { sum: Some(added().1), ..conv.clone() };
             let packed = conv.pack(&Parts {
                 weights: &weights(depth * depth * taps),
                 bias: &[0; INPUT[0]],
@@ -236,7 +236,7 @@ fn resized() -> Vec<Case> {
 /// The kernels that make each element, or each pixel, of the one in its place.
 fn in_their_places() -> Vec<Case> {
     let (floats, steps) = ([DType::F32; 2], |scale: f32, zero: i32| Steps { scale, zero });
-    let (limits, (sum, proven)) = ([-128, 127], sums());
+    let (limits, (sum, proven)) = ([-128, 127], added());
     // Every byte is another.
     let table = (0..64).map(|word: i32| i32::from_le_bytes([0, 1, 2, 3].map(|byte| (4 * word + byte) as u8))).collect();
     vec![

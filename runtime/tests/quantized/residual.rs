@@ -146,15 +146,15 @@ fn a_residual_is_added_as_a_sum_adds_it() {
 
 #[test]
 fn residuals_of_other_maps_are_none() {
-    let map = |extents| Pixels::new(extents);
-    let sum = |second| QuantizedConv2dSum::<i8, i8, Single, 2, 2>::new(map([5, 4, 3]), second, map([5, 4, 6]));
-    assert!(sum(map([5, 4, 6])).extent().is_some());
+    let [input, output] = [[5, 4, 3], [5, 4, 6]].map(Pixels::new);
+    let sum = |second| QuantizedConv2dSum::<i8, i8, Single, 2, 2>::new(input, second, output);
+    assert!(sum(output).extent().is_some());
     for other in [[4, 4, 6], [5, 5, 6], [5, 4, 3], [5, 4, 0]] {
-        assert_eq!(sum(map(other)).extent(), None, "{other:?}");
+        assert_eq!(sum(Pixels::new(other)).extent(), None, "{other:?}");
     }
-    assert_eq!(sum(map([5, 4, 6])).group(2).extent(), None);
+    assert_eq!(sum(output).group(2).extent(), None);
     // A ring of no row holds none.
-    let mut sum = sum(map([5, 4, 6]));
+    let mut sum = sum(output);
     sum.second = sum.second.ring(0);
     let (x, r, w, mut y) = ([0i8; 60], [0i8; 120], [0; 64], [0i8; 120]);
     let operands = Operands { r: Place::Outside(cast_slice(&r)), ..operands(&x, &w, &mut y) };

@@ -62,9 +62,10 @@ const NEAR: usize = 32;
 
 impl<F: ByteElement, T: ByteElement, U: ByteArithmetic, const P: usize, const N: usize> QuantizedConv2dSum<F, T, U, P, N> {
     /// What comes first.
+    #[inline(always)]
     const fn conv(&self) -> QuantizedConv2d<F, F, U, P, N> {
-        let conv = QuantizedConv2d::new(self.input, self.output).kernel(self.kernel).strides(self.strides).dilations(self.dilations);
-        conv.pads(self.pads).group(self.group).input_zero(self.input_zero).requantize(self.requantize)
+        let QuantizedConv2dSum { input, output, kernel, strides, dilations, pads, group, input_zero, requantize, .. } = *self;
+        QuantizedConv2d { kernel, strides, dilations, pads, group, input_zero, requantize, ..QuantizedConv2d::new(input, output) }
     }
 
     /// The operands' lengths, or none where the geometry contradicts itself.

@@ -3,6 +3,7 @@
 use codegen_tests::compare::{Closeness, compare};
 use codegen_tests::vectors;
 use models::StoredModel;
+use peleec::zoo::{ZooOptions, seeded_input};
 use peleec::{Compilation, IoForm, ModelFile, Options, RamBudget, Target, Tensor, compile, compile_quantized, import, observe};
 
 fn compiled(model: &StoredModel, ram_budget: RamBudget) -> Compilation {
@@ -107,6 +108,36 @@ fn sums_are_averaged_to_the_bit() {
                 // The naive exponential of a softmax is another.
                 assert_eq!(compare(&outputs, &wanted, Closeness::Scaled(1e-6)), Ok(()), "{} for {target:?}", model.name);
             }
+        }
+    }
+}
+
+/// Blocks of MobileNetV2 whose last convolution adds the map that the block began with: kernels give what naive evaluation does, on every
+/// target, layer by layer and row by row.
+#[test]
+fn residuals_are_added_to_the_bit() {
+    const BLOCKS: usize = 10;
+    let file = ModelFile::zoo("mobilenetv2-144", &ZooOptions { input_size: Some(64), classes: Some(10), ..ZooOptions::default() });
+    let file = file.expect("the zoo has it");
+    let observer = observe(&file, &Options::default()).expect("a network of the zoo is observed");
+    let floats = compile(&file, &Options::default()).expect("a network of the zoo compiles");
+    let inputs: Vec<Tensor> = floats.inputs().iter().map(|(_, ty)| seeded_input(ty, 1)).collect();
+    let calibration = observer.calibration(vec![observer.ranges(&inputs).expect("it has ranges")]);
+    let compiled = |target: Target, ram_budget: RamBudget| {
+        let options = Options { target, ram_budget, ..Options::default() };
+        compile_quantized(&file, &options, &calibration).expect("a network of the zoo compiles")
+    };
+    let wanted = compiled(Target::Generic, RamBudget::Thrifty).graph().evaluate(&inputs).expect("it is evaluated");
+    for target in Target::ALL {
+        let whole = compiled(target, RamBudget::Bytes(usize::MAX));
+        let kernels: Vec<String> = whole.report().layers.into_iter().map(|layer| layer.kernel).collect();
+        let count = |wanted: &str| kernels.iter().filter(|kernel| *kernel == wanted).count();
+        // A sum that is not one of integers stays behind its convolution.
+        let (added, apart) = (count("quantized conv2d + sum"), count("quantized sum") + count("quantized binary"));
+        assert!(added + apart == BLOCKS && added > 7, "{added} and {apart} for {target:?}");
+        for compilation in [whole, compiled(target, RamBudget::Least)] {
+            let outputs = compilation.execute(&inputs).expect("a plan runs");
+            assert_eq!(compare(&outputs, &wanted, Closeness::Bits), Ok(()), "{target:?}");
         }
     }
 }

@@ -85,7 +85,7 @@ pub use frame::{ColourOrder, Fit, Fitted, Frame, FrameLayout, PixelBytes, PixelF
 pub use gather::Gather;
 pub use i8::average::AveragePool2d;
 pub use i8::binary::QuantizedBinary;
-pub use i8::conv2d::QuantizedConv2d;
+pub use i8::conv2d::{QuantizedConv2d, QuantizedConv2dSum};
 pub use i8::depthwise::QuantizedDepthwiseConv2d;
 pub use i8::lookup::Lookup;
 pub use i8::pool::MaxPool2d;

@@ -50,6 +50,7 @@ pub const FILES: &[(&str, &str)] = &[
     ("src/i8/binary.rs", include_str!("i8/binary.rs")),
     ("src/i8/conv2d/mod.rs", include_str!("i8/conv2d/mod.rs")),
     ("src/i8/conv2d/pooled.rs", include_str!("i8/conv2d/pooled.rs")),
+    ("src/i8/conv2d/residual.rs", include_str!("i8/conv2d/residual.rs")),
     ("src/i8/conv2d/windows.rs", include_str!("i8/conv2d/windows.rs")),
     ("src/i8/depthwise.rs", include_str!("i8/depthwise.rs")),
     ("src/i8/lookup.rs", include_str!("i8/lookup.rs")),

@@ -19,6 +19,20 @@ pub(crate) struct QuantizedBinary {
     pub(crate) limits: [i32; 2],
 }
 
+impl QuantizedBinary {
+    /// Over floats, of maps that have a row for each of the output's or not.
+    pub(crate) fn kernel(&self, has_rows: bool) -> Result<kernels::QuantizedBinary, OpError> {
+        let [left, right] = &self.from;
+        let (from, to) = ([left.steps()?, right.steps()?], self.to.steps()?);
+        Ok(kernels::QuantizedBinary { kind: self.binary.kind, from, to, limits: self.limits, has_rows })
+    }
+
+    /// In integers, of maps of a type that have its result's extents; none where that would change a bit.
+    pub(crate) fn sum(&self, from: DType) -> Option<kernels::QuantizedSum> {
+        kernels::QuantizedSum::proven(&self.kernel(true).ok()?, from, self.dtype)
+    }
+}
+
 impl Operator for QuantizedBinary {
     fn op_type(&self) -> Option<&'static str> {
         self.binary.op_type()
@@ -46,8 +60,6 @@ impl Operator for QuantizedBinary {
     }
 
     fn lower(&self, ctx: &mut Lowering<'_>) -> Result<(), OpError> {
-        let [left, right] = &self.from;
-        let (from, to) = ([left.steps()?, right.steps()?], self.to.steps()?);
         let (shape, is_known) = (ctx.shape(), ctx.constant(0).is_some() || ctx.constant(1).is_some());
         let operands = [ctx.tensor(0)?, ctx.tensor(1)?];
         let same = operands.iter().all(|&operand| *ctx.shape_of(operand) == shape);
@@ -62,7 +74,7 @@ impl Operator for QuantizedBinary {
             return Err(OpError::unsupported(format!("broadcasts to {} dimensions", shape.rank())).supported("4 dimensions"));
         };
         let has_rows = !is_known && maps.iter().all(|own| own.get(ROWS) == map.get(ROWS));
-        let binary = kernels::QuantizedBinary { kind: self.binary.kind, from, to, limits: self.limits, has_rows };
+        let binary = self.kernel(has_rows)?;
         let kernel: Arc<dyn kernels::Kernel> = match kernels::QuantizedSum::proven(&binary, ctx.dtype_of(operands[0]), self.dtype) {
             Some(sum) => Arc::new(sum),
             None => Arc::new(binary),

@@ -1,22 +1,23 @@
 //! `QLinearConv`, and `Conv` or `Gemm` between `DequantizeLinear` and `QuantizeLinear`: integers of 8 bits, sums exact in 32.
 //!
 //! Its nodes come of fusion; the rule by which sums become results is [`Requantization`]. Where peleec itself quantises, they may average
-//! sums over windows before they round these.
+//! sums over windows before they round these. Fusion may let them add another map to their results.
 
 use std::sync::Arc;
 
 use super::known::KnownAttribute;
 use super::operands::{evaluated, output, output_shape, product, tensor, typed};
-use super::{Conv, OpError, Operator};
+use super::{Conv, OpError, Operator, QuantizedBinary};
 use crate::ir::window::{Window, hw, with_spatial};
 use crate::ir::{DType, Data, Shape, Tensor, TensorType};
-use crate::lower::Lowering;
 use crate::lower::kernels::{Kernel, Parts, QuantizedConv2d, QuantizedDepthwiseConv2d, Tile};
+use crate::lower::{Lowering, Packed};
 use crate::onnx::node::NodeView;
 use crate::plan::problem::Access;
 
 /// `y = limited(round(factor * (B + sum of (X - input_zero) * W)) + zero)`. Inputs: `X` [N,C,H,W] of 8 bits, `W` [M,C/group,kH,kW] of
-/// signed 8 bits and `B` [M] of 32, both known. Vectors [N,C] go with `W` [M,C].
+/// signed 8 bits and `B` [M] of 32, both known. Vectors [N,C] go with `W` [M,C]. Where maps are added to, the fourth is a map of the
+/// result's type before that, which is that of `X`.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct QuantizedConv {
     pub(crate) window: Window,
@@ -24,10 +25,12 @@ pub(crate) struct QuantizedConv {
     /// The input that stands for zero, as padding does.
     pub(crate) input_zero: i32,
     pub(crate) requantization: Requantization,
-    /// Of the results.
+    /// Of the results, before anything is added.
     pub(crate) dtype: DType,
     /// What comes before sums are rounded, of a pointwise convolution of one group.
     pub(crate) pool: Option<Box<AverageOfSums>>,
+    /// What makes bytes of the results, its first input, and of the fourth.
+    pub(crate) residual: Option<Box<QuantizedBinary>>,
 }
 
 /// An average over 2x2 windows of pixels of their own, the last of which may be cut off at the map's edge.
@@ -140,6 +143,12 @@ pub(crate) fn limits(dtype: DType) -> [i32; 2] {
 
 impl QuantizedConv {
     pub(crate) const BIAS: usize = 2;
+    pub(crate) const RESIDUAL: usize = 3;
+
+    /// Whether every channel has a filter of its own.
+    pub(crate) fn is_depthwise(&self, w: &Shape) -> bool {
+        self.group > 1 && w[..2] == [self.group, 1]
+    }
 
     /// The shape before the pool.
     fn convolved(&self, x: &Shape, filters: usize) -> Result<Shape, OpError> {
@@ -174,6 +183,7 @@ impl Operator for QuantizedConv {
             && w.shape[2..] == *kernel
             && *b == TensorType::new(DType::I32, [w.shape[0]])
             && (self.pool.is_none() || self.window.is_pointwise() && self.group == 1 && x.shape.rank() == 4)
+            && (self.residual.is_none() || self.pool.is_none() && x.shape.rank() > 2 && !self.is_depthwise(&w.shape))
             && self.requantization.multipliers.len() == w.shape[0];
         if !fits {
             return Err(OpError::new(format!("`X` {x} does not go with `W` {w} and `B` {b} at group {}", self.group)));
@@ -182,10 +192,16 @@ impl Operator for QuantizedConv {
             return output(self.dtype, [x.shape[0], w.shape[0]]);
         }
         let convolved = self.convolved(&x.shape, w.shape[0])?;
-        match &self.pool {
-            None => output(self.dtype, convolved),
-            Some(pool) => output(self.dtype, with_spatial(&convolved, x.shape[0], w.shape[0], pool.window.output(&convolved)?)),
+        let results = match &self.pool {
+            None => output(self.dtype, convolved)?,
+            Some(pool) => output(self.dtype, with_spatial(&convolved, x.shape[0], w.shape[0], pool.window.output(&convolved)?))?,
+        };
+        let Some(binary) = &self.residual else { return Ok(results) };
+        let residual = typed(inputs, QuantizedConv::RESIDUAL)?;
+        if results != [residual.clone()] || residual.dtype != x.dtype {
+            return Err(OpError::new(format!("the residual is {residual} where `X` is {x}")));
         }
+        binary.infer(&[results.first(), Some(residual)])
     }
 
     fn runs(&self, inputs: &[Option<&TensorType>]) -> bool {
@@ -231,7 +247,11 @@ impl Operator for QuantizedConv {
             DType::I8 => Data::I8(results.into_iter().map(|result| result as i8).collect()),
             _ => Data::U8(results.into_iter().map(|result| result as u8).collect()),
         };
-        evaluated(Tensor::new(shape, data))
+        let results = evaluated(Tensor::new(shape, data))?;
+        match &self.residual {
+            None => Ok(results),
+            Some(binary) => binary.evaluate(&[results.first(), Some(tensor(inputs, QuantizedConv::RESIDUAL)?)]),
+        }
     }
 
     fn macs(&self, inputs: &[Option<&TensorType>]) -> u64 {
@@ -254,14 +274,21 @@ impl Operator for QuantizedConv {
         let (x, y) = (ctx.tensor(0)?, ctx.output());
         let (target, group, window, input_zero) = (ctx.profile().target, self.group, self.window.clone(), self.input_zero);
         let requantize = self.requantization.common;
+        let residual = if self.residual.is_some() { Some(ctx.tensor(QuantizedConv::RESIDUAL)?) } else { None };
+        let sum = self.residual.as_ref().and_then(|binary| binary.sum(self.dtype));
+        // There may be none for bytes of the other type, which a target wants.
+        let behind = match &self.residual {
+            Some(binary) if sum.is_none() => Some((ctx.between_of(self.dtype, ctx.shape()), Arc::new(binary.kernel(true)?))),
+            _ => None,
+        };
         let parts = Parts { weights, bias, multipliers: &self.requantization.multipliers, depth };
-        let (packed, kernel): (Vec<i32>, Arc<dyn Kernel>) = if group > 1 && group == filters && depth == 1 {
+        let (packed, kernel): (Vec<i32>, Arc<dyn Kernel>) = if self.is_depthwise(w.shape()) {
             let kernel = QuantizedDepthwiseConv2d { window, input_zero, requantize, target };
             (kernel.pack(&parts), Arc::new(kernel))
         } else {
             let tile = Tile::of(target, filters / group, weights, ctx.dtype_of(x));
             let pool = self.pool.as_ref().map(|pool| pool.limits);
-            let kernel = QuantizedConv2d { window, group, input_zero, requantize, pool, tile };
+            let kernel = QuantizedConv2d { window, group, input_zero, requantize, pool, sum, tile };
             (kernel.pack(&parts), Arc::new(kernel))
         };
         let packed = ctx.add_weights(&packed, weights.len());
@@ -277,7 +304,16 @@ impl Operator for QuantizedConv {
         ctx.images(shape[0])?;
         for n in 0..shape[0] {
             let (from, to) = (ctx.image(x, n), ctx.image(y, n));
-            ctx.push(kernel.clone(), vec![from], to, &packed, macs);
+            let residual = residual.map(|residual| ctx.image(residual, n));
+            let with_residual = |first: Access| [Some(first), residual].into_iter().flatten().collect();
+            match &behind {
+                None => ctx.push(kernel.clone(), with_residual(from), to, &packed, macs),
+                Some((map, binary)) => {
+                    let map = ctx.image(*map, n);
+                    ctx.push(kernel.clone(), vec![from], map.clone(), &packed, macs);
+                    ctx.push(binary.clone(), with_residual(map), to, &Packed::default(), 0);
+                }
+            }
         }
         Ok(())
     }
@@ -285,7 +321,14 @@ impl Operator for QuantizedConv {
 
 #[cfg(test)]
 mod tests {
+    use peleec_runtime::BinaryKind;
+
     use super::*;
+    use crate::ir::build::Build;
+    use crate::lower::lower;
+    use crate::ops::quantize::Direction;
+    use crate::ops::{Binary, Op, Quantize};
+    use crate::target::{NumericClass, Profile, Target};
 
     /// The rule as its formula says it, in `f64`.
     fn nearest(factor: f64, sum: i64, zero: i32) -> i32 {
@@ -366,6 +409,30 @@ mod tests {
         let (rule, bounds) = Requantization::averaging(10, [1e7, 1e7], &[0.001], 0, [-128, 127]).unwrap();
         assert!(bounds[0] > 10_000_000 && 4 * i64::from(bounds[0]) + (1 << (rule.common.right + 1)) <= i64::from(i32::MAX));
         assert_eq!(Requantization::averaging(10, [1e9, 1e9], &[0.001], 0, [-128, 127]), None);
+    }
+
+    /// Halves go to the even integer, which no sum of integers does.
+    #[test]
+    fn what_is_no_sum_of_integers_follows_the_convolution() {
+        let steps = |direction: Direction, scale: f32| Quantize { direction, scale: [scale].into(), zero: vec![0], axis: 1, block: None };
+        for (scale, reads) in [(0.31, vec![1, 2]), (0.5, vec![1, 1, 2])] {
+            let mut build = Build::new();
+            let x = build.input("x", &[1, 2, 4, 4]);
+            let x = build.op("x.q", Op::Quantize(steps(Direction::Quantize(DType::I8), 0.1)), &[x]);
+            let w = build.graph.add_constant("w", Tensor::new(Shape(vec![2, 2, 1, 1]), Data::I8([1, -2, 3, 4].into())).unwrap());
+            let b = build.graph.add_constant("b", Tensor::new(Shape(vec![2]), Data::I32([5, 6].into())).unwrap());
+            let from = [0.25, 0.25].map(|scale| steps(Direction::Dequantize, scale));
+            let to = steps(Direction::Quantize(DType::I8), scale);
+            let (binary, dtype, limits) = (Binary { kind: BinaryKind::Add }, DType::I8, [-128, 127]);
+            let requantization = Requantization::new(&[0.5, 0.25], 0, limits).unwrap();
+            let residual = Some(Box::new(QuantizedBinary { binary, from, to, dtype, limits }));
+            let conv = QuantizedConv { window: Window::pointwise(), group: 1, input_zero: 0, requantization, dtype, pool: None, residual };
+            let y = build.op("y", Op::QuantizedConv(conv), &[x, w, b, x]);
+            build.output(y);
+            let lowered = lower(&build.graph, Profile { target: Target::Generic, numeric: NumericClass::Plain }).unwrap();
+            let computing = lowered.problem.steps.iter().filter(|step| step.relation.is_none());
+            assert_eq!(computing.map(|step| step.reads.len()).collect::<Vec<_>>(), reads, "{scale}");
+        }
     }
 
     #[test]

@@ -98,7 +98,7 @@ fn fusion(graph: &Graph, id: NodeId) -> Option<Fusion> {
     if !requantization.admits_all(values, &bias, graph.ty(x).dtype, input_zero) {
         return None;
     }
-    let op = QuantizedConv { window, group, input_zero, requantization, dtype, pool: None };
+    let op = QuantizedConv { window, group, input_zero, requantization, dtype, pool: None, residual: None };
     Some(Fusion { op, x, weights, bias: Tensor::new(Shape(vec![filters]), Data::I32(bias.into()))?, absorbed })
 }
 

@@ -20,6 +20,7 @@ mod fuse_matmul_bias;
 mod fuse_pad_into_window;
 pub(crate) mod fuse_pool;
 mod fuse_quantized_conv;
+mod fuse_quantized_residual;
 mod fuse_residual;
 mod fuse_scale;
 mod fuse_through_floats;
@@ -44,6 +45,7 @@ pub(crate) type Pass = fn(&mut Graph) -> usize;
 /// A convolution between bytes pads by itself, so `fuse_pad_into_window` comes before what makes it one of bytes.
 /// A residual is added before the activation, so `fuse_residual` precedes `fuse_activation`.
 /// Bytes are signed when no pass looks for unsigned ones any more.
+/// A convolution of bytes adds a map of its results' type, so `fuse_quantized_residual` comes when types are as they stay.
 /// Quantised weights are floats only where no operator wants them as they are, so `fold_dequantized` follows what looks for these.
 /// Lists of maps are nested when each is known to stay floats or bytes, as an inner list may be read by others.
 /// Nothing comes behind a pool in a convolution, so `fuse_pool` comes after all that goes before it.
@@ -64,6 +66,7 @@ pub(crate) const PASSES: &[(&str, Pass)] = &[
     ("fuse_through_floats", fuse_through_floats::fuse_through_floats),
     ("fuse_lookup", fuse_lookup::fuse_lookup),
     ("sign_bytes", sign_bytes::sign_bytes),
+    ("fuse_quantized_residual", fuse_quantized_residual::fuse_quantized_residual),
     ("fold_dequantized", fold_constants::fold_dequantized),
     ("nest_concats", nest_concats::nest_concats),
     ("fuse_batch_normalization", fuse_batch_normalization::fuse_batch_normalization),

@@ -63,6 +63,10 @@ fn convertible(graph: &Graph, from: DType) -> BTreeSet<Source> {
             let passes_on = |id: NodeId| graph.op(id).is_some_and(moves);
             let read = graph.consumers(value).into_iter().all(|(reader, slot)| {
                 let takes = match graph.op(reader) {
+                    Some(Op::QuantizedConv(conv)) if conv.residual.is_some() => {
+                        let both = [0, QuantizedConv::RESIDUAL].map(|slot| graph.input(reader, slot));
+                        both.iter().all(|input| input.is_some_and(|input| values.contains(&input)))
+                    }
                     Some(Op::QuantizedConv(_)) => slot == 0,
                     // Of both operands, or of none.
                     Some(Op::QuantizedBinary(_)) => all_in(reader, &values),
@@ -107,7 +111,14 @@ impl Turn {
     fn inputs(self, op: &mut Op, inputs: &[bool]) {
         match op {
             Op::Quantize(op) => self.shift(op),
-            Op::QuantizedConv(QuantizedConv { input_zero, .. }) => *input_zero -= self.less,
+            Op::QuantizedConv(conv) => {
+                conv.input_zero -= self.less;
+                if let Some(binary) = &mut conv.residual {
+                    // What is added to is turned as what is added.
+                    binary.from.iter_mut().for_each(|from| self.shift(from));
+                    self.convolved(conv);
+                }
+            }
             Op::Lookup(op) => {
                 let table = op.table.clone();
                 for (bits, entry) in (0..=u8::MAX).zip(op.table.iter_mut()) {
@@ -124,11 +135,10 @@ impl Turn {
     fn output(self, op: &mut Op) {
         match op {
             Op::Quantize(op) => self.quantize(op),
-            Op::QuantizedConv(op) => {
-                let common = &mut op.requantization.common;
-                (common.zero, common.low, common.high) = (common.zero - self.less, common.low - self.less, common.high - self.less);
-                op.dtype = self.to;
-            }
+            Op::QuantizedConv(op) => match &mut op.residual {
+                Some(binary) => self.result(&mut binary.to, &mut binary.limits, &mut binary.dtype),
+                None => self.convolved(op),
+            },
             Op::Pad(Pad { mode: PadMode::Integer(value), .. }) => *value -= i64::from(self.less),
             Op::Lookup(op) => {
                 op.table.iter_mut().for_each(|entry| *entry ^= UPPER);
@@ -139,6 +149,12 @@ impl Turn {
             Op::QuantizedBinary(op) => self.result(&mut op.to, &mut op.limits, &mut op.dtype),
             _ => {}
         }
+    }
+
+    fn convolved(self, op: &mut QuantizedConv) {
+        let common = &mut op.requantization.common;
+        (common.zero, common.low, common.high) = (common.zero - self.less, common.low - self.less, common.high - self.less);
+        op.dtype = self.to;
     }
 
     fn shift(self, op: &mut Quantize) {

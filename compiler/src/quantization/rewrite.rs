@@ -187,7 +187,7 @@ impl Rewrite<'_> {
         let name = graph.node(id).name.clone();
         let w = graph.add_constant(&format!("{name}.weights"), Tensor::new(weights.shape().clone(), Data::I8(bytes.into()))?);
         let b = graph.add_constant(&format!("{name}.bias"), Tensor::new(Shape(vec![filters]), Data::I32(bias.into()))?);
-        let op = QuantizedConv { window, group, input_zero: x.zero, requantization, dtype: DType::I8, pool: averaged };
+        let op = QuantizedConv { window, group, input_zero: x.zero, requantization, dtype: DType::I8, pool: averaged, residual: None };
         let source = add(graph, &name, Op::QuantizedConv(op), &[x.source, w, b], result);
         stands_for(graph, source, &[id, limiting, last]);
         self.bytes.insert(result, Bytes { source, scale: vec![scale], zero, of_floats: false });

@@ -125,27 +125,32 @@ impl<F: ByteElement, T: ByteElement> QuantizedSum<F, T> {
     /// The result before it is limited.
     #[inline(always)]
     fn shifted(&self, a: F, b: F) -> i32 {
-        let [left, right] = self.factors;
-        let sum = self.offset.wrapping_add(a.cast::<i32>().wrapping_mul(left));
-        sum.wrapping_add(b.cast::<i32>().wrapping_mul(right)).wrapping_shr(self.shift)
+        shifted(self.factors, self.offset, self.shift, [a, b])
     }
+}
+
+/// The sum of two elements by these numbers, before it is limited.
+#[inline(always)]
+pub(super) fn shifted<F: ByteElement>([left, right]: [i32; 2], offset: i32, shift: u32, [a, b]: [F; 2]) -> i32 {
+    let sum = offset.wrapping_add(a.cast::<i32>().wrapping_mul(left));
+    sum.wrapping_add(b.cast::<i32>().wrapping_mul(right)).wrapping_shr(shift)
 }
 
 /// Where a pixel begins.
 #[inline(always)]
-fn at(map: &Pixels, row: usize, column: usize) -> usize {
+pub(super) fn at(map: &Pixels, row: usize, column: usize) -> usize {
     row.wrapping_mul(map.row as usize).wrapping_add(column.wrapping_mul(map.pixel as usize))
 }
 
 /// How far apart the elements of a pixel lie; of one channel, pixels.
 #[inline(always)]
-fn step(map: &Pixels) -> usize {
+pub(super) fn step(map: &Pixels) -> usize {
     if map.channels == 1 { map.pixel as usize } else { map.channel as usize }
 }
 
 /// Whether the pixels of a row follow each other as their channels do.
 #[inline(always)]
-fn joins(map: &Pixels) -> bool {
+pub(super) fn joins(map: &Pixels) -> bool {
     map.pixel as usize == step(map).wrapping_mul(map.channels as usize)
 }
 

@@ -10,6 +10,7 @@ mod functions;
 #[path = "../maps/mod.rs"]
 mod maps;
 mod pooled;
+mod residual;
 
 use maps::{Random, at, outputs};
 

@@ -1,10 +1,10 @@
 //! `QuantizedConv2d`: convolution of integers of 8 bits.
 
-use peleec_runtime::{ByteArithmetic, Dsp, Element, Filters, Mve, Pairs, Quads, Requantize, Single, Thumb, WeightOrder};
+use peleec_runtime::{ByteArithmetic, ByteElement, Dsp, Filters, Mve, Pairs, Quads, Requantize, Single, Thumb, WeightOrder};
 
 use super::bound::{Plainly, of_byte};
 use super::conv2d::Maps;
-use super::{Cost, Kernel, Places, Views, Work, rows_of};
+use super::{Cost, Kernel, Places, QuantizedSum, Views, Work, rows_of};
 use crate::diagnostics::OpError;
 use crate::ir::DType;
 use crate::ir::window::Window;
@@ -22,6 +22,8 @@ pub(crate) struct QuantizedConv2d {
     pub(crate) requantize: Requantize,
     /// The limits of what is averaged over 2x2 windows with a stride of 2.
     pub(crate) pool: Option<[i32; 2]>,
+    /// What makes bytes of the results and of those of a second input.
+    pub(crate) sum: Option<QuantizedSum>,
     pub(crate) tile: Tile,
 }
 
@@ -142,7 +144,14 @@ impl QuantizedConv2d {
         packed
     }
 
-    fn bound<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize>(&self, unit: &str, views: &Views<'_>) -> Work {
+    fn bound<F: ByteElement, T: ByteElement, U: ByteArithmetic, const P: usize, const N: usize>(
+        &self,
+        unit: &str,
+        views: &Views<'_>,
+    ) -> Work {
+        if let Some(sum) = &self.sum {
+            return self.bound_to_sum::<F, T, U, P, N>(sum, unit, views);
+        }
         let (window, input, output) = (&self.window, &views.inputs[0], views.output);
         let rest = views.inputs.get(1).map(View::pixels);
         let maps = Maps { input: input.pixels(), output: output.pixels(), rest, residual: None };
@@ -155,6 +164,26 @@ impl QuantizedConv2d {
         let kind = format!("QuantizedConv2d<{}, {}, peleec_runtime::{unit}, {P}, {N}>", input.dtype.element(), output.dtype.element());
         let name = if self.pool.is_some() { "quantized conv2d + pool" } else { "quantized conv2d" };
         Work::Kernel(Box::new(Plainly { geometry, name, kind: kind.into() }))
+    }
+
+    fn bound_to_sum<F: ByteElement, T: ByteElement, U: ByteArithmetic, const P: usize, const N: usize>(
+        &self,
+        sum: &QuantizedSum,
+        unit: &str,
+        views: &Views<'_>,
+    ) -> Work {
+        let (window, [input, second], output) = (&self.window, [&views.inputs[0], &views.inputs[1]], views.output);
+        let maps = Maps { input: input.pixels(), output: output.pixels(), rest: None, residual: Some(second.pixels()) };
+        let maps = if window.is_pointwise() && !views.by_rows { maps.flattened() } else { maps };
+        let residual = maps.residual.unwrap_or(maps.output);
+        let conv = peleec_runtime::QuantizedConv2dSum::<F, T, U, P, N>::new(maps.input, residual, maps.output);
+        let conv = conv.kernel(words(window.kernel)).strides(words(window.strides)).dilations(words(window.dilations));
+        let conv = conv.pads(words([window.pads[0], window.pads[1]])).group(words([self.group])[0]);
+        let conv = conv.input_zero(self.input_zero).requantize(self.requantize);
+        let ([low, high], factors) = (sum.limits(), sum.factors);
+        let geometry = conv.factors(factors).offset(sum.offset).shift(sum.shift).low(low).high(high);
+        let kind = format!("QuantizedConv2dSum<{}, {}, peleec_runtime::{unit}, {P}, {N}>", input.dtype.element(), output.dtype.element());
+        Work::Kernel(Box::new(Plainly { geometry, name: "quantized conv2d + sum", kind: kind.into() }))
     }
 }
 
@@ -199,7 +228,15 @@ mod tests {
     fn weights_of_a_block_stand_side_by_side() {
         let weights: Vec<i8> = (1..=12).collect();
         let window = Window { kernel: [1, 2], ..Window::pointwise() };
-        let conv = QuantizedConv2d { window, group: 1, input_zero: 2, requantize: Requantize::DEFAULT, pool: None, tile: Tile::TwoByTwo };
+        let conv = QuantizedConv2d {
+            window,
+            group: 1,
+            input_zero: 2,
+            requantize: Requantize::DEFAULT,
+            pool: None,
+            sum: None,
+            tile: Tile::TwoByTwo,
+        };
         let (bias, multipliers) = ([10, 20, 30], [1, 2, 3]);
         let packed = conv.pack(&Parts { weights: &weights, bias: &bias, multipliers: &multipliers, depth: 2 });
         // The filters are 1 2 3 4, 5 6 7 8 and 9 10 11 12; the first tap has the first of each pair.
@@ -217,6 +254,7 @@ mod tests {
             input_zero: 0,
             requantize: Requantize::DEFAULT,
             pool: None,
+            sum: None,
             tile: Tile::TwoByOne,
         };
         let packed = conv.pack(&Parts { weights: &[1, 2, 3, 4], bias: &[10, 20], multipliers: &[5, 6], depth: 2 });

@@ -21,9 +21,9 @@ const SUM: (i64, i64) = (i32::MIN as i64, i32::MAX as i64);
 /// `(factors[0] * a + factors[1] * b + offset) >> shift`, limited; no sum leaves 32 bits.
 #[derive(Clone, Debug)]
 pub(crate) struct QuantizedSum {
-    factors: [i32; 2],
-    offset: i32,
-    shift: u32,
+    pub(super) factors: [i32; 2],
+    pub(super) offset: i32,
+    pub(super) shift: u32,
     /// Over floats.
     binary: QuantizedBinary,
 }
@@ -52,6 +52,11 @@ impl QuantizedSum {
             let factors = [i32::try_from(factors[0]).ok()?, i32::try_from(factors[1]).ok()?];
             Some(QuantizedSum { factors, offset, shift, binary: binary.clone() })
         })
+    }
+
+    /// The least and the greatest result.
+    pub(super) fn limits(&self) -> [i32; 2] {
+        self.binary.limits
     }
 }
 

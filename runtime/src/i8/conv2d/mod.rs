@@ -1,10 +1,13 @@
 //! Convolution of integers of 8 bits.
 
 mod pooled;
+mod residual;
 mod windows;
 
 use core::marker::PhantomData;
 use core::ops::Range;
+
+pub use residual::QuantizedConv2dSum;
 
 use super::products::{Block, ByteArithmetic};
 use super::requantize::{Prepared, Requantize};

@@ -150,7 +150,16 @@ const MULTIPLIER: i32 = 1 << 26;
 const ZERO: i32 = 4;
 
 fn quantized(window: &Window, group: usize, tile: Tile) -> QuantizedConv2d {
-    QuantizedConv2d { window: window.clone(), group, input_zero: ZERO, requantize: RULE, tile, pool: None }
+    QuantizedConv2d { window: window.clone(), group, input_zero: ZERO, requantize: RULE, tile, pool: None, sum: None }
+}
+
+/// A sum over floats, and in integers.
+fn added() -> (QuantizedBinary, QuantizedSum) {
+    let steps = |scale: f32, zero: i32| Steps { scale, zero };
+    let (from, to) = ([steps(0.25, 1), steps(0.5, -2)], steps(0.25, 3));
+    let sum = QuantizedBinary { kind: BinaryKind::Add, from, to, limits: [-128, 127], has_rows: true };
+    let proven = QuantizedSum::proven(&sum, DType::I8, DType::I8).unwrap();
+    (sum, proven)
 }
 
 /// The kernels with a window.
@@ -180,6 +189,16 @@ fn windowed() -> Vec<Case> {
         let taps = window.kernel.iter().product::<usize>();
         let conv = quantized(window, 1, Tile::FourByEight);
         let packed = conv.pack(&Parts { weights: &weights(6 * depth * taps), bias: &[0; 6], multipliers: &[MULTIPLIER; 6], depth });
+        if same == INPUT {
+            let conv = QuantizedConv2d { sum: Some(added().1), ..conv.clone() };
+            let packed = conv.pack(&Parts {
+                weights: &weights(depth * depth * taps),
+                bias: &[0; INPUT[0]],
+                multipliers: &[MULTIPLIER; INPUT[0]],
+                depth,
+            });
+            cases.push(Case { inputs: 2, weights: Some(packed), ..case(conv, same, bytes) });
+        }
         cases.push(Case { weights: Some(packed), ..case(conv, six, bytes) });
         let depthwise = QuantizedDepthwiseConv2d { window: window.clone(), input_zero: ZERO, requantize: RULE, target: Target::Generic };
         let (weights, multipliers) = (weights(depth * taps), [4 * MULTIPLIER; INPUT[0]]);
@@ -217,9 +236,7 @@ fn resized() -> Vec<Case> {
 /// The kernels that make each element, or each pixel, of the one in its place.
 fn in_their_places() -> Vec<Case> {
     let (floats, steps) = ([DType::F32; 2], |scale: f32, zero: i32| Steps { scale, zero });
-    let limits = [-128, 127];
-    let sum = QuantizedBinary { kind: BinaryKind::Add, from: [steps(0.25, 1), steps(0.5, -2)], to: steps(0.25, 3), limits, has_rows: true };
-    let proven = QuantizedSum::proven(&sum, DType::I8, DType::I8).unwrap();
+    let (limits, (sum, proven)) = ([-128, 127], added());
     // Every byte is another.
     let table = (0..64).map(|word: i32| i32::from_le_bytes([0, 1, 2, 3].map(|byte| (4 * word + byte) as u8))).collect();
     vec![

@@ -143,26 +143,28 @@ fn offsets(
     size: [u32; 2],
 ) -> Result<(Source, [f32; 4], Vec<Centres>), Problems> {
     let ty = graph.ty(boxes);
-    let mut first_refused = None;
-    for offsets in made_of(graph, boxes).into_iter().filter(|&source| source != boxes && graph.ty(source) == ty) {
-        let Some(decoder) = Decoder::between(graph, offsets, boxes, centred) else { continue };
-        match decoder.fit(size) {
-            Ok((variances, centres)) => return Ok((offsets, variances, centres)),
-            Err(why) => _ = first_refused.get_or_insert((offsets, why)),
-        }
+    let mut refused: Option<Problems> = None;
+    let tensors = made_of(graph, boxes).into_iter().filter(|&source| source != boxes && graph.ty(source) == ty);
+    for offsets in tensors.take(TRIED) {
+        let why = match Decoder::between(graph, offsets, boxes, centred) {
+            None => continue,
+            Some(Err(id)) => refusal(graph, id, "it stands between offsets and boxes, where only arithmetic and `Exp` are read"),
+            Some(Ok(decoder)) => match decoder.fit(size) {
+                Ok((variances, centres)) => return Ok((offsets, variances, centres)),
+                Err(why) => refusal(graph, offsets.node, &format!("of `{}` boxes are made, {why}", graph.value(offsets).name)),
+            },
+        };
+        refused.get_or_insert(why);
     }
-    Err(match first_refused {
-        Some((offsets, why)) => {
-            let name = &graph.value(offsets).name;
-            refusal(graph, offsets.node, &format!("of `{name}` boxes are made, and {why}"))
-        }
-        None => {
-            let ends = made_of(graph, boxes).into_iter().filter(|source| !is_arithmetic(graph, source.node));
-            let ends: Vec<_> = ends.map(|source| format!("`{}`", graph.value(source).name)).take(SHOWN).collect();
-            refusal(graph, suppression, &format!("no one tensor {ty} gives its boxes their offsets: they are made of {}", ends.join(", ")))
-        }
-    })
+    Err(refused.unwrap_or_else(|| {
+        let ends = made_of(graph, boxes).into_iter().filter(|source| !is_arithmetic(graph, source.node));
+        let ends: Vec<_> = ends.map(|source| format!("`{}`", graph.value(source).name)).take(SHOWN).collect();
+        refusal(graph, suppression, &format!("no one tensor {ty} has the offsets of its boxes: they are made of {}", ends.join(", ")))
+    }))
 }
+
+/// Most tensors that are looked at as offsets.
+const TRIED: usize = 32;
 
 /// So many of the tensors that boxes are made of are told.
 const SHOWN: usize = 5;
@@ -204,6 +206,9 @@ struct Decoder {
     centred: bool,
 }
 
+/// Where x, y and what belongs to them stand in a box: x first, or as ONNX has it.
+const ORDERS: [[usize; 4]; 2] = [[0, 1, 2, 3], [1, 0, 3, 2]];
+
 /// The offsets of centres, and those of sizes, by which variances are measured.
 const MOVED: f32 = 4.0;
 const GROWN: f32 = 2.0;
@@ -214,31 +219,39 @@ const BESIDE: f64 = 0.5;
 /// What the two decoders may differ by, in shares of the input or of a larger box: rounding, and less than a hundredth of a pixel.
 const CLOSE: f64 = 1e-5;
 
+/// Most elements that a decoder may compute: sixteen for each of four million boxes.
+const MOST_ELEMENTS: usize = 1 << 26;
+
 /// How often they are compared, over all boxes.
 const COMPARISONS: u32 = 4;
 
 /// Why offsets do not fit.
-const OTHER_FORM: &str = "not as centre-size offsets from constant prior boxes say";
+const OTHER_FORM: &str = "and not as centre-size offsets from constant prior boxes say";
 
 impl Decoder {
-    /// That from `offsets` to `boxes`; none where boxes depend on more than the offsets, or by more than arithmetic.
-    fn between(graph: &Graph, offsets: Source, boxes: Source, centred: bool) -> Option<Self> {
+    /// That from `offsets` to `boxes`, or a node there that is not arithmetic; none where boxes depend on more than the offsets, or by more
+    /// than can be evaluated.
+    fn between(graph: &Graph, offsets: Source, boxes: Source, centred: bool) -> Option<Result<Self, NodeId>> {
         let ty: TensorType = graph.ty(offsets).clone();
         let (mut graph, shape) = (graph.clone(), ty.shape.clone());
         graph.end_at(&[("boxes".to_owned(), boxes)]);
         let input = graph.add_input("offsets", ty);
         graph.replace_uses(offsets, input);
         graph.keep_needed();
-        let is_whole = graph.inputs() == [input.node];
-        let is_simple = computed(&graph).into_iter().all(|id| id == input.node || is_arithmetic(&graph, id));
-        (is_whole && is_simple).then_some(Decoder { graph, shape, centred })
+        let computed = computed(&graph);
+        let elements = computed.iter().flat_map(|&id| &graph.node(id).outputs).map(|value| value.ty.shape.elements());
+        if graph.inputs() != [input.node] || elements.fold(0, usize::saturating_add) > MOST_ELEMENTS {
+            return None;
+        }
+        let other = computed.into_iter().find(|&id| id != input.node && !is_arithmetic(&graph, id));
+        Some(other.map_or(Ok(Decoder { graph, shape, centred }), Err))
     }
 
     /// Centre x and y, width and height of each box, of offsets by their indices.
-    fn boxes(&self, offset: impl Fn(usize) -> f32) -> Option<Vec<[f64; 4]>> {
+    fn boxes(&self, order: [usize; 4], offset: impl Fn(usize) -> f32) -> Option<Vec<[f64; 4]>> {
         let boxes = self.graph.evaluate(&[Tensor::from_fn(&self.shape, offset)]).ok()?.pop()?;
         let centre_size = |numbers: &[f32; 4]| {
-            let [a, b, c, d] = numbers.map(f64::from);
+            let [a, b, c, d] = order.map(|at| f64::from(numbers[at]));
             if self.centred { [a, b, c, d] } else { [(a + c) / 2.0, (b + d) / 2.0, c - a, d - b] }
         };
         Some(boxes.as_f32()?.as_chunks().0.iter().map(centre_size).collect())
@@ -246,11 +259,16 @@ impl Decoder {
 
     /// The variances and the prior boxes with which the runtime's detector makes the same boxes, or why there are none.
     fn fit(&self, size: [u32; 2]) -> Result<([f32; 4], Vec<Centres>), &'static str> {
+        let [first, second] = ORDERS;
+        self.fit_in(first, size).or_else(|why| self.fit_in(second, size).map_err(|_| why))
+    }
+
+    fn fit_in(&self, order: [usize; 4], size: [u32; 2]) -> Result<([f32; 4], Vec<Centres>), &'static str> {
         let is_of_centre = |index: usize| index % 4 < 2;
-        let still = self.boxes(|_| 0.0).ok_or(OTHER_FORM)?;
-        let moved = self.boxes(|index| if is_of_centre(index) { MOVED } else { 0.0 }).ok_or(OTHER_FORM)?;
-        let grown = self.boxes(|index| if is_of_centre(index) { 0.0 } else { GROWN }).ok_or(OTHER_FORM)?;
-        if !still.iter().all(|prior| prior.iter().all(|number| number.is_finite()) && prior[2] > 0.0 && prior[3] > 0.0) {
+        let still = self.boxes(order, |_| 0.0).ok_or(OTHER_FORM)?;
+        let moved = self.boxes(order, |index| if is_of_centre(index) { MOVED } else { 0.0 }).ok_or(OTHER_FORM)?;
+        let grown = self.boxes(order, |index| if is_of_centre(index) { 0.0 } else { GROWN }).ok_or(OTHER_FORM)?;
+        if !still.iter().all(|prior| prior.iter().all(|&number| (number as f32).is_finite()) && prior[2] > 0.0 && prior[3] > 0.0) {
             return Err(OTHER_FORM);
         }
         let sum = |boxes: &[[f64; 4]], at: usize| boxes.iter().map(|numbers| numbers[at]).sum::<f64>();
@@ -265,15 +283,12 @@ impl Decoder {
         };
         // Boxes are in shares of the input, or in its pixels.
         let sides = [[1.0; 2], size.map(f64::from)].into_iter().find(|&sides| lies_in(sides));
-        let [width, height] = sides.ok_or("some prior boxes lie beside the input")?;
+        let [width, height] = sides.ok_or("and some prior boxes lie beside the input")?;
         let shares = |&[x, y, w, h]: &[f64; 4]| [x / width, y / height, w / width, h / height];
         let priors: Vec<[f32; 4]> = still.iter().map(|prior| shares(prior).map(|number| number as f32)).collect();
-        if !Centres::is_by_rows(&priors) {
-            return Err("its prior boxes follow each other along columns, as where y stands before x");
-        }
         let centres = Centres::of_priors(&priors);
         for seed in 0..COMPARISONS {
-            let given = self.boxes(|index| drawn(seed, index)).ok_or(OTHER_FORM)?;
+            let given = self.boxes(order, |index| drawn(seed, index)).ok_or(OTHER_FORM)?;
             let own = centres.iter().flat_map(Centres::priors).enumerate();
             let own = own.map(|(index, prior)| decoded(prior, variances, |at| drawn(seed, 4 * index + at)));
             let is_close = |(given, own): (&[f64; 4], [f64; 4])| {
@@ -283,6 +298,9 @@ impl Decoder {
             if !given.iter().zip(own).all(is_close) {
                 return Err(OTHER_FORM);
             }
+        }
+        if !Centres::is_by_rows(&priors) {
+            return Err("and the prior boxes follow each other along columns, as where y stands before x");
         }
         Ok((variances, centres))
     }
@@ -295,9 +313,10 @@ fn decoded(prior: [f32; 4], variances: [f32; 4], offset: impl Fn(usize) -> f32) 
     [x + dx * width, y + dy * height, width * dw.exp(), height * dh.exp()]
 }
 
-/// A number without what rounding added: graphs hold variances of a few digits.
+/// A variance without what rounding added, where it has a few digits, as most have.
 fn short(number: f64) -> f32 {
-    format!("{number:.4e}").parse().unwrap_or(f32::NAN)
+    let short = format!("{number:.4e}").parse().unwrap_or(f64::NAN);
+    (if (short - number).abs() <= 1e-6 * number.abs() { short } else { number }) as f32
 }
 
 /// An offset from -2 up to 2 without a pattern.
@@ -308,3 +327,6 @@ fn drawn(seed: u32, index: usize) -> f32 {
     state ^= state >> 13;
     f32::from(state as u16) / 16384.0 - 2.0
 }
+
+#[cfg(test)]
+mod tests;

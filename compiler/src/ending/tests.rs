@@ -8,6 +8,7 @@ use crate::ir::DType;
 use crate::onnx::node::Attribute;
 use crate::onnx::write::ModelWriter;
 use crate::onnx::{ImportOptions, import};
+use crate::{ModelFile, Options, compile, own_detector};
 
 /// The network's input.
 const SIZE: [u32; 2] = [96, 64];
@@ -298,4 +299,46 @@ fn other_ends_are_refused_by_the_node_that_is_otherwise() {
     twice.0.node("NonMaxSuppression", "/again", &["boxes", "scores", "count", "iou", "above"], &["more"], &[]);
     twice.0.output("more", &TensorType::new(DType::I64, [60, 3]));
     assert_eq!(refused(&twice), "node `/again` (NonMaxSuppression): boxes are suppressed before");
+}
+
+/// What describes the model has labels and a frame; `described` is what it has beside these.
+fn options(folder: &std::path::Path, described: &str) -> Options {
+    let text = format!(
+        "labels = [\"none\", \"cat\", \"dog\"]\n[frame]\nsize = [96, 64]\norder = \"rgb\"\nmean = [0, 0, 0]\nscale = [1, 1, 1]\n\
+         fit = \"warp\"\nresize = \"bilinear\"\n{described}"
+    );
+    std::fs::write(folder.join("net.toml"), text).unwrap();
+    Options { detect: Some(folder.join("net.toml")), ..Options::default() }
+}
+
+#[test]
+fn a_module_of_the_whole_graph_has_the_detector() {
+    let (folder, writer) = (tempfile::tempdir().unwrap(), model(Form::Halves, false));
+    let file = ModelFile::from_bytes("net", writer.0.finish());
+    let options = options(folder.path(), "");
+    let compilation = compile(&file, &options).unwrap();
+    let results = compilation.output_types();
+    assert_eq!(results, [("loc", [1, 26, 4]), ("logits", [1, 26, 3])].map(|(name, shape)| (name.to_owned(), TensorType::f32(shape))));
+    let module = String::from_utf8(compilation.files().unwrap().remove(0).bytes).unwrap();
+    for line in ["pub const DETECTOR: ", "pub const CANDIDATES: usize = 20;", "peleec_runtime::SoftmaxOf("] {
+        assert!(module.contains(line) && !module.contains("NonMaxSuppression"), "{line}");
+    }
+    assert_eq!(own_detector(&file, &options).unwrap(), take_detector(&mut graph(&writer), SIZE).unwrap());
+    let without = Options::default();
+    assert_eq!(own_detector(&file, &without).unwrap(), None);
+    assert_eq!(compile(&file, &without).unwrap().output_types().len(), 2);
+}
+
+/// A description counts as it stands.
+#[test]
+fn a_detector_that_is_described_is_not_looked_for() {
+    let (folder, file) = (tempfile::tempdir().unwrap(), ModelFile::from_bytes("net", model(Form::Halves, false).0.finish()));
+    let detector = "[detector]\nloc = \"loc\"\nscores = \"conf\"\nvariances = [0.1, 0.1, 0.2, 0.2]\nthreshold = 0.5\niou = 0.5\n\
+        candidates = 9\ndetections = 9\n[[detector.priors]]\nmap = [13, 2]\nmin_size = 8\n";
+    let options = options(folder.path(), detector);
+    assert_eq!(own_detector(&file, &options).unwrap(), None);
+    let refused = compile(&file, &options).err().expect("`loc` is no output").to_string();
+    assert!(refused.contains("PL0403"), "{refused}");
+    let asked = Options { output_names: ["loc", "conf"].map(str::to_owned).to_vec(), ..options };
+    assert!(compile(&file, &asked).unwrap().files().is_ok());
 }

@@ -55,7 +55,7 @@ fn run_shows_the_boxes_that_a_graph_ends_in() {
     let compiled = peleec(&model, &["compile", "model.onnx", "--detect", "-o", folder.path().join("out").to_str().unwrap()]);
     assert!(compiled.status.success(), "{}", text(&compiled.stderr));
     let module = std::fs::read_to_string(folder.path().join("out/model.rs")).unwrap();
-    assert!(module.contains("DETECTOR.detect(") && !module.contains("NonMaxSuppression"), "{module:.500}");
+    assert!(module.contains("pub const DETECTOR: ") && !module.contains("NonMaxSuppression"), "{module:.500}");
 }
 
 #[test]

@@ -20,6 +20,7 @@ mod compilation;
 mod description;
 mod diagnostics;
 mod emit;
+mod ending;
 mod error;
 mod execute;
 #[cfg(feature = "cli")]
@@ -44,7 +45,7 @@ use std::path::{Path, PathBuf};
 
 pub use builder::Builder;
 pub use compilation::Compilation;
-pub use description::{Description, Detected, DetectorSettings, FrameSettings, Priors, ScoreActivation};
+pub use description::{Centres, Description, Detected, DetectorSettings, FrameSettings, Priors, ScoreActivation};
 pub use diagnostics::{Diagnostic, EXPLANATIONS, Explanation, InputRef, Kind, NodeRef, OpError, Problems, Severity, clean, near, render};
 pub use emit::files::{self, File};
 pub use emit::head::Head;
@@ -94,6 +95,7 @@ fn compile_by(
     options.no_idle_words()?;
     let mut passed = Passed::new(read(model, options).map_err(|refused| all_problems(refused, profile))?);
     let (in_bytes, graph) = (options.io == IoForm::Int8, &mut passed.graph);
+    passed.detector = take_detector(model, options, graph)?;
     passed.border = Border::of(graph);
     if let Some((calibration, name)) = calibration {
         calibration.goes_with(name, &model.hash(), model.data_hash(&data_files(model, options))?.as_deref())?;
@@ -149,6 +151,8 @@ struct Passed {
     nodes: usize,
     rewrites: Vec<(&'static str, usize)>,
     border: Border,
+    /// The detector that it ended in.
+    detector: Option<DetectorSettings>,
     /// The files that say how it became one of bytes.
     calibrated: Vec<PathBuf>,
 }
@@ -156,13 +160,13 @@ struct Passed {
 impl Passed {
     /// Before any pass.
     fn new(Imported { graph, notes, nodes }: Imported) -> Self {
-        Passed { graph, notes, nodes, rewrites: Vec::new(), border: Border::default(), calibrated: Vec::new() }
+        Passed { graph, notes, nodes, rewrites: Vec::new(), border: Border::default(), detector: None, calibrated: Vec::new() }
     }
 }
 
 /// What follows the passes: steps, plan, layers.
 fn plan_and_bind(model: &ModelFile, options: &Options, profile: target::Profile, passed: Passed) -> Result<Compilation, Error> {
-    let Passed { mut graph, notes, nodes, rewrites, border, calibrated } = passed;
+    let Passed { mut graph, notes, nodes, rewrites, border, detector, calibrated } = passed;
     check_numbers(&graph)?;
     if profile.target.multiplies_unsigned_bytes() {
         passes::unsign_bytes(&mut graph);
@@ -171,7 +175,10 @@ fn plan_and_bind(model: &ModelFile, options: &Options, profile: target::Profile,
     let inputs = graph.input_types();
     let asks = options.frame.is_some() || options.detect.is_some();
     let meant = border.meant(inputs.clone());
-    let described = asks.then(|| options.described(model, &meant)).transpose()?;
+    let mut described = asks.then(|| options.described(model, &meant)).transpose()?;
+    if let Some((described, detector)) = described.as_mut().zip(detector) {
+        described.description.detector = Some(detector);
+    }
     let camera = options.frame.zip(described.as_ref()).map(|(layout, described)| camera(layout, described, &meant)).transpose()?;
     if options.input == InputForm::Rows || camera.is_some() {
         lower::ask_for_rows(&mut steps)?;
@@ -211,6 +218,27 @@ fn plan_and_bind(model: &ModelFile, options: &Options, profile: target::Profile,
         compilation.replay()?;
     }
     Ok(compilation)
+}
+
+/// The detector that a model ends in, where `detect` asks for one and what describes the model has none: what a decoder of boxes and a
+/// `NonMaxSuppression` say. A network compiled with the same options ends in the outputs that it reads.
+pub fn own_detector(model: &ModelFile, options: &Options) -> Result<Option<DetectorSettings>, Error> {
+    if options.detect.is_none() {
+        return Ok(None);
+    }
+    take_detector(model, options, &mut import(model, options)?.graph)
+}
+
+/// Takes the detector out of the end of a graph, where nothing else says what its outputs mean.
+fn take_detector(model: &ModelFile, options: &Options, graph: &mut Graph) -> Result<Option<DetectorSettings>, Error> {
+    if options.detect.is_none() {
+        return Ok(None);
+    }
+    let described = options.described(model, &graph.input_types())?.description;
+    match (described.detector, described.frame) {
+        (None, Some(frame)) => Ok(ending::take_detector(graph, frame.size)?),
+        _ => Ok(None),
+    }
 }
 
 /// The names of the files beside a model that hold its weights, where it may have such.

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use peleec_runtime::{Arena, Detection, Detections, Detector, Grid, SigmoidOf, SoftmaxOf};
 use serde::Deserialize;
 
-use super::{Description, FrameSettings, words};
+use super::{Centres, Description, FrameSettings, words};
 use crate::diagnostics::{Code, Diagnostic, Problems};
 use crate::ir::{DType, Tensor, TensorType};
 use crate::quantization::ByteScale;
@@ -41,6 +41,9 @@ pub struct DetectorSettings {
     pub detections: usize,
     /// The maps, in the order of the outputs.
     pub priors: Vec<Priors>,
+    /// The maps as a graph holds their priors. Where there are any, these count in place of `priors`.
+    #[serde(skip)]
+    pub centres: Vec<Centres>,
 }
 
 /// What makes scores of an output that has them or logits.
@@ -92,17 +95,16 @@ pub(crate) struct Attached {
     pub(crate) grids: Vec<Centres>,
 }
 
-/// What the runtime's grid lends.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Centres {
-    pub(crate) rows: Vec<f32>,
-    pub(crate) columns: Vec<f32>,
-    pub(crate) shapes: Vec<[f32; 2]>,
-}
+impl DetectorSettings {
+    /// How many priors there are, or too many to count.
+    fn count(&self) -> usize {
+        let counts = self.priors.iter().map(Priors::count).filter(|_| self.centres.is_empty());
+        counts.chain(self.centres.iter().map(Centres::count)).fold(0, usize::saturating_add)
+    }
 
-impl Centres {
-    fn grid(&self) -> Grid<'_> {
-        Grid { rows: &self.rows, columns: &self.columns, shapes: &self.shapes }
+    /// The priors in shares of an input of this width and height.
+    fn grids(&self, size: [u32; 2]) -> Vec<Centres> {
+        if self.centres.is_empty() { self.priors.iter().map(|priors| priors.centres(size)).collect() } else { self.centres.clone() }
     }
 }
 
@@ -158,7 +160,7 @@ pub(crate) fn attach_detector(
     let (Some(settings), Some(frame)) = (settings, frame) else { return Err(Problems(problems)) };
     problems.extend(faults(settings));
     problems.extend(frame.faults(&[]));
-    let count = settings.priors.iter().map(Priors::count).fold(0, usize::saturating_add);
+    let count = settings.count();
     let names: Vec<_> = outputs.iter().map(|(name, ty)| format!("`{name}` {ty}")).collect();
     let mut find = |name: &str, role: &str| {
         let found = outputs.iter().position(|(output, _)| output == name);
@@ -187,8 +189,7 @@ pub(crate) fn attach_detector(
         of_priors(scores, classes, "classes");
     }
     problems.extend(scores.map(|_| class_faults(&description.labels, settings.background, classes)).unwrap_or_default());
-    let grids: Vec<Centres> =
-        if problems.is_empty() { settings.priors.iter().map(|priors| priors.centres(frame.size)).collect() } else { Vec::new() };
+    let grids = if problems.is_empty() { settings.grids(frame.size) } else { Vec::new() };
     let mut numbers = grids.iter().flat_map(|grid| grid.rows.iter().chain(&grid.columns).chain(grid.shapes.iter().flatten()));
     if !numbers.all(|number| number.is_finite()) {
         problems.push(
@@ -222,7 +223,7 @@ fn class_faults(labels: &[String], background: Option<usize>, classes: usize) ->
 /// What is wrong with the settings by themselves.
 fn faults(settings: &DetectorSettings) -> Vec<Diagnostic> {
     let wrong = |found: String| Diagnostic::invalid(Code::IMPOSSIBLE, "the description's detector cannot be").found(found);
-    let count = settings.priors.iter().map(Priors::count).fold(0, usize::saturating_add);
+    let count = settings.count();
     let limits = [("candidates", settings.candidates), ("detections", settings.detections)];
     let off_limits = limits.into_iter().filter(|(_, limit)| !(1..=MOST_DETECTIONS).contains(limit));
     let mut faults: Vec<_> = settings.priors.iter().filter_map(Priors::fault).map(wrong).collect();

@@ -2,6 +2,7 @@
 //!
 //! Invariant: knows no graph. What it says is compared with the types of the outputs, all faults at once.
 
+mod centres;
 mod detector;
 mod frame;
 mod words;
@@ -13,6 +14,7 @@ use std::path::Path;
 use peleec_runtime::Detection;
 use serde::Deserialize;
 
+pub use centres::Centres;
 pub(crate) use detector::{Attached, attach_detector};
 pub use detector::{DetectorSettings, Priors, ScoreActivation};
 pub use frame::FrameSettings;

@@ -260,6 +260,14 @@ codes! {
         meaning: "What is taken from each colour, and what it is multiplied by, are numbers of f32.",
         help: "Correct `mean` and `scale` in the description, or the flags of these names."
     }
+    ENDING "PL0410" "The end of the graph is not that of a detector" {
+        example: "PL0410: the graph's end does not become a detector",
+        meaning: "With `--detect`, and a description without a [detector], a graph that ends in a NonMaxSuppression is read backwards: boxes must \
+            be what centre-size offsets make of prior boxes that are constants, scores must be a value a prior and class, transposed. The \
+            message names the node that is otherwise.",
+        help: "Leave `--detect` out, so that the graph runs as it is; or end it at offsets and scores by `--output`, and describe the \
+            [detector]."
+    }
 }
 
 #[cfg(test)]

@@ -142,6 +142,14 @@ impl Graph {
         }
     }
 
+    /// Makes these values, under these names, the graph's outputs, and takes out what none depends on, inputs too.
+    pub(crate) fn end_at(&mut self, outputs: &[(String, Source)]) {
+        self.outputs.clear();
+        self.returned.clear();
+        outputs.iter().for_each(|(name, source)| self.add_output(name, *source));
+        self.keep_needed();
+    }
+
     /// Takes out what no graph output depends on, inputs too.
     pub(crate) fn keep_needed(&mut self) {
         let mut needed: BTreeSet<NodeId> = self.outputs.iter().map(|output| output.source.node).collect();

@@ -24,13 +24,13 @@ use crate::onnx::node::NodeView;
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct NonMaxSuppression {
     /// The most boxes of a class.
-    most: usize,
+    pub(crate) most: usize,
     /// The part of their union that two boxes of a class may have in common.
-    overlap: f32,
+    pub(crate) overlap: f32,
     /// What a score must exceed.
-    above: Option<f32>,
+    pub(crate) above: Option<f32>,
     /// A box is `[x, y, width, height]` around its centre, instead of `[y, x, y, x]` of two opposite corners.
-    centred: bool,
+    pub(crate) centred: bool,
 }
 
 impl Operator for NonMaxSuppression {

@@ -90,6 +90,7 @@ fn description(config: &Config, maps: &[usize]) -> Description {
         candidates: 400,
         detections: 200,
         priors: priors.collect(),
+        centres: Vec::new(),
     };
     let frame = FrameSettings {
         size: [config.size as u32; 2],

@@ -33,6 +33,31 @@ fn run_shows_boxes_and_draws_them() {
     assert!(said.starts_with(" label") && said.lines().count() > 1, "{said}");
 }
 
+/// A graph that goes on to its boxes: the detector that is made of its end, against what onnxruntime selects.
+#[test]
+fn run_shows_the_boxes_that_a_graph_ends_in() {
+    let model = models().join("ending");
+    let output = peleec(&model, &["run", "model.onnx", "picture.ppm", "--detect", "--format", "json"]);
+    let document: serde_json::Value = serde_json::from_slice(&output.stdout).expect("one document");
+    let image = &document["images"][0];
+    let expected: serde_json::Value = serde_json::from_slice(&std::fs::read(model.join("expected.json")).unwrap()).unwrap();
+    let (found, expected) = (image["detections"].as_array().unwrap(), expected.as_array().unwrap());
+    assert_eq!((found.len(), &image["truncated"]), (expected.len(), &false.into()));
+    for (found, expected) in found.iter().zip(expected) {
+        let score = |seen: &serde_json::Value| seen["score"].as_f64().unwrap();
+        let corner = |seen: &serde_json::Value, at: usize| seen["box"][at].as_f64().unwrap();
+        assert_eq!(found["class"], expected["class"]);
+        assert!((score(found) - score(expected)).abs() < 1e-4, "{found} {expected}");
+        assert!((0..4).all(|at| (corner(found, at) - corner(expected, at)).abs() < 0.01), "{found} {expected}");
+    }
+    assert_eq!(image["detections"][0]["label"], "dog");
+    let folder = folder();
+    let compiled = peleec(&model, &["compile", "model.onnx", "--detect", "-o", folder.path().join("out").to_str().unwrap()]);
+    assert!(compiled.status.success(), "{}", text(&compiled.stderr));
+    let module = std::fs::read_to_string(folder.path().join("out/model.rs")).unwrap();
+    assert!(module.contains("pub const DETECTOR: ") && !module.contains("NonMaxSuppression"), "{module:.500}");
+}
+
 #[test]
 fn run_takes_a_folder_and_a_classifiers_labels() {
     let folder = folder();

@@ -1,6 +1,6 @@
 //! A model that looks at pictures: prepared as its description says, run in this process, its outputs read as boxes or as classes.
 
-use peleec::{Compilation, Description, Error, FrameSettings, Options, Tensor, compile, harness};
+use peleec::{Compilation, Description, Error, FrameSettings, Options, Tensor, compile, harness, own_detector};
 use peleec_runtime::{Detection, Frame, FrameLayout, PixelFormat};
 
 use crate::failure::Failure;
@@ -39,12 +39,14 @@ impl Viewer {
         // What is said of pictures is done here, whatever a module would do of it.
         let said = with(args.options_here(harness::own_target(), output));
         let none = Options { detect: None, mean: None, scale: None, order: None, fit: None, resize: None, ..said.clone() };
-        let compilation = compile(&model, &none)?;
+        let detector = own_detector(&model, &said)?;
+        let compilation = compile(&model, if detector.is_some() { &said } else { &none })?;
         output.advice(compilation.notes(), output.verbose);
         let inputs = compilation.meant_inputs();
         let described = said.described(&model, &inputs)?;
         described.frame(&inputs)?;
-        Ok(Viewer { compilation, description: described.description })
+        let description = described.description;
+        Ok(Viewer { compilation, description: Description { detector: detector.or(description.detector), ..description } })
     }
 
     pub(crate) fn description(&self) -> &Description {

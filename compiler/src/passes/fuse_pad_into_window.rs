@@ -245,7 +245,8 @@ mod tests {
             let w = build.graph.add_constant("w", Tensor::new(Shape(vec![3, 2, 3, 3]), Data::I8(weights.into())).unwrap());
             let b = build.graph.add_constant("b", Tensor::new(Shape(vec![3]), Data::I32([900, -77, 5].into())).unwrap());
             let requantization = Requantization::new(&[0.01, 0.02, 0.005], 3, [-128, 127]).unwrap();
-            let conv = QuantizedConv { window: square(3), group: 1, input_zero: 7, requantization, dtype: DType::I8, pool: None, residual: None };
+            let conv =
+                QuantizedConv { window: square(3), group: 1, input_zero: 7, requantization, dtype: DType::I8, pool: None, residual: None };
             let y = build.op("conv", Op::QuantizedConv(conv), &[x, w, b]);
             build.output(y);
             let (fused, after, _) = check(build, fuse_pad_into_window);

@@ -97,7 +97,8 @@ fn sums_are_averaged_to_the_bit() {
         let wanted = {
             let compilation = compiled(Target::Generic, RamBudget::Bytes(usize::MAX));
             let pooled = compilation.report().layers.iter().filter(|layer| layer.kernel == "quantized conv2d + pool").count();
-            assert_eq!(pooled, 3, "{}", model.name);
+            // A head of the detector reads the last of the three maps that are averaged.
+            assert_eq!(pooled, if model.name.starts_with("peleenet") { 3 } else { 2 }, "{}", model.name);
             compilation.graph().evaluate(&inputs).expect("it is evaluated")
         };
         // One image serves ranges of so small a network.

@@ -62,6 +62,7 @@ pub const FILES: &[(&str, &str)] = &[
     ("src/i8/products/mve.rs", include_str!("i8/products/mve.rs")),
     ("src/i8/products/neon.rs", include_str!("i8/products/neon.rs")),
     ("src/i8/products/thumb.rs", include_str!("i8/products/thumb.rs")),
+    ("src/i8/products/thumb2.rs", include_str!("i8/products/thumb2.rs")),
     ("src/i8/products/vnni.rs", include_str!("i8/products/vnni.rs")),
     ("src/i8/products/window.rs", include_str!("i8/products/window.rs")),
     ("src/i8/products/x86.rs", include_str!("i8/products/x86.rs")),

@@ -367,22 +367,22 @@ impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> 
     #[inline(never)]
     unsafe fn finish(&self, strip: &Strip, maps: &Maps<F, T>, places: &[[usize; 2]; P], n_pixels: usize, sums: &[[i32; N]; P]) {
         let (output, channel) = (&self.output, self.output.channel as usize);
-        let (multipliers, rule) = (strip.w.wrapping_add(N), Prepared::new(&self.requantize));
-        for (&[oy, ox], sums) in places.iter().zip(sums).take(n_pixels) {
-            let at = oy.wrapping_mul(output.row as usize).wrapping_add(ox.wrapping_mul(output.pixel as usize));
-            let y = maps.y.wrapping_add(at.wrapping_add(strip.filter.wrapping_mul(channel)));
-            // A number that is known is for vectors; of a loop that is not written out smaller cores have more.
-            let known = cfg!(not(target_arch = "arm")) && strip.valid == N;
-            // SAFETY: the channels that exist, up to `N`, lie in the output.
-            unsafe {
-                if channel != 1 {
+        let multipliers = strip.w.wrapping_add(N);
+        let mut y = [maps.y.wrapping_add(strip.filter.wrapping_mul(channel)); P];
+        for (y, &[oy, ox]) in y.iter_mut().zip(places) {
+            *y = y.wrapping_add(oy.wrapping_mul(output.row as usize).wrapping_add(ox.wrapping_mul(output.pixel as usize)));
+        }
+        // SAFETY: the channels that exist, up to `N`, lie in the output.
+        unsafe {
+            if channel == 1 {
+                // A number that is known is for vectors; of a loop that is not written out smaller cores have more.
+                let count = if cfg!(not(target_arch = "arm")) && strip.valid == N { N } else { strip.valid };
+                U::write_tile(&Prepared::new(&self.requantize), sums, multipliers, y, n_pixels, count);
+            } else {
+                for (sums, y) in sums.iter().zip(y).take(n_pixels) {
                     for n in 0..strip.valid {
                         *y.wrapping_add(n * channel) = T::from_i32(self.requantize.apply(*sums.as_ptr().add(n), *multipliers.add(n)));
                     }
-                } else if known {
-                    U::write(&rule, sums.as_ptr(), multipliers, y, N);
-                } else {
-                    U::write(&rule, sums.as_ptr(), multipliers, y, strip.valid);
                 }
             }
         }

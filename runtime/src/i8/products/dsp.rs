@@ -15,7 +15,7 @@ use crate::lanes::cortex::requires;
 
 pub(super) const PIXELS: usize = 4;
 /// The most filters of a block.
-pub(super) const MOST_FILTERS: usize = 16;
+pub(super) const MOST_FILTERS: usize = 32;
 
 /// Channels in fours that are widened at a time, each to eight values of 32 bits.
 const WORDS: usize = 16;

@@ -11,6 +11,8 @@ mod mve;
 mod neon;
 #[cfg(all(target_arch = "arm", not(miri)))]
 mod thumb;
+#[cfg(all(target_arch = "arm", not(miri)))]
+mod thumb2;
 #[cfg(all(target_arch = "x86_64", target_feature = "avx512vnni"))]
 mod vnni;
 mod window;
@@ -29,6 +31,11 @@ pub struct Single;
 /// A byte of each filter at a time, by the instructions that every Cortex-M has where the crate is built for one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Thumb;
+
+/// A byte of each filter at a time, by the instructions of a Cortex-M3, which a Cortex-M0+ lacks, where the crate is built for an ARM core of
+/// 32 bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Thumb2;
 
 /// A filter after the other, by NEON where the build has it, and by plain Rust elsewhere. Its weights are -127 or more: two products of -128
 /// by -128 have no room in the sums of 16 bits that NEON makes first.
@@ -92,7 +99,7 @@ impl WeightOrder {
 
 /// What all runs of channels of a block have in common.
 #[derive(Clone, Copy)]
-#[cfg_attr(not(all(target_arch = "arm", target_abi = "eabihf")), allow(dead_code, reason = "not every unit asks for it"))]
+#[cfg_attr(not(target_arch = "arm"), allow(dead_code, reason = "not every unit asks for it"))]
 pub struct Block {
     /// Bytes of a filter.
     pub(crate) filter: usize,
@@ -162,6 +169,26 @@ pub(crate) mod sealed {
         unsafe fn write<T: Element>(rule: &Prepared<'_>, sums: *const i32, multipliers: *const i32, y: *mut T, count: usize) {
             // SAFETY: the caller's contract.
             unsafe { rule.rule.write_all::<T, true>(sums, multipliers, y, count) }
+        }
+
+        /// Writes the results of the first `n_pixels` pixels of a tile, whose first channels lie at `y`; pixels behind those are the first
+        /// again.
+        ///
+        /// # Safety
+        /// As [`write`](Self::write), for each pixel; `count` is no more than `N`.
+        #[inline(always)]
+        unsafe fn write_tile<T: Element, const Q: usize, const N: usize>(
+            rule: &Prepared<'_>,
+            sums: &[[i32; N]; Q],
+            multipliers: *const i32,
+            y: [*mut T; Q],
+            n_pixels: usize,
+            count: usize,
+        ) {
+            for (sums, y) in sums.iter().zip(y).take(n_pixels) {
+                // SAFETY: the caller's contract.
+                unsafe { Self::write(rule, sums.as_ptr(), multipliers, y, count) };
+            }
         }
 
         /// Writes the results of adjacent sums of the four pixels of a window, averaged. The two steps lead from the sums of a pixel to
@@ -325,6 +352,28 @@ impl sealed::Products for Thumb {
     }
 }
 
+impl sealed::Products for Thumb2 {
+    const ORDER: WeightOrder = WeightOrder::Words(1);
+
+    #[inline(never)]
+    unsafe fn add_run<F: Element, const Q: usize, const N: usize>(
+        sums: &mut [[i32; N]; Q],
+        x: [*const F; Q],
+        w: *const i8,
+        len: usize,
+        block: Block,
+    ) {
+        #[cfg(all(target_arch = "arm", not(miri)))]
+        if const { Q == thumb2::PIXELS && N.is_multiple_of(2) && N <= thumb2::MOST_FILTERS && matches!(signs::<F>(), Some(true)) } {
+            // SAFETY: the caller's contract; tiles of that size.
+            return unsafe { thumb2::add_run::<N>((&raw mut *sums).cast(), x.as_ptr().cast(), w, len, block) };
+        }
+        _ = block;
+        // SAFETY: the caller's contract.
+        unsafe { add_words::<F, Q, N, 1>(sums, x, w, len) }
+    }
+}
+
 impl sealed::Products for Pairs {
     const ORDER: WeightOrder = WeightOrder::Words(2);
 
@@ -480,9 +529,9 @@ impl sealed::Products for Mve {
         block: Block,
     ) {
         #[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
-        if const { Q == mve::PIXELS && N == mve::FILTERS && matches!(signs::<F>(), Some(true)) } {
+        if const { Q == mve::PIXELS && N.is_multiple_of(2) && N <= mve::MOST_FILTERS && matches!(signs::<F>(), Some(true)) } {
             // SAFETY: the caller's contract; tiles of that size.
-            return unsafe { mve::add_run((&raw mut *sums).cast(), x.as_ptr().cast(), w, len, block) };
+            return unsafe { mve::add_run::<N>((&raw mut *sums).cast(), x.as_ptr().cast(), w, len, block) };
         }
         // SAFETY: the caller's contract.
         unsafe { add_filters(sums, x, w, len, block) }
@@ -513,6 +562,28 @@ impl sealed::Products for Mve {
                 mve::write(rule.rule, sums, multipliers, y.cast(), count);
             } else {
                 rule.rule.write_all::<T, true>(sums, multipliers, y, count);
+            }
+        }
+    }
+
+    #[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
+    #[inline(always)]
+    unsafe fn write_tile<T: Element, const Q: usize, const N: usize>(
+        rule: &Prepared<'_>,
+        sums: &[[i32; N]; Q],
+        multipliers: *const i32,
+        y: [*mut T; Q],
+        n_pixels: usize,
+        count: usize,
+    ) {
+        // SAFETY: the caller's contract; bytes of either kind have the same bits. Pixels behind the last are written again.
+        unsafe {
+            if const { Q == mve::PIXELS && N <= mve::MOST_FILTERS && signs::<T>().is_some() } {
+                mve::write_tile::<N>(rule.rule, sums.as_ptr().cast(), multipliers, y.as_ptr().cast(), count);
+            } else {
+                for (sums, y) in sums.iter().zip(y).take(n_pixels) {
+                    Self::write(rule, sums.as_ptr(), multipliers, y, count);
+                }
             }
         }
     }

@@ -4,6 +4,7 @@ mod pooled;
 mod windows;
 
 use core::marker::PhantomData;
+use core::mem::MaybeUninit;
 use core::ops::Range;
 
 use super::products::{Block, ByteArithmetic};
@@ -239,30 +240,32 @@ impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> 
                         let mut gathered = [maps.padding; P];
                         self.gather_windows(&maps, channel, places, is_inside, &mut gathered);
                         for strip in strips.each::<N>() {
-                            let mut sums = strip.biases::<N, P>();
+                            let mut sums = MaybeUninit::uninit();
+                            U::begin(&mut sums, strip.w);
+                            let sums = sums.assume_init_mut();
                             U::add_run(
-                                &mut sums,
+                                sums,
                                 gathered.each_ref().map(|run| run.as_ptr()),
                                 strip.weights::<N>(),
                                 taps * depth,
                                 self.block(&strip),
                             );
-                            self.finish(&strip, &maps, places, n_pixels, &sums);
+                            self.finish(&strip, &maps, places, n_pixels, sums);
                         }
                     });
                 } else {
                     for strip in strips.each::<N>() {
                         self.tiles(&rows, &columns, &inner, |places, n_pixels, is_inside| {
-                            let mut sums = strip.biases::<N, P>();
+                            let mut sums = MaybeUninit::uninit();
+                            U::begin(&mut sums, strip.w);
+                            let sums = sums.assume_init_mut();
                             match reading {
-                                Reading::Runs { per_row, len } if is_inside => {
-                                    self.add_runs(&strip, &maps, places, [per_row, len], &mut sums)
-                                }
-                                Reading::Runs { .. } => self.add_taps(&strip, &maps, places, &mut sums),
-                                Reading::Both => self.add_both::<DENSE>(&strip, &maps, places, &mut sums),
-                                Reading::Gathered => self.add_gathered(&strip, &maps, places, &mut sums),
+                                Reading::Runs { per_row, len } if is_inside => self.add_runs(&strip, &maps, places, [per_row, len], sums),
+                                Reading::Runs { .. } => self.add_taps(&strip, &maps, places, sums),
+                                Reading::Both => self.add_both::<DENSE>(&strip, &maps, places, sums),
+                                Reading::Gathered => self.add_gathered(&strip, &maps, places, sums),
                             }
-                            self.finish(&strip, &maps, places, n_pixels, &sums);
+                            self.finish(&strip, &maps, places, n_pixels, sums);
                         });
                     }
                 }
@@ -447,16 +450,6 @@ struct Strip {
 }
 
 impl Strip {
-    /// The sums of `P` pixels before any product.
-    ///
-    /// # Safety
-    /// The block's header exists.
-    #[inline(always)]
-    unsafe fn biases<const N: usize, const P: usize>(&self) -> [[i32; N]; P] {
-        // SAFETY: the caller's contract.
-        [unsafe { *self.w.cast::<[i32; N]>() }; P]
-    }
-
     /// Where the bytes of its filters begin.
     #[inline(always)]
     fn weights<const N: usize>(&self) -> *const i8 {

@@ -19,6 +19,9 @@ mod window;
 #[cfg(all(target_arch = "x86_64", target_feature = "avx2"))]
 mod x86;
 
+#[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
+use core::mem::MaybeUninit;
+
 use crate::element::Element;
 use crate::i8::requantize::Prepared;
 use crate::lanes::cortex::Mve;
@@ -108,6 +111,8 @@ pub struct Block {
 }
 
 pub(crate) mod sealed {
+    use core::mem::MaybeUninit;
+
     use super::{Block, ChannelWindow, WeightOrder};
     use crate::element::Element;
     use crate::i8::requantize::Prepared;
@@ -117,6 +122,16 @@ pub(crate) mod sealed {
     pub trait Products: Copy + Sync + Send + PartialEq + core::fmt::Debug + 'static {
         /// The order of the weights.
         const ORDER: WeightOrder;
+
+        /// Writes the sums of a tile before any product.
+        ///
+        /// # Safety
+        /// There are `N` biases.
+        #[inline(always)]
+        unsafe fn begin<const Q: usize, const N: usize>(sums: &mut MaybeUninit<[[i32; N]; Q]>, biases: *const i32) {
+            // SAFETY: the caller's contract.
+            sums.write([unsafe { *biases.cast::<[i32; N]>() }; Q]);
+        }
 
         /// Adds the products of `len` adjacent channels of some pixels to the sums of those filters of the block that exist; what the others
         /// have is of no use. `w` are the weights of the first channel of the first filter.
@@ -519,6 +534,19 @@ impl sealed::Products for Filters {
 
 impl sealed::Products for Mve {
     const ORDER: WeightOrder = WeightOrder::Filters;
+
+    #[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
+    #[inline(always)]
+    unsafe fn begin<const Q: usize, const N: usize>(sums: &mut MaybeUninit<[[i32; N]; Q]>, biases: *const i32) {
+        // SAFETY: the caller's contract; a tile of three pixels.
+        unsafe {
+            if const { Q == mve::PIXELS && N <= mve::MOST_FILTERS } {
+                mve::begin::<N>(biases, sums.as_mut_ptr().cast());
+            } else {
+                sums.write([*biases.cast::<[i32; N]>(); Q]);
+            }
+        }
+    }
 
     #[inline(never)]
     unsafe fn add_run<F: Element, const Q: usize, const N: usize>(

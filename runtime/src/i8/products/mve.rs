@@ -16,6 +16,31 @@ pub(super) const PIXELS: usize = 3;
 /// The most filters of a block.
 pub(super) const MOST_FILTERS: usize = 32;
 
+/// The biases as the sums of three pixels.
+///
+/// # Safety
+/// `biases` are `N` readable values, and `sums` three times as many writable ones.
+#[unsafe(naked)]
+pub(super) unsafe extern "C" fn begin<const N: usize>(biases: *const i32, sums: *mut i32) {
+    naked_asm!(
+        ".cpu cortex-m55",
+        "push {{r4, lr}}",
+        "mov r4, #{n}",
+        "wlstp.32 lr, r4, 2f",
+        "1:",
+        "vldrw.u32 q0, [r0], #16",
+        "vstrw.32 q0, [r1, #{row1}]",
+        "vstrw.32 q0, [r1, #{row2}]",
+        "vstrw.32 q0, [r1], #16",
+        "letp lr, 1b",
+        "2:",
+        "pop {{r4, pc}}",
+        n = const N,
+        row1 = const 4 * N,
+        row2 = const 8 * N,
+    )
+}
+
 /// What the leaf reads, which it loads by one instruction.
 #[repr(C)]
 struct Run {

@@ -456,6 +456,19 @@ impl sealed::Products for Quads {
 impl sealed::Products for Dsp {
     const ORDER: WeightOrder = WeightOrder::Words(QUAD as u32);
 
+    #[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
+    #[inline(always)]
+    unsafe fn begin<const Q: usize, const N: usize>(sums: &mut MaybeUninit<[[i32; N]; Q]>, biases: *const i32) {
+        // SAFETY: the caller's contract; a tile of four pixels.
+        unsafe {
+            if const { Q == dsp::PIXELS && N.is_multiple_of(8) && N > 0 && N <= dsp::MOST_FILTERS } {
+                dsp::begin::<N>(biases, sums.as_mut_ptr().cast());
+            } else {
+                sums.write([*biases.cast::<[i32; N]>(); Q]);
+            }
+        }
+    }
+
     #[inline(never)]
     unsafe fn add_run<F: Element, const Q: usize, const N: usize>(
         sums: &mut [[i32; N]; Q],

@@ -129,8 +129,13 @@ pub(crate) mod sealed {
         /// There are `N` biases.
         #[inline(always)]
         unsafe fn begin<const Q: usize, const N: usize>(sums: &mut MaybeUninit<[[i32; N]; Q]>, biases: *const i32) {
-            // SAFETY: the caller's contract.
-            sums.write([unsafe { *biases.cast::<[i32; N]>() }; Q]);
+            // SAFETY: the caller's contract; a tile has `Q` rows.
+            unsafe {
+                let biases = *biases.cast::<[i32; N]>();
+                for q in 0..Q {
+                    sums.as_mut_ptr().cast::<[i32; N]>().add(q).write(biases);
+                }
+            }
         }
 
         /// Adds the products of `len` adjacent channels of some pixels to the sums of those filters of the block that exist; what the others

@@ -235,10 +235,11 @@ impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> 
             // SAFETY: the pixels lie in the area, and the windows of those that are inside on the input.
             unsafe {
                 if reading == Reading::Gathered && taps * depth <= RUN {
+                    let distances = self.distances(&maps);
                     // What has been gathered serves all filters.
                     self.tiles(&rows, &columns, &inner, |places, n_pixels, is_inside| {
                         let mut gathered = [maps.padding; P];
-                        self.gather_windows(&maps, channel, places, is_inside, &mut gathered);
+                        self.gather_windows(&maps, channel, places, is_inside, &distances, &mut gathered);
                         for strip in strips.each::<N>() {
                             let mut sums = MaybeUninit::uninit();
                             U::begin(&mut sums, strip.w);

@@ -61,6 +61,7 @@ pub const FILES: &[(&str, &str)] = &[
     ("src/i8/products/mod.rs", include_str!("i8/products/mod.rs")),
     ("src/i8/products/mve.rs", include_str!("i8/products/mve.rs")),
     ("src/i8/products/neon.rs", include_str!("i8/products/neon.rs")),
+    ("src/i8/products/sealed.rs", include_str!("i8/products/sealed.rs")),
     ("src/i8/products/thumb.rs", include_str!("i8/products/thumb.rs")),
     ("src/i8/products/thumb2.rs", include_str!("i8/products/thumb2.rs")),
     ("src/i8/products/vnni.rs", include_str!("i8/products/vnni.rs")),

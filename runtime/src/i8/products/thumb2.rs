@@ -15,10 +15,21 @@ pub(super) const MOST_FILTERS: usize = 16;
 /// As there, of a tile of `PIXELS` by `N`, an even number up to `MOST_FILTERS`, whose sums and pixels lie at `sums` and `x`.
 #[inline(always)]
 pub(super) unsafe fn add_run<const N: usize>(sums: *mut i32, x: *const *const i8, w: *const i8, len: usize, block: Block) {
+    // SAFETY: three pixels.
+    let [first, second, third] = unsafe { *x.cast::<[*const i8; PIXELS]>() };
+    // As where a vector is the only pixel.
+    let is_one = first == second && first == third;
     let mut filter = 0;
     while filter < block.valid {
+        let (sums, w) = (sums.wrapping_add(filter), w.wrapping_add(filter));
         // SAFETY: the caller's contract.
-        unsafe { products::<N>(sums.wrapping_add(filter), x, w.wrapping_add(filter), len) };
+        unsafe {
+            if is_one {
+                products_of_one::<N>(sums, first, w, len);
+            } else {
+                products::<N>(sums, x, w, len);
+            }
+        }
         filter += 2;
     }
 }
@@ -86,5 +97,41 @@ unsafe extern "C" fn products<const N: usize>(sums: *mut i32, x: *const *const i
         filters = const N,
         row1 = const 4 * N,
         row2 = const 8 * N,
+    )
+}
+
+/// The same of three pixels that are one.
+///
+/// # Safety
+/// As there.
+#[unsafe(naked)]
+unsafe extern "C" fn products_of_one<const N: usize>(sums: *mut i32, x: *const i8, w: *const i8, len: usize) {
+    naked_asm!(
+        "push {{r4-r8, lr}}",
+        "mov r4, #0",
+        "mov r5, #0",
+        "add r3, r1",
+        "b 3f",
+        "2:",
+        "ldrsb r7, [r2, #1]",
+        "ldrsb r6, [r2], #{filters}",
+        "ldrsb r8, [r1], #1",
+        "mla r4, r8, r6, r4",
+        "mla r5, r8, r7, r5",
+        "3:",
+        "cmp r1, r3",
+        "bne 2b",
+        "mov r3, #{pixels}",
+        "4:",
+        "ldrd r6, r7, [r0]",
+        "add r6, r4",
+        "add r7, r5",
+        "strd r6, r7, [r0], #{row}",
+        "subs r3, #1",
+        "bne 4b",
+        "pop {{r4-r8, pc}}",
+        filters = const N,
+        pixels = const PIXELS,
+        row = const 4 * N,
     )
 }

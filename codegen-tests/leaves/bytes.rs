@@ -1,9 +1,11 @@
-//! Depthwise convolutions of bytes by the leaves of a unit, against loops over taps, into an output whose gaps are left alone.
+//! Convolutions of bytes by the leaves of a unit, into an output whose gaps are left alone: depthwise ones against loops over taps, and others
+//! against a unit in plain Rust.
 
 use core::fmt::Write;
 
 use peleec_runtime::{
-    ByteArithmetic, ByteElement, Destination, Operands, Pixels, Place, QuantizedDepthwiseConv2d, Requantize, run_checked, run_row_checked,
+    ByteArithmetic, ByteElement, Destination, Operands, Pixels, Place, QuantizedConv2d, QuantizedDepthwiseConv2d, Requantize, run_checked,
+    run_row_checked,
 };
 
 use crate::cases::Check;
@@ -132,6 +134,64 @@ impl<W: Write> Check<'_, W> {
         }
         if found.iter().any(|&byte| byte != GAP) {
             self.fail(format_args!("a gap is written: {output:?} {kernel:?} {strides:?} {dilations:?} {pads:?}"));
+        }
+    }
+
+    /// Convolutions of bytes by tiles of `P` pixels and `N` filters of the unit `U`, and of `V`, which reads weights in the same order.
+    pub(crate) fn tile_of_bytes<F: ByteElement, U: ByteArithmetic, V: ByteArithmetic, const P: usize, const N: usize>(
+        &mut self,
+        unit: &str,
+    ) {
+        let mut random = Random(19);
+        let before = self.n_cases;
+        for layout in Layout::ALL {
+            for _ in 0..DRAWS {
+                if !self.failed {
+                    self.convolution_of_bytes::<F, U, V, P, N>(&mut random, layout);
+                }
+            }
+        }
+        _ = writeln!(self.out, "{unit} {P}x{N} bytes: {} cases", self.n_cases - before);
+    }
+
+    fn convolution_of_bytes<F: ByteElement, U: ByteArithmetic, V: ByteArithmetic, const P: usize, const N: usize>(
+        &mut self,
+        random: &mut Random,
+        layout: Layout,
+    ) {
+        self.n_cases += 1;
+        let kernel = [0, 1].map(|_| random.one_of([1, 1, 3]));
+        let (depth, filters) = (1 + random.below([130, 40][usize::from(kernel == [3, 3])]), 1 + random.below(N as u32 + 8));
+        let strides = [0, 1].map(|_| 1 + random.below(2));
+        let pads = kernel.map(|kernel| random.below(kernel));
+        let size = kernel.map(|kernel| kernel + random.below(5));
+        let out = [0, 1].map(|i| (size[i] + pads[i] - kernel[i]) / strides[i] + 1);
+        let (input, output) = (layout.map(size, depth), random.one_of([Layout::Tight, Layout::Wide]).map(out, filters));
+        let [least, greatest] = F::LIMITS;
+        let [low, high] = random.one_of([[least, greatest], [least + 28, greatest - 37]]);
+        let requantize = Requantize { left: random.below(3), right: 3 + random.below(6), zero: random.below(20) as i32, low, high };
+        let input_zero = random.one_of([0, least, greatest, 7]);
+        let own = QuantizedConv2d::<F, F, U, P, N>::new(input, output).kernel(kernel).strides(strides).pads(pads);
+        let own = own.input_zero(input_zero).requantize(requantize);
+        let twin = QuantizedConv2d::<F, F, V, P, N>::new(input, output).kernel(kernel).strides(strides).pads(pads);
+        let twin = twin.input_zero(input_zero).requantize(requantize);
+        let Some(extent) = own.extent().filter(|_| own.extent() == twin.extent()) else {
+            return self.fail(format_args!("no extent: {own:?}"));
+        };
+        let [x, _, w, found, wanted] = self.memory.of_channels().map(bytes_mut);
+        let (x, w, found, wanted) = (&mut x[..extent.x], &mut w[..4 * extent.w], &mut found[..extent.y], &mut wanted[..extent.y]);
+        x.iter_mut().chain(&mut *w).for_each(|byte| *byte = random.below(256) as u8);
+        for block in w.chunks_exact_mut(4 * extent.w / filters.div_ceil(N as u32) as usize) {
+            for (lane, word) in block.chunks_exact_mut(4).take(2 * N).enumerate() {
+                let value = if lane < N { random.below(20_000) as i32 - 10_000 } else { random.below(1 << 20) as i32 * 256 };
+                word.copy_from_slice(&value.to_le_bytes());
+            }
+        }
+        found.fill(GAP);
+        wanted.fill(GAP);
+        let ran = run_checked(&own, operands(x, w, found)).is_ok() && run_checked(&twin, operands(x, w, wanted)).is_ok();
+        if !ran || found != wanted {
+            self.fail(format_args!("not as the twin: {own:?}"));
         }
     }
 }

@@ -31,6 +31,11 @@ const NEON: &[Unit] =
     &[unit("Fused", "Fused", &[(5, 16), (4, 16), (8, 8), (12, 4), (1, 32)]), unit("Plain", "Plain", &[(4, 16), (8, 8), (12, 4), (1, 32)])];
 
 #[test]
+fn cortex_m3() {
+    check(Target::CortexM3, &[]);
+}
+
+#[test]
 fn cortex_m4f() {
     check(Target::CortexM4F, VFP);
 }
@@ -88,7 +93,10 @@ fn check_on(machine: &Machine, units: &[Unit]) {
                 tiles.chain([format!("{} channels: {N_CASES_OF_CHANNELS} cases", unit.name)]).collect::<Vec<_>>()
             };
             let of_bytes = units_of_bytes(units).iter().map(|unit| format!("{unit} bytes: {N_CASES_OF_BYTES} cases"));
-            let wanted = units.iter().flat_map(lines).chain(of_bytes);
+            let tiles_of_bytes = tiles_of_bytes(machine, units).iter();
+            let tiles_of_bytes =
+                tiles_of_bytes.map(|(bytes, unit, _, p, n)| format!("{bytes}, {unit} {p}x{n} bytes: {N_CASES_OF_BYTES} cases"));
+            let wanted = units.iter().flat_map(lines).chain(of_bytes).chain(tiles_of_bytes);
             assert_eq!(printed.lines().collect::<Vec<_>>(), wanted.collect::<Vec<_>>(), "{target}");
         }
     }
@@ -107,7 +115,7 @@ fn printed(machine: &Machine, units: &[Unit]) -> Result<String, HarnessError> {
         file("cases.rs", include_str!("../leaves/cases.rs")),
         file("channels.rs", include_str!("../leaves/channels.rs")),
         file("geometry.rs", include_str!("../leaves/geometry.rs")),
-        file("units.rs", &list(units)),
+        file("units.rs", &list(machine, units)),
     ];
     let project = Project::write_program("leaves", sources, machine, OptLevel::Three, folder.path())?;
     let (program, _) = harness::build(&project)?;
@@ -126,18 +134,36 @@ fn units_of_bytes(units: &[Unit]) -> &'static [&'static str] {
     }
 }
 
+/// The tiles of convolutions of bytes: bytes, unit, and a twin in plain Rust that reads weights in the same order.
+fn tiles_of_bytes(machine: &Machine, units: &[Unit]) -> &'static [(&'static str, &'static str, &'static str, usize, usize)] {
+    let has = |name: &str| units.iter().any(|unit| unit.name == name);
+    if has("Mve") {
+        &[("i8", "Mve", "Filters", 3, 8), ("i8", "Mve", "Filters", 3, 16), ("i8", "Mve", "Filters", 3, 32)]
+    } else if has("Vfp<Plain>") {
+        &[("i8", "Dsp", "Quads", 4, 8), ("u8", "Dsp", "Quads", 4, 16), ("i8", "Dsp", "Quads", 4, 32)]
+    } else if machine.target == Target::CortexM3 {
+        &[("i8", "Thumb2", "Single", 3, 8)]
+    } else {
+        &[]
+    }
+}
+
 /// The calls for all tiles of the units.
-fn list(units: &[Unit]) -> String {
+fn list(machine: &Machine, units: &[Unit]) -> String {
     let call = |Unit { name, twin, tiles, without }: &Unit| -> String {
         let calls = tiles.iter().map(|(t, n)| format!("    check.tile::<{name}, {twin}, {t}, {n}>(\"{name}\");\n"));
         let channels = format!("    check.channels::<{name}, {twin}>(\"{name}\");\n");
         format!("    check.rare = &crate::cases::RARE[{without}..];\n{}{channels}", calls.collect::<String>())
     };
     let of_bytes = units_of_bytes(units).iter().map(|unit| format!("    check.bytes::<{unit}>(\"{unit}\");\n"));
-    let calls: String = units.iter().map(call).chain(of_bytes).collect();
+    let tile_of_bytes = |&(bytes, unit, twin, p, n): &(&str, &str, &str, usize, usize)| {
+        format!("    check.tile_of_bytes::<{bytes}, {unit}, {twin}, {p}, {n}>(\"{bytes}, {unit}\");\n")
+    };
+    let tiles_of_bytes = tiles_of_bytes(machine, units).iter().map(tile_of_bytes);
+    let calls: String = units.iter().map(call).chain(of_bytes).chain(tiles_of_bytes).collect();
     format!(
         "//! The leaves of this machine.\n\n#[allow(unused_imports, reason = \"a machine has some of them\")]\n\
-         use peleec_runtime::{{Dsp, Fused, Mve, Plain, Single, Vfp}};\n\n\
+         use peleec_runtime::{{Dsp, Filters, Fused, Mve, Plain, Quads, Single, Thumb2, Vfp}};\n\n\
          pub(crate) fn all<W: core::fmt::Write>(check: &mut crate::cases::Check<'_, W>) {{\n{calls}}}\n"
     )
 }

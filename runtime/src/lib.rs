@@ -89,7 +89,7 @@ pub use i8::conv2d::{QuantizedConv2d, QuantizedConv2dSum};
 pub use i8::depthwise::QuantizedDepthwiseConv2d;
 pub use i8::lookup::Lookup;
 pub use i8::pool::MaxPool2d;
-pub use i8::products::{ByteArithmetic, Dsp, Filters, Pairs, Quads, Single, Thumb, WeightOrder};
+pub use i8::products::{ByteArithmetic, Dsp, Filters, Pairs, Quads, Single, Thumb, Thumb2, WeightOrder};
 pub use i8::requantize::Requantize;
 pub use i8::softmax::QuantizedSoftmax;
 pub use i8::sum::QuantizedSum;

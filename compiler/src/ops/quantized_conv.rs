@@ -286,7 +286,7 @@ impl Operator for QuantizedConv {
             let kernel = QuantizedDepthwiseConv2d { window, input_zero, requantize, target };
             (kernel.pack(&parts), Arc::new(kernel))
         } else {
-            let tile = Tile::of(target, filters / group, weights, ctx.dtype_of(x));
+            let tile = Tile::of(target, filters / group, weights, ctx.dtype_of(x), self.pool.is_some());
             let pool = self.pool.as_ref().map(|pool| pool.limits);
             let kernel = QuantizedConv2d { window, group, input_zero, requantize, pool, sum, tile };
             (kernel.pack(&parts), Arc::new(kernel))

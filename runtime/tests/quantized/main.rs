@@ -3,7 +3,7 @@
 use bytemuck::{Pod, cast_slice, cast_slice_mut};
 use peleec_runtime::{
     ByteArithmetic, Dequantize, Destination, Dsp, Element, Filters, Kernel, MaxPool2d, Mve, Operands, Pairs, Pixels, Place, Quads,
-    QuantizedConv2d, QuantizedDepthwiseConv2d, RegionError, Requantize, Single, Thumb, run_checked, run_row_checked,
+    QuantizedConv2d, QuantizedDepthwiseConv2d, RegionError, Requantize, Single, Thumb, Thumb2, run_checked, run_row_checked,
 };
 
 mod functions;
@@ -196,12 +196,15 @@ fn sums_of_bytes_are_exact() {
     convolutions::<i8, i8, Dsp, 4, 8>(10, Some(4));
     convolutions::<u8, u8, Dsp, 4, 8>(11, Some(4));
     convolutions::<i8, i8, Dsp, 4, 16>(12, Some(4));
+    convolutions::<u8, i8, Dsp, 4, 32>(24, Some(4));
     convolutions::<i8, i8, Mve, 3, 8>(13, None);
     convolutions::<u8, i8, Mve, 3, 8>(14, None);
+    convolutions::<i8, i8, Mve, 3, 32>(25, None);
     convolutions::<i8, i8, Filters, 4, 4>(21, None);
     convolutions::<u8, u8, Filters, 4, 4>(22, None);
     convolutions::<i8, i8, Filters, 4, 8>(23, None);
     convolutions::<i8, i8, Thumb, 2, 2>(15, Some(1));
+    convolutions::<i8, i8, Thumb2, 3, 8>(26, Some(1));
 }
 
 /// Numbers of channels are less than a vector, whole vectors, and some more; the weights are of all bytes.
@@ -335,6 +338,7 @@ fn channels_may_lie_in_two_maps() {
     two_maps::<i8, Mve, 3, 8>(7);
     two_maps::<i8, Filters, 4, 8>(8);
     two_maps::<i8, Thumb, 2, 2>(9);
+    two_maps::<i8, Thumb2, 3, 8>(10);
 }
 
 #[test]

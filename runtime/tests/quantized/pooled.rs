@@ -2,7 +2,7 @@
 
 use bytemuck::{Pod, cast_slice, cast_slice_mut};
 use peleec_runtime::{
-    ByteArithmetic, Dsp, Element, Filters, Mve, Operands, Pairs, Pixels, Place, Quads, QuantizedConv2d, Requantize, Single, Thumb,
+    ByteArithmetic, Dsp, Element, Filters, Mve, Operands, Pairs, Pixels, Place, Quads, QuantizedConv2d, Requantize, Single, Thumb, Thumb2,
     run_checked, run_row_checked,
 };
 
@@ -154,6 +154,8 @@ fn sums_are_averaged_before_they_are_rounded() {
     averages::<i8, i8, Mve, 3, 8>(12, None);
     averages::<i8, i8, Filters, 4, 8>(13, None);
     averages::<i8, i8, Thumb, 2, 2>(14, Some(1));
+    averages::<i8, i8, Mve, 3, 16>(15, None);
+    averages::<i8, i8, Thumb2, 3, 8>(16, Some(1));
 }
 
 #[test]

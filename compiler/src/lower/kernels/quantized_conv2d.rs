@@ -1,6 +1,6 @@
 //! `QuantizedConv2d`: convolution of integers of 8 bits.
 
-use peleec_runtime::{ByteArithmetic, ByteElement, Dsp, Filters, Mve, Pairs, Quads, Requantize, Single, Thumb, WeightOrder};
+use peleec_runtime::{ByteArithmetic, ByteElement, Dsp, Filters, Mve, Pairs, Quads, Requantize, Single, Thumb, Thumb2, WeightOrder};
 
 use super::bound::{Plainly, of_byte};
 use super::conv2d::Maps;
@@ -33,8 +33,10 @@ pub(crate) struct QuantizedConv2d {
 pub(crate) enum Tile {
     /// For a Cortex-M0+, which computes in eight registers.
     Thumb,
-    /// For the thirteen of other cores without vectors.
+    /// For cores without vectors.
     TwoByTwo,
+    /// For the thirteen registers of a Cortex-M3.
+    ThreeByEight,
     /// For vectors of any machine.
     FourByEight,
     /// For groups of fewer filters than a block.
@@ -57,22 +59,35 @@ pub(crate) enum Tile {
     DspByEight,
     /// For the DSP extension.
     DspBySixteen,
+    /// For the DSP extension, with many filters.
+    DspByThirtyTwo,
+    /// For the vector unit of a Cortex-M55, with few filters.
+    MveByEight,
     /// For the vector unit of a Cortex-M55.
-    Mve,
+    MveBySixteen,
+    /// For the vector unit of a Cortex-M55, with many filters.
+    MveByThirtyTwo,
 }
 
 impl Tile {
-    /// That of a target for groups of so many filters with these weights, over elements of this type.
-    pub(crate) fn of(target: Target, filters: usize, weights: &[i8], input: DType) -> Self {
+    /// That of a target for groups of so many filters with these weights, over elements of this type, with a pool behind or without.
+    pub(crate) fn of(target: Target, filters: usize, weights: &[i8], input: DType, is_pooled: bool) -> Self {
         match target {
             _ if filters < 2 => Tile::TwoByOne,
             Target::CortexM0Plus if input == DType::I8 => Tile::Thumb,
+            Target::CortexM3 if input == DType::I8 && filters >= 4 => Tile::ThreeByEight,
             Target::CortexM0Plus | Target::CortexM3 => Tile::TwoByTwo,
             _ if filters < 4 => Tile::TwoByOne,
-            // Blocks of sixteen, where they take no more of the flash.
-            Target::CortexM4F | Target::CortexM7 | Target::CortexM33 if filters.div_ceil(8).is_multiple_of(2) => Tile::DspBySixteen,
-            Target::CortexM4F | Target::CortexM7 | Target::CortexM33 => Tile::DspByEight,
-            Target::CortexM55 if input == DType::I8 => Tile::Mve,
+            Target::CortexM4F | Target::CortexM7 | Target::CortexM33 => match widest(filters, is_pooled) {
+                32 => Tile::DspByThirtyTwo,
+                16 => Tile::DspBySixteen,
+                _ => Tile::DspByEight,
+            },
+            Target::CortexM55 if input == DType::I8 => match widest(filters, is_pooled) {
+                32 => Tile::MveByThirtyTwo,
+                16 => Tile::MveBySixteen,
+                _ => Tile::MveByEight,
+            },
             Target::X86_64V4 if filters >= 16 => Tile::PairsEightBySixteen,
             Target::X86_64V3 if filters >= 16 => Tile::PairsSixBySixteen,
             Target::X86_64V3 | Target::X86_64V4 => Tile::PairsFourByEight,
@@ -90,6 +105,7 @@ impl Tile {
             Tile::TwoByOne => (1, <Single as ByteArithmetic>::ORDER),
             Tile::TwoByTwo => (2, <Single as ByteArithmetic>::ORDER),
             Tile::Thumb => (2, <Thumb as ByteArithmetic>::ORDER),
+            Tile::ThreeByEight => (8, <Thumb2 as ByteArithmetic>::ORDER),
             Tile::FourByEight => (8, <Single as ByteArithmetic>::ORDER),
             Tile::Filters => (8, <Filters as ByteArithmetic>::ORDER),
             Tile::PairsFourByEight => (8, <Pairs as ByteArithmetic>::ORDER),
@@ -98,8 +114,21 @@ impl Tile {
             Tile::QuadsTwelveByThirtyTwo => (32, <Quads as ByteArithmetic>::ORDER),
             Tile::DspByEight => (8, <Dsp as ByteArithmetic>::ORDER),
             Tile::DspBySixteen => (16, <Dsp as ByteArithmetic>::ORDER),
-            Tile::Mve => (8, <Mve as ByteArithmetic>::ORDER),
+            Tile::DspByThirtyTwo => (32, <Dsp as ByteArithmetic>::ORDER),
+            Tile::MveByEight => (8, <Mve as ByteArithmetic>::ORDER),
+            Tile::MveBySixteen => (16, <Mve as ByteArithmetic>::ORDER),
+            Tile::MveByThirtyTwo => (32, <Mve as ByteArithmetic>::ORDER),
         }
+    }
+}
+
+/// The widest of the blocks of 8, 16 and 32 filters by which so many take no more of the flash than by eights. A pool keeps the sums of four
+/// tiles on the stack, where those of 32 filters are many.
+fn widest(filters: usize, is_pooled: bool) -> usize {
+    match filters.div_ceil(8) {
+        eights if eights.is_multiple_of(4) && !is_pooled => 32,
+        eights if eights.is_multiple_of(2) => 16,
+        _ => 8,
     }
 }
 
@@ -204,6 +233,7 @@ impl Kernel for QuantizedConv2d {
         of_byte!(views.inputs[0].dtype, F => of_byte!(views.output.dtype, T => Ok(match self.tile {
             Tile::TwoByTwo => self.bound::<F, T, Single, 2, 2>("Single", views),
             Tile::Thumb => self.bound::<F, T, Thumb, 2, 2>("Thumb", views),
+            Tile::ThreeByEight => self.bound::<F, T, Thumb2, 3, 8>("Thumb2", views),
             Tile::FourByEight => self.bound::<F, T, Single, 4, 8>("Single", views),
             Tile::TwoByOne => self.bound::<F, T, Single, 2, 1>("Single", views),
             Tile::Filters => self.bound::<F, T, Filters, 4, 8>("Filters", views),
@@ -215,7 +245,10 @@ impl Kernel for QuantizedConv2d {
             Tile::QuadsFourBySixteen => self.bound::<F, T, Quads, 4, 16>("Quads", views),
             Tile::DspByEight => self.bound::<F, T, Dsp, 4, 8>("Dsp", views),
             Tile::DspBySixteen => self.bound::<F, T, Dsp, 4, 16>("Dsp", views),
-            Tile::Mve => self.bound::<F, T, Mve, 3, 8>("Mve", views),
+            Tile::DspByThirtyTwo => self.bound::<F, T, Dsp, 4, 32>("Dsp", views),
+            Tile::MveByEight => self.bound::<F, T, Mve, 3, 8>("Mve", views),
+            Tile::MveBySixteen => self.bound::<F, T, Mve, 3, 16>("Mve", views),
+            Tile::MveByThirtyTwo => self.bound::<F, T, Mve, 3, 32>("Mve", views),
         })))
     }
 }

@@ -5,6 +5,7 @@ mod residual;
 mod windows;
 
 use core::marker::PhantomData;
+use core::mem::MaybeUninit;
 use core::ops::Range;
 
 pub use residual::QuantizedConv2dSum;
@@ -237,35 +238,38 @@ impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> 
             // SAFETY: the pixels lie in the area, and the windows of those that are inside on the input.
             unsafe {
                 if reading == Reading::Gathered && taps * depth <= RUN {
+                    let distances = self.distances(&maps);
                     // What has been gathered serves all filters.
                     self.tiles(&rows, &columns, &inner, |places, n_pixels, is_inside| {
                         let mut gathered = [maps.padding; P];
-                        self.gather_windows(&maps, channel, places, is_inside, &mut gathered);
+                        self.gather_windows(&maps, channel, places, is_inside, &distances, &mut gathered);
                         for strip in strips.each::<N>() {
-                            let mut sums = strip.biases::<N, P>();
+                            let mut sums = MaybeUninit::uninit();
+                            U::begin(&mut sums, strip.w);
+                            let sums = sums.assume_init_mut();
                             U::add_run(
-                                &mut sums,
+                                sums,
                                 gathered.each_ref().map(|run| run.as_ptr()),
                                 strip.weights::<N>(),
                                 taps * depth,
                                 self.block(&strip),
                             );
-                            self.finish(&strip, &maps, places, n_pixels, &sums);
+                            self.finish(&strip, &maps, places, n_pixels, sums);
                         }
                     });
                 } else {
                     for strip in strips.each::<N>() {
                         self.tiles(&rows, &columns, &inner, |places, n_pixels, is_inside| {
-                            let mut sums = strip.biases::<N, P>();
+                            let mut sums = MaybeUninit::uninit();
+                            U::begin(&mut sums, strip.w);
+                            let sums = sums.assume_init_mut();
                             match reading {
-                                Reading::Runs { per_row, len } if is_inside => {
-                                    self.add_runs(&strip, &maps, places, [per_row, len], &mut sums)
-                                }
-                                Reading::Runs { .. } => self.add_taps(&strip, &maps, places, &mut sums),
-                                Reading::Both => self.add_both::<DENSE>(&strip, &maps, places, &mut sums),
-                                Reading::Gathered => self.add_gathered(&strip, &maps, places, &mut sums),
+                                Reading::Runs { per_row, len } if is_inside => self.add_runs(&strip, &maps, places, [per_row, len], sums),
+                                Reading::Runs { .. } => self.add_taps(&strip, &maps, places, sums),
+                                Reading::Both => self.add_both::<DENSE>(&strip, &maps, places, sums),
+                                Reading::Gathered => self.add_gathered(&strip, &maps, places, sums),
                             }
-                            self.finish(&strip, &maps, places, n_pixels, &sums);
+                            self.finish(&strip, &maps, places, n_pixels, sums);
                         });
                     }
                 }
@@ -370,22 +374,22 @@ impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> 
     #[inline(never)]
     unsafe fn finish(&self, strip: &Strip, maps: &Maps<F, T>, places: &[[usize; 2]; P], n_pixels: usize, sums: &[[i32; N]; P]) {
         let (output, channel) = (&self.output, self.output.channel as usize);
-        let (multipliers, rule) = (strip.w.wrapping_add(N), Prepared::new(&self.requantize));
-        for (&[oy, ox], sums) in places.iter().zip(sums).take(n_pixels) {
-            let at = oy.wrapping_mul(output.row as usize).wrapping_add(ox.wrapping_mul(output.pixel as usize));
-            let y = maps.y.wrapping_add(at.wrapping_add(strip.filter.wrapping_mul(channel)));
-            // A number that is known is for vectors; of a loop that is not written out smaller cores have more.
-            let known = cfg!(not(target_arch = "arm")) && strip.valid == N;
-            // SAFETY: the channels that exist, up to `N`, lie in the output.
-            unsafe {
-                if channel != 1 {
+        let multipliers = strip.w.wrapping_add(N);
+        let mut y = [maps.y.wrapping_add(strip.filter.wrapping_mul(channel)); P];
+        for (y, &[oy, ox]) in y.iter_mut().zip(places) {
+            *y = y.wrapping_add(oy.wrapping_mul(output.row as usize).wrapping_add(ox.wrapping_mul(output.pixel as usize)));
+        }
+        // SAFETY: the channels that exist, up to `N`, lie in the output.
+        unsafe {
+            if channel == 1 {
+                // A number that is known is for vectors; of a loop that is not written out smaller cores have more.
+                let count = if cfg!(not(target_arch = "arm")) && strip.valid == N { N } else { strip.valid };
+                U::write_tile(&Prepared::new(&self.requantize), sums, multipliers, y, n_pixels, count);
+            } else {
+                for (sums, y) in sums.iter().zip(y).take(n_pixels) {
                     for n in 0..strip.valid {
                         *y.wrapping_add(n * channel) = T::from_i32(self.requantize.apply(*sums.as_ptr().add(n), *multipliers.add(n)));
                     }
-                } else if known {
-                    U::write(&rule, sums.as_ptr(), multipliers, y, N);
-                } else {
-                    U::write(&rule, sums.as_ptr(), multipliers, y, strip.valid);
                 }
             }
         }
@@ -450,16 +454,6 @@ struct Strip {
 }
 
 impl Strip {
-    /// The sums of `P` pixels before any product.
-    ///
-    /// # Safety
-    /// The block's header exists.
-    #[inline(always)]
-    unsafe fn biases<const N: usize, const P: usize>(&self) -> [[i32; N]; P] {
-        // SAFETY: the caller's contract.
-        [unsafe { *self.w.cast::<[i32; N]>() }; P]
-    }
-
     /// Where the bytes of its filters begin.
     #[inline(always)]
     fn weights<const N: usize>(&self) -> *const i8 {

@@ -1,6 +1,7 @@
 //! A convolution whose sums a 2x2 pool averages before they become bytes: of so many windows as a tile has pixels, two tiles hold the upper
 //! pixels, and two the lower ones.
 
+use core::mem::MaybeUninit;
 use core::ops::Range;
 
 use super::{Maps, QuantizedConv2d, RUN, Reading, Strip, Strips};
@@ -43,8 +44,12 @@ impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> 
             self.tiles(&rows, &columns, &[0..0, 0..0], |places, n_pixels, _| {
                 // SAFETY: the pixels lie on the input, the block's header exists, and the places lie in the output.
                 unsafe {
-                    let mut sums = [[strip.biases::<N, P>(); 2]; 2];
-                    for ((ky, maps), sums) in [(0, &upper), (1, &lower)].into_iter().zip(&mut sums) {
+                    let mut sums = [const { MaybeUninit::<[[i32; N]; P]>::uninit() }; 4];
+                    for sums in &mut sums {
+                        U::begin(sums, strip.w);
+                    }
+                    let sums = &mut *(&raw mut sums).cast::<[[[[i32; N]; P]; 2]; 2]>();
+                    for ((ky, maps), sums) in [(0, &upper), (1, &lower)].into_iter().zip(&mut *sums) {
                         let pixels = self.pixels(places, ky);
                         for (pixels, sums) in pixels.iter().zip(sums).take(if 2 * n_pixels <= P { 1 } else { 2 }) {
                             match reading {
@@ -54,7 +59,7 @@ impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> 
                             }
                         }
                     }
-                    self.finish_pooled(&strip, y, places, n_pixels, &sums);
+                    self.finish_pooled(&strip, y, places, n_pixels, sums);
                 }
             });
         }

@@ -108,7 +108,24 @@ impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> 
         }
     }
 
-    /// Copies windows, which are no longer than a run.
+    /// What leads from a window's beginning to each of its values, which are no more than a run has.
+    #[inline(never)]
+    pub(super) fn distances(&self, maps: &Maps<F, T>) -> [usize; RUN] {
+        let mut distances = [0; RUN];
+        let mut next = distances.iter_mut();
+        for ky in 0..self.kernel[0] as usize {
+            for kx in 0..self.kernel[1] as usize {
+                let mut distance = self.distance(maps, ky, kx);
+                for next in next.by_ref().take(self.depth() as usize) {
+                    *next = distance;
+                    distance = distance.wrapping_add(self.input.channel as usize);
+                }
+            }
+        }
+        distances
+    }
+
+    /// Copies windows, which are no longer than a run and have these distances.
     ///
     /// # Safety
     /// As [`Leaf`](super::Leaf); the places lie in the output, and their windows on the input where they are inside.
@@ -119,6 +136,7 @@ impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> 
         channel: usize,
         places: &[[usize; 2]; P],
         is_inside: bool,
+        distances: &[usize; RUN],
         gathered: &mut [[F; RUN]; P],
     ) {
         let (depth, [height, width]) = (self.depth() as usize, self.kernel.map(|extent| extent as usize));
@@ -126,10 +144,17 @@ impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> 
         // On smaller cores a call of a copy costs as much as the copy.
         let is_run = cfg!(not(target_arch = "arm")) && step == 1 && pixel == depth;
         for ((to, origin), place) in gathered.iter_mut().zip(self.origins(maps, channel, places)).zip(places) {
+            if is_inside && !is_run {
+                for (to, &distance) in to.iter_mut().zip(distances).take(height * width * depth) {
+                    // SAFETY: the value lies on the input.
+                    *to = unsafe { *origin.wrapping_add(distance) };
+                }
+                continue;
+            }
             let mut to = to.as_mut_ptr();
             for ky in 0..height {
                 let mut x = origin.wrapping_add(self.distance(maps, ky, 0));
-                if is_inside && is_run {
+                if is_inside {
                     // SAFETY: the taps of a row follow each other, as they do in the run, which has room for them.
                     unsafe { copy(x, to, width * depth) };
                     to = to.wrapping_add(width * depth);
@@ -137,7 +162,7 @@ impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> 
                 }
                 for kx in 0..width {
                     let end = to.wrapping_add(depth);
-                    if is_inside || self.is_on_input(*place, ky, kx) {
+                    if self.is_on_input(*place, ky, kx) {
                         let mut x = x;
                         while to != end {
                             // SAFETY: the channel lies on the input, and the window in the run.

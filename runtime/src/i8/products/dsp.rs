@@ -15,10 +15,36 @@ use crate::lanes::cortex::requires;
 
 pub(super) const PIXELS: usize = 4;
 /// The most filters of a block.
-pub(super) const MOST_FILTERS: usize = 16;
+pub(super) const MOST_FILTERS: usize = 32;
 
 /// Channels in fours that are widened at a time, each to eight values of 32 bits.
 const WORDS: usize = 16;
+
+/// The biases as the sums of four pixels.
+///
+/// # Safety
+/// `biases` are `N` readable values, a multiple of eight and not none, and `sums` four times as many writable ones.
+#[unsafe(naked)]
+pub(super) unsafe extern "C" fn begin<const N: usize>(biases: *const i32, sums: *mut i32) {
+    naked_asm!(
+        "push {{r4-r11, lr}}",
+        "add r2, r1, #{row}",
+        "add r3, r2, #{row}",
+        "add r12, r3, #{row}",
+        "mov lr, #{eights}",
+        "1:",
+        "ldm r0!, {{r4-r11}}",
+        "stm r1!, {{r4-r11}}",
+        "stm r2!, {{r4-r11}}",
+        "stm r3!, {{r4-r11}}",
+        "stm r12!, {{r4-r11}}",
+        "subs lr, #1",
+        "bne 1b",
+        "pop {{r4-r11, pc}}",
+        row = const 4 * N,
+        eights = const N / 8,
+    )
+}
 
 /// [`Products::add_run`](super::sealed::Products::add_run) for bytes, with signs or without.
 ///

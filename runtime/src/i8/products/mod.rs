@@ -9,13 +9,19 @@ mod dsp;
 mod mve;
 #[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
 mod neon;
+pub(crate) mod sealed;
 #[cfg(all(target_arch = "arm", not(miri)))]
 mod thumb;
+#[cfg(all(target_arch = "arm", not(miri)))]
+mod thumb2;
 #[cfg(all(target_arch = "x86_64", target_feature = "avx512vnni"))]
 mod vnni;
 mod window;
 #[cfg(all(target_arch = "x86_64", target_feature = "avx2"))]
 mod x86;
+
+#[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
+use core::mem::MaybeUninit;
 
 use crate::element::Element;
 use crate::i8::requantize::Prepared;
@@ -29,6 +35,11 @@ pub struct Single;
 /// A byte of each filter at a time, by the instructions that every Cortex-M has where the crate is built for one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Thumb;
+
+/// A byte of each filter at a time, by the instructions of a Cortex-M3, which a Cortex-M0+ lacks, where the crate is built for an ARM core of
+/// 32 bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Thumb2;
 
 /// A filter after the other, by NEON where the build has it, and by plain Rust elsewhere. Its weights are -127 or more: two products of -128
 /// by -128 have no room in the sums of 16 bits that NEON makes first.
@@ -92,96 +103,12 @@ impl WeightOrder {
 
 /// What all runs of channels of a block have in common.
 #[derive(Clone, Copy)]
-#[cfg_attr(not(all(target_arch = "arm", target_abi = "eabihf")), allow(dead_code, reason = "not every unit asks for it"))]
+#[cfg_attr(not(target_arch = "arm"), allow(dead_code, reason = "not every unit asks for it"))]
 pub struct Block {
     /// Bytes of a filter.
     pub(crate) filter: usize,
     /// How many filters of the block exist.
     pub(crate) valid: usize,
-}
-
-pub(crate) mod sealed {
-    use super::{Block, ChannelWindow, WeightOrder};
-    use crate::element::Element;
-    use crate::i8::requantize::Prepared;
-    use crate::lanes::arithmetic::ChannelTaps;
-
-    /// The sums of a tile of pixels by filters.
-    pub trait Products: Copy + Sync + Send + PartialEq + core::fmt::Debug + 'static {
-        /// The order of the weights.
-        const ORDER: WeightOrder;
-
-        /// Adds the products of `len` adjacent channels of some pixels to the sums of those filters of the block that exist; what the others
-        /// have is of no use. `w` are the weights of the first channel of the first filter.
-        ///
-        /// # Safety
-        /// Each of `x` is readable for `len` channels, and `w` for their weights in the block; a run begins where a word does.
-        unsafe fn add_run<F: Element, const Q: usize, const N: usize>(
-            sums: &mut [[i32; N]; Q],
-            x: [*const F; Q],
-            w: *const i8,
-            len: usize,
-            block: Block,
-        );
-
-        /// Adds to the sums of `P` pixels, of `N` adjacent channels each, the products of the taps. `x` and `w` are those of the first tap.
-        ///
-        /// # Safety
-        /// Each of `x` is readable for the channels at every tap, and `w` for their weights; there are taps.
-        #[inline(always)]
-        unsafe fn add_taps<F: Element, const P: usize, const N: usize>(
-            taps: &ChannelTaps,
-            x: [*const F; P],
-            w: *const i8,
-            sums: &mut [[i32; N]; P],
-        ) {
-            // SAFETY: the caller's contract.
-            unsafe { super::channels::add_taps(taps, x, w, sums) }
-        }
-
-        /// Whether depthwise convolutions are computed a window at a time.
-        const WINDOWS: bool = cfg!(target_arch = "arm");
-
-        /// Writes the results of a pixel's window in all channels, which are adjacent. `x` and `w` are those of the kernel's first tap, be it
-        /// on the input or not.
-        ///
-        /// # Safety
-        /// The taps' distances lead from `x` and `w` to as many elements as there are channels, those of taps on padding from `w` alone; the
-        /// biases and the multipliers are readable, and `y` is writable; there are at least four channels.
-        #[inline(always)]
-        unsafe fn write_window<F: Element, T: Element>(window: &ChannelWindow, rule: &Prepared<'_>, x: *const F, w: *const i8, y: *mut T) {
-            // SAFETY: the caller's contract.
-            unsafe { window.write::<F, T, Self>(rule, x, w, y) }
-        }
-
-        /// Writes the results of adjacent sums.
-        ///
-        /// # Safety
-        /// `sums` and `multipliers` are readable for `count` values, and `y` is writable.
-        #[inline(always)]
-        unsafe fn write<T: Element>(rule: &Prepared<'_>, sums: *const i32, multipliers: *const i32, y: *mut T, count: usize) {
-            // SAFETY: the caller's contract.
-            unsafe { rule.rule.write_all::<T, true>(sums, multipliers, y, count) }
-        }
-
-        /// Writes the results of adjacent sums of the four pixels of a window, averaged. The two steps lead from the sums of a pixel to
-        /// those of the one to the right of it, and of the one below.
-        ///
-        /// # Safety
-        /// The sums, for each pixel, and `multipliers` are readable for `count` values, and `y` is writable.
-        #[inline(always)]
-        unsafe fn write_averages<T: Element>(
-            rule: &crate::Requantize,
-            averaged: [i32; 2],
-            sums: (*const i32, [usize; 2]),
-            multipliers: *const i32,
-            y: *mut T,
-            count: usize,
-        ) {
-            // SAFETY: the caller's contract.
-            unsafe { rule.write_averages::<T, true>(averaged, sums, multipliers, y, count) }
-        }
-    }
 }
 
 /// [`Products::add_run`](sealed::Products::add_run) in plain Rust.
@@ -325,6 +252,28 @@ impl sealed::Products for Thumb {
     }
 }
 
+impl sealed::Products for Thumb2 {
+    const ORDER: WeightOrder = WeightOrder::Words(1);
+
+    #[inline(never)]
+    unsafe fn add_run<F: Element, const Q: usize, const N: usize>(
+        sums: &mut [[i32; N]; Q],
+        x: [*const F; Q],
+        w: *const i8,
+        len: usize,
+        block: Block,
+    ) {
+        #[cfg(all(target_arch = "arm", not(miri)))]
+        if const { Q == thumb2::PIXELS && N.is_multiple_of(2) && N <= thumb2::MOST_FILTERS && matches!(signs::<F>(), Some(true)) } {
+            // SAFETY: the caller's contract; tiles of that size.
+            return unsafe { thumb2::add_run::<N>((&raw mut *sums).cast(), x.as_ptr().cast(), w, len, block) };
+        }
+        _ = block;
+        // SAFETY: the caller's contract.
+        unsafe { add_words::<F, Q, N, 1>(sums, x, w, len) }
+    }
+}
+
 impl sealed::Products for Pairs {
     const ORDER: WeightOrder = WeightOrder::Words(2);
 
@@ -391,6 +340,19 @@ impl sealed::Products for Quads {
 
 impl sealed::Products for Dsp {
     const ORDER: WeightOrder = WeightOrder::Words(QUAD as u32);
+
+    #[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
+    #[inline(always)]
+    unsafe fn begin<const Q: usize, const N: usize>(sums: &mut MaybeUninit<[[i32; N]; Q]>, biases: *const i32) {
+        // SAFETY: the caller's contract; a tile of four pixels.
+        unsafe {
+            if const { Q == dsp::PIXELS && N.is_multiple_of(8) && N > 0 && N <= dsp::MOST_FILTERS } {
+                dsp::begin::<N>(biases, sums.as_mut_ptr().cast());
+            } else {
+                sums.write([*biases.cast::<[i32; N]>(); Q]);
+            }
+        }
+    }
 
     #[inline(never)]
     unsafe fn add_run<F: Element, const Q: usize, const N: usize>(
@@ -471,6 +433,19 @@ impl sealed::Products for Filters {
 impl sealed::Products for Mve {
     const ORDER: WeightOrder = WeightOrder::Filters;
 
+    #[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
+    #[inline(always)]
+    unsafe fn begin<const Q: usize, const N: usize>(sums: &mut MaybeUninit<[[i32; N]; Q]>, biases: *const i32) {
+        // SAFETY: the caller's contract; a tile of three pixels.
+        unsafe {
+            if const { Q == mve::PIXELS && N <= mve::MOST_FILTERS } {
+                mve::begin::<N>(biases, sums.as_mut_ptr().cast());
+            } else {
+                sums.write([*biases.cast::<[i32; N]>(); Q]);
+            }
+        }
+    }
+
     #[inline(never)]
     unsafe fn add_run<F: Element, const Q: usize, const N: usize>(
         sums: &mut [[i32; N]; Q],
@@ -480,9 +455,9 @@ impl sealed::Products for Mve {
         block: Block,
     ) {
         #[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
-        if const { Q == mve::PIXELS && N == mve::FILTERS && matches!(signs::<F>(), Some(true)) } {
+        if const { Q == mve::PIXELS && N.is_multiple_of(2) && N <= mve::MOST_FILTERS && matches!(signs::<F>(), Some(true)) } {
             // SAFETY: the caller's contract; tiles of that size.
-            return unsafe { mve::add_run((&raw mut *sums).cast(), x.as_ptr().cast(), w, len, block) };
+            return unsafe { mve::add_run::<N>((&raw mut *sums).cast(), x.as_ptr().cast(), w, len, block) };
         }
         // SAFETY: the caller's contract.
         unsafe { add_filters(sums, x, w, len, block) }
@@ -513,6 +488,28 @@ impl sealed::Products for Mve {
                 mve::write(rule.rule, sums, multipliers, y.cast(), count);
             } else {
                 rule.rule.write_all::<T, true>(sums, multipliers, y, count);
+            }
+        }
+    }
+
+    #[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
+    #[inline(always)]
+    unsafe fn write_tile<T: Element, const Q: usize, const N: usize>(
+        rule: &Prepared<'_>,
+        sums: &[[i32; N]; Q],
+        multipliers: *const i32,
+        y: [*mut T; Q],
+        n_pixels: usize,
+        count: usize,
+    ) {
+        // SAFETY: the caller's contract; bytes of either kind have the same bits. Pixels behind the last are written again.
+        unsafe {
+            if const { Q == mve::PIXELS && N <= mve::MOST_FILTERS && signs::<T>().is_some() } {
+                mve::write_tile::<N>(rule.rule, sums.as_ptr().cast(), multipliers, y.as_ptr().cast(), count);
+            } else {
+                for (sums, y) in sums.iter().zip(y).take(n_pixels) {
+                    Self::write(rule, sums.as_ptr(), multipliers, y, count);
+                }
             }
         }
     }

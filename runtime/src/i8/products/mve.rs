@@ -1,5 +1,5 @@
-//! Products of bytes by the vector unit: tiles of 3 pixels by 8 filters, two filters at a time, whose 6 sums stand in the core's own
-//! registers; sixteen channels at a time, and what is left of them by predicates.
+//! Products of bytes by the vector unit: tiles of 3 pixels by `N` filters. Of up to 32 channels the pixels' values stand in vectors for all
+//! filters of the block, two of which are taken at a time, whose 6 sums stand in the core's own registers meanwhile.
 //!
 //! A parameter that means nothing makes a function generic, so that it is assembled only where a module uses it.
 
@@ -13,86 +13,176 @@ use crate::i8::requantize::Prepared;
 use crate::lanes::cortex::requires;
 
 pub(super) const PIXELS: usize = 3;
-pub(super) const FILTERS: usize = 8;
+/// The most filters of a block.
+pub(super) const MOST_FILTERS: usize = 32;
 
-/// What the leaf reads.
+/// The biases as the sums of three pixels.
+///
+/// # Safety
+/// `biases` are `N` readable values, and `sums` three times as many writable ones.
+#[unsafe(naked)]
+pub(super) unsafe extern "C" fn begin<const N: usize>(biases: *const i32, sums: *mut i32) {
+    naked_asm!(
+        ".cpu cortex-m55",
+        "push {{r4, lr}}",
+        "mov r4, #{n}",
+        "wlstp.32 lr, r4, 2f",
+        "1:",
+        "vldrw.u32 q0, [r0], #16",
+        "vstrw.32 q0, [r1, #{row1}]",
+        "vstrw.32 q0, [r1, #{row2}]",
+        "vstrw.32 q0, [r1], #16",
+        "letp lr, 1b",
+        "2:",
+        "pop {{r4, pc}}",
+        n = const N,
+        row1 = const 4 * N,
+        row2 = const 8 * N,
+    )
+}
+
+/// What the leaf reads, which it loads by one instruction.
 #[repr(C)]
 struct Run {
     /// Channels.
     len: usize,
     /// Bytes of a filter.
     filter: usize,
-    /// Filters in twos that are left; not none.
+    /// Filters in twos; not none.
     pairs: usize,
 }
 
 /// [`Products::add_run`](super::sealed::Products::add_run) for signed bytes.
 ///
 /// # Safety
-/// As there, of a tile of `PIXELS` by `FILTERS`, whose sums and pixels lie at `sums` and `x`.
+/// As there, of a tile of `PIXELS` by `N`, an even number up to `MOST_FILTERS`, whose sums and pixels lie at `sums` and `x`.
 #[inline(always)]
-pub(super) unsafe fn add_run(sums: *mut i32, x: *const *const i8, w: *const i8, len: usize, block: Block) {
-    let mut run = Run { len, filter: block.filter, pairs: block.valid.div_ceil(2) };
+pub(super) unsafe fn add_run<const N: usize>(sums: *mut i32, x: *const *const i8, w: *const i8, len: usize, block: Block) {
+    let run = Run { len, filter: block.filter, pairs: block.valid.div_ceil(2) };
     if run.pairs > 0 {
         // SAFETY: the caller's contract.
-        unsafe { products::<0>(sums, x, w, &mut run) };
+        unsafe { products::<N>(w, sums, x, &run) };
     }
+}
+
+/// Adds the products of a filter: the sums stand in these registers, the pixels' values in `q0` and `q1`, `q2` and `q3`, `q4` and `q5`. The
+/// last of the instructions loads the filter's second vector.
+macro_rules! filter {
+    ($first:literal, $second:literal, $third:literal, $($load:literal),+) => {
+        concat!(
+            "vldrb.u8 q6, [r7]\n",
+            concat!("vmladava.s8 ", $first, ", q0, q6\n"),
+            $($load, "\n",)+
+            concat!("vmladava.s8 ", $second, ", q2, q6\n"),
+            concat!("vmladava.s8 ", $third, ", q4, q6\n"),
+            "add r7, r3\n",
+            concat!("vmladava.s8 ", $first, ", q1, q7\n"),
+            concat!("vmladava.s8 ", $second, ", q3, q7\n"),
+            concat!("vmladava.s8 ", $third, ", q5, q7\n"),
+        )
+    };
+}
+
+/// The same where one vector, of which not all need be there, holds the channels.
+macro_rules! short_filter {
+    ($first:literal, $second:literal, $third:literal) => {
+        concat!(
+            "vpst\n",
+            "vldrbt.u8 q6, [r7]\n",
+            concat!("vmladava.s8 ", $first, ", q0, q6\n"),
+            concat!("vmladava.s8 ", $second, ", q2, q6\n"),
+            concat!("vmladava.s8 ", $third, ", q4, q6\n"),
+            "add r7, r3\n",
+        )
+    };
+}
+
+/// Adds the products of all pairs of filters, each of which these instructions add.
+macro_rules! pairs {
+    ($($pair:expr),+) => {
+        concat!(
+            "ldm sp, {{r7, r12, lr}}\n",
+            "dls lr, lr\n",
+            "3:\n",
+            "ldrd r0, r2, [r12]\n",
+            "ldrd r4, r6, [r12, #{row1}]\n",
+            "ldrd r8, r10, [r12, #{row2}]\n",
+            $($pair,)+
+            "strd r4, r6, [r12, #{row1}]\n",
+            "strd r8, r10, [r12, #{row2}]\n",
+            "strd r0, r2, [r12], #8\n",
+            "le lr, 3b\n",
+        )
+    };
 }
 
 /// Adds the products of three pixels by pairs of filters.
 ///
 /// # Safety
-/// The pixels at `x` are readable for the run's channels, `w` for those of as many filters; `sums` are three rows of eight values.
+/// The pixels at `x` are readable for the run's channels, `w` for those of as many filters; `sums` are three rows of `N` values.
 #[unsafe(naked)]
-unsafe extern "C" fn products<const UNUSED: usize>(sums: *mut i32, x: *const *const i8, w: *const i8, run: *mut Run) {
-    // r1, r3, r5: x; r7, r9: w; r0, r4, r8: sums of the first filter; r2, r6, r10: of the second, as sums stand in even registers.
+unsafe extern "C" fn products<const N: usize>(w: *const i8, sums: *mut i32, x: *const *const i8, run: *const Run) {
+    // r5, r9, r11: x; r1: channels behind those in vectors; r3: bytes of a filter; r7: w; r12: sums. On the stack w, sums, and pairs.
     naked_asm!(
         requires!("tt r0, r0", "thumbv8m.main-none-eabihf"),
         ".cpu cortex-m55",
         "push {{r0-r11, lr}}",
+        "vpush {{d8-d15}}",
+        "ldm r2, {{r5, r9, r11}}",
+        "ldr r4, [r3, #{pairs}]",
+        "push {{r0, r1, r4}}",
+        "ldrd r1, r3, [r3]",
+        "subs r1, #32",
+        "blo 2f",
         "1:",
-        "ldrd r12, r11, [sp, #8]",
-        "ldr r10, [r11, #{filter}]",
-        "mov r7, r12",
-        "add r9, r12, r10",
-        "add r12, r9, r10",
-        "str r12, [sp, #8]",
-        "ldrd r12, r11, [sp]",
-        "ldm r11, {{r1, r3, r5}}",
-        "ldr r11, [sp, #12]",
-        "ldrd r0, r2, [r12]",
-        "ldrd r4, r6, [r12, #32]",
-        "ldrd r8, r10, [r12, #64]",
-        "ldr r11, [r11, #{len}]",
-        "wlstp.8 lr, r11, 3f",
-        "2:",
-        "vldrb.u8 q0, [r1], #16",
-        "vldrb.u8 q3, [r7], #16",
-        "vmladava.s8 r0, q0, q3",
-        "vldrb.u8 q1, [r3], #16",
-        "vmladava.s8 r4, q1, q3",
-        "vldrb.u8 q2, [r5], #16",
-        "vmladava.s8 r8, q2, q3",
+        "vldrb.u8 q0, [r5], #16",
+        "vldrb.u8 q1, [r5], #16",
+        "vldrb.u8 q2, [r9], #16",
         "vldrb.u8 q3, [r9], #16",
-        "vmladava.s8 r2, q0, q3",
-        "vmladava.s8 r6, q1, q3",
-        "vmladava.s8 r10, q2, q3",
-        "letp lr, 2b",
-        "3:",
-        "strd r0, r2, [r12], #8",
-        "strd r4, r6, [r12, #24]",
-        "strd r8, r10, [r12, #56]",
-        "str r12, [sp]",
-        "ldr r11, [sp, #12]",
-        "ldr r12, [r11, #{pairs}]",
-        "subs r12, #1",
-        "str r12, [r11, #{pairs}]",
-        "bne 1b",
+        "vldrb.u8 q4, [r11], #16",
+        "vldrb.u8 q5, [r11], #16",
+        pairs!(
+            filter!("r0", "r4", "r8", "vldrb.u8 q7, [r7, #16]"),
+            filter!("r2", "r6", "r10", "vldrb.u8 q7, [r7, #16]")
+        ),
+        "ldr r7, [sp]",
+        "add r7, #32",
+        "str r7, [sp]",
+        "subs r1, #32",
+        "bhs 1b",
+        "2:",
+        "adds r1, #16",
+        "ble 5f",
+        "vldrb.u8 q0, [r5]",
+        "vldrb.u8 q2, [r9]",
+        "vldrb.u8 q4, [r11]",
+        "vctp.8 r1",
+        "vpsttt",
+        "vldrbt.u8 q1, [r5, #16]",
+        "vldrbt.u8 q3, [r9, #16]",
+        "vldrbt.u8 q5, [r11, #16]",
+        pairs!(
+            filter!("r0", "r4", "r8", "vpst", "vldrbt.u8 q7, [r7, #16]"),
+            filter!("r2", "r6", "r10", "vpst", "vldrbt.u8 q7, [r7, #16]")
+        ),
+        "b 6f",
+        "5:",
+        "adds r1, #16",
+        "beq 6f",
+        "vctp.8 r1",
+        "vpsttt",
+        "vldrbt.u8 q0, [r5]",
+        "vldrbt.u8 q2, [r9]",
+        "vldrbt.u8 q4, [r11]",
+        pairs!(short_filter!("r0", "r4", "r8"), short_filter!("r2", "r6", "r10")),
+        "6:",
+        "add sp, #12",
+        "vpop {{d8-d15}}",
         "add sp, #16",
         "pop {{r4-r11, pc}}",
-        filter = const offset_of!(Run, filter),
-        len = const offset_of!(Run, len),
         pairs = const offset_of!(Run, pairs),
+        row1 = const 4 * N,
+        row2 = const 8 * N,
     )
 }
 
@@ -107,17 +197,85 @@ struct Rule {
     count: usize,
 }
 
+impl Rule {
+    #[inline(always)]
+    fn new(rule: &Requantize, count: usize) -> Self {
+        let Requantize { left, right, low, high, .. } = *rule;
+        let shift = |by: u32| (by % i32::BITS) as i32;
+        Rule { left: shift(left), offset: rule.offset(), right: -shift(right), low, high, count }
+    }
+}
+
+/// [`Products::write_tile`](super::sealed::Products::write_tile) of bytes: tiles of `PIXELS` by `N`, whose sums and outputs lie at `sums` and
+/// `y`.
+///
+/// # Safety
+/// As there.
+#[inline(always)]
+pub(super) unsafe fn write_tile<const N: usize>(
+    rule: &Requantize,
+    sums: *const i32,
+    multipliers: *const i32,
+    y: *const *mut u8,
+    count: usize,
+) {
+    // SAFETY: the caller's contract.
+    unsafe { requantize_tile::<N>(sums, multipliers, y, &Rule::new(rule, count)) };
+}
+
+/// The results of a pixel, whose sums stand in `q0`.
+macro_rules! results {
+    ($y:literal) => {
+        concat!(
+            "vshl.s32 q0, r4\n",
+            "vmulh.s32 q0, q0, q1\n",
+            "vadd.i32 q0, q0, r5\n",
+            "vshl.s32 q0, r8\n",
+            "vmin.s32 q0, q0, q3\n",
+            "vmax.s32 q0, q0, q2\n",
+            concat!("vstrb.32 q0, [", $y, "], #4"),
+        )
+    };
+}
+
+/// Four results of each pixel at a time, and what is left of them by predicates.
+///
+/// # Safety
+/// `sums`, three rows of `N` values, and `multipliers` are readable for the rule's count of values, and each of `y` is writable.
+#[unsafe(naked)]
+unsafe extern "C" fn requantize_tile<const N: usize>(sums: *const i32, multipliers: *const i32, y: *const *mut u8, rule: *const Rule) {
+    naked_asm!(
+        ".cpu cortex-m55",
+        "push {{r4-r10, lr}}",
+        "ldm r2, {{r2, r6, r7}}",
+        "ldm r3, {{r4, r5, r8-r10, r12}}",
+        "vdup.32 q2, r9",
+        "vdup.32 q3, r10",
+        "wlstp.32 lr, r12, 2f",
+        "1:",
+        "vldrw.u32 q1, [r1], #16",
+        "vldrw.u32 q0, [r0, #{row1}]",
+        results!("r6"),
+        "vldrw.u32 q0, [r0, #{row2}]",
+        results!("r7"),
+        "vldrw.u32 q0, [r0], #16",
+        results!("r2"),
+        "letp lr, 1b",
+        "2:",
+        "pop {{r4-r10, pc}}",
+        row1 = const 4 * N,
+        row2 = const 8 * N,
+    )
+}
+
 /// [`Products::write`](super::sealed::Products::write) of bytes.
 ///
 /// # Safety
 /// As there.
 #[inline(always)]
 pub(super) unsafe fn write(rule: &Requantize, sums: *const i32, multipliers: *const i32, y: *mut u8, count: usize) {
-    let Requantize { left, right, low, high, .. } = *rule;
-    let shift = |by: u32| (by % i32::BITS) as i32;
-    let rule = Rule { left: shift(left), offset: rule.offset(), right: -shift(right), low, high, count };
     // SAFETY: the caller's contract.
-    unsafe { requantize::<0>(sums, multipliers, y, &rule) };
+    unsafe { requantize::<0>(sums, multipliers, y, &Rule::new(rule, count)) };
 }
 
 /// Four results at a time, and what is left of them by predicates.
@@ -128,24 +286,18 @@ pub(super) unsafe fn write(rule: &Requantize, sums: *const i32, multipliers: *co
 unsafe extern "C" fn requantize<const UNUSED: usize>(sums: *const i32, multipliers: *const i32, y: *mut u8, rule: *const Rule) {
     naked_asm!(
         ".cpu cortex-m55",
-        "push {{r4-r8, lr}}",
-        "ldm r3, {{r4-r8, r12}}",
-        "vdup.32 q2, r7",
-        "vdup.32 q3, r8",
+        "push {{r4, r5, r8-r10, lr}}",
+        "ldm r3, {{r4, r5, r8-r10, r12}}",
+        "vdup.32 q2, r9",
+        "vdup.32 q3, r10",
         "wlstp.32 lr, r12, 2f",
         "1:",
         "vldrw.u32 q0, [r0], #16",
         "vldrw.u32 q1, [r1], #16",
-        "vshl.s32 q0, r4",
-        "vmulh.s32 q0, q0, q1",
-        "vadd.i32 q0, q0, r5",
-        "vshl.s32 q0, r6",
-        "vmin.s32 q0, q0, q3",
-        "vmax.s32 q0, q0, q2",
-        "vstrb.32 q0, [r2], #4",
+        results!("r2"),
         "letp lr, 1b",
         "2:",
-        "pop {{r4-r8, pc}}",
+        "pop {{r4, r5, r8-r10, pc}}",
     )
 }
 

@@ -442,6 +442,7 @@ fn bytes_packed_for_any_tile_give_the_convolution() {
     let tiles = [
         Tile::Thumb,
         Tile::TwoByTwo,
+        Tile::ThreeByEight,
         Tile::FourByEight,
         Tile::TwoByOne,
         Tile::Filters,
@@ -453,7 +454,10 @@ fn bytes_packed_for_any_tile_give_the_convolution() {
         Tile::QuadsFourBySixteen,
         Tile::DspByEight,
         Tile::DspBySixteen,
-        Tile::Mve,
+        Tile::DspByThirtyTwo,
+        Tile::MveByEight,
+        Tile::MveBySixteen,
+        Tile::MveByThirtyTwo,
     ];
     for (tile, (window, maps, group)) in tiles.into_iter().flat_map(|tile| grouped().map(|case| (tile, case))) {
         let ([kh, kw], [depth, filters]) = (window.kernel, [maps[0][0] / group, maps[1][0]]);

@@ -5,10 +5,13 @@ mod channels;
 mod dotprod;
 #[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
 mod dsp;
+#[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
+mod filters;
 #[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
 mod mve;
 #[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
 mod neon;
+pub(crate) mod sealed;
 #[cfg(all(target_arch = "arm", not(miri)))]
 mod thumb;
 #[cfg(all(target_arch = "x86_64", target_feature = "avx512vnni"))]
@@ -100,88 +103,15 @@ pub struct Block {
     pub(crate) valid: usize,
 }
 
-pub(crate) mod sealed {
-    use super::{Block, ChannelWindow, WeightOrder};
-    use crate::element::Element;
-    use crate::i8::requantize::Prepared;
-    use crate::lanes::arithmetic::ChannelTaps;
-
-    /// The sums of a tile of pixels by filters.
-    pub trait Products: Copy + Sync + Send + PartialEq + core::fmt::Debug + 'static {
-        /// The order of the weights.
-        const ORDER: WeightOrder;
-
-        /// Adds the products of `len` adjacent channels of some pixels to the sums of those filters of the block that exist; what the others
-        /// have is of no use. `w` are the weights of the first channel of the first filter.
-        ///
-        /// # Safety
-        /// Each of `x` is readable for `len` channels, and `w` for their weights in the block; a run begins where a word does.
-        unsafe fn add_run<F: Element, const Q: usize, const N: usize>(
-            sums: &mut [[i32; N]; Q],
-            x: [*const F; Q],
-            w: *const i8,
-            len: usize,
-            block: Block,
-        );
-
-        /// Adds to the sums of `P` pixels, of `N` adjacent channels each, the products of the taps. `x` and `w` are those of the first tap.
-        ///
-        /// # Safety
-        /// Each of `x` is readable for the channels at every tap, and `w` for their weights; there are taps.
-        #[inline(always)]
-        unsafe fn add_taps<F: Element, const P: usize, const N: usize>(
-            taps: &ChannelTaps,
-            x: [*const F; P],
-            w: *const i8,
-            sums: &mut [[i32; N]; P],
-        ) {
-            // SAFETY: the caller's contract.
-            unsafe { super::channels::add_taps(taps, x, w, sums) }
-        }
-
-        /// Whether depthwise convolutions are computed a window at a time.
-        const WINDOWS: bool = cfg!(target_arch = "arm");
-
-        /// Writes the results of a pixel's window in all channels, which are adjacent. `x` and `w` are those of the kernel's first tap, be it
-        /// on the input or not.
-        ///
-        /// # Safety
-        /// The taps' distances lead from `x` and `w` to as many elements as there are channels, those of taps on padding from `w` alone; the
-        /// biases and the multipliers are readable, and `y` is writable; there are at least four channels.
-        #[inline(always)]
-        unsafe fn write_window<F: Element, T: Element>(window: &ChannelWindow, rule: &Prepared<'_>, x: *const F, w: *const i8, y: *mut T) {
-            // SAFETY: the caller's contract.
-            unsafe { window.write::<F, T, Self>(rule, x, w, y) }
-        }
-
-        /// Writes the results of adjacent sums.
-        ///
-        /// # Safety
-        /// `sums` and `multipliers` are readable for `count` values, and `y` is writable.
-        #[inline(always)]
-        unsafe fn write<T: Element>(rule: &Prepared<'_>, sums: *const i32, multipliers: *const i32, y: *mut T, count: usize) {
-            // SAFETY: the caller's contract.
-            unsafe { rule.rule.write_all::<T, true>(sums, multipliers, y, count) }
-        }
-
-        /// Writes the results of adjacent sums of the four pixels of a window, averaged. The two steps lead from the sums of a pixel to
-        /// those of the one to the right of it, and of the one below.
-        ///
-        /// # Safety
-        /// The sums, for each pixel, and `multipliers` are readable for `count` values, and `y` is writable.
-        #[inline(always)]
-        unsafe fn write_averages<T: Element>(
-            rule: &crate::Requantize,
-            averaged: [i32; 2],
-            sums: (*const i32, [usize; 2]),
-            multipliers: *const i32,
-            y: *mut T,
-            count: usize,
-        ) {
-            // SAFETY: the caller's contract.
-            unsafe { rule.write_averages::<T, true>(averaged, sums, multipliers, y, count) }
-        }
-    }
+/// Runs of as many channels each, whose weights follow each other.
+#[derive(Clone, Copy)]
+pub struct Runs {
+    /// How many.
+    pub(crate) count: usize,
+    /// Channels of each.
+    pub(crate) len: usize,
+    /// Elements from the beginning of one to that of the next.
+    pub(crate) step: usize,
 }
 
 /// [`Products::add_run`](sealed::Products::add_run) in plain Rust.
@@ -283,6 +213,13 @@ impl sealed::Products for Single {
         }
         *sums = here;
     }
+
+    #[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
+    #[inline(always)]
+    unsafe fn write<T: Element>(rule: &Prepared<'_>, sums: *const i32, multipliers: *const i32, y: *mut T, count: usize) {
+        // SAFETY: the caller's contract.
+        unsafe { neon::write(rule, sums, multipliers, y, count) }
+    }
 }
 
 impl sealed::Products for Thumb {
@@ -375,10 +312,33 @@ impl sealed::Products for Quads {
         #[cfg(all(target_arch = "aarch64", target_feature = "dotprod"))]
         if const { Q == dotprod::PIXELS && N == dotprod::FILTERS && signs::<F>().is_some() } {
             // SAFETY: the caller's contract; tiles of that size.
-            return unsafe { dotprod::add_run::<F>((&raw mut *sums).cast(), *x.as_ptr().cast(), w, len) };
+            return unsafe { dotprod::add_runs::<F>((&raw mut *sums).cast(), *x.as_ptr().cast(), w, Runs { count: 1, len, step: 0 }) };
         }
         // SAFETY: the caller's contract.
         unsafe { add_words::<F, Q, N, QUAD>(sums, x, w, len) }
+    }
+
+    #[cfg(all(target_arch = "aarch64", target_feature = "dotprod"))]
+    const JOINS_RUNS: bool = true;
+
+    #[cfg(all(target_arch = "aarch64", target_feature = "dotprod"))]
+    #[inline(always)]
+    unsafe fn add_runs<F: Element, const Q: usize, const N: usize>(
+        sums: &mut [[i32; N]; Q],
+        mut x: [*const F; Q],
+        w: *const i8,
+        runs: Runs,
+        block: Block,
+    ) {
+        if const { Q == dotprod::PIXELS && N == dotprod::FILTERS && signs::<F>().is_some() } {
+            // SAFETY: the caller's contract; tiles of that size.
+            return unsafe { dotprod::add_runs::<F>((&raw mut *sums).cast(), *x.as_ptr().cast(), w, runs) };
+        }
+        for run in 0..runs.count {
+            // SAFETY: the caller's contract.
+            unsafe { Self::add_run(sums, x, w.wrapping_add(run * runs.len * N), runs.len, block) };
+            x = x.map(|x| x.wrapping_add(runs.step));
+        }
     }
 
     #[cfg(all(target_arch = "x86_64", target_feature = "avx2"))]
@@ -386,6 +346,13 @@ impl sealed::Products for Quads {
     unsafe fn write<T: Element>(rule: &Prepared<'_>, sums: *const i32, multipliers: *const i32, y: *mut T, count: usize) {
         // SAFETY: the caller's contract.
         unsafe { x86::write(rule.rule, sums, multipliers, y, count) }
+    }
+
+    #[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
+    #[inline(always)]
+    unsafe fn write<T: Element>(rule: &Prepared<'_>, sums: *const i32, multipliers: *const i32, y: *mut T, count: usize) {
+        // SAFETY: the caller's contract.
+        unsafe { neon::write(rule, sums, multipliers, y, count) }
     }
 }
 
@@ -444,7 +411,7 @@ impl sealed::Products for Dsp {
 impl sealed::Products for Filters {
     const ORDER: WeightOrder = WeightOrder::Filters;
 
-    #[inline(never)]
+    #[inline(always)]
     unsafe fn add_run<F: Element, const Q: usize, const N: usize>(
         sums: &mut [[i32; N]; Q],
         x: [*const F; Q],
@@ -452,19 +419,38 @@ impl sealed::Products for Filters {
         len: usize,
         block: Block,
     ) {
-        #[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
-        if const { Q == neon::PIXELS && N.is_multiple_of(neon::FILTERS) && signs::<F>().is_some() } {
-            let (to, mut first) = ((&raw mut *sums).cast::<i32>(), 0);
-            while first < block.valid {
-                let w = core::array::from_fn(|n| w.wrapping_add((first + n) * block.filter));
-                // SAFETY: the caller's contract; a tile of that many pixels, whose filters are a multiple of those.
-                unsafe { neon::add_filters::<F, N>(to.add(first), *x.as_ptr().cast(), w, len) };
-                first += neon::FILTERS;
-            }
-            return;
-        }
         // SAFETY: the caller's contract.
-        unsafe { add_filters(sums, x, w, len, block) }
+        unsafe { Self::add_runs(sums, x, w, Runs { count: 1, len, step: 0 }, block) }
+    }
+
+    const JOINS_RUNS: bool = true;
+
+    #[inline(never)]
+    unsafe fn add_runs<F: Element, const Q: usize, const N: usize>(
+        sums: &mut [[i32; N]; Q],
+        mut x: [*const F; Q],
+        mut w: *const i8,
+        runs: Runs,
+        block: Block,
+    ) {
+        #[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
+        if const { Q == filters::PIXELS && N.is_multiple_of(filters::FILTERS) && signs::<F>().is_some() } {
+            // SAFETY: the caller's contract; a tile of that many pixels, whose filters are a multiple of those.
+            return unsafe { filters::add_runs::<F, N>((&raw mut *sums).cast(), *x.as_ptr().cast(), w, runs, block) };
+        }
+        for _ in 0..runs.count {
+            // SAFETY: the caller's contract.
+            unsafe { add_filters(sums, x, w, runs.len, block) };
+            x = x.map(|x| x.wrapping_add(runs.step));
+            w = w.wrapping_add(runs.len);
+        }
+    }
+
+    #[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
+    #[inline(always)]
+    unsafe fn write<T: Element>(rule: &Prepared<'_>, sums: *const i32, multipliers: *const i32, y: *mut T, count: usize) {
+        // SAFETY: the caller's contract.
+        unsafe { neon::write(rule, sums, multipliers, y, count) }
     }
 }
 

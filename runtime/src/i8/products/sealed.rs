@@ -1,0 +1,106 @@
+//! What a unit does.
+
+use super::{Block, ChannelWindow, Runs, WeightOrder};
+use crate::element::Element;
+use crate::i8::requantize::Prepared;
+use crate::lanes::arithmetic::ChannelTaps;
+
+/// The sums of a tile of pixels by filters.
+pub trait Products: Copy + Sync + Send + PartialEq + core::fmt::Debug + 'static {
+    /// The order of the weights.
+    const ORDER: WeightOrder;
+
+    /// Adds the products of `len` adjacent channels of some pixels to the sums of those filters of the block that exist; what the others
+    /// have is of no use. `w` are the weights of the first channel of the first filter.
+    ///
+    /// # Safety
+    /// Each of `x` is readable for `len` channels, and `w` for their weights in the block; a run begins where a word does.
+    unsafe fn add_run<F: Element, const Q: usize, const N: usize>(
+        sums: &mut [[i32; N]; Q],
+        x: [*const F; Q],
+        w: *const i8,
+        len: usize,
+        block: Block,
+    );
+
+    /// Whether runs are added together where they are equally far from each other.
+    const JOINS_RUNS: bool = false;
+
+    /// As [`add_run`](Self::add_run), of some runs.
+    ///
+    /// # Safety
+    /// As there, at every run.
+    #[inline(always)]
+    unsafe fn add_runs<F: Element, const Q: usize, const N: usize>(
+        sums: &mut [[i32; N]; Q],
+        mut x: [*const F; Q],
+        w: *const i8,
+        runs: Runs,
+        block: Block,
+    ) {
+        for run in 0..runs.count {
+            let w = w.wrapping_add(Self::ORDER.place(run * runs.len, 0, N, block.filter));
+            // SAFETY: the caller's contract.
+            unsafe { Self::add_run(sums, x, w, runs.len, block) };
+            x = x.map(|x| x.wrapping_add(runs.step));
+        }
+    }
+
+    /// Adds to the sums of `P` pixels, of `N` adjacent channels each, the products of the taps. `x` and `w` are those of the first tap.
+    ///
+    /// # Safety
+    /// Each of `x` is readable for the channels at every tap, and `w` for their weights; there are taps.
+    #[inline(always)]
+    unsafe fn add_taps<F: Element, const P: usize, const N: usize>(
+        taps: &ChannelTaps,
+        x: [*const F; P],
+        w: *const i8,
+        sums: &mut [[i32; N]; P],
+    ) {
+        // SAFETY: the caller's contract.
+        unsafe { super::channels::add_taps(taps, x, w, sums) }
+    }
+
+    /// Whether depthwise convolutions are computed a window at a time.
+    const WINDOWS: bool = cfg!(target_arch = "arm");
+
+    /// Writes the results of a pixel's window in all channels, which are adjacent. `x` and `w` are those of the kernel's first tap, be it
+    /// on the input or not.
+    ///
+    /// # Safety
+    /// The taps' distances lead from `x` and `w` to as many elements as there are channels, those of taps on padding from `w` alone; the
+    /// biases and the multipliers are readable, and `y` is writable; there are at least four channels.
+    #[inline(always)]
+    unsafe fn write_window<F: Element, T: Element>(window: &ChannelWindow, rule: &Prepared<'_>, x: *const F, w: *const i8, y: *mut T) {
+        // SAFETY: the caller's contract.
+        unsafe { window.write::<F, T, Self>(rule, x, w, y) }
+    }
+
+    /// Writes the results of adjacent sums.
+    ///
+    /// # Safety
+    /// `sums` and `multipliers` are readable for `count` values, and `y` is writable.
+    #[inline(always)]
+    unsafe fn write<T: Element>(rule: &Prepared<'_>, sums: *const i32, multipliers: *const i32, y: *mut T, count: usize) {
+        // SAFETY: the caller's contract.
+        unsafe { rule.rule.write_all::<T, true>(sums, multipliers, y, count) }
+    }
+
+    /// Writes the results of adjacent sums of the four pixels of a window, averaged. The two steps lead from the sums of a pixel to
+    /// those of the one to the right of it, and of the one below.
+    ///
+    /// # Safety
+    /// The sums, for each pixel, and `multipliers` are readable for `count` values, and `y` is writable.
+    #[inline(always)]
+    unsafe fn write_averages<T: Element>(
+        rule: &crate::Requantize,
+        averaged: [i32; 2],
+        sums: (*const i32, [usize; 2]),
+        multipliers: *const i32,
+        y: *mut T,
+        count: usize,
+    ) {
+        // SAFETY: the caller's contract.
+        unsafe { rule.write_averages::<T, true>(averaged, sums, multipliers, y, count) }
+    }
+}

@@ -39,11 +39,11 @@ pub(super) unsafe fn add_runs<F: Element, const N: usize>(sums: *mut i32, x: [*c
     }
 }
 
-/// [`add_runs`] for `FILTERS` and a run of any length, of bytes of either kind.
+/// [`add_runs`] for `FILTERS` and a run of any length, of bytes of either kind. Out of line, as few runs come here.
 ///
 /// # Safety
 /// As there.
-#[inline(always)]
+#[inline(never)]
 unsafe fn add_any<F: Element, const N: usize>(sums: *mut i32, mut x: [*const u8; PIXELS], mut w: [*const i8; FILTERS], len: usize) {
     let mut here = [[zero(); FILTERS]; PIXELS];
     let mut of_weights = [zero(); FILTERS];

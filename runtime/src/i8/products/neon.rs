@@ -86,9 +86,19 @@ pub(super) unsafe fn write<T: Element>(rule: &Prepared<'_>, sums: *const i32, mu
             }
         }
         if done < count {
-            rule.rule.write_all::<T, true>(sums.wrapping_add(done), multipliers.wrapping_add(done), y.wrapping_add(done), count - done);
+            write_each(rule, sums.wrapping_add(done), multipliers.wrapping_add(done), y.wrapping_add(done), count - done);
         }
     }
+}
+
+/// [`write`] for what is less than a vector, or for limits that are no bytes. Out of line, for the sake of what calls [`write`].
+///
+/// # Safety
+/// As there.
+#[inline(never)]
+unsafe fn write_each<T: Element>(rule: &Prepared<'_>, sums: *const i32, multipliers: *const i32, y: *mut T, count: usize) {
+    // SAFETY: the caller's contract.
+    unsafe { rule.rule.write_all::<T, true>(sums, multipliers, y, count) }
 }
 
 /// Results before they are limited: the upper halves of products of 64 bits, shifted.

@@ -130,7 +130,7 @@ fn units_of_bytes(units: &[Unit]) -> &'static [&'static str] {
     } else if has("Vfp<Plain>") {
         &["i8, i8, Dsp", "i8, u8, Dsp", "u8, i8, Dsp", "u8, u8, Dsp"]
     } else {
-        &["i8, i8, Single"]
+        &["i8, i8, Single", "i8, u8, Single"]
     }
 }
 

@@ -59,6 +59,7 @@ pub const FILES: &[(&str, &str)] = &[
     ("src/i8/products/channels.rs", include_str!("i8/products/channels.rs")),
     ("src/i8/products/dotprod.rs", include_str!("i8/products/dotprod.rs")),
     ("src/i8/products/dsp.rs", include_str!("i8/products/dsp.rs")),
+    ("src/i8/products/filters.rs", include_str!("i8/products/filters.rs")),
     ("src/i8/products/mod.rs", include_str!("i8/products/mod.rs")),
     ("src/i8/products/mve.rs", include_str!("i8/products/mve.rs")),
     ("src/i8/products/neon.rs", include_str!("i8/products/neon.rs")),

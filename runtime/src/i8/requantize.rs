@@ -186,7 +186,7 @@ impl<'a> Prepared<'a> {
     }
 
     /// Whether the limits are bytes, with signs or without.
-    #[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
+    #[cfg(any(all(target_arch = "arm", target_abi = "eabihf"), all(target_arch = "aarch64", target_feature = "neon")))]
     #[inline(always)]
     pub(crate) fn is_within(&self, signed: bool) -> bool {
         let fits = |limit: i32| limit == if signed { i32::from(limit as i8) } else { i32::from(limit as u8) };

@@ -153,6 +153,7 @@ fn sums_are_averaged_before_they_are_rounded() {
     averages::<u8, u8, Dsp, 4, 16>(11, Some(4));
     averages::<i8, i8, Mve, 3, 8>(12, None);
     averages::<i8, i8, Filters, 4, 8>(13, None);
+    averages::<i8, i8, Filters, 4, 16>(14, None);
     averages::<i8, i8, Thumb, 2, 2>(14, Some(1));
     averages::<i8, i8, Mve, 3, 16>(15, None);
     averages::<i8, i8, Thumb2, 3, 8>(16, Some(1));

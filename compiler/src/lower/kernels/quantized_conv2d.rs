@@ -41,8 +41,10 @@ pub(crate) enum Tile {
     FourByEight,
     /// For groups of fewer filters than a block.
     TwoByOne,
+    /// For NEON, with few filters, but not for weights of -128.
+    FiltersByEight,
     /// For NEON, but not for weights of -128.
-    Filters,
+    FiltersBySixteen,
     /// For AVX2, with few filters.
     PairsFourByEight,
     /// For AVX2.
@@ -93,9 +95,11 @@ impl Tile {
             Target::X86_64V3 | Target::X86_64V4 => Tile::PairsFourByEight,
             Target::X86_64V4Vnni if filters > 16 => Tile::QuadsTwelveByThirtyTwo,
             Target::X86_64V4Vnni => Tile::QuadsTwelveBySixteen,
-            Target::Aarch64 if !weights.contains(&i8::MIN) => Tile::Filters,
+            Target::Aarch64 if weights.contains(&i8::MIN) => Tile::FourByEight,
+            Target::Aarch64 if filters.div_ceil(8).is_multiple_of(2) => Tile::FiltersBySixteen,
+            Target::Aarch64 => Tile::FiltersByEight,
             Target::Aarch64Dotprod => Tile::QuadsFourBySixteen,
-            Target::Generic | Target::Aarch64 | Target::CortexM55 => Tile::FourByEight,
+            Target::Generic | Target::CortexM55 => Tile::FourByEight,
         }
     }
 
@@ -107,7 +111,8 @@ impl Tile {
             Tile::Thumb => (2, <Thumb as ByteArithmetic>::ORDER),
             Tile::ThreeByEight => (8, <Thumb2 as ByteArithmetic>::ORDER),
             Tile::FourByEight => (8, <Single as ByteArithmetic>::ORDER),
-            Tile::Filters => (8, <Filters as ByteArithmetic>::ORDER),
+            Tile::FiltersByEight => (8, <Filters as ByteArithmetic>::ORDER),
+            Tile::FiltersBySixteen => (16, <Filters as ByteArithmetic>::ORDER),
             Tile::PairsFourByEight => (8, <Pairs as ByteArithmetic>::ORDER),
             Tile::PairsSixBySixteen | Tile::PairsEightBySixteen => (16, <Pairs as ByteArithmetic>::ORDER),
             Tile::QuadsTwelveBySixteen | Tile::QuadsFourBySixteen => (16, <Quads as ByteArithmetic>::ORDER),
@@ -236,7 +241,8 @@ impl Kernel for QuantizedConv2d {
             Tile::ThreeByEight => self.bound::<F, T, Thumb2, 3, 8>("Thumb2", views),
             Tile::FourByEight => self.bound::<F, T, Single, 4, 8>("Single", views),
             Tile::TwoByOne => self.bound::<F, T, Single, 2, 1>("Single", views),
-            Tile::Filters => self.bound::<F, T, Filters, 4, 8>("Filters", views),
+            Tile::FiltersByEight => self.bound::<F, T, Filters, 4, 8>("Filters", views),
+            Tile::FiltersBySixteen => self.bound::<F, T, Filters, 4, 16>("Filters", views),
             Tile::PairsFourByEight => self.bound::<F, T, Pairs, 4, 8>("Pairs", views),
             Tile::PairsSixBySixteen => self.bound::<F, T, Pairs, 6, 16>("Pairs", views),
             Tile::PairsEightBySixteen => self.bound::<F, T, Pairs, 8, 16>("Pairs", views),

@@ -2,7 +2,7 @@
 
 use super::{Maps, QuantizedConv2d, RUN, Strip};
 use crate::element::Element;
-use crate::i8::products::ByteArithmetic;
+use crate::i8::products::{ByteArithmetic, Runs};
 use crate::views::Pixels;
 
 impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> QuantizedConv2d<F, T, U, P, N> {
@@ -47,8 +47,24 @@ impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> 
         sums: &mut [[i32; N]; P],
     ) {
         let origins = self.origins(maps, strip.channel, places);
+        let height = self.kernel[0] as usize;
         let mut at = 0;
-        for ky in 0..self.kernel[0] as usize {
+        if U::JOINS_RUNS {
+            // Those of all rows where none wraps and each is one run, or else those of a row.
+            let joined = per_row == 1 && maps.wrap.back_at(height.wrapping_sub(1)) == 0;
+            let ([of_rows, of_columns], input) = (self.dilations, &self.input);
+            let (calls, count, [dilation, map]) =
+                if joined { (1, height, [of_rows, input.row]) } else { (height, per_row, [of_columns, input.pixel]) };
+            let step = (dilation as usize).wrapping_mul(map as usize);
+            for ky in 0..calls {
+                let x = origins.map(|x| x.wrapping_add(self.distance(maps, ky, 0)));
+                // SAFETY: the caller's contract.
+                unsafe { U::add_runs(sums, x, self.weights_at(strip, at), Runs { count, len, step }, self.block(strip)) };
+                at += count * len;
+            }
+            return;
+        }
+        for ky in 0..height {
             for kx in 0..per_row {
                 let distance = self.distance(maps, ky, kx);
                 // SAFETY: the caller's contract.
@@ -143,6 +159,7 @@ impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> 
         let (step, pixel) = (self.input.channel as usize, (self.dilations[1] as usize).wrapping_mul(self.input.pixel as usize));
         // On smaller cores a call of a copy costs as much as the copy.
         let is_run = cfg!(not(target_arch = "arm")) && step == 1 && pixel == depth;
+        let is_picture = cfg!(not(target_arch = "arm")) && depth == COLOURS;
         for ((to, origin), place) in gathered.iter_mut().zip(self.origins(maps, channel, places)).zip(places) {
             if is_inside && !is_run {
                 for (to, &distance) in to.iter_mut().zip(distances).take(height * width * depth) {
@@ -158,6 +175,16 @@ impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> 
                     // SAFETY: the taps of a row follow each other, as they do in the run, which has room for them.
                     unsafe { copy(x, to, width * depth) };
                     to = to.wrapping_add(width * depth);
+                    continue;
+                }
+                if is_inside && is_picture {
+                    for _ in 0..width {
+                        for colour in 0..COLOURS {
+                            // SAFETY: the tap lies on the input, and the window in the run.
+                            unsafe { *to.wrapping_add(colour) = *x.wrapping_add(colour.wrapping_mul(step)) };
+                        }
+                        (to, x) = (to.wrapping_add(COLOURS), x.wrapping_add(pixel));
+                    }
                     continue;
                 }
                 for kx in 0..width {
@@ -269,6 +296,9 @@ impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> 
         }
     }
 }
+
+/// Channels of a picture: a number that is known takes no loop.
+const COLOURS: usize = 3;
 
 /// Copies adjacent elements: those of some length as two of eight bytes, which may overlap.
 ///

@@ -5,6 +5,8 @@ mod channels;
 mod dotprod;
 #[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
 mod dsp;
+#[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
+mod filters;
 #[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
 mod mve;
 #[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
@@ -111,6 +113,17 @@ pub struct Block {
     pub(crate) valid: usize,
 }
 
+/// Runs of as many channels each, whose weights follow each other.
+#[derive(Clone, Copy)]
+pub struct Runs {
+    /// How many.
+    pub(crate) count: usize,
+    /// Channels of each.
+    pub(crate) len: usize,
+    /// Elements from the beginning of one to that of the next.
+    pub(crate) step: usize,
+}
+
 /// [`Products::add_run`](sealed::Products::add_run) in plain Rust.
 ///
 /// # Safety
@@ -209,6 +222,13 @@ impl sealed::Products for Single {
             }
         }
         *sums = here;
+    }
+
+    #[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
+    #[inline(always)]
+    unsafe fn write<T: Element>(rule: &Prepared<'_>, sums: *const i32, multipliers: *const i32, y: *mut T, count: usize) {
+        // SAFETY: the caller's contract.
+        unsafe { neon::write(rule, sums, multipliers, y, count) }
     }
 }
 
@@ -324,10 +344,33 @@ impl sealed::Products for Quads {
         #[cfg(all(target_arch = "aarch64", target_feature = "dotprod"))]
         if const { Q == dotprod::PIXELS && N == dotprod::FILTERS && signs::<F>().is_some() } {
             // SAFETY: the caller's contract; tiles of that size.
-            return unsafe { dotprod::add_run::<F>((&raw mut *sums).cast(), *x.as_ptr().cast(), w, len) };
+            return unsafe { dotprod::add_runs::<F>((&raw mut *sums).cast(), *x.as_ptr().cast(), w, Runs { count: 1, len, step: 0 }) };
         }
         // SAFETY: the caller's contract.
         unsafe { add_words::<F, Q, N, QUAD>(sums, x, w, len) }
+    }
+
+    #[cfg(all(target_arch = "aarch64", target_feature = "dotprod"))]
+    const JOINS_RUNS: bool = true;
+
+    #[cfg(all(target_arch = "aarch64", target_feature = "dotprod"))]
+    #[inline(always)]
+    unsafe fn add_runs<F: Element, const Q: usize, const N: usize>(
+        sums: &mut [[i32; N]; Q],
+        mut x: [*const F; Q],
+        w: *const i8,
+        runs: Runs,
+        block: Block,
+    ) {
+        if const { Q == dotprod::PIXELS && N == dotprod::FILTERS && signs::<F>().is_some() } {
+            // SAFETY: the caller's contract; tiles of that size.
+            return unsafe { dotprod::add_runs::<F>((&raw mut *sums).cast(), *x.as_ptr().cast(), w, runs) };
+        }
+        for run in 0..runs.count {
+            // SAFETY: the caller's contract.
+            unsafe { Self::add_run(sums, x, w.wrapping_add(run * runs.len * N), runs.len, block) };
+            x = x.map(|x| x.wrapping_add(runs.step));
+        }
     }
 
     #[cfg(all(target_arch = "x86_64", target_feature = "avx2"))]
@@ -335,6 +378,13 @@ impl sealed::Products for Quads {
     unsafe fn write<T: Element>(rule: &Prepared<'_>, sums: *const i32, multipliers: *const i32, y: *mut T, count: usize) {
         // SAFETY: the caller's contract.
         unsafe { x86::write(rule.rule, sums, multipliers, y, count) }
+    }
+
+    #[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
+    #[inline(always)]
+    unsafe fn write<T: Element>(rule: &Prepared<'_>, sums: *const i32, multipliers: *const i32, y: *mut T, count: usize) {
+        // SAFETY: the caller's contract.
+        unsafe { neon::write(rule, sums, multipliers, y, count) }
     }
 }
 
@@ -406,7 +456,7 @@ impl sealed::Products for Dsp {
 impl sealed::Products for Filters {
     const ORDER: WeightOrder = WeightOrder::Filters;
 
-    #[inline(never)]
+    #[inline(always)]
     unsafe fn add_run<F: Element, const Q: usize, const N: usize>(
         sums: &mut [[i32; N]; Q],
         x: [*const F; Q],
@@ -414,19 +464,38 @@ impl sealed::Products for Filters {
         len: usize,
         block: Block,
     ) {
-        #[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
-        if const { Q == neon::PIXELS && N.is_multiple_of(neon::FILTERS) && signs::<F>().is_some() } {
-            let (to, mut first) = ((&raw mut *sums).cast::<i32>(), 0);
-            while first < block.valid {
-                let w = core::array::from_fn(|n| w.wrapping_add((first + n) * block.filter));
-                // SAFETY: the caller's contract; a tile of that many pixels, whose filters are a multiple of those.
-                unsafe { neon::add_filters::<F, N>(to.add(first), *x.as_ptr().cast(), w, len) };
-                first += neon::FILTERS;
-            }
-            return;
-        }
         // SAFETY: the caller's contract.
-        unsafe { add_filters(sums, x, w, len, block) }
+        unsafe { Self::add_runs(sums, x, w, Runs { count: 1, len, step: 0 }, block) }
+    }
+
+    const JOINS_RUNS: bool = true;
+
+    #[inline(never)]
+    unsafe fn add_runs<F: Element, const Q: usize, const N: usize>(
+        sums: &mut [[i32; N]; Q],
+        mut x: [*const F; Q],
+        mut w: *const i8,
+        runs: Runs,
+        block: Block,
+    ) {
+        #[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
+        if const { Q == filters::PIXELS && N.is_multiple_of(filters::FILTERS) && signs::<F>().is_some() } {
+            // SAFETY: the caller's contract; a tile of that many pixels, whose filters are a multiple of those.
+            return unsafe { filters::add_runs::<F, N>((&raw mut *sums).cast(), *x.as_ptr().cast(), w, runs, block) };
+        }
+        for _ in 0..runs.count {
+            // SAFETY: the caller's contract.
+            unsafe { add_filters(sums, x, w, runs.len, block) };
+            x = x.map(|x| x.wrapping_add(runs.step));
+            w = w.wrapping_add(runs.len);
+        }
+    }
+
+    #[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
+    #[inline(always)]
+    unsafe fn write<T: Element>(rule: &Prepared<'_>, sums: *const i32, multipliers: *const i32, y: *mut T, count: usize) {
+        // SAFETY: the caller's contract.
+        unsafe { neon::write(rule, sums, multipliers, y, count) }
     }
 }
 

@@ -1,5 +1,4 @@
-//! Products of bytes by NEON, in two ways: eight filters by the value of a pixel that is named, widened to 16 bits; or sixteen channels of a
-//! pixel by those of a filter, two products to a sum of 16 bits.
+//! Products of bytes by NEON: eight filters by the value of a pixel that is named, widened to 16 bits; and results of sums.
 //!
 //! Loads are by assembly, as the compiler makes single bytes of an intrinsic's load where addresses have to be aligned.
 
@@ -8,6 +7,7 @@ use core::arch::asm;
 
 use super::{add_products, signs};
 use crate::element::Element;
+use crate::i8::requantize::Prepared;
 use crate::lanes::arithmetic::ChannelTaps;
 
 /// [`Products::add_run`](super::sealed::Products::add_run) for bytes and blocks of eight filters.
@@ -58,72 +58,82 @@ pub(super) unsafe fn add_run<F: Element, const Q: usize, const N: usize>(
     }
 }
 
-pub(super) const PIXELS: usize = 4;
-/// How many filters are worked on together.
-pub(super) const FILTERS: usize = 4;
-
-/// Channels of a vector.
-const CHANNELS: usize = 16;
-
-/// [`Products::add_run`](super::sealed::Products::add_run) for bytes, filter by filter.
+/// [`Products::write`](super::sealed::Products::write).
 ///
 /// # Safety
-/// As there, of a tile of `PIXELS` by as many filters as `w` has, whose sums lie at `sums`, `N` a pixel.
+/// As there.
 #[inline(always)]
-pub(super) unsafe fn add_filters<F: Element, const N: usize>(
-    sums: *mut i32,
-    mut x: [*const u8; PIXELS],
-    mut w: [*const i8; FILTERS],
-    len: usize,
-) {
-    let mut here = [[zero(); FILTERS]; PIXELS];
-    let mut of_weights = [zero(); FILTERS];
-    let mut left = len;
-    while left > 0 {
-        let (mut last_x, mut last_w) = ([[0u8; CHANNELS]; PIXELS], [[0i8; CHANNELS]; FILTERS]);
-        // SAFETY: the caller's contract: so many channels are left. What is less than a vector is read from copies, behind which zeros lie.
-        unsafe {
-            if left < CHANNELS {
-                for (last, x) in last_x.iter_mut().zip(&mut x) {
-                    x.copy_to_nonoverlapping(last.as_mut_ptr(), left);
-                    *x = last.as_ptr();
-                }
-                for (last, w) in last_w.iter_mut().zip(&mut w) {
-                    w.copy_to_nonoverlapping(last.as_mut_ptr(), left);
-                    *w = last.as_ptr();
-                }
+pub(super) unsafe fn write<T: Element>(rule: &Prepared<'_>, sums: *const i32, multipliers: *const i32, y: *mut T, count: usize) {
+    let mut done = 0;
+    // SAFETY: the caller's contract: so many sums are left each time.
+    unsafe {
+        if let Some(signed) = const { signs::<T>() }
+            && rule.is_within(signed)
+        {
+            while done + 16 <= count {
+                let pairs = load_pairs(sums.wrapping_add(done), multipliers.wrapping_add(done));
+                let results = pairs.map(|(sums, multipliers)| rounded(rule, sums, multipliers));
+                store_results(rule, results, signed, y.wrapping_add(done).cast(), 16);
+                done += 16;
             }
-            let weights = w.map(|w| load_vector(w.cast()));
-            if turns::<F>() {
-                for (sum, &weights) in of_weights.iter_mut().zip(&weights) {
-                    *sum = vpadalq_s16(*sum, vpaddlq_s8(weights));
-                }
-            }
-            for (here, x) in here.iter_mut().zip(x) {
-                let values = load_vector(x);
-                let values = if turns::<F>() { veorq_s8(values, vdupq_n_s8(i8::MIN)) } else { values };
-                for (sum, &weights) in here.iter_mut().zip(&weights) {
-                    let products = vmull_s8(vget_low_s8(values), vget_low_s8(weights));
-                    *sum = vpadalq_s16(*sum, vmlal_high_s8(products, values, weights));
-                }
+            while done + 8 <= count {
+                let [low, high] = core::array::from_fn(|v| {
+                    let at = done + 4 * v;
+                    rounded(rule, load_sums(sums.wrapping_add(at)), load_sums(multipliers.wrapping_add(at)))
+                });
+                store_results(rule, [low, high, low, high], signed, y.wrapping_add(done).cast(), 8);
+                done += 8;
             }
         }
-        x = x.map(|x| x.wrapping_add(CHANNELS));
-        w = w.map(|w| w.wrapping_add(CHANNELS));
-        left -= left.min(CHANNELS);
+        if done < count {
+            write_each(rule, sums.wrapping_add(done), multipliers.wrapping_add(done), y.wrapping_add(done), count - done);
+        }
     }
-    for (p, here) in here.into_iter().enumerate() {
-        // SAFETY: so many sums.
-        unsafe {
-            let mut here = here;
-            if turns::<F>() {
-                for (here, of_weights) in here.iter_mut().zip(of_weights) {
-                    *here = vaddq_s32(*here, vshlq_n_s32::<7>(of_weights));
-                }
-            }
-            let [a, b, c, d] = here;
-            let sums = sums.add(p * N);
-            store_sums(vaddq_s32(load_sums(sums), vpaddq_s32(vpaddq_s32(a, b), vpaddq_s32(c, d))), sums);
+}
+
+/// [`write`] for what is less than a vector, or for limits that are no bytes. Out of line, for the sake of what calls [`write`].
+///
+/// # Safety
+/// As there.
+#[inline(never)]
+unsafe fn write_each<T: Element>(rule: &Prepared<'_>, sums: *const i32, multipliers: *const i32, y: *mut T, count: usize) {
+    // SAFETY: the caller's contract.
+    unsafe { rule.rule.write_all::<T, true>(sums, multipliers, y, count) }
+}
+
+/// Results before they are limited: the upper halves of products of 64 bits, shifted.
+#[inline(always)]
+fn rounded(rule: &Prepared<'_>, sums: int32x4_t, multipliers: int32x4_t) -> int32x4_t {
+    // SAFETY: as for `zero`.
+    unsafe {
+        let sums = if rule.left == 0 { sums } else { vshlq_s32(sums, vdupq_n_s32(rule.left.cast_signed())) };
+        let low = vmull_s32(vget_low_s32(sums), vget_low_s32(multipliers));
+        let products = vuzp2q_s32(vreinterpretq_s32_s64(low), vreinterpretq_s32_s64(vmull_high_s32(sums, multipliers)));
+        vshlq_s32(vaddq_s32(products, vdupq_n_s32(rule.offset)), vdupq_n_s32(-rule.right.cast_signed()))
+    }
+}
+
+/// Limits results to bytes and to the rule's limits, and writes the first eight or all.
+///
+/// # Safety
+/// `y` is writable for `count` bytes, which is 8 or 16; the rule's limits are bytes of that kind.
+#[inline(always)]
+unsafe fn store_results(rule: &Prepared<'_>, [a, b, c, d]: [int32x4_t; 4], signed: bool, y: *mut u8, count: usize) {
+    // SAFETY: the caller's contract.
+    unsafe {
+        let first = vqmovn_high_s32(vqmovn_s32(a), b);
+        let second = vqmovn_high_s32(vqmovn_s32(c), d);
+        let [low, high] = [rule.low, rule.high].map(|limit| vreinterpretq_u8_u32(vdupq_n_u32(limit)));
+        let bytes = if signed {
+            let bytes = vqmovn_high_s16(vqmovn_s16(first), second);
+            vreinterpretq_u8_s8(vminq_s8(vmaxq_s8(bytes, vreinterpretq_s8_u8(low)), vreinterpretq_s8_u8(high)))
+        } else {
+            vminq_u8(vmaxq_u8(vqmovun_high_s16(vqmovun_s16(first), second), low), high)
+        };
+        if count == 16 {
+            asm!("st1 {{{0:v}.16b}}, [{1}]", in(vreg) bytes, in(reg) y, options(nostack, preserves_flags));
+        } else {
+            asm!("st1 {{{0:v}.8b}}, [{1}]", in(vreg) bytes, in(reg) y, options(nostack, preserves_flags));
         }
     }
 }
@@ -195,7 +205,7 @@ pub(super) unsafe fn load_vector(from: *const u8) -> int8x16_t {
 }
 
 #[inline(always)]
-fn zero() -> int32x4_t {
+pub(super) fn zero() -> int32x4_t {
     // SAFETY: the build has NEON, as the `cfg` of this file says; so below.
     unsafe { vdupq_n_s32(0) }
 }
@@ -225,6 +235,27 @@ pub(super) unsafe fn load_sums(from: *const i32) -> int32x4_t {
     // SAFETY: the caller's contract.
     unsafe { asm!("ld1 {{{0:v}.4s}}, [{1}]", out(vreg) sums, in(reg) from, options(pure, readonly, nostack, preserves_flags)) };
     sums
+}
+
+/// Sums and their multipliers.
+///
+/// # Safety
+/// Both are readable for sixteen values.
+#[inline(always)]
+unsafe fn load_pairs(sums: *const i32, multipliers: *const i32) -> [(int32x4_t, int32x4_t); 4] {
+    let mut pairs = [(zero(), zero()); 4];
+    let [a, b, c, d] = &mut pairs;
+    // SAFETY: the caller's contract.
+    unsafe {
+        asm!(
+            "ld1 {{v0.4s-v3.4s}}, [{sums}]",
+            "ld1 {{v4.4s-v7.4s}}, [{multipliers}]",
+            sums = in(reg) sums, multipliers = in(reg) multipliers,
+            out("v0") a.0, out("v1") b.0, out("v2") c.0, out("v3") d.0, out("v4") a.1, out("v5") b.1, out("v6") c.1, out("v7") d.1,
+            options(pure, readonly, nostack, preserves_flags)
+        );
+    }
+    pairs
 }
 
 /// # Safety

@@ -2,7 +2,7 @@
 
 use core::mem::MaybeUninit;
 
-use super::{Block, ChannelWindow, WeightOrder};
+use super::{Block, ChannelWindow, Runs, WeightOrder};
 use crate::element::Element;
 use crate::i8::requantize::Prepared;
 use crate::lanes::arithmetic::ChannelTaps;
@@ -39,6 +39,29 @@ pub trait Products: Copy + Sync + Send + PartialEq + core::fmt::Debug + 'static 
         len: usize,
         block: Block,
     );
+
+    /// Whether runs are added together where they are equally far from each other.
+    const JOINS_RUNS: bool = false;
+
+    /// As [`add_run`](Self::add_run), of some runs.
+    ///
+    /// # Safety
+    /// As there, at every run.
+    #[inline(always)]
+    unsafe fn add_runs<F: Element, const Q: usize, const N: usize>(
+        sums: &mut [[i32; N]; Q],
+        mut x: [*const F; Q],
+        w: *const i8,
+        runs: Runs,
+        block: Block,
+    ) {
+        for run in 0..runs.count {
+            let w = w.wrapping_add(Self::ORDER.place(run * runs.len, 0, N, block.filter));
+            // SAFETY: the caller's contract.
+            unsafe { Self::add_run(sums, x, w, runs.len, block) };
+            x = x.map(|x| x.wrapping_add(runs.step));
+        }
+    }
 
     /// Adds to the sums of `P` pixels, of `N` adjacent channels each, the products of the taps. `x` and `w` are those of the first tap.
     ///

@@ -36,7 +36,7 @@ fn run_shows_boxes_and_draws_them() {
 /// A graph that goes on to its boxes: the detector that is made of its end, against what onnxruntime selects.
 #[test]
 fn run_shows_the_boxes_that_a_graph_ends_in() {
-    let model = models().join("ending");
+    let model = models().join("endings/non-max-suppression");
     let output = peleec(&model, &["run", "model.onnx", "picture.ppm", "--detect", "--format", "json"]);
     let document: serde_json::Value = serde_json::from_slice(&output.stdout).expect("one document");
     let image = &document["images"][0];

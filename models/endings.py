@@ -1,4 +1,4 @@
-"""Writes `ending/`: an SSD of seeded weights whose graph goes on to the boxes, and what onnxruntime selects of a picture.
+"""Writes `endings/non-max-suppression/`: an SSD of seeded weights whose graph goes on to the boxes, and what onnxruntime selects of a picture.
 
 The graph decodes offsets of constant prior boxes and ends in a NonMaxSuppression and a Gather of the selected boxes; `model.toml`
 says nothing of a detector. `expected.json` has class, score and box in pixels of each selected box, the best first.
@@ -13,7 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 import vectors
 
-HERE = Path(__file__).parent / "ending"
+HERE = Path(__file__).parent / "endings" / "non-max-suppression"
 WIDTH, HEIGHT, CLASSES = 24, 16, 3
 MAPS = {"near": ((2, 3), [(0.3, 0.4), (0.4, 0.25)]), "far": ((1, 1), [(0.8, 0.7), (0.6, 0.9)])}
 TOML = f"""\

@@ -117,7 +117,7 @@ def main():
     image = picture.transpose(2, 0, 1)[None].astype(np.float32) / 256
     results = vectors.run(model(nodes, constants, [*inside, kept[0]]).SerializeToString(), [image])
     found = detections(results["boxes"], results["scores"], results["selected"])
-    HERE.mkdir(exist_ok=True)
+    HERE.mkdir(parents=True, exist_ok=True)
     onnx.save(model(nodes, constants, kept), HERE / "model.onnx")
     (HERE / "model.toml").write_text(TOML)
     (HERE / "picture.ppm").write_bytes(b"P6\n%d %d\n255\n" % (WIDTH, HEIGHT) + picture.tobytes())

@@ -80,20 +80,54 @@ fn refusal(graph: &Graph, id: NodeId, found: &str) -> Problems {
         .into()
 }
 
-/// The graph's outputs that do not come of the suppression: those that do are rows that it picks.
+/// The graph's outputs that do not come of the suppression: those that do are rows of boxes, scores and what was selected that it picks. What
+/// is computed of these may only say which rows.
 fn outputs_beside(graph: &Graph, suppression: NodeId) -> Result<Vec<(String, Source)>, Problems> {
-    let mut behind = BTreeSet::from([suppression]);
+    let (mut behind, mut computed) = (BTreeSet::from([suppression]), BTreeSet::new());
+    let suppressed: BTreeSet<NodeId> =
+        (0..2).filter_map(|slot| graph.input(suppression, slot)).flat_map(|input| moved(graph, input)).collect();
     for id in graph.ids() {
-        if !graph.node_inputs(id).into_iter().flatten().any(|source| behind.contains(&source.node)) {
+        let inputs: Vec<Source> = graph.node_inputs(id).into_iter().flatten().collect();
+        if !inputs.iter().any(|source| behind.contains(&source.node)) {
             continue;
         }
-        if !matches!(graph.op(id), Some(op) if moves(op) || matches!(op, Op::Binary(_) | Op::Cast(_) | Op::Gather(_))) {
-            return Err(refusal(graph, id, "it changes what was selected"));
+        let is_computed = |source: &Source| computed.contains(&source.node);
+        match graph.op(id) {
+            Some(Op::Gather(Gather { is_known: false, .. })) => {
+                let data = &inputs[0];
+                if !behind.contains(&data.node) && moved(graph, *data).is_disjoint(&suppressed) {
+                    return Err(refusal(graph, id, "it picks rows of neither boxes nor scores"));
+                }
+                if is_computed(data) {
+                    computed.insert(id);
+                }
+            }
+            Some(Op::Binary(_)) => _ = computed.insert(id),
+            Some(op) if moves(op) || matches!(op, Op::Cast(_)) => {
+                if inputs.iter().any(is_computed) {
+                    computed.insert(id);
+                }
+            }
+            _ => return Err(refusal(graph, id, "it changes what was selected")),
         }
         behind.insert(id);
     }
+    if let Some(output) = graph.outputs().iter().find(|output| computed.contains(&output.source.node)) {
+        return Err(refusal(graph, output.source.node, "it changes what was selected"));
+    }
     let beside = graph.outputs().iter().filter(|output| !behind.contains(&output.source.node));
     Ok(beside.map(|output| (output.name.clone(), output.source)).collect())
+}
+
+/// The nodes that a value's elements come of unchanged.
+fn moved(graph: &Graph, value: Source) -> BTreeSet<NodeId> {
+    let (mut found, mut next) = (BTreeSet::new(), vec![value.node]);
+    while let Some(id) = next.pop() {
+        if found.insert(id) && graph.op(id).is_some_and(moves) {
+            next.extend(graph.node_inputs(id).into_iter().flatten().map(|source| source.node));
+        }
+    }
+    found
 }
 
 /// Whether an operator's results are elements of its inputs, and it is known which.

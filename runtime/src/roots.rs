@@ -9,16 +9,16 @@ const BEYOND: f32 = 9_223_372_036_854_775_808.0;
 const FRACTION: u32 = 29;
 
 /// The power, cut towards zero: one of a whole exponent wraps, as [`power`] has it, any other saturates. It is exact where it is whole
-/// before it is cut, and up to 2^32; above that it may be cut from a little less. Zero is what is not a number, such as a power of a number
+/// before it is cut; elsewhere it may be cut from a little less. Zero is what is not a number, such as a power of a number
 /// below zero, unless the exponent is whole.
 #[inline(never)]
 pub(crate) fn power_by_float(base: i64, exponent: f32) -> i64 {
     let whole = exponent as i64;
-    if whole as f32 == exponent {
+    if exponent < BEYOND && whole as f32 == exponent {
         return power(base, whole);
     }
     // What is even, or infinite, is so large that no `i64` has it.
-    let is_beyond = exponent.abs() > BEYOND;
+    let is_beyond = exponent.abs() >= BEYOND;
     match base {
         1 => 1,
         -1 if is_beyond => 1,
@@ -107,7 +107,7 @@ impl Scaled {
 
 #[cfg(test)]
 mod tests {
-    use super::power_by_float;
+    use super::{BEYOND, power_by_float};
 
     /// Neighbours of numbers that are powers: their roots lie just beside a whole number, where doubles are rounded to it.
     #[test]
@@ -149,6 +149,7 @@ mod tests {
         assert_eq!([2, 1, 0, -1, -2].map(|base| power_by_float(base, -0.5)), [0, 1, i64::MAX, 0, 0]);
         assert_eq!([2, 1, 0, -1, -2].map(|base| power_by_float(base, nan)), [0, 1, 0, 0, 0]);
         assert_eq!([2, 1, 0, -1, -2].map(|base| power_by_float(base, inf)), [i64::MAX, 1, 0, 1, i64::MAX]);
+        assert_eq!([3, -1].map(|base| power_by_float(base, BEYOND)), [i64::MAX, 1]);
         assert_eq!([2, 1, 0, -1, -2].map(|base| power_by_float(base, -inf)), [0, 1, i64::MAX, 1, 0]);
     }
 }

@@ -52,21 +52,24 @@ impl Centres {
             let mut pairs = cell.iter().zip(priors);
             pairs.all(|(a, b)| is_at(a, cell[0][0], cell[0][1]) && is_close(a[2], b[2]) && is_close(a[3], b[3]))
         };
-        let cells: Vec<[f32; 2]> = priors.chunks_exact(shapes).take_while(is_alike).map(|cell| [cell[0][0], cell[0][1]]).collect();
-        let columns = cells.iter().take_while(|cell| is_close(cell[1], y)).count();
-        let is_row = |row: &&[[f32; 2]]| row.iter().zip(&cells).all(|(a, b)| is_close(a[0], b[0]) && is_close(a[1], row[0][1]));
-        let rows = cells.chunks_exact(columns).take_while(is_row).map(|row| row[0][1]).collect();
-        let columns = cells[..columns].iter().map(|cell| cell[0]).collect();
+        let cells = priors.chunks_exact(shapes).take_while(is_alike).take_while(|cell| is_close(cell[0][1], y));
+        let columns: Vec<f32> = cells.map(|cell| cell[0][0]).collect();
+        let is_row = |row: &&[[f32; 4]]| {
+            let mut cells = row.chunks_exact(shapes).zip(&columns);
+            cells.all(|(cell, &column)| is_alike(&cell) && is_close(cell[0][0], column) && is_close(cell[0][1], row[0][1]))
+        };
+        let rows = priors.chunks_exact(shapes * columns.len()).take_while(is_row).map(|row| row[0][1]).collect();
         Some(Centres { rows, columns, shapes: priors[..shapes].iter().map(|prior| [prior[2], prior[3]]).collect() })
     }
 
-    /// Whether priors run along the rows of their maps, as far as can be told: from one to the next it is x that changes.
+    /// Whether priors run along the rows of their maps: from one to the next it is x that changes. It cannot be told, and is not so, where no
+    /// map has more than one row and more than one column.
     pub(crate) fn is_by_rows(priors: &[[f32; 4]]) -> bool {
         let changes = |axis: usize| {
             let is_along = |pair: &&[[f32; 4]]| !is_close(pair[0][axis], pair[1][axis]) && is_close(pair[0][1 - axis], pair[1][1 - axis]);
             priors.windows(2).filter(is_along).count()
         };
-        changes(0) >= changes(1)
+        changes(0) > changes(1) && Centres::of_priors(priors).iter().any(|map| map.rows.len() > 1 && map.columns.len() > 1)
     }
 }
 

@@ -114,7 +114,9 @@ impl Requantization {
         let multiplier = i128::from(self.multipliers.iter().copied().max().unwrap_or(0));
         let product = (((i128::from(most) << left) * multiplier) >> 32) + 1;
         let reach = product.max(least.into()).max(-i128::from(greatest));
-        let added = (i128::from(zero.abs()) << (right + 2)) + (1 << (right + 1));
+        // Bytes may become unsigned ones, whose zero is 128 more.
+        let zero = i128::from(zero).abs().max((i128::from(zero) + 128).abs());
+        let added = (zero << (right + 2)) + (1 << (right + 1));
         self.admits(most) && 4 * reach + added <= i32::MAX.into()
     }
 

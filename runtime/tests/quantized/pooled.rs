@@ -54,7 +54,7 @@ impl<F: Element + Pod> Case<F> {
             biases.fill_with(|| random.below(200_000) as i32 - 100_000);
             let (multipliers, bytes) = rest.split_at_mut(N);
             multipliers.fill_with(|| random.below(1 << 23) as i32 * 256);
-            cast_slice_mut::<i32, i8>(bytes).fill_with(|| random.below(255) as i8 - 127);
+            cast_slice_mut::<i32, i8>(bytes).fill_with(|| (random.below(255) as i32 - 127) as i8);
         }
         Case { x, r, w, ..case }
     }

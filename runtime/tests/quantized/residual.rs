@@ -51,7 +51,7 @@ impl<F: ByteElement + Pod, T: ByteElement + Pod, U: ByteArithmetic, const P: usi
             biases.fill_with(|| random.below(200_000) as i32 - 100_000);
             let (multipliers, weights) = rest.split_at_mut(N);
             multipliers.fill_with(|| random.below(1 << 23) as i32 * 256);
-            cast_slice_mut::<i32, i8>(weights).fill_with(|| random.below(255) as i8 - 127);
+            cast_slice_mut::<i32, i8>(weights).fill_with(|| (random.below(255) as i32 - 127) as i8);
         }
         Some(Case { kernel, window, x, r, w })
     }

@@ -159,7 +159,6 @@ impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> 
         let (step, pixel) = (self.input.channel as usize, (self.dilations[1] as usize).wrapping_mul(self.input.pixel as usize));
         // On smaller cores a call of a copy costs as much as the copy.
         let is_run = cfg!(not(target_arch = "arm")) && step == 1 && pixel == depth;
-        let is_picture = cfg!(not(target_arch = "arm")) && depth == COLOURS;
         for ((to, origin), place) in gathered.iter_mut().zip(self.origins(maps, channel, places)).zip(places) {
             if is_inside && !is_run {
                 for (to, &distance) in to.iter_mut().zip(distances).take(height * width * depth) {
@@ -175,16 +174,6 @@ impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> 
                     // SAFETY: the taps of a row follow each other, as they do in the run, which has room for them.
                     unsafe { copy(x, to, width * depth) };
                     to = to.wrapping_add(width * depth);
-                    continue;
-                }
-                if is_inside && is_picture {
-                    for _ in 0..width {
-                        for colour in 0..COLOURS {
-                            // SAFETY: the tap lies on the input, and the window in the run.
-                            unsafe { *to.wrapping_add(colour) = *x.wrapping_add(colour.wrapping_mul(step)) };
-                        }
-                        (to, x) = (to.wrapping_add(COLOURS), x.wrapping_add(pixel));
-                    }
                     continue;
                 }
                 for kx in 0..width {
@@ -296,9 +285,6 @@ impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> 
         }
     }
 }
-
-/// Channels of a picture: a number that is known takes no loop.
-const COLOURS: usize = 3;
 
 /// Copies adjacent elements: those of some length as two of eight bytes, which may overlap.
 ///

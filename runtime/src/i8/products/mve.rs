@@ -23,6 +23,7 @@ pub(super) const MOST_FILTERS: usize = 32;
 #[unsafe(naked)]
 pub(super) unsafe extern "C" fn begin<const N: usize>(biases: *const i32, sums: *mut i32) {
     naked_asm!(
+        requires!("tt r0, r0", "thumbv8m.main-none-eabihf"),
         ".cpu cortex-m55",
         "push {{r4, lr}}",
         "mov r4, #{n}",
@@ -245,6 +246,7 @@ macro_rules! results {
 #[unsafe(naked)]
 unsafe extern "C" fn requantize_tile<const N: usize>(sums: *const i32, multipliers: *const i32, y: *const *mut u8, rule: *const Rule) {
     naked_asm!(
+        requires!("tt r0, r0", "thumbv8m.main-none-eabihf"),
         ".cpu cortex-m55",
         "push {{r4-r10, lr}}",
         "ldm r2, {{r2, r6, r7}}",
@@ -285,6 +287,7 @@ pub(super) unsafe fn write(rule: &Requantize, sums: *const i32, multipliers: *co
 #[unsafe(naked)]
 unsafe extern "C" fn requantize<const UNUSED: usize>(sums: *const i32, multipliers: *const i32, y: *mut u8, rule: *const Rule) {
     naked_asm!(
+        requires!("tt r0, r0", "thumbv8m.main-none-eabihf"),
         ".cpu cortex-m55",
         "push {{r4, r5, r8-r10, lr}}",
         "ldm r3, {{r4, r5, r8-r10, r12}}",
@@ -521,6 +524,7 @@ unsafe extern "C" fn requantize_average<const UNUSED: usize>(
     average: *const Average,
 ) {
     naked_asm!(
+        requires!("tt r0, r0", "thumbv8m.main-none-eabihf"),
         ".cpu cortex-m55",
         "push {{r3-r11, lr}}",
         "vpush {{d8-d15}}",

@@ -4,6 +4,7 @@
 use core::arch::naked_asm;
 
 use super::Block;
+use crate::lanes::cortex::requires;
 
 pub(super) const PIXELS: usize = 3;
 /// The most filters of a block.
@@ -62,6 +63,7 @@ macro_rules! channel {
 unsafe extern "C" fn products<const N: usize>(sums: *mut i32, x: *const *const i8, w: *const i8, len: usize) {
     // r0-r2: x; r3: w; r4-r9: sums; lr: where the first pixel's channels end. Those beyond a multiple of four come first.
     naked_asm!(
+        requires!("mla r0, r0, r0, r0", "thumbv7m-none-eabi"),
         "push {{r0, r4-r11, lr}}",
         "ldrd r4, r5, [r0]",
         "ldrd r6, r7, [r0, #{row1}]",
@@ -107,6 +109,7 @@ unsafe extern "C" fn products<const N: usize>(sums: *mut i32, x: *const *const i
 #[unsafe(naked)]
 unsafe extern "C" fn products_of_one<const N: usize>(sums: *mut i32, x: *const i8, w: *const i8, len: usize) {
     naked_asm!(
+        requires!("mla r0, r0, r0, r0", "thumbv7m-none-eabi"),
         "push {{r4-r8, lr}}",
         "mov r4, #0",
         "mov r5, #0",

@@ -4,7 +4,7 @@
 use super::arithmetic::{Fused, Plain};
 
 /// Assembles an instruction that not every core has into a section that is never loaded, so that a build for the wrong core is refused.
-#[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
+#[cfg(target_arch = "arm")]
 macro_rules! requires {
     ($instruction:literal, $target:literal) => {
         concat!(
@@ -17,7 +17,7 @@ macro_rules! requires {
         )
     };
 }
-#[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
+#[cfg(target_arch = "arm")]
 pub(crate) use requires;
 
 #[cfg(all(target_arch = "arm", target_abi = "eabihf"))]

@@ -238,7 +238,7 @@ pub(super) fn check_extents(types: &[TensorType]) -> Result<(), Diagnostic> {
 /// What an operator that passes look for makes of known values, where that is one number: others may need to know it, as a `Pad` does its
 /// constant.
 fn number(op: &Op, inputs: &[Option<Operand<'_>>], inferred: &[TensorType]) -> Option<Tensor> {
-    if !op.is_awaited() || inferred.iter().any(|ty| ty.shape.elements() != 1) {
+    if !op.is_awaited() || inferred.len() != 1 || inferred.iter().any(|ty| ty.shape.elements() != 1) {
         return None;
     }
     let values: Vec<_> = inputs.iter().map(|operand| operand.as_ref()?.value).collect();

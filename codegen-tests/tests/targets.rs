@@ -4,6 +4,7 @@
 //! `CI=true` it fails.
 
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use codegen_tests::cases::{blocks, operators};
@@ -28,10 +29,22 @@ fn stored(name: &str) -> StoredModel {
     models::networks().into_iter().find(|model| model.name == name).expect("a stored network")
 }
 
+/// Who builds for a target.
+static BUILDS: [Mutex<()>; Target::ALL.len()] = [const { Mutex::new(()) }; Target::ALL.len()];
+
+/// Gives a folder in which projects of a target and a level are built one after the other, so that each has the same runtime, which is built
+/// once. It stays in the target folder, so that nothing is built where nothing has changed.
+fn in_folder<T>(target: Target, level: OptLevel, work: impl FnOnce(&Path) -> T) -> T {
+    let index = Target::ALL.iter().position(|&listed| listed == target).expect("every target is listed");
+    let _alone = BUILDS[index].lock().unwrap_or_else(PoisonError::into_inner);
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("targets").join(format!("{target}-{}", level.name()));
+    std::fs::create_dir_all(&folder).expect("a folder is made");
+    work(&folder)
+}
+
 /// The outputs and their checksum, as the target's machine computes them; none where this computer lacks what that takes.
 fn run(compilation: &Compilation, target: Target, level: OptLevel, inputs: &[Tensor]) -> Option<(Vec<Tensor>, u32)> {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let result = built_and_run(compilation, target, level, inputs, folder.path());
+    let result = in_folder(target, level, |folder| built_and_run(compilation, target, level, inputs, folder));
     match result {
         Err(error) if error.is_missing() => {
             lanes::skip(target, error);
@@ -48,6 +61,8 @@ fn built_and_run(
     inputs: &[Tensor],
     folder: &Path,
 ) -> Result<(Vec<Tensor>, u32), HarnessError> {
+    // An output that an earlier program has left is not to be taken for one of this.
+    _ = std::fs::remove_dir_all(folder.join("run"));
     let machine = harness::machine(target)?;
     let project = Project::write(compilation, &machine, level, folder)?;
     let (program, figures) = harness::build(&project)?;
@@ -380,10 +395,10 @@ fn the_whole_of_pelee_has_less_than_96_kib_of_code_and_no_panic_path() {
     for target in [Target::CortexM4F, Target::CortexM55] {
         let text = |ram_budget, level| {
             let compilation = compile(&model, &Options { target, ram_budget, ..Options::default() }).expect("it compiles");
-            let folder = tempfile::tempdir().expect("a temporary folder");
-            let built = harness::machine(target)
-                .and_then(|machine| Project::write(&compilation, &machine, level, folder.path()))
-                .and_then(|project| harness::build(&project));
+            let built = in_folder(target, level, |folder| {
+                let machine = harness::machine(target)?;
+                harness::build(&Project::write(&compilation, &machine, level, folder)?)
+            });
             match built {
                 Err(error) if error.is_missing() => {
                     lanes::skip(target, error);

@@ -4,6 +4,7 @@ use crate::executor::OneCore;
 use crate::kernel::Kernel;
 use crate::kernel::sealed::PointersOf;
 use crate::rows::Pointers;
+use crate::views::Extent;
 
 /// Where an input begins: in the arena, or in a slice outside it.
 #[derive(Clone, Copy, Debug)]
@@ -90,23 +91,53 @@ struct Span {
     at: usize,
 }
 
+/// How many elements an operand has, and their size and alignment.
+#[derive(Clone, Copy)]
+struct Elements {
+    count: usize,
+    size: usize,
+    align: usize,
+}
+
+impl Elements {
+    fn of<T>(count: usize) -> Self {
+        Elements { count, size: size_of::<T>(), align: align_of::<T>() }
+    }
+
+    fn bytes(&self) -> usize {
+        self.count * self.size
+    }
+}
+
 impl Span {
-    /// Whether so many elements lie in the memory.
-    fn holds<T>(&self, elements: usize) -> bool {
-        self.at <= self.len && elements <= (self.len - self.at) / size_of::<T>()
+    /// Whether the elements lie in the memory.
+    fn holds(&self, elements: Elements) -> bool {
+        self.at <= self.len && elements.count <= (self.len - self.at) / elements.size
     }
 
     /// Where the operand begins; an error where there are elements for which that is not aligned.
-    fn begin<T>(&self, elements: usize) -> Result<*const T, RegionError> {
-        let begin = self.memory.wrapping_add(self.at).cast::<T>();
-        if elements == 0 || begin.is_aligned() { Ok(begin) } else { Err(RegionError::Misaligned) }
+    fn begin(&self, elements: Elements) -> Result<*const u8, RegionError> {
+        let begin = self.memory.wrapping_add(self.at);
+        if elements.count == 0 || begin.addr().is_multiple_of(elements.align) { Ok(begin) } else { Err(RegionError::Misaligned) }
     }
 }
 
 /// Where the operands begin, once they are known to serve; `apart` says of an input and an output whose extents overlap in one memory
 /// whether they may, by their first elements.
 fn pointers<K: Kernel>(kernel: &K, operands: Operands<'_>, apart: impl Fn(usize, usize) -> bool) -> Result<PointersOf<K>, RegionError> {
-    let extent = kernel.lengths().ok_or(RegionError::Geometry)?;
+    let Extent { x, r, w, y } = kernel.lengths().ok_or(RegionError::Geometry)?;
+    let inputs = [Elements::of::<K::Input>(x), Elements::of::<K::Second>(r), Elements::of::<K::Weight>(w)];
+    let ([x, r, w], y) = begins(operands, inputs, Elements::of::<K::Output>(y), &apart)?;
+    Ok(Pointers::new(x.cast(), r.cast(), w.cast(), y.cast()))
+}
+
+/// Where operands of so many elements begin; once for all kernels, as there are hundreds.
+fn begins(
+    operands: Operands<'_>,
+    [x_elements, r_elements, w_elements]: [Elements; 3],
+    y_elements: Elements,
+    apart: &dyn Fn(usize, usize) -> bool,
+) -> Result<([*const u8; 3], *mut u8), RegionError> {
     let Operands { arena, x, r, w, y } = operands;
     let (arena, len) = (arena.as_mut_ptr(), arena.len());
     let inside = |at| Span { memory: arena, len, at };
@@ -123,18 +154,16 @@ fn pointers<K: Kernel>(kernel: &K, operands: Operands<'_>, apart: impl Fn(usize,
             (memory, Span { memory, len: slice.len(), at: 0 }, false)
         }
     };
-    let inputs = x.holds::<K::Input>(extent.x) && r.holds::<K::Second>(extent.r);
-    if !inputs || !w.holds::<K::Weight>(extent.w) || !y.holds::<K::Output>(extent.y) {
+    if !x.holds(x_elements) || !r.holds(r_elements) || !w.holds(w_elements) || !y.holds(y_elements) {
         return Err(RegionError::Outside);
     }
-    let [input, second, output] = [size_of::<K::Input>(), size_of::<K::Second>(), size_of::<K::Output>()];
-    let overlaps = |span: Span, bytes: usize| y_inside && span.at < y.at + extent.y * output && y.at < span.at + bytes;
+    let overlaps = |span: Span, bytes: usize| y_inside && span.at < y.at + y_elements.bytes() && y.at < span.at + bytes;
     // What lies in one memory is counted in elements of one size, or not at all.
-    let x_overlaps = x_inside && overlaps(x, extent.x * input) && !(input == output && apart(x.at / input, y.at / output));
-    if x_overlaps || r_inside && extent.r > 0 && overlaps(r, extent.r * second) {
+    let may_overlap = || x_elements.size == y_elements.size && apart(x.at / x_elements.size, y.at / y_elements.size);
+    let x_overlaps = x_inside && overlaps(x, x_elements.bytes()) && !may_overlap();
+    if x_overlaps || r_inside && r_elements.count > 0 && overlaps(r, r_elements.bytes()) {
         return Err(RegionError::Overlap);
     }
-    y.begin::<K::Output>(extent.y)?;
-    let written = memory.wrapping_add(y.at).cast();
-    Ok(Pointers::new(x.begin(extent.x)?, r.begin(extent.r)?, w.begin(extent.w)?, written))
+    y.begin(y_elements)?;
+    Ok(([x.begin(x_elements)?, r.begin(r_elements)?, w.begin(w_elements)?], memory.wrapping_add(y.at)))
 }

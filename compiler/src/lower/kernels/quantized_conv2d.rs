@@ -1,10 +1,16 @@
 //! `QuantizedConv2d`: convolution of integers of 8 bits.
 
-use peleec_runtime::{ByteArithmetic, ByteElement, Dsp, Filters, Mve, Pairs, Quads, Requantize, Single, Thumb, Thumb2, WeightOrder};
+use std::borrow::Cow;
+use std::fmt::Debug;
+
+use peleec_runtime::{
+    ByteArithmetic, ByteElement, Dsp, Expression, Extent, Filters, Mve, Operands, Pairs, Quads, RegionError, Requantize, RowWindow, Single,
+    Thumb, Thumb2, WeightOrder,
+};
 
 use super::bound::{Plainly, of_byte};
 use super::conv2d::Maps;
-use super::{Cost, Kernel, Places, QuantizedSum, Views, Work, rows_of};
+use super::{Bound, Cost, Kernel, Places, QuantizedSum, Views, Work, rows_of};
 use crate::diagnostics::OpError;
 use crate::ir::DType;
 use crate::ir::window::Window;
@@ -103,28 +109,79 @@ impl Tile {
         }
     }
 
-    /// Output channels, and the order of their bytes.
-    fn block(self) -> (usize, WeightOrder) {
+    /// The unit, its tile, and the order of a block's bytes.
+    fn block(self) -> Block {
         match self {
-            Tile::TwoByOne => (1, <Single as ByteArithmetic>::ORDER),
-            Tile::TwoByTwo => (2, <Single as ByteArithmetic>::ORDER),
-            Tile::Thumb => (2, <Thumb as ByteArithmetic>::ORDER),
-            Tile::ThreeByEight => (8, <Thumb2 as ByteArithmetic>::ORDER),
-            Tile::FourByEight => (8, <Single as ByteArithmetic>::ORDER),
-            Tile::FiltersByEight => (8, <Filters as ByteArithmetic>::ORDER),
-            Tile::FiltersBySixteen => (16, <Filters as ByteArithmetic>::ORDER),
-            Tile::PairsFourByEight => (8, <Pairs as ByteArithmetic>::ORDER),
-            Tile::PairsSixBySixteen | Tile::PairsEightBySixteen => (16, <Pairs as ByteArithmetic>::ORDER),
-            Tile::QuadsTwelveBySixteen | Tile::QuadsFourBySixteen => (16, <Quads as ByteArithmetic>::ORDER),
-            Tile::QuadsTwelveByThirtyTwo => (32, <Quads as ByteArithmetic>::ORDER),
-            Tile::DspByEight => (8, <Dsp as ByteArithmetic>::ORDER),
-            Tile::DspBySixteen => (16, <Dsp as ByteArithmetic>::ORDER),
-            Tile::DspByThirtyTwo => (32, <Dsp as ByteArithmetic>::ORDER),
-            Tile::MveByEight => (8, <Mve as ByteArithmetic>::ORDER),
-            Tile::MveBySixteen => (16, <Mve as ByteArithmetic>::ORDER),
-            Tile::MveByThirtyTwo => (32, <Mve as ByteArithmetic>::ORDER),
+            Tile::TwoByOne => Block::of::<Single>("Single", 2, 1),
+            Tile::TwoByTwo => Block::of::<Single>("Single", 2, 2),
+            Tile::Thumb => Block::of::<Thumb>("Thumb", 2, 2),
+            Tile::ThreeByEight => Block::of::<Thumb2>("Thumb2", 3, 8),
+            Tile::FourByEight => Block::of::<Single>("Single", 4, 8),
+            Tile::FiltersByEight => Block::of::<Filters>("Filters", 4, 8),
+            Tile::FiltersBySixteen => Block::of::<Filters>("Filters", 4, 16),
+            Tile::PairsFourByEight => Block::of::<Pairs>("Pairs", 4, 8),
+            Tile::PairsSixBySixteen => Block::of::<Pairs>("Pairs", 6, 16),
+            Tile::PairsEightBySixteen => Block::of::<Pairs>("Pairs", 8, 16),
+            Tile::QuadsTwelveBySixteen => Block::of::<Quads>("Quads", 12, 16),
+            Tile::QuadsTwelveByThirtyTwo => Block::of::<Quads>("Quads", 12, 32),
+            Tile::QuadsFourBySixteen => Block::of::<Quads>("Quads", 4, 16),
+            Tile::DspByEight => Block::of::<Dsp>("Dsp", 4, 8),
+            Tile::DspBySixteen => Block::of::<Dsp>("Dsp", 4, 16),
+            Tile::DspByThirtyTwo => Block::of::<Dsp>("Dsp", 4, 32),
+            Tile::MveByEight => Block::of::<Mve>("Mve", 3, 8),
+            Tile::MveBySixteen => Block::of::<Mve>("Mve", 3, 16),
+            Tile::MveByThirtyTwo => Block::of::<Mve>("Mve", 3, 32),
         }
     }
+}
+
+/// What a tile is to the runtime, and how a block of weights lies.
+struct Block {
+    /// The unit's name there.
+    unit: &'static str,
+    pixels: usize,
+    /// Output channels.
+    filters: usize,
+    order: WeightOrder,
+}
+
+impl Block {
+    const fn of<U: ByteArithmetic>(unit: &'static str, pixels: usize, filters: usize) -> Self {
+        Block { unit, pixels, filters, order: <U as ByteArithmetic>::ORDER }
+    }
+
+    /// Packed weights of groups of filters with so many values: by group and by blocks of filters, each block its biases, its multipliers,
+    /// which are the filter's `head`, and its bytes.
+    fn packed(
+        &self,
+        [groups, filters]: [usize; 2],
+        values: usize,
+        head: impl Fn(usize) -> [i32; 2],
+        byte: impl Fn(usize, usize) -> u8,
+    ) -> Vec<i32> {
+        let (n, len) = (self.filters, self.order.filter(words_of(values)) as usize);
+        let mut packed = Vec::new();
+        for group in 0..groups {
+            for first in (0..filters).step_by(n) {
+                let filter = |lane: usize| (first + lane < filters).then_some(group * filters + first + lane);
+                for part in 0..2 {
+                    packed.extend((0..n).map(|lane| filter(lane).map_or(0, |m| head(m)[part])));
+                }
+                let mut bytes = vec![0; (n * len).next_multiple_of(4)];
+                for (lane, m) in (0..n).filter_map(|lane| Some((lane, filter(lane)?))) {
+                    for at in 0..values {
+                        bytes[self.order.place(at, lane, n, len)] = byte(m, at);
+                    }
+                }
+                packed.extend(bytes.as_chunks().0.iter().map(|&word| i32::from_le_bytes(word)));
+            }
+        }
+        packed
+    }
+}
+
+fn words_of(values: usize) -> u32 {
+    words([values])[0]
 }
 
 /// The widest of the blocks of 8, 16 and 32 filters by which so many take no more of the flash than by eights. A pool keeps the sums of four
@@ -151,73 +208,131 @@ impl QuantizedConv2d {
     /// its biases, its multipliers and then the filters' bytes in the unit's order, four a value; what a block has beyond the group's filters
     /// is zero.
     pub(crate) fn pack(&self, Parts { weights, bias, multipliers, depth }: &Parts<'_>) -> Vec<i32> {
-        let (filters, (n, order)) = (bias.len(), self.tile.block());
-        let per_group = filters / self.group;
+        let filters = bias.len();
         let values = weights.len().checked_div(filters).unwrap_or(0);
         let taps = values.checked_div(*depth).unwrap_or(0);
-        let len = order.filter(words([values])[0]) as usize;
-        let mut packed = Vec::new();
-        for first in (0..filters).step_by(per_group.max(1)) {
-            for block in (first..first + per_group).step_by(n) {
-                let filter = |lane: usize| Some(block + lane).filter(|&filter| filter < first + per_group);
-                let of = |filter: usize| &weights[filter * values..][..values];
-                let sum = |filter: usize| of(filter).iter().map(|&w| i32::from(w)).fold(0, i32::wrapping_add);
-                let biases = (0..n).map(|lane| filter(lane).map_or(0, |m| bias[m].wrapping_sub(self.input_zero.wrapping_mul(sum(m)))));
-                packed.extend(biases);
-                packed.extend((0..n).map(|lane| filter(lane).map_or(0, |m| multipliers[m])));
-                let mut bytes = vec![0; (n * len).next_multiple_of(4)];
-                for (lane, filter) in (0..n).filter_map(|lane| Some((lane, of(filter(lane)?)))) {
-                    for (at, &weight) in filter.iter().enumerate() {
-                        let (channel, tap) = (at / taps, at % taps);
-                        bytes[order.place(tap * depth + channel, lane, n, len)] = weight.cast_unsigned();
-                    }
-                }
-                packed.extend(bytes.as_chunks().0.iter().map(|&word| i32::from_le_bytes(word)));
-            }
-        }
-        packed
+        let sum = |of: &[i8]| of.iter().map(|&w| i32::from(w)).fold(0, i32::wrapping_add);
+        let head = |m: usize| [bias[m].wrapping_sub(self.input_zero.wrapping_mul(sum(&weights[m * values..][..values]))), multipliers[m]];
+        let byte = |m: usize, at: usize| weights[m * values + at % depth * taps + at / depth].cast_unsigned();
+        self.tile.block().packed([self.group, filters / self.group], values, head, byte)
     }
 
-    fn bound<F: ByteElement, T: ByteElement, U: ByteArithmetic, const P: usize, const N: usize>(
-        &self,
-        unit: &str,
-        views: &Views<'_>,
-    ) -> Work {
+    fn bound<F: ByteElement, T: ByteElement>(&self, views: &Views<'_>) -> Work {
         if let Some(sum) = &self.sum {
-            return self.bound_to_sum::<F, T, U, P, N>(sum, unit, views);
+            return self.bound_to_sum::<F, T>(sum, views);
         }
         let (window, input, output) = (&self.window, &views.inputs[0], views.output);
         let rest = views.inputs.get(1).map(View::pixels);
         let maps = Maps { input: input.pixels(), output: output.pixels(), rest, residual: None };
         let maps = if window.is_pointwise() && self.pool.is_none() && !views.by_rows { maps.flattened() } else { maps };
-        let conv = peleec_runtime::QuantizedConv2d::<F, T, U, P, N>::new(maps.input, maps.output);
+        let conv = peleec_runtime::QuantizedConv2d::<F, T, Single, 4, HERE>::new(maps.input, maps.output);
         let conv = conv.kernel(words(window.kernel)).strides(words(window.strides)).dilations(words(window.dilations));
         let conv = conv.pads(words([window.pads[0], window.pads[1]])).group(words([self.group])[0]).rest(maps.rest);
         let conv = conv.input_zero(self.input_zero).requantize(self.requantize);
         let geometry = self.pool.map_or(conv, |limits| conv.averaged(limits));
-        let kind = format!("QuantizedConv2d<{}, {}, peleec_runtime::{unit}, {P}, {N}>", input.dtype.element(), output.dtype.element());
         let name = if self.pool.is_some() { "quantized conv2d + pool" } else { "quantized conv2d" };
-        Work::Kernel(Box::new(Plainly { geometry, name, kind: kind.into() }))
+        let Block { order, filters, .. } = self.tile.block();
+        self.tiled(geometry, geometry.weights(order, words_of(filters)), name, "QuantizedConv2d", views)
     }
 
-    fn bound_to_sum<F: ByteElement, T: ByteElement, U: ByteArithmetic, const P: usize, const N: usize>(
-        &self,
-        sum: &QuantizedSum,
-        unit: &str,
-        views: &Views<'_>,
-    ) -> Work {
+    fn bound_to_sum<F: ByteElement, T: ByteElement>(&self, sum: &QuantizedSum, views: &Views<'_>) -> Work {
         let (window, [input, second], output) = (&self.window, [&views.inputs[0], &views.inputs[1]], views.output);
         let maps = Maps { input: input.pixels(), output: output.pixels(), rest: None, residual: Some(second.pixels()) };
         let maps = if window.is_pointwise() && !views.by_rows { maps.flattened() } else { maps };
         let residual = maps.residual.unwrap_or(maps.output);
-        let conv = peleec_runtime::QuantizedConv2dSum::<F, T, U, P, N>::new(maps.input, residual, maps.output);
+        let conv = peleec_runtime::QuantizedConv2dSum::<F, T, Single, 4, HERE>::new(maps.input, residual, maps.output);
         let conv = conv.kernel(words(window.kernel)).strides(words(window.strides)).dilations(words(window.dilations));
         let conv = conv.pads(words([window.pads[0], window.pads[1]])).group(words([self.group])[0]);
         let conv = conv.input_zero(self.input_zero).requantize(self.requantize);
         let ([low, high], factors) = (sum.limits(), sum.factors);
         let geometry = conv.factors(factors).offset(sum.offset).shift(sum.shift).low(low).high(high);
-        let kind = format!("QuantizedConv2dSum<{}, {}, peleec_runtime::{unit}, {P}, {N}>", input.dtype.element(), output.dtype.element());
-        Work::Kernel(Box::new(Plainly { geometry, name: "quantized conv2d + sum", kind: kind.into() }))
+        let Block { order, filters, .. } = self.tile.block();
+        let weights = geometry.weights(order, words_of(filters));
+        self.tiled(geometry, weights, "quantized conv2d + sum", "QuantizedConv2dSum", views)
+    }
+
+    fn tiled<G>(&self, geometry: G, weights: Option<usize>, name: &'static str, kernel: &str, views: &Views<'_>) -> Work
+    where
+        G: peleec_runtime::Kernel + Expression + Debug + Send + Sync + 'static,
+    {
+        let (inputs, output) = (&views.inputs, views.output);
+        // The second input of a sum is none of the convolution's.
+        let maps = if self.sum.is_some() { &inputs[..1] } else { inputs };
+        let depth = maps.iter().map(|map| map.pixels().channels as usize).sum::<usize>() / self.group;
+        let filters = [self.group, output.pixels().channels as usize / self.group];
+        let Block { unit, pixels, filters: n, .. } = self.tile.block();
+        let kind = format!("{kernel}<{}, {}, peleec_runtime::{unit}, {pixels}, {n}>", inputs[0].dtype.element(), output.dtype.element());
+        let values = self.window.kernel.iter().product::<usize>() * depth;
+        Work::Kernel(Box::new(Tiled { plain: Plainly { geometry, name, kind: kind.into() }, tile: self.tile, weights, filters, values }))
+    }
+}
+
+/// A geometry whose weights are packed for the target's tile, which here runs by the one of [`HERE`] filters: tiles change no bit.
+#[derive(Debug)]
+struct Tiled<G> {
+    plain: Plainly<G>,
+    tile: Tile,
+    /// The length of the packed weights, where the geometry has one.
+    weights: Option<usize>,
+    /// Groups, and filters of each.
+    filters: [usize; 2],
+    /// Weights of a filter.
+    values: usize,
+}
+
+/// Filters of a tile's block in this process.
+const HERE: usize = 8;
+
+impl<G: peleec_runtime::Kernel + Expression + Debug + Send + Sync> Bound for Tiled<G> {
+    fn name(&self) -> String {
+        self.plain.name()
+    }
+
+    fn kind(&self) -> String {
+        self.plain.kind()
+    }
+
+    fn value(&self) -> String {
+        self.plain.value()
+    }
+
+    fn extent(&self) -> Option<Extent> {
+        Some(Extent { w: self.weights?, ..self.plain.extent()? })
+    }
+
+    fn weights(&self) -> DType {
+        self.plain.weights()
+    }
+
+    fn row_window(&self) -> Option<RowWindow> {
+        self.plain.row_window()
+    }
+
+    fn run(&self, row: Option<usize>, operands: Operands<'_>) -> Result<(), RegionError> {
+        self.plain.run(row, operands)
+    }
+
+    fn weights_here<'a>(&self, packed: &'a [u8]) -> Cow<'a, [u8]> {
+        let (block, here) = (self.tile.block(), Tile::FourByEight.block());
+        if (block.filters, block.order) == (here.filters, here.order) {
+            return Cow::Borrowed(packed);
+        }
+        let words: Vec<i32> = packed.as_chunks().0.iter().map(|&word| i32::from_ne_bytes(word)).collect();
+        let (n, len) = (block.filters, block.order.filter(words_of(self.values)) as usize);
+        let [_, per_group] = self.filters;
+        let size = 2 * n + (n * len).div_ceil(4);
+        let place = |m: usize| ((m / per_group * per_group.div_ceil(n) + m % per_group / n) * size, m % per_group % n);
+        let word = |at: usize| words.get(at).copied().unwrap_or(0);
+        let head = |m: usize| {
+            let (begin, lane) = place(m);
+            [word(begin + lane), word(begin + n + lane)]
+        };
+        let byte = |m: usize, at: usize| {
+            let (begin, lane) = place(m);
+            let at = block.order.place(at, lane, n, len);
+            word(begin + 2 * n + at / 4).to_le_bytes()[at % 4]
+        };
+        Cow::Owned(bytemuck::cast_slice(&here.packed(self.filters, self.values, head, byte)).to_vec())
     }
 }
 
@@ -235,27 +350,7 @@ impl Kernel for QuantizedConv2d {
     }
 
     fn bind(&self, views: &Views<'_>) -> Result<Work, OpError> {
-        of_byte!(views.inputs[0].dtype, F => of_byte!(views.output.dtype, T => Ok(match self.tile {
-            Tile::TwoByTwo => self.bound::<F, T, Single, 2, 2>("Single", views),
-            Tile::Thumb => self.bound::<F, T, Thumb, 2, 2>("Thumb", views),
-            Tile::ThreeByEight => self.bound::<F, T, Thumb2, 3, 8>("Thumb2", views),
-            Tile::FourByEight => self.bound::<F, T, Single, 4, 8>("Single", views),
-            Tile::TwoByOne => self.bound::<F, T, Single, 2, 1>("Single", views),
-            Tile::FiltersByEight => self.bound::<F, T, Filters, 4, 8>("Filters", views),
-            Tile::FiltersBySixteen => self.bound::<F, T, Filters, 4, 16>("Filters", views),
-            Tile::PairsFourByEight => self.bound::<F, T, Pairs, 4, 8>("Pairs", views),
-            Tile::PairsSixBySixteen => self.bound::<F, T, Pairs, 6, 16>("Pairs", views),
-            Tile::PairsEightBySixteen => self.bound::<F, T, Pairs, 8, 16>("Pairs", views),
-            Tile::QuadsTwelveBySixteen => self.bound::<F, T, Quads, 12, 16>("Quads", views),
-            Tile::QuadsTwelveByThirtyTwo => self.bound::<F, T, Quads, 12, 32>("Quads", views),
-            Tile::QuadsFourBySixteen => self.bound::<F, T, Quads, 4, 16>("Quads", views),
-            Tile::DspByEight => self.bound::<F, T, Dsp, 4, 8>("Dsp", views),
-            Tile::DspBySixteen => self.bound::<F, T, Dsp, 4, 16>("Dsp", views),
-            Tile::DspByThirtyTwo => self.bound::<F, T, Dsp, 4, 32>("Dsp", views),
-            Tile::MveByEight => self.bound::<F, T, Mve, 3, 8>("Mve", views),
-            Tile::MveBySixteen => self.bound::<F, T, Mve, 3, 16>("Mve", views),
-            Tile::MveByThirtyTwo => self.bound::<F, T, Mve, 3, 32>("Mve", views),
-        })))
+        of_byte!(views.inputs[0].dtype, F => of_byte!(views.output.dtype, T => Ok(self.bound::<F, T>(views))))
     }
 }
 

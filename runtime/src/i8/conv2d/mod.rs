@@ -10,7 +10,7 @@ use core::ops::Range;
 
 pub use residual::QuantizedConv2dSum;
 
-use super::products::{Block, ByteArithmetic};
+use super::products::{Block, ByteArithmetic, WeightOrder};
 use super::requantize::{Prepared, Requantize};
 use crate::element::Element;
 use crate::geometry::geometry;
@@ -86,9 +86,20 @@ impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> 
         {
             return None;
         }
-        let blocks = (output.channels / group).div_ceil(N as u32) as u64 * group as u64;
-        match (input.extent(), output.extent(), (self.block_words() as u64).checked_mul(blocks)) {
-            (Some(x), Some(y), Some(w)) if w < u32::MAX as u64 / 4 && output.is_exclusive() => Some(Extent { x, r, w: w as usize, y }),
+        match (input.extent(), output.extent(), self.weights(<U as ByteArithmetic>::ORDER, N as u32)) {
+            (Some(x), Some(y), Some(w)) if output.is_exclusive() => Some(Extent { x, r, w, y }),
+            _ => None,
+        }
+    }
+
+    /// The length of the weights, packed in blocks of `block` output channels in this order, or none where it exceeds `u32`.
+    pub const fn weights(&self, order: WeightOrder, block: u32) -> Option<usize> {
+        if block == 0 || self.group == 0 {
+            return None;
+        }
+        let blocks = (self.output.channels / self.group).div_ceil(block) as u64 * self.group as u64;
+        match (self.words_of(order, block) as u64).checked_mul(blocks) {
+            Some(words) if words < u32::MAX as u64 / 4 => Some(words as usize),
             _ => None,
         }
     }
@@ -124,12 +135,20 @@ impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> 
 
     /// Bytes of a filter; saturating.
     const fn filter_bytes(&self) -> u32 {
-        <U as ByteArithmetic>::ORDER.filter(self.kernel[0].saturating_mul(self.kernel[1]).saturating_mul(self.depth()))
+        self.filter_in(<U as ByteArithmetic>::ORDER)
+    }
+
+    const fn filter_in(&self, order: WeightOrder) -> u32 {
+        order.filter(self.kernel[0].saturating_mul(self.kernel[1]).saturating_mul(self.depth()))
     }
 
     /// Values of the packed weights that a block has; saturating.
     const fn block_words(&self) -> u32 {
-        self.filter_bytes().saturating_mul(N as u32).div_ceil(4).saturating_add(2 * N as u32)
+        self.words_of(<U as ByteArithmetic>::ORDER, N as u32)
+    }
+
+    const fn words_of(&self, order: WeightOrder, block: u32) -> u32 {
+        self.filter_in(order).saturating_mul(block).div_ceil(4).saturating_add(block.saturating_mul(2))
     }
 
     /// Whether there is an average.

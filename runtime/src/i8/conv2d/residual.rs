@@ -6,7 +6,7 @@ use core::ops::Range;
 use super::{Leaf, QuantizedConv2d};
 use crate::element::ByteElement;
 use crate::geometry::geometry;
-use crate::i8::products::ByteArithmetic;
+use crate::i8::products::{ByteArithmetic, WeightOrder};
 use crate::i8::requantize::{Requantize, limited};
 use crate::i8::sum::{at, joins, shifted, step};
 use crate::kernel::map_kernel;
@@ -76,6 +76,11 @@ impl<F: ByteElement, T: ByteElement, U: ByteArithmetic, const P: usize, const N:
             (Some(extent), Some(r)) if same => Some(Extent { r, ..extent }),
             _ => None,
         }
+    }
+
+    /// The length of the weights, packed in blocks of `block` output channels in this order, or none where it exceeds `u32`.
+    pub const fn weights(&self, order: WeightOrder, block: u32) -> Option<usize> {
+        self.conv().weights(order, block)
     }
 
     /// What a row of the output is made of, beside the same row of what is added.

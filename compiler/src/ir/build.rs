@@ -1,4 +1,4 @@
-//! Builds small graphs in tests; every type is inferred.
+//! Builds small graphs in tests, every type of which is inferred, and draws numbers for them.
 
 use super::{Graph, Shape, Source, Tensor, TensorType, Value};
 use crate::ops::Op;
@@ -48,4 +48,31 @@ pub(crate) fn seeded(shape: &Shape, seed: u32) -> Tensor {
         state ^= state << 5;
         state as f32 / u32::MAX as f32 * 2.0 - 1.0
     })
+}
+
+/// Random numbers, the same in every run.
+pub(crate) struct Random(pub(crate) u32);
+
+impl Random {
+    pub(crate) fn below(&mut self, n: u32) -> u32 {
+        self.0 = self.0.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (self.0 >> 8) % n
+    }
+
+    /// One of so many places.
+    pub(crate) fn index(&mut self, n: usize) -> usize {
+        self.below(n as u32) as usize
+    }
+
+    /// Integers that are small enough for every sum of floats to be exact.
+    pub(crate) fn integers(&mut self, count: usize) -> Vec<i32> {
+        (0..count).map(|_| self.below(41).cast_signed() - 20).collect()
+    }
+
+    /// The numbers below `count` in any order.
+    pub(crate) fn shuffled(&mut self, count: usize) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..count).collect();
+        (1..count).rev().for_each(|at| order.swap(at, self.index(at + 1)));
+        order
+    }
 }

@@ -238,4 +238,58 @@ mod tests {
         };
         assert_eq!([tile(1, 1000), tile(5776, 16), tile(25, 256)], [(1, 64), (12, 16), (5, 64)]);
     }
+
+    /// Every machine has tiles for every class that it has, and the least of them all is taken.
+    #[test]
+    fn the_least_of_all_tiles_is_taken() {
+        let windows = [Window::pointwise(), Window { kernel: [3, 3], pads: [1; 4], strides: [2, 2], ..Window::pointwise() }];
+        for profile in Target::ALL.iter().flat_map(|&target| target.classes().iter().map(move |&numeric| Profile { target, numeric })) {
+            assert_eq!(unit(profile).is_fused(), profile.numeric == NumericClass::Fused, "{profile:?}");
+            for (window, pool) in windows.iter().flat_map(|window| [None, Some(PoolKind::Max)].map(|pool| (window, pool))) {
+                for (side, depth, filters, group) in [(1_usize, 512, 1000, 1), (7, 3, 5, 2), (150, 64, 32, 1)] {
+                    // A pool halves the map.
+                    let out = side.div_ceil(window.strides[0]) / if pool.is_some() { 2 } else { 1 };
+                    if out == 0 {
+                        continue;
+                    }
+                    let problem = Problem { window, input: [side; 2], output: [out; 2], group, depth, filters, pool };
+                    let all: Vec<Choice> = choices(&problem, profile).collect();
+                    assert_eq!(all.is_empty(), pool.is_some() && !can_pool(profile), "{profile:?}");
+                    let Ok(least) = choose(&problem, profile) else {
+                        assert!(all.is_empty());
+                        continue;
+                    };
+                    assert!(all.iter().all(|choice| choice.cost >= least.cost) && all.contains(&least), "{problem:?} {profile:?}");
+                    for Choice { micro, span, cost } in all {
+                        assert!(pool.is_none() || micro.pixels.is_multiple_of(4));
+                        assert!((1..=out * out).contains(&span), "{span} of {problem:?} on {profile:?}");
+                        // At least what the multiplications of all tiles take, were these all full.
+                        let least = tiles(profile).iter().find(|tile| (tile.0, tile.1) == (micro.pixels, micro.channels)).unwrap().2;
+                        let blocks = (filters.div_ceil(micro.channels) * group) as u64;
+                        let inner = if window.is_pointwise() || side == 1 { 1 } else { 4 };
+                        assert!(cost >= blocks * inner * depth as u64 * least, "{problem:?} {profile:?}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_band_has_no_more_pixels_than_its_span_but_a_row() {
+        for (height, width) in [(1, 1), (1, 9), (5, 1), (4, 7), (9, 3)] {
+            let map = Pixels::new([height, width, 2]);
+            for span in 0..=80_usize {
+                let [rows, columns] = band(span, &map);
+                if span.max(1) >= (height * width) as usize {
+                    assert_eq!([rows, columns], [u32::MAX; 2]);
+                    continue;
+                }
+                assert!((1..=height).contains(&rows) && (1..=width).contains(&columns), "{span} of {height}x{width}");
+                // One row more, or a column, would be too many.
+                let next = if height == 1 { columns + 1 } else { (rows + 1) * width };
+                assert!((rows * columns) as usize <= span.max(if height == 1 { 1 } else { width as usize }), "{span} of {height}x{width}");
+                assert!(next as usize > span, "{span} of {height}x{width} is {rows}x{columns}");
+            }
+        }
+    }
 }

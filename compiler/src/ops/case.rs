@@ -4,8 +4,13 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use super::{Op, OpError};
-use crate::ir::{Shape, Tensor, TensorType};
+use crate::execute::{FILLS, Run};
+use crate::ir::{Data, Graph, Shape, Source, Tensor, TensorType, Value};
+use crate::lower::{bind::bind, lower};
 use crate::onnx::node::{Attribute, NodeView, Operand};
+use crate::plan::problem::Role;
+use crate::plan::{Budget, Pins, plan};
+use crate::target::{NumericClass, Profile, Target};
 
 /// A node under test: its attributes, and its inputs with or without a value.
 pub(crate) struct Case {
@@ -100,6 +105,20 @@ impl Case {
         Ok(output)
     }
 
+    /// As [`executed`], of the node.
+    pub(crate) fn executed(&self, constants: &[usize]) -> Result<Vec<Tensor>, OpError> {
+        let op = self.parse()?;
+        let values: Vec<_> = self.inputs.iter().take(op.data_inputs()).map(|input| input.as_ref()?.1.as_ref()).collect();
+        executed(&op, &values, constants)
+    }
+
+    /// The output, which evaluation and a plan agree on.
+    pub(crate) fn computed(&self, constants: &[usize]) -> Tensor {
+        let (wanted, found) = (self.evaluate().unwrap(), self.executed(constants).unwrap().remove(0));
+        assert!(are_same(&found, &wanted), "{} gives {found:?}, not {wanted:?}", self.op_type);
+        found
+    }
+
     pub(crate) fn values(&self) -> Vec<f32> {
         self.evaluate().unwrap().as_f32().unwrap().to_vec()
     }
@@ -107,6 +126,60 @@ impl Case {
     /// The refusal's text, whichever stage refuses.
     pub(crate) fn refusal(&self) -> String {
         self.infer().expect_err("the node is refused").to_string()
+    }
+}
+
+/// What plans of a graph of one operator compute in this process, in little memory and in the least. The inputs are the graph's, but for those
+/// of the slots `constants`.
+pub(crate) fn executed(op: &Op, inputs: &[Option<&Tensor>], constants: &[usize]) -> Result<Vec<Tensor>, OpError> {
+    let (mut graph, mut sources, mut given) = (Graph::new("case", 13), Vec::new(), Vec::new());
+    for (slot, input) in inputs.iter().enumerate() {
+        let name = format!("input_{slot}");
+        sources.push(input.map(|value| match constants.contains(&slot) {
+            true => graph.add_constant(&name, value.clone()),
+            false => {
+                given.push(value.as_bytes());
+                graph.add_input(&name, value.ty())
+            }
+        }));
+    }
+    let types: Vec<_> = inputs.iter().map(|input| input.map(Tensor::ty)).collect();
+    let types = op.infer(&types.iter().map(Option::as_ref).collect::<Vec<_>>())?;
+    let outputs: Vec<_> = types.into_iter().enumerate().map(|(slot, ty)| Value { name: format!("output_{slot}"), ty }).collect();
+    let (count, node) = (outputs.len(), graph.add_op("node", op.clone(), &sources, outputs).node);
+    (0..count).for_each(|slot| graph.add_output(&format!("result_{slot}"), Source { node, slot }));
+    let profile = Profile { target: Target::Generic, numeric: NumericClass::Plain };
+    let steps = lower(&graph, profile).map_err(|mut refused| refused.remove(0).1)?;
+    let mut results = Vec::new();
+    for budget in [Budget::Thrifty, Budget::Least] {
+        let plan = plan(&steps.problem, budget).expect("some memory is enough");
+        let layers = bind(&steps, &plan, &Pins::new(&plan, &steps.packed(&plan), 0))?;
+        let (groups, weights) = (&plan.groups, &steps.weights);
+        let run = Run { layers: &layers, groups, arena: plan.cost.arena, pinned: 0, outputs: &[], weights, inputs: &given };
+        let memories = FILLS.map(|byte| run.run(byte).expect("every layer runs"));
+        for (id, tensor) in steps.problem.tensors.iter().enumerate().filter(|(_, tensor)| matches!(tensor.role, Role::Output(_))) {
+            let ty = TensorType::new(tensor.dtype, tensor.shape.clone());
+            let [result, again] = memories.each_ref().map(|memory| &memory[plan.base(id)..][..ty.bytes()]);
+            assert_eq!(result, again, "an output depends on what the arena held before");
+            results.push(Tensor::from_le_bytes(&ty, result).expect("as many bytes as the type has"));
+        }
+    }
+    let least = results.split_off(count);
+    assert!(
+        results.iter().zip(&least).all(|(one, other)| one.as_bytes() == other.as_bytes()),
+        "{results:?} are {least:?} in the least memory"
+    );
+    Ok(results)
+}
+
+/// Whether tensors are of one type and have the same bits, but for those of what is not a number.
+pub(crate) fn are_same(a: &Tensor, b: &Tensor) -> bool {
+    match (a.data(), b.data()) {
+        (Data::F32(left), Data::F32(right)) => {
+            let same = |(a, b): (&f32, &f32)| a.to_bits() == b.to_bits() || (a.is_nan() && b.is_nan());
+            a.ty() == b.ty() && left.iter().zip(right.iter()).all(same)
+        }
+        _ => a == b,
     }
 }
 

@@ -89,6 +89,8 @@ fn join<T: Copy>(tensors: &[&Tensor], n_runs: usize, elements: impl Fn(&Data) ->
 #[cfg(test)]
 mod tests {
     use crate::ir::Tensor;
+    use crate::ir::build::Random;
+    use crate::ir::tensor::unravel;
     use crate::ops::case::Case;
 
     #[test]
@@ -124,5 +126,37 @@ mod tests {
         assert_eq!(case().input(&[2]).refusal(), "axis 1 is not one of 1 dimensions (supported: -1 to 0)");
         assert!(case().input(&[1, usize::MAX]).input(&[1, 1]).refusal().contains("does not join"));
         assert!(case().input(&[1, 1]).none().input(&[1, 1]).refusal().contains("missing"));
+    }
+
+    /// Along any axis, with one of them known or none.
+    #[test]
+    fn operands_at_run_time_lie_behind_each_other() {
+        let mut random = Random(1);
+        for round in 0..80 {
+            let dims: Vec<usize> = (0..1 + random.index(4)).map(|_| 1 + random.index(3)).collect();
+            let axis = random.index(dims.len());
+            let lengths: Vec<usize> = (0..1 + random.index(4)).map(|_| 1 + random.index(3)).collect();
+            let (mut case, mut wanted) = (Case::new("Concat", 13).int("axis", axis as i64 - dims.len() as i64), Vec::new());
+            for (part, &length) in lengths.iter().enumerate() {
+                let mut own = dims.clone();
+                own[axis] = length;
+                let begin: usize = lengths[..part].iter().sum();
+                let values: Vec<f32> = (0..own.iter().product()).map(|at: usize| (100 * part + at) as f32).collect();
+                wanted.extend(values.iter().enumerate().map(|(at, &value)| {
+                    let mut index = unravel(at, &own);
+                    index[axis] += begin;
+                    (index, value)
+                }));
+                case = case.floats(&own, &values);
+            }
+            // In the order of the output's elements.
+            wanted.sort_by(|a, b| a.0.cmp(&b.0));
+            let found = case.computed([&[][..], &[0], &[1]][round % 3]);
+            assert_eq!(
+                found.as_f32().unwrap(),
+                wanted.into_iter().map(|(_, value)| value).collect::<Vec<_>>(),
+                "{lengths:?} along {axis} of {dims:?}"
+            );
+        }
     }
 }

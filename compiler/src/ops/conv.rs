@@ -270,7 +270,11 @@ fn x_and_w<'a>(inputs: &[Option<&'a TensorType>]) -> Result<(&'a TensorType, &'a
 
 #[cfg(test)]
 mod tests {
-    use crate::ops::case::Case;
+    use super::*;
+    use crate::ir::build::Random;
+    use crate::ir::tensor::{ravel, unravel};
+    use crate::ops::Op;
+    use crate::ops::case::{Case, executed};
 
     fn ones(opset: i64) -> Case {
         let x: Vec<f32> = (1..=9u8).map(f32::from).collect();
@@ -350,5 +354,110 @@ mod tests {
         assert!(Case::new("Conv", 11).input(&[1, 4]).input(&[6, 4]).refusal().contains("2 dimensions"));
         assert!(ones(11).string("auto_pad", "SOME").refusal().contains("`SOME`"));
         assert!(ones(11).ints("pads", &[-1, 0, 0, 0]).refusal().contains("`pads`"));
+    }
+
+    /// Of one to three axes, with another padding on each side, in groups, depthwise among them.
+    #[test]
+    fn random_convolutions_at_run_time_are_sums_over_their_windows() {
+        let mut random = Random(1);
+        for round in 0..90 {
+            let axes = 1 + round % 3;
+            let several =
+                |random: &mut Random, least: usize, count: usize| (0..axes).map(|_| least + random.index(count)).collect::<Vec<_>>();
+            let (group, depth, filters) = ([1, 1, 2, 3][random.index(4)], 1 + random.index(3), 1 + random.index(3));
+            let depth = if group == 3 { 1 } else { depth };
+            let (extents, kernel) = (several(&mut random, 3, 4), several(&mut random, 1, 3));
+            let (strides, dilations) = (several(&mut random, 1, 3), several(&mut random, 1, 2));
+            let pads = [several(&mut random, 0, 3), several(&mut random, 0, 3)];
+            let reach = |axis: usize| (kernel[axis] - 1) * dilations[axis] + 1;
+            let room = |axis: usize| (extents[axis] + pads[0][axis] + pads[1][axis]).checked_sub(reach(axis));
+            let Some(sizes) = (0..axes).map(|axis| Some(room(axis)? / strides[axis] + 1)).collect::<Option<Vec<_>>>() else { continue };
+            let (from, of_weights) =
+                ([vec![1 + round % 2, group * depth], extents.clone()].concat(), [vec![group * filters, depth], kernel.clone()].concat());
+            let to = [vec![1 + round % 2, group * filters], sizes].concat();
+            let tensor = |random: &mut Random, dims: &[usize]| {
+                let values: Vec<f32> = random.integers(dims.iter().product()).into_iter().map(|value| value as f32).collect();
+                Tensor::f32(dims.to_vec(), values).unwrap()
+            };
+            let (x, w, bias) = (tensor(&mut random, &from), tensor(&mut random, &of_weights), tensor(&mut random, &to[1..2]));
+            let has_bias = random.below(2) == 0;
+            let sum = |place: usize| {
+                let at = unravel(place, &to);
+                let mut sum = if has_bias { bias.as_f32().unwrap()[at[1]] } else { 0.0 };
+                for (tap, &weight) in w.as_f32().unwrap().iter().enumerate() {
+                    let tap = unravel(tap, &of_weights);
+                    let index = |axis: usize| (at[2 + axis] * strides[axis] + tap[2 + axis] * dilations[axis]).checked_sub(pads[0][axis]);
+                    let inside = (0..axes).map(|axis| index(axis).filter(|&index| index < extents[axis])).collect::<Option<Vec<_>>>();
+                    let Some(inside) = inside.filter(|_| tap[0] == at[1]) else { continue };
+                    let channel = at[1] / filters * depth + tap[1];
+                    sum += weight * x.as_f32().unwrap()[ravel(&[vec![at[0], channel], inside].concat(), &Shape(from.clone()).strides())];
+                }
+                sum
+            };
+            let wanted: Vec<f32> = (0..to.iter().product()).map(sum).collect();
+            let words = |values: &[usize]| values.iter().map(|&value| value as i64).collect::<Vec<_>>();
+            let case =
+                Case::new("Conv", 11).int("group", group as i64).ints("strides", &words(&strides)).ints("dilations", &words(&dilations));
+            let case = case.ints("pads", &words(&pads.concat())).known(x).known(w.clone());
+            let case = if has_bias { case.known(bias.clone()) } else { case };
+            let found = case.computed(&[1, 2]);
+            assert_eq!((found.shape(), found.as_f32().unwrap()), (&Shape(to), &wanted[..]), "{from:?} by {of_weights:?} in {group} groups");
+        }
+    }
+
+    /// Sums of one step and of several, with something added, an activation and a pool, whose maps may have a row and a column too many.
+    #[test]
+    fn what_fusion_adds_comes_in_its_order() {
+        let mut random = Random(2);
+        let mut tensor = |dims: &[usize], scale: f32| {
+            let values: Vec<f32> = random.integers(dims.iter().product()).into_iter().map(|value| value as f32 * scale).collect();
+            Tensor::f32(dims.to_vec(), values).unwrap()
+        };
+        for (depth, side, group) in [(3, 6, 1), (470, 4, 1), (4, 5, 2)] {
+            let filters = 4;
+            let (x, w) = (tensor(&[2, depth, side, side], 1.0), tensor(&[filters, depth / group, 3, 3], 1.0));
+            let (bias, residual) = (tensor(&[filters], 64.0), tensor(&[2, filters, side, side], 256.0));
+            let case = Case::new("Conv", 11).int("group", group as i64).ints("pads", &[1; 4]).known(x.clone()).known(w.clone());
+            let plain = case.evaluate().unwrap();
+            let Ok(Op::Conv(conv)) = case.parse() else { unreachable!("it is a convolution") };
+            let pools = ["MaxPool", "AveragePool"].map(|name| {
+                let pool = Case::new(name, 11).input(plain.shape()).ints("kernel_shape", &[2, 2]).ints("strides", &[2, 2]).parse();
+                let Ok(Op::Pool(pool)) = pool else { unreachable!("it is a pool") };
+                pool
+            });
+            let activations = [Activation::Identity, Activation::Relu, Activation::LeakyRelu(0.25), Activation::Clip(-300.0, 900.0)];
+            for (activation, has_residual) in activations.into_iter().flat_map(|activation| [(activation, false), (activation, true)]) {
+                // By the definition, of the plain sums.
+                let sums = plain.as_f32().unwrap().iter().zip(residual.as_f32().unwrap()).enumerate();
+                let sums = sums.map(|(at, (sum, residual))| {
+                    let channel = at / (side * side) % filters;
+                    let sum = sum + bias.as_f32().unwrap()[channel] + if has_residual { *residual } else { 0.0 };
+                    match activation {
+                        Activation::Relu => sum.max(0.0),
+                        Activation::LeakyRelu(slope) if sum < 0.0 => sum * slope,
+                        Activation::Clip(low, high) => sum.clamp(low, high),
+                        _ => sum,
+                    }
+                });
+                let sums: Vec<f32> = sums.collect();
+                for pool in [None, Some(&pools[0]), Some(&pools[1])] {
+                    let half = side / 2;
+                    let pooled = |at: usize| {
+                        let (map, row, column) = (at / (half * half), at / half % half, at % half);
+                        let value = |y: usize, x: usize| sums[(map * side + 2 * row + y) * side + 2 * column + x];
+                        let four = [value(0, 0), value(0, 1), value(1, 0), value(1, 1)];
+                        let is_max = pool.is_some_and(|pool| pool.kind == crate::ops::pool::PoolKind::Max);
+                        if is_max { four.into_iter().fold(f32::MIN, f32::max) } else { four.iter().sum::<f32>() / 4.0 }
+                    };
+                    let wanted: Vec<f32> = if pool.is_some() { (0..2 * filters * half * half).map(pooled).collect() } else { sums.clone() };
+                    let op = Op::Conv(Conv { activation, pool: pool.cloned(), ..conv.clone() });
+                    let inputs = [Some(&x), Some(&w), Some(&bias), has_residual.then_some(&residual)];
+                    let evaluated = op.evaluate(&inputs).unwrap().remove(0);
+                    let found = executed(&op, &inputs, &[1, 2]).unwrap().remove(0);
+                    let is_right = |tensor: &Tensor| tensor.as_f32() == Some(&wanted[..]);
+                    assert!(is_right(&evaluated) && is_right(&found), "{op:?} of {depth} channels, something added {has_residual}");
+                }
+            }
+        }
     }
 }

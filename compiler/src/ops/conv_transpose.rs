@@ -288,6 +288,9 @@ fn shared(whole: [usize; 3], size: [usize; 3], upper: bool) -> [usize; 6] {
 
 #[cfg(test)]
 mod tests {
+    use crate::ir::build::Random;
+    use crate::ir::tensor::{ravel, unravel};
+    use crate::ir::{Shape, Tensor};
     use crate::ops::case::Case;
 
     /// A square of 1 to 4 by a kernel of 1 to 9, with the values that onnxruntime 1.23 gives.
@@ -372,5 +375,50 @@ mod tests {
         assert!(case(1).ints("output_shape", &[7]).refusal().contains("`output_shape` is [7]"));
         assert!(case(1).string("auto_pad", "SOME").refusal().contains("`SOME`"));
         assert!(Case::new("ConvTranspose", 11).input(&[1, 4]).input(&[4, 4]).refusal().contains("2 dimensions"));
+    }
+
+    /// Of one to three axes, in groups: each element of the input adds its products to the output.
+    #[test]
+    fn random_transposed_convolutions_at_run_time_scatter() {
+        let (mut random, mut ran) = (Random(1), 0);
+        for round in 0..90 {
+            let axes = 1 + round % 3;
+            let several =
+                |random: &mut Random, least: usize, count: usize| (0..axes).map(|_| least + random.index(count)).collect::<Vec<_>>();
+            let (group, depth, filters) = (1 + random.index(3), 1 + random.index(2), 1 + random.index(3));
+            let (extents, kernel) = (several(&mut random, 1, 3), several(&mut random, 1, 3));
+            let (strides, dilations, more) = (several(&mut random, 1, 3), several(&mut random, 1, 2), several(&mut random, 0, 2));
+            let pads = [several(&mut random, 0, 2), several(&mut random, 0, 2)];
+            let whole = |axis: usize| (extents[axis] - 1) * strides[axis] + (kernel[axis] - 1) * dilations[axis] + 1 + more[axis];
+            let sizes = (0..axes).map(|axis| whole(axis).checked_sub(pads[0][axis] + pads[1][axis]).filter(|&size| size > 0));
+            let Some(sizes) = sizes.collect::<Option<Vec<_>>>() else { continue };
+            let n = 1 + round % 2;
+            let (from, of_weights) = ([vec![n, group * depth], extents].concat(), [vec![group * depth, filters], kernel].concat());
+            let to = Shape([vec![n, group * filters], sizes].concat());
+            let tensor = |random: &mut Random, dims: &[usize]| {
+                let values: Vec<f32> = random.integers(dims.iter().product()).into_iter().map(|value| value as f32).collect();
+                Tensor::f32(dims.to_vec(), values).unwrap()
+            };
+            let (x, w, bias) = (tensor(&mut random, &from), tensor(&mut random, &of_weights), tensor(&mut random, &to[1..2]));
+            let mut wanted: Vec<f32> = (0..to.elements()).map(|place| bias.as_f32().unwrap()[unravel(place, &to)[1]]).collect();
+            for (place, &value) in x.as_f32().unwrap().iter().enumerate() {
+                let at = unravel(place, &from);
+                for (tap, &weight) in w.as_f32().unwrap().iter().enumerate() {
+                    let tap = unravel(tap, &of_weights);
+                    let index = |axis: usize| (at[2 + axis] * strides[axis] + tap[2 + axis] * dilations[axis]).checked_sub(pads[0][axis]);
+                    let inside = (0..axes).map(|axis| index(axis).filter(|&index| index < to[2 + axis])).collect::<Option<Vec<_>>>();
+                    let Some(inside) = inside.filter(|_| tap[0] == at[1]) else { continue };
+                    wanted[ravel(&[vec![at[0], at[1] / depth * filters + tap[1]], inside].concat(), &to.strides())] += value * weight;
+                }
+            }
+            let words = |values: &[usize]| values.iter().map(|&value| value as i64).collect::<Vec<_>>();
+            let case = Case::new("ConvTranspose", 11).int("group", group as i64).ints("strides", &words(&strides));
+            let case =
+                case.ints("dilations", &words(&dilations)).ints("pads", &words(&pads.concat())).ints("output_padding", &words(&more));
+            let found = case.known(x).known(w).known(bias).computed(&[1, 2]);
+            assert_eq!((found.shape(), found.as_f32().unwrap()), (&to, &wanted[..]), "{from:?} by {of_weights:?} in {group} groups");
+            ran += 1;
+        }
+        assert!(ran > 60, "{ran}");
     }
 }

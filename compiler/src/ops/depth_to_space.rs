@@ -145,4 +145,35 @@ mod tests {
         assert!(case("DepthToSpace", 1).string("mode", "RCD").refusal().contains("`RCD` (supported: DCR, CRD)"));
         assert!(Case::new("SpaceToDepth", 13).int("blocksize", 1).input(&[1, 4, 1]).refusal().contains("3 dimensions"));
     }
+
+    /// By the place of each pixel, there and back.
+    #[test]
+    fn blocks_at_run_time() {
+        for (size, [n, c, h, w]) in [(2, [1, 3, 2, 3]), (3, [2, 2, 1, 2]), (1, [1, 2, 2, 2])] {
+            let (deep, wide) = ([n, c * size * size, h, w], [n, c, h * size, w * size]);
+            for mode in ["DCR", "CRD"] {
+                // The channel of a pixel of a block.
+                let channel = |c_at: usize, y: usize, x: usize| match mode {
+                    "DCR" => (y * size + x) * c + c_at,
+                    _ => (c_at * size + y) * size + x,
+                };
+                let count: usize = deep.iter().product();
+                let mut flat = vec![0.0; count];
+                for at in 0..count {
+                    let [image, c_at, y, x] =
+                        [at / (c * h * size * w * size), at / (h * size * w * size) % c, at / (w * size) % (h * size), at % (w * size)];
+                    let from = ((image * deep[1] + channel(c_at, y % size, x % size)) * h + y / size) * w + x / size;
+                    flat[at] = from as f32;
+                }
+                let ascending: Vec<f32> = (0..count).map(|at| at as f32).collect();
+                let blocks = Case::new("DepthToSpace", 13).int("blocksize", size as i64).string("mode", mode).floats(&deep, &ascending);
+                let found = blocks.computed(&[]);
+                assert_eq!((found.shape()[..].to_vec(), found.as_f32()), (wide.to_vec(), Some(&flat[..])), "{mode} of {size}");
+                if mode == "DCR" {
+                    let back = Case::new("SpaceToDepth", 13).int("blocksize", size as i64).floats(&wide, &flat).computed(&[]);
+                    assert_eq!((back.shape()[..].to_vec(), back.as_f32()), (deep.to_vec(), Some(&ascending[..])), "back by {size}");
+                }
+            }
+        }
+    }
 }

@@ -265,6 +265,10 @@ fn arranged(ctx: &mut Lowering<'_>, slot: usize, perm: &[usize], shape: Shape) -
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
+    use crate::ir::build::Random;
+    use crate::ir::tensor::{ravel, unravel};
     use crate::ir::{Tensor, TensorType};
     use crate::ops::case::{Case, floats};
 
@@ -353,5 +357,50 @@ mod tests {
         let op = case("bhid,bhjd->bhij", &[2, 2, 3, 2], &[2, 2, 4, 2]).parse().unwrap();
         let (a, b) = (TensorType::f32([2, 2, 3, 2]), TensorType::f32([2, 2, 4, 2]));
         assert_eq!(op.macs(&[Some(&a), Some(&b)]), 96);
+    }
+
+    /// By the definition: over all extents of all indices.
+    #[test]
+    fn equations_at_run_time_are_sums_over_their_indices() {
+        let mut random = Random(3);
+        let extent = |index: u8| 2 + usize::from(index % 4);
+        for (equation, a, b, result) in [
+            ("ij,jk->ik", "ij", "jk", "ik"),
+            ("ij,kj->ki", "ij", "kj", "ki"),
+            ("bhid,bhjd->bhij", "bhid", "bhjd", "bhij"),
+            ("bhij,bhjd->bihd", "bhij", "bhjd", "bihd"),
+            ("abc,cad->dba", "abc", "cad", "dba"),
+            ("i,j->ji", "i", "j", "ji"),
+            ("ij,ij->", "ij", "ij", ""),
+            ("ij,ij->ji", "ij", "ij", "ji"),
+            ("ijk,kl->lij", "ijk", "kl", "lij"),
+            ("abcd,ce->eabd", "abcd", "ce", "eabd"),
+            ("cb,ba", "cb", "ba", "ac"),
+            ("i,i", "i", "i", ""),
+        ] {
+            let tensor = |random: &mut Random, indices: &str| {
+                let dims: Vec<usize> = indices.bytes().map(extent).collect();
+                let values: Vec<f32> = random.integers(dims.iter().product()).into_iter().map(|value| value as f32).collect();
+                Tensor::f32(dims, values).unwrap()
+            };
+            let (x, r) = (tensor(&mut random, a), tensor(&mut random, b));
+            let all: Vec<u8> = a.bytes().chain(b.bytes()).collect::<BTreeSet<_>>().into_iter().collect();
+            let extents: Vec<usize> = all.iter().map(|&index| extent(index)).collect();
+            let to: Vec<usize> = result.bytes().map(extent).collect();
+            let mut wanted = vec![0.0; to.iter().product()];
+            for flat in 0..extents.iter().product() {
+                let at = unravel(flat, &extents);
+                let place = |indices: &str, dims: &[usize]| {
+                    let own: Vec<usize> = indices.bytes().map(|index| at[all.iter().position(|&other| other == index).unwrap()]).collect();
+                    ravel(&own, &crate::ir::Shape(dims.to_vec()).strides())
+                };
+                wanted[place(result, &to)] += x.as_f32().unwrap()[place(a, x.shape())] * r.as_f32().unwrap()[place(b, r.shape())];
+            }
+            let wanted = Tensor::f32(to, wanted).unwrap();
+            for constants in [&[][..], &[0], &[1]] {
+                let found = Case::new("Einsum", 12).string("equation", equation).known(x.clone()).known(r.clone()).computed(constants);
+                assert_eq!(found, wanted, "`{equation}`, {constants:?} known");
+            }
+        }
     }
 }

@@ -147,6 +147,9 @@ fn in_range(index: i64, extent: usize) -> Result<usize, OpError> {
 
 #[cfg(test)]
 mod tests {
+    use crate::ir::Shape;
+    use crate::ir::build::Random;
+    use crate::ir::tensor::{ravel, unravel};
     use crate::ir::{DType, Tensor, TensorType};
     use crate::ops::case::{Case, floats};
 
@@ -193,5 +196,35 @@ mod tests {
         }
         assert!(Case::new("Gather", 13).input(&[]).i64s(&[0]).refusal().contains("axis 0"));
         assert!(Case::new("Gather", 13).input(&[2]).input(&[1]).refusal().contains("`indices` is f32[1]"));
+    }
+
+    /// Known in few steps and in many, and computed, along any axis.
+    #[test]
+    fn slices_at_run_time_are_those_of_their_indices() {
+        let mut random = Random(1);
+        for round in 0..120 {
+            let mut dims: Vec<usize> = (0..1 + random.index(3)).map(|_| 1 + random.index(4)).collect();
+            let axis = random.index(dims.len());
+            // Now and then so many that no steps are made of them.
+            let picked: Vec<usize> = if round % 8 == 0 { vec![90] } else { (0..random.index(3)).map(|_| 1 + random.index(4)).collect() };
+            dims[axis] = 1 + random.index(6);
+            let extent = dims[axis] as i64;
+            let indices: Vec<i64> = (0..picked.iter().product()).map(|_| random.index(2 * extent as usize) as i64 - extent).collect();
+            let values: Vec<f32> = (0..dims.iter().product()).map(|at: usize| at as f32).collect();
+            let to = [&dims[..axis], &picked, &dims[axis + 1..]].concat();
+            let value = |flat: usize| {
+                let at = unravel(flat, &to);
+                let pick = indices[ravel(&at[axis..axis + picked.len()], &Shape(picked.clone()).strides())].rem_euclid(extent);
+                let own = [&at[..axis], &[pick as usize], &at[axis + picked.len()..]].concat();
+                values[ravel(&own, &Shape(dims.clone()).strides())]
+            };
+            let wanted = floats(&to, &(0..to.iter().product()).map(value).collect::<Vec<_>>());
+            let named = axis as i64 - if round % 2 == 0 { dims.len() as i64 } else { 0 };
+            let case =
+                Case::new("Gather", 13).int("axis", named).floats(&dims, &values).known(Tensor::i64(picked.clone(), &indices[..]).unwrap());
+            for constants in [&[][..], &[0], &[1]] {
+                assert_eq!(case.computed(constants), wanted, "{dims:?} along {axis} by {indices:?}, {constants:?} known");
+            }
+        }
     }
 }

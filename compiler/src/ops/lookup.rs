@@ -60,3 +60,50 @@ impl Operator for Lookup {
         ctx.each_element(kernels::Lookup, &packed)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ir::Shape;
+    use crate::ops::Op;
+    use crate::ops::case::executed;
+
+    fn lookup(dtype: DType) -> Lookup {
+        Lookup { table: Box::new(std::array::from_fn(|bits| (bits as u8).wrapping_mul(29).wrapping_add(100))), dtype }
+    }
+
+    /// Of shapes that are maps, of more images than have steps of their own, and of others.
+    #[test]
+    fn a_byte_is_looked_up_by_its_bits() {
+        for (from, to) in [(DType::I8, DType::I8), (DType::I8, DType::U8), (DType::U8, DType::I8), (DType::U8, DType::U8)] {
+            let op = lookup(to);
+            for dims in
+                [vec![], vec![256], vec![3, 100], vec![2, 3, 7], vec![1, 4, 8, 8], vec![2, 2, 3, 5], vec![65, 1, 2, 2], vec![1, 2, 3, 1, 9]]
+            {
+                let ty = TensorType::new(from, dims.clone());
+                let x = Tensor::from_low_bytes(&ty, |at| (at * 77) as u8);
+                let wanted = Tensor::from_low_bytes(&TensorType::new(to, dims), |at| op.table[(at * 77) as u8 as usize]);
+                assert_eq!(op.evaluate(&[Some(&x)]), Ok(vec![wanted.clone()]));
+                assert_eq!(executed(&Op::Lookup(op.clone()), &[Some(&x)], &[]), Ok(vec![wanted]), "{ty}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_byte_comes_once_in_the_tables_order() {
+        for dtype in DType::ALL {
+            let bytes = Lookup::bytes(dtype);
+            let is_of_bytes = matches!(dtype, DType::I8 | DType::U8);
+            assert_eq!(bytes.is_some(), is_of_bytes, "{dtype}");
+            if let Some(bytes) = bytes {
+                let op = lookup(DType::U8);
+                let found = op.evaluate(&[Some(&bytes)]).unwrap().remove(0);
+                assert_eq!((found.as_bytes(), bytes.shape()), (&op.table[..], &Shape(vec![256])));
+            }
+            let input = TensorType::new(dtype, [2, 3]);
+            let wanted = is_of_bytes.then(|| vec![TensorType::new(DType::I8, [2, 3])]);
+            assert_eq!(lookup(DType::I8).infer(&[Some(&input)]).ok(), wanted);
+        }
+        assert!(lookup(DType::I8).infer(&[None]).is_err());
+    }
+}

@@ -265,6 +265,9 @@ fn leading(shape: &Shape) -> &[usize] {
 
 #[cfg(test)]
 mod tests {
+    use crate::ir::build::Random;
+    use crate::ir::tensor::{ravel, unravel};
+    use crate::ir::{Shape, Tensor};
     use crate::onnx::node::Attribute;
     use crate::ops::case::Case;
 
@@ -329,5 +332,109 @@ mod tests {
         let op = Case::new("Gemm", 13).input(&[1, 704]).input(&[704, 1000]).parse().unwrap();
         let (a, b) = (crate::ir::TensorType::f32([1, 704]), crate::ir::TensorType::f32([704, 1000]));
         assert_eq!(op.macs(&[Some(&a), Some(&b)]), 704_000);
+    }
+
+    /// Small integers, so that every sum is exact.
+    fn random(random: &mut Random, dims: &[usize]) -> Tensor {
+        let values: Vec<f32> = random.integers(dims.iter().product()).into_iter().map(|value| value as f32).collect();
+        Tensor::f32(dims.to_vec(), values).unwrap()
+    }
+
+    /// The element of a tensor that is broadcast, at the last of these indices.
+    fn at(tensor: &Tensor, index: &[usize]) -> f32 {
+        let own = &index[index.len() - tensor.shape().rank()..];
+        let own: Vec<usize> = own.iter().zip(tensor.shape().iter()).map(|(&at, &dim)| if dim == 1 { 0 } else { at }).collect();
+        tensor.as_f32().unwrap()[ravel(&own, &tensor.shape().strides())]
+    }
+
+    /// With either operand known, and with none.
+    #[test]
+    fn products_at_run_time_are_sums_of_products() {
+        let mut numbers = Random(1);
+        let cases: [(&[usize], &[usize]); 9] = [
+            (&[3, 4], &[4, 5]),
+            (&[4], &[4, 5]),
+            (&[3, 4], &[4]),
+            (&[4], &[4]),
+            (&[2, 3, 4], &[4, 5]),
+            (&[2, 3, 4], &[2, 4, 5]),
+            (&[2, 1, 3, 4], &[5, 4, 1]),
+            (&[4], &[2, 3, 4, 2]),
+            (&[1, 1], &[1, 1]),
+        ];
+        for (a, b) in cases {
+            let [x, r] = [a, b].map(|dims| random(&mut numbers, dims));
+            let (k, columns) = (a[a.len() - 1], if b.len() > 1 { b[b.len() - 1] } else { 1 });
+            // As matrices: a vector is a row, or a column.
+            let row = x.reshaped(Shape(if a.len() == 1 { vec![1, k] } else { a.to_vec() })).unwrap();
+            let column = r.reshaped(Shape(if b.len() == 1 { vec![k, 1] } else { b.to_vec() })).unwrap();
+            for constants in [&[][..], &[0], &[1]] {
+                let found = Case::new("MatMul", 13).known(x.clone()).known(r.clone()).computed(constants);
+                let mut dims = found.shape().0.clone();
+                if a.len() == 1 {
+                    dims.insert(dims.len() + 1 - b.len().min(2), 1);
+                }
+                if b.len() == 1 {
+                    dims.push(1);
+                }
+                assert_eq!(dims[dims.len() - 1], columns);
+                for (place, &found) in found.as_f32().unwrap().iter().enumerate() {
+                    let index = unravel(place, &dims);
+                    let (batch, [i, j]) = (&index[..dims.len() - 2], [index[dims.len() - 2], index[dims.len() - 1]]);
+                    let product = |l: usize| at(&row, &[batch, &[i, l]].concat()) * at(&column, &[batch, &[l, j]].concat());
+                    assert_eq!(found, (0..k).map(product).sum::<f32>(), "{a:?} by {b:?}, {constants:?} known, at {index:?}");
+                }
+            }
+        }
+    }
+
+    /// Of factors that are powers of two, so that every sum is exact.
+    #[test]
+    fn gemm_at_run_time_adds_what_broadcasts() {
+        let mut numbers = Random(2);
+        let (m, k, n) = (3, 4, 5);
+        let addends: [Option<&[usize]>; 9] =
+            [None, Some(&[]), Some(&[1]), Some(&[5]), Some(&[1, 5]), Some(&[3, 1]), Some(&[3, 5]), Some(&[1, 1]), Some(&[5])];
+        for (round, addend) in
+            addends.into_iter().enumerate().flat_map(|(round, addend)| (0..4).map(move |turn| (4 * round + turn, addend)))
+        {
+            let [trans_a, trans_b] = [round % 2 == 1, round / 2 % 2 == 1];
+            let x = random(&mut numbers, &if trans_a { [k, m] } else { [m, k] });
+            let r = random(&mut numbers, &if trans_b { [n, k] } else { [k, n] });
+            let c = addend.map(|dims| random(&mut numbers, dims));
+            for (alpha, beta, constants) in
+                [(1.0, 1.0, &[][..]), (1.0, 1.0, &[1]), (1.0, -0.5, &[2]), (1.0, 2.0, &[1, 2]), (0.25, -4.0, &[1, 2]), (1.0, 1.0, &[0])]
+            {
+                let case = Case::new("Gemm", 13).int("transA", trans_a.into()).int("transB", trans_b.into());
+                let case =
+                    case.with("alpha", Attribute::Float(alpha)).with("beta", Attribute::Float(beta)).known(x.clone()).known(r.clone());
+                let case = if let Some(c) = &c { case.known(c.clone()) } else { case };
+                let found = case.computed(constants);
+                assert_eq!(found.shape()[..], [m, n]);
+                for (place, &found) in found.as_f32().unwrap().iter().enumerate() {
+                    let [i, j] = [place / n, place % n];
+                    let left = |l: usize| at(&x, &if trans_a { [l, i] } else { [i, l] });
+                    let right = |l: usize| at(&r, &if trans_b { [j, l] } else { [l, j] });
+                    let wanted =
+                        alpha * (0..k).map(|l| left(l) * right(l)).sum::<f32>() + c.as_ref().map_or(0.0, |c| beta * at(c, &[i, j]));
+                    assert_eq!(found, wanted, "alpha {alpha}, beta {beta}, {addend:?} added, {constants:?} known");
+                }
+            }
+        }
+    }
+
+    /// Longer than what is added in one go: cut into blocks by a kernel, and doubles elsewhere; small integers make both exact.
+    #[test]
+    fn long_sums_at_run_time() {
+        let mut numbers = Random(3);
+        for k in [4096, 4097, 6145, 9000] {
+            let (x, r, c) = (random(&mut numbers, &[2, k]), random(&mut numbers, &[k, 3]), random(&mut numbers, &[3]));
+            let product = |at: usize, l: usize| x.as_f32().unwrap()[at / 3 * k + l] * r.as_f32().unwrap()[l * 3 + at % 3];
+            let wanted: Vec<f32> = (0..6).map(|at| (0..k).map(|l| product(at, l)).sum::<f32>() + c.as_f32().unwrap()[at % 3]).collect();
+            for constants in [&[][..], &[1], &[1, 2]] {
+                let found = Case::new("Gemm", 13).known(x.clone()).known(r.clone()).known(c.clone()).computed(constants);
+                assert_eq!(found.as_f32(), Some(&wanted[..]), "{k} products, {constants:?} known");
+            }
+        }
     }
 }

@@ -267,6 +267,7 @@ impl Normalization {
 
 #[cfg(test)]
 mod tests {
+    use crate::ir::tensor::unravel;
     use crate::onnx::node::Attribute;
     use crate::ops::case::Case;
 
@@ -335,5 +336,76 @@ mod tests {
         assert!(matrix("MeanVarianceNormalization", 9).refusal().contains("axis 2 is not one of 2 dimensions"));
         assert!(Case::new("InstanceNormalization", 6).input(&[4]).input(&[4]).input(&[4]).refusal().contains("[N,C,..]"));
         assert!(Case::new("InstanceNormalization", 6).i64s(&[1]).refusal().contains("i64"));
+    }
+
+    /// A case over the values below, the axes of a group where that is all, or how many groups of channels.
+    type Row = (&'static str, i64, Vec<usize>, Result<Vec<usize>, usize>, Vec<usize>);
+
+    /// By doubles; with a scale and a bias where there are any, whose elements are known.
+    #[test]
+    fn groups_at_run_time_by_their_definition() {
+        let rows: [Row; 11] = [
+            ("LayerNormalization", 17, vec![2, 3, 4], Ok(vec![2]), vec![4]),
+            ("LayerNormalization", 17, vec![2, 3, 4], Ok(vec![1, 2]), vec![3, 4]),
+            ("LayerNormalization", 17, vec![2, 3, 4], Ok(vec![1, 2]), vec![3, 1]),
+            ("LayerNormalization", 17, vec![5], Ok(vec![0]), vec![1]),
+            ("RMSNormalization", 23, vec![2, 3, 4], Ok(vec![0, 1, 2]), vec![4]),
+            ("InstanceNormalization", 6, vec![2, 3, 4], Ok(vec![2]), vec![3]),
+            ("InstanceNormalization", 6, vec![2, 3, 2, 2], Ok(vec![2, 3]), vec![3]),
+            ("GroupNormalization", 21, vec![2, 6, 2, 2], Err(3), vec![6]),
+            ("GroupNormalization", 18, vec![2, 6, 4], Err(2), vec![2]),
+            ("MeanVarianceNormalization", 13, vec![2, 3, 2, 2], Ok(vec![0, 2, 3]), vec![]),
+            ("LpNormalization", 22, vec![2, 3, 4], Ok(vec![1]), vec![]),
+        ];
+        for (name, opset, dims, groups, parameter) in rows {
+            let count: usize = dims.iter().product();
+            let values: Vec<f32> = (0..count).map(|at| ((at * 29 + 7) % 17) as f32 / 4.0 - 2.0).collect();
+            let of = |first: f32| (0..parameter.iter().product()).map(|at: usize| first + at as f32 * 0.5).collect::<Vec<_>>();
+            let (scale, bias, has_parameters) = (of(0.5), of(-1.0), !parameter.is_empty());
+            let case = Case::new(name, opset).floats(&dims, &values);
+            let case = if has_parameters { case.floats(&parameter, &scale) } else { case };
+            let has_bias = has_parameters && name != "RMSNormalization";
+            let case = if has_bias { case.floats(&parameter, &bias) } else { case };
+            let case = match (&groups, name) {
+                (Err(count), _) => case.int("num_groups", *count as i64),
+                (Ok(axes), "LayerNormalization" | "RMSNormalization") => case.int("axis", axes[0] as i64 - dims.len() as i64),
+                (Ok(axes), "LpNormalization") => case.int("axis", axes[0] as i64),
+                _ => case,
+            };
+            let found = case.executed(&[1, 2]).unwrap().remove(0);
+            let channels = |at: usize| unravel(at, &dims)[1];
+            // Elements of a group have this number in common.
+            let group = |at: usize| match &groups {
+                Ok(axes) => unravel(at, &dims)
+                    .iter()
+                    .enumerate()
+                    .fold(0, |group, (axis, &at)| 8 * group + if axes.contains(&axis) { 0 } else { at }),
+                Err(groups) => 8 * unravel(at, &dims)[0] + channels(at) / (dims[1] / groups),
+            };
+            let element = |at: usize| match name {
+                "InstanceNormalization" => channels(at),
+                "GroupNormalization" if parameter[0] == dims[1] => channels(at),
+                "GroupNormalization" => channels(at) / (dims[1] / parameter[0]),
+                // Broadcast from the last axis on.
+                _ => crate::ops::broadcast::source_index(at, &dims, &parameter),
+            };
+            for (at, &found) in found.as_f32().unwrap().iter().enumerate() {
+                let members: Vec<f64> = (0..count).filter(|&other| group(other) == group(at)).map(|other| values[other].into()).collect();
+                let n = members.len() as f64;
+                let is_centred = !matches!(name, "RMSNormalization" | "LpNormalization");
+                let mean = if is_centred { members.iter().sum::<f64>() / n } else { 0.0 };
+                let squares: f64 = members.iter().map(|value| (value - mean).powi(2)).sum();
+                let divisor = match name {
+                    "LpNormalization" => squares.sqrt(),
+                    "MeanVarianceNormalization" => (squares / n).sqrt() + 1e-9,
+                    _ => (squares / n + 1e-5).sqrt(),
+                };
+                let mut wanted = (f64::from(values[at]) - mean) / divisor;
+                if has_parameters {
+                    wanted = wanted * f64::from(scale[element(at)]) + if has_bias { bias[element(at)].into() } else { 0.0 };
+                }
+                assert!((f64::from(found) - wanted).abs() < 1e-5, "{name} of {dims:?} at {at}: {found} is not {wanted}");
+            }
+        }
     }
 }

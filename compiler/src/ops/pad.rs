@@ -218,6 +218,8 @@ fn over_all_axes(found: &[i64], padded: &[usize], rank: usize) -> Result<Vec<usi
 
 #[cfg(test)]
 mod tests {
+    use crate::ir::build::Random;
+    use crate::ir::tensor::{ravel, unravel};
     use crate::ir::{DType, Data, Shape, Tensor, TensorType};
     use crate::onnx::node::Attribute;
     use crate::ops::case::{Case, floats};
@@ -298,5 +300,50 @@ mod tests {
         assert!(row().i64s(&[0, 0, 0, i64::MAX]).refusal().contains("too many"));
         assert!(row().input(&[4]).refusal().contains("run time"));
         assert!(row().refusal().contains("missing"));
+    }
+
+    /// Where a place beside an axis is taken from, by steps from the nearest end: there and back, or round.
+    fn source(mode: &str, at: i64, extent: i64) -> i64 {
+        let (mut at, last) = (at, extent - 1);
+        while !(0..extent).contains(&at) {
+            at = match mode {
+                "edge" => at.clamp(0, last),
+                "wrap" if at < 0 => at + extent,
+                "wrap" => at - extent,
+                _ if last == 0 => 0,
+                _ if at < 0 => -at,
+                _ => 2 * last - at,
+            };
+        }
+        at
+    }
+
+    /// Pads that are wider than the axis, too.
+    #[test]
+    fn any_pads_at_run_time() {
+        let mut random = Random(1);
+        for round in 0..160 {
+            let mode = ["constant", "edge", "reflect", "wrap"][round % 4];
+            let dims: Vec<usize> = (0..1 + random.index(4)).map(|_| 1 + random.index(4)).collect();
+            let pads: Vec<usize> = (0..2 * dims.len()).map(|_| random.index(3) * random.index(4)).collect();
+            let values: Vec<f32> = (0..dims.iter().product()).map(|at: usize| at as f32).collect();
+            let words: Vec<i64> = pads.iter().map(|&pad| pad as i64).collect();
+            let case = Case::new("Pad", 19).string("mode", mode).floats(&dims, &values).i64s(&words);
+            let case = if mode == "constant" { case.floats(&[], &[-1.5]) } else { case };
+            let to: Vec<usize> = (0..dims.len()).map(|axis| pads[axis] + dims[axis] + pads[dims.len() + axis]).collect();
+            let value = |flat: usize| {
+                let mut own = Vec::new();
+                for (axis, at) in unravel(flat, &to).into_iter().enumerate() {
+                    let (at, extent) = (at as i64 - pads[axis] as i64, dims[axis] as i64);
+                    if mode == "constant" && !(0..extent).contains(&at) {
+                        return -1.5;
+                    }
+                    own.push(source(mode, at, extent) as usize);
+                }
+                values[ravel(&own, &Shape(dims.clone()).strides())]
+            };
+            let wanted = floats(&to, &(0..to.iter().product()).map(value).collect::<Vec<_>>());
+            assert_eq!(case.computed(&[]), wanted, "{mode} {pads:?} around {dims:?}");
+        }
     }
 }

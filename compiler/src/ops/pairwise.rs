@@ -12,6 +12,9 @@ use crate::lower::kernels::{Binary, Function, Kernel, Pairwise};
 use crate::lower::{Lowering, Packed, kernels};
 use crate::plan::problem::TensorId;
 
+#[cfg(test)]
+mod tests;
+
 /// Whether firmware computes the operator `name` from inputs of these types.
 pub(super) fn runs(name: &str, inputs: &[Option<&TensorType>]) -> bool {
     let types: Vec<_> = inputs.iter().flatten().map(|ty| ty.dtype).collect();

@@ -298,6 +298,8 @@ fn extents(node: &NodeView<'_>, name: &str) -> Result<Vec<usize>, OpError> {
 #[cfg(test)]
 mod tests {
     use crate::ir::Tensor;
+    use crate::ir::build::Random;
+    use crate::ir::tensor::{ravel, unravel};
     use crate::ops::case::{Case, floats};
 
     fn slice(bounds: &[&[i64]]) -> Case {
@@ -396,5 +398,90 @@ mod tests {
         assert!(slice(&[&[0], &[1], &[1]]).refusal().contains("axis 1"));
         assert!(Case::new("Slice", 13).input(&[2]).input(&[1]).i64s(&[1]).refusal().contains("run time"));
         assert!(Case::new("Slice", 13).input(&[2]).refusal().contains("missing"));
+    }
+
+    /// The places along an axis, by walking from the start on.
+    fn walked(start: i64, end: i64, step: i64, extent: i128) -> Vec<usize> {
+        let from_end = |at: i64| if at < 0 { i128::from(at) + extent } else { at.into() };
+        // ONNX cuts bounds to the axis, and an end below it to the place before the first.
+        let (least, most) = if step > 0 { (0, extent) } else { (0, extent - 1) };
+        let mut at = from_end(start).clamp(least, most.max(0));
+        let end = if step > 0 { from_end(end).clamp(0, extent) } else { from_end(end).clamp(-1, extent - 1) };
+        let mut places = Vec::new();
+        while if step > 0 { at < end } else { at > end } {
+            places.push(at as usize);
+            at += i128::from(step);
+        }
+        places
+    }
+
+    /// Of axes that are sliced in any direction, with bounds and steps at the limits among them.
+    #[test]
+    fn random_slices_at_run_time_are_walks() {
+        let (mut random, mut ran) = (Random(1), 0);
+        for _ in 0..300 {
+            let dims: Vec<usize> = (0..1 + random.index(4)).map(|_| 1 + random.index(5)).collect();
+            let axes: Vec<usize> = random.shuffled(dims.len()).into_iter().take(1 + random.index(dims.len())).collect();
+            let limits = [i64::MIN, i64::MIN + 1, i64::MAX];
+            let mut bound = |extent: usize| {
+                if random.below(6) == 0 { limits[random.index(3)] } else { random.below(4 * extent as u32 + 1) as i64 - 2 * extent as i64 }
+            };
+            let bounds: Vec<[i64; 2]> = axes.iter().map(|&axis| [bound(dims[axis]), bound(dims[axis])]).collect();
+            let steps: Vec<i64> = axes.iter().map(|_| [1, 1, 2, 3, -1, -2, i64::MAX, i64::MIN][random.index(8)]).collect();
+            let mut places: Vec<Vec<usize>> = dims.iter().map(|&dim| (0..dim).collect()).collect();
+            for ((&axis, [start, end]), &step) in axes.iter().zip(&bounds).zip(&steps) {
+                places[axis] = walked(*start, *end, step, dims[axis] as i128);
+            }
+            let named: Vec<i64> = axes.iter().map(|&axis| axis as i64 - if axis % 2 == 0 { dims.len() as i64 } else { 0 }).collect();
+            let [starts, ends] = [0, 1].map(|side| bounds.iter().map(|bounds| bounds[side]).collect::<Vec<_>>());
+            let values: Vec<f32> = (0..dims.iter().product()).map(|at: usize| at as f32).collect();
+            let case = Case::new("Slice", 13).floats(&dims, &values).i64s(&starts).i64s(&ends).i64s(&named).i64s(&steps);
+            let to: Vec<usize> = places.iter().map(Vec::len).collect();
+            let strides = crate::ir::Shape(dims.clone()).strides();
+            let value = |flat: usize| {
+                let index = unravel(flat, &to);
+                values[ravel(&index.iter().zip(&places).map(|(&at, places)| places[at]).collect::<Vec<_>>(), &strides)]
+            };
+            let wanted = floats(&to, &(0..to.iter().product()).map(value).collect::<Vec<_>>());
+            assert_eq!(case.evaluate(), Ok(wanted.clone()), "{dims:?} from {starts:?} to {ends:?} by {steps:?} along {named:?}");
+            if !to.contains(&0) {
+                assert_eq!(case.computed(&[]), wanted, "{dims:?} from {starts:?} to {ends:?} by {steps:?} along {named:?}");
+                ran += 1;
+            }
+        }
+        assert!(ran > 60, "{ran}");
+    }
+
+    #[test]
+    fn repetitions_and_parts_at_run_time() {
+        let (mut random, strides) = (Random(2), |dims: &[usize]| crate::ir::Shape(dims.to_vec()).strides());
+        for _ in 0..60 {
+            let dims: Vec<usize> = (0..random.index(4)).map(|_| 1 + random.index(3)).collect();
+            let values: Vec<f32> = (0..dims.iter().product()).map(|at: usize| at as f32).collect();
+            let repeats: Vec<usize> = dims.iter().map(|_| 1 + random.index(3)).collect();
+            let wanted = |to: &[usize]| {
+                let value = |flat: usize| {
+                    let index = unravel(flat, to);
+                    let own = index[to.len() - dims.len()..].iter().zip(&dims).map(|(at, dim)| at % dim);
+                    values[ravel(&own.collect::<Vec<_>>(), &strides(&dims))]
+                };
+                floats(to, &(0..to.iter().product()).map(value).collect::<Vec<_>>())
+            };
+            let words = |values: &[usize]| values.iter().map(|&value| value as i64).collect::<Vec<_>>();
+            let tiled: Vec<usize> = dims.iter().zip(&repeats).map(|(dim, times)| dim * times).collect();
+            assert_eq!(Case::new("Tile", 13).floats(&dims, &values).i64s(&words(&repeats)).computed(&[]), wanted(&tiled));
+            // What is asked for may have fewer axes, and ones where the input has more.
+            let front: Vec<usize> = (0..random.index(3)).map(|_| 1 + random.index(3)).collect();
+            let own: Vec<usize> = dims.iter().zip(&repeats).map(|(&dim, &times)| if dim == 1 { times } else { dim }).collect();
+            let asked: Vec<usize> = own.iter().map(|&dim| if random.below(3) == 0 { 1 } else { dim }).collect();
+            let expanded: Vec<usize> = front.iter().copied().chain(asked.iter().zip(&dims).map(|(&asked, &dim)| asked.max(dim))).collect();
+            let case = Case::new("Expand", 13).floats(&dims, &values).i64s(&words(&[&front[..], &asked].concat()));
+            assert_eq!(case.computed(&[]), wanted(&expanded), "{dims:?} to {asked:?} behind {front:?}");
+        }
+        let mut case =
+            Case::new("Split", 18).floats(&[2, 7], &(0..14).map(|at| at as f32).collect::<Vec<_>>()).int("axis", -1).int("num_outputs", 3);
+        case.outputs = 3;
+        let parts = [&[0.0, 1.0, 2.0, 7.0, 8.0, 9.0][..], &[3.0, 4.0, 5.0, 10.0, 11.0, 12.0], &[6.0, 13.0]];
+        assert_eq!(case.executed(&[]), Ok(parts.map(|part| floats(&[2, part.len() / 2], part)).to_vec()));
     }
 }

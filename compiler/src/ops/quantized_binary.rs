@@ -96,3 +96,90 @@ impl Operator for QuantizedBinary {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use peleec_runtime::BinaryKind;
+
+    use super::*;
+    use crate::ops::Op;
+    use crate::ops::broadcast::source_index;
+    use crate::ops::case::executed;
+    use crate::ops::quantize::Direction;
+
+    fn op(kind: BinaryKind, scales: [f32; 3]) -> QuantizedBinary {
+        let steps = |direction, scale, zero| Quantize { direction, scale: [scale].into(), zero: vec![zero], axis: 1, block: None };
+        let from = [steps(Direction::Dequantize, scales[0], 5), steps(Direction::Dequantize, scales[1], -9)];
+        let to = steps(Direction::Quantize(DType::I8), scales[2], 11);
+        QuantizedBinary { binary: Binary { kind }, from, to, dtype: DType::I8, limits: [-120, 127] }
+    }
+
+    /// What each byte stands for, by doubles, in steps of the result.
+    fn wanted(op: &QuantizedBinary, bytes: [i64; 2]) -> f64 {
+        let [a, b] = [0, 1].map(|side| (bytes[side] - i64::from(op.from[side].zero[0])) as f64 * f64::from(op.from[side].scale[0]));
+        let value = match op.binary.kind {
+            BinaryKind::Add => a + b,
+            BinaryKind::Sub => a - b,
+            BinaryKind::Mul => a * b,
+            BinaryKind::Div => a / b,
+        };
+        (value / f64::from(op.to.scale[0]) + 11.0).clamp(-120.0, 127.0)
+    }
+
+    /// Shapes that are alike and such that broadcast, of few images and of many, with either operand known.
+    #[test]
+    fn functions_of_two_bytes_by_their_definition() {
+        let shapes: [(&[usize], &[usize], &[usize]); 10] = [
+            (&[1, 3, 4, 5], &[1, 3, 4, 5], &[1, 3, 4, 5]),
+            (&[3, 2, 2, 3], &[3, 2, 2, 3], &[3, 2, 2, 3]),
+            (&[65, 1, 2, 1], &[65, 1, 2, 1], &[65, 1, 2, 1]),
+            (&[2, 3, 1, 5], &[1, 3, 4, 1], &[2, 3, 4, 5]),
+            (&[1, 3, 4, 5], &[3, 1, 1], &[1, 3, 4, 5]),
+            (&[5], &[5], &[5]),
+            (&[2, 1, 2, 3, 2], &[2, 1, 2, 3, 2], &[2, 1, 2, 3, 2]),
+            (&[], &[2, 3], &[2, 3]),
+            (&[4, 1], &[1, 3], &[4, 3]),
+            (&[1, 1], &[2, 1, 1, 1], &[2, 1, 1, 1]),
+        ];
+        for (kind, scales) in [
+            // One that has a proof in integers, and others.
+            (BinaryKind::Add, [0.25, 0.5, 0.25]),
+            (BinaryKind::Sub, [0.031, 0.047, 0.059]),
+            (BinaryKind::Mul, [0.1, 0.07, 0.3]),
+            (BinaryKind::Div, [0.5, 0.31, 0.11]),
+        ] {
+            for (a, b, to) in shapes {
+                let op = op(kind, scales);
+                let [x, r] = [(a, 91), (b, 53)]
+                    .map(|(dims, step)| Tensor::from_low_bytes(&TensorType::new(DType::I8, dims.to_vec()), |at| (at * step + 40) as u8));
+                let found = op.evaluate(&[Some(&x), Some(&r)]).unwrap();
+                assert_eq!(found[0].ty(), TensorType::new(DType::I8, to.to_vec()));
+                let [left, right] = [&x, &r].map(|tensor| tensor.to_i64s().unwrap());
+                for (at, byte) in found[0].to_i64s().unwrap().into_iter().enumerate() {
+                    let shape = found[0].shape();
+                    let bytes = [left[source_index(at, shape, x.shape())], right[source_index(at, shape, r.shape())]];
+                    let wanted = wanted(&op, bytes);
+                    assert!(wanted.is_nan() || (byte as f64 - wanted).abs() <= 0.5 + 1e-4, "{kind:?} of {bytes:?} is {byte}, not {wanted}");
+                }
+                for constants in [&[][..], &[0], &[1]] {
+                    let executed = executed(&Op::QuantizedBinary(op.clone()), &[Some(&x), Some(&r)], constants);
+                    assert_eq!(executed.as_ref(), Ok(&found), "{kind:?} of {a:?} and {b:?}, {constants:?} known");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn refusals() {
+        let op = op(BinaryKind::Add, [1.0; 3]);
+        let ty = |dtype, dims: &[usize]| TensorType::new(dtype, dims.to_vec());
+        let infer = |a, b| op.infer(&[Some(&a), Some(&b)]).map_err(|error| error.to_string());
+        assert!(infer(ty(DType::I8, &[2]), ty(DType::U8, &[2])).unwrap_err().contains("one element type"));
+        assert!(infer(ty(DType::I8, &[2]), ty(DType::I8, &[3])).unwrap_err().contains("do not broadcast"));
+        assert!(op.runs(&[Some(&ty(DType::U8, &[1]))]) && !op.runs(&[Some(&ty(DType::I32, &[1]))]));
+        // Five axes that are not alike.
+        let [x, r] = [&[2, 1, 2, 1, 2][..], &[2, 2, 1, 1, 2]].map(|dims| Tensor::from_low_bytes(&ty(DType::I8, dims), |_| 1));
+        let refused = executed(&Op::QuantizedBinary(op), &[Some(&x), Some(&r)], &[]).unwrap_err();
+        assert_eq!(refused.to_string(), "broadcasts to 5 dimensions (supported: 4 dimensions)");
+    }
+}

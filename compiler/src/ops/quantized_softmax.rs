@@ -42,3 +42,41 @@ impl Operator for QuantizedSoftmax {
         self.softmax.lower_by(ctx, |axis| kernels::QuantizedSoftmax { axis, from, to, limits: self.limits })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ops::Op;
+    use crate::ops::case::{Case, executed};
+    use crate::ops::quantize::Direction;
+
+    #[test]
+    fn a_softmax_of_bytes_by_its_definition() {
+        for (dims, axis, opset) in
+            [(vec![2, 5], -1, 13), (vec![2, 3, 4], 1, 13), (vec![1, 3, 2, 4], 1, 13), (vec![2, 3, 4], 1, 11), (vec![1], 0, 13)]
+        {
+            let case = Case::new("Softmax", opset).input(&dims).int("axis", axis);
+            let Ok(Op::Softmax(softmax)) = case.parse() else { unreachable!("it is a softmax") };
+            let steps = |direction, scale, zero| Quantize { direction, scale: [scale].into(), zero: vec![zero], axis: 1, block: None };
+            let (from, to) = (steps(Direction::Dequantize, 0.25, 7), steps(Direction::Quantize(DType::I8), 1.0 / 256.0, -128));
+            let op = QuantizedSoftmax { softmax, from, to, dtype: DType::I8, limits: [-128, 127] };
+            let ty = TensorType::new(DType::U8, dims.clone());
+            let x = Tensor::from_low_bytes(&ty, |at| (at * 11 % 23) as u8);
+            let found = op.evaluate(&[Some(&x)]).unwrap();
+            assert_eq!(op.infer(&[Some(&ty)]), Ok(vec![found[0].ty()]));
+            let bytes = found[0].to_i64s().unwrap();
+            // Before operator set 13 the axes from this one on are one.
+            let first = if axis < 0 { dims.len() - 1 } else { axis as usize };
+            let is_along = |other: usize| if opset < 13 { other >= first } else { other == first };
+            let index = |at: usize| crate::ir::tensor::unravel(at, &dims);
+            for at in 0..bytes.len() {
+                let own = index(at);
+                let group = (0..bytes.len()).filter(|&other| (0..dims.len()).all(|axis| is_along(axis) || index(other)[axis] == own[axis]));
+                let power = |at: usize| (((at * 11 % 23) as f64 - 7.0) * 0.25).exp();
+                let steps = 256.0 * power(at) / group.map(power).sum::<f64>() - 128.0;
+                assert!((bytes[at] as f64 - steps.min(127.0)).abs() <= 0.5 + 1e-4, "{dims:?} at {at}: {} is not {steps}", bytes[at]);
+            }
+            assert_eq!(executed(&Op::QuantizedSoftmax(op), &[Some(&x)], &[]), Ok(found), "{dims:?} along {axis}");
+        }
+    }
+}

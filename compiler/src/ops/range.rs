@@ -52,7 +52,16 @@ impl Operator for Range {
             let refusal = || OpError::unsupported(format!("asks for {count} numbers")).supported(format!("{MOST_ELEMENTS}"));
             if count.is_finite() && count <= MOST_ELEMENTS as f64 { Ok(count.max(0.0) as usize) } else { Err(refusal()) }
         };
-        let steps = |start: i64, limit: i64, delta: i64| counted(((limit as f64 - start as f64) / delta as f64).ceil());
+        // In integers, as doubles do not tell large ones apart.
+        let steps = |start: i64, limit: i64, delta: i64| {
+            let (span, step) = (i128::from(limit) - i128::from(start), i128::from(delta));
+            let whole = |span: i128, step: i128| (span + step - 1).div_euclid(step) as f64;
+            counted(match delta {
+                0 => f64::INFINITY,
+                1.. => whole(span, step),
+                _ => whole(-span, -step),
+            })
+        };
         let (numbers, count) = match (scalar(0)?, scalar(1)?, scalar(2)?) {
             (Data::F32(a), Data::F32(b), Data::F32(d)) => {
                 let count = counted(((f64::from(b[0]) - f64::from(a[0])) / f64::from(d[0])).ceil())?;
@@ -95,7 +104,7 @@ impl Operator for Range {
 
 #[cfg(test)]
 mod tests {
-    use crate::ir::Tensor;
+    use crate::ir::{Data, Shape, Tensor};
     use crate::ops::case::Case;
 
     #[test]
@@ -118,5 +127,40 @@ mod tests {
         let to = |limit| Case::new("Range", 11).known(scalar(0)).known(scalar(limit)).known(scalar(1));
         assert_eq!(to(1 << 22).shape(), Ok(vec![1 << 22]));
         assert!(to((1 << 22) + 1).refusal().contains("asks for 4194305 numbers"));
+    }
+
+    /// Where doubles hold every second number, or not even that.
+    #[test]
+    fn ranges_at_the_limits_of_integers() {
+        let (least, most) = (i64::MIN, i64::MAX);
+        for (start, limit, delta, wanted) in [
+            (most - 2, most, 1, vec![most - 2, most - 1]),
+            ((1 << 53) + 1, (1 << 53) + 3, 1, vec![(1 << 53) + 1, (1 << 53) + 2]),
+            (least, least + 5, 2, vec![least, least + 2, least + 4]),
+            (least + 2, least, -1, vec![least + 2, least + 1]),
+            (least, most, most, vec![least, -1, most - 1]),
+            (most, least, least, vec![most, -1]),
+            (0, most, most, vec![0]),
+            (5, most, -1, vec![]),
+            (7, 7, least, vec![]),
+        ] {
+            let [a, b, d] = [start, limit, delta].map(|value| Tensor::i64([], [value]).unwrap());
+            let found = Case::new("Range", 11).known(a).known(b).known(d).evaluate();
+            assert_eq!(found, Ok(Tensor::i64s(wanted)), "{start} to {limit} by {delta}");
+        }
+        let narrow = |values: [i32; 3]| {
+            let scalar = |value: i32| Tensor::new(Shape::default(), Data::I32([value].into())).unwrap();
+            values.into_iter().fold(Case::new("Range", 11), |case, value| case.known(scalar(value))).evaluate()
+        };
+        let of = |values: &[i32]| Tensor::new(Shape(vec![values.len()]), Data::I32(values.into()));
+        assert_eq!(narrow([i32::MAX - 1, i32::MIN, i32::MIN]).ok(), of(&[i32::MAX - 1, -2]));
+        assert_eq!(narrow([i32::MIN, i32::MAX, i32::MAX]).ok(), of(&[i32::MIN, -1, i32::MAX - 1]));
+        // Of floats there are as many as the difference by the distance, and none the wrong way or to what is no number.
+        let floats = |values: [f32; 3]| values.into_iter().fold(Case::new("Range", 11), |case, value| case.floats(&[], &[value]));
+        assert_eq!(floats([2.0, -1.0, -1.5]).values(), [2.0, 0.5]);
+        assert!(floats([0.0, 1.0, -1.0]).values().is_empty());
+        for wrong in [[0.0, f32::INFINITY, 1.0], [f32::NAN, 1.0, 1.0], [0.0, 1.0, 0.0], [0.0, 1.0, 1e-30]] {
+            assert!(floats(wrong).refusal().contains("asks for"), "{wrong:?}");
+        }
     }
 }

@@ -134,4 +134,33 @@ mod tests {
         assert!(Case::new("ReduceMean", 18).i64s(&[2]).refusal().contains("i64"));
         assert_eq!(Case::new("ReduceMean", 11).int("keepdims", 2).input(&[2]).refusal(), "attribute `keepdims` is 2 (supported: 0 or 1)");
     }
+
+    /// Over any axes, by doubles.
+    #[test]
+    fn means_at_run_time() {
+        let dims = [2, 3, 2, 4];
+        let values: Vec<f32> = (0..48).map(|at| (at * 31 % 37) as f32 / 8.0).collect();
+        for (chosen, keepdims) in (1..16_usize).flat_map(|chosen| [(chosen, true), (chosen, false)]) {
+            let is_over = |axis: usize| chosen >> axis & 1 == 1;
+            let axes: Vec<i64> = (0..4).filter(|&axis| is_over(axis)).map(|axis| axis as i64 - if keepdims { 4 } else { 0 }).collect();
+            let found = Case::new("ReduceMean", 18)
+                .int("keepdims", keepdims.into())
+                .floats(&dims, &values)
+                .i64s(&axes)
+                .executed(&[])
+                .unwrap()
+                .remove(0);
+            let kept = |axis: usize| if is_over(axis) { keepdims.then_some(1) } else { Some(dims[axis]) };
+            assert_eq!(found.shape()[..], (0..4).filter_map(kept).collect::<Vec<_>>());
+            let group = |at: usize| {
+                let index = crate::ir::tensor::unravel(at, &dims);
+                (0..4).filter(|&axis| !is_over(axis)).fold(0, |group, axis| group * dims[axis] + index[axis])
+            };
+            for (place, &found) in found.as_f32().unwrap().iter().enumerate() {
+                let members: Vec<f64> = (0..48).filter(|&at| group(at) == place).map(|at| values[at].into()).collect();
+                let wanted = members.iter().sum::<f64>() / members.len() as f64;
+                assert!((f64::from(found) - wanted).abs() < 1e-6, "axes {axes:?} at {place}: {found} is not {wanted}");
+            }
+        }
+    }
 }

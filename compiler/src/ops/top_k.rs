@@ -179,4 +179,20 @@ mod tests {
         assert!(Case::new("TopK", 11).input(&[]).i64s(&[1]).refusal().contains("0 dimensions"));
         assert!(Case::new("TopK", 11).typed(TensorType::new(DType::Bool, [2])).i64s(&[1]).refusal().contains("bool"));
     }
+
+    /// Both outputs of one node, ties and what is not a number among them.
+    #[test]
+    fn both_results_at_run_time() {
+        let nan = f32::NAN;
+        let x = floats(&[2, 3, 2], &[1.0, nan, 3.0, 2.0, 3.0, 2.0, -0.0, nan, 0.0, nan, nan, nan]);
+        for (largest, wanted, places) in [
+            (1, [3.0, 2.0, 3.0, 2.0, -0.0, nan, 0.0, nan], [1, 1, 2, 2, 0, 0, 1, 1]),
+            (0, [1.0, 2.0, 3.0, 2.0, -0.0, nan, 0.0, nan], [0, 1, 1, 2, 0, 0, 1, 1]),
+        ] {
+            let case = Case::new("TopK", 11).int("axis", 1).int("largest", largest).known(x.clone()).i64s(&[2]);
+            let found = case.executed(&[]).unwrap();
+            assert!(crate::ops::case::are_same(&found[0], &floats(&[2, 2, 2], &wanted)), "{:?}", found[0]);
+            assert_eq!(found[1], Tensor::i64([2, 2, 2], places).unwrap());
+        }
+    }
 }

@@ -70,7 +70,10 @@ impl Operator for Transpose {
 
 #[cfg(test)]
 mod tests {
+    use crate::ir::Shape;
     use crate::ir::Tensor;
+    use crate::ir::build::Random;
+    use crate::ir::tensor::{ravel, unravel};
     use crate::ops::case::{Case, floats};
 
     fn matrix() -> Case {
@@ -90,6 +93,30 @@ mod tests {
     fn only_permutations() {
         for perm in [&[0, 0][..], &[0], &[2, 0], &[1, 2], &[0, -1], &[0, 1, 0]] {
             assert!(matrix().ints("perm", perm).refusal().contains("`perm` is"), "{perm:?}");
+        }
+    }
+
+    /// Of up to six axes that no two kernels step along as one.
+    #[test]
+    fn any_order_at_run_time() {
+        let mut random = Random(1);
+        for round in 0..60 {
+            let dims: Vec<usize> = (0..round % 7).map(|_| 1 + random.index(3)).collect();
+            let perm = random.shuffled(dims.len());
+            let to: Vec<usize> = perm.iter().map(|&axis| dims[axis]).collect();
+            let values: Vec<f32> = (0..dims.iter().product()).map(|at: usize| at as f32).collect();
+            let value = |flat: usize| {
+                let mut own = vec![0; dims.len()];
+                unravel(flat, &to).into_iter().zip(&perm).for_each(|(at, &axis)| own[axis] = at);
+                values[ravel(&own, &Shape(dims.clone()).strides())]
+            };
+            let wanted = floats(&to, &(0..to.iter().product()).map(value).collect::<Vec<_>>());
+            let named: Vec<i64> = perm.iter().map(|&axis| axis as i64).collect();
+            assert_eq!(
+                Case::new("Transpose", 13).ints("perm", &named).floats(&dims, &values).computed(&[]),
+                wanted,
+                "{dims:?} as {perm:?}"
+            );
         }
     }
 }

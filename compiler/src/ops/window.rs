@@ -66,3 +66,94 @@ pub(super) fn explicit_pads(node: &NodeView<'_>, spatial: usize) -> Result<[usiz
     }
     Ok(pads)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ops::Op;
+    use crate::ops::case::Case;
+
+    fn read(case: &Case) -> Result<Window, String> {
+        match case.parse().map_err(|error| error.to_string())? {
+            Op::Pool(pool) => Ok(pool.window),
+            Op::Conv(conv) => Ok(conv.window),
+            other => Err(format!("{other:?}")),
+        }
+    }
+
+    fn pool(input: &[usize]) -> Case {
+        Case::new("MaxPool", 12).input(input)
+    }
+
+    /// ONNX has the begins of all axes before their ends.
+    #[test]
+    fn attributes_are_those_of_the_axes_that_there_are() {
+        let line = pool(&[1, 2, 9]).ints("kernel_shape", &[4]).ints("strides", &[2]).ints("dilations", &[2]).ints("pads", &[1, 3]);
+        let wanted = Window { kernel: [1, 4], strides: [1, 2], dilations: [1, 2], pads: [0, 1, 0, 3], ..Window::pointwise() };
+        assert_eq!(read(&line), Ok(wanted));
+        let map = pool(&[1, 2, 9, 9]).ints("kernel_shape", &[2, 3]).ints("strides", &[4, 5]).ints("pads", &[0, 1, 1, 2]);
+        let wanted = Window { kernel: [2, 3], strides: [4, 5], pads: [0, 1, 1, 2], ..Window::pointwise() };
+        assert_eq!(read(&map), Ok(wanted));
+        let volume = pool(&[1, 2, 9, 9, 9]).ints("kernel_shape", &[2, 3, 4]).ints("strides", &[1, 2, 3]);
+        let volume = volume.ints("dilations", &[2, 1, 1]).ints("pads", &[0, 1, 2, 1, 2, 3]);
+        let depth = Axis { kernel: 2, stride: 1, dilation: 2, pads: [0, 1] };
+        let wanted = Window { kernel: [3, 4], strides: [2, 3], pads: [1, 2, 2, 3], depth: Some(Box::new(depth)), ..Window::pointwise() };
+        assert_eq!(read(&volume), Ok(wanted));
+    }
+
+    #[test]
+    fn a_kernel_that_is_left_out_is_as_large_as_the_weights() {
+        let conv = || Case::new("Conv", 13).input(&[1, 4, 9, 9]).input(&[6, 4, 2, 5]);
+        let wanted = Window { kernel: [2, 5], ..Window::pointwise() };
+        assert_eq!((read(&conv()), read(&conv().ints("kernel_shape", &[2, 5]))), (Ok(wanted.clone()), Ok(wanted)));
+        assert_eq!(read(&pool(&[1, 2, 9, 9])), Err("attribute `kernel_shape` is missing".to_owned()));
+        assert!(conv().ints("kernel_shape", &[5, 2]).infer().is_err());
+        let empty = Case::new("Conv", 13).input(&[1, 4, 9, 9]).input(&[6, 4, 0, 5]);
+        assert_eq!(read(&empty), Err("attribute `kernel_shape` is [0, 5] (supported: 2 values from 1 to 65536)".to_owned()));
+    }
+
+    /// Of nine places a stride of two makes five, to which a kernel of four with a dilation of two wants six places of padding.
+    #[test]
+    fn padding_by_itself() {
+        let of = |mode: &str| {
+            let case = pool(&[1, 1, 9, 4]).ints("kernel_shape", &[4, 3]).ints("strides", &[2, 4]).ints("dilations", &[2, 1]);
+            // What is said beside it does not count.
+            read(&case.string("auto_pad", mode).ints("pads", &[1, 1, 1, 1]).int("ceil_mode", 1))
+                .map(|window| (window.pads, window.ceil_mode))
+        };
+        assert_eq!(of("NOTSET"), Ok(([1; 4], true)));
+        assert_eq!(of("VALID"), Ok(([0; 4], true)));
+        assert_eq!(of("SAME_UPPER"), Ok(([3, 0, 3, 0], false)));
+        assert_eq!(of("SAME_LOWER"), Ok(([3, 0, 3, 0], false)));
+        assert!(of("SAME").unwrap_err().contains("`auto_pad` is `SAME`"));
+        // The odd one at the end, or at the begin.
+        let odd = |mode: &str| {
+            let case = pool(&[1, 1, 5, 6, 8]).ints("kernel_shape", &[2, 4, 3]).ints("strides", &[1, 1, 2]).string("auto_pad", mode);
+            read(&case).map(|window| (window.depth.map(|depth| depth.pads), window.pads))
+        };
+        assert_eq!(odd("SAME_UPPER"), Ok((Some([0, 1]), [1, 0, 2, 1])));
+        assert_eq!(odd("SAME_LOWER"), Ok((Some([1, 0]), [2, 1, 1, 0])));
+        let valid = pool(&[1, 1, 5, 6, 8]).ints("kernel_shape", &[2, 4, 3]).ints("pads", &[1; 6]).string("auto_pad", "VALID");
+        assert_eq!(read(&valid).map(|window| window.is_unpadded()), Ok(true));
+    }
+
+    #[test]
+    fn refusals() {
+        let with = |name, values: &[i64]| {
+            let case = pool(&[1, 2, 9, 9]).ints("kernel_shape", if name == "kernel_shape" { values } else { &[3, 3] });
+            read(&if name == "kernel_shape" { case } else { case.ints(name, values) }).unwrap_err()
+        };
+        let sizes = "(supported: 2 values from 1 to 65536)";
+        assert_eq!(with("kernel_shape", &[3]), format!("attribute `kernel_shape` is [3] {sizes}"));
+        assert_eq!(with("kernel_shape", &[i64::MIN, 3]), format!("attribute `kernel_shape` is [{}, 3] {sizes}", i64::MIN));
+        assert_eq!(with("strides", &[0, 1]), format!("attribute `strides` is [0, 1] {sizes}"));
+        assert_eq!(with("dilations", &[1, 65_537]), format!("attribute `dilations` is [1, 65537] {sizes}"));
+        assert_eq!(with("pads", &[0, 0, 0]), "attribute `pads` is [0, 0, 0] (supported: 4 values from 0 to 65536)");
+        assert_eq!(with("pads", &[0, -1, 0, 0]), "attribute `pads` is [0, -1, 0, 0] (supported: 4 values from 0 to 65536)");
+        assert!(with("dilations", &[1, 5]).contains("a kernel of extent 11 does not fit an input of 9"));
+        // The greatest of all fit the arithmetic.
+        assert!(with("dilations", &[1 << 16, 1 << 16]).contains("does not fit"));
+        let flat = Case::new("MaxPool", 12).input(&[3, 4]).ints("kernel_shape", &[1]);
+        assert!(read(&flat).unwrap_err().contains("2 dimensions"));
+    }
+}

@@ -190,4 +190,53 @@ mod tests {
             assert_near(&graph.evaluate(&inputs).unwrap()[0], &applied(&before[0], &per_channel, 1));
         }
     }
+
+    fn normalization(variance: &[f32], epsilon: f32) -> Option<PerChannel> {
+        let mut build = Build::new();
+        let x = build.input("x", &[1, variance.len(), 2, 2]);
+        let parameter = |build: &mut Build, name: &str, first: f32| {
+            let values: Vec<f32> = (0..variance.len()).map(|c| first + c as f32).collect();
+            build.constant(name, &[variance.len()], &values)
+        };
+        let [scale, bias, mean] = [("scale", 2.0), ("bias", -1.0), ("mean", 0.5)].map(|(name, first)| parameter(&mut build, name, first));
+        let variance = build.constant("variance", &[variance.len()], variance);
+        let y = build.op("y", Op::BatchNormalization(BatchNormalization { epsilon }), &[x, scale, bias, mean, variance]);
+        of_batch_normalization(&build.graph, y.node)
+    }
+
+    #[test]
+    fn a_normalisation_is_a_scale_and_a_shift() {
+        let PerChannel { scale, shift } = normalization(&[4.0, 0.0], 0.25).unwrap();
+        // scale / root(variance + epsilon), and bias less the mean times that.
+        let wanted = [2.0 / 4.25_f64.sqrt(), 3.0 / 0.5];
+        assert_eq!((scale, shift), (wanted.to_vec(), vec![-1.0 - 0.5 * wanted[0], 0.0 - 1.5 * wanted[1]]));
+        assert!(
+            normalization(&[1.0, -1.0], 0.5).is_none() && normalization(&[0.0], 0.0).is_none() && normalization(&[f32::NAN], 1.0).is_none()
+        );
+        assert!(normalization(&[-0.25, 1.0], 0.5).is_some());
+    }
+
+    /// A value a row, and one for all, become one a column; what is computed stays.
+    #[test]
+    fn what_is_added_to_a_product_may_broadcast() {
+        for (addend, alpha) in [(None, 1.0), (Some(&[][..]), 1.0), (Some(&[3, 1]), -2.0), (Some(&[3, 4]), 0.5), (Some(&[1, 4]), 1.0)] {
+            let mut build = Build::new();
+            let (x, w) = (build.input("x", &[3, 2]), build.seeded("w", &[2, 4]));
+            let mut inputs = vec![x, w];
+            inputs.extend(addend.map(|dims| build.seeded("c", dims)));
+            let y = build.op("y", Op::MatMul(MatMul { alpha, beta: -0.5, trans_a: false, trans_b: false }), &inputs);
+            build.output(y);
+            let (mut graph, x) = (build.graph, [seeded(&Shape(vec![3, 2]), 3)]);
+            let before = graph.evaluate(&x).unwrap();
+            let per_channel = PerChannel { scale: vec![2.0, -0.5, 0.0, 3.0], shift: vec![1.0, 0.25, -1.0, 0.0] };
+            let wrong = PerChannel { scale: vec![1.0; 3], shift: vec![0.0; 3] };
+            assert!(!rescale_matmul(&mut graph, y.node, &wrong) && rescale_matmul(&mut graph, y.node, &per_channel));
+            assert!(graph.verify().is_empty());
+            assert_near(&graph.evaluate(&x).unwrap()[0], &applied(&before[0], &per_channel, 1));
+        }
+        let mut build = Build::new();
+        let inputs = [build.input("x", &[3, 2]), build.seeded("w", &[2, 4]), build.input("c", &[4])];
+        let y = build.op("y", Op::MatMul(MatMul { alpha: 1.0, beta: 1.0, trans_a: false, trans_b: false }), &inputs);
+        assert!(!rescale_matmul(&mut build.graph, y.node, &PerChannel { scale: vec![1.0; 4], shift: vec![0.0; 4] }));
+    }
 }

@@ -135,6 +135,8 @@ pub(crate) fn refined(dims: &[usize], strides: &[usize], fine: &[usize]) -> Vec<
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ir::build::Random;
+    use crate::ir::tensor::{ravel, unravel};
 
     #[test]
     fn a_channels_last_map_transposes_and_flattens_without_a_copy() {
@@ -156,5 +158,111 @@ mod tests {
         assert_eq!(common_dims(&[6, 4], &[3, 8]), Some(vec![3, 2, 4]));
         assert_eq!(common_dims(&[6, 4], &[4, 6]), None);
         assert_eq!(refined(&[6, 4], &[4, 1], &[3, 2, 4]), [8, 4, 1]);
+    }
+
+    /// Extents whose product is this one.
+    fn extents(random: &mut Random, mut product: usize) -> Vec<usize> {
+        let mut dims = Vec::new();
+        while product > 1 || random.below(3) == 0 {
+            let divisors: Vec<usize> = (1..=product).filter(|divisor| product.is_multiple_of(*divisor)).collect();
+            let dim = divisors[random.index(divisors.len())];
+            dims.insert(random.index(dims.len() + 1), dim);
+            product /= dim;
+        }
+        dims
+    }
+
+    /// Strides of a tensor whose axes lie in any order, some of them with room between.
+    fn spread(random: &mut Random, dims: &[usize]) -> Vec<usize> {
+        let (mut strides, mut step) = (vec![0; dims.len()], 1);
+        for axis in random.shuffled(dims.len()) {
+            strides[axis] = step;
+            step = step * dims[axis] + if random.below(4) == 0 { random.index(3) } else { 0 };
+        }
+        strides
+    }
+
+    /// Where the elements lie, in row-major order.
+    fn places(dims: &[usize], strides: &[usize]) -> Vec<usize> {
+        let along = |places: Vec<usize>, (&dim, &stride): (&usize, &usize)| {
+            places.into_iter().flat_map(|place| (0..dim).map(move |at| place + at * stride)).collect()
+        };
+        dims.iter().zip(strides).fold(vec![0], along)
+    }
+
+    /// The strides under which elements of `dims` lie at these places: each axis must step as its first element does.
+    fn fitting(dims: &[usize], at: &[usize]) -> Option<Vec<usize>> {
+        let row_major = Shape(dims.to_vec()).strides();
+        let steps = dims.iter().zip(&row_major).map(|(&dim, &step)| if dim > 1 { at[step].checked_sub(at[0]) } else { Some(0) });
+        let steps = steps.collect::<Option<Vec<_>>>()?;
+        (places(dims, &steps) == at).then_some(steps)
+    }
+
+    /// A layout passes through a reshape exactly where some strides give each element its place.
+    #[test]
+    fn a_reshape_has_nothing_to_do_where_strides_give_every_element_its_place() {
+        let (mut random, mut passes) = (Random(1), 0);
+        for round in 0..4000 {
+            let product = [1, 6, 8, 12, 16, 24, 36, 60][round % 8];
+            let (dims, target) = (extents(&mut random, product), extents(&mut random, product));
+            let strides = spread(&mut random, &dims);
+            let at = places(&dims, &strides);
+            let wanted = fitting(&target, &at);
+            let found = forward(&Relation::Reshape, &dims, &target, &strides);
+            assert_eq!(found.is_some(), wanted.is_some(), "{dims:?} {strides:?} to {target:?}");
+            assert_eq!(backward(&Relation::Reshape, &target, &dims, &strides), found);
+            if let Some(found) = found {
+                assert_eq!(places(&target, &found), at, "{dims:?} {strides:?} to {target:?}");
+                passes += 1;
+            }
+            if let Some(fine) = common_dims(&dims, &target) {
+                let [one, other] = [&dims, &target].map(|dims| {
+                    let strides = spread(&mut random, dims);
+                    (places(dims, &strides), places(&fine, &refined(dims, &strides, &fine)))
+                });
+                assert_eq!((one.0, other.0), (one.1, other.1), "{dims:?} and {target:?} by {fine:?}");
+            }
+        }
+        assert!((1000..3900).contains(&passes), "{passes}");
+    }
+
+    #[test]
+    fn a_permutation_goes_there_and_back() {
+        let mut random = Random(2);
+        for _ in 0..200 {
+            let read = extents(&mut random, 24);
+            let perm = random.shuffled(read.len());
+            let written: Vec<usize> = perm.iter().map(|&axis| read[axis]).collect();
+            let strides = spread(&mut random, &read);
+            let relation = Relation::Permute(perm.clone());
+            let through = forward(&relation, &read, &written, &strides).unwrap();
+            assert_eq!(backward(&relation, &read, &written, &through), Some(strides.clone()));
+            // Each element of what is written is the one of what is read at the index that the permutation says.
+            for (flat, place) in places(&written, &through).into_iter().enumerate() {
+                let index = unravel(flat, &written);
+                assert_eq!(place, index.iter().zip(&perm).map(|(at, &axis)| at * strides[axis]).sum::<usize>());
+            }
+        }
+    }
+
+    #[test]
+    fn a_box_begins_and_ends_with_its_elements() {
+        let mut random = Random(3);
+        for _ in 0..200 {
+            let shape = Shape(extents(&mut random, 36));
+            let innermost = if shape.rank() > 0 && random.below(2) == 0 { Some(random.index(shape.rank())) } else { None };
+            let layout = Layout { offset: random.index(9), ..Layout::dense(7, &shape, innermost) };
+            assert!(innermost.is_none_or(|axis| layout.strides[axis] == 1));
+            // All elements lie without room between them.
+            let mut all = places(&shape, &layout.strides);
+            all.sort_unstable();
+            assert_eq!(all, (0..shape.elements()).collect::<Vec<_>>());
+            let start: Vec<usize> = shape.iter().map(|&dim| random.index(dim)).collect();
+            let dims: Vec<usize> = shape.iter().zip(&start).map(|(&dim, start)| 1 + random.index(dim - start)).collect();
+            let access = Access { tensor: 7, start: start.clone(), dims: dims.clone(), channel: None };
+            let first = layout.offset + ravel(&start, &layout.strides);
+            let at = || places(&dims, &layout.strides).into_iter().map(|place| place + first);
+            assert_eq!((layout.origin(&access), layout.span(&access)), (first, (at().min().unwrap(), at().max().unwrap() + 1)));
+        }
     }
 }

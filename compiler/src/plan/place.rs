@@ -118,6 +118,7 @@ fn greedy<'a>(lifetimes: &[Lifetime], steps: usize, items: impl Iterator<Item = 
 mod tests {
     use super::super::buffer::live_bound;
     use super::*;
+    use crate::ir::build::Random;
 
     fn life(size: usize, first: usize, last: usize) -> Lifetime {
         Lifetime { root: 0, size, first, last, ring: None }
@@ -169,5 +170,38 @@ mod tests {
     fn what_ends_highest_is_placed_first_where_that_is_lower() {
         let lives = [life(192, 0, 1), life(128, 1, 2), life(128, 2, 3), life(192, 3, 4), life(64, 0, 3)];
         assert_eq!(place(&lives, &[], live_bound(&lives)).1, live_bound(&lives));
+    }
+
+    #[test]
+    fn random_buffers_lie_apart_and_maps_over_maps_at_their_distance() {
+        let mut random = Random(9);
+        for _ in 0..150 {
+            // A chain of maps, each over the one before where it says so, among other buffers.
+            let chain = 2 + random.index(5);
+            let mut lives: Vec<Lifetime> =
+                (0..chain).map(|at| Lifetime { root: at, size: 64 * (1 + random.index(8)), first: at, last: at + 1, ring: None }).collect();
+            let over = |at| (random.index(2) == 0).then(|| Over { input: at - 1, output: at, lead: 64 * random.index(4) });
+            let overs: Vec<Over> = (1..chain).filter_map(over).collect();
+            for root in chain..chain + random.index(8) {
+                let first = random.index(chain);
+                lives.push(Lifetime {
+                    root,
+                    size: 64 * (1 + random.index(8)),
+                    first,
+                    last: first + random.index(chain + 1 - first),
+                    ring: None,
+                });
+            }
+            let (offsets, size) = place(&lives, &overs, live_bound(&lives));
+            assert_eq!(lives.iter().zip(&offsets).map(|(life, at)| at + life.size).max(), Some(size));
+            for over in &overs {
+                assert_eq!(offsets[over.input], offsets[over.output] + over.lead, "{over:?}");
+            }
+            for (a, b) in (0..lives.len()).flat_map(|a| (0..a).map(move |b| (a, b))) {
+                let is_over = overs.iter().any(|over| (over.input, over.output) == (b, a));
+                let is_apart = offsets[a] + lives[a].size <= offsets[b] || offsets[b] + lives[b].size <= offsets[a];
+                assert!(is_over || is_apart || !lives[a].meets(&lives[b]), "{lives:?} at {offsets:?}");
+            }
+        }
     }
 }

@@ -274,4 +274,42 @@ mod tests {
         assert_eq!(rows(2), [(0, 4), (4, 3)]);
         assert_eq!(rows(3), [(0, 3), (3, 3), (6, 1)]);
     }
+
+    /// Against the rows of an endless map.
+    #[test]
+    fn a_row_reads_those_of_its_window_that_the_map_has() {
+        for (stride, divisor, pad, reach) in [(1, 1, 0, 1), (1, 1, 2, 3), (3, 1, 1, 2), (2, 1, 4, 5), (1, 3, 1, 4), (2, 3, 0, 2)] {
+            let rows = Rows { stride, divisor, pad, reach };
+            for (height, row) in (1..7).flat_map(|height| (0..9).map(move |row| (height, row))) {
+                let origin = (row * stride / divisor) as i64 - pad as i64;
+                let wanted: Vec<usize> = (0..height).filter(|&y| (origin..origin + reach as i64).contains(&(y as i64))).collect();
+                let (begin, end) = rows.read_for(row, height);
+                assert_eq!((begin..end).collect::<Vec<_>>(), wanted, "{rows:?}, row {row} of {height}");
+                assert!(begin <= end && end <= height);
+            }
+        }
+    }
+
+    #[test]
+    fn parts_have_each_row_once() {
+        for (height, parts) in (1..12).flat_map(|height| (1..=height).map(move |parts| (height, parts))) {
+            let problem = problem(&format!("x: f32[1,2,{height},4] input 0\ny: f32[1,2,{height},4] output 0\ny@1 <- x@1; rows y..+1"));
+            let cut: Vec<PlanStep> = problem.steps[0].in_parts(parts).collect();
+            assert!(cut.len() <= parts, "{parts} parts of {height}");
+            let rows = |access: &Access| access.start[ROWS]..access.start[ROWS] + access.dims[ROWS];
+            assert!(cut.iter().all(|part| rows(&part.reads[0]) == rows(&part.write)));
+            assert_eq!(cut.iter().flat_map(|part| rows(&part.write)).collect::<Vec<_>>(), (0..height).collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn a_step_touches_a_tensor_once_however_often_it_reads_it() {
+        let problem = problem("x: f32[4] input 0\na: f32[4]\ny: f32[8] output 0\na <- x, x\ny[0:4] <= a\ny[4:8] <= x");
+        assert_eq!(problem.touching(), [vec![0, 2], vec![0, 1], vec![1, 2]]);
+        let inside = |outputs_outside| {
+            let problem = Problem { outputs_outside, ..problem.clone() };
+            (0..3).map(|tensor| problem.in_arena(tensor)).collect::<Vec<_>>()
+        };
+        assert_eq!((inside(false), inside(true)), (vec![false, true, true], vec![false, true, false]));
+    }
 }

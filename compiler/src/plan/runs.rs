@@ -134,4 +134,57 @@ mod tests {
         let found: Vec<_> = runs.of(&Operand::whole(&problem, 3)).iter().map(|run| run.elements).collect();
         assert_eq!(found, [32 * 16]);
     }
+
+    /// Against every element by itself: of slices of a host, of a transpose that is a change of strides, of another type of elements.
+    #[test]
+    fn runs_are_all_elements_of_a_box() {
+        let problem = text::problem(
+            "x: f32[1,3,4,5] input 0
+             b: i8[1,2,4,5] input 1
+             a: f32[1,3,4,5]
+             c: f32[1,7,4,5]
+             d: f32[1,4,4,5]
+             e: f32[1,4,5,7]
+             f: i8[1,2,4,5]
+             y: f32[1,4,5,7] output 0
+             z: i8[1,2,4,5] output 1
+             a@1 <- x@1; rows y..+1
+             d@1 <- x@1; rows y..+1
+             c[:,0:3,:,:] <= a
+             c[:,3:7,:,:] <= d
+             e <= c; permute 0 2 3 1
+             f@1 <- b@1; rows y..+1
+             y <- e
+             z <= f",
+        );
+        let plan = plan(&problem, Budget::Bytes(usize::MAX)).unwrap();
+        let runs = Runs::new(&problem, &plan);
+        assert_eq!(runs.unit, 1);
+        for (id, tensor) in problem.tensors.iter().enumerate() {
+            let shape = &tensor.shape;
+            let part = |start: Vec<usize>, dims: Vec<usize>| Access { tensor: id, start, dims, channel: None };
+            let half: Vec<usize> = shape.iter().map(|dim| dim / 2).collect();
+            let rest = shape.iter().zip(&half).map(|(dim, half)| dim - half).collect();
+            for access in [problem.whole(id), part(half, rest), part(vec![0; 4], vec![1; 4])] {
+                let layout = &plan.layouts[id];
+                let units = runs.units(layout.root);
+                let place = |strides: &[usize], index: &[usize]| -> usize {
+                    index.iter().zip(&access.start).zip(strides).map(|((at, start), stride)| (at + start) * stride).sum()
+                };
+                let element = |flat: usize| {
+                    let index = crate::ir::tensor::unravel(flat, &access.dims);
+                    (
+                        place(runs.tags.strides(id), &index),
+                        plan.base(layout.root) + (layout.offset + place(&layout.strides, &index)) * units,
+                    )
+                };
+                let mut wanted: Vec<_> = (0..access.dims.iter().product()).map(element).collect();
+                let operand = Operand { sought: access.clone(), found: access.clone() };
+                let of_run = |run: &Run| (0..run.elements).map(|at| (run.from + at, run.at + at * units)).collect::<Vec<_>>();
+                let mut found: Vec<_> = runs.of(&operand).iter().flat_map(of_run).collect();
+                (wanted.sort_unstable(), found.sort_unstable());
+                assert_eq!(found, wanted, "{access:?} of {plan}");
+            }
+        }
+    }
 }

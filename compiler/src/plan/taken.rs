@@ -98,6 +98,7 @@ impl Bytes {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ir::build::Random;
 
     #[test]
     fn bytes_are_free_outside_of_their_time() {
@@ -118,5 +119,25 @@ mod tests {
         assert_eq!([taken.free(0..1, 0, 128), taken.free(0..1, 0, 129), taken.free(0..1, 100, 64)], [64, 256, 100]);
         taken.take(0..1, 64..192);
         assert_eq!(taken.free(0..1, 0, 1), 256);
+    }
+
+    /// Against a table of bytes and moments.
+    #[test]
+    fn random_spans_are_taken_as_in_a_table() {
+        let mut random = Random(5);
+        for moments in [1, 2, 3, 7, 8, 13] {
+            let (mut taken, mut table) = (Taken::new(moments), vec![[false; 256]; moments]);
+            for _ in 0..60 {
+                let begin = random.index(moments);
+                let (time, at, size) = (begin..begin + 1 + random.index(moments - begin), random.index(100), 1 + random.index(40));
+                let is_free = |at: usize| table[time.clone()].iter().all(|bytes| !bytes[at..at + size].contains(&true));
+                let wanted = (at..256 - size).find(|&at| is_free(at)).unwrap();
+                assert_eq!(taken.free(time.clone(), at, size), wanted, "{time:?} from {at}, {size} bytes");
+                if wanted + size < 120 {
+                    taken.take(time.clone(), wanted..wanted + size);
+                    table[time].iter_mut().for_each(|bytes| bytes[wanted..wanted + size].fill(true));
+                }
+            }
+        }
     }
 }

@@ -68,4 +68,38 @@ mod tests {
         let Range { min, max } = calibration.tensors["outlier"];
         assert!((1.0..2.0).contains(&max) && (-0.5..-0.2).contains(&min), "{min} {max}");
     }
+
+    /// The widest is the whole range, and each sum is that of what a byte changes.
+    #[test]
+    fn errors_are_those_of_each_candidate() {
+        let range = Range { min: -1.0, max: 3.0 };
+        let values = [-1.0, -0.3, 0.0, 0.017, 1.2, 2.4, 3.0];
+        let all = candidates(range);
+        assert_eq!((all[0], all[CANDIDATES - 1]), (range, Range { min: -0.5, max: 1.5 }));
+        assert!(all.windows(2).all(|pair| pair[1].max < pair[0].max && pair[1].min > pair[0].min));
+        for (candidate, found) in all.into_iter().zip(errors(range, &values)) {
+            let (scale, zero) = steps(candidate);
+            let bytes = values.map(|value| (f64::from(value / scale).round_ties_even() + f64::from(zero)).clamp(-128.0, 127.0));
+            let squares =
+                values.iter().zip(bytes).map(|(&value, byte)| (f64::from(value) - (byte - f64::from(zero)) * f64::from(scale)).powi(2));
+            let wanted: f64 = squares.sum();
+            assert!((found - wanted).abs() <= 1e-4 * wanted.max(1e-3), "{candidate:?}: {found} is not {wanted}");
+        }
+        assert_eq!(errors(range, &[]), [0.0; CANDIDATES]);
+    }
+
+    /// Sums of several examples; of equal ones the widest range, and what no example is of stays as it is.
+    #[test]
+    fn the_least_sum_of_all_examples_counts() {
+        let range = Range { min: -2.0, max: 2.0 };
+        let tensors = ["a", "b", "c"].map(|name| (name.to_owned(), range));
+        let mut calibration = Calibration::new("", 1, BTreeMap::from(tensors));
+        let with = |least: usize, sum: f64| std::array::from_fn(|at| if at == least { sum } else { 1.0 });
+        let examples = [("a", with(3, 0.5)), ("a", with(5, 0.25)), ("b", [1.0; CANDIDATES]), ("other", with(2, 0.0)), ("a", with(3, 0.9))];
+        calibration.narrow(examples.map(|(name, errors)| (name.to_owned(), errors)));
+        // 0.5 + 1 + 0.9 of the third, 1 + 0.25 + 1 of the fifth.
+        assert_eq!(calibration.tensors["a"], candidates(range)[5]);
+        assert_eq!([&calibration.tensors["b"], &calibration.tensors["c"]], [&range; 2]);
+        assert_eq!(calibration.tensors.len(), 3);
+    }
 }

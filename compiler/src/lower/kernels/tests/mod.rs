@@ -1,5 +1,6 @@
 //! What kernels answer the planner, against what they do: with the rows, the channels and the memory that they said they do with.
 
+mod layouts;
 mod moves;
 
 use peleec_runtime::f32::function::Neg;
@@ -9,23 +10,9 @@ use super::conv2d::{Conv2d, pack};
 use super::*;
 use crate::aligned::AlignedBytes;
 use crate::ir::DType;
+use crate::ir::build::Random;
 use crate::lower::micro;
 use crate::target::{NumericClass, Profile, Target};
-
-/// Random numbers, the same in every run.
-struct Random(u32);
-
-impl Random {
-    fn below(&mut self, n: u32) -> u32 {
-        self.0 = self.0.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        (self.0 >> 8) % n
-    }
-
-    /// Integers that are small enough for every sum of floats to be exact.
-    fn integers(&mut self, count: usize) -> Vec<i32> {
-        (0..count).map(|_| self.below(41).cast_signed() - 20).collect()
-    }
-}
 
 /// Integers as elements of a type; from 0 on where it has no sign.
 fn elements(dtype: DType, integers: &[i32]) -> AlignedBytes {

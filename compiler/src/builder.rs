@@ -107,3 +107,50 @@ fn diagnostic(mut diagnostic: Diagnostic) -> Diagnostic {
     }
     diagnostic
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::RamBudget;
+    use crate::ir::TensorType;
+    use crate::onnx::write::ModelWriter;
+
+    /// A file of one operator that is not supported, or of one that is.
+    fn file(folder: &Path, op_type: &str) -> PathBuf {
+        let ty = TensorType::f32([1, 8]);
+        let mut model = ModelWriter::new("g", 17);
+        model.input("x", &ty).node("Relu", "r", &["x"], &["c"], &[]).node(op_type, "n", &["c"], &["y"], &[]).output("y", &ty);
+        let path = folder.join("net.onnx");
+        std::fs::write(&path, model.finish()).unwrap();
+        path
+    }
+
+    #[test]
+    fn a_module_is_written_where_it_is_asked_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, out) = (file(folder.path(), "Sigmoid"), folder.path().join("out"));
+        Builder::new().model(&path).out_dir(&out).emit().unwrap();
+        let mut names: Vec<_> = std::fs::read_dir(&out).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        assert_eq!(names, ["net.plan.json", "net.rs", "net.weights.bin"]);
+        let compiled = Builder::new().model(&path).compile().unwrap();
+        assert_eq!(compiled.files().unwrap()[0].bytes, std::fs::read(out.join("net.rs")).unwrap());
+    }
+
+    /// A build script has methods, and no flags.
+    #[test]
+    fn errors_are_in_words_of_methods() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(Builder::new().compile().err().unwrap().exit_code(), 3);
+        assert!(Builder::new().model(folder.path().join("gone")).compile().err().unwrap().to_string().contains("gone: "));
+        let path = file(folder.path(), "Frobnicate");
+        let refused = Builder::new().model(&path).compile().err().unwrap();
+        let Error::Model(problems) = &refused else { panic!("{refused}") };
+        let help = problems.0[0].help.as_deref().unwrap();
+        assert!(!help.contains("--") && help.contains(".output"), "{help}");
+        let mut small = Builder::new().model(file(folder.path(), "Sigmoid"));
+        small.options.ram_budget = RamBudget::Bytes(1);
+        let refused = small.compile().err().unwrap().to_string();
+        assert!(refused.contains(".ram_budget(") && !refused.contains("--"), "{refused}");
+    }
+}

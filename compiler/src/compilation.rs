@@ -295,3 +295,92 @@ fn range_report(region: &Region) -> RangeReport {
     };
     RangeReport { memory, offset: region.at, bytes: region.bytes() }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::ir::{DType, Tensor, TensorType};
+    use crate::onnx::node::Attribute;
+    use crate::onnx::write::ModelWriter;
+    use crate::{Compilation, ModelFile, Options, Placement, RamBudget, compile};
+
+    /// Three convolutions of a map, whose second input is added to the result.
+    fn compiled(options: &Options) -> Compilation {
+        let map = TensorType::f32([1, 4, 8, 8]);
+        let mut model = ModelWriter::new("g", 17);
+        model.input("x", &map).input("more", &map);
+        for (name, x, y) in [("a", "x", "u"), ("b", "u", "v"), ("c", "v", "w")] {
+            let values = Tensor::f32([4, 4, 3, 3], (0..144).map(|at| (at % 7) as f32 - 3.0).collect::<Vec<_>>()).unwrap();
+            let (weights, pads) = (format!("{name}.w"), [("pads", Attribute::Ints(vec![1; 4]))]);
+            model.initializer(&weights, &values).node("Conv", name, &[x, &weights], &[y], &pads).node(
+                "Relu",
+                y,
+                &[y],
+                &[&format!("{y}+")],
+                &[],
+            );
+        }
+        model.node("Add", "sum", &["w", "more"], &["y"], &[]).output("y", &map).output("u+", &map);
+        compile(&ModelFile::from_bytes("net", model.finish()), options).unwrap()
+    }
+
+    fn numbers(seed: usize) -> Tensor {
+        Tensor::f32([1, 4, 8, 8], (0..256).map(|at| ((at * 31 + seed * 17) % 23) as f32 - 11.0).collect::<Vec<_>>()).unwrap()
+    }
+
+    #[test]
+    fn inputs_of_another_number_or_type_are_told() {
+        let compilation = compiled(&Options::default());
+        let refused = |inputs: &[Tensor]| compilation.execute(inputs).unwrap_err().to_string();
+        assert_eq!(refused(&[]), "input `x` is not f32[1,4,8,8]");
+        assert_eq!(refused(&[numbers(0)]), "input `more` is not f32[1,4,8,8]");
+        let flat = Tensor::f32([256], vec![0.0; 256]).unwrap();
+        assert_eq!(refused(&[numbers(0), flat]), "input `more` is not f32[1,4,8,8]");
+        let bytes = Tensor::from_low_bytes(&TensorType::new(DType::I32, [1, 4, 8, 8]), |_| 0);
+        assert_eq!(refused(&[bytes, numbers(0)]), "input `x` is not f32[1,4,8,8]");
+        // What is given beyond is not read.
+        assert!(compilation.execute(&[numbers(0), numbers(1), numbers(2)]).is_ok());
+    }
+
+    /// Numbers are small whole ones, so that every order of additions gives the same.
+    #[test]
+    fn every_plan_computes_what_the_graph_means() {
+        let inputs = [numbers(1), numbers(2)];
+        let wanted = compiled(&Options::default()).graph().evaluate(&inputs).unwrap();
+        for ram_budget in [RamBudget::Thrifty, RamBudget::Least, RamBudget::Bytes(1 << 20)] {
+            for outputs in [Placement::Arena, Placement::Caller] {
+                for pin_weights in [0, 1 << 20] {
+                    let options = Options { ram_budget, outputs, pin_weights, ..Options::default() };
+                    let compilation = compiled(&options);
+                    assert_eq!(compilation.execute(&inputs).unwrap(), wanted, "{options:?}");
+                    assert!(compilation.is_replayed() && compilation.replay().unwrap());
+                    let report = compilation.report();
+                    assert_eq!((report.schema, report.inputs.len(), report.outputs.len()), (1, 2, 2));
+                    assert!(matches!(ram_budget, RamBudget::Bytes(_)) || report.arena_bytes <= 1 << 14, "{}", report.arena_bytes);
+                }
+            }
+        }
+    }
+
+    /// Less memory for more reads, and more copies for fewer.
+    #[test]
+    fn choices_lie_on_a_curve() {
+        let compilation = compiled(&Options { ram_budget: RamBudget::Least, ..Options::default() });
+        let budgets = compilation.budgets();
+        assert!(!budgets.is_empty());
+        for pair in budgets.windows(2) {
+            assert!(pair[0].arena_bytes > pair[1].arena_bytes && pair[0].read_factor <= pair[1].read_factor, "{pair:?}");
+        }
+        let report = compilation.report();
+        assert_eq!(budgets.last().map(|least| least.arena_bytes), Some(report.arena_bytes));
+        assert_eq!(report.least.arena_bytes, report.arena_bytes);
+        // Each of them is what the budget of its own size gives.
+        for cost in budgets {
+            let chosen = compiled(&Options { ram_budget: RamBudget::Bytes(cost.arena_bytes), ..Options::default() }).report();
+            assert!(chosen.arena_bytes <= cost.arena_bytes, "{cost:?} {}", chosen.arena_bytes);
+            assert!((chosen.weight_reads.factor - cost.read_factor).abs() < 1e-9, "{cost:?} {}", chosen.weight_reads.factor);
+        }
+        for pair in compilation.pins().windows(2) {
+            assert!(pair[0].pinned_bytes < pair[1].pinned_bytes && pair[0].read_factor >= pair[1].read_factor, "{pair:?}");
+        }
+    }
+}

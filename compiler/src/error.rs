@@ -86,3 +86,38 @@ impl fmt::Debug for Error {
         fmt::Display::fmt(self, f)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diagnostics::{Code, Diagnostic};
+
+    /// 1 the answer is no, 2 wrong usage, 3 unreadable or invalid, 4 valid but not supported, 70 a fault of peleec.
+    #[test]
+    fn every_end_has_its_code() {
+        let option = OptionError { flag: "--target".to_owned(), value: "z80".to_owned(), why: "there is none".to_owned() };
+        let text = || "text".to_owned();
+        for (error, code) in [
+            (Diagnostic::invalid(Code::DAMAGED, "").into(), 3),
+            (Diagnostic::unsupported(Code::OPERATOR, "").into(), 4),
+            (Diagnostic::usage(Code::NO_SUCH_INPUT, "").into(), 2),
+        ] {
+            let problems: Problems = error;
+            assert_eq!(Error::from(problems).exit_code(), code);
+        }
+        for (error, code) in [
+            (Error::io(std::path::Path::new("a"), std::io::ErrorKind::NotFound.into()), 3),
+            (Error::from(option), 2),
+            (Error::Budget { budget: 1, least: 2, alive: text(), way: text() }, 1),
+            (Error::Taken { path: text(), model: text(), way: text() }, 2),
+            (Error::Data(text()), 3),
+            (Error::Internal(text()), 70),
+            (Error::budget(RamBudget::Least, TooLarge { least: None }), 70),
+            (Error::budget(RamBudget::Bytes(1), TooLarge { least: None }), 70),
+        ] {
+            assert_eq!(error.exit_code(), code, "{error}");
+            // A `main` that returns the error shows what a person reads.
+            assert_eq!(format!("{error:?}"), error.to_string());
+        }
+    }
+}

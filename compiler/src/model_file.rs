@@ -181,3 +181,131 @@ fn changed(metadata: &Metadata) -> Option<SystemTime> {
 fn changed(metadata: &Metadata) -> Option<SystemTime> {
     metadata.created().ok().max(metadata.modified().ok())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    fn names(files: &[&str]) -> BTreeSet<String> {
+        files.iter().map(|&name| name.to_owned()).collect()
+    }
+
+    #[test]
+    fn a_file_goes_by_its_stem_and_is_described_beside_itself() {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, stem, module, described) in [
+            ("net.onnx", "net", "net", "net.toml"),
+            ("v1.2.onnx", "v1.2", "v1_2", "v1.2.toml"),
+            ("Net", "Net", "net", "Net.toml"),
+            (".onnx", ".onnx", "onnx", ".onnx.toml"),
+            ("図.onnx", "図", "n", "図.toml"),
+            ("type.onnx", "type", "type_", "type.toml"),
+            ("a b\n.onnx", "a b\n", "a_b", "a b\n.toml"),
+        ] {
+            let path = folder.path().join(name);
+            fs::write(&path, b"bytes").unwrap();
+            let model = ModelFile::read(&path).unwrap();
+            assert_eq!((model.name(), model.module_name().as_str(), model.bytes()), (stem, module, &b"bytes"[..]));
+            assert_eq!(model.description_path(), Some(folder.path().join(described)));
+            assert!(matches!(model.description(), Ok(None)), "{name}");
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_name_may_be_no_text() {
+        use std::os::unix::ffi::OsStrExt;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(std::ffi::OsStr::from_bytes(b"n\xff.onnx"));
+        fs::write(&path, b"").unwrap();
+        let model = ModelFile::read(&path).unwrap();
+        assert_eq!((model.name(), model.module_name().as_str()), ("n\u{fffd}", "n"));
+        let origin = model.origin(&BTreeSet::new(), std::iter::empty()).unwrap();
+        assert_eq!(origin.files, [path]);
+    }
+
+    #[test]
+    fn what_is_no_file_is_an_error_that_names_it() {
+        let folder = tempfile::tempdir().unwrap();
+        for path in [folder.path().to_owned(), folder.path().join("gone.onnx"), folder.path().join("gone/net.onnx")] {
+            let error = ModelFile::read(&path).unwrap_err();
+            assert!(error.to_string().starts_with(&format!("{}: ", path.display())), "{error}");
+            assert_eq!(error.exit_code(), 3);
+        }
+        assert!(matches!(ModelFile::read(Path::new("")), Err(Error::Data(_))));
+        // A description that is a folder is none.
+        fs::write(folder.path().join("net.onnx"), b"").unwrap();
+        fs::create_dir(folder.path().join("net.toml")).unwrap();
+        assert!(matches!(ModelFile::read(&folder.path().join("net.onnx")).unwrap().description(), Ok(None)));
+    }
+
+    /// The digests are those of FIPS 180-2.
+    #[test]
+    fn hashes_are_sha_256() {
+        let hash = |bytes: &[u8]| ModelFile::from_bytes("n", bytes.to_vec()).hash();
+        assert_eq!(hash(b""), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+        assert_eq!(hash(b"abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+        assert_eq!(hexadecimal(&[0, 0x0f, 0xa0, 0xff]), "000fa0ff");
+    }
+
+    #[test]
+    fn files_with_weights_are_hashed_with_where_each_ends() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("net.onnx");
+        fs::write(&path, b"model").unwrap();
+        fs::create_dir(folder.path().join("deep")).unwrap();
+        let hash = |a: &[u8], b: &[u8]| {
+            fs::write(folder.path().join("a"), a).unwrap();
+            fs::write(folder.path().join("deep/b"), b).unwrap();
+            ModelFile::read(&path).unwrap().data_hash(&names(&["a", "deep/b"])).unwrap().unwrap()
+        };
+        let all = [hash(b"12", b"3"), hash(b"1", b"23"), hash(b"123", b""), hash(b"", b"123"), hash(b"3", b"12")];
+        assert_eq!(all.iter().collect::<BTreeSet<_>>().len(), all.len());
+        assert_eq!(hash(b"12", b"3"), all[0]);
+        // What is not there, or not the model's, is none of its files.
+        let model = ModelFile::read(&path).unwrap();
+        let outside = tempfile::NamedTempFile::new().unwrap();
+        let beside = outside.path().file_name().unwrap().to_str().unwrap();
+        for name in ["gone", "deep", "", ".", "..", "a/b", "../a", &format!("../{beside}"), outside.path().to_str().unwrap(), "a\0"] {
+            assert_eq!(model.data_hash(&names(&[name])).unwrap(), None, "{name:?}");
+        }
+        assert_eq!(ModelFile::from_bytes("net", b"model".to_vec()).data_hash(&names(&["a"])).unwrap(), None);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_are_none_of_the_files() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("deep")).unwrap();
+        fs::write(folder.path().join("net.onnx"), b"model").unwrap();
+        fs::write(folder.path().join("deep/w"), b"w").unwrap();
+        let outside = tempfile::tempdir().unwrap();
+        fs::write(outside.path().join("w"), b"secret").unwrap();
+        std::os::unix::fs::symlink(outside.path().join("w"), folder.path().join("file")).unwrap();
+        std::os::unix::fs::symlink(outside.path(), folder.path().join("way")).unwrap();
+        let model = ModelFile::read(&folder.path().join("net.onnx")).unwrap();
+        for (name, is_one) in [("file", false), ("way/w", false), ("deep/w", true)] {
+            assert_eq!(model.data_hash(&names(&[name])).unwrap().is_some(), is_one, "{name}");
+            let origin = model.origin(&names(&[name]), [PathBuf::from("said.toml")].into_iter()).unwrap();
+            let wanted = [Some("net.onnx"), is_one.then_some(name)].into_iter().flatten().map(|name| folder.path().join(name));
+            assert_eq!(origin.files, wanted.chain([PathBuf::from("said.toml")]).collect::<Vec<_>>());
+        }
+    }
+
+    /// A copy of an old file is new where it is put: it was changed when it came.
+    #[cfg(unix)]
+    #[test]
+    fn a_file_is_as_young_as_its_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("net.onnx");
+        fs::write(&path, b"model").unwrap();
+        let long_ago = SystemTime::UNIX_EPOCH + Duration::from_secs(86_400);
+        File::options().write(true).open(&path).unwrap().set_modified(long_ago).unwrap();
+        let origin = ModelFile::read(&path).unwrap().origin(&BTreeSet::new(), std::iter::empty()).unwrap();
+        assert!(origin.changed.unwrap() > long_ago + Duration::from_secs(86_400));
+        let none = ModelFile::from_bytes("net", Vec::new()).origin(&names(&["a"]), std::iter::empty()).unwrap();
+        assert_eq!((none.changed, none.files.len(), none.data_hash), (None, 0, None));
+    }
+}

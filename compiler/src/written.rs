@@ -76,3 +76,113 @@ fn taken(path: &Path, model: String, more: &str) -> Error {
     let way = format!("--name NAME gives this one files of its own{more}");
     Error::Taken { path: path.display().to_string(), model, way }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::time::{Duration, SystemTime};
+
+    use super::*;
+    use crate::ir::TensorType;
+    use crate::onnx::write::ModelWriter;
+    use crate::{ModelFile, Options, compile};
+
+    /// A network of one operator, as a file of this name or as bytes.
+    fn compiled(path: &Path, op_type: &str, options: &Options) -> Compilation {
+        let ty = TensorType::f32([1, 2]);
+        let mut model = ModelWriter::new("g", 17);
+        model.input("x", &ty).node(op_type, "n", &["x"], &["y"], &[]).output("y", &ty);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, model.finish()).unwrap();
+        compile(&ModelFile::read(path).unwrap(), options).unwrap()
+    }
+
+    fn named(name: &str) -> Options {
+        Options { name: Some(name.to_owned()), ..Options::default() }
+    }
+
+    fn module(dir: &Path, name: &str) -> String {
+        fs::read_to_string(dir.join(name)).unwrap()
+    }
+
+    #[test]
+    fn a_head_says_the_stem_of_the_file_or_the_name_that_was_given() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("Net.onnx");
+        let [own, given] = [Options::default(), named("given")].map(|options| compiled(&path, "Relu", &options));
+        assert_eq!((own.name(), own.head().model.as_str(), own.head().flags.as_str()), ("net", "Net", ""));
+        assert_eq!((given.name(), given.head().model.as_str()), ("given", "given"));
+        assert_eq!(own.head().model_sha256, ModelFile::read(&path).unwrap().hash());
+        assert_eq!(own.files_read(), [path]);
+    }
+
+    #[test]
+    fn a_name_is_claimed_where_nothing_of_another_model_is_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let dir = folder.path().join("out");
+        let mine = compiled(&folder.path().join("a/net.onnx"), "Relu", &Options::default());
+        assert!(mine.claim(&dir).is_ok(), "there is no such folder");
+        mine.write(&dir).unwrap();
+        assert!(mine.claim(&dir).is_ok() && mine.differing(&dir).unwrap().is_none());
+        // Other bytes of the same name: younger than the module they are the same network, older ones are not.
+        let other = compiled(&folder.path().join("b/net.onnx"), "Sigmoid", &Options::default());
+        let set = |time: SystemTime| fs::File::options().write(true).open(dir.join("net.rs")).unwrap().set_modified(time).unwrap();
+        set(SystemTime::now() + Duration::from_secs(3600));
+        let error = other.claim(&dir).unwrap_err();
+        assert!(matches!(&error, Error::Taken { model, .. } if model.contains("another model, `net` of sha256 ")), "{error}");
+        assert_eq!(error.exit_code(), 2);
+        set(SystemTime::UNIX_EPOCH);
+        assert!(other.claim(&dir).is_ok());
+        // Of another name it never is; of a folder or of somebody's own file nothing is said.
+        let unlike = compiled(&folder.path().join("Net!.onnx"), "Sigmoid", &Options::default());
+        assert_eq!(unlike.name(), "net");
+        assert!(unlike.claim(&dir).is_err() && mine.claim(&dir).is_ok());
+        fs::write(dir.join("net.rs"), "// mine\n").unwrap();
+        assert!(unlike.claim(&dir).is_ok());
+        fs::write(dir.join("net.rs"), [0xff, 0xfe]).unwrap();
+        assert!(unlike.claim(&dir).is_ok());
+    }
+
+    #[test]
+    fn what_this_process_has_written_it_does_not_write_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let dir = folder.path().join("out");
+        let mine = compiled(&folder.path().join("a/net.onnx"), "Relu", &Options::default());
+        mine.write(&dir).unwrap();
+        let before = module(&dir, "net.rs");
+        assert!(mine.write(&dir).is_ok(), "the same once more");
+        let other = compiled(&folder.path().join("b/net.onnx"), "Sigmoid", &Options::default());
+        for dir in [dir.clone(), folder.path().join("out/."), folder.path().join("./out")] {
+            let error = other.write(&dir).unwrap_err();
+            assert!(matches!(&error, Error::Taken { model, .. } if model.contains("a/net.onnx` in this build")), "{error}");
+        }
+        assert_eq!(module(&dir, "net.rs"), before);
+        // Elsewhere, or under another name, it has its place.
+        assert!(other.write(&folder.path().join("elsewhere")).is_ok());
+        assert!(compiled(&folder.path().join("b/net.onnx"), "Sigmoid", &named("other")).write(&dir).is_ok());
+    }
+
+    #[test]
+    fn what_differs_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let dir = folder.path().join("out");
+        let mine = compiled(&folder.path().join("net.onnx"), "Relu", &Options::default());
+        assert_eq!(mine.differing(&dir).unwrap(), Some(dir.join("net.rs")));
+        mine.write(&dir).unwrap();
+        for name in ["net.rs", "net.plan.json", "net.weights.bin"] {
+            let bytes = fs::read(dir.join(name)).unwrap();
+            fs::write(dir.join(name), [&bytes[..], b"\n"].concat()).unwrap();
+            assert_eq!(mine.differing(&dir).unwrap(), Some(dir.join(name)));
+            fs::write(dir.join(name), bytes).unwrap();
+        }
+        assert_eq!(mine.differing(&dir).unwrap(), None);
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let mine = compiled(&folder.path().join("net.onnx"), "Relu", &Options::default());
+        let error = mine.write(&folder.path().join("net.onnx")).unwrap_err();
+        assert!(matches!(error, Error::Io { .. }) && error.exit_code() == 3, "{error}");
+    }
+}

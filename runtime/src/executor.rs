@@ -97,7 +97,56 @@ fn boundary(count: usize, step: usize, part: usize, parts: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::part_of;
+    use core::sync::atomic::{AtomicU32, Ordering};
+
+    use super::{Executor, OneCore, for_each_part, part_of};
+
+    /// Calls work so often, one call after the other.
+    struct Calls(usize);
+
+    impl Executor for Calls {
+        fn cores(&self) -> usize {
+            usize::MAX
+        }
+
+        fn share(&self, work: &(dyn Fn() + Sync)) {
+            (0..self.0).for_each(|_| work());
+        }
+    }
+
+    /// Whatever an executor does with the work that it is given.
+    #[test]
+    fn every_part_is_worked_on_once() {
+        const MOST: usize = 20;
+        for parts in [0, 1, 2, MOST] {
+            for calls in [0, 1, 2, 100] {
+                let done = [const { AtomicU32::new(0) }; MOST];
+                let work = |part: usize| _ = done[part].fetch_add(1, Ordering::Relaxed);
+                for_each_part(&Calls(calls), parts, work);
+                for_each_part(&Calls(calls) as &dyn Executor, parts, work);
+                for_each_part(&OneCore, parts, work);
+                for (part, done) in done.iter().enumerate() {
+                    assert_eq!(done.load(Ordering::Relaxed), 3 * u32::from(part < parts), "part {part} of {parts}, {calls} calls");
+                }
+            }
+        }
+    }
+
+    /// Parts are as large as one another but for a step and the rest, and of no steps there is nothing in any but the last.
+    #[test]
+    fn parts_are_alike() {
+        for (count, step, parts) in [(100, 12, 4), (7, 2, 3), (1, 1, 5), (23, 5, 2), (64, 16, 4)] {
+            let len = |part| part_of(count, step, part, parts).len();
+            let steps = (0..parts).map(|part| len(part) / step);
+            assert!(steps.clone().max().unwrap() - steps.min().unwrap() <= 1, "{count} {step} {parts}");
+            assert!((0..parts - 1).all(|part| len(part).is_multiple_of(step)), "{count} {step} {parts}");
+        }
+        for (count, step, part, parts) in [(10, 0, 0, 1), (10, 1, 3, 3), (10, 1, 0, 0), (10, 1, usize::MAX - 1, 2), (0, 3, 0, 4)] {
+            assert!(part_of(count, step, part, parts).end == count || count == 0, "{count} {step} {part} {parts}");
+        }
+        let (last, most) = (usize::MAX - 1, usize::MAX);
+        assert_eq!(part_of(most, 1, last, most), last..most);
+    }
 
     #[test]
     fn parts_make_the_whole() {

@@ -191,3 +191,156 @@ impl Odometer {
         false
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Numbers below a limit, the same in every run.
+    struct Random(u32);
+
+    impl Random {
+        fn below(&mut self, n: u32) -> u32 {
+            self.0 = self.0.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (self.0 >> 8) % n
+        }
+
+        fn numbers<const N: usize>(&mut self, first: u32, n: u32) -> [u32; N] {
+            [(); N].map(|()| first + self.below(n))
+        }
+    }
+
+    /// Calls `each` with where every element of a map lies.
+    fn elements(map: &Pixels, mut each: impl FnMut(usize)) {
+        for y in 0..map.height.min(map.ring) {
+            for x in 0..map.width {
+                (0..map.channels).for_each(|c| each((y * map.row + x * map.pixel + c * map.channel) as usize));
+            }
+        }
+    }
+
+    #[test]
+    fn exclusive_elements_share_no_place() {
+        let (mut random, mut tally) = (Random(1), [0; 2]);
+        for _ in 0..20_000 {
+            let [height, width, channels] = random.numbers(1, 4);
+            let (distances, ring) = (random.numbers::<3>(0, 14), 1 + random.below(height));
+            let map = Pixels::new([height, width, channels]).distances(distances).ring(ring);
+            let (mut taken, mut is_shared, mut last) = ([false; 256], false, 0);
+            elements(&map, |at| {
+                is_shared |= core::mem::replace(&mut taken[at], true);
+                last = last.max(at);
+            });
+            assert_eq!(map.extent(), Some(last + 1), "{map:?}");
+            assert!(!map.is_exclusive() || !is_shared, "{map:?}");
+            tally[usize::from(map.is_exclusive())] += 1;
+        }
+        assert!(tally.iter().all(|&count| count > 1000), "{tally:?}");
+    }
+
+    /// Dense maps, slices of wider ones and planar maps are, whatever their extents: one element is exclusive of none.
+    #[test]
+    fn usual_maps_are_exclusive() {
+        let mut random = Random(2);
+        for _ in 0..2000 {
+            let [height, width, channels] = random.numbers(1, 5);
+            let (wider, more) = (channels + random.below(3), random.below(3));
+            let dense = Pixels::new([height, width, channels]);
+            for map in [
+                dense,
+                dense.distances([width * wider + more, wider, 1]),
+                dense.distances([width, 1, height * width]),
+                dense.distances([wider, wider * height, 1]),
+            ] {
+                assert!(map.is_exclusive() && map.ring(1).is_exclusive(), "{map:?}");
+            }
+        }
+        assert!(Pixels::new([1, 1, 1]).distances([0, 0, 0]).is_exclusive());
+        let most = u32::MAX;
+        for map in [Pixels::new([2, 1, 1]).distances([most, most, most]), Pixels::new([1, 1, most]).distances([0, 0, 1])] {
+            assert!(map.is_exclusive(), "{map:?}");
+        }
+    }
+
+    #[test]
+    fn an_extent_counts_to_the_last_element_or_there_is_none() {
+        let most = u32::MAX;
+        for (dims, strides, wanted) in [
+            ([1, 1, 1], [most, most, most], Some(1)),
+            ([2, 1, 1], [most - 1, 0, 0], Some(most as usize)),
+            ([2, 1, 1], [most, 0, 0], None),
+            ([2, 2, 1], [most - 1, 1, 0], None),
+            ([most, 1, 1], [1, 0, 0], Some(most as usize)),
+            ([most, most, most], [0, 0, 0], Some(1)),
+            ([most, most, 2], [most, most, most], None),
+            ([1, 0, 1], [1, 1, 1], None),
+        ] {
+            assert_eq!(extent(&dims, &strides), wanted, "{dims:?} {strides:?}");
+        }
+    }
+
+    /// From where a row would lie in a map that is stored whole to where it does.
+    #[test]
+    fn rows_of_a_ring_lie_in_its_slots() {
+        let mut random = Random(3);
+        for _ in 0..2000 {
+            let [height, width, channels] = random.numbers(1, 6);
+            let map = Pixels::new([height, width, channels]).distances([width * channels + 1, channels, 1]).ring(1 + random.below(height));
+            for row in 0..height as usize {
+                let begin = row % map.ring as usize * map.row as usize;
+                assert_eq!((row * map.row as usize).wrapping_add(map.shift(row)), begin);
+                assert_eq!(map.row_span(row), (begin, begin + (width * channels) as usize));
+            }
+        }
+        assert_eq!(Pixels::new([3, 1, 1]).ring(0).row_span(2), (0, 1), "a ring of no rows divides by nothing");
+    }
+
+    #[test]
+    fn an_odometer_counts_through_all_but_the_last_dimension() {
+        let mut random = Random(4);
+        for _ in 0..300 {
+            let (dims, strides) = (random.numbers::<MAX_RANK>(1, 3), random.numbers::<MAX_RANK>(0, 50));
+            let mut odometer = Odometer::new(&dims);
+            let count: u32 = dims[..MAX_RANK - 1].iter().product();
+            for number in 0..count {
+                let (mut rest, mut at) = (number, 0);
+                for axis in (0..MAX_RANK - 1).rev() {
+                    assert_eq!(odometer.index()[axis], rest % dims[axis]);
+                    at += (rest % dims[axis]) as usize * strides[axis] as usize;
+                    rest /= dims[axis];
+                }
+                assert_eq!(odometer.at(&strides), at);
+                assert_eq!(odometer.advance(), number + 1 < count, "{dims:?}");
+            }
+        }
+    }
+
+    /// An element that is written over its input lies where it was read, and where no other is.
+    #[test]
+    fn views_that_lie_over_each_other() {
+        let mut random = Random(5);
+        let mut alike = 0;
+        for _ in 0..20_000 {
+            let mut dims = [1; MAX_RANK];
+            dims[3..].copy_from_slice(&random.numbers::<3>(1, 3));
+            let input = random.numbers::<MAX_RANK>(0, 4);
+            let output = input.map(|stride| if random.below(8) == 0 { stride + 1 } else { stride });
+            if !in_place(&dims, &input, &output) {
+                continue;
+            }
+            alike += 1;
+            let mut odometer = Odometer::new(&dims);
+            let mut more = true;
+            while more {
+                let rests = [&input, &output].map(|strides| odometer.at(strides) + (dims[5] as usize - 1) * strides[5] as usize);
+                assert_eq!(rests[0], rests[1], "{dims:?} {input:?} {output:?}");
+                // A step along any one dimension is one in memory, too.
+                assert!((0..MAX_RANK).all(|axis| dims[axis] == 1 || input[axis] > 0), "{dims:?} {input:?}");
+                more = odometer.advance();
+            }
+        }
+        assert!(alike > 1000, "{alike}");
+        assert!(in_place(&[1, 1, 2, 3, 4, 5], &[0, 0, 60, 20, 5, 1], &[7, 9, 60, 20, 5, 1]));
+        assert!(!in_place(&[1, 1, 2, 3, 4, 5], &[0, 0, 60, 20, 5, 0], &[0, 0, 60, 20, 5, 0]));
+    }
+}

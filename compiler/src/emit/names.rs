@@ -1,6 +1,6 @@
 //! ONNX names as Rust identifiers.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::diagnostics::clean::is_hidden;
 
@@ -37,16 +37,20 @@ const TAKEN: &[&str] = &[
 
 /// Hands out identifiers, each once.
 #[derive(Default)]
-pub(crate) struct Names(BTreeSet<String>);
+pub(crate) struct Names {
+    taken: BTreeSet<String>,
+    /// The last number that each identifier was given: thousands of names may read alike.
+    counts: BTreeMap<String, usize>,
+}
 
 impl Names {
     /// A snake-case identifier for `name`; a number is added where it is taken.
     pub(crate) fn unique(&mut self, name: &str) -> String {
         let base = identifier(name);
         let mut candidate = base.clone();
-        let mut count = 1;
-        while !self.0.insert(candidate.clone()) {
-            count += 1;
+        let count = self.counts.entry(base.clone()).or_insert(1);
+        while !self.taken.insert(candidate.clone()) {
+            *count += 1;
             candidate = format!("{base}_{count}");
         }
         candidate
@@ -76,6 +80,8 @@ pub(crate) fn identifier(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::time::{Duration, Instant};
+
     use super::*;
 
     #[test]
@@ -96,5 +102,39 @@ mod tests {
     fn names_that_collide_are_numbered() {
         let mut names = Names::default();
         assert_eq!(["a.b", "a/b", "A_B"].map(|name| names.unique(name)), ["a_b", "a_b_2", "a_b_3"]);
+        // A number may be there as a name, or be made of one.
+        assert_eq!(["b_2", "b", "b", "b_2", "b"].map(|name| names.unique(name)), ["b_2", "b", "b_3", "b_2_2", "b_4"]);
+        assert_eq!(["run", "run_", "RUN"].map(|name| names.unique(name)), ["run_", "run__2", "run__3"]);
+    }
+
+    /// Of letters, digits and signs of all kinds.
+    #[test]
+    fn every_name_is_an_identifier_that_nothing_else_has() {
+        const LETTERS: [char; 14] = ['a', 'Z', '0', '9', '_', '/', '.', ' ', '`', '\n', 'ß', '図', '\u{202e}', '\0'];
+        let (mut names, mut state) = (Names::default(), 7_usize);
+        let mut seen = BTreeSet::new();
+        for round in 0..2000 {
+            let letter = |_| {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                LETTERS[(state >> 33) % LETTERS.len()]
+            };
+            let name: String = (0..round % 7).map(letter).collect();
+            let unique = names.unique(&name);
+            assert!(syn::parse_str::<syn::Ident>(&unique).is_ok() && !TAKEN.contains(&unique.as_str()), "{name:?} became {unique}");
+            assert!(unique.is_ascii() && !unique.contains(|c: char| c.is_ascii_uppercase()), "{name:?} became {unique}");
+            assert!(seen.insert(unique), "{name:?}");
+        }
+        for word in ["", "_", "__", "async", "Self", "self", "union", "dyn", "try", "box", "r#type", "gen"] {
+            let unique = names.unique(word);
+            assert!(syn::parse_str::<syn::Ident>(&unique).is_ok() && seen.insert(unique), "{word:?}");
+        }
+    }
+
+    /// A file may call all of its nodes by one name, or in letters of which no identifier is made.
+    #[test]
+    fn many_names_that_read_alike_take_no_time() {
+        let (mut names, start) = (Names::default(), Instant::now());
+        assert_eq!((0..65_536).map(|_| names.unique("図")).last().as_deref(), Some("n_65536"));
+        assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
     }
 }

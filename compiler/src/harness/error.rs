@@ -89,3 +89,33 @@ impl HarnessError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 1 the answer is no, 2 wrong usage or something lacks, 3 unreadable, 70 a fault of peleec.
+    #[test]
+    fn every_end_has_its_code() {
+        let text = || "text".to_owned();
+        let io = HarnessError::io(Path::new("a b"), std::io::ErrorKind::NotFound.into());
+        assert!(io.to_string().starts_with("a b: "));
+        for (error, code) in [
+            (HarnessError::Failed { status: text(), text: text() }, 1),
+            (HarnessError::TimedOut(Duration::from_millis(2999)), 1),
+            (HarnessError::TooLarge { what: "weights", board: "b", needed: 2, available: 1 }, 1),
+            (HarnessError::Missing { what: text(), remedy: text() }, 2),
+            (HarnessError::Computer { what: text(), remedy: text(), log: text() }, 2),
+            (io, 3),
+            (HarnessError::Data(text()), 3),
+            (HarnessError::Build(text()), 70),
+            (HarnessError::PanicPath, 70),
+            (HarnessError::Image(text()), 70),
+        ] {
+            assert_eq!((error.exit_code(), error.is_missing()), (code, matches!(error, HarnessError::Missing { .. })), "{error}");
+        }
+        assert_eq!(HarnessError::TimedOut(Duration::from_millis(2999)).to_string(), "the program was stopped after 2 s");
+        let log = HarnessError::Computer { what: text(), remedy: text(), log: "one\ntwo".to_owned() };
+        assert_eq!(log.to_string(), "text: text\n  one\n  two");
+    }
+}

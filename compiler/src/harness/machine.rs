@@ -218,3 +218,73 @@ impl Machine {
         format!("{} ({seat})", self.target)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn machines() -> impl Iterator<Item = Machine> {
+        Target::ALL.into_iter().filter_map(|target| machine(target).ok())
+    }
+
+    /// A build for the machine is what a build script takes it for, and has what generated code asks for.
+    #[test]
+    fn a_board_is_built_for_as_its_target_wants() {
+        let mut boards = 0;
+        for Machine { target, triple, flags, seat } in machines().filter(|machine| matches!(machine.seat, Seat::Board(_))) {
+            let triple = triple.unwrap();
+            assert_eq!(Target::from_cargo("arm", triple, "", &flags.join("\u{1f}")), target);
+            let (_, flag) = target.requirement().unwrap();
+            assert_eq!(flag, format!("--target {triple}"));
+            // A core without a floating-point unit must not be told to switch it on, and one that has it must.
+            let has_fpu = triple.ends_with("eabihf");
+            assert!(matches!(seat, Seat::Board(board) if board.has_fpu == has_fpu && board.emulator() == "qemu-system-arm"), "{target}");
+            boards += 1;
+        }
+        assert_eq!(boards, 6);
+    }
+
+    #[test]
+    fn a_machine_is_that_of_its_target_or_what_lacks_is_told() {
+        for target in Target::ALL {
+            match machine(target) {
+                Ok(machine) => {
+                    assert_eq!(machine.target, target);
+                    assert!(machine.describe().starts_with(&format!("{target} (")), "{}", machine.describe());
+                    // What is not this computer's has a platform of its own, and is emulated.
+                    let is_here = machine.seat == Seat::Host;
+                    assert_eq!((machine.triple.is_none(), !machine.describe().contains("qemu")), (is_here, is_here));
+                }
+                Err(error) => assert!(error.is_missing() && error.to_string().contains(target.name()), "{error}"),
+            }
+        }
+        assert!(machine(Target::CortexM0Plus).unwrap().describe().contains("a Cortex-M3 board"));
+        assert!(!machine(Target::CortexM3).unwrap().describe().contains("a Cortex-M3 board"));
+    }
+
+    #[test]
+    fn this_computer_runs_what_it_is_said_to_run() {
+        assert!(machine(Target::Generic).is_ok());
+        for target in [best_target(), own_target()] {
+            assert!(matches!(machine(target), Ok(Machine { seat: Seat::Host, .. })), "{target}");
+        }
+        // What has wider vectors has the narrower ones.
+        let runs = [Target::X86_64V4Vnni, Target::X86_64V4, Target::X86_64V3].map(|target| machine(target).is_ok());
+        assert!(runs.is_sorted(), "{runs:?}");
+    }
+
+    /// QEMU takes each option once, and no word of one is split.
+    #[test]
+    fn a_board_is_told_to_the_emulator() {
+        for board in
+            machines().chain([BARE_AARCH64]).filter_map(|machine| if let Seat::Board(board) = machine.seat { Some(board) } else { None })
+        {
+            let arguments = board.arguments();
+            let mut options: Vec<_> = arguments.iter().filter(|argument| argument.starts_with('-')).collect();
+            options.sort_unstable();
+            assert!(options.windows(2).all(|pair| pair[0] != pair[1]) && arguments.iter().all(|argument| !argument.contains(' ')));
+            assert_eq!(arguments.len(), 2 * options.len(), "{arguments:?}");
+            assert_eq!(board.emulator() == "qemu-system-aarch64", arguments.contains(&"-cpu"));
+        }
+    }
+}

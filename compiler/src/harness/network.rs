@@ -177,3 +177,98 @@ fn buffers(kind: &str, types: &[TensorType], section: Option<&str>) -> String {
          // SAFETY: the caller has no other reference.\n    unsafe {{ [{slices}] }}\n}}\n"
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use syn::{Expr, ItemStatic, Type};
+
+    use super::super::machine::{BARE_AARCH64, NETDUINO_PLUS_2, machine};
+    use super::*;
+    use crate::onnx::write::ModelWriter;
+    use crate::{ModelFile, Options, RamBudget, Target, compile};
+
+    /// A network with inputs and outputs of some types, and three layers.
+    fn compiled(options: &Options) -> Compilation {
+        let map = TensorType::f32([1, 2, 6, 5]);
+        let mut model = ModelWriter::new("g", 17);
+        model.input("x", &map).input("flags", &TensorType::new(DType::Bool, [3])).input("one", &TensorType::new(DType::I64, []));
+        for (name, x, y) in [("a", "x", "u"), ("b", "u", "v"), ("c", "v", "y")] {
+            let weights = crate::Tensor::f32([2, 2, 3, 3], vec![0.5; 36]).unwrap();
+            let pads = [("pads", crate::onnx::node::Attribute::Ints(vec![1; 4]))];
+            model.initializer(&format!("w.{name}"), &weights).node("Conv", name, &[x, &format!("w.{name}")], &[y], &pads);
+        }
+        for (name, x) in [("y", None), ("not", Some("flags")), ("more", Some("one"))] {
+            let ty = TensorType::new(DType::I64, []);
+            match (name, x) {
+                ("not", Some(x)) => _ = model.node("Not", name, &[x], &[name], &[]).output(name, &TensorType::new(DType::Bool, [3])),
+                (name, Some(x)) => _ = model.node("Add", name, &[x, x], &[name], &[]).output(name, &ty),
+                (name, None) => _ = model.output(name, &map),
+            }
+        }
+        compile(&ModelFile::from_bytes("net", model.finish()), options).unwrap()
+    }
+
+    fn board(seat: Seat) -> Machine {
+        Machine { seat, ..BARE_AARCH64 }
+    }
+
+    /// Name, element and length of each static that is an array, and whether it has a section of its own.
+    fn statics(text: &str) -> Vec<(String, String, usize, bool)> {
+        let items = syn::parse_file(text).unwrap().items;
+        let array = |item: syn::Item| {
+            let syn::Item::Static(ItemStatic { ident, ty, attrs, .. }) = item else { return None };
+            let Type::Array(array) = *ty else { return None };
+            let Expr::Lit(syn::ExprLit { lit: syn::Lit::Int(len), .. }) = &array.len else { return None };
+            let element = &array.elem;
+            Some((ident.to_string(), quote!(#element).to_string(), len.base10_parse().ok()?, !attrs.is_empty()))
+        };
+        items.into_iter().filter_map(array).collect()
+    }
+
+    #[test]
+    fn the_caller_has_memory_of_every_type() {
+        let report = compiled(&Options::default()).report();
+        for (machine, is_apart) in [
+            (machine(Target::Generic).unwrap(), false),
+            (machine(Target::CortexM7).unwrap(), false),
+            // Of a board without a large memory inputs lie in flash.
+            (board(Seat::Board(NETDUINO_PLUS_2)), true),
+        ] {
+            let files = once(&report, &machine);
+            assert_eq!((files.len(), files[0].name.as_str()), (1, "src/network.rs"));
+            let text = String::from_utf8(files[0].bytes.clone()).unwrap();
+            let inputs = [("INPUT_0", "f32", 60), ("INPUT_1", "u8", 3), ("INPUT_2", "i64", 1)].map(|input| (input, is_apart));
+            let outputs = [("OUTPUT_0", "f32", 60), ("OUTPUT_1", "u8", 3), ("OUTPUT_2", "i64", 1)].map(|output| (output, false));
+            let wanted: Vec<_> = inputs.into_iter().chain(outputs).collect();
+            let wanted: Vec<_> =
+                wanted.into_iter().map(|((name, element, len), apart)| (name.to_owned(), element.to_owned(), len, apart)).collect();
+            assert_eq!(statics(&text), wanted);
+            assert!(
+                text.contains("#[path = \"generated/net.rs\"]") && text.contains("[c\"input_0.bin\", c\"input_1.bin\", c\"input_2.bin\"]")
+            );
+        }
+    }
+
+    /// A function a call of `run`: layers that run whole, and groups that run row by row.
+    #[test]
+    fn every_call_has_a_function_of_its_own() {
+        for ram_budget in [RamBudget::Thrifty, RamBudget::Least] {
+            let compilation = compiled(&Options { ram_budget, ..Options::default() });
+            let calls = compilation.report().calls().len();
+            for seat in [Seat::Host, Seat::QemuUser("qemu"), Seat::Board(NETDUINO_PLUS_2)] {
+                let files = layer_by_layer(&compilation, &board(seat)).unwrap();
+                let text = |name: &str| {
+                    let file = files.iter().find(|file| file.name == name).unwrap_or_else(|| panic!("{name}"));
+                    String::from_utf8(file.bytes.clone()).unwrap()
+                };
+                assert!(syn::parse_file(&text("src/network.rs")).is_ok());
+                let module = text("src/network/module.rs");
+                let regions = module.matches(&format!("fn {REGION}")).count();
+                assert_eq!(regions, calls + 1, "{module}");
+                assert!(module.contains(&format!("[fn(&mut Model, &Inputs<'_>); {calls}]")), "{module}");
+                let is_timed = files.iter().any(|file| file.name == "src/network/roof.rs");
+                assert_eq!((is_timed, text("src/network.rs").contains("mod roof;")), (seat == Seat::Host, seat == Seat::Host));
+            }
+        }
+    }
+}

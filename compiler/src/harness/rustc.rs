@@ -42,3 +42,28 @@ fn ask(arguments: &[&str]) -> Result<String, HarnessError> {
         _ => Err(missing(unset)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::machine::{BARE_AARCH64, machine};
+    use super::*;
+    use crate::Target;
+
+    #[test]
+    fn rustc_says_what_it_is_and_where_it_runs() {
+        assert!(rustc_version().unwrap().starts_with("rustc 1."));
+        let here = triple(&machine(Target::Generic).unwrap()).unwrap();
+        assert!(here.starts_with(std::env::consts::ARCH) && here.split('-').count() >= 3, "{here}");
+        assert_eq!(require(&here).map_err(|error| error.to_string()), Ok(()));
+        assert_eq!(triple(&BARE_AARCH64).unwrap(), "aarch64-unknown-none");
+    }
+
+    #[test]
+    fn a_platform_without_a_library_is_told_from_one_that_there_is_not() {
+        // Of the third tier, so that rustup has nothing for it.
+        let error = require("mipsel-sony-psp").unwrap_err().to_string();
+        assert_eq!(error, "Rust's standard library for mipsel-sony-psp is not installed: rustup target add mipsel-sony-psp");
+        let error = require("z80-unknown-none").unwrap_err();
+        assert!(error.is_missing() && error.to_string().contains("z80-unknown-none"), "{error}");
+    }
+}

@@ -55,3 +55,30 @@ fn end_before(around: &Surroundings<'_>) -> String {
         None => "express it with operators that `peleec ops` lists".to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_operator_comes_first_then_functions_then_where_the_graph_could_end() {
+        let around = |cut, is_first, has_functions| Surroundings { cut, is_first, has_functions };
+        for (op_type, domain, around, way) in [
+            ("LSTM", "", around(Some("c"), true, true), "recurrent layers"),
+            ("Loop", "ai.onnx", around(Some("c"), false, false), "export by tracing"),
+            ("QLinearWhere", "com.microsoft", around(None, false, true), "QuantFormat.QDQ"),
+            ("QGemm", "com.microsoft", around(None, false, true), "QuantFormat.QDQ"),
+            ("FusedConv", "com.microsoft", around(Some("c"), false, true), "ORT_DISABLE_ALL"),
+            ("Block", "my.own", around(Some("c"), false, true), "inline_local_functions"),
+            ("Block", "my.own", around(Some("c"), false, false), "cut the graph before it: --output c"),
+            // Only a function may be of another domain than ONNX's.
+            ("Block", "", around(Some("/a b"), true, true), "cut the graph before it: --output='/a b'"),
+            ("Block", "ai.onnx", around(Some("a\u{202e}"), true, true), "or end the graph at `a\u{202e}`"),
+            ("Block", "", around(None, true, true), "let its result be an input"),
+            ("Block", "", around(None, false, true), "operators that `peleec ops` lists"),
+        ] {
+            let said = way_out(op_type, domain, &around);
+            assert!(said.contains(way), "{op_type} of {domain:?}, {around:?}: {said}");
+        }
+    }
+}

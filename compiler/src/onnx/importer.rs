@@ -254,3 +254,52 @@ pub(crate) fn display_name(node: &NodeProto) -> &str {
     let first_output = || node.output.iter().map(String::as_str).find(|name| !name.is_empty());
     shown(node.name.as_deref().filter(|name| !name.is_empty()).or_else(first_output).unwrap_or("(without a name)"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_told_whole_or_by_its_beginning() {
+        for letter in ["n", "ä", "図", "🦀"] {
+            let most = letter.repeat(NAME_BYTES / letter.len());
+            assert!(check_name(&most).is_ok() && shown(&most) == most, "{letter}");
+            let long = letter.repeat(NAME_BYTES / letter.len() + 1);
+            let told = shown(&long);
+            assert!(long.starts_with(told) && (190..200).contains(&told.len()), "{letter}: {} bytes", told.len());
+            let refusal = check_name(&long).unwrap_err();
+            assert!(refusal.title.len() < 300 && refusal.title.contains(&format!("{} bytes", long.len())), "{}", refusal.title);
+        }
+        assert_eq!((shown(""), check_name("").is_ok()), ("", true));
+    }
+
+    #[test]
+    fn a_node_goes_by_its_name_or_by_what_it_computes() {
+        let called = |name: Option<&str>, outputs: &[&str]| {
+            let output = outputs.iter().map(|&name| name.to_owned()).collect();
+            display_name(&NodeProto { name: name.map(str::to_owned), output, ..NodeProto::default() }).to_owned()
+        };
+        assert_eq!(called(Some("n"), &["y"]), "n");
+        assert_eq!([called(Some(""), &["", "y", "z"]), called(None, &["y"])], ["y", "y"]);
+        assert_eq!([called(None, &[]), called(Some(""), &["", ""])], ["(without a name)"; 2]);
+        assert!(called(Some(&"n".repeat(NAME_BYTES + 1)), &[]).len() < 200);
+    }
+
+    /// Sums of sizes that no memory has saturate.
+    #[test]
+    fn there_is_room_for_as_much_as_constants_may_take() {
+        let options = ImportOptions::default();
+        let mut importer = Importer::new("g", 17, &options, None);
+        let [all, one] = [MAX_CONSTANT_BYTES / 4, 1].map(|elements| TensorType::f32([elements]));
+        let huge = TensorType::f32([usize::MAX, 2]);
+        assert!(importer.has_room_for(std::slice::from_ref(&all)) && !importer.has_room_for(&[all.clone(), one.clone()]));
+        assert!(!importer.has_room_for(&[huge.clone(), huge.clone()]));
+        importer.reserve(&[all]);
+        assert!(importer.has_room_for(&[]) && !importer.has_room_for(std::slice::from_ref(&one)));
+        // It is told once.
+        assert!(matches!(importer.check_room(std::slice::from_ref(&one)), Err(Refusal::Told(_))));
+        assert!(matches!(importer.check_room(std::slice::from_ref(&one)), Err(Refusal::Poisoned)));
+        importer.reserve(&[huge.clone(), huge]);
+        assert!(!importer.has_room_for(&[]));
+    }
+}

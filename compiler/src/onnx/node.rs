@@ -205,3 +205,120 @@ fn wrong_kind(name: &str, wanted: &str, found: &Attribute) -> OpError {
     };
     OpError::new(format!("attribute `{name}` is {found}")).supported(wanted)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What `of` says of a node with these attributes.
+    fn read(op_type: &str, attributes: &[(&str, Attribute)], of: impl Fn(&NodeView<'_>) -> String) -> String {
+        let attributes = attributes.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+        let budget = Cell::new(0);
+        of(&NodeView { op_type, opset: 17, attributes: &attributes, inputs: Vec::new(), outputs: 1, budget: &budget })
+    }
+
+    /// A value, or its refusal.
+    fn said<T: std::fmt::Debug>(value: Result<T, OpError>) -> String {
+        value.map_or_else(|error| error.to_string(), |value| format!("{value:?}"))
+    }
+
+    #[test]
+    fn a_value_of_another_kind_is_refused_by_both_kinds() {
+        let kinds = || {
+            [
+                ("an integer", Attribute::Int(1)),
+                ("a list of integers", Attribute::Ints(vec![1])),
+                ("a float", Attribute::Float(1.0)),
+                ("a list of floats", Attribute::Floats(vec![1.0])),
+                ("a string", Attribute::String("VALID".to_owned())),
+                ("a tensor", Attribute::Tensor(Tensor::i64s([1]))),
+                ("a graph", Attribute::Other("a graph")),
+            ]
+        };
+        for (kind, value) in kinds() {
+            let check = |op_type: &str, name: &str, wanted: &str, of: &dyn Fn(&NodeView<'_>) -> Result<bool, OpError>| {
+                assert_eq!(read(op_type, &[], |node| said(of(node))), "false", "{name} is left out");
+                let found = read(op_type, &[(name, value.clone())], |node| said(of(node)));
+                let refused = format!("attribute `{name}` is {kind} (supported: {wanted})");
+                assert_eq!(found, if kind == wanted { "true".to_owned() } else { refused });
+            };
+            check("Concat", "axis", "an integer", &|node| node.int("axis").map(|value| value.is_some()));
+            check("Gemm", "transA", "an integer", &|node| node.flag("transA").map(|value| value.is_some()));
+            check("Conv", "pads", "a list of integers", &|node| node.ints("pads").map(|value| value.is_some()));
+            check("Gemm", "alpha", "a float", &|node| node.finite("alpha").map(|value| value.is_some()));
+            check("Constant", "value_floats", "a list of floats", &|node| node.floats("value_floats").map(|value| value.is_some()));
+            check("Conv", "auto_pad", "a string", &|node| node.string("auto_pad").map(|value| value.is_some()));
+            check("Constant", "value", "a tensor", &|node| node.tensor("value").map(|value| value.is_some()));
+        }
+    }
+
+    #[test]
+    fn numbers_that_are_none_are_refused_where_they_would_count() {
+        let floats = |value| {
+            let alpha = [("alpha", Attribute::Float(value))];
+            [
+                read("Gemm", &alpha, |node| said(node.any_float("alpha"))),
+                read("Gemm", &alpha, |node| said(node.float("alpha"))),
+                read("Gemm", &alpha, |node| said(node.finite("alpha"))),
+            ]
+        };
+        let [nan, none, infinite] = ["a number", "a number", "a finite number"].map(|wanted| format!("(supported: {wanted})"));
+        assert_eq!(floats(-0.0), ["Some(-0.0)"; 3]);
+        let [any, float, finite] = floats(f32::NAN);
+        assert!(any == "Some(NaN)" && float.ends_with(&nan) && finite.ends_with(&none), "{float} {finite}");
+        let [any, float, finite] = floats(f32::NEG_INFINITY);
+        assert!(any == "Some(-inf)" && float == "Some(-inf)" && finite.ends_with(&infinite), "{finite}");
+    }
+
+    #[test]
+    fn values_beside_those_that_are_listed_are_refused() {
+        for (value, wanted) in [(0, "Some(false)"), (1, "Some(true)")] {
+            assert_eq!(read("Gemm", &[("transA", Attribute::Int(value))], |node| said(node.flag("transA"))), wanted);
+        }
+        for value in [-1, 2, i64::MIN, i64::MAX] {
+            let refused = read("Gemm", &[("transA", Attribute::Int(value))], |node| said(node.flag("transA")));
+            assert!(refused.starts_with(&format!("attribute `transA` is {value}")), "{refused}");
+        }
+        let refused = read("Conv", &[("auto_pad", Attribute::String("SAME".to_owned()))], |node| said(node.string("auto_pad")));
+        assert!(refused.starts_with("attribute `auto_pad` is `SAME`"), "{refused}");
+        assert_eq!(read("Conv", &[("pads", Attribute::Ints(vec![]))], |node| said(node.ints("pads"))), "Some([])");
+        assert_eq!(read("Conv", &[("pads", Attribute::Ints(vec![]))], |node| said(node.filled_ints("pads"))), "None");
+    }
+
+    /// ONNX's number of an element type, which may be any number.
+    #[test]
+    fn element_types() {
+        for (code, wanted) in [(0, "None"), (1, "Some(F32)"), (10, "Some(F32)"), (5, "Some(I32)"), (12, "Some(I64)"), (9, "Some(Bool)")] {
+            assert_eq!(read("Cast", &[("to", Attribute::Int(code))], |node| said(node.data_type("to"))), wanted, "{code}");
+        }
+        for code in [8, 13, 99, -1, 1 << 32, (1 << 32) + 1, i64::MIN, i64::MAX] {
+            let refused = read("Cast", &[("to", Attribute::Int(code))], |node| said(node.data_type("to")));
+            assert!(refused.starts_with(&format!("attribute `to` is data type {code}")), "{refused}");
+        }
+    }
+
+    #[test]
+    fn inputs_that_are_not_there_or_not_known() {
+        let (ty, ints, floats) = (TensorType::f32([2]), Tensor::i64s([3, -4]), Tensor::f32([1], [0.5]).expect("one element"));
+        let (of_ints, of_floats) = (ints.ty(), floats.ty());
+        let operand = |ty, value| Some(Operand { ty, value });
+        let inputs = vec![operand(&ty, None), None, operand(&of_ints, Some(&ints)), operand(&of_floats, Some(&floats))];
+        let (attributes, budget) = (BTreeMap::new(), Cell::new(0));
+        let node = NodeView { op_type: "Reshape", opset: 17, attributes: &attributes, inputs, outputs: 1, budget: &budget };
+        let found = [0, 1, 2, 3, 4, usize::MAX].map(|slot| node.known_ints(slot, "shape").map_err(|error| error.to_string()));
+        assert!(found[0].as_ref().is_err_and(|why| why.starts_with("input `shape` is computed at run time")), "{found:?}");
+        assert_eq!([&found[1], &found[4], &found[5]], [&Ok(None); 3]);
+        assert_eq!(found[2], Ok(Some(vec![3, -4])));
+        assert_eq!(found[3], Err("input `shape` holds f32, not integers".to_owned()));
+        assert_eq!(node.input_type(1).map_err(|error| error.to_string()), Err("input 1 is missing".to_owned()));
+        assert_eq!(node.input_type(0).ok(), Some(&ty));
+    }
+
+    #[test]
+    fn what_is_spent_is_gone_and_no_more_than_there_is() {
+        let (attributes, budget) = (BTreeMap::new(), Cell::new(10));
+        let node = NodeView { op_type: "Relu", opset: 17, attributes: &attributes, inputs: Vec::new(), outputs: 1, budget: &budget };
+        let spent = [7, 4, u64::MAX, 3, 1, 0].map(|cost| (node.spend(cost).is_ok(), budget.get()));
+        assert_eq!(spent, [(true, 3), (false, 3), (false, 3), (true, 0), (false, 0), (true, 0)]);
+    }
+}

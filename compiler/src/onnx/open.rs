@@ -66,3 +66,56 @@ fn is_text(bytes: &[u8]) -> bool {
     let start = bytes.get(..512).unwrap_or(bytes);
     !start.is_empty() && start.iter().all(|byte| matches!(byte, b'\t' | b'\n' | b'\r' | b' '..=b'~'))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::onnx::wire::GraphProto;
+    use crate::onnx::write::ModelWriter;
+
+    fn refusal(bytes: &[u8]) -> Diagnostic {
+        open(bytes.to_vec().into()).unwrap_err()
+    }
+
+    #[test]
+    fn what_the_file_is_instead() {
+        for (bytes, what) in [
+            (&b"version https://git-lfs.github.com/spec/v1\noid"[..], "Git LFS pointer"),
+            (b"PK\x03\x04\x14\x00", "zip archive"),
+            (b"\x1c\x00\x00\x00TFL3\x14\x00", "TensorFlow Lite"),
+            (b"\x18\x00\x00\x00ORTM\x00", "onnxruntime's own format"),
+            (b"\x1f\x8b\x08\x00", "compressed with gzip"),
+            (b"ir_version: 8\ngraph { }\n", "is text"),
+            (b"{\"model\": [1, 2]}\r\n\t", "is text"),
+            (b" ", "is text"),
+        ] {
+            let diagnostic = refusal(bytes);
+            assert!(diagnostic.title.contains(what) && diagnostic.help.is_some(), "{bytes:?}: {}", diagnostic.title);
+            assert_eq!((diagnostic.code, diagnostic.kind), (Code::DAMAGED.name(), crate::diagnostics::Kind::Invalid));
+        }
+    }
+
+    /// Bytes that begin as something else, or that are a part of a beginning.
+    #[test]
+    fn what_is_nothing_that_is_known() {
+        for bytes in [&b"\x00\x00\x00\x00TFL"[..], b"\x1f", b"PK\x03", b"\xff\xff\xff\xff", "schön".as_bytes(), b"text\0"] {
+            let diagnostic = refusal(bytes);
+            let known = ["Lite", "gzip", "zip", "text,"].into_iter().find(|what| diagnostic.title.contains(what));
+            assert_eq!(known, None, "{bytes:?}: {}", diagnostic.title);
+        }
+        assert_eq!(refusal(&[0x08, 0x08]).title, "the file holds no graph");
+    }
+
+    #[test]
+    fn a_model_is_opened_whatever_its_graph_holds() {
+        let (model, scan) = open(ModelWriter::new("g", 17).finish().into()).unwrap();
+        assert_eq!(model.graph.map(|graph| graph.node.len()), Some(0));
+        assert!(!scan.has_functions);
+        // Parts of one message that stand apart are one.
+        let mut file = ModelWriter::new("first", 17).node("Relu", "a", &["x"], &["y"], &[]).finish();
+        file.extend(ModelWriter::new("second", 17).node("Relu", "b", &["y"], &["z"], &[]).finish());
+        let graph = open(file.into()).unwrap().0.graph.unwrap();
+        let GraphProto { name, node, .. } = graph;
+        assert_eq!((name.as_deref(), node.len()), (Some("second"), 2));
+    }
+}

@@ -87,3 +87,50 @@ fn attribute_text(attribute: &AttributeProto) -> String {
         attribute.ints
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ir::{DType, Tensor, TensorType};
+    use crate::onnx::node::Attribute;
+    use crate::onnx::wire::Dimension;
+    use crate::onnx::write::ModelWriter;
+
+    /// The checksums are those of the FNV's authors, for no bytes and for `a`.
+    #[test]
+    fn checksums_are_fnv_1a() {
+        assert_eq!([fnv(0xcbf2_9ce4_8422_2325, b""), fnv(0xcbf2_9ce4_8422_2325, b"a")], [0xcbf2_9ce4_8422_2325, 0xaf63_dc4c_8601_ec8c]);
+    }
+
+    #[test]
+    fn a_line_an_entry() {
+        let mut model = ModelWriter::new("g", 9);
+        let dims = [("n", None), ("", Some(3))]
+            .map(|(name, value)| Dimension { dim_value: value, dim_param: Some(name.to_owned()).filter(|name| !name.is_empty()) });
+        model.input_dims("x", DType::F32, &[dims[0].clone(), dims[1].clone(), Dimension::default()]);
+        model.initializer("w", &Tensor::i64s([])).node("Relu", "r", &["x", ""], &["y"], &[("a", Attribute::Ints(vec![1, -1]))]);
+        model.output("y", &TensorType::new(DType::I8, []));
+        let lines = outline(model.finish().into()).unwrap();
+        let wanted = [
+            "opset \"\" 9",
+            "input x type 1 [\"n\", \"3\", \"?\"]",
+            "output y type 3 []",
+            "initializer w type 7 [0] raw 0 typed 0 cbf29ce484222325",
+            "node \"\" Relu r [\"x\", \"\"] -> [\"y\"]",
+            "  a kind 7 f 0.0 i 0 s [] floats [] ints [1, -1] t None",
+        ];
+        assert_eq!(lines.lines().collect::<Vec<_>>(), wanted);
+        assert!(outline(Bytes::from_static(b"no model")).is_err());
+    }
+
+    /// The same elements in a typed list are other bytes of the file, and the same checksum.
+    #[test]
+    fn a_checksum_is_of_elements_however_they_are_stored() {
+        let value = Tensor::f32([2], [1.5, -2.0]).unwrap();
+        let raw = crate::onnx::tensor::encode("w", &value);
+        let typed = TensorProto { raw_data: None, float_data: vec![1.5, -2.0], ..raw.clone() };
+        let checksum = |tensor: &TensorProto| tensor_text(tensor).rsplit(' ').next().map(str::to_owned);
+        assert_eq!(checksum(&raw), checksum(&typed));
+        assert_ne!(tensor_text(&raw), tensor_text(&typed));
+    }
+}

@@ -130,7 +130,9 @@ pub(crate) fn meaning(node: &NodeProto, opset: i64, names: &mut FreshNames<'_>) 
         let bias = parts.input(slot);
         if !bias.is_empty() {
             let scale = parts.made("Mul", vec![parts.input(a + 1), parts.input(b + 1)], Vec::new());
-            inputs.push(parts.dequantized([bias, scale, String::new()], Some(0)));
+            // An addend of a product may be a matrix, too.
+            let axis = if form.meaning == "Conv" { 0 } else { -1 };
+            inputs.push(parts.dequantized([bias, scale, String::new()], Some(axis)));
         }
     }
     let name = node.name.clone();

@@ -10,7 +10,7 @@ use super::quantized::{FreshNames, meaning};
 use super::wire::{GraphProto, NodeProto, ValueInfoProto};
 
 /// How deep branches may lie in branches.
-const DEPTH: usize = 8;
+pub(crate) const DEPTH: usize = 8;
 
 /// A graph and, by the index of the node, its branches, or what is imported in its place.
 #[derive(Debug)]

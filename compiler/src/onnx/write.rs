@@ -128,3 +128,43 @@ fn attribute(name: &str, value: &Attribute) -> AttributeProto {
     };
     AttributeProto { kind: Some(kind), ..proto }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::onnx::attributes;
+    use crate::onnx::open::open;
+    use crate::onnx::tensor::decode;
+    use crate::onnx::wire::TensorProto;
+
+    #[test]
+    fn what_is_written_is_read() {
+        let tensor = Tensor::f32([2, 0], []).unwrap();
+        let written = [
+            ("int", Attribute::Int(i64::MIN)),
+            ("zero", Attribute::Int(0)),
+            ("ints", Attribute::Ints(vec![-1, i64::MAX, 0])),
+            ("none", Attribute::Ints(vec![])),
+            ("float", Attribute::Float(-0.0)),
+            ("floats", Attribute::Floats(vec![f32::MAX, 1e-45, f32::INFINITY])),
+            ("string", Attribute::String("a\u{202e}\n".to_owned())),
+            ("empty", Attribute::String(String::new())),
+            ("tensor", Attribute::Tensor(tensor.clone())),
+        ];
+        let mut model = ModelWriter::new("図", 9);
+        model.input("x", &TensorType::new(DType::Bool, [])).input_dims("d", DType::I8, &[Dimension::default()]);
+        model.initializer("w", &tensor).node("Any", "n", &["x", "", "w"], &["", "y"], &written).domain("my.own");
+        model.output("y", &TensorType::f32([1, 2]));
+        let (read, _) = open(model.finish().into()).unwrap();
+        let opsets: Vec<_> = read.opset_import.iter().map(|import| (import.domain.as_deref(), import.version)).collect();
+        assert_eq!(opsets, [(Some(""), Some(9)), (Some("my.own"), Some(1))]);
+        let graph = read.graph.unwrap();
+        assert_eq!(graph, model.graph);
+        assert_eq!(decode(&graph.initializer[0], None), Ok(tensor));
+        let stored = |proto: &TensorProto| Ok(decode(proto, None).unwrap());
+        let attributes = attributes::read(&graph.node[0], stored).unwrap();
+        for (name, wanted) in written {
+            assert_eq!(format!("{:?}", attributes[name]), format!("{wanted:?}"));
+        }
+    }
+}

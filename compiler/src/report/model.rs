@@ -245,3 +245,104 @@ pub struct LayerReport {
     /// Where in RAM they are copied to before its group runs, if they are.
     pub pinned: Option<RangeReport>,
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use crate::ir::{Tensor, TensorType};
+    use crate::onnx::node::Attribute;
+    use crate::onnx::write::ModelWriter;
+    use crate::{Compilation, ModelFile, Options, RamBudget, compile};
+
+    /// Convolutions of a map of 16x16 pixels in a row, their names those of the layers; with `is_deep` many channels towards the end.
+    fn compiled(count: usize, is_deep: bool, ram_budget: RamBudget) -> Compilation {
+        let (mut model, mut channels, mut side) = (ModelWriter::new("g", 17), 2, 16);
+        model.input("x", &TensorType::f32([1, 2, 16, 16]));
+        let mut x = "x".to_owned();
+        for index in 0..count {
+            let (name, weights, stride) = (format!("y{index}"), format!("w{index}"), 1 + index % 2);
+            let filters = if is_deep { 2 * channels } else { channels };
+            let values = Tensor::f32([filters, channels, 3, 3], vec![index as f32; filters * channels * 9]).unwrap();
+            let attributes = [("pads", Attribute::Ints(vec![1; 4])), ("strides", Attribute::Ints(vec![stride as i64; 2]))];
+            model.initializer(&weights, &values).node("Conv", &name, &[&x, &weights], &[&name], &attributes);
+            (x, channels, side) = (name, filters, side / stride);
+        }
+        model.output(&x, &TensorType::f32([1, channels, side, side]));
+        compile(&ModelFile::from_bytes("net", model.finish()), &Options { ram_budget, ..Options::default() }).unwrap()
+    }
+
+    /// Every layer is in one call, and what the calls compute is what the layers do.
+    #[test]
+    fn calls_are_all_layers_in_their_order() {
+        let mut streamed = 0;
+        for (count, is_deep) in [(1, false), (4, false), (6, false), (5, true)] {
+            for budget in [RamBudget::Thrifty, RamBudget::Least, RamBudget::Bytes(1 << 30)] {
+                let report = compiled(count, is_deep, budget).report();
+                let calls = report.calls();
+                assert_eq!(calls.len(), report.groups.len());
+                assert_eq!(calls.iter().map(|call| call.macs).sum::<u64>(), report.macs);
+                let mut next = 0;
+                for (call, group) in calls.iter().zip(&report.groups) {
+                    assert_eq!(group.first_layer, next);
+                    next = group.last_layer + 1;
+                    let (first, last) = (&report.layers[group.first_layer], &report.layers[group.last_layer]);
+                    assert_eq!((&call.output, call.writes.offset), (&last.output, last.writes.offset));
+                    if group.streamed {
+                        streamed += 1;
+                        assert!(call.name.ends_with(&format!(" ({} to {})", first.name, last.name)) && call.name.starts_with("stream_"));
+                        assert_eq!(call.op, format!("{} layers", next - group.first_layer));
+                    } else {
+                        assert_eq!((&call.name, &call.kernel, group.first_layer), (&last.name, &last.kernel, group.last_layer));
+                    }
+                }
+                assert_eq!(next, report.layers.len());
+                let names: BTreeSet<_> = calls.iter().map(|call| &call.name).collect();
+                assert_eq!(names.len(), calls.len(), "{names:?}");
+            }
+        }
+        assert!(streamed > 0);
+    }
+
+    /// A call of a group goes by the name of its function.
+    #[test]
+    fn groups_are_numbered_as_in_the_module() {
+        for compilation in [compiled(6, false, RamBudget::Least), compiled(5, true, RamBudget::Thrifty)] {
+            let module = String::from_utf8(compilation.files().unwrap()[0].bytes.clone()).unwrap();
+            let report = compilation.report();
+            for (call, _) in report.calls().iter().zip(&report.groups).filter(|(_, group)| group.streamed) {
+                let name = call.name.split(' ').next().unwrap();
+                assert!(module.contains(&format!("fn {name}(")), "{name}");
+            }
+            assert_eq!(module.matches("fn stream_").count(), report.groups.iter().filter(|group| group.streamed).count());
+        }
+    }
+
+    /// The figures of a report are those of the module, and no region leaves its memory.
+    #[test]
+    fn every_region_lies_in_its_memory() {
+        for compilation in [compiled(4, true, RamBudget::Thrifty), compiled(6, false, RamBudget::Least)] {
+            let (report, files) = (compilation.report(), compilation.files().unwrap());
+            let module = String::from_utf8(files[0].bytes.clone()).unwrap().replace('_', "");
+            for (name, bytes) in [("ARENABYTES", report.arena_bytes), ("WEIGHTBYTES", report.weight_bytes)] {
+                assert!(module.contains(&format!("const {name}: usize = {bytes};")), "{name} {bytes}");
+            }
+            assert_eq!(files[1].bytes.len(), report.weight_bytes);
+            let sizes = |memory: &str| match memory {
+                "arena" => report.arena_bytes,
+                "weights" => report.weight_bytes,
+                input => report.inputs[input.strip_prefix("input ").unwrap().parse::<usize>().unwrap()].ty().bytes(),
+            };
+            let regions = report.layers.iter().flat_map(|layer| layer.reads.iter().chain([&layer.writes, &layer.weights]));
+            assert!(regions.clone().count() >= 12);
+            for region in regions {
+                assert!(region.offset + region.bytes <= sizes(&region.memory), "{region:?}");
+            }
+            let ends = report.buffers.iter().map(|buffer| buffer.offset + buffer.bytes);
+            assert!(ends.max() <= Some(report.arena_bytes) && report.live_bound_bytes <= report.arena_bytes);
+            assert_eq!(report.model_bytes(), report.arena_bytes + report.pinned_bytes + report.detector_bytes);
+            let json: serde_json::Value = serde_json::from_slice(&files[2].bytes).unwrap();
+            assert_eq!((json["schema"].as_u64(), json["layers"].as_array().map(Vec::len)), (Some(1), Some(report.layers.len())));
+        }
+    }
+}

@@ -60,3 +60,28 @@ fn names_in_errors_stay_in_their_line() {
     let output = peleec(folder.path(), &["verify", "--in-process", "net.onnx", "data"]);
     assert_eq!((output.status.code(), text(&output.stderr).lines().count()), (Some(3), 1), "{}", text(&output.stderr));
 }
+
+/// A path that is no text is shown as well as it can be, in JSON too; what is written under a name is written under that one, or not at all.
+#[cfg(unix)]
+#[test]
+fn paths_that_are_no_text() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+    use std::process::Command;
+
+    let folder = folder();
+    let odd = OsStr::from_bytes(b"a\xffb");
+    let run = |arguments: &[&OsStr]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_peleec")).args(arguments).current_dir(folder.path()).output().expect("it starts");
+        (output.status.code(), text(&output.stdout) + &text(&output.stderr))
+    };
+    let zoo = |path: &std::path::Path| {
+        let fixed = ["zoo", "mcunet-vww-80", "--format", "json", "-o"].map(OsStr::new);
+        run(&[&fixed[..], &[path.as_os_str()]].concat())
+    };
+    let (code, said) = zoo(odd.as_ref());
+    assert_eq!(code, Some(2), "{said}");
+    assert_eq!(std::fs::read_dir(folder.path()).expect("it is there").count(), 0);
+    let (code, said) = zoo(&std::path::Path::new(odd).join("net.onnx"));
+    assert!(code == Some(0) && said.contains("a\u{fffd}b/net.onnx"), "{said}");
+}

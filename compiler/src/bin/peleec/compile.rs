@@ -79,8 +79,22 @@ fn files(args: &Args, compilation: &Compilation) -> Result<Vec<File>, Failure> {
 }
 
 /// Writes all files or none.
-pub(crate) fn write(dir: &Path, all: &[File]) -> Result<(), peleec::Error> {
+fn write(dir: &Path, all: &[File]) -> Result<(), peleec::Error> {
     files::write(dir, all).map_err(|source| peleec::Error::Io { path: dir.display().to_string(), source })
+}
+
+/// The name of a file that is to be written.
+pub(crate) fn file_name(path: &Path) -> Result<String, Failure> {
+    let unusable = |why: &str| Failure::Usage(format!("{} {why}", path.display()));
+    let name = path.file_name().ok_or_else(|| unusable("names no file"))?;
+    name.to_str().map(str::to_owned).ok_or_else(|| unusable("is no text (UTF-8), as the name of a file that is written has to be"))
+}
+
+/// Writes one file.
+pub(crate) fn write_file(path: &Path, bytes: Vec<u8>) -> Result<(), Failure> {
+    let file = File { name: file_name(path)?, bytes };
+    let dir = path.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("."));
+    Ok(write(dir, &[file])?)
 }
 
 fn summary(report: &Report, dir: &Path) -> String {
@@ -136,4 +150,42 @@ fn ram(report: &Report) -> String {
 /// `1.04x`, `5.0x`.
 pub(crate) fn times(factor: f64) -> String {
     if factor < 1.995 { format!("{factor:.2}x") } else { format!("{factor:.1}x") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn factors_have_as_many_digits_as_tell_them_apart() {
+        for (factor, wanted) in [(1.0, "1.00x"), (1.049, "1.05x"), (1.9949, "1.99x"), (1.995, "2.0x"), (12.34, "12.3x"), (0.0, "0.00x")] {
+            assert_eq!(times(factor), wanted);
+        }
+    }
+
+    #[test]
+    fn a_file_is_written_under_its_very_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("new/図 \n.svg");
+        write_file(&path, b"picture".to_vec()).unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"picture");
+        for path in ["", ".", "..", "/", "a/.."] {
+            assert!(matches!(write_file(Path::new(path), Vec::new()), Err(Failure::Usage(_))), "{path:?}");
+        }
+    }
+
+    /// It would be another name, which the next such file would have as well.
+    #[cfg(unix)]
+    #[test]
+    fn a_name_that_is_no_text_is_refused() {
+        use std::os::unix::ffi::OsStrExt;
+        let folder = tempfile::tempdir().unwrap();
+        let odd = std::ffi::OsStr::from_bytes(b"a\xff");
+        let refused = write_file(&folder.path().join(odd).with_extension("png"), Vec::new()).unwrap_err();
+        assert!(refused.exit_code() == 2 && refused.text().contains("is no text"), "{}", refused.text());
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+        // The folder's name is as it is.
+        write_file(&folder.path().join(odd).join("b"), Vec::new()).unwrap();
+        assert!(folder.path().join(odd).join("b").is_file());
+    }
 }

@@ -50,3 +50,32 @@ fn found(code: &str) -> Result<&'static Explanation, Failure> {
         Failure::Usage(format!("there is no code `{code}`: {near}`peleec explain` lists all"))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_is_found_however_it_is_written() {
+        for Explanation { code, .. } in EXPLANATIONS {
+            for written in [(*code).to_owned(), code.to_lowercase(), format!(" {code}\n")] {
+                assert_eq!(found(&written).unwrap().code, *code);
+            }
+        }
+    }
+
+    #[test]
+    fn a_code_that_there_is_not_is_answered_with_those_near_it() {
+        let refusal = |code: &str| found(code).unwrap_err().text();
+        // Of the same hundred.
+        let near = refusal("pl0399");
+        let offered: Vec<&str> = EXPLANATIONS.iter().map(|explanation| explanation.code).filter(|code| near.contains(code)).collect();
+        assert!(!offered.is_empty() && offered.iter().all(|code| code.starts_with("PL03")), "{near}");
+        assert!(refusal("PL031").contains("PL0301"));
+        for odd in ["", "x", "図図図図", "PL0é01", "\u{1b}[2J", &"P".repeat(10_000)] {
+            let refusal = refusal(odd);
+            assert!(refusal.starts_with("there is no code `") && refusal.ends_with("`peleec explain` lists all"), "{odd:?}: {refusal}");
+            assert!(!refusal.contains('\u{1b}'), "{refusal:?}");
+        }
+    }
+}

@@ -73,3 +73,41 @@ pub(crate) fn internal_error() -> String {
     let model = MODEL.get().map_or("no model was read".to_owned(), |hash| format!("model sha256 {hash}"));
     format!("error: internal error, please report it (peleec {}, {model})", env!("CARGO_PKG_VERSION"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_makes_no_line_and_what_a_program_said_keeps_its_lines() {
+        let name = "a\u{1b}[2J\nerror: b".to_owned();
+        for failure in [
+            Failure::Usage(name.clone()),
+            Error::Data(name.clone()).into(),
+            Error::Internal(name.clone()).into(),
+            Error::Io { path: name.clone(), source: std::io::ErrorKind::NotFound.into() }.into(),
+            Error::Taken { path: name.clone(), model: name.clone(), way: name.clone() }.into(),
+            HarnessError::Data(name.clone()).into(),
+            HarnessError::Missing { what: name.clone(), remedy: name.clone() }.into(),
+        ] {
+            assert_eq!(failure.text().lines().count(), 1, "{failure:?}");
+        }
+        for failure in [
+            Failure::from(Error::Budget { budget: 1, least: 2, alive: "`y`".to_owned(), way: String::new() }),
+            HarnessError::Build(name.clone()).into(),
+            HarnessError::Failed { status: String::new(), text: name.clone() }.into(),
+            HarnessError::Computer { what: String::new(), remedy: String::new(), log: name }.into(),
+        ] {
+            assert_eq!((failure.text().lines().count(), failure.text().contains('\u{1b}')), (failure.to_string().lines().count(), false));
+        }
+    }
+
+    #[test]
+    fn wrong_usage_is_two_and_all_else_has_its_own_code() {
+        assert_eq!(Failure::Usage(String::new()).exit_code(), 2);
+        assert_eq!(Failure::from(Error::Internal(String::new())).exit_code(), 70);
+        assert_eq!(Failure::from(HarnessError::PanicPath).exit_code(), 70);
+        assert_eq!((Answer::from(true), Answer::from(false)), (Answer::Yes, Answer::No));
+        assert!(Failure::from(Error::Data(String::new())).diagnostics().is_none());
+    }
+}

@@ -186,3 +186,61 @@ impl clap::FromArgMatches for CompileArgs {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Cli {
+        #[command(flatten)]
+        model: ModelArgs,
+    }
+
+    fn parsed(arguments: &[&str]) -> Result<ModelArgs, clap::Error> {
+        Cli::try_parse_from([&["peleec"], arguments].concat()).map(|cli| cli.model)
+    }
+
+    #[test]
+    fn every_rare_flag_is_a_flag() {
+        let unknown: Vec<_> = RARE.iter().filter(|name| FLAGS.iter().all(|flag| flag.name != **name)).collect();
+        assert!(unknown.is_empty(), "{unknown:?}");
+    }
+
+    #[test]
+    fn a_flag_of_the_command_line_is_one_of_the_library() {
+        let args =
+            parsed(&["m.onnx", "--target", "cortex-m7", "--output", "a", "--output", "b", "--input-dim", "n=2", "--detect"]).unwrap();
+        let options = args.options();
+        assert_eq!((options.target, &options.output_names[..]), (Target::CortexM7, &["a".to_owned(), "b".to_owned()][..]));
+        assert_eq!((options.input_dims.get("n"), options.detect.is_some()), (Some(&2), true));
+        for wrong in [&["--target", "z80"][..], &["--input-dim", "n"], &["--input-dim", "n=-1"], &["--ram-budget", "1Q"], &["--no-such"]] {
+            assert!(parsed(&[&["m.onnx"], wrong].concat()).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn flags_that_are_given_stand_in_place_of_those_that_were() {
+        let before = Options { output_names: vec!["old".to_owned()], name: Some("kept".to_owned()), ..Options::default() };
+        let over = |arguments: &[&str]| parsed(&[&["m.onnx"], arguments].concat()).unwrap().given_over(&before).unwrap();
+        assert_eq!(over(&["--output", "a", "--output", "b"]).output_names, ["a", "b"]);
+        let kept = over(&["--target", "cortex-m3"]);
+        assert_eq!((kept.output_names, kept.name.as_deref(), kept.target), (before.output_names.clone(), Some("kept"), Target::CortexM3));
+    }
+
+    #[test]
+    fn what_varies_is_of_the_zoo() {
+        for flag in ["--width", "--input-size", "--classes"] {
+            let refused = parsed(&["m.onnx", flag, "1"]).unwrap().load().unwrap_err();
+            assert!(matches!(&refused, Failure::Usage(why) if why.contains("`zoo:NAME` only")), "{flag}: {}", refused.text());
+        }
+        let unknown = parsed(&["zoo:no-such-net"]).unwrap().load().unwrap_err();
+        assert_eq!(unknown.exit_code(), 2, "{}", unknown.text());
+        for (model, folder) in [("m.onnx", Some(".")), ("a/m.onnx", Some("a")), ("/m.onnx", Some("/")), ("zoo:peleenet-224", None)] {
+            assert_eq!(parsed(&[model]).unwrap().folder(), folder.map(PathBuf::from), "{model}");
+        }
+        assert_eq!((parsed(&["m", "--seed", "7"]).unwrap().seed(), parsed(&["m"]).unwrap().seed()), (7, ZooOptions::default().seed));
+    }
+}

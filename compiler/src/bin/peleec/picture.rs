@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 
 use font8x8::legacy::BASIC_LEGACY;
 use image::{ImageError, ImageFormat, ImageReader, Limits, Rgb, RgbImage};
-use peleec::{Error, File, files as output};
+use peleec::Error;
 use peleec_runtime::Detection;
 
+use crate::compile::write_file;
 use crate::failure::Failure;
 
 /// Endings of the names of pictures, as folders are searched for them.
@@ -124,10 +125,7 @@ impl Picture {
         let format = ImageFormat::from_path(path).map_err(|_| data("the name ends neither in .png nor in .jpg".to_owned()))?;
         let mut bytes = Cursor::new(Vec::new());
         self.0.write_to(&mut bytes, format).map_err(|error| data(error.to_string()))?;
-        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        let folder = path.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("."));
-        let written = output::write(folder, &[File { name, bytes: bytes.into_inner() }]);
-        Ok(written.map_err(|source| Error::Io { path: path.display().to_string(), source })?)
+        write_file(path, bytes.into_inner())
     }
 }
 
@@ -151,4 +149,110 @@ fn colour(class: u32) -> Rgb<u8> {
 /// How bright a colour is (ITU-R BT.601), of 255.
 fn luma(Rgb([r, g, b]): Rgb<u8>) -> u32 {
     (299 * u32::from(r) + 587 * u32::from(g) + 114 * u32::from(b)) / 1000
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn black(width: u32, height: u32) -> Picture {
+        Picture(RgbImage::new(width, height))
+    }
+
+    fn seen(class: u32, corners: [f32; 4]) -> Detection {
+        Detection { class, prior: 0, score: 0.5, corners }
+    }
+
+    /// The pixels that are not black, as rows of signs.
+    fn drawn(picture: &Picture) -> Vec<String> {
+        let [width, height] = picture.size();
+        let sign = |x, y| if picture.0.get_pixel(x, y).0 == [0; 3] { '.' } else { '#' };
+        (0..height).map(|y| (0..width).map(|x| sign(x, y)).collect()).collect()
+    }
+
+    #[test]
+    fn folders_are_searched_for_pictures_and_files_are_as_they_are() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["b.PNG", "a.jpeg", "c.txt", "d.ppm.gz", "png", "e.Jpg"] {
+            fs::write(folder.path().join(name), b"").unwrap();
+        }
+        let found = files(&[folder.path().join("c.txt"), folder.path().to_owned(), folder.path().join("gone")]).ok().unwrap();
+        let wanted = ["c.txt", "a.jpeg", "b.PNG", "e.Jpg", "gone"].map(|name| folder.path().join(name));
+        assert_eq!(found, wanted);
+        let empty = tempfile::tempdir().unwrap();
+        let refused = files(&[empty.path().to_owned()]).unwrap_err();
+        assert!(refused.exit_code() == 3 && refused.text().contains("holds no picture"), "{}", refused.text());
+    }
+
+    #[test]
+    fn what_is_no_picture_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let refused = |bytes: &[u8]| {
+            let path = folder.path().join("a.png");
+            fs::write(&path, bytes).unwrap();
+            let refused = Picture::open(&path).err().unwrap();
+            assert_eq!(refused.exit_code(), 3);
+            refused.text()
+        };
+        for bytes in [&b""[..], b"no picture", b"\x89PNG\r\n\x1a\n", b"P6\n2 2\n255\nabc", b"P6\n99999999999 1\n255\n"] {
+            assert!(refused(bytes).contains("a.png"), "{bytes:?}");
+        }
+        assert!(refused(b"P6\n20000 20000\n255\n").contains("larger than 16384x16384 pixels"));
+        assert!(Picture::open(&folder.path().join("gone.png")).err().unwrap().text().contains("gone.png: "));
+        assert_eq!(Picture::open(folder.path()).err().unwrap().exit_code(), 3);
+    }
+
+    #[test]
+    fn a_picture_is_read_as_it_was_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut picture = black(3, 2);
+        picture.fill([1, 0], [1, 2], Rgb([1, 2, 3]));
+        let path = folder.path().join("a.png");
+        picture.save(&path).unwrap();
+        let read = Picture::open(&path).unwrap();
+        assert_eq!((read.size(), read.bytes()), ([3, 2], picture.bytes()));
+        for name in ["a", "a.txt", ""] {
+            assert!(picture.save(&folder.path().join(name)).is_err(), "{name:?}");
+        }
+        // A picture of another kind becomes one of three bytes a pixel.
+        fs::write(folder.path().join("gray.pnm"), b"P5\n2 1\n255\n\x07\xff").unwrap();
+        assert_eq!(Picture::open(&folder.path().join("gray.pnm")).unwrap().bytes(), [7, 7, 7, 255, 255, 255]);
+    }
+
+    #[test]
+    fn boxes_end_where_the_picture_does() {
+        let mut picture = black(8, 6);
+        picture.fill([6, 4], [5, 5], colour(0));
+        picture.fill([u32::MAX, 0], [1, 1], colour(0));
+        picture.fill([0, 1], [u32::MAX, 1], colour(0));
+        assert_eq!(drawn(&picture), ["........", "########", "........", "........", "......##", "......##"]);
+        for corners in [[0.0, 0.0, 8.0, 6.0], [8.0, 6.0, 8.0, 6.0], [0.0; 4], [3.5, 2.5, 3.6, 2.6], [0.0, 0.0, 8.0, 0.5]] {
+            for label in ["", "x", "a very long name that no small picture has room for", "図\u{202e}"] {
+                let mut picture = black(8, 6);
+                picture.draw(&[seen(3, corners), seen(13, corners)], |_| label.to_owned());
+                assert_eq!(picture.size(), [8, 6]);
+            }
+        }
+        black(0, 0).draw(&[seen(u32::MAX, [0.0; 4])], |class| class.to_string());
+    }
+
+    /// A box of 40x30 with its text above: an empty inside, and four sides of one pixel.
+    #[test]
+    fn a_box_has_four_sides() {
+        let mut picture = black(200, 100);
+        picture.draw(&[seen(2, [20.0, 40.0, 60.0, 70.0])], |class| format!("c{class}"));
+        let rows = drawn(&picture);
+        let side = |y: usize| rows[y][20..60].to_owned();
+        assert_eq!([side(40), side(69)], ["#".repeat(40), "#".repeat(40)]);
+        assert_eq!(side(55), format!("#{}#", ".".repeat(38)));
+        assert!(rows[39].contains('#') && rows[70..].iter().chain(&rows[..30]).all(|row| !row.contains('#')), "{rows:#?}");
+        // The best one is drawn last.
+        let at = |detections: &[Detection]| {
+            let mut picture = black(200, 100);
+            picture.draw(detections, |_| String::new());
+            picture.0.get_pixel(25, 40).0
+        };
+        let [a, b] = [seen(0, [20.0, 40.0, 60.0, 70.0]), seen(1, [20.0, 40.0, 60.0, 70.0])];
+        assert_eq!([at(&[a, b]), at(&[b, a])], [colour(0).0, colour(1).0]);
+    }
 }

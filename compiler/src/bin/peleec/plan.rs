@@ -1,11 +1,11 @@
 //! `plan`: what memory a model takes, what it would take for more weight reads or fewer, and what is alive when it takes most.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use peleec::{BufferReport, CostReport, File, GroupReport, PinReport, Report, memory_map};
+use peleec::{BufferReport, CostReport, GroupReport, PinReport, Report, memory_map};
 use serde_json::{Value, json};
 
-use crate::compile::{self, times};
+use crate::compile::{times, write_file};
 use crate::failure::{Answer, Failure};
 use crate::model::ModelArgs;
 use crate::numbers::bytes;
@@ -34,7 +34,7 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<Answer, Failure> {
     output.advice(compilation.notes(), output.verbose);
     let (report, budgets) = (compilation.report(), compilation.budgets());
     if let Some(path) = &args.svg {
-        write(path, memory_map(&report))?;
+        write_file(path, memory_map(&report).into_bytes())?;
     }
     output.say(summary(&report, &budgets));
     let chosen = CostReport { arena_bytes: report.arena_bytes, read_factor: report.weight_reads.factor };
@@ -51,7 +51,7 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<Answer, Failure> {
         "budgets": budgets,
         "pins": compilation.pins(),
         "peak": report.peak().map(|group| peak_document(&report, group)),
-        "svg": args.svg,
+        "svg": args.svg.as_ref().map(|path| path.display().to_string()),
     }));
     Ok(Answer::Yes)
 }
@@ -63,14 +63,6 @@ fn part(output: &Output, title: &str, table: Option<&Table>) {
     if let Some(table) = table {
         output.table(table);
     }
-}
-
-/// Writes a picture.
-pub(crate) fn write(path: &Path, picture: String) -> Result<(), Failure> {
-    let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
-    let name = name.ok_or_else(|| Failure::Usage(format!("{} names no file", path.display())))?;
-    let dir = path.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("."));
-    Ok(compile::write(dir, &[File { name, bytes: picture.into_bytes() }])?)
 }
 
 fn summary(report: &Report, budgets: &[CostReport]) -> String {

@@ -10,6 +10,7 @@ use peleec::quantization::{Calibration, Observer, Range};
 use peleec::{Compilation, Error, IoForm, Options, RamBudget, Tensor, compile, files, observe};
 use serde_json::{Value, json};
 
+use crate::compile::file_name;
 use crate::failure::{Answer, Failure};
 use crate::model::ModelArgs;
 use crate::output::Output;
@@ -73,6 +74,7 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<Answer, Failure> {
     if args.gptq && args.out.extension().is_some_and(|extension| extension == "bin") {
         return Err(Failure::Usage("weights go to a file of the same name that ends in .bin: name the one of ranges otherwise".to_owned()));
     }
+    file_name(&args.out)?;
     let model = args.model.load()?;
     let options = args.model.options_here(harness::own_target(), output);
     // What becomes of pictures, and what is made of results, is not the network's.
@@ -246,11 +248,11 @@ fn document(floats: &Compilation, quantized: &Compilation, likeness: &[Likeness]
         json!({ "arena_bytes": report.arena_bytes, "weight_bytes": report.weight_bytes })
     };
     json!({
-        "file": path,
+        "file": path.display().to_string(),
         "examples": calibration.examples,
         "tensors": calibration.tensors.len(),
         "keep_float": calibration.keep_float,
-        "weights_file": calibration.weights_path(path),
+        "weights_file": calibration.weights_path(path).map(|path| path.display().to_string()),
         "outputs": outputs,
         "floats": figures(floats),
         "bytes": figures(quantized),

@@ -85,11 +85,11 @@ fn json(path: &Path, seen: &Seen, description: &Description) -> Value {
         Seen::Boxes { detections, truncated } => {
             let detection = |Detection { class, score, corners, .. }: &Detection| json!({ "class": class, "label": label(description, *class as usize), "score": score, "box": corners });
             let detections: Vec<_> = detections.iter().map(detection).collect();
-            json!({ "file": path, "detections": detections, "truncated": truncated })
+            json!({ "file": path.display().to_string(), "detections": detections, "truncated": truncated })
         }
         Seen::Classes(classes) => {
             let class = |(class, score): &(usize, f32)| json!({ "class": class, "label": label(description, *class), "score": score });
-            json!({ "file": path, "classes": classes.iter().take(BEST).map(class).collect::<Vec<_>>() })
+            json!({ "file": path.display().to_string(), "classes": classes.iter().take(BEST).map(class).collect::<Vec<_>>() })
         }
     }
 }

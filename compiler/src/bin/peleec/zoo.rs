@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use peleec::zoo::{NETWORKS, seeded_input};
-use peleec::{Error, File, Options, files, write_tensor};
+use peleec::{Error, Options, write_tensor};
 use serde_json::json;
 
+use crate::compile::write_file;
 use crate::failure::{Answer, Failure};
 use crate::model::{ZooArgs, network};
 use crate::numbers::{bytes, dims};
@@ -49,20 +50,12 @@ fn write(args: &Args, name: &str, path: &Path, output: &Output) -> Result<Answer
         let graph = peleec::import(&model, &Options::default()).map_err(Error::from)?.graph;
         for (index, (name, ty)) in graph.input_types().into_iter().enumerate() {
             let tensor = seeded_input(&ty, args.zoo.options().seed);
-            put(&folder.join("test_data_set_0").join(format!("input_{index}.pb")), write_tensor(&name, &tensor))?;
+            write_file(&folder.join("test_data_set_0").join(format!("input_{index}.pb")), write_tensor(&name, &tensor))?;
             output.detail(format_args!("input {name} {} {}", ty.dtype, dims(&ty.shape)));
         }
     }
-    put(path, model.bytes().to_vec())?;
+    write_file(path, model.bytes().to_vec())?;
     output.say(format_args!("{name} -> {}  {}", path.display(), bytes(model.bytes().len())));
-    output.document(json!({ "file": path, "bytes": model.bytes().len(), "sha256": model.hash() }));
+    output.document(json!({ "file": path.display().to_string(), "bytes": model.bytes().len(), "sha256": model.hash() }));
     Ok(Answer::Yes)
-}
-
-fn put(path: &Path, bytes: Vec<u8>) -> Result<(), Failure> {
-    let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
-    let name = name.ok_or_else(|| Failure::Usage(format!("{} names no file", path.display())))?;
-    let dir = path.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("."));
-    let written = files::write(dir, &[File { name, bytes }]);
-    Ok(written.map_err(|source| Error::Io { path: path.display().to_string(), source })?)
 }

@@ -3,10 +3,13 @@
 mod asked;
 mod branches;
 mod folding;
+mod inputs;
 mod integers;
 mod large;
 mod limits;
 mod quantized;
+mod steps;
+mod sums;
 mod told;
 mod unused;
 

@@ -40,7 +40,7 @@ pub(super) fn run(args: &Args, model: &ModelFile, dir: &Path, output: &Output) -
     if let Some(Difference { path, text, .. }) = &difference {
         output.say(format_args!("{}: {text}", path.display()));
     }
-    body["differing"] = json!(difference.as_ref().map(|found| &found.path));
+    body["differing"] = json!(difference.as_ref().map(|found| found.path.display().to_string()));
     body["why"] = json!(difference.as_ref().map(|found| found.why));
     output.document(body);
     Ok(Answer::from(difference.is_none()))

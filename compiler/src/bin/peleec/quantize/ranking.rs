@@ -11,9 +11,9 @@ use serde_json::{Value, json};
 
 use super::rounds::rounds;
 use super::{Examples, alike};
+use crate::compile::write_file;
 use crate::failure::Failure;
 use crate::output::Output;
-use crate::plan;
 use crate::table::Table;
 
 /// The most examples on which networks are compared.
@@ -100,7 +100,7 @@ impl RankingArgs {
     /// Writes the ranking of a network's layers as a picture, where that is asked for.
     pub(super) fn draw(&self, network: &str, ranking: &Ranking) -> Result<(), Failure> {
         match &self.svg {
-            Some(path) => plan::write(path, layer_gains(network, &ranking.layers)),
+            Some(path) => write_file(path, layer_gains(network, &ranking.layers).into_bytes()),
             None => Ok(()),
         }
     }

@@ -63,7 +63,7 @@ impl SetResult {
             })
         };
         json!({
-            "folder": self.data,
+            "folder": self.data.display().to_string(),
             "seeded_input": self.seeded,
             "reference": if self.naive { "naive evaluation" } else { "data" },
             "passed": self.passed(),
@@ -124,5 +124,83 @@ fn word(results: &[SetResult]) -> &'static str {
         (true, true) => "verified",
         (true, false) if results.iter().any(SetResult::is_compared) => "verified in part",
         (true, false) => "ran",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn output(name: &str, share: Option<f32>) -> OutputResult {
+        let difference = share.map(|share| Difference { max_error: 0.5, share, at: 3 });
+        OutputResult { name: name.to_owned(), shape: vec![1, 2].into(), difference }
+    }
+
+    /// A data set whose outputs differ by these shares of the tolerance.
+    fn result(shares: &[Option<f32>]) -> SetResult {
+        SetResult {
+            data: PathBuf::from("data/test_data_set_0"),
+            seeded: false,
+            naive: false,
+            outputs: shares.iter().map(|&share| output("y", share)).collect(),
+            checksum: 0xab,
+            process_checksum: 0xab,
+            built: true,
+            first_difference: None,
+        }
+    }
+
+    #[test]
+    fn nothing_is_verified_that_was_not_compared() {
+        let (near, edge, far, none) = (Some(0.5), Some(1.0), Some(1.0001), None);
+        for (sets, wanted) in [
+            (vec![vec![near], vec![edge]], "verified"),
+            (vec![vec![near, none]], "ran"),
+            (vec![vec![near], vec![none]], "verified in part"),
+            (vec![vec![none]], "ran"),
+            (vec![vec![]], "ran"),
+            (vec![vec![near, far]], "FAILED"),
+            (vec![vec![far], vec![none]], "FAILED"),
+            // What is no number is not near to any.
+            (vec![vec![Some(f32::NAN)]], "FAILED"),
+            (vec![vec![Some(f32::INFINITY)]], "FAILED"),
+        ] {
+            let results: Vec<_> = sets.iter().map(|shares| result(shares)).collect();
+            assert_eq!(word(&results), wanted, "{sets:?}");
+        }
+    }
+
+    #[test]
+    fn a_machine_of_other_bits_has_failed() {
+        let other = SetResult { checksum: 0xcd, ..result(&[Some(0.0)]) };
+        assert!(!other.passed() && word(&[other]) == "FAILED");
+        let differing = SetResult { first_difference: Some((0, 7)), ..result(&[Some(0.0)]) };
+        assert!(!differing.passed());
+        assert_eq!(differing.verdict(), "checksum 000000ab, not the 000000ab of this process: `y` differs from element 7 on");
+        let beyond = SetResult { first_difference: Some((9, 7)), ..result(&[]) };
+        assert!(beyond.verdict().contains("`?` differs"), "{}", beyond.verdict());
+        assert_eq!(result(&[]).verdict(), "checksum 000000ab, the same bits as in this process");
+        assert_eq!(SetResult { built: false, ..result(&[]) }.verdict(), "checksum 000000ab");
+    }
+
+    #[test]
+    fn a_set_is_told_by_its_folder_and_what_was_made_up() {
+        assert_eq!(result(&[]).title(), "test_data_set_0");
+        assert_eq!(SetResult { data: PathBuf::new(), seeded: true, naive: true, ..result(&[]) }.title(), "seeded input, naive evaluation");
+    }
+
+    /// What is no number has none in JSON, and a folder whose name is no text has one that is near it.
+    #[test]
+    fn everything_can_be_json() {
+        let json = result(&[Some(f32::NAN), None]).json();
+        let first = &json["outputs"][0];
+        assert!(first["tolerance_share"].is_null() && first["element"] == 3 && json["outputs"][1]["element"].is_null(), "{json}");
+        assert_eq!((&json["checksum"], &json["passed"], &json["equal_bits"]), (&json!("000000ab"), &json!(false), &json!(true)));
+        #[cfg(unix)]
+        {
+            use std::os::unix::ffi::OsStrExt;
+            let data = PathBuf::from(std::ffi::OsStr::from_bytes(b"a\xffb"));
+            assert_eq!(SetResult { data, ..result(&[]) }.json()["folder"], "a\u{fffd}b");
+        }
     }
 }

@@ -55,7 +55,7 @@ fn naive(detector: &Detector<'_>, loc: &[f32], scores: &[f32], [candidates, dete
         });
         let is_box = |corners: &[f32; 4]| corners.iter().all(|x| x.is_finite()) && corners[2] > corners[0] && corners[3] > corners[1];
         let mut own: Vec<Detection> = seen.filter(|seen| seen.score > threshold && is_box(&seen.corners)).collect();
-        own.sort_by(|a, b| b.score.partial_cmp(&a.score).unwrap());
+        own.sort_by(|a, b| b.score.total_cmp(&a.score));
         truncated |= own.len() > candidates;
         own.truncate(candidates);
         let mut kept: Vec<Detection> = Vec::new();
@@ -66,7 +66,7 @@ fn naive(detector: &Detector<'_>, loc: &[f32], scores: &[f32], [candidates, dete
         }
         all.extend(kept);
     }
-    all.sort_by(|a, b| b.score.partial_cmp(&a.score).unwrap());
+    all.sort_by(|a, b| b.score.total_cmp(&a.score));
     truncated |= all.len() > detections;
     all.truncate(detections);
     for seen in &mut all {

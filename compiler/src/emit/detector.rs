@@ -165,7 +165,7 @@ mod tests {
         let (attached, outputs) = attached(TEXT);
         let items = items(&attached, &outputs);
         let of = |name: &str| {
-            let found = items.iter().find_map(|item| matches!(item, syn::Item::Const(item) if item.ident == name).then_some(item));
+            let found = items.iter().find(|item| matches!(item, syn::Item::Const(item) if item.ident == name));
             let Some(syn::Item::Const(item)) = found else { panic!("{name}") };
             let mut all = Vec::new();
             numbers(&item.expr, &mut all);

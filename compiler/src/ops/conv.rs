@@ -413,11 +413,12 @@ mod tests {
             let values: Vec<f32> = random.integers(dims.iter().product()).into_iter().map(|value| value as f32 * scale).collect();
             Tensor::f32(dims.to_vec(), values).unwrap()
         };
-        for (depth, side, group) in [(3, 6, 1), (470, 4, 1), (4, 5, 2)] {
+        for (depth, side, group, kernel) in [(3, 6, 1, 3), (470, 4, 1, 3), (4, 5, 2, 3), (3, 6, 1, 1), (3, 5, 1, 1)] {
             let filters = 4;
-            let (x, w) = (tensor(&[2, depth, side, side], 1.0), tensor(&[filters, depth / group, 3, 3], 1.0));
+            let (x, w) = (tensor(&[2, depth, side, side], 1.0), tensor(&[filters, depth / group, kernel, kernel], 1.0));
             let (bias, residual) = (tensor(&[filters], 64.0), tensor(&[2, filters, side, side], 256.0));
-            let case = Case::new("Conv", 11).int("group", group as i64).ints("pads", &[1; 4]).known(x.clone()).known(w.clone());
+            let pads = [kernel as i64 / 2; 4];
+            let case = Case::new("Conv", 11).int("group", group as i64).ints("pads", &pads).known(x.clone()).known(w.clone());
             let plain = case.evaluate().unwrap();
             let Ok(Op::Conv(conv)) = case.parse() else { unreachable!("it is a convolution") };
             let pools = ["MaxPool", "AveragePool"].map(|name| {
@@ -440,7 +441,9 @@ mod tests {
                     }
                 });
                 let sums: Vec<f32> = sums.collect();
-                for pool in [None, Some(&pools[0]), Some(&pools[1])] {
+                // A convolution that is pooled has a kernel of 1x1, and nothing is added.
+                let is_pooled = kernel == 1 && !has_residual;
+                for pool in [None, Some(&pools[0]), Some(&pools[1])].into_iter().filter(|pool| is_pooled || pool.is_none()) {
                     let half = side / 2;
                     let pooled = |at: usize| {
                         let (map, row, column) = (at / (half * half), at / half % half, at % half);

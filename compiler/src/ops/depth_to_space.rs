@@ -158,13 +158,13 @@ mod tests {
                     _ => (c_at * size + y) * size + x,
                 };
                 let count: usize = deep.iter().product();
-                let mut flat = vec![0.0; count];
-                for at in 0..count {
+                let flat = |at: usize| {
                     let [image, c_at, y, x] =
                         [at / (c * h * size * w * size), at / (h * size * w * size) % c, at / (w * size) % (h * size), at % (w * size)];
                     let from = ((image * deep[1] + channel(c_at, y % size, x % size)) * h + y / size) * w + x / size;
-                    flat[at] = from as f32;
-                }
+                    from as f32
+                };
+                let flat: Vec<f32> = (0..count).map(flat).collect();
                 let ascending: Vec<f32> = (0..count).map(|at| at as f32).collect();
                 let blocks = Case::new("DepthToSpace", 13).int("blocksize", size as i64).string("mode", mode).floats(&deep, &ascending);
                 let found = blocks.computed(&[]);

@@ -182,7 +182,8 @@ mod tests {
                 let operand = Operand { sought: access.clone(), found: access.clone() };
                 let of_run = |run: &Run| (0..run.elements).map(|at| (run.from + at, run.at + at * units)).collect::<Vec<_>>();
                 let mut found: Vec<_> = runs.of(&operand).iter().flat_map(of_run).collect();
-                (wanted.sort_unstable(), found.sort_unstable());
+                wanted.sort_unstable();
+                found.sort_unstable();
                 assert_eq!(found, wanted, "{access:?} of {plan}");
             }
         }

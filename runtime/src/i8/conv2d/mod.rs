@@ -386,9 +386,10 @@ impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> 
                 let count = if cfg!(not(target_arch = "arm")) && strip.valid == N { N } else { strip.valid };
                 U::write_tile(&Prepared::new(&self.requantize), sums, multipliers, y, n_pixels, count);
             } else {
-                for (sums, y) in sums.iter().zip(y).take(n_pixels) {
+                for (q, y) in y.into_iter().take(n_pixels).enumerate() {
                     for n in 0..strip.valid {
-                        *y.wrapping_add(n * channel) = T::from_i32(self.requantize.apply(*sums.as_ptr().add(n), *multipliers.add(n)));
+                        let sum = *sums.as_ptr().cast::<i32>().wrapping_add(U::place::<P, N>(q, n));
+                        *y.wrapping_add(n * channel) = T::from_i32(self.requantize.apply(sum, *multipliers.add(n)));
                     }
                 }
             }

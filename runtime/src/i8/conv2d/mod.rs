@@ -386,11 +386,10 @@ impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> 
                 let count = if cfg!(not(target_arch = "arm")) && strip.valid == N { N } else { strip.valid };
                 U::write_tile(&Prepared::new(&self.requantize), sums, multipliers, y, n_pixels, count);
             } else {
+                let step = U::place::<P, N>(0, 1);
                 for (q, y) in y.into_iter().take(n_pixels).enumerate() {
-                    for n in 0..strip.valid {
-                        let sum = *sums.as_ptr().cast::<i32>().wrapping_add(U::place::<P, N>(q, n));
-                        *y.wrapping_add(n * channel) = T::from_i32(self.requantize.apply(sum, *multipliers.add(n)));
-                    }
+                    let sums = sums.as_ptr().cast::<i32>().wrapping_add(U::place::<P, N>(q, 0));
+                    self.requantize.write_apart((sums, step), multipliers, (y, channel), strip.valid);
                 }
             }
         }

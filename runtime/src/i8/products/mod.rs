@@ -510,6 +510,21 @@ impl sealed::Products for Mve {
 
     #[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
     #[inline(always)]
+    unsafe fn gather<F: Element>(x: *const F, distances: &[usize], to: &mut [F]) {
+        // SAFETY: the caller's contract; bytes of either kind have the same bits.
+        unsafe {
+            if const { signs::<F>().is_some() } {
+                mve::gather::<0>(x.cast(), distances.as_ptr(), to.as_mut_ptr().cast(), to.len());
+            } else {
+                for (to, &distance) in to.iter_mut().zip(distances) {
+                    *to = *x.wrapping_add(distance);
+                }
+            }
+        }
+    }
+
+    #[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
+    #[inline(always)]
     unsafe fn begin<const Q: usize, const N: usize>(sums: &mut MaybeUninit<[[i32; N]; Q]>, biases: *const i32) {
         // SAFETY: the caller's contract; a tile of three pixels.
         unsafe {

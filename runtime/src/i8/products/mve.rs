@@ -17,6 +17,27 @@ pub(super) const PIXELS: usize = 3;
 /// The most filters of a block.
 pub(super) const MOST_FILTERS: usize = 32;
 
+/// Copies bytes that lie so far from `x`.
+///
+/// # Safety
+/// There are `count` distances, each of which leads to a readable byte, and `to` is writable for as many.
+#[unsafe(naked)]
+pub(super) unsafe extern "C" fn gather<const UNUSED: usize>(x: *const u8, distances: *const usize, to: *mut u8, count: usize) {
+    naked_asm!(
+        requires!("tt r0, r0", "thumbv8m.main-none-eabihf"),
+        ".cpu cortex-m55",
+        "push {{r4, lr}}",
+        "wlstp.32 lr, r3, 2f",
+        "1:",
+        "vldrw.u32 q0, [r1], #16",
+        "vldrb.u32 q1, [r0, q0]",
+        "vstrb.32 q1, [r2], #4",
+        "letp lr, 1b",
+        "2:",
+        "pop {{r4, pc}}",
+    )
+}
+
 /// Makes addresses, in bytes, of every third value from `r0` on, less those of four filters, of which an instruction adds the latter.
 macro_rules! thirds {
     ($addresses:literal, $sums:literal, $scratch:literal) => {
@@ -219,13 +240,7 @@ impl Rule {
 /// # Safety
 /// As there.
 #[inline(always)]
-pub(super) unsafe fn write_tile(
-    rule: &Requantize,
-    sums: *const i32,
-    multipliers: *const i32,
-    y: *const *mut u8,
-    count: usize,
-) {
+pub(super) unsafe fn write_tile(rule: &Requantize, sums: *const i32, multipliers: *const i32, y: *const *mut u8, count: usize) {
     // SAFETY: the caller's contract.
     unsafe { requantize_tile::<0>(sums, multipliers, y, &Rule::new(rule, count)) };
 }
@@ -250,12 +265,7 @@ macro_rules! results {
 /// # Safety
 /// `multipliers` are readable for the rule's count of values, `sums` for three times as many, and each of `y` is writable.
 #[unsafe(naked)]
-unsafe extern "C" fn requantize_tile<const UNUSED: usize>(
-    sums: *const i32,
-    multipliers: *const i32,
-    y: *const *mut u8,
-    rule: *const Rule,
-) {
+unsafe extern "C" fn requantize_tile<const UNUSED: usize>(sums: *const i32, multipliers: *const i32, y: *const *mut u8, rule: *const Rule) {
     naked_asm!(
         requires!("tt r0, r0", "thumbv8m.main-none-eabihf"),
         ".cpu cortex-m55",

@@ -12,6 +12,19 @@ pub trait Products: Copy + Sync + Send + PartialEq + core::fmt::Debug + 'static 
     /// The order of the weights.
     const ORDER: WeightOrder;
 
+    /// Copies elements that lie so far from `x`.
+    ///
+    /// # Safety
+    /// Each of the distances leads to a readable element; there are as many as are written.
+    #[cfg_attr(not(target_arch = "arm"), inline(always))]
+    #[cfg_attr(target_arch = "arm", inline(never))]
+    unsafe fn gather<F: Element>(x: *const F, distances: &[usize], to: &mut [F]) {
+        for (to, &distance) in to.iter_mut().zip(distances) {
+            // SAFETY: the caller's contract.
+            *to = unsafe { *x.wrapping_add(distance) };
+        }
+    }
+
     /// Writes the sums of a tile before any product.
     ///
     /// # Safety

@@ -228,7 +228,6 @@ impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> 
         }
         let depth = self.depth() as usize;
         let n_filters = (self.output.channels as usize).checked_div(self.group as usize).unwrap_or(0);
-        let taps = self.kernel[0] as usize * self.kernel[1] as usize;
         let reading = self.reading::<DENSE>();
         let inner = [self.interior::<0>(), self.interior::<1>()];
         let maps = Maps { x, r, y, wrap, padding: [F::from_i32(self.input_zero); RUN] };
@@ -237,7 +236,7 @@ impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> 
             let strips = Strips { w: block, words: self.block_words() as usize, channel, first, n_filters };
             // SAFETY: the pixels lie in the area, and the windows of those that are inside on the input.
             unsafe {
-                if reading == Reading::Gathered && taps * depth <= RUN {
+                if reading == Reading::Gathered && self.filter_bytes() as usize <= RUN {
                     let distances = self.distances(&maps);
                     // What has been gathered serves all filters.
                     self.tiles(&rows, &columns, &inner, |places, n_pixels, is_inside| {
@@ -247,13 +246,9 @@ impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> 
                             let mut sums = MaybeUninit::uninit();
                             U::begin(&mut sums, strip.w);
                             let sums = sums.assume_init_mut();
-                            U::add_run(
-                                sums,
-                                gathered.each_ref().map(|run| run.as_ptr()),
-                                strip.weights::<N>(),
-                                taps * depth,
-                                self.block(&strip),
-                            );
+                            let runs = gathered.each_ref().map(|run| run.as_ptr());
+                            // Up to the end of a word: what weights there are behind the window's are zeros.
+                            U::add_run(sums, runs, strip.weights::<N>(), self.filter_bytes() as usize, self.block(&strip));
                             self.finish(&strip, &maps, places, n_pixels, sums);
                         }
                     });

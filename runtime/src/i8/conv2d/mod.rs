@@ -228,7 +228,7 @@ impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> 
         }
         let depth = self.depth() as usize;
         let n_filters = (self.output.channels as usize).checked_div(self.group as usize).unwrap_or(0);
-        let reading = self.reading::<DENSE>();
+        let (reading, window) = (self.reading::<DENSE>(), self.filter_bytes() as usize);
         let inner = [self.interior::<0>(), self.interior::<1>()];
         let maps = Maps { x, r, y, wrap, padding: [F::from_i32(self.input_zero); RUN] };
         let (mut block, mut channel, mut first) = (w, 0, 0);
@@ -236,7 +236,7 @@ impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> 
             let strips = Strips { w: block, words: self.block_words() as usize, channel, first, n_filters };
             // SAFETY: the pixels lie in the area, and the windows of those that are inside on the input.
             unsafe {
-                if reading == Reading::Gathered && self.filter_bytes() as usize <= RUN {
+                if reading == Reading::Gathered && window <= RUN {
                     let distances = self.distances(&maps);
                     // What has been gathered serves all filters.
                     self.tiles(&rows, &columns, &inner, |places, n_pixels, is_inside| {
@@ -248,7 +248,7 @@ impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> 
                             let sums = sums.assume_init_mut();
                             let runs = gathered.each_ref().map(|run| run.as_ptr());
                             // Up to the end of a word: what weights there are behind the window's are zeros.
-                            U::add_run(sums, runs, strip.weights::<N>(), self.filter_bytes() as usize, self.block(&strip));
+                            U::add_run(sums, runs, strip.weights::<N>(), window, self.block(&strip));
                             self.finish(&strip, &maps, places, n_pixels, sums);
                         }
                     });
@@ -368,26 +368,39 @@ impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> 
     /// The block's header exists, and the pixels lie in the output.
     #[inline(never)]
     unsafe fn finish(&self, strip: &Strip, maps: &Maps<F, T>, places: &[[usize; 2]; P], n_pixels: usize, sums: &[[i32; N]; P]) {
-        let (output, channel) = (&self.output, self.output.channel as usize);
-        let multipliers = strip.w.wrapping_add(N);
-        let mut y = [maps.y.wrapping_add(strip.filter.wrapping_mul(channel)); P];
-        for (y, &[oy, ox]) in y.iter_mut().zip(places) {
-            *y = y.wrapping_add(oy.wrapping_mul(output.row as usize).wrapping_add(ox.wrapping_mul(output.pixel as usize)));
-        }
         // SAFETY: the channels that exist, up to `N`, lie in the output.
         unsafe {
-            if channel == 1 {
-                // A number that is known is for vectors; of a loop that is not written out smaller cores have more.
-                let count = if cfg!(not(target_arch = "arm")) && strip.valid == N { N } else { strip.valid };
-                U::write_tile(&Prepared::new(&self.requantize), sums, multipliers, y, n_pixels, count);
-            } else {
-                let step = U::place::<P, N>(0, 1);
-                for (q, y) in y.into_iter().take(n_pixels).enumerate() {
-                    let sums = sums.as_ptr().cast::<i32>().wrapping_add(U::place::<P, N>(q, 0));
-                    self.requantize.write_apart((sums, step), multipliers, (y, channel), strip.valid);
-                }
+            if self.output.channel != 1 {
+                return self.finish_apart(strip, maps, places, n_pixels, sums);
             }
+            let y = places.map(|place| self.output_at(strip, maps, place));
+            // A number that is known is for vectors; of a loop that is not written out smaller cores have more.
+            let count = if cfg!(not(target_arch = "arm")) && strip.valid == N { N } else { strip.valid };
+            U::write_tile(&Prepared::new(&self.requantize), sums, strip.w.wrapping_add(N), y, n_pixels, count);
         }
+    }
+
+    /// As [`finish`](Self::finish), where the output's channels are not adjacent.
+    ///
+    /// # Safety
+    /// As there.
+    #[inline(never)]
+    unsafe fn finish_apart(&self, strip: &Strip, maps: &Maps<F, T>, places: &[[usize; 2]; P], n_pixels: usize, sums: &[[i32; N]; P]) {
+        let step = U::place::<P, N>(0, 1);
+        for (q, &place) in places.iter().take(n_pixels).enumerate() {
+            let sums = (sums.as_ptr().cast::<i32>().wrapping_add(U::place::<P, N>(q, 0)), step);
+            let y = (self.output_at(strip, maps, place), self.output.channel as usize);
+            // SAFETY: the channels that exist, up to `N`, lie in the output.
+            unsafe { self.requantize.write_apart(sums, strip.w.wrapping_add(N), y, strip.valid) };
+        }
+    }
+
+    /// Where the block's channels of a pixel of the output begin.
+    #[inline(always)]
+    fn output_at(&self, strip: &Strip, maps: &Maps<F, T>, [oy, ox]: [usize; 2]) -> *mut T {
+        let [row, pixel, channel] = [self.output.row, self.output.pixel, self.output.channel].map(|step| step as usize);
+        let at = oy.wrapping_mul(row).wrapping_add(ox.wrapping_mul(pixel));
+        maps.y.wrapping_add(strip.filter.wrapping_mul(channel)).wrapping_add(at)
     }
 }
 

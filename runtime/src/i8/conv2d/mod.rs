@@ -373,7 +373,10 @@ impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> 
             if self.output.channel != 1 {
                 return self.finish_apart(strip, maps, places, n_pixels, sums);
             }
-            let y = places.map(|place| self.output_at(strip, maps, place));
+            let mut y = [maps.y.wrapping_add(strip.filter); P];
+            for (y, &[oy, ox]) in y.iter_mut().zip(places) {
+                *y = y.wrapping_add(oy.wrapping_mul(self.output.row as usize).wrapping_add(ox.wrapping_mul(self.output.pixel as usize)));
+            }
             // A number that is known is for vectors; of a loop that is not written out smaller cores have more.
             let count = if cfg!(not(target_arch = "arm")) && strip.valid == N { N } else { strip.valid };
             U::write_tile(&Prepared::new(&self.requantize), sums, strip.w.wrapping_add(N), y, n_pixels, count);
@@ -384,23 +387,17 @@ impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> 
     ///
     /// # Safety
     /// As there.
-    #[inline(never)]
+    #[cfg_attr(not(target_arch = "arm"), inline(always))]
+    #[cfg_attr(target_arch = "arm", inline(never))]
     unsafe fn finish_apart(&self, strip: &Strip, maps: &Maps<F, T>, places: &[[usize; 2]; P], n_pixels: usize, sums: &[[i32; N]; P]) {
         let step = U::place::<P, N>(0, 1);
-        for (q, &place) in places.iter().take(n_pixels).enumerate() {
-            let sums = (sums.as_ptr().cast::<i32>().wrapping_add(U::place::<P, N>(q, 0)), step);
-            let y = (self.output_at(strip, maps, place), self.output.channel as usize);
-            // SAFETY: the channels that exist, up to `N`, lie in the output.
-            unsafe { self.requantize.write_apart(sums, strip.w.wrapping_add(N), y, strip.valid) };
-        }
-    }
-
-    /// Where the block's channels of a pixel of the output begin.
-    #[inline(always)]
-    fn output_at(&self, strip: &Strip, maps: &Maps<F, T>, [oy, ox]: [usize; 2]) -> *mut T {
         let [row, pixel, channel] = [self.output.row, self.output.pixel, self.output.channel].map(|step| step as usize);
-        let at = oy.wrapping_mul(row).wrapping_add(ox.wrapping_mul(pixel));
-        maps.y.wrapping_add(strip.filter.wrapping_mul(channel)).wrapping_add(at)
+        for (q, &[oy, ox]) in places.iter().take(n_pixels).enumerate() {
+            let sums = (sums.as_ptr().cast::<i32>().wrapping_add(U::place::<P, N>(q, 0)), step);
+            let at = oy.wrapping_mul(row).wrapping_add(ox.wrapping_mul(pixel)).wrapping_add(strip.filter.wrapping_mul(channel));
+            // SAFETY: the channels that exist, up to `N`, lie in the output.
+            unsafe { self.requantize.write_apart(sums, strip.w.wrapping_add(N), (maps.y.wrapping_add(at), channel), strip.valid) };
+        }
     }
 }
 

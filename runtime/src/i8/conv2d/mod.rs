@@ -228,7 +228,8 @@ impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> 
         }
         let depth = self.depth() as usize;
         let n_filters = (self.output.channels as usize).checked_div(self.group as usize).unwrap_or(0);
-        let (reading, window) = (self.reading::<DENSE>(), self.filter_bytes() as usize);
+        let reading = self.reading::<DENSE>();
+        let window = if reading == Reading::Gathered { self.filter_bytes() as usize } else { 0 };
         let inner = [self.interior::<0>(), self.interior::<1>()];
         let maps = Maps { x, r, y, wrap, padding: [F::from_i32(self.input_zero); RUN] };
         let (mut block, mut channel, mut first) = (w, 0, 0);

@@ -137,7 +137,8 @@ impl<W: Write> Check<'_, W> {
         }
     }
 
-    /// Convolutions of bytes by tiles of `P` pixels and `N` filters of the unit `U`, and of `V`, which reads weights in the same order.
+    /// Convolutions of bytes, some of them averaged, by tiles of `P` pixels and `N` filters of the unit `U`, and of `V`, which reads weights in
+    /// the same order.
     pub(crate) fn tile_of_bytes<F: ByteElement, U: ByteArithmetic, V: ByteArithmetic, const P: usize, const N: usize>(
         &mut self,
         unit: &str,
@@ -165,16 +166,20 @@ impl<W: Write> Check<'_, W> {
         let strides = [0, 1].map(|_| 1 + random.below(2));
         let pads = kernel.map(|kernel| random.below(kernel));
         let size = kernel.map(|kernel| kernel + random.below(5));
+        let is_pooled = kernel == [1, 1] && strides == [1, 1] && random.below(2) == 0;
+        let halves = |extent: u32| if extent > 1 { (extent + random.below(2)) / 2 } else { 1 };
         let out = [0, 1].map(|i| (size[i] + pads[i] - kernel[i]) / strides[i] + 1);
+        let out = if is_pooled { out.map(halves) } else { out };
         let (input, output) = (layout.map(size, depth), random.one_of([Layout::Tight, Layout::Wide]).map(out, filters));
+        let averaged = if is_pooled { random.one_of([[0, i32::MAX], [-900, 1200]]) } else { [0, -1] };
         let [least, greatest] = F::LIMITS;
         let [low, high] = random.one_of([[least, greatest], [least + 28, greatest - 37]]);
         let requantize = Requantize { left: random.below(3), right: 3 + random.below(6), zero: random.below(20) as i32, low, high };
         let input_zero = random.one_of([0, least, greatest, 7]);
         let own = QuantizedConv2d::<F, F, U, P, N>::new(input, output).kernel(kernel).strides(strides).pads(pads);
-        let own = own.input_zero(input_zero).requantize(requantize);
+        let own = own.input_zero(input_zero).requantize(requantize).averaged(averaged);
         let twin = QuantizedConv2d::<F, F, V, P, N>::new(input, output).kernel(kernel).strides(strides).pads(pads);
-        let twin = twin.input_zero(input_zero).requantize(requantize);
+        let twin = twin.input_zero(input_zero).requantize(requantize).averaged(averaged);
         let Some(extent) = own.extent().filter(|_| own.extent() == twin.extent()) else {
             return self.fail(format_args!("no extent: {own:?}"));
         };

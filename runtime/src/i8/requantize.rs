@@ -71,6 +71,28 @@ impl Requantize {
         }
     }
 
+    /// Writes the results of sums that are as far from each other as `sums` says, as far from each other as `y` says.
+    ///
+    /// # Safety
+    /// `sums` and `multipliers` are readable for `count` values, and `y` is writable.
+    #[cfg_attr(not(target_arch = "arm"), inline(always))]
+    #[cfg_attr(target_arch = "arm", inline(never))]
+    pub(crate) unsafe fn write_apart<T: Element>(
+        &self,
+        (sums, step): (*const i32, usize),
+        multipliers: *const i32,
+        (y, step_of_y): (*mut T, usize),
+        count: usize,
+    ) {
+        for n in 0..count {
+            // SAFETY: the caller's contract.
+            unsafe {
+                let sum = *sums.wrapping_add(n.wrapping_mul(step));
+                *y.wrapping_add(n.wrapping_mul(step_of_y)) = T::from_i32(self.apply(sum, *multipliers.add(n)));
+            }
+        }
+    }
+
     /// Writes the results of adjacent sums of the four pixels of a window, averaged. `steps` lead from the sums of a pixel to those of the one
     /// to the right of it, and of the one below.
     ///

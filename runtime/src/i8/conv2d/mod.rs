@@ -247,8 +247,8 @@ impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> 
         }
         let depth = self.depth() as usize;
         let n_filters = (self.output.channels as usize).checked_div(self.group as usize).unwrap_or(0);
-        let taps = self.kernel[0] as usize * self.kernel[1] as usize;
         let reading = self.reading::<DENSE>();
+        let window = if reading == Reading::Gathered { self.filter_bytes() as usize } else { 0 };
         let inner = [self.interior::<0>(), self.interior::<1>()];
         let maps = Maps { x, r, y, wrap, padding: [F::from_i32(self.input_zero); RUN] };
         let (mut block, mut channel, mut first) = (w, 0, 0);
@@ -256,7 +256,7 @@ impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> 
             let strips = Strips { w: block, words: self.block_words() as usize, channel, first, n_filters };
             // SAFETY: the pixels lie in the area, and the windows of those that are inside on the input.
             unsafe {
-                if reading == Reading::Gathered && taps * depth <= RUN {
+                if reading == Reading::Gathered && window <= RUN {
                     let distances = self.distances(&maps);
                     // What has been gathered serves all filters.
                     self.tiles(&rows, &columns, &inner, |places, n_pixels, is_inside| {
@@ -266,13 +266,9 @@ impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> 
                             let mut sums = MaybeUninit::uninit();
                             U::begin(&mut sums, strip.w);
                             let sums = sums.assume_init_mut();
-                            U::add_run(
-                                sums,
-                                gathered.each_ref().map(|run| run.as_ptr()),
-                                strip.weights::<N>(),
-                                taps * depth,
-                                self.block(&strip),
-                            );
+                            let runs = gathered.each_ref().map(|run| run.as_ptr());
+                            // Up to the end of a word: what weights there are behind the window's are zeros.
+                            U::add_run(sums, runs, strip.weights::<N>(), window, self.block(&strip));
                             self.finish(&strip, &maps, places, n_pixels, sums);
                         }
                     });
@@ -392,25 +388,35 @@ impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> 
     /// The block's header exists, and the pixels lie in the output.
     #[inline(never)]
     unsafe fn finish(&self, strip: &Strip, maps: &Maps<F, T>, places: &[[usize; 2]; P], n_pixels: usize, sums: &[[i32; N]; P]) {
-        let (output, channel) = (&self.output, self.output.channel as usize);
-        let multipliers = strip.w.wrapping_add(N);
-        let mut y = [maps.y.wrapping_add(strip.filter.wrapping_mul(channel)); P];
-        for (y, &[oy, ox]) in y.iter_mut().zip(places) {
-            *y = y.wrapping_add(oy.wrapping_mul(output.row as usize).wrapping_add(ox.wrapping_mul(output.pixel as usize)));
-        }
         // SAFETY: the channels that exist, up to `N`, lie in the output.
         unsafe {
-            if channel == 1 {
-                // A number that is known is for vectors; of a loop that is not written out smaller cores have more.
-                let count = if cfg!(not(target_arch = "arm")) && strip.valid == N { N } else { strip.valid };
-                U::write_tile(&Prepared::new(&self.requantize), sums, multipliers, y, n_pixels, count);
-            } else {
-                for (sums, y) in sums.iter().zip(y).take(n_pixels) {
-                    for n in 0..strip.valid {
-                        *y.wrapping_add(n * channel) = T::from_i32(self.requantize.apply(*sums.as_ptr().add(n), *multipliers.add(n)));
-                    }
-                }
+            if self.output.channel != 1 {
+                return self.finish_apart(strip, maps, places, n_pixels, sums);
             }
+            let mut y = [maps.y.wrapping_add(strip.filter); P];
+            for (y, &[oy, ox]) in y.iter_mut().zip(places) {
+                *y = y.wrapping_add(oy.wrapping_mul(self.output.row as usize).wrapping_add(ox.wrapping_mul(self.output.pixel as usize)));
+            }
+            // A number that is known is for vectors; of a loop that is not written out smaller cores have more.
+            let count = if cfg!(not(target_arch = "arm")) && strip.valid == N { N } else { strip.valid };
+            U::write_tile(&Prepared::new(&self.requantize), sums, strip.w.wrapping_add(N), y, n_pixels, count);
+        }
+    }
+
+    /// As [`finish`](Self::finish), where the output's channels are not adjacent.
+    ///
+    /// # Safety
+    /// As there.
+    #[cfg_attr(not(target_arch = "arm"), inline(always))]
+    #[cfg_attr(target_arch = "arm", inline(never))]
+    unsafe fn finish_apart(&self, strip: &Strip, maps: &Maps<F, T>, places: &[[usize; 2]; P], n_pixels: usize, sums: &[[i32; N]; P]) {
+        let step = U::place::<P, N>(0, 1);
+        let [row, pixel, channel] = [self.output.row, self.output.pixel, self.output.channel].map(|step| step as usize);
+        for (q, &[oy, ox]) in places.iter().take(n_pixels).enumerate() {
+            let sums = (sums.as_ptr().cast::<i32>().wrapping_add(U::place::<P, N>(q, 0)), step);
+            let at = oy.wrapping_mul(row).wrapping_add(ox.wrapping_mul(pixel)).wrapping_add(strip.filter.wrapping_mul(channel));
+            // SAFETY: the channels that exist, up to `N`, lie in the output.
+            unsafe { self.requantize.write_apart(sums, strip.w.wrapping_add(N), (maps.y.wrapping_add(at), channel), strip.valid) };
         }
     }
 }

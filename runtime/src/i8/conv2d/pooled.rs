@@ -84,17 +84,26 @@ impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> 
     #[inline(never)]
     unsafe fn finish_pooled(&self, strip: &Strip, y: *mut T, windows: &[[usize; 2]; P], n_pixels: usize, sums: &[[[[i32; N]; P]; 2]; 2]) {
         let (output, channel) = (&self.output, self.output.channel as usize);
-        let (mut sums, multipliers) = (sums.as_ptr().cast::<i32>(), strip.w.wrapping_add(N));
-        for &[oy, ox] in windows.iter().take(n_pixels) {
+        let (of_tiles, multipliers) = (sums.as_ptr().cast::<i32>(), strip.w.wrapping_add(N));
+        let filter = U::place::<P, N>(0, 1);
+        // Of a row's pixels, which are those of two tiles.
+        let place = |pixel: usize| match pixel.checked_sub(P) {
+            Some(pixel) if U::is_by_filters::<P, N>() => (P * N).wrapping_add(U::place::<P, N>(pixel, 0)),
+            _ => U::place::<P, N>(pixel, 0),
+        };
+        for (window, &[oy, ox]) in windows.iter().take(n_pixels).enumerate() {
+            let (left, right) = (place(2 * window), place(2 * window + 1));
+            let sums = of_tiles.wrapping_add(left);
+            let steps = [right.wrapping_sub(left), 2 * P * N, filter];
             let at = oy.wrapping_mul(output.row as usize).wrapping_add(ox.wrapping_mul(output.pixel as usize));
             let y = y.wrapping_add(at.wrapping_add(strip.filter.wrapping_mul(channel)));
             // A number that is known is for vectors.
             let known = cfg!(not(target_arch = "arm")) && strip.valid == N;
             let write = |n: usize, count: usize| {
-                let (sums, multipliers) = (sums.wrapping_add(n), multipliers.wrapping_add(n));
+                let (sums, multipliers) = (sums.wrapping_add(n.wrapping_mul(filter)), multipliers.wrapping_add(n));
                 let y = y.wrapping_add(n.wrapping_mul(channel));
                 // SAFETY: the channels that exist, up to `N`, lie in the output, and a row of windows has two tiles.
-                unsafe { U::write_averages(&self.requantize, self.averaged, (sums, [N, 2 * P * N]), multipliers, y, count) }
+                unsafe { U::write_averages(&self.requantize, self.averaged, (sums, steps), multipliers, y, count) }
             };
             if channel == 1 {
                 write(0, if known { N } else { strip.valid });
@@ -103,7 +112,6 @@ impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> 
                     write(n, 1);
                 }
             }
-            sums = sums.wrapping_add(2 * N);
         }
     }
 }

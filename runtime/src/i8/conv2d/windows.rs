@@ -156,38 +156,57 @@ impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> 
         gathered: &mut [[F; RUN]; P],
     ) {
         let (depth, [height, width]) = (self.depth() as usize, self.kernel.map(|extent| extent as usize));
-        let (step, pixel) = (self.input.channel as usize, (self.dilations[1] as usize).wrapping_mul(self.input.pixel as usize));
+        let pixel = (self.dilations[1] as usize).wrapping_mul(self.input.pixel as usize);
         // On smaller cores a call of a copy costs as much as the copy.
-        let is_run = cfg!(not(target_arch = "arm")) && step == 1 && pixel == depth;
+        let is_run = cfg!(not(target_arch = "arm")) && self.input.channel == 1 && pixel == depth;
         for ((to, origin), place) in gathered.iter_mut().zip(self.origins(maps, channel, places)).zip(places) {
-            if is_inside && !is_run {
-                for (to, &distance) in to.iter_mut().zip(distances).take(height * width * depth) {
-                    // SAFETY: the value lies on the input.
-                    *to = unsafe { *origin.wrapping_add(distance) };
+            // SAFETY: the caller's contract; a run has room for the values, which lie on the input where the window is inside.
+            unsafe {
+                match (distances.get(..height * width * depth), to.get_mut(..height * width * depth)) {
+                    (Some(distances), Some(to)) if is_inside && !is_run => U::gather(origin, distances, to),
+                    _ => self.gather_window(maps, origin, place, [height, width, depth], is_inside, to),
                 }
+            }
+        }
+    }
+
+    /// Copies the window at `origin`, of so many rows, columns and channels: what lies on the input, and, where the window is inside, each
+    /// row's taps as a run.
+    ///
+    /// # Safety
+    /// As [`gather_windows`](Self::gather_windows), of the window of `place`; taps of a row follow each other where it is inside.
+    #[cfg_attr(not(target_arch = "arm"), inline(always))]
+    #[cfg_attr(target_arch = "arm", inline(never))]
+    unsafe fn gather_window(
+        &self,
+        maps: &Maps<F, T>,
+        origin: *const F,
+        place: &[usize; 2],
+        [height, width, depth]: [usize; 3],
+        is_inside: bool,
+        to: &mut [F; RUN],
+    ) {
+        let (step, pixel) = (self.input.channel as usize, (self.dilations[1] as usize).wrapping_mul(self.input.pixel as usize));
+        let mut to = to.as_mut_ptr();
+        for ky in 0..height {
+            let mut x = origin.wrapping_add(self.distance(maps, ky, 0));
+            if cfg!(not(target_arch = "arm")) && is_inside {
+                // SAFETY: the taps of a row follow each other, as they do in the run, which has room for them.
+                unsafe { copy(x, to, width * depth) };
+                to = to.wrapping_add(width * depth);
                 continue;
             }
-            let mut to = to.as_mut_ptr();
-            for ky in 0..height {
-                let mut x = origin.wrapping_add(self.distance(maps, ky, 0));
-                if is_inside {
-                    // SAFETY: the taps of a row follow each other, as they do in the run, which has room for them.
-                    unsafe { copy(x, to, width * depth) };
-                    to = to.wrapping_add(width * depth);
-                    continue;
-                }
-                for kx in 0..width {
-                    let end = to.wrapping_add(depth);
-                    if self.is_on_input(*place, ky, kx) {
-                        let mut x = x;
-                        while to != end {
-                            // SAFETY: the channel lies on the input, and the window in the run.
-                            unsafe { *to = *x };
-                            (to, x) = (to.wrapping_add(1), x.wrapping_add(step));
-                        }
+            for kx in 0..width {
+                let end = to.wrapping_add(depth);
+                if self.is_on_input(*place, ky, kx) {
+                    let mut x = x;
+                    while to != end {
+                        // SAFETY: the channel lies on the input, and the window in the run.
+                        unsafe { *to = *x };
+                        (to, x) = (to.wrapping_add(1), x.wrapping_add(step));
                     }
-                    (to, x) = (end, x.wrapping_add(pixel));
                 }
+                (to, x) = (end, x.wrapping_add(pixel));
             }
         }
     }

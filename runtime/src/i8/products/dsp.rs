@@ -80,11 +80,7 @@ pub(super) unsafe fn add_run<const N: usize>(
             } else {
                 widen(x.as_ptr(), wide, words);
             }
-            let mut filter = 0;
-            while filter < block.valid {
-                products::<N>(sums.add(filter), wide, w.add(4 * filter), wide.add(8 * words));
-                filter += 2;
-            }
+            products::<N>(sums, w, wide, wide.add(8 * words), sums.add(block.valid.next_multiple_of(2)));
         }
         x = x.map(|x| x.wrapping_add(channels));
         w = w.wrapping_add(4 * N * words);
@@ -140,16 +136,16 @@ widen!(
     widen_unsigned: "uxtb16"
 );
 
-/// Eight products of two channels: the pixels' values come from `r1`, the weights stand in `r0` and `r3`.
+/// Eight products of two channels: the pixels' values come from `r2`, the weights stand in `r0` and `r3`.
 macro_rules! half {
     () => {
         concat!(
-            "ldrd r12, lr, [r1], #8\n",
+            "ldrd r12, lr, [r2], #8\n",
             "smlad r4, r12, r0, r4\n",
             "smlad r5, r12, r3, r5\n",
             "smlad r6, lr, r0, r6\n",
             "smlad r7, lr, r3, r7\n",
-            "ldrd r12, lr, [r1], #8\n",
+            "ldrd r12, lr, [r2], #8\n",
             "smlad r8, r12, r0, r8\n",
             "smlad r9, r12, r3, r9\n",
             "smlad r10, lr, r0, r10\n",
@@ -162,11 +158,11 @@ macro_rules! half {
 macro_rules! word {
     () => {
         concat!(
-            "ldrd r0, r3, [r2]\n",
+            "ldrd r0, r3, [r1]\n",
             "sxtb16 r0, r0\n",
             "sxtb16 r3, r3\n",
             half!(),
-            "ldrd r0, r3, [r2], #{filters}\n",
+            "ldrd r0, r3, [r1], #{filters}\n",
             "sxtb16 r0, r0, ror #8\n",
             "sxtb16 r3, r3, ror #8\n",
             half!(),
@@ -174,36 +170,54 @@ macro_rules! word {
     };
 }
 
-/// Adds the products of four pixels by two filters.
+/// Adds the products of four pixels by pairs of filters.
 ///
 /// # Safety
-/// `wide` is readable up to `end`, a whole number of words of eight values, not none, and `w` for the weights of as many words. `sums` are
-/// two values in each of four rows of `N`.
+/// `wide` is readable up to `end`, a whole number of words of eight values, not none, and `w` for the weights of as many words of each
+/// filter. `sums` are four rows of `N` values; the last pair of the first ends at `last`, and there is one.
 #[unsafe(naked)]
-unsafe extern "C" fn products<const N: usize>(sums: *mut i32, wide: *const u32, w: *const i8, end: *const u32) {
+unsafe extern "C" fn products<const N: usize>(sums: *mut i32, w: *const i8, wide: *const u32, end: *const u32, last: *mut i32) {
+    // r1: weights; r2: values; r4-r11: sums of a pair. On the stack sums and weights of the pair, where values begin and end, and where the
+    // first round begins; and above what is saved, where sums end.
     naked_asm!(
         ".cpu cortex-m33",
-        "push {{r0, r3-r11, lr}}",
-        "sub r12, r3, r1",
+        ".p2align 2",
+        "push {{r4-r11, lr}}",
+        // Four words a round, the first of which leaves out as many as are not there: a word's instructions have 3.25 times the bytes of
+        // its values.
+        "sub r12, r2, r3",
+        "and r12, #96",
+        "add r4, r12, r12, lsl #1",
+        "add r4, r4, r12, lsr #2",
+        "adr r12, 2f",
+        "add r12, r4",
+        "add r12, #1",
+        "push {{r0-r3, r12}}",
+        "1:",
         "ldrd r4, r5, [r0]",
         "ldrd r6, r7, [r0, #{row1}]",
         "ldrd r8, r9, [r0, #{row2}]",
         "ldrd r10, r11, [r0, #{row3}]",
-        // Two words a round; an odd number begins with the second.
-        "tst r12, #32",
-        "bne 2f",
-        "1:",
-        word!(),
+        "ldr pc, [sp, #16]",
         "2:",
         word!(),
-        "ldr r12, [sp, #4]",
-        "cmp r1, r12",
-        "bne 1b",
-        "pop {{r0, r3}}",
-        "strd r4, r5, [r0]",
+        word!(),
+        word!(),
+        word!(),
+        "ldr r12, [sp, #12]",
+        "cmp r2, r12",
+        "bne 2b",
+        "ldm sp, {{r0-r2}}",
+        "ldr r12, [sp, #56]",
         "strd r6, r7, [r0, #{row1}]",
         "strd r8, r9, [r0, #{row2}]",
         "strd r10, r11, [r0, #{row3}]",
+        "strd r4, r5, [r0], #8",
+        "add r1, #8",
+        "strd r0, r1, [sp]",
+        "cmp r0, r12",
+        "bne 1b",
+        "add sp, #20",
         "pop {{r4-r11, pc}}",
         filters = const 4 * N,
         row1 = const 4 * N,

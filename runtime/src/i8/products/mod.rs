@@ -262,13 +262,13 @@ impl sealed::Products for Thumb {
     unsafe fn write_averages<T: Element>(
         rule: &crate::Requantize,
         averaged: [i32; 2],
-        sums: (*const i32, [usize; 2]),
+        (sums, [right, down, _]): (*const i32, [usize; 3]),
         multipliers: *const i32,
         y: *mut T,
         count: usize,
     ) {
-        // SAFETY: the caller's contract.
-        unsafe { rule.write_averages::<T, false>(averaged, sums, multipliers, y, count) }
+        // SAFETY: the caller's contract; sums of a pixel are adjacent.
+        unsafe { rule.write_averages::<T, false>(averaged, (sums, [right, down]), multipliers, y, count) }
     }
 }
 
@@ -504,11 +504,32 @@ impl sealed::Products for Mve {
 
     #[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
     #[inline(always)]
+    fn is_by_filters<const Q: usize, const N: usize>() -> bool {
+        const { Q == mve::PIXELS && N.is_multiple_of(2) && N <= mve::MOST_FILTERS }
+    }
+
+    #[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
+    #[inline(always)]
+    unsafe fn gather<F: Element>(x: *const F, distances: &[usize], to: &mut [F]) {
+        // SAFETY: the caller's contract; bytes of either kind have the same bits.
+        unsafe {
+            if const { signs::<F>().is_some() } {
+                mve::gather::<0>(x.cast(), distances.as_ptr(), to.as_mut_ptr().cast(), to.len());
+            } else {
+                for (to, &distance) in to.iter_mut().zip(distances) {
+                    *to = *x.wrapping_add(distance);
+                }
+            }
+        }
+    }
+
+    #[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
+    #[inline(always)]
     unsafe fn begin<const Q: usize, const N: usize>(sums: &mut MaybeUninit<[[i32; N]; Q]>, biases: *const i32) {
         // SAFETY: the caller's contract; a tile of three pixels.
         unsafe {
-            if const { Q == mve::PIXELS && N <= mve::MOST_FILTERS } {
-                mve::begin::<N>(biases, sums.as_mut_ptr().cast());
+            if Self::is_by_filters::<Q, N>() {
+                mve::begin::<0>(sums.as_mut_ptr().cast(), biases, N);
             } else {
                 sums.write([*biases.cast::<[i32; N]>(); Q]);
             }
@@ -524,9 +545,22 @@ impl sealed::Products for Mve {
         block: Block,
     ) {
         #[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
-        if const { Q == mve::PIXELS && N.is_multiple_of(2) && N <= mve::MOST_FILTERS && matches!(signs::<F>(), Some(true)) } {
-            // SAFETY: the caller's contract; tiles of that size.
-            return unsafe { mve::add_run::<N>((&raw mut *sums).cast(), x.as_ptr().cast(), w, len, block) };
+        if Self::is_by_filters::<Q, N>() {
+            if const { matches!(signs::<F>(), Some(true)) } {
+                // SAFETY: the caller's contract; tiles of that size.
+                return unsafe { mve::add_run((&raw mut *sums).cast(), x.as_ptr().cast(), w, len, block) };
+            }
+            for (q, x) in x.into_iter().enumerate() {
+                // SAFETY: the caller's contract; the tile has the pixel.
+                unsafe {
+                    let mut row = [Self::row(sums, q)];
+                    add_filters(&mut row, [x], w, len, block);
+                    for (n, sum) in row.as_flattened().iter().enumerate() {
+                        *(&raw mut *sums).cast::<i32>().wrapping_add(Self::place::<Q, N>(q, n)) = *sum;
+                    }
+                }
+            }
+            return;
         }
         // SAFETY: the caller's contract.
         unsafe { add_filters(sums, x, w, len, block) }
@@ -573,11 +607,11 @@ impl sealed::Products for Mve {
     ) {
         // SAFETY: the caller's contract; bytes of either kind have the same bits. Pixels behind the last are written again.
         unsafe {
-            if const { Q == mve::PIXELS && N <= mve::MOST_FILTERS && signs::<T>().is_some() } {
-                mve::write_tile::<N>(rule.rule, sums.as_ptr().cast(), multipliers, y.as_ptr().cast(), count);
+            if Self::is_by_filters::<Q, N>() && const { signs::<T>().is_some() } {
+                mve::write_tile(rule.rule, sums.as_ptr().cast(), multipliers, y.as_ptr().cast(), count);
             } else {
-                for (sums, y) in sums.iter().zip(y).take(n_pixels) {
-                    Self::write(rule, sums.as_ptr(), multipliers, y, count);
+                for (q, y) in y.into_iter().take(n_pixels).enumerate() {
+                    Self::write(rule, Self::row(sums, q).as_ptr(), multipliers, y, count);
                 }
             }
         }
@@ -588,7 +622,7 @@ impl sealed::Products for Mve {
     unsafe fn write_averages<T: Element>(
         rule: &crate::Requantize,
         averaged: [i32; 2],
-        sums: (*const i32, [usize; 2]),
+        (sums, [right, down, filter]): (*const i32, [usize; 3]),
         multipliers: *const i32,
         y: *mut T,
         count: usize,
@@ -596,9 +630,12 @@ impl sealed::Products for Mve {
         // SAFETY: the caller's contract; bytes of either kind have the same bits.
         unsafe {
             if const { signs::<T>().is_some() } {
-                mve::write_averages(rule, averaged, sums, multipliers, y.cast(), count);
+                mve::write_averages(rule, averaged, (sums, [right, down, filter]), multipliers, y.cast(), count);
             } else {
-                rule.write_averages::<T, true>(averaged, sums, multipliers, y, count);
+                for n in 0..count {
+                    let sums = (sums.wrapping_add(n.wrapping_mul(filter)), [right, down]);
+                    rule.write_averages::<T, true>(averaged, sums, multipliers.wrapping_add(n), y.wrapping_add(n), 1);
+                }
             }
         }
     }

@@ -1,5 +1,6 @@
 //! Products of bytes by the vector unit: tiles of 3 pixels by `N` filters. Of up to 32 channels the pixels' values stand in vectors for all
-//! filters of the block, two of which are taken at a time, whose 6 sums stand in the core's own registers meanwhile.
+//! filters of the block, two of which are taken at a time, whose 6 sums stand in the core's own registers meanwhile: in memory they follow
+//! each other, those of a filter together, so that one instruction loads them.
 //!
 //! A parameter that means nothing makes a function generic, so that it is assembled only where a module uses it.
 
@@ -16,29 +17,61 @@ pub(super) const PIXELS: usize = 3;
 /// The most filters of a block.
 pub(super) const MOST_FILTERS: usize = 32;
 
-/// The biases as the sums of three pixels.
+/// Copies bytes that lie so far from `x`.
 ///
 /// # Safety
-/// `biases` are `N` readable values, and `sums` three times as many writable ones.
+/// There are `count` distances, each of which leads to a readable byte, and `to` is writable for as many.
 #[unsafe(naked)]
-pub(super) unsafe extern "C" fn begin<const N: usize>(biases: *const i32, sums: *mut i32) {
+pub(super) unsafe extern "C" fn gather<const UNUSED: usize>(x: *const u8, distances: *const usize, to: *mut u8, count: usize) {
     naked_asm!(
         requires!("tt r0, r0", "thumbv8m.main-none-eabihf"),
         ".cpu cortex-m55",
         "push {{r4, lr}}",
-        "mov r4, #{n}",
-        "wlstp.32 lr, r4, 2f",
+        "wlstp.32 lr, r3, 2f",
         "1:",
-        "vldrw.u32 q0, [r0], #16",
-        "vstrw.32 q0, [r1, #{row1}]",
-        "vstrw.32 q0, [r1, #{row2}]",
-        "vstrw.32 q0, [r1], #16",
+        "vldrw.u32 q0, [r1], #16",
+        "vldrb.u32 q1, [r0, q0]",
+        "vstrb.32 q1, [r2], #4",
         "letp lr, 1b",
         "2:",
         "pop {{r4, pc}}",
-        n = const N,
-        row1 = const 4 * N,
-        row2 = const 8 * N,
+    )
+}
+
+/// Makes addresses, in bytes, of every third value from `r0` on, less those of four filters, of which an instruction adds the latter.
+macro_rules! thirds {
+    ($addresses:literal, $sums:literal, $scratch:literal) => {
+        concat!(
+            concat!("mov ", $scratch, ", #0\n"),
+            concat!("vidup.u32 ", $addresses, ", ", $scratch, ", #4\n"),
+            concat!("mov ", $scratch, ", #3\n"),
+            concat!("vmul.i32 ", $addresses, ", ", $addresses, ", ", $scratch, "\n"),
+            concat!("sub ", $sums, ", #48\n"),
+            concat!("vadd.i32 ", $addresses, ", ", $addresses, ", ", $sums, "\n"),
+        )
+    };
+}
+
+/// The biases as the sums of three pixels.
+///
+/// # Safety
+/// `biases` are so many readable values, and `sums` three times as many writable ones.
+#[unsafe(naked)]
+pub(super) unsafe extern "C" fn begin<const UNUSED: usize>(sums: *mut i32, biases: *const i32, count: usize) {
+    naked_asm!(
+        requires!("tt r0, r0", "thumbv8m.main-none-eabihf"),
+        ".cpu cortex-m55",
+        "push {{r4, lr}}",
+        thirds!("q1", "r0", "r4"),
+        "wlstp.32 lr, r2, 2f",
+        "1:",
+        "vldrw.u32 q0, [r1], #16",
+        "vstrw.32 q0, [q1, #48]!",
+        "vstrw.32 q0, [q1, #4]",
+        "vstrw.32 q0, [q1, #8]",
+        "letp lr, 1b",
+        "2:",
+        "pop {{r4, pc}}",
     )
 }
 
@@ -58,11 +91,11 @@ struct Run {
 /// # Safety
 /// As there, of a tile of `PIXELS` by `N`, an even number up to `MOST_FILTERS`, whose sums and pixels lie at `sums` and `x`.
 #[inline(always)]
-pub(super) unsafe fn add_run<const N: usize>(sums: *mut i32, x: *const *const i8, w: *const i8, len: usize, block: Block) {
+pub(super) unsafe fn add_run(sums: *mut i32, x: *const *const i8, w: *const i8, len: usize, block: Block) {
     let run = Run { len, filter: block.filter, pairs: block.valid.div_ceil(2) };
     if run.pairs > 0 {
         // SAFETY: the caller's contract.
-        unsafe { products::<N>(w, sums, x, &run) };
+        unsafe { products::<0>(w, sums, x, &run) };
     }
 }
 
@@ -105,13 +138,9 @@ macro_rules! pairs {
             "ldm sp, {{r7, r12, lr}}\n",
             "dls lr, lr\n",
             "3:\n",
-            "ldrd r0, r2, [r12]\n",
-            "ldrd r4, r6, [r12, #{row1}]\n",
-            "ldrd r8, r10, [r12, #{row2}]\n",
+            "ldm r12, {{r0, r2, r4, r6, r8, r10}}\n",
             $($pair,)+
-            "strd r4, r6, [r12, #{row1}]\n",
-            "strd r8, r10, [r12, #{row2}]\n",
-            "strd r0, r2, [r12], #8\n",
+            "stm r12!, {{r0, r2, r4, r6, r8, r10}}\n",
             "le lr, 3b\n",
         )
     };
@@ -120,9 +149,9 @@ macro_rules! pairs {
 /// Adds the products of three pixels by pairs of filters.
 ///
 /// # Safety
-/// The pixels at `x` are readable for the run's channels, `w` for those of as many filters; `sums` are three rows of `N` values.
+/// The pixels at `x` are readable for the run's channels, `w` for those of as many filters; `sums` are three values of each.
 #[unsafe(naked)]
-unsafe extern "C" fn products<const N: usize>(w: *const i8, sums: *mut i32, x: *const *const i8, run: *const Run) {
+unsafe extern "C" fn products<const UNUSED: usize>(w: *const i8, sums: *mut i32, x: *const *const i8, run: *const Run) {
     // r5, r9, r11: x; r1: channels behind those in vectors; r3: bytes of a filter; r7: w; r12: sums. On the stack w, sums, and pairs.
     naked_asm!(
         requires!("tt r0, r0", "thumbv8m.main-none-eabihf"),
@@ -143,8 +172,8 @@ unsafe extern "C" fn products<const N: usize>(w: *const i8, sums: *mut i32, x: *
         "vldrb.u8 q4, [r11], #16",
         "vldrb.u8 q5, [r11], #16",
         pairs!(
-            filter!("r0", "r4", "r8", "vldrb.u8 q7, [r7, #16]"),
-            filter!("r2", "r6", "r10", "vldrb.u8 q7, [r7, #16]")
+            filter!("r0", "r2", "r4", "vldrb.u8 q7, [r7, #16]"),
+            filter!("r6", "r8", "r10", "vldrb.u8 q7, [r7, #16]")
         ),
         "ldr r7, [sp]",
         "add r7, #32",
@@ -163,8 +192,8 @@ unsafe extern "C" fn products<const N: usize>(w: *const i8, sums: *mut i32, x: *
         "vldrbt.u8 q3, [r9, #16]",
         "vldrbt.u8 q5, [r11, #16]",
         pairs!(
-            filter!("r0", "r4", "r8", "vpst", "vldrbt.u8 q7, [r7, #16]"),
-            filter!("r2", "r6", "r10", "vpst", "vldrbt.u8 q7, [r7, #16]")
+            filter!("r0", "r2", "r4", "vpst", "vldrbt.u8 q7, [r7, #16]"),
+            filter!("r6", "r8", "r10", "vpst", "vldrbt.u8 q7, [r7, #16]")
         ),
         "b 6f",
         "5:",
@@ -175,15 +204,13 @@ unsafe extern "C" fn products<const N: usize>(w: *const i8, sums: *mut i32, x: *
         "vldrbt.u8 q0, [r5]",
         "vldrbt.u8 q2, [r9]",
         "vldrbt.u8 q4, [r11]",
-        pairs!(short_filter!("r0", "r4", "r8"), short_filter!("r2", "r6", "r10")),
+        pairs!(short_filter!("r0", "r2", "r4"), short_filter!("r6", "r8", "r10")),
         "6:",
         "add sp, #12",
         "vpop {{d8-d15}}",
         "add sp, #16",
         "pop {{r4-r11, pc}}",
         pairs = const offset_of!(Run, pairs),
-        row1 = const 4 * N,
-        row2 = const 8 * N,
     )
 }
 
@@ -213,15 +240,9 @@ impl Rule {
 /// # Safety
 /// As there.
 #[inline(always)]
-pub(super) unsafe fn write_tile<const N: usize>(
-    rule: &Requantize,
-    sums: *const i32,
-    multipliers: *const i32,
-    y: *const *mut u8,
-    count: usize,
-) {
+pub(super) unsafe fn write_tile(rule: &Requantize, sums: *const i32, multipliers: *const i32, y: *const *mut u8, count: usize) {
     // SAFETY: the caller's contract.
-    unsafe { requantize_tile::<N>(sums, multipliers, y, &Rule::new(rule, count)) };
+    unsafe { requantize_tile::<0>(sums, multipliers, y, &Rule::new(rule, count)) };
 }
 
 /// The results of a pixel, whose sums stand in `q0`.
@@ -242,31 +263,32 @@ macro_rules! results {
 /// Four results of each pixel at a time, and what is left of them by predicates.
 ///
 /// # Safety
-/// `sums`, three rows of `N` values, and `multipliers` are readable for the rule's count of values, and each of `y` is writable.
+/// `multipliers` are readable for the rule's count of values, `sums` for three times as many, and each of `y` is writable.
 #[unsafe(naked)]
-unsafe extern "C" fn requantize_tile<const N: usize>(sums: *const i32, multipliers: *const i32, y: *const *mut u8, rule: *const Rule) {
+unsafe extern "C" fn requantize_tile<const UNUSED: usize>(sums: *const i32, multipliers: *const i32, y: *const *mut u8, rule: *const Rule) {
     naked_asm!(
         requires!("tt r0, r0", "thumbv8m.main-none-eabihf"),
         ".cpu cortex-m55",
         "push {{r4-r10, lr}}",
+        "vpush {{d8-d9}}",
         "ldm r2, {{r2, r6, r7}}",
+        thirds!("q4", "r0", "r4"),
         "ldm r3, {{r4, r5, r8-r10, r12}}",
         "vdup.32 q2, r9",
         "vdup.32 q3, r10",
         "wlstp.32 lr, r12, 2f",
         "1:",
         "vldrw.u32 q1, [r1], #16",
-        "vldrw.u32 q0, [r0, #{row1}]",
-        results!("r6"),
-        "vldrw.u32 q0, [r0, #{row2}]",
-        results!("r7"),
-        "vldrw.u32 q0, [r0], #16",
+        "vldrw.u32 q0, [q4, #48]!",
         results!("r2"),
+        "vldrw.u32 q0, [q4, #4]",
+        results!("r6"),
+        "vldrw.u32 q0, [q4, #8]",
+        results!("r7"),
         "letp lr, 1b",
         "2:",
+        "vpop {{d8-d9}}",
         "pop {{r4-r10, pc}}",
-        row1 = const 4 * N,
-        row2 = const 8 * N,
     )
 }
 
@@ -474,6 +496,7 @@ struct Average {
     to_the_right: usize,
     down: usize,
     count: usize,
+    filter: usize,
 }
 
 /// [`Products::write_averages`](super::sealed::Products::write_averages) of bytes.
@@ -484,26 +507,26 @@ struct Average {
 pub(super) unsafe fn write_averages(
     rule: &Requantize,
     [least, most]: [i32; 2],
-    (sums, steps): (*const i32, [usize; 2]),
+    (sums, steps): (*const i32, [usize; 3]),
     multipliers: *const i32,
     y: *mut u8,
     count: usize,
 ) {
     let Requantize { left, right, low, high, .. } = rule.quarter();
     let shift = |by: u32| (by % i32::BITS) as i32;
-    let (offset, [to_the_right, down]) = (rule.quarter().offset(), steps.map(|step| size_of::<i32>() * step));
-    let average = Average { left: shift(left), offset, right: -shift(right), least, most, low, high, to_the_right, down, count };
+    let (offset, [to_the_right, down, filter]) = (rule.quarter().offset(), steps.map(|step| size_of::<i32>() * step));
+    let average = Average { left: shift(left), offset, right: -shift(right), least, most, low, high, to_the_right, down, count, filter };
     // SAFETY: the caller's contract.
     unsafe { requantize_average::<0>(sums, multipliers, y, &average) };
 }
 
-/// What a pixel adds: its sums, which are read by this pointer, times the multipliers in `q1`, limited.
+/// What a pixel adds: its sums, which this pointer and the distances in `q3` lead to, times the multipliers in `q1`, limited.
 macro_rules! pixel {
     ($sums:literal) => {
         concat!(
             "vldrw.u32 q2, [",
             $sums,
-            "], #16\n",
+            ", q3]\n",
             "vshl.s32 q2, r4\n",
             "vmulh.s32 q2, q2, q1\n",
             "vmin.s32 q2, q2, q5\n",
@@ -515,7 +538,7 @@ macro_rules! pixel {
 /// Four results at a time, and what is left of them by predicates.
 ///
 /// # Safety
-/// `sums`, for each of four pixels, and `multipliers` are readable for the rule's count of values, and `y` is writable.
+/// `sums`, for each of four pixels, and `multipliers` are readable for the rule's count of filters, and `y` is writable.
 #[unsafe(naked)]
 unsafe extern "C" fn requantize_average<const UNUSED: usize>(
     sums: *const i32,
@@ -533,10 +556,15 @@ unsafe extern "C" fn requantize_average<const UNUSED: usize>(
         "vdup.32 q5, r8",
         "vdup.32 q6, r9",
         "vdup.32 q7, r10",
-        "ldm r3, {{r10-r12}}",
+        "ldm r3, {{r10-r12, lr}}",
         "add r7, r0, r10",
         "add r8, r0, r11",
         "add r9, r8, r10",
+        // Distances of four filters, and what leads to the next four.
+        "mov r10, #0",
+        "vidup.u32 q3, r10, #1",
+        "vmul.i32 q3, q3, lr",
+        "lsl r3, lr, #2",
         "wlstp.32 lr, r12, 2f",
         "1:",
         "vldrw.u32 q1, [r1], #16",
@@ -552,6 +580,7 @@ unsafe extern "C" fn requantize_average<const UNUSED: usize>(
         "vshl.s32 q0, r6",
         "vmin.s32 q0, q0, q7",
         "vmax.s32 q0, q0, q6",
+        "vadd.i32 q3, q3, r3",
         "vstrb.32 q0, [r2], #4",
         "letp lr, 1b",
         "2:",

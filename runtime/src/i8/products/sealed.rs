@@ -12,6 +12,19 @@ pub trait Products: Copy + Sync + Send + PartialEq + core::fmt::Debug + 'static 
     /// The order of the weights.
     const ORDER: WeightOrder;
 
+    /// Copies elements that lie so far from `x`.
+    ///
+    /// # Safety
+    /// Each of the distances leads to a readable element; there are as many as are written.
+    #[cfg_attr(not(target_arch = "arm"), inline(always))]
+    #[cfg_attr(target_arch = "arm", inline(never))]
+    unsafe fn gather<F: Element>(x: *const F, distances: &[usize], to: &mut [F]) {
+        for (to, &distance) in to.iter_mut().zip(distances) {
+            // SAFETY: the caller's contract.
+            *to = unsafe { *x.wrapping_add(distance) };
+        }
+    }
+
     /// Writes the sums of a tile before any product.
     ///
     /// # Safety
@@ -25,6 +38,32 @@ pub trait Products: Copy + Sync + Send + PartialEq + core::fmt::Debug + 'static 
                 sums.as_mut_ptr().cast::<[i32; N]>().add(q).write(biases);
             }
         }
+    }
+
+    /// Whether the sums of a tile stand by filters, each of which has those of all pixels, and not by pixels.
+    #[inline(always)]
+    fn is_by_filters<const Q: usize, const N: usize>() -> bool {
+        false
+    }
+
+    /// Where the sum of a pixel and a filter stands in a tile.
+    #[inline(always)]
+    fn place<const Q: usize, const N: usize>(q: usize, n: usize) -> usize {
+        if Self::is_by_filters::<Q, N>() { n.wrapping_mul(Q).wrapping_add(q) } else { q.wrapping_mul(N).wrapping_add(n) }
+    }
+
+    /// The sums of a pixel.
+    ///
+    /// # Safety
+    /// The tile has the pixel.
+    #[inline(always)]
+    unsafe fn row<const Q: usize, const N: usize>(sums: &[[i32; N]; Q], q: usize) -> [i32; N] {
+        let mut row = [0; N];
+        for (n, sum) in row.iter_mut().enumerate() {
+            // SAFETY: the caller's contract.
+            *sum = unsafe { *sums.as_ptr().cast::<i32>().wrapping_add(Self::place::<Q, N>(q, n)) };
+        }
+        row
     }
 
     /// Adds the products of `len` adjacent channels of some pixels to the sums of those filters of the block that exist; what the others
@@ -123,8 +162,8 @@ pub trait Products: Copy + Sync + Send + PartialEq + core::fmt::Debug + 'static 
         }
     }
 
-    /// Writes the results of adjacent sums of the four pixels of a window, averaged. The two steps lead from the sums of a pixel to
-    /// those of the one to the right of it, and of the one below.
+    /// Writes the results of sums of the four pixels of a window, averaged. The steps lead from the sum of a pixel to that of the one to the
+    /// right of it, of the one below, and of the next filter.
     ///
     /// # Safety
     /// The sums, for each pixel, and `multipliers` are readable for `count` values, and `y` is writable.
@@ -132,12 +171,12 @@ pub trait Products: Copy + Sync + Send + PartialEq + core::fmt::Debug + 'static 
     unsafe fn write_averages<T: Element>(
         rule: &crate::Requantize,
         averaged: [i32; 2],
-        sums: (*const i32, [usize; 2]),
+        (sums, [right, down, _]): (*const i32, [usize; 3]),
         multipliers: *const i32,
         y: *mut T,
         count: usize,
     ) {
-        // SAFETY: the caller's contract.
-        unsafe { rule.write_averages::<T, true>(averaged, sums, multipliers, y, count) }
+        // SAFETY: the caller's contract; sums of a pixel are adjacent.
+        unsafe { rule.write_averages::<T, true>(averaged, (sums, [right, down]), multipliers, y, count) }
     }
 }

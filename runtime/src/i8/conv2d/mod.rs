@@ -231,10 +231,11 @@ impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> 
         let taps = self.kernel[0] as usize * self.kernel[1] as usize;
         let reading = self.reading::<DENSE>();
         let inner = [self.interior::<0>(), self.interior::<1>()];
-        let maps = Maps { x, r, y, wrap, padding: [F::from_i32(self.input_zero); RUN] };
+        let maps = Maps { x, r, y, wrap, padding: [F::from_i32(self.input_zero); RUN], rule: Prepared::new(&self.requantize) };
         let (mut block, mut channel, mut first) = (w, 0, 0);
         for _ in 0..self.group {
-            let strips = Strips { w: block, words: self.block_words() as usize, channel, first, n_filters };
+            let strips =
+                Strips { w: block, words: self.block_words() as usize, bytes: self.filter_bytes() as usize, channel, first, n_filters };
             // SAFETY: the pixels lie in the area, and the windows of those that are inside on the input.
             unsafe {
                 if reading == Reading::Gathered && taps * depth <= RUN {
@@ -358,7 +359,7 @@ impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> 
     /// What runs of a block have in common.
     #[inline(always)]
     fn block(&self, strip: &Strip) -> Block {
-        Block { filter: self.filter_bytes() as usize, valid: strip.valid }
+        Block { filter: strip.bytes, valid: strip.valid }
     }
 
     /// Where the weights of byte `at` of a block's filters begin.
@@ -372,7 +373,7 @@ impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> 
     /// # Safety
     /// The block's header exists, and the pixels lie in the output.
     #[inline(never)]
-    unsafe fn finish(&self, strip: &Strip, maps: &Maps<F, T>, places: &[[usize; 2]; P], n_pixels: usize, sums: &[[i32; N]; P]) {
+    unsafe fn finish(&self, strip: &Strip, maps: &Maps<'_, F, T>, places: &[[usize; 2]; P], n_pixels: usize, sums: &[[i32; N]; P]) {
         let (output, channel) = (&self.output, self.output.channel as usize);
         let multipliers = strip.w.wrapping_add(N);
         let mut y = [maps.y.wrapping_add(strip.filter.wrapping_mul(channel)); P];
@@ -384,7 +385,7 @@ impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> 
             if channel == 1 {
                 // A number that is known is for vectors; of a loop that is not written out smaller cores have more.
                 let count = if cfg!(not(target_arch = "arm")) && strip.valid == N { N } else { strip.valid };
-                U::write_tile(&Prepared::new(&self.requantize), sums, multipliers, y, n_pixels, count);
+                U::write_tile(&maps.rule, sums, multipliers, y, n_pixels, count);
             } else {
                 for (sums, y) in sums.iter().zip(y).take(n_pixels) {
                     for n in 0..strip.valid {
@@ -422,6 +423,8 @@ struct Strips {
     w: *const i32,
     /// Values of the weights of each.
     words: usize,
+    /// Bytes of a filter.
+    bytes: usize,
     /// First input channel of the group.
     channel: usize,
     /// First output channel of the group.
@@ -434,6 +437,7 @@ impl Strips {
     fn each<const N: usize>(&self) -> impl Iterator<Item = Strip> {
         (0..self.n_filters.div_ceil(N)).map(|block| Strip {
             w: self.w.wrapping_add(block * self.words),
+            bytes: self.bytes,
             channel: self.channel,
             filter: self.first + block * N,
             valid: N.min(self.n_filters - block * N),
@@ -445,6 +449,8 @@ impl Strips {
 struct Strip {
     /// Where its weights begin.
     w: *const i32,
+    /// Bytes of a filter.
+    bytes: usize,
     /// First input channel of its group.
     channel: usize,
     /// Its first output channel.
@@ -461,14 +467,15 @@ impl Strip {
     }
 }
 
-/// Where input and output lie, and a run of padding.
-struct Maps<F, T> {
+/// Where input and output lie, a run of padding, and what makes outputs of sums.
+struct Maps<'a, F, T> {
     x: *const F,
     /// The rest of the input.
     r: *const F,
     y: *mut T,
     wrap: Wrap,
     padding: [F; RUN],
+    rule: Prepared<'a>,
 }
 
 map_kernel!([F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize,] QuantizedConv2d<F, T, U, P, N>, F, i32 => T);

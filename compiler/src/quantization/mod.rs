@@ -2,8 +2,8 @@
 //! bytes.
 //!
 //! Weights have a scale an output channel. A concat of what layers produce keeps a scale for each part of it, which the weights of its
-//! readers take up, so that joining costs neither accuracy nor time. A 2x2 average behind a 1x1 convolution is one of its sums, which become
-//! bytes of the average's scale at once.
+//! readers take up, so that joining costs neither accuracy nor time; who asks for it gets one scale for all parts (`shared`). A 2x2 average
+//! behind a 1x1 convolution is one of its sums, which become bytes of the average's scale at once.
 //!
 //! Weights go to the nearest byte, or are rounded by GPTQ on the examples (`gptq`); ranges are all that was observed, or those of the least
 //! error (`least_error`).
@@ -17,6 +17,7 @@ mod observation;
 mod product;
 mod rewrite;
 mod rounded;
+mod shared;
 mod terms;
 
 pub use border::ByteScale;

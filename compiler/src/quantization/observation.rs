@@ -6,6 +6,7 @@ use super::calibration::check_weights;
 use super::gptq::{self, Batch};
 use super::least_error::{Errors, errors};
 use super::rewrite::terms;
+use super::shared::share;
 use super::{Calibration, Range};
 use crate::compilation::Compilation;
 use crate::error::Error;
@@ -45,6 +46,11 @@ impl Observer {
             Some((name, errors))
         };
         Ok(self.values(example)?.into_iter().filter_map(of_value).collect())
+    }
+
+    /// Gives all that concats join along channels one range, and with it one scale, in place of one for each part.
+    pub fn share(&self, calibration: &mut Calibration) {
+        share(&self.graph, calibration);
     }
 
     /// The products whose weights GPTQ is to round: a pass over the examples for each batch, for the ranges and for what is kept in floats

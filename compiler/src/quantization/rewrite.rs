@@ -244,14 +244,12 @@ impl Rewrite<'_> {
 
     /// A concat along channels, each part of which keeps its scale.
     fn concat(&mut self, graph: &mut Graph, id: NodeId) -> Option<()> {
-        let Op::Concat(op) = graph.op(id)? else { return None };
         let inputs: Vec<Source> = graph.node_inputs(id).into_iter().collect::<Option<_>>()?;
         let parts: Vec<&Bytes> = inputs.iter().map(|input| self.bytes.get(input)).collect::<Option<_>>()?;
         let Bytes { zero, scale: first, .. } = *parts.first()?;
         let result = Source { node: id, slot: 0 };
-        let is_of_channels = op.axis == 1 && graph.ty(result).shape.rank() == 4;
         let is_alike = first.len() == 1 && parts.iter().all(|part| part.scale == *first);
-        if !is_of_channels && !is_alike || parts.iter().any(|part| part.zero != *zero) {
+        if !joins_channels(graph, id) && !is_alike || parts.iter().any(|part| part.zero != *zero) {
             return None;
         }
         let of_part = |(part, &input): (&&Bytes, &Source)| match part.scale[..] {
@@ -299,6 +297,11 @@ impl Rewrite<'_> {
         }
         self.asked.get(&floats).or_else(|| self.calibration.tensors.get(name)).copied()
     }
+}
+
+/// Whether a node joins maps along channels.
+pub(super) fn joins_channels(graph: &Graph, id: NodeId) -> bool {
+    matches!(graph.op(id), Some(Op::Concat(op)) if op.axis == 1) && graph.ty(Source { node: id, slot: 0 }).shape.rank() == 4
 }
 
 /// Notes that a node of bytes does what others did, of which each may follow itself.

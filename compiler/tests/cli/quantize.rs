@@ -260,3 +260,32 @@ fn ranges_of_the_least_error() {
         assert!(narrower("min") && narrower("max"), "{name}");
     }
 }
+
+/// All parts of a concat may share one range: there are fewer then, and each holds those that it replaces.
+#[test]
+fn parts_of_a_concat_share_a_scale_where_that_is_asked_for() {
+    let beside = folder();
+    let model = models().join("detector-small/model.onnx");
+    let model = model.to_str().expect("a path of text");
+    let [slices, shared] = ["slice", "shared"].map(|scales| {
+        let name = format!("{scales}.json");
+        let output = calibrate(&beside.path().join(&name), &["--scales", scales]);
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stdout));
+        for command in [&["compile", model, "-o", scales][..], &["verify", model, "--in-process", "--tolerance", "0.5"]] {
+            let output = peleec(beside.path(), &[command, &["--quant", &name]].concat());
+            assert_eq!(output.status.code(), Some(0), "{}", text(&output.stdout));
+        }
+        json(&std::fs::read(beside.path().join(name)).unwrap())["tensors"].as_object().expect("ranges").clone()
+    });
+    let distinct = |ranges: &serde_json::Map<String, serde_json::Value>| {
+        ranges.values().map(ToString::to_string).collect::<std::collections::BTreeSet<_>>().len()
+    };
+    assert!(slices.len() == shared.len() && distinct(&shared) < distinct(&slices));
+    for (name, range) in &slices {
+        let bound = |ranges: &serde_json::Map<String, serde_json::Value>, bound: &str| ranges[name][bound].as_f64().unwrap();
+        assert!(
+            bound(&shared, "min") <= range["min"].as_f64().unwrap() && bound(&shared, "max") >= range["max"].as_f64().unwrap(),
+            "{name}"
+        );
+    }
+}

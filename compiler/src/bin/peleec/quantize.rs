@@ -46,6 +46,9 @@ pub(crate) struct Args {
     /// How ranges come of values: all of them, or the least squared error
     #[arg(long, value_enum, default_value_t = Ranges::MinMax, hide_short_help = true)]
     ranges: Ranges,
+    /// Whether each part of a concat has its own scale, or all share one
+    #[arg(long, value_enum, default_value_t = Scales::Slice, hide_short_help = true)]
+    scales: Scales,
     /// Round weights together, by GPTQ: better, and slower
     #[arg(long)]
     gptq: bool,
@@ -59,6 +62,13 @@ pub(crate) struct Args {
 enum Ranges {
     MinMax,
     Mse,
+}
+
+/// What has a scale where a concat joins channels.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Scales {
+    Slice,
+    Shared,
 }
 
 /// Where inputs come from.
@@ -93,6 +103,9 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<Answer, Failure> {
     if args.ranges == Ranges::Mse {
         let errors = examples.each("errors of ranges", output, |example| Ok(observer.errors(&calibration, &example)?))?;
         calibration.narrow(errors.into_iter().flatten());
+    }
+    if args.scales == Scales::Shared {
+        observer.share(&mut calibration);
     }
     calibration.keep_float.clone_from(&args.keep_float);
     let measured = Measured { model: &model, options: &options, floats: &floats, observer: &observer, examples: &examples, output };

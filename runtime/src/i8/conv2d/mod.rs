@@ -250,10 +250,11 @@ impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> 
         let reading = self.reading::<DENSE>();
         let window = if reading == Reading::Gathered { self.filter_bytes() as usize } else { 0 };
         let inner = [self.interior::<0>(), self.interior::<1>()];
-        let maps = Maps { x, r, y, wrap, padding: [F::from_i32(self.input_zero); RUN] };
+        let maps = Maps { x, r, y, wrap, padding: [F::from_i32(self.input_zero); RUN], rule: Prepared::new(&self.requantize) };
         let (mut block, mut channel, mut first) = (w, 0, 0);
         for _ in 0..self.group {
-            let strips = Strips { w: block, words: self.block_words() as usize, channel, first, n_filters };
+            let strips =
+                Strips { w: block, words: self.block_words() as usize, bytes: self.filter_bytes() as usize, channel, first, n_filters };
             // SAFETY: the pixels lie in the area, and the windows of those that are inside on the input.
             unsafe {
                 if reading == Reading::Gathered && window <= RUN {
@@ -373,7 +374,7 @@ impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> 
     /// What runs of a block have in common.
     #[inline(always)]
     fn block(&self, strip: &Strip) -> Block {
-        Block { filter: self.filter_bytes() as usize, valid: strip.valid }
+        Block { filter: strip.bytes, valid: strip.valid }
     }
 
     /// Where the weights of byte `at` of a block's filters begin.
@@ -387,7 +388,7 @@ impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> 
     /// # Safety
     /// The block's header exists, and the pixels lie in the output.
     #[inline(never)]
-    unsafe fn finish(&self, strip: &Strip, maps: &Maps<F, T>, places: &[[usize; 2]; P], n_pixels: usize, sums: &[[i32; N]; P]) {
+    unsafe fn finish(&self, strip: &Strip, maps: &Maps<'_, F, T>, places: &[[usize; 2]; P], n_pixels: usize, sums: &[[i32; N]; P]) {
         // SAFETY: the channels that exist, up to `N`, lie in the output.
         unsafe {
             if self.output.channel != 1 {
@@ -399,7 +400,7 @@ impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> 
             }
             // A number that is known is for vectors; of a loop that is not written out smaller cores have more.
             let count = if cfg!(not(target_arch = "arm")) && strip.valid == N { N } else { strip.valid };
-            U::write_tile(&Prepared::new(&self.requantize), sums, strip.w.wrapping_add(N), y, n_pixels, count);
+            U::write_tile(&maps.rule, sums, strip.w.wrapping_add(N), y, n_pixels, count);
         }
     }
 
@@ -409,7 +410,7 @@ impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> 
     /// As there.
     #[cfg_attr(not(target_arch = "arm"), inline(always))]
     #[cfg_attr(target_arch = "arm", inline(never))]
-    unsafe fn finish_apart(&self, strip: &Strip, maps: &Maps<F, T>, places: &[[usize; 2]; P], n_pixels: usize, sums: &[[i32; N]; P]) {
+    unsafe fn finish_apart(&self, strip: &Strip, maps: &Maps<'_, F, T>, places: &[[usize; 2]; P], n_pixels: usize, sums: &[[i32; N]; P]) {
         let step = U::place::<P, N>(0, 1);
         let [row, pixel, channel] = [self.output.row, self.output.pixel, self.output.channel].map(|step| step as usize);
         for (q, &[oy, ox]) in places.iter().take(n_pixels).enumerate() {
@@ -447,6 +448,8 @@ struct Strips {
     w: *const i32,
     /// Values of the weights of each.
     words: usize,
+    /// Bytes of a filter.
+    bytes: usize,
     /// First input channel of the group.
     channel: usize,
     /// First output channel of the group.
@@ -459,6 +462,7 @@ impl Strips {
     fn each<const N: usize>(&self) -> impl Iterator<Item = Strip> {
         (0..self.n_filters.div_ceil(N)).map(|block| Strip {
             w: self.w.wrapping_add(block * self.words),
+            bytes: self.bytes,
             channel: self.channel,
             filter: self.first + block * N,
             valid: N.min(self.n_filters - block * N),
@@ -470,6 +474,8 @@ impl Strips {
 struct Strip {
     /// Where its weights begin.
     w: *const i32,
+    /// Bytes of a filter.
+    bytes: usize,
     /// First input channel of its group.
     channel: usize,
     /// Its first output channel.
@@ -486,14 +492,15 @@ impl Strip {
     }
 }
 
-/// Where input and output lie, and a run of padding.
-struct Maps<F, T> {
+/// Where input and output lie, a run of padding, and what makes outputs of sums.
+struct Maps<'a, F, T> {
     x: *const F,
     /// The rest of the input.
     r: *const F,
     y: *mut T,
     wrap: Wrap,
     padding: [F; RUN],
+    rule: Prepared<'a>,
 }
 
 map_kernel!([F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize,] QuantizedConv2d<F, T, U, P, N>, F, i32 => T);

@@ -8,6 +8,7 @@ use super::{Maps, QuantizedConv2d, RUN, Reading, Strip, Strips};
 use crate::conv2d::halves;
 use crate::element::Element;
 use crate::i8::products::ByteArithmetic;
+use crate::i8::requantize::Prepared;
 use crate::rows::Wrap;
 
 impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> QuantizedConv2d<F, T, U, P, N> {
@@ -33,12 +34,19 @@ impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> 
         }
         let (depth, n_filters) = (self.depth() as usize, self.output.channels as usize);
         let reading = self.reading::<DENSE>();
-        let strips = Strips { w, words: self.block_words() as usize, channel: 0, first: 0, n_filters };
+        let strips = Strips { w, words: self.block_words() as usize, bytes: self.filter_bytes() as usize, channel: 0, first: 0, n_filters };
         // Rows of a ring are computed one at a time: their windows are alike.
         let has_lower = 2 * rows.start + 1 < self.input.height as usize;
         let of_rest = self.rest.as_ref().map_or(Wrap::NEVER, |rest| self.row_window().place(rest, rows.start).1);
         let [back, back_in_rest] = [wrap, of_rest].map(|wrap| if has_lower { wrap.back_at(1) } else { 0 });
-        let maps = |x: *const F, r: *const F| Maps { x, r, y, wrap: Wrap::NEVER, padding: [F::from_i32(self.input_zero); RUN] };
+        let maps = |x: *const F, r: *const F| Maps {
+            x,
+            r,
+            y,
+            wrap: Wrap::NEVER,
+            padding: [F::from_i32(self.input_zero); RUN],
+            rule: Prepared::new(&self.requantize),
+        };
         let [upper, lower] = [maps(x, r), maps(x.wrapping_sub(back), r.wrapping_sub(back_in_rest))];
         for strip in strips.each::<N>() {
             self.tiles(&rows, &columns, &[0..0, 0..0], |places, n_pixels, _| {

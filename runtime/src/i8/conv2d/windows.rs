@@ -8,7 +8,7 @@ use crate::views::Pixels;
 impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> QuantizedConv2d<F, T, U, P, N> {
     /// Where the windows of pixels begin, which may be before the input.
     #[inline(always)]
-    fn origins(&self, maps: &Maps<F, T>, channel: usize, places: &[[usize; 2]; P]) -> [*const F; P] {
+    fn origins(&self, maps: &Maps<'_, F, T>, channel: usize, places: &[[usize; 2]; P]) -> [*const F; P] {
         let input = &self.input;
         let first = |at: usize, axis: usize| (at * self.strides[axis] as usize).wrapping_sub(self.pads[axis] as usize);
         let channel = channel.wrapping_mul(input.channel as usize);
@@ -22,7 +22,7 @@ impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> 
 
     /// What leads from a window's beginning to a tap.
     #[inline(always)]
-    fn distance(&self, maps: &Maps<F, T>, ky: usize, kx: usize) -> usize {
+    fn distance(&self, maps: &Maps<'_, F, T>, ky: usize, kx: usize) -> usize {
         let row = (ky * self.dilations[0] as usize).wrapping_mul(self.input.row as usize).wrapping_sub(maps.wrap.back_at(ky));
         row.wrapping_add((kx * self.dilations[1] as usize).wrapping_mul(self.input.pixel as usize))
     }
@@ -41,7 +41,7 @@ impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> 
     pub(super) unsafe fn add_runs(
         &self,
         strip: &Strip,
-        maps: &Maps<F, T>,
+        maps: &Maps<'_, F, T>,
         places: &[[usize; 2]; P],
         [per_row, len]: [usize; 2],
         sums: &mut [[i32; N]; P],
@@ -79,7 +79,7 @@ impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> 
     /// # Safety
     /// As [`Leaf`](super::Leaf); the places lie in the output.
     #[inline(never)]
-    pub(super) unsafe fn add_taps(&self, strip: &Strip, maps: &Maps<F, T>, places: &[[usize; 2]; P], sums: &mut [[i32; N]; P]) {
+    pub(super) unsafe fn add_taps(&self, strip: &Strip, maps: &Maps<'_, F, T>, places: &[[usize; 2]; P], sums: &mut [[i32; N]; P]) {
         let (depth, origins) = (self.depth() as usize, self.origins(maps, strip.channel, places));
         let mut at = 0;
         for ky in 0..self.kernel[0] as usize {
@@ -109,7 +109,7 @@ impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> 
     /// # Safety
     /// As [`Leaf`](super::Leaf); the places lie in the output.
     #[inline(never)]
-    pub(super) unsafe fn add_gathered(&self, strip: &Strip, maps: &Maps<F, T>, places: &[[usize; 2]; P], sums: &mut [[i32; N]; P]) {
+    pub(super) unsafe fn add_gathered(&self, strip: &Strip, maps: &Maps<'_, F, T>, places: &[[usize; 2]; P], sums: &mut [[i32; N]; P]) {
         let values = self.kernel[0] as usize * self.kernel[1] as usize * self.depth() as usize;
         let mut gathered = [maps.padding; P];
         let mut at = 0;
@@ -126,7 +126,7 @@ impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> 
 
     /// What leads from a window's beginning to each of its values, which are no more than a run has.
     #[inline(never)]
-    pub(super) fn distances(&self, maps: &Maps<F, T>) -> [usize; RUN] {
+    pub(super) fn distances(&self, maps: &Maps<'_, F, T>) -> [usize; RUN] {
         let mut distances = [0; RUN];
         let mut next = distances.iter_mut();
         for ky in 0..self.kernel[0] as usize {
@@ -148,7 +148,7 @@ impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> 
     #[inline(never)]
     pub(super) unsafe fn gather_windows(
         &self,
-        maps: &Maps<F, T>,
+        maps: &Maps<'_, F, T>,
         channel: usize,
         places: &[[usize; 2]; P],
         is_inside: bool,
@@ -179,7 +179,7 @@ impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> 
     #[cfg_attr(target_arch = "arm", inline(never))]
     unsafe fn gather_window(
         &self,
-        maps: &Maps<F, T>,
+        maps: &Maps<'_, F, T>,
         origin: *const F,
         place: &[usize; 2],
         [height, width, depth]: [usize; 3],
@@ -218,7 +218,7 @@ impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> 
     #[inline(never)]
     unsafe fn gather(
         &self,
-        maps: &Maps<F, T>,
+        maps: &Maps<'_, F, T>,
         channel: usize,
         places: &[[usize; 2]; P],
         at: usize,
@@ -262,7 +262,7 @@ impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> 
     pub(super) unsafe fn add_both<const DENSE: bool>(
         &self,
         strip: &Strip,
-        maps: &Maps<F, T>,
+        maps: &Maps<'_, F, T>,
         places: &[[usize; 2]; P],
         sums: &mut [[i32; N]; P],
     ) {

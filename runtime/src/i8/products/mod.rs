@@ -225,11 +225,7 @@ impl sealed::Products for Single {
     }
 
     #[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
-    #[inline(always)]
-    unsafe fn write<T: Element>(rule: &Prepared<'_>, sums: *const i32, multipliers: *const i32, y: *mut T, count: usize) {
-        // SAFETY: the caller's contract.
-        unsafe { neon::write(rule, sums, multipliers, y, count) }
-    }
+    neon::results!();
 }
 
 impl sealed::Products for Thumb {
@@ -381,11 +377,7 @@ impl sealed::Products for Quads {
     }
 
     #[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
-    #[inline(always)]
-    unsafe fn write<T: Element>(rule: &Prepared<'_>, sums: *const i32, multipliers: *const i32, y: *mut T, count: usize) {
-        // SAFETY: the caller's contract.
-        unsafe { neon::write(rule, sums, multipliers, y, count) }
-    }
+    neon::results!();
 }
 
 impl sealed::Products for Dsp {
@@ -492,11 +484,7 @@ impl sealed::Products for Filters {
     }
 
     #[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
-    #[inline(always)]
-    unsafe fn write<T: Element>(rule: &Prepared<'_>, sums: *const i32, multipliers: *const i32, y: *mut T, count: usize) {
-        // SAFETY: the caller's contract.
-        unsafe { neon::write(rule, sums, multipliers, y, count) }
-    }
+    neon::results!();
 }
 
 impl sealed::Products for Mve {

@@ -7,8 +7,14 @@ use core::arch::asm;
 
 use super::{add_products, signs};
 use crate::element::Element;
-use crate::i8::requantize::Prepared;
+use crate::i8::requantize::{Prepared, Requantize};
 use crate::lanes::arithmetic::ChannelTaps;
+
+/// Results of a vector.
+const RESULTS: usize = 16;
+
+/// Those of half a vector.
+const HALF: usize = RESULTS / 2;
 
 /// [`Products::add_run`](super::sealed::Products::add_run) for bytes and blocks of eight filters.
 ///
@@ -58,6 +64,44 @@ pub(super) unsafe fn add_run<F: Element, const Q: usize, const N: usize>(
     }
 }
 
+/// What a unit has of [`Products`](super::sealed::Products) whose results are made here.
+macro_rules! results {
+    () => {
+        #[inline(always)]
+        unsafe fn write<T: Element>(rule: &Prepared<'_>, sums: *const i32, multipliers: *const i32, y: *mut T, count: usize) {
+            // SAFETY: the caller's contract.
+            unsafe { neon::write(rule, sums, multipliers, y, count) }
+        }
+
+        #[inline(always)]
+        unsafe fn write_tile<T: Element, const Q: usize, const N: usize>(
+            rule: &Prepared<'_>,
+            sums: &[[i32; N]; Q],
+            multipliers: *const i32,
+            y: [*mut T; Q],
+            n_pixels: usize,
+            count: usize,
+        ) {
+            // SAFETY: the caller's contract.
+            unsafe { neon::write_tile(rule, sums, multipliers, y, n_pixels, count) }
+        }
+
+        #[inline(always)]
+        unsafe fn write_averages<T: Element>(
+            rule: &crate::Requantize,
+            averaged: [i32; 2],
+            (sums, [right, down, _]): (*const i32, [usize; 3]),
+            multipliers: *const i32,
+            y: *mut T,
+            count: usize,
+        ) {
+            // SAFETY: the caller's contract, sums of a pixel being adjacent; a geometry's limits are in their order.
+            unsafe { neon::write_averages(rule, averaged, (sums, [right, down]), multipliers, y, count) }
+        }
+    };
+}
+pub(super) use results;
+
 /// [`Products::write`](super::sealed::Products::write).
 ///
 /// # Safety
@@ -70,24 +114,70 @@ pub(super) unsafe fn write<T: Element>(rule: &Prepared<'_>, sums: *const i32, mu
         if let Some(signed) = const { signs::<T>() }
             && rule.is_within(signed)
         {
-            while done + 16 <= count {
-                let pairs = load_pairs(sums.wrapping_add(done), multipliers.wrapping_add(done));
-                let results = pairs.map(|(sums, multipliers)| rounded(rule, sums, multipliers));
-                store_results(rule, results, signed, y.wrapping_add(done).cast(), 16);
-                done += 16;
+            while done + RESULTS <= count {
+                let multipliers = load_values::<RESULTS>(multipliers.wrapping_add(done));
+                write_vector::<RESULTS>(rule, sums.wrapping_add(done), multipliers, signed, y.wrapping_add(done).cast());
+                done += RESULTS;
             }
-            while done + 8 <= count {
-                let [low, high] = core::array::from_fn(|v| {
-                    let at = done + 4 * v;
-                    rounded(rule, load_sums(sums.wrapping_add(at)), load_sums(multipliers.wrapping_add(at)))
-                });
-                store_results(rule, [low, high, low, high], signed, y.wrapping_add(done).cast(), 8);
-                done += 8;
+            while done + HALF <= count {
+                let multipliers = load_values::<HALF>(multipliers.wrapping_add(done));
+                write_vector::<HALF>(rule, sums.wrapping_add(done), multipliers, signed, y.wrapping_add(done).cast());
+                done += HALF;
             }
         }
         if done < count {
             write_each(rule, sums.wrapping_add(done), multipliers.wrapping_add(done), y.wrapping_add(done), count - done);
         }
+    }
+}
+
+/// [`Products::write_tile`](super::sealed::Products::write_tile). Where a pixel's results fill a vector or half of one, what multiplies
+/// sums is read once, and pixels behind the last are written again.
+///
+/// # Safety
+/// As there.
+#[inline(always)]
+pub(super) unsafe fn write_tile<T: Element, const Q: usize, const N: usize>(
+    rule: &Prepared<'_>,
+    sums: &[[i32; N]; Q],
+    multipliers: *const i32,
+    y: [*mut T; Q],
+    n_pixels: usize,
+    count: usize,
+) {
+    // SAFETY: the caller's contract: so many sums of each pixel.
+    unsafe {
+        if let Some(signed) = const { signs::<T>() }
+            && (N == RESULTS || N == HALF)
+            && count == N
+            && rule.is_within(signed)
+        {
+            let multipliers = load_values::<N>(multipliers);
+            for (sums, y) in sums.iter().zip(y) {
+                write_vector::<N>(rule, sums.as_ptr(), multipliers, signed, y.cast());
+            }
+        } else {
+            write_pixels(rule, sums, multipliers, &y, n_pixels, count);
+        }
+    }
+}
+
+/// [`write_tile`] for other blocks of filters. Out of line, for the sake of what calls [`write_tile`].
+///
+/// # Safety
+/// As there.
+#[inline(never)]
+unsafe fn write_pixels<T: Element, const Q: usize, const N: usize>(
+    rule: &Prepared<'_>,
+    sums: &[[i32; N]; Q],
+    multipliers: *const i32,
+    y: &[*mut T; Q],
+    n_pixels: usize,
+    count: usize,
+) {
+    for (sums, &y) in sums.iter().zip(y).take(n_pixels) {
+        // SAFETY: the caller's contract.
+        unsafe { write(rule, sums.as_ptr(), multipliers, y, count) };
     }
 }
 
@@ -101,16 +191,81 @@ unsafe fn write_each<T: Element>(rule: &Prepared<'_>, sums: *const i32, multipli
     unsafe { rule.rule.write_all::<T, true>(sums, multipliers, y, count) }
 }
 
-/// Results before they are limited: the upper halves of products of 64 bits, shifted.
+/// [`Products::write_averages`](super::sealed::Products::write_averages).
+///
+/// # Safety
+/// As there; the limits of what is added are in their order.
+#[inline(always)]
+pub(super) unsafe fn write_averages<T: Element>(
+    rule: &Requantize,
+    averaged: [i32; 2],
+    (sums, [right, down]): (*const i32, [usize; 2]),
+    multipliers: *const i32,
+    y: *mut T,
+    count: usize,
+) {
+    let quarter = rule.quarter();
+    let of_four = Prepared::new(&quarter);
+    // SAFETY: the caller's contract: so many sums of each pixel.
+    unsafe {
+        match const { signs::<T>() } {
+            Some(signed) if count == RESULTS && of_four.is_within(signed) => {
+                let ([least, most], multipliers) = (averaged.map(|limit| vdupq_n_s32(limit)), load_values::<RESULTS>(multipliers));
+                let mut added = [vdupq_n_s32(of_four.offset); 4];
+                for step in [0, right, down, down.wrapping_add(right)] {
+                    for ((added, sums), multipliers) in
+                        added.iter_mut().zip(load_values::<RESULTS>(sums.wrapping_add(step))).zip(multipliers)
+                    {
+                        let products = products(&of_four, sums, multipliers);
+                        *added = vaddq_s32(*added, vminq_s32(vmaxq_s32(products, least), most));
+                    }
+                }
+                let results = added.map(|added| vshlq_s32(added, vdupq_n_s32(-of_four.right.cast_signed())));
+                store_results(&of_four, results, signed, y.cast(), RESULTS);
+            }
+            _ => rule.write_averages::<T, true>(averaged, (sums, [right, down]), multipliers, y, count),
+        }
+    }
+}
+
+/// Writes a vector of results, or half of one.
+///
+/// # Safety
+/// `N` is `RESULTS` or `HALF`; `sums` are readable for so many values, and `y` is writable; the rule's limits are bytes of that kind.
+#[inline(always)]
+unsafe fn write_vector<const N: usize>(rule: &Prepared<'_>, sums: *const i32, multipliers: [int32x4_t; 4], signed: bool, y: *mut u8) {
+    // SAFETY: the caller's contract.
+    unsafe {
+        let ([a, b, c, d], [of_a, of_b, of_c, of_d]) = (load_values::<N>(sums), multipliers);
+        let (a, b) = (rounded(rule, a, of_a), rounded(rule, b, of_b));
+        let (c, d) = if N == RESULTS { (rounded(rule, c, of_c), rounded(rule, d, of_d)) } else { (a, b) };
+        store_results(rule, [a, b, c, d], signed, y, N);
+    }
+}
+
+/// Results before they are limited.
 #[inline(always)]
 fn rounded(rule: &Prepared<'_>, sums: int32x4_t, multipliers: int32x4_t) -> int32x4_t {
     // SAFETY: as for `zero`.
+    unsafe { vshlq_s32(vaddq_s32(products(rule, sums, multipliers), vdupq_n_s32(rule.offset)), vdupq_n_s32(-rule.right.cast_signed())) }
+}
+
+/// The upper halves of products of 64 bits. By assembly, as the compiler moves the upper half of each vector before it multiplies.
+#[inline(always)]
+fn products(rule: &Prepared<'_>, sums: int32x4_t, multipliers: int32x4_t) -> int32x4_t {
+    let products: int32x4_t;
+    // SAFETY: as for `zero`.
     unsafe {
         let sums = if rule.left == 0 { sums } else { vshlq_s32(sums, vdupq_n_s32(rule.left.cast_signed())) };
-        let low = vmull_s32(vget_low_s32(sums), vget_low_s32(multipliers));
-        let products = vuzp2q_s32(vreinterpretq_s32_s64(low), vreinterpretq_s32_s64(vmull_high_s32(sums, multipliers)));
-        vshlq_s32(vaddq_s32(products, vdupq_n_s32(rule.offset)), vdupq_n_s32(-rule.right.cast_signed()))
+        asm!(
+            "smull {low:v}.2d, {sums:v}.2s, {multipliers:v}.2s",
+            "smull2 {high:v}.2d, {sums:v}.4s, {multipliers:v}.4s",
+            "uzp2 {high:v}.4s, {low:v}.4s, {high:v}.4s",
+            sums = in(vreg) sums, multipliers = in(vreg) multipliers, low = out(vreg) _, high = out(vreg) products,
+            options(pure, nomem, nostack, preserves_flags)
+        );
     }
+    products
 }
 
 /// Limits results to bytes and to the rule's limits, and writes the first eight or all.
@@ -237,25 +392,26 @@ pub(super) unsafe fn load_sums(from: *const i32) -> int32x4_t {
     sums
 }
 
-/// Sums and their multipliers.
+/// A vector of values, or half of one, twice.
 ///
 /// # Safety
-/// Both are readable for sixteen values.
+/// `N` is `RESULTS` or `HALF`; `from` is readable for so many values.
 #[inline(always)]
-unsafe fn load_pairs(sums: *const i32, multipliers: *const i32) -> [(int32x4_t, int32x4_t); 4] {
-    let mut pairs = [(zero(), zero()); 4];
-    let [a, b, c, d] = &mut pairs;
+unsafe fn load_values<const N: usize>(from: *const i32) -> [int32x4_t; 4] {
     // SAFETY: the caller's contract.
     unsafe {
+        if N != RESULTS {
+            let (a, b) = (load_sums(from), load_sums(from.wrapping_add(4)));
+            return [a, b, a, b];
+        }
+        let (a, b, c, d);
         asm!(
-            "ld1 {{v0.4s-v3.4s}}, [{sums}]",
-            "ld1 {{v4.4s-v7.4s}}, [{multipliers}]",
-            sums = in(reg) sums, multipliers = in(reg) multipliers,
-            out("v0") a.0, out("v1") b.0, out("v2") c.0, out("v3") d.0, out("v4") a.1, out("v5") b.1, out("v6") c.1, out("v7") d.1,
+            "ld1 {{v0.4s-v3.4s}}, [{}]",
+            in(reg) from, out("v0") a, out("v1") b, out("v2") c, out("v3") d,
             options(pure, readonly, nostack, preserves_flags)
         );
+        [a, b, c, d]
     }
-    pairs
 }
 
 /// # Safety

@@ -3,8 +3,9 @@
     agree.py ../../target/release/peleec
     agree.py ../../target/release/peleec --network large
 
-Scenes go into cache/pictures, or cache/large/pictures, as PNG files, so that `peleec run` reads the same bytes. Detections agree that have the same
-class, corners within 0.01 pixels and scores within 1e-4, at the threshold of the model's own description.
+Scenes go into cache/pictures, or cache/large/pictures, as PNG files, so that `peleec run` reads the same bytes. Detections
+agree that have the same class, corners within 0.01 pixels and scores within 1e-4, at the threshold of the model's own
+description.
 """
 
 import argparse

@@ -67,7 +67,7 @@ def decoded(network, detector, images, setting):
 def evaluate_pictures(network, detector, folder):
     """The figures of a detector on a folder of pictures of any size, whose objects are in its annotations.json."""
     found, truth = [], []
-    frame = [network.setting["frame"][key] for key in ("size", "order", "mean", "scale")]
+    frame = [network.setting["frame"][key] for key in ("size", "order", "mean", "scale", "fit", "resize")]
     for scene in json.loads((folder / "annotations.json").read_text())["scenes"]:
         picture = np.asarray(Image.open(folder / scene["file"]).convert("RGB"))
         with torch.no_grad():

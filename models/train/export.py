@@ -1,4 +1,4 @@
-"""Writes ../detector-small or ../large/detector: the checkpoint's averaged weights as ONNX, a test vector, log and test scenes."""
+"""Writes ../detector-small or ../large/detector: the averaged weights as ONNX, a test vector, the log and some test scenes."""
 
 import argparse
 import io
@@ -21,8 +21,9 @@ from vectors import run, write_case
 CAMERA = "a-14.jpg"
 """The scene that the examples have as a camera's frame."""
 
-NOTICE = """The pictures of this folder, and those of `boxes/` if there are any, on which boxes are drawn, are put together from pictures of three
-Debian packages, all of them under the GNU General Public License, version 2 or later (GPL-2+), or in the public domain:
+NOTICE = """The pictures of this folder, and those of `boxes/` if there are any, on which boxes are drawn, are put together
+from pictures of three Debian packages, all of them under the GNU General Public License, version 2 or later (GPL-2+), or in
+the public domain:
 
 tuxpaint-stamps-default 2022.06.04-1   cutouts; Bill Kendrick and contributors
 tuxpaint-data 1:0.9.28-sdl2-1          backgrounds cliff, mossy_log, ocean_waves, rocks, trees_at_dusk; Bill Kendrick

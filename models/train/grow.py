@@ -1,7 +1,9 @@
 """A detector that starts as a narrower one: it has that one's channels and computes the same with them.
 
 Channels that are new have fresh weights, and those that are not do not look at them yet: their weights for them are zero.
-Layers of a stage that are new come after the others; the transition does not look at them yet either. Run by hand, it checks that.
+Layers of a stage that are new come after the others; the transition does not look at them yet either.
+
+    grow.py     checks that
 """
 
 from dataclasses import replace

@@ -213,7 +213,7 @@ def draw(network):
     for axes, columns in [(left, ["scores_loss", "offsets_loss"]), (right, ["validation_map50"])]:
         for column in columns:
             points = [(int(row["images"]) / 1000, float(row[column])) for row in rows if row[column]]
-            axes.plot(*zip(*points), label=column.replace("_", " "))
+            axes.plot(*zip(*points), marker=".", label=column.replace("_", " "))
         for place in changes:
             axes.axvline(place, color="grey", linestyle="--", label="new schedule, weighted scenes")
         axes.set_xlabel("thousand images")

@@ -13,11 +13,11 @@ def typed_fields(model):
         tensor.CopyFrom(helper.make_tensor(tensor.name, tensor.data_type, array.shape, array.ravel()))
 
 
-def behind_cast(model, dtype):
-    """Stores float initializers as another type, with a Cast back to f32 in front of their readers."""
+def behind_cast(model, dtype, rank=0):
+    """Stores float initializers of so many dimensions or more as another type, with a Cast back to f32 in front of their readers."""
     casts = []
     for tensor in model.graph.initializer:
-        if tensor.data_type != TensorProto.FLOAT:
+        if tensor.data_type != TensorProto.FLOAT or len(tensor.dims) < rank:
             continue
         stored = f"{tensor.name}.stored"
         casts.append(helper.make_node("Cast", [stored], [tensor.name], f"{tensor.name}.cast", to=TensorProto.FLOAT))

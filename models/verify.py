@@ -47,10 +47,9 @@ def size(paths):
 
 def main():
     print("| model | opset | IR | model bytes | vector bytes | nodes |\n|---|---|---|---|---|---|")
-    for path in sorted([*HERE.glob("pelee*/model.onnx"), *HERE.glob("detector*/model.onnx")]):
-        print(describe(path.parent, verify(path.parent)))
-    for path in sorted(HERE.glob("typed/*/model.onnx")):
-        print(describe(path.parent, verify(path.parent)))
+    for kind in ("detector*", "pelee*", "large/*", "typed/*"):
+        for path in sorted(HERE.glob(f"{kind}/model.onnx")):
+            print(describe(path.parent, verify(path.parent)))
     for kind in ("quantized", "field"):
         for path in sorted(HERE.glob(f"{kind}/*/model.onnx")):
             print(describe(path.parent, verify(path.parent, optimised=False)))

@@ -1,9 +1,11 @@
 """Whether the compiled network says of the test scenes what onnxruntime and the reference decoder say, and its figures.
 
     agree.py ../../target/release/peleec
+    agree.py ../../target/release/peleec --network large
 
-Scenes go into cache/pictures as PNG files, so that `peleec run` reads the same bytes. Detections agree that have the same
-class, corners within 0.01 pixels and scores within 1e-4, at the threshold of the model's own description.
+Scenes go into cache/pictures, or cache/large/pictures, as PNG files, so that `peleec run` reads the same bytes. Detections
+agree that have the same class, corners within 0.01 pixels and scores within 1e-4, at the threshold of the model's own
+description.
 """
 
 import argparse
@@ -17,31 +19,31 @@ import numpy as np
 import torch
 from PIL import Image
 
-from evaluate import DECODING, Onnx, decoded, figures, row
-from fetch import CACHE
-from network import FOLDER, SETTING, Detector, read_weights, ssd
+from evaluate import Onnx, decoded, decoding, figures, row
+from network import NETWORKS, add_option, read_weights, ssd
 from ring import full
+from scenes import LABELS
 
 PIXELS, SCORE = 0.01, 1e-4
 """How far corners and scores may lie apart."""
 
 
-def written(part, images):
+def written(network, part, images):
     """The folder of the scenes as PNG files."""
-    folder = CACHE / "pictures" / part
+    folder = network.cache / "pictures" / part
     folder.mkdir(parents=True, exist_ok=True)
     for number, pixels in enumerate(images):
         Image.fromarray(pixels).save(folder / f"{number:03}.png")
     return folder
 
 
-def compiled(peleec, setting, pictures):
-    """What `peleec run` sees in the folder's pictures with a copy of the model that is described by `setting`.
+def compiled(peleec, network, setting, pictures):
+    """What `peleec run` sees in the folder's pictures with a copy of the network's model that is described by `setting`.
 
     `peleec` is the binary with its options.
     """
     with tempfile.TemporaryDirectory() as place:
-        shutil.copy(FOLDER / "model.onnx", place)
+        shutil.copy(network.folder / "model.onnx", place)
         Path(place, "model.toml").write_text(ssd.toml(setting))
         command = [peleec[0], "run", Path(place, "model.onnx"), pictures, "--format", "json", *peleec[1:]]
         told = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
@@ -81,25 +83,29 @@ def compare(part, wanted, found):
         lonely = [(index, left, "onnxruntime") for index, own in enumerate(paired) if own is None]
         lonely += [(index, right, "peleec") for index in range(len(right.classes)) if index not in paired]
         for index, side, name in lonely:
-            label, corners = SETTING["labels"][side.classes[index]], " ".join(f"{edge:.2f}" for edge in side.boxes[index])
+            label, corners = LABELS[side.classes[index]], " ".join(f"{edge:.2f}" for edge in side.boxes[index])
             print(f"{part}/{number:03}.png: {label} {side.scores[index]:.5f} at {corners} by {name} only")
     ours, theirs = (sum(len(one.classes) for one in side) for side in (found, wanted))
     print(f"{part.upper()}: {agreed} detections agree, of {theirs} by onnxruntime and {ours} by peleec", end="; ")
     print(f"scores are at most {far:.1e} apart, corners {shift:.1e} pixels")
 
 
-def main(peleec):
+def main(peleec, network):
     torch.set_num_threads(1)
-    network, engine = Detector().eval(), Onnx(FOLDER / "model.onnx")
-    read_weights(network, FOLDER / "model.onnx")
-    lines = []
+    detector, engine = network.detector().eval(), Onnx(network.folder / "model.onnx")
+    read_weights(detector, network.folder / "model.onnx")
+    low, lines = decoding(network), []
     for part in ("a", "b"):
-        ring = full(part, 500)
-        pictures = written(part, ring.images)
-        compare(part, decoded(engine, ring.images, SETTING), compiled(peleec, SETTING, pictures))
-        lines.append(row(f"{part.upper()}, PyTorch", *figures(decoded(network, ring.images), ring.boxes)))
-        lines.append(row(f"{part.upper()}, onnxruntime", *figures(decoded(engine, ring.images), ring.boxes)))
-        lines.append(row(f"{part.upper()}, peleec", *figures(compiled(peleec, DECODING, pictures), ring.boxes)))
+        ring = full(network, part, 500)
+        pictures = written(network, part, ring.images)
+        wanted = decoded(network, engine, ring.images, network.setting)
+        compare(part, wanted, compiled(peleec, network, network.setting, pictures))
+        ways = {
+            "PyTorch": decoded(network, detector, ring.images, low),
+            "onnxruntime": decoded(network, engine, ring.images, low),
+            "peleec": compiled(peleec, network, low, pictures),
+        }
+        lines += [row(f"{part.upper()}, {way}", *figures(found, ring.boxes)) for way, found in ways.items()]
     print(*lines, sep="\n")
 
 
@@ -107,5 +113,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("peleec", help="the peleec binary")
     parser.add_argument("--target", default="generic", help="the machine that peleec compiles for")
+    add_option(parser)
     arguments = parser.parse_args()
-    main([arguments.peleec, "--target", arguments.target])
+    main([arguments.peleec, "--target", arguments.target], NETWORKS[arguments.network])

@@ -2,6 +2,7 @@
 
     evaluate.py ../detector-small/model.onnx      through onnxruntime
     evaluate.py cache/checkpoint.pt               the averaged weights of a checkpoint, through PyTorch
+    evaluate.py cache/large/checkpoint.pt --network large
     evaluate.py ../detector-small/model.onnx --pictures ../detector-small/photographs
                                                   on a folder of pictures with an annotations.json
 
@@ -17,28 +18,32 @@ import numpy as np
 import torch
 from PIL import Image
 
-from network import SETTING, Detector, normalised, ssd  # puts .. on the path
+from network import NETWORKS, add_option, ssd  # puts .. on the path
 from frames import prepare
 from ring import full
-from scenes import SIZE
+from scenes import LABELS
 from vectors import session
 
 OVERLAPS = np.linspace(0.5, 0.95, 10)
 RECALLS = np.linspace(0, 1, 101)
-DECODING = SETTING | {"detector": SETTING["detector"] | {"threshold": 0.01, "detections": 100}}
 
 
-def outputs(network, images):
-    """Offsets and scores of the bytes [N, 160, 160, 3], a batch at a time."""
+def decoding(network):
+    """The network's description with a low threshold, as average precision wants it."""
+    return network.setting | {"detector": network.setting["detector"] | {"threshold": 0.01, "detections": 100}}
+
+
+def outputs(network, detector, images):
+    """Offsets and scores of the bytes [N, side, side, 3], a batch at a time."""
     for first in range(0, len(images), 50):
-        x = normalised(torch.from_numpy(images[first : first + 50].copy()))
+        x = network.normalised(torch.from_numpy(images[first : first + 50].copy()))
         with torch.no_grad():
-            loc, scores = network(x)
+            loc, scores = detector(x)
         yield from zip(loc.numpy(), scores.numpy())
 
 
 class Onnx:
-    """An ONNX model that is called as a network is."""
+    """An ONNX model that is called as a detector is."""
 
     def __init__(self, path):
         self.engine = session(str(path))
@@ -49,25 +54,25 @@ class Onnx:
         return tuple(torch.from_numpy(np.concatenate(parts)) for parts in zip(*found))
 
 
-def evaluate(network, ring):
-    """The figures of a network on a ring's scenes."""
-    return figures(decoded(network, ring.images), ring.boxes)
+def evaluate(network, detector, ring):
+    """The figures of a detector, whose settings are `network`, on a ring's scenes."""
+    return figures(decoded(network, detector, ring.images, decoding(network)), ring.boxes)
 
 
-def decoded(network, images, setting=DECODING):
+def decoded(network, detector, images, setting):
     """The detections in each image."""
-    return [ssd.decode(setting, *both, (SIZE, SIZE)) for both in outputs(network, images)]
+    return [ssd.decode(setting, *both, network.config.size) for both in outputs(network, detector, images)]
 
 
-def evaluate_pictures(network, folder):
-    """The figures of a network on a folder of pictures of any size, whose objects are in its annotations.json."""
+def evaluate_pictures(network, detector, folder):
+    """The figures of a detector on a folder of pictures of any size, whose objects are in its annotations.json."""
     found, truth = [], []
-    frame = [SETTING["frame"][key] for key in ("size", "order", "mean", "scale")]
+    frame = [network.setting["frame"][key] for key in ("size", "order", "mean", "scale", "fit", "resize")]
     for scene in json.loads((folder / "annotations.json").read_text())["scenes"]:
         picture = np.asarray(Image.open(folder / scene["file"]).convert("RGB"))
         with torch.no_grad():
-            loc, scores = network(torch.from_numpy(prepare(picture, *frame)))
-        found.append(ssd.decode(DECODING, loc.numpy(), scores.numpy(), picture.shape[1::-1]))
+            loc, scores = detector(torch.from_numpy(prepare(picture, *frame)))
+        found.append(ssd.decode(decoding(network), loc.numpy(), scores.numpy(), picture.shape[1::-1]))
         truth.append(np.float32([[one["class"], *one["box"]] for one in scene["objects"]]))
     return figures(found, truth)
 
@@ -76,7 +81,7 @@ def figures(found, truth):
     """The two figures of detections, and the first one for each class; classes that are nowhere do not count."""
     present = np.unique(np.concatenate(truth)[:, 0])
     none = [np.nan] * len(OVERLAPS)
-    labels = range(1, len(SETTING["labels"]))
+    labels = range(1, len(LABELS))
     table = np.array([precisions(found, truth, label) if label in present else none for label in labels])
     return np.nanmean(table[:, 0]), np.nanmean(table), table[:, 0]
 
@@ -123,24 +128,27 @@ def row(name, half, coco, classes):
     return f"| {name} | {half:.3f} | {coco:.3f} | {' | '.join(f'{value:.3f}' for value in classes)} |"
 
 
-def read(path):
+def read(network, path):
+    """The detector of an ONNX model or of a checkpoint."""
     if path.suffix == ".onnx":
         return Onnx(path)
-    network = Detector().eval()
-    network.load_state_dict(torch.load(path)["average"])
-    return network
+    detector = network.detector().eval()
+    detector.load_state_dict(torch.load(path)["average"])
+    return detector
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", type=Path)
     parser.add_argument("--pictures", type=Path, metavar="FOLDER")
+    add_option(parser)
     arguments = parser.parse_args()
-    model = read(arguments.model)
+    network = NETWORKS[arguments.network]
+    detector = read(network, arguments.model)
     torch.set_num_threads(1)
-    print("| set | mAP@0.5 | mAP@0.5:0.95 |", " | ".join(SETTING["labels"][1:]), "|")
+    print("| set | mAP@0.5 | mAP@0.5:0.95 |", " | ".join(LABELS[1:]), "|")
     if arguments.pictures:
-        print(row(arguments.pictures.name, *evaluate_pictures(model, arguments.pictures)))
+        print(row(arguments.pictures.name, *evaluate_pictures(network, detector, arguments.pictures)))
     else:
         for part in ("a", "b"):
-            print(row(part.upper(), *evaluate(model, full(part, 500))))
+            print(row(part.upper(), *evaluate(network, detector, full(network, part, 500))), flush=True)

@@ -1,5 +1,6 @@
-"""Writes ../detector-small: the checkpoint's averaged weights as ONNX, a test vector, its log and forty test scenes."""
+"""Writes ../detector-small or ../large/detector: the averaged weights as ONNX, a test vector, the log and some test scenes."""
 
+import argparse
 import io
 import json
 import shutil
@@ -11,21 +12,18 @@ import torch
 from PIL import Image
 
 from evaluate import read
-from fetch import CACHE
-from network import FOLDER, SETTING, normalised
+from network import NETWORKS, add_option
+from rewrite import behind_cast
 from ring import full
-from scenes import jpeg
-from train import CHECKPOINT
+from scenes import LABELS, jpeg
 from vectors import run, write_case
 
-TAKEN = 20
-"""Scenes of each test set."""
-
-CAMERA = "a-14"
+CAMERA = "a-14.jpg"
 """The scene that the examples have as a camera's frame."""
 
-NOTICE = """The forty pictures of this folder, and those of `boxes/`, on which boxes are drawn, are put together from pictures of three
-Debian packages, all of them under the GNU General Public License, version 2 or later (GPL-2+), or in the public domain:
+NOTICE = """The pictures of this folder, and those of `boxes/` if there are any, on which boxes are drawn, are put together
+from pictures of three Debian packages, all of them under the GNU General Public License, version 2 or later (GPL-2+), or in
+the public domain:
 
 tuxpaint-stamps-default 2022.06.04-1   cutouts; Bill Kendrick and contributors
 tuxpaint-data 1:0.9.28-sdl2-1          backgrounds cliff, mossy_log, ocean_waves, rocks, trees_at_dusk; Bill Kendrick
@@ -38,12 +36,12 @@ models/train/pictures.txt, and models/train/scenes.py makes the scenes again fro
 """
 
 
-def exported(network, picture):
+def exported(detector, picture):
     """The ONNX model of opset 17, with BatchNormalization kept."""
     buffer = io.BytesIO()
     warnings.filterwarnings("ignore")
     torch.onnx.export(
-        network,
+        detector,
         (picture,),
         buffer,
         opset_version=17,
@@ -67,15 +65,21 @@ def unshare(graph):
         graph.node.remove(node)
 
 
-def write_model(network, picture):
+def write_model(network, detector, picture):
     """The model with a test vector: onnxruntime's outputs for a picture, which are PyTorch's but for rounding."""
-    model = exported(network, picture)
+    if network.float16:
+        for weights in detector.parameters():
+            if weights.ndim == 4:
+                weights.data = weights.data.half().float()
+    model = exported(detector, picture)
+    if network.float16:
+        behind_cast(model, np.float16, rank=4)
     onnx.checker.check_model(model, full_check=True)
     found = run(model.SerializeToString(), [picture.numpy()])
     with torch.no_grad():
-        for name, wanted in zip(found, network(picture)):
+        for name, wanted in zip(found, detector(picture)):
             np.testing.assert_allclose(found[name], wanted.numpy(), 1e-3, 1e-4, err_msg=name)
-    write_case(FOLDER, model, {"input": picture.numpy()}, found)
+    write_case(network.folder, model, {"input": picture.numpy()}, found)
 
 
 def rgb565(picture):
@@ -84,27 +88,30 @@ def rgb565(picture):
     return (red >> 3 << 11 | green >> 2 << 5 | blue >> 3).tobytes()
 
 
-def write_scenes(folder):
+def write_scenes(network, folder):
     """The first scenes of both test sets with their objects: class and corners in pixels."""
     folder.mkdir(exist_ok=True)
     (folder / "LICENSE").write_text(NOTICE)
     lines = []
     for part in ("a", "b"):
-        ring = full(part, 500)
-        for number, pixels, boxes in zip(range(TAKEN), ring.images, ring.boxes):
+        ring = full(network, part, 500)
+        for number, pixels, boxes in zip(range(network.taken), ring.images, ring.boxes):
             name = f"{part}-{number:02}.jpg"
             (folder / name).write_bytes(jpeg(Image.fromarray(pixels), 88))
             objects = [{"class": int(label), "box": box} for label, *box in boxes.tolist() if label]
             lines.append(json.dumps({"file": name, "objects": objects}))
-    (folder / f"{CAMERA}.rgb565").write_bytes(rgb565(Image.open(folder / f"{CAMERA}.jpg")))
+    if (folder / CAMERA).is_file():
+        (folder / CAMERA).with_suffix(".rgb565").write_bytes(rgb565(Image.open(folder / CAMERA)))
     text = ",\n".join(f"  {line}" for line in lines)
-    labels = json.dumps(SETTING["labels"])
-    (folder / "annotations.json").write_text(f'{{"labels": {labels}, "scenes": [\n{text}\n]}}\n')
+    (folder / "annotations.json").write_text(f'{{"labels": {json.dumps(LABELS)}, "scenes": [\n{text}\n]}}\n')
 
 
 if __name__ == "__main__":
-    picture = normalised(torch.from_numpy(full("b", 500).images[:1].copy())).contiguous()
-    write_model(read(CHECKPOINT), picture)
-    write_scenes(FOLDER / "scenes")
+    parser = argparse.ArgumentParser(description=__doc__)
+    add_option(parser)
+    network = NETWORKS[parser.parse_args().network]
+    picture = network.normalised(torch.from_numpy(full(network, "b", 500).images[:1].copy())).contiguous()
+    write_model(network, read(network, network.checkpoint), picture)
+    write_scenes(network, network.folder / "scenes")
     for name in ("log.csv", "curves.png"):
-        shutil.copy(CACHE / name, FOLDER / name)
+        shutil.copy(network.cache / name, network.folder / name)

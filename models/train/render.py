@@ -10,6 +10,7 @@ from pathlib import Path
 
 from PIL import Image
 
+from network import NETWORKS, add_option
 from scenes import LABELS, PARTS, scene
 
 
@@ -18,11 +19,13 @@ def main():
     parser.add_argument("part", choices=PARTS)
     parser.add_argument("count", type=int)
     parser.add_argument("folder", type=Path)
+    add_option(parser)
     wanted = parser.parse_args()
+    network = NETWORKS[wanted.network]
     wanted.folder.mkdir(parents=True, exist_ok=True)
     scenes = []
     for number in range(wanted.count):
-        pixels, found = scene(wanted.part, number)
+        pixels, found = scene(wanted.part, network.size, network.work, number)
         file = f"{wanted.part}-{number:03}.png"
         Image.fromarray(pixels).save(wanted.folder / file)
         objects = [{"class": int(label), "box": [float(side) for side in box]} for label, *box in found]

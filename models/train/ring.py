@@ -7,19 +7,20 @@ from pathlib import Path
 
 import numpy as np
 
-from fetch import CACHE
-from scenes import MOST, PARTS, SIZE, scene
+from network import NETWORKS, add_option
+from scenes import MOST, PARTS, scene
 
 
 class Ring:
-    """The scenes of a set that were rendered last, in two files that are mapped into memory.
+    """The scenes of a set for a network that were rendered last, in files that are mapped into memory.
 
     `boxes` holds class and corners of each object, and class 0 where there are fewer than the most.
     """
 
-    def __init__(self, part, size, folder=CACHE):
-        self.part, self.size = part, size
-        self.images = mapped(folder / f"{part}-images.npy", (size, SIZE, SIZE, 3), np.uint8)
+    def __init__(self, network, part, size):
+        self.size, folder, side = size, network.cache, network.size
+        self.scene = partial(scene, part, side, network.work)
+        self.images = mapped(folder / f"{part}-images.npy", (size, side, side, 3), np.uint8)
         self.boxes = mapped(folder / f"{part}-boxes.npy", (size, MOST, 5), np.float32)
         self.numbers = mapped(folder / f"{part}-numbers.npy", (size,), np.int64)
 
@@ -38,7 +39,7 @@ class Ring:
         """Renders the scenes of the numbers that are missing."""
         missing = self.missing(numbers)
         with ProcessPoolExecutor(workers) as pool:
-            for number, found in zip(missing, pool.map(partial(scene, self.part), missing, chunksize=16)):
+            for number, found in zip(missing, pool.map(self.scene, missing, chunksize=16)):
                 self.store(number, *found)
 
 
@@ -52,9 +53,9 @@ def mapped(path, shape, kind):
     return np.lib.format.open_memmap(path, "w+", kind, shape)
 
 
-def full(part, size, workers=2):
+def full(network, part, size, workers=2):
     """The first scenes of a set, rendered where they are missing."""
-    ring = Ring(part, size)
+    ring = Ring(network, part, size)
     ring.fill(range(size), workers)
     return ring
 
@@ -64,5 +65,6 @@ if __name__ == "__main__":
     parser.add_argument("--part", choices=PARTS, default="train")
     parser.add_argument("--size", type=int, default=10000)
     parser.add_argument("--workers", type=int, default=2)
+    add_option(parser)
     arguments = parser.parse_args()
-    full(arguments.part, arguments.size, arguments.workers)
+    full(NETWORKS[arguments.network], arguments.part, arguments.size, arguments.workers)

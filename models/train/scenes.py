@@ -1,6 +1,7 @@
 """Renders scenes with known boxes: cutouts on backgrounds, lit, blurred, hidden and cut off as a camera would see them.
 
-A scene follows from its set and its number alone: the same ones give the same bytes (with the pinned Pillow and numpy).
+A scene follows from its set, its number and the network whose input it is for: the same ones give the same bytes (with the
+pinned Pillow and numpy). Places and sizes are shares of the picture, so that a scene shows much the same to all networks.
 
     scenes.py sheet.png --part train --count 48     a contact sheet with the boxes drawn in
 """
@@ -15,13 +16,10 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
 from fetch import CACHE, pictures
+from network import NETWORKS, add_option
 
 LABELS = ["background", "animal", "flower", "fruit", "coin", "sign"]
 COLOURS = ["black", "red", "yellow", "cyan", "magenta", "lime"]
-SIZE = 160
-WORK = 2 * SIZE
-"""Side in pixels at which a scene is put together; it is scaled down at the end."""
-
 MOST = 8
 """No scene has more objects."""
 
@@ -31,6 +29,9 @@ training scenes in which a class comes the more often the more cutouts it has.""
 
 BACKGROUND_SIDE = 900
 CUTOUT_SIDE = 300
+SIDES = 26, 125
+"""What a cutout's longer side is scaled to, in 160ths of the picture's."""
+
 UPRIGHT = ("animal", "sign", "other")
 READABLE = ("sign", "coin")
 
@@ -93,19 +94,19 @@ class Canvas:
     areas: list[int]
 
 
-def scene(part, number):
-    """The scene as bytes [160, 160, 3] and its objects [n, 5]: class and corners in pixels."""
+def scene(part, size, work, number):
+    """The scene as bytes [size, size, 3], put together at `work` pixels, and its objects [n, 5]: class and corners in pixels."""
     rng = np.random.default_rng([PARTS.index(part), number])
     source = library(part)
-    canvas = Canvas(background(rng, source, part), np.full((WORK, WORK), -1, np.int16), [], [])
+    canvas = Canvas(background(rng, source, part, work), np.full((work, work), -1, np.int16), [], [])
     count = rng.choice(6, p=[0.03, 0.27, 0.3, 0.22, 0.12, 0.06])
     kinds = rng.choice(LABELS[1:], count, p=weights(source) if part == "weighted" else None).tolist()
     kinds += ["other"] * rng.choice(4, p=[0.4, 0.32, 0.18, 0.1])
     rng.shuffle(kinds)
     for kind in kinds:
         cutouts = source.cutouts[kind]
-        put(rng, canvas, kind, pose(rng, kind, cutouts[rng.integers(len(cutouts))]))
-    return photograph(rng, canvas.colours), objects(canvas)
+        put(rng, canvas, kind, pose(rng, kind, cutouts[rng.integers(len(cutouts))], work))
+    return photograph(rng, canvas.colours, size), objects(canvas, size / work)
 
 
 def weights(source):
@@ -114,56 +115,56 @@ def weights(source):
     return roots / roots.sum()
 
 
-def objects(canvas):
-    """Class and corners, in pixels of the scene, of what one sees of each object."""
+def objects(canvas, scale):
+    """Class and corners, in pixels of the canvas times `scale`, of what one sees of each object."""
     found = []
     for index, label in enumerate(canvas.labels):
         if label:
             rows, columns = np.nonzero(canvas.owners == index)
             x0, y0, x1, y1 = columns.min(), rows.min(), columns.max() + 1, rows.max() + 1
-            found.append([label, *(side * SIZE / WORK for side in (x0, y0, x1, y1))])
+            found.append([label, *(side * scale for side in (x0, y0, x1, y1))])
     return np.array(found, np.float32).reshape(-1, 5)
 
 
 # Backgrounds.
 
 
-def background(rng, source, part):
+def background(rng, source, part, work):
     """A crop of a photograph, or in a third of the training scenes a drawn texture."""
     if part not in ("a", "b") and rng.random() < 0.35:
-        image = texture(rng)
+        image = texture(rng, work)
     else:
-        image = crop(rng, source.backgrounds[rng.integers(len(source.backgrounds))])
+        image = crop(rng, source.backgrounds[rng.integers(len(source.backgrounds))], work)
     colours = np.asarray(image, np.float32) / 255
     return np.clip((colours - 0.5) * rng.uniform(0.7, 1.1) + rng.uniform(0.4, 0.6), 0, 1) * tint(rng)
 
 
-def crop(rng, image):
+def crop(rng, image, work):
     """A square of the photograph, mirrored or not."""
     side = int(min(image.size) * rng.uniform(0.35, 1))
     x, y = (int(rng.integers(length - side + 1)) for length in image.size)
-    image = image.resize((WORK, WORK), Image.Resampling.BILINEAR, (x, y, x + side, y + side))
+    image = image.resize((work, work), Image.Resampling.BILINEAR, (x, y, x + side, y + side))
     return image.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if rng.random() < 0.5 else image
 
 
-def texture(rng):
+def texture(rng, work):
     """A cloudy surface, or two that meet at a horizon, with stripes or shapes on some."""
-    image = surface(rng)
+    image = surface(rng, work)
     if rng.random() < 0.4:
-        row = int(WORK * rng.uniform(0.25, 0.75))
-        image.paste(surface(rng).crop((0, row, WORK, WORK)), (0, row))
+        row = int(work * rng.uniform(0.25, 0.75))
+        image.paste(surface(rng, work).crop((0, row, work, work)), (0, row))
     if rng.random() < 0.5:
         clutter(rng, image)
     return image.filter(ImageFilter.GaussianBlur(rng.uniform(0, 3)))
 
 
-def surface(rng):
+def surface(rng, work):
     """Noise of several octaves between two colours."""
-    noise = np.zeros((WORK, WORK), np.float32)
+    noise = np.zeros((work, work), np.float32)
     fade = rng.uniform(0.4, 0.9)
     for octave in range(1, 8):
         cells = rng.random((2**octave, 2**octave), np.float32)
-        noise += fade**octave * np.asarray(Image.fromarray(cells).resize((WORK, WORK), Image.Resampling.BICUBIC))
+        noise += fade**octave * np.asarray(Image.fromarray(cells).resize((work, work), Image.Resampling.BICUBIC))
     noise = (noise - noise.min()) / np.ptp(noise)
     low, high = rng.random((2, 3)) * rng.uniform(0.3, 1)
     return Image.fromarray(np.uint8(255 * (low + (high - low) * noise[..., None])))
@@ -171,13 +172,13 @@ def surface(rng):
 
 def clutter(rng, image):
     """Draws stripes, rectangles, polygons and discs."""
-    draw = ImageDraw.Draw(image)
+    draw, work = ImageDraw.Draw(image), image.width
     step = int(rng.integers(12, 80))
     if rng.random() < 0.3:
-        for x in range(0, 2 * WORK, step):
-            draw.line((x, 0, x - WORK // 3, WORK), colour(rng), int(rng.integers(1, step)))
+        for x in range(0, 2 * work, step):
+            draw.line((x, 0, x - work // 3, work), colour(rng), int(rng.integers(1, step)))
     for _ in range(rng.integers(1, 14)):
-        x, y, side = *rng.integers(-40, WORK, 2).tolist(), int(rng.integers(8, 120))
+        x, y, side = *rng.integers(-40, work, 2).tolist(), int(rng.integers(8, 120))
         box = (x, y, x + side, y + int(side * rng.uniform(0.3, 2)))
         shape = rng.integers(3)
         if shape == 0:
@@ -201,9 +202,9 @@ def tint(rng):
 # Cutouts.
 
 
-def pose(rng, kind, cutout):
+def pose(rng, kind, cutout, work):
     """The cutout scaled, turned, mirrored, seen at an angle and lit, as premultiplied colours and alpha [h, w, 4] in 0 to 1."""
-    side = np.exp(rng.uniform(np.log(26), np.log(125))) * WORK / SIZE
+    side = np.exp(rng.uniform(*np.log(SIDES))) * work / 160
     scale = side / max(cutout.size) * np.array([1, rng.uniform(0.8, 1.2)])
     if kind == "coin":
         scale[1] *= rng.uniform(0.6, 1)
@@ -242,12 +243,12 @@ def lit(rng, pixels):
 
 def put(rng, canvas, kind, pixels):
     """Puts the cutout where most of it is in the frame and what is there already stays visible, or nowhere."""
-    solid = pixels[..., 3] > 0.5
+    solid, work = pixels[..., 3] > 0.5, len(canvas.owners)
     area = int(solid.sum())
     shadow = cast(rng, pixels[..., 3])
     for _ in range(8):
-        x, y = (int(rng.uniform(-0.3, 1.3) * (WORK - side) - 0.15 * side) for side in solid.shape[::-1])
-        frame, part = window(x, y, solid.shape)
+        x, y = (int(rng.uniform(-0.3, 1.3) * (work - side) - 0.15 * side) for side in solid.shape[::-1])
+        frame, part = window(x, y, solid.shape, work)
         if frame is None or solid[part].sum() < 0.6 * area or hides(canvas, frame, solid[part]):
             continue
         darken(canvas, x, y, shadow)
@@ -258,9 +259,9 @@ def put(rng, canvas, kind, pixels):
         return
 
 
-def window(x, y, shape):
+def window(x, y, shape, work):
     """Where a patch at a place lies in the frame, and which part of the patch that is; None where it lies outside."""
-    left, top, right, bottom = max(x, 0), max(y, 0), min(x + shape[1], WORK), min(y + shape[0], WORK)
+    left, top, right, bottom = max(x, 0), max(y, 0), min(x + shape[1], work), min(y + shape[0], work)
     if left >= right or top >= bottom:
         return None, None
     return np.s_[top:bottom, left:right], np.s_[top - y : bottom - y, left - x : right - x]
@@ -285,7 +286,7 @@ def cast(rng, alpha):
 
 def darken(canvas, x, y, shadow):
     strength, offset = shadow
-    frame, part = window(x + offset[0], y + offset[1], strength.shape)
+    frame, part = window(x + offset[0], y + offset[1], strength.shape, len(canvas.owners))
     if frame is not None:
         canvas.colours[frame] *= 1 - strength[part][..., None]
 
@@ -293,10 +294,11 @@ def darken(canvas, x, y, shadow):
 # The camera.
 
 
-def photograph(rng, colours):
-    """Bytes of the scene, scaled down, after light, lens, sensor and JPEG."""
-    colours = (colours[::2, ::2] + colours[1::2, ::2] + colours[::2, 1::2] + colours[1::2, 1::2]) / 4
-    x = np.linspace(-0.5, 0.5, SIZE, dtype=np.float32)
+def photograph(rng, colours, size):
+    """Bytes of the scene, scaled down by a whole number, after light, lens, sensor and JPEG."""
+    step = len(colours) // size
+    colours = sum(colours[row::step, column::step] for column in range(step) for row in range(step)) / step**2
+    x = np.linspace(-0.5, 0.5, size, dtype=np.float32)
     y = x[:, None]
     slope = rng.uniform(-0.4, 0.4, 2).astype(np.float32)
     light = 1 + slope[0] * x + slope[1] * y - np.float32(rng.uniform(0, 0.6)) * (x * x + y * y)
@@ -318,12 +320,12 @@ def jpeg(image, quality):
     return file.getvalue()
 
 
-def sheet(part, count, first=0, columns=8, zoom=2):
+def sheet(network, part, count, first=0, columns=8, side=320):
     """A picture of many scenes with their boxes."""
-    side = SIZE * zoom
+    zoom = side / network.size
     paper = Image.new("RGB", (columns * side, -(-count // columns) * side))
     for index in range(count):
-        pixels, found = scene(part, first + index)
+        pixels, found = scene(part, network.size, network.work, first + index)
         image = Image.fromarray(pixels).resize((side, side), Image.Resampling.NEAREST)
         draw = ImageDraw.Draw(image)
         for label, *box in found.tolist():
@@ -338,5 +340,6 @@ if __name__ == "__main__":
     parser.add_argument("file", type=Path)
     parser.add_argument("--part", choices=PARTS, default="train")
     parser.add_argument("--count", type=int, default=48)
+    add_option(parser)
     arguments = parser.parse_args()
-    sheet(arguments.part, arguments.count).save(arguments.file)
+    sheet(NETWORKS[arguments.network], arguments.part, arguments.count).save(arguments.file)

@@ -1,11 +1,13 @@
-"""Trains the small detector on rendered scenes, on one core, while another renders fresh ones.
+"""Trains a detector on rendered scenes, on one core, while another renders fresh ones.
 
     train.py --epochs 64             from the start
     train.py --epochs 64 --resume    from the last checkpoint
     train.py --epochs 34 --start ../detector-small/model.onnx --part weighted --rate 0.0012
                                      from the weights of a model, whose log goes on
+    train.py --network large --epochs 40 --grow ../detector-small/model.onnx --part weighted
+                                     from the weights of the small detector, with a log of its own
 
-Writes cache/checkpoint.pt, cache/log.csv and, at the end, cache/curves.png.
+Writes checkpoint.pt, log.csv and, at the end, curves.png into cache/, or cache/large/.
 """
 
 import argparse
@@ -26,26 +28,16 @@ import torch
 from PIL import Image
 
 from evaluate import evaluate
-from fetch import CACHE
+from grow import grow
 from loss import losses
-from network import SETTING, Detector, normalised, read_weights, ssd
+from network import NETWORKS, add_option, read_weights, ssd
 from ring import Ring, full
-from scenes import SIZE, scene
-
-BATCH = 32
-STEPS = 100
-"""Batches in an epoch."""
-
-FRESH = 250
-"""Scenes on disk that an epoch replaces."""
 
 WARM_UP = 300
 DECAY = 0.02
 AVERAGE = 0.998
 """How much of the averaged weights a step keeps."""
 
-CHECKPOINT = CACHE / "checkpoint.pt"
-LOG = CACHE / "log.csv"
 COLUMNS = ["epoch", "images", "part", "seconds", "rate", "scores_loss", "offsets_loss", "validation_map50"]
 
 
@@ -56,44 +48,44 @@ def rate(step, steps, most):
     return most * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * (step - WARM_UP) / (steps - WARM_UP))))
 
 
-def start():
-    """Network, averaged network and optimizer. The heads start at nine in ten for the background."""
+def start(network):
+    """Detector, averaged detector and optimizer. The heads start at nine in ten for the background."""
     torch.manual_seed(0)
-    network = Detector().to(memory_format=torch.channels_last)
-    for head in network.conf:
-        bias = torch.zeros(head.out_channels // network.classes, network.classes)
-        bias[:, SETTING["detector"]["background"]] = math.log(9 * (network.classes - 1))
+    detector = network.detector().to(memory_format=torch.channels_last)
+    for head in detector.conf:
+        bias = torch.zeros(head.out_channels // detector.classes, detector.classes)
+        bias[:, network.setting["detector"]["background"]] = math.log(9 * (detector.classes - 1))
         head.bias.data = bias.flatten()
     decayed, free = [], []
-    for weights in network.parameters():
+    for weights in detector.parameters():
         (decayed if weights.ndim > 1 else free).append(weights)
     groups = [{"params": decayed, "weight_decay": DECAY}, {"params": free, "weight_decay": 0}]
-    return network, deepcopy(network).eval(), torch.optim.AdamW(groups)
+    return detector, deepcopy(detector).eval(), torch.optim.AdamW(groups)
 
 
-def average(kept, network, step):
-    """Moves the averaged weights and statistics towards the network's, fast at first."""
+def average(kept, detector, step):
+    """Moves the averaged weights and statistics towards the detector's, fast at first."""
     keep = min(AVERAGE, (step + 1) / (step + 10))
     with torch.no_grad():
-        for old, new in zip(kept.state_dict().values(), network.state_dict().values()):
+        for old, new in zip(kept.state_dict().values(), detector.state_dict().values()):
             if old.is_floating_point():
                 old.lerp_(new, 1 - keep)
             else:
                 old.copy_(new)
 
 
-def batch(rng, ring, slots):
+def batch(rng, network, ring, slots):
     """Input and objects, in shares of the picture, of scenes under cheap changes."""
     pairs = [changed(rng, ring.images[slot], ring.boxes[slot]) for slot in slots]
     images = torch.from_numpy(np.stack([image for image, _ in pairs])).float()
     gain = torch.from_numpy(rng.normal(1, 0.06, (len(slots), 1, 1, 3)) * rng.uniform(0.8, 1.2, (len(slots), 1, 1, 1)))
     images = ((images - 128) * gain.float() + 128 + 12 * float(rng.normal())).clamp(0, 255)
-    return normalised(images), torch.from_numpy(np.stack([found for _, found in pairs]))
+    return network.normalised(images), torch.from_numpy(np.stack([found for _, found in pairs]))
 
 
 def changed(rng, image, boxes):
     """The scene mirrored or not, and zoomed into or not; objects of which little is left are dropped."""
-    boxes = boxes / np.array([1] + 4 * [SIZE], np.float32)
+    boxes = boxes / np.array([1] + 4 * [len(image)], np.float32)
     if rng.random() < 0.5:
         image, boxes = image[:, ::-1], boxes[:, [0, 3, 2, 1, 4]] * [1, -1, 1, -1, 1] + [0, 1, 0, 1, 0]
     if rng.random() < 0.5:
@@ -104,8 +96,9 @@ def changed(rng, image, boxes):
 def zoomed(rng, image, boxes):
     width, height = rng.uniform(0.65, 1) * rng.uniform(0.9, 1, 2)
     x, y = rng.uniform(0, 1 - width), rng.uniform(0, 1 - height)
-    window = tuple(SIZE * side for side in (x, y, x + width, y + height))
-    image = np.asarray(Image.fromarray(image).resize((SIZE, SIZE), Image.Resampling.BILINEAR, window))
+    size = len(image)
+    window = tuple(size * side for side in (x, y, x + width, y + height))
+    image = np.asarray(Image.fromarray(image).resize((size, size), Image.Resampling.BILINEAR, window))
     moved = (boxes[:, 1:] - [x, y, x, y]) / [width, height, width, height]
     inside = moved.clip(0, 1)
     left = area(inside) > 0.45 * area(moved)
@@ -116,77 +109,93 @@ def area(boxes):
     return (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
 
 
-def epoch(number, ring, network, kept, optimizer, rate_at):
+def epoch(number, network, ring, detector, kept, optimizer, rate_at):
     """One epoch; gives the mean losses of scores and offsets."""
     rng = np.random.default_rng(number)
-    slots = np.concatenate([rng.permutation(ring.size) for _ in range(-(-STEPS * BATCH // ring.size))])
-    priors = torch.from_numpy(ssd.priors(SETTING))
-    variances = torch.tensor(SETTING["detector"]["variances"])
+    steps, size = network.steps, network.batch
+    slots = np.concatenate([rng.permutation(ring.size) for _ in range(-(-steps * size // ring.size))])
+    priors = torch.from_numpy(ssd.priors(network.setting))
+    variances = torch.tensor(network.setting["detector"]["variances"])
     sums = np.zeros(2)
-    network.train()
-    for index in range(STEPS):
-        step = number * STEPS + index
+    detector.train()
+    for index in range(steps):
+        step = number * steps + index
         for group in optimizer.param_groups:
             group["lr"] = rate_at(step)
-        images, truth = batch(rng, ring, slots[index * BATCH : (index + 1) * BATCH])
-        both = losses(*network.logits(images), truth, priors, variances)
+        images, truth = batch(rng, network, ring, slots[index * size : (index + 1) * size])
+        with torch.autocast("cpu", torch.bfloat16, network.bfloat16):
+            loc, logits = detector.logits(images)
+        both = losses(loc.float(), logits.float(), truth, priors, variances)
         optimizer.zero_grad()
         sum(both).backward()
-        torch.nn.utils.clip_grad_norm_(network.parameters(), 10)
+        torch.nn.utils.clip_grad_norm_(detector.parameters(), 10)
         optimizer.step()
-        average(kept, network, step)
+        average(kept, detector, step)
         sums += [float(loss.detach()) for loss in both]
-    return sums / STEPS
+    return sums / steps
 
 
-def train(epochs, resume, model, part, most, scenes):
-    """`model` is an ONNX file to take weights from; what was seen before counts on in the log, not in the schedule."""
+def train(network, epochs, resume, model, smaller, part, most, scenes):
+    """`model` is an ONNX file to take weights from; what was seen before counts on in the log, not in the schedule.
+
+    `smaller` is one of the small detector, which the weights then start from.
+    """
     torch.set_num_threads(1)
-    network, kept, optimizer = start()
-    first, before = load(network, kept, optimizer) if resume else (0, 0)
+    network.cache.mkdir(parents=True, exist_ok=True)
+    detector, kept, optimizer = start(network)
+    first, before = load(network, detector, kept, optimizer) if resume else (0, 0)
     if model and not resume:
-        read_weights(network, model)
-        kept.load_state_dict(network.state_dict())
-        shutil.copy(model.parent / "log.csv", LOG)
-        before = len(list(csv.DictReader(LOG.open())))
-    ring = Ring(part, scenes)
-    ring.fill(range(first * FRESH, first * FRESH + scenes), 2)
-    validation = full("validation", 300)
-    with ProcessPoolExecutor(1) as pool:
+        read_weights(detector, model)
+        kept.load_state_dict(detector.state_dict())
+        shutil.copy(model.parent / "log.csv", network.log)
+        before = len(list(csv.DictReader(network.log.open())))
+    if smaller and not resume:
+        old = NETWORKS["small"].detector()
+        read_weights(old, smaller)
+        grow(detector, network.config, old, NETWORKS["small"].config)
+        kept.load_state_dict(detector.state_dict())
+    ring = Ring(network, part, scenes)
+    fresh, seen_in_epoch = network.fresh, network.steps * network.batch
+    ring.fill(range(first * fresh, first * fresh + scenes), 2)
+    validation = full(network, "validation", 300)
+    rate_at = partial(rate, steps=epochs * network.steps, most=most)
+    with ProcessPoolExecutor(1, initializer=os.nice, initargs=(7,)) as pool:
         for number in range(first, epochs):
             begin = time.time()
-            numbers = range(number * FRESH + scenes, (number + 1) * FRESH + scenes)
-            coming = pool.map(partial(scene, part), numbers, chunksize=16)
-            told = epoch(number, ring, network, kept, optimizer, partial(rate, steps=epochs * STEPS, most=most))
-            for fresh, found in zip(numbers, coming):
-                ring.store(fresh, *found)
-            score = evaluate(kept, validation)[0] if number % 8 == 7 or number == epochs - 1 else ""
+            numbers = range(number * fresh + scenes, (number + 1) * fresh + scenes)
+            coming = pool.map(ring.scene, numbers, chunksize=16)
+            told = epoch(number, network, ring, detector, kept, optimizer, rate_at)
+            for new, found in zip(numbers, coming):
+                ring.store(new, *found)
+            score = evaluate(network, kept, validation)[0] if number % 8 == 7 or number == epochs - 1 else ""
             seen = before + number + 1
-            log([seen, seen * STEPS * BATCH, part, time.time() - begin, optimizer.param_groups[0]["lr"], *told, score])
-            save(number + 1, before, network, kept, optimizer)
-    draw()
+            row = [seen, seen * seen_in_epoch, part, time.time() - begin, optimizer.param_groups[0]["lr"], *told, score]
+            log(network, row)
+            save(network, number + 1, before, detector, kept, optimizer)
+    draw(network)
 
 
-def save(done, before, network, kept, optimizer):
-    parts = {"network": network, "average": kept, "optimizer": optimizer}
+def save(network, done, before, detector, kept, optimizer):
+    parts = {"network": detector, "average": kept, "optimizer": optimizer}
     state = {"epochs": done, "before": before} | {name: part.state_dict() for name, part in parts.items()}
-    torch.save(state, CHECKPOINT.with_suffix(".new"))
-    CHECKPOINT.with_suffix(".new").replace(CHECKPOINT)
+    new = network.checkpoint.with_suffix(".new")
+    torch.save(state, new)
+    new.replace(network.checkpoint)
 
 
-def load(network, kept, optimizer):
+def load(network, detector, kept, optimizer):
     """Takes up the checkpoint; gives how many epochs it has behind it, and how many it started from."""
-    state = torch.load(CHECKPOINT)
-    network.load_state_dict(state["network"])
+    state = torch.load(network.checkpoint)
+    detector.load_state_dict(state["network"])
     kept.load_state_dict(state["average"])
     optimizer.load_state_dict(state["optimizer"])
     return state["epochs"], state["before"]
 
 
-def log(row):
+def log(network, row):
     """Appends a line to the log, which the very first epoch starts anew."""
     row = [f"{value:.5g}" if isinstance(value, float) else value for value in row]
-    with LOG.open("a" if row[0] > 1 else "w", newline="") as file:
+    with network.log.open("a" if row[0] > 1 else "w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         if row[0] == 1:
             writer.writerow(COLUMNS)
@@ -194,24 +203,24 @@ def log(row):
     print(*row, flush=True)
 
 
-def draw():
+def draw(network):
     """Draws the log."""
     from matplotlib import pyplot
 
-    rows = list(csv.DictReader(LOG.open()))
+    rows = list(csv.DictReader(network.log.open()))
     changes = [int(old["images"]) / 1000 for old, new in zip(rows, rows[1:]) if old["part"] != new["part"]]
     figure, (left, right) = pyplot.subplots(1, 2, figsize=(10, 4))
     for axes, columns in [(left, ["scores_loss", "offsets_loss"]), (right, ["validation_map50"])]:
         for column in columns:
             points = [(int(row["images"]) / 1000, float(row[column])) for row in rows if row[column]]
-            axes.plot(*zip(*points), label=column.replace("_", " "))
+            axes.plot(*zip(*points), marker=".", label=column.replace("_", " "))
         for place in changes:
             axes.axvline(place, color="grey", linestyle="--", label="new schedule, weighted scenes")
         axes.set_xlabel("thousand images")
         axes.grid(alpha=0.3)
         axes.legend()
     figure.tight_layout()
-    figure.savefig(CACHE / "curves.png", dpi=80)
+    figure.savefig(network.cache / "curves.png", dpi=80)
 
 
 if __name__ == "__main__":
@@ -219,8 +228,11 @@ if __name__ == "__main__":
     parser.add_argument("--epochs", type=int, default=64)
     parser.add_argument("--resume", action="store_true")
     parser.add_argument("--start", type=Path, metavar="MODEL.onnx")
+    parser.add_argument("--grow", type=Path, metavar="SMALL.onnx")
     parser.add_argument("--part", choices=["train", "weighted"], default="train", help="the scenes, see scenes.py")
     parser.add_argument("--rate", type=float, default=2.5e-3, help="the highest learning rate")
     parser.add_argument("--scenes", type=int, default=8000, help="how many lie on disk")
-    arguments = parser.parse_args()
-    train(arguments.epochs, arguments.resume, arguments.start, arguments.part, arguments.rate, arguments.scenes)
+    add_option(parser)
+    given = parser.parse_args()
+    network = NETWORKS[given.network]
+    train(network, given.epochs, given.resume, given.start, given.grow, given.part, given.rate, given.scenes)

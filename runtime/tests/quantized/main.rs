@@ -128,7 +128,12 @@ fn convolutions<F: Element + Pod, T: Element + Pod, U: ByteArithmetic, const P: 
         };
         let extent = conv(input, output).extent().expect("the geometry is consistent");
         let mut w: Vec<i32> = (0..extent.w).map(|_| (random.below(1 << 16) << 16 | random.below(1 << 16)).cast_signed()).collect();
-        let of_filter = ((kernel[0] * kernel[1] * depth) as usize).next_multiple_of(word.unwrap_or(1));
+        let n_weights = (kernel[0] * kernel[1] * depth) as usize;
+        let of_filter = n_weights.next_multiple_of(word.unwrap_or(1));
+        let place = |at: usize, lane: usize| match word {
+            Some(word) => at / word * N * word + lane * word + at % word,
+            None => lane * of_filter + at,
+        };
         let blocks = (filters as usize).div_ceil(N);
         let block_words = 2 * N + (of_filter * N).div_ceil(4);
         assert_eq!(extent.w, group as usize * blocks * block_words);
@@ -138,21 +143,20 @@ fn convolutions<F: Element + Pod, T: Element + Pod, U: ByteArithmetic, const P: 
             rest[..N].fill_with(|| random.below(1 << 23) as i32 * 256);
             // Weights of -128 are not for units that make sums of 16 bits first.
             let least = if P == 4 && word.is_none() { i8::MIN + 1 } else { i8::MIN };
-            for byte in cast_slice_mut::<i32, i8>(&mut rest[N..]) {
+            let bytes = cast_slice_mut::<i32, i8>(&mut rest[N..]);
+            for byte in bytes.iter_mut() {
                 *byte = (*byte).max(least);
+            }
+            // What fills a filter up to a whole word is zero.
+            for (at, lane) in (n_weights..of_filter).flat_map(|at| (0..N).map(move |lane| (at, lane))) {
+                bytes[place(at, lane)] = 0;
             }
         }
         let wanted = |x: &[F], [oy, ox, m]: [u32; 3]| {
             let (of_group, lane) = ((m / filters) as usize, (m % filters) as usize);
             let block = &w[(of_group * blocks + lane / N) * block_words..][..block_words];
             let bytes: &[i8] = cast_slice(&block[2 * N..]);
-            let weight = |tap: usize, ci: u32| {
-                let (at, lane) = (tap * depth as usize + ci as usize, lane % N);
-                i32::from(match word {
-                    Some(word) => bytes[at / word * N * word + lane * word + at % word],
-                    None => bytes[lane * of_filter + at],
-                })
-            };
+            let weight = |tap: usize, ci: u32| i32::from(bytes[place(tap * depth as usize + ci as usize, lane % N)]);
             let mut sum = i64::from(block[lane % N]);
             let inside = window.taps([oy, ox], &input);
             for tap in 0..(kernel[0] * kernel[1]) as usize {

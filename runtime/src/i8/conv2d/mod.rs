@@ -24,8 +24,8 @@ geometry! {
     /// `y = requantize(bias + sum over (ky, kx, ci) of x * w)`, where taps that fall on padding count as `input_zero`: what that stands for is
     /// taken off in the bias. Weights are `i32`s, packed by group and by blocks of `N` output channels, the last block padded with zeros:
     /// `[group][filters / N rounded up] { bias [N], multiplier [N], bytes of N filters, filled up to whole values }`, the lowest byte of a
-    /// value first. A filter has `[kernel height][kernel width][depth]` bytes, and those of a block lie in the unit's
-    /// [order](ByteArithmetic::ORDER); `depth` and `filters` are the input's and the output's channels of one group.
+    /// value first. A filter has `[kernel height][kernel width][depth]` bytes, and zeros up to the end of a word of the unit's; those of a
+    /// block lie in its [order](ByteArithmetic::ORDER). `depth` and `filters` are the input's and the output's channels of one group.
     pub struct QuantizedConv2d [F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize] [F, T, U, P, N] {
         /// The map that is read.
         input: Pixels,

@@ -62,6 +62,22 @@ fn every_network_gives_the_stored_outputs_and_the_same_bits_on_every_target_of_a
     }
 }
 
+/// In plans of both classes, layer by layer and in the least memory, with a detector whose priors are those of the heads.
+#[test]
+fn large_networks_give_the_stored_outputs() {
+    let stored = models::large();
+    assert!(!stored.is_empty(), "something is compared");
+    for model in stored {
+        let file = ModelFile::read(&model.path).expect("a stored model is there");
+        let (inputs, expected) = vectors::read(&model.data_sets[0]);
+        for (target, ram_budget) in [(Target::CortexM3, RamBudget::Bytes(usize::MAX)), (Target::CortexM7, RamBudget::Least)] {
+            let options = Options { ram_budget, detect: Some("".into()), ..options(target, None) };
+            let found = compile(&file, &options).expect("it compiles").execute(&inputs).expect("a plan runs");
+            assert_eq!(compare(&found[..expected.len()], &expected, ENGINES), Ok(()), "{} for {target}", model.name);
+        }
+    }
+}
+
 #[test]
 fn a_target_without_the_instruction_has_no_fused_class() {
     let model = &models::networks()[0];

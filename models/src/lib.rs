@@ -51,6 +51,11 @@ pub fn quantized() -> Vec<StoredModel> {
     stored(&Path::new(env!("CARGO_MANIFEST_DIR")).join("quantized"))
 }
 
+/// The networks of the Pelee family at the size that firmware has them at, by name.
+pub fn large() -> Vec<StoredModel> {
+    stored(&Path::new(env!("CARGO_MANIFEST_DIR")).join("large"))
+}
+
 /// The large networks of the ONNX backend tests, whose inputs are not stored, by name.
 pub fn light() -> Vec<StoredModel> {
     stored(&Path::new(env!("CARGO_MANIFEST_DIR")).join("light"))

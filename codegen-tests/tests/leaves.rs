@@ -138,7 +138,7 @@ fn units_of_bytes(units: &[Unit]) -> &'static [&'static str] {
 fn tiles_of_bytes(machine: &Machine, units: &[Unit]) -> &'static [(&'static str, &'static str, &'static str, usize, usize)] {
     let has = |name: &str| units.iter().any(|unit| unit.name == name);
     if has("Mve") {
-        &[("i8", "Mve", "Filters", 3, 8), ("i8", "Mve", "Filters", 3, 16), ("i8", "Mve", "Filters", 3, 32)]
+        &[("i8", "Mve", "Filters", 3, 8), ("i8", "Mve", "Filters", 3, 16), ("u8", "Mve", "Filters", 3, 16), ("i8", "Mve", "Filters", 3, 32)]
     } else if has("Vfp<Plain>") {
         &[("i8", "Dsp", "Quads", 4, 8), ("u8", "Dsp", "Quads", 4, 16), ("i8", "Dsp", "Quads", 4, 32)]
     } else if machine.target == Target::CortexM3 {

@@ -62,7 +62,7 @@ fn every_network_gives_the_stored_outputs_and_the_same_bits_on_every_target_of_a
     }
 }
 
-/// In plans of both classes, layer by layer and in the least memory, with a detector whose priors are those of the heads.
+/// In plans of both classes, layer by layer and in the least memory; their priors are as many as the heads have.
 #[test]
 fn large_networks_give_the_stored_outputs() {
     let stored = models::large();

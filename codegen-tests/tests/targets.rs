@@ -3,8 +3,9 @@
 //! A lane whose platform or emulator is not installed says so on stderr, in a line that begins with `SKIPPED LANE`, and is left out; with
 //! `CI=true` it fails.
 
-use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
 use codegen_tests::cases::{blocks, operators};
@@ -29,16 +30,32 @@ fn stored(name: &str) -> StoredModel {
     models::networks().into_iter().find(|model| model.name == name).expect("a stored network")
 }
 
-/// Who builds for a target.
-static BUILDS: [Mutex<()>; Target::ALL.len()] = [const { Mutex::new(()) }; Target::ALL.len()];
+/// Who builds and runs for a target.
+static BUSY: [Mutex<()>; Target::ALL.len()] = [const { Mutex::new(()) }; Target::ALL.len()];
 
-/// Gives a folder in which projects of a target and a level are built one after the other, so that each has the same runtime, which is built
-/// once. It stays in the target folder, so that nothing is built where nothing has changed.
+/// Where projects lie: this process has the folder to itself, without what an earlier one has left in it.
+static PROJECTS: LazyLock<(PathBuf, File)> = LazyLock::new(|| {
+    let temporary = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let lock = File::create(temporary.join("targets.lock")).expect("a file is made");
+    lock.lock().expect("the other process ends");
+    let folder = temporary.join("targets");
+    remove(&folder);
+    (folder, lock)
+});
+
+fn remove(folder: &Path) {
+    if folder.exists() {
+        fs::remove_dir_all(folder).expect("what an earlier run has left goes");
+    }
+}
+
+/// Gives a folder in which projects of a target and a level are built one after the other, so that they share the runtime, which is built
+/// once.
 fn in_folder<T>(target: Target, level: OptLevel, work: impl FnOnce(&Path) -> T) -> T {
     let index = Target::ALL.iter().position(|&listed| listed == target).expect("every target is listed");
-    let _alone = BUILDS[index].lock().unwrap_or_else(PoisonError::into_inner);
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("targets").join(format!("{target}-{}", level.name()));
-    std::fs::create_dir_all(&folder).expect("a folder is made");
+    let _alone = BUSY[index].lock().unwrap_or_else(PoisonError::into_inner);
+    let folder = PROJECTS.0.join(format!("{target}-{}", level.name()));
+    fs::create_dir_all(&folder).expect("a folder is made");
     work(&folder)
 }
 
@@ -62,7 +79,7 @@ fn built_and_run(
     folder: &Path,
 ) -> Result<(Vec<Tensor>, u32), HarnessError> {
     // An output that an earlier program has left is not to be taken for one of this.
-    _ = std::fs::remove_dir_all(folder.join("run"));
+    remove(&folder.join("run"));
     let machine = harness::machine(target)?;
     let project = Project::write(compilation, &machine, level, folder)?;
     let (program, figures) = harness::build(&project)?;
@@ -178,7 +195,7 @@ fn a_detector_is_linked_without_a_panic() {
 #[test]
 fn a_detector_of_logits_is_linked_without_a_panic() {
     let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models");
-    let text = std::fs::read_to_string(models.join("detector-small/model.toml")).expect("a stored description");
+    let text = fs::read_to_string(models.join("detector-small/model.toml")).expect("a stored description");
     let model = ModelFile::read(&models.join("quantized/detector-small-qdq-u8s8/model.onnx")).expect("a stored model");
     // What is dequantised in front of the softmax.
     let logits = "1454";
@@ -192,7 +209,7 @@ fn a_detector_of_logits_is_linked_without_a_panic() {
     for (target, level, io, activation) in cases {
         let description = folder.path().join(format!("{target}.toml"));
         let output = format!("scores = \"{logits}\"\nactivation = \"{activation}\"");
-        std::fs::write(&description, text.replace("scores = \"conf\"", &output)).expect("it is written");
+        fs::write(&description, text.replace("scores = \"conf\"", &output)).expect("it is written");
         let output_names = vec!["loc".to_owned(), logits.to_owned()];
         let options = Options { target, io, output_names, detect: Some(description), ..Options::default() };
         let compilation = compile(&model, &options).expect("it compiles");
@@ -259,7 +276,7 @@ fn networks_that_are_quantised_here_give_the_same_bits() {
     let calibration = observer.calibration(vec![observer.ranges(&example).expect("it runs")]);
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("calibration.json");
-    std::fs::write(&path, calibration.text().expect("text")).expect("the file is written");
+    fs::write(&path, calibration.text().expect("text")).expect("the file is written");
     for target in [Target::CortexM4F, Target::CortexM55, Target::Aarch64Dotprod] {
         check_kernels(&file, &Options { target, quant: Some(path.clone()), ..Options::default() }, OptLevel::Three);
     }
@@ -468,8 +485,7 @@ fn check_full_size(name: &str, shape: [usize; 4], targets: &[Target]) {
     let model = ModelFile::zoo(name, &ZooOptions::default()).expect("the zoo has it");
     let input = seeded_input(&TensorType::f32(shape), 0);
     let folder = models::zoo_outputs(name);
-    let expected: Vec<_> =
-        folder.iter().map(|path| read_tensor(std::fs::read(path).expect("a stored file")).expect("a tensor").1).collect();
+    let expected: Vec<_> = folder.iter().map(|path| read_tensor(fs::read(path).expect("a stored file")).expect("a tensor").1).collect();
     assert!(!expected.is_empty(), "{name} has stored outputs");
     for &target in targets {
         let compilation = compile(&model, &Options { target, ..Options::default() }).expect("it compiles");

@@ -4,7 +4,7 @@
     train.py --epochs 64 --resume    from the last checkpoint
     train.py --epochs 34 --start ../detector-small/model.onnx --part weighted --rate 0.0012
                                      from the weights of a model, whose log goes on
-    train.py --network large --epochs 40 --grow ../detector-small/model.onnx --part weighted
+    train.py --network large --epochs 6 --grow ../detector-small/model.onnx --part weighted --rate 0.0016 --scenes 2000
                                      from the weights of the small detector, with a log of its own
 
 Writes checkpoint.pt, log.csv and, at the end, curves.png into cache/, or cache/large/.
@@ -227,8 +227,9 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--epochs", type=int, default=64)
     parser.add_argument("--resume", action="store_true")
-    parser.add_argument("--start", type=Path, metavar="MODEL.onnx")
-    parser.add_argument("--grow", type=Path, metavar="SMALL.onnx")
+    weights = parser.add_mutually_exclusive_group()
+    weights.add_argument("--start", type=Path, metavar="MODEL.onnx")
+    weights.add_argument("--grow", type=Path, metavar="SMALL.onnx")
     parser.add_argument("--part", choices=["train", "weighted"], default="train", help="the scenes, see scenes.py")
     parser.add_argument("--rate", type=float, default=2.5e-3, help="the highest learning rate")
     parser.add_argument("--scenes", type=int, default=8000, help="how many lie on disk")

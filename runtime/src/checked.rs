@@ -112,7 +112,8 @@ impl Elements {
 impl Span {
     /// Whether the elements lie in the memory.
     fn holds(&self, elements: Elements) -> bool {
-        self.at <= self.len && elements.count <= (self.len - self.at) / elements.size
+        let left = self.len.checked_sub(self.at);
+        left.zip(elements.count.checked_mul(elements.size)).is_some_and(|(left, bytes)| bytes <= left)
     }
 
     /// Where the operand begins; an error where there are elements for which that is not aligned.
@@ -159,7 +160,8 @@ fn begins(
     }
     let overlaps = |span: Span, bytes: usize| y_inside && span.at < y.at + y_elements.bytes() && y.at < span.at + bytes;
     // What lies in one memory is counted in elements of one size, or not at all.
-    let may_overlap = || x_elements.size == y_elements.size && apart(x.at / x_elements.size, y.at / y_elements.size);
+    let place = |at: usize| at.checked_div(y_elements.size);
+    let may_overlap = || x_elements.size == y_elements.size && place(x.at).zip(place(y.at)).is_some_and(|(x, y)| apart(x, y));
     let x_overlaps = x_inside && overlaps(x, x_elements.bytes()) && !may_overlap();
     if x_overlaps || r_inside && r_elements.count > 0 && overlaps(r, r_elements.bytes()) {
         return Err(RegionError::Overlap);

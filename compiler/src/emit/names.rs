@@ -80,7 +80,6 @@ pub(crate) fn identifier(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::time::{Duration, Instant};
 
     use super::*;
 
@@ -130,11 +129,11 @@ mod tests {
         }
     }
 
-    /// A file may call all of its nodes by one name, or in letters of which no identifier is made.
+    /// A file may call all of its nodes by one name, or in letters of which no identifier is made: so many would take minutes, were each
+    /// tried against all.
     #[test]
-    fn many_names_that_read_alike_take_no_time() {
-        let (mut names, start) = (Names::default(), Instant::now());
+    fn many_names_that_read_alike() {
+        let mut names = Names::default();
         assert_eq!((0..65_536).map(|_| names.unique("図")).last().as_deref(), Some("n_65536"));
-        assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
     }
 }

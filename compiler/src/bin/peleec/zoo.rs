@@ -6,7 +6,7 @@ use peleec::zoo::{NETWORKS, seeded_input};
 use peleec::{Error, Options, write_tensor};
 use serde_json::json;
 
-use crate::compile::write_file;
+use crate::compile::{file_name, write_file};
 use crate::failure::{Answer, Failure};
 use crate::model::{ZooArgs, network};
 use crate::numbers::{bytes, dims};
@@ -45,6 +45,7 @@ fn list(output: &Output) -> Result<Answer, Failure> {
 }
 
 fn write(args: &Args, name: &str, path: &Path, output: &Output) -> Result<Answer, Failure> {
+    file_name(path)?;
     let model = network(name, &args.zoo)?;
     if let Some(folder) = &args.data {
         let graph = peleec::import(&model, &Options::default()).map_err(Error::from)?.graph;

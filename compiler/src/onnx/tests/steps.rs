@@ -128,7 +128,7 @@ fn convolutions_with_steps_of_filters() {
 
 /// `Y = A' B' + C`, where C has the product of both steps, and broadcasts.
 #[test]
-fn products_with_steps_of_columns_and_an_addend_of_any_shape() {
+fn products_with_steps_of_columns_and_an_addend_of_columns() {
     let mut random = Random(5);
     for round in 0..200 {
         let [m, k, n] = [[2, 3, 2], [1, 2, 3], [3, 1, 3], [2, 2, 1]][round % 4];

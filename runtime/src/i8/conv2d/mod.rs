@@ -92,7 +92,8 @@ impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> 
         }
     }
 
-    /// The length of the weights, packed in blocks of `block` output channels in this order, or none where it exceeds `u32`.
+    /// The length of the weights, packed in blocks of `block` output channels in this order, or none where its bytes exceed `u32` or
+    /// there are no blocks.
     pub const fn weights(&self, order: WeightOrder, block: u32) -> Option<usize> {
         if block == 0 || self.group == 0 {
             return None;
@@ -138,6 +139,7 @@ impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> 
         self.filter_in(<U as ByteArithmetic>::ORDER)
     }
 
+    /// The same in any order.
     const fn filter_in(&self, order: WeightOrder) -> u32 {
         order.filter(self.kernel[0].saturating_mul(self.kernel[1]).saturating_mul(self.depth()))
     }
@@ -147,6 +149,7 @@ impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> 
         self.words_of(<U as ByteArithmetic>::ORDER, N as u32)
     }
 
+    /// The same of any block.
     const fn words_of(&self, order: WeightOrder, block: u32) -> u32 {
         self.filter_in(order).saturating_mul(block).div_ceil(4).saturating_add(block.saturating_mul(2))
     }
@@ -310,7 +313,7 @@ impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> 
         }
         // Taps of a row that follow each other in memory are one run.
         match self.input.pixel as usize == depth && self.dilations[1] == 1 {
-            true => Reading::Runs { per_row: 1, len: width * depth },
+            true => Reading::Runs { per_row: 1, len: width.wrapping_mul(depth) },
             false => Reading::Runs { per_row: width, len: depth },
         }
     }

@@ -78,7 +78,8 @@ impl<F: ByteElement, T: ByteElement, U: ByteArithmetic, const P: usize, const N:
         }
     }
 
-    /// The length of the weights, packed in blocks of `block` output channels in this order, or none where it exceeds `u32`.
+    /// The length of the weights, packed in blocks of `block` output channels in this order, or none where its bytes exceed `u32` or
+    /// there are no blocks.
     pub const fn weights(&self, order: WeightOrder, block: u32) -> Option<usize> {
         self.conv().weights(order, block)
     }

@@ -81,8 +81,8 @@ impl WeightOrder {
     /// Bytes of a filter that lie together wherever it is read from.
     pub(crate) const fn word(&self) -> u32 {
         match *self {
+            WeightOrder::Words(0) | WeightOrder::Filters => 1,
             WeightOrder::Words(word) => word,
-            WeightOrder::Filters => 1,
         }
     }
 
@@ -94,8 +94,8 @@ impl WeightOrder {
     /// Where weight `at` of filter `lane` lies in a block of `lanes` filters of `len` bytes each.
     pub const fn place(&self, at: usize, lane: usize, lanes: usize, len: usize) -> usize {
         match *self {
-            WeightOrder::Words(word) => {
-                let word = word as usize;
+            WeightOrder::Words(_) => {
+                let word = self.word() as usize;
                 (at / word * lanes + lane) * word + at % word
             }
             WeightOrder::Filters => lane * len + at,
@@ -109,7 +109,7 @@ impl WeightOrder {
 pub struct Block {
     /// Bytes of a filter.
     pub(crate) filter: usize,
-    /// How many filters of the block exist.
+    /// How many filters of the block exist; not none.
     pub(crate) valid: usize,
 }
 

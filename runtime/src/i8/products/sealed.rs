@@ -40,7 +40,8 @@ pub trait Products: Copy + Sync + Send + PartialEq + core::fmt::Debug + 'static 
         }
     }
 
-    /// Whether the sums of a tile stand by filters, each of which has those of all pixels, and not by pixels.
+    /// Whether the sums of a tile stand by filters, each of which has those of all pixels, and not by pixels. A unit that says so has `begin`,
+    /// `add_run`, `write_tile` and `write_averages` of its own.
     #[inline(always)]
     fn is_by_filters<const Q: usize, const N: usize>() -> bool {
         false

@@ -1,6 +1,6 @@
 //! Builds small graphs in tests, every type of which is inferred, and draws numbers for them.
 
-use super::{Graph, Shape, Source, Tensor, TensorType, Value};
+use super::{DType, Graph, Shape, Source, Tensor, TensorType, Value};
 use crate::ops::Op;
 
 /// A graph under construction.
@@ -67,6 +67,19 @@ impl Random {
     /// Integers that are small enough for every sum of floats to be exact.
     pub(crate) fn integers(&mut self, count: usize) -> Vec<i32> {
         (0..count).map(|_| self.below(41).cast_signed() - 20).collect()
+    }
+
+    /// Bytes of a type, with extremes among them.
+    pub(crate) fn bytes(&mut self, dtype: DType, shape: &[usize]) -> Tensor {
+        let byte = |random: &mut Random| [0, 127, 128, 255, random.below(256), random.below(256)][random.index(6)] as u8;
+        let ty = TensorType::new(dtype, shape.to_vec());
+        let values: Vec<u8> = (0..ty.shape.elements()).map(|_| byte(self)).collect();
+        Tensor::from_low_bytes(&ty, |index| values[index])
+    }
+
+    /// A type of bytes.
+    pub(crate) fn byte_type(&mut self) -> DType {
+        [DType::I8, DType::U8][self.index(2)]
     }
 
     /// The numbers below `count` in any order.

@@ -1,7 +1,8 @@
 //! Quantised operators at random against sums of integers. All scales are powers of two, so that floats are exact, and a result is right to
 //! the bit.
 
-use super::sums::{Random, imported};
+use super::sums::imported;
+use crate::ir::build::Random;
 use crate::ir::{DType, Data, Shape, Tensor, TensorType};
 use crate::onnx::node::Attribute;
 use crate::onnx::write::ModelWriter;
@@ -17,7 +18,7 @@ impl Bytes {
     /// With `count` steps; of a type of its own.
     fn random(random: &mut Random, shape: &[usize], count: Option<usize>) -> Self {
         let dtype = random.byte_type();
-        let scales = (0..count.unwrap_or(1)).map(|_| [0.25, 0.5, 1.0, 2.0][random.below(4)]).collect();
+        let scales = (0..count.unwrap_or(1)).map(|_| [0.25, 0.5, 1.0, 2.0][random.index(4)]).collect();
         let zeros: Vec<usize> = count.into_iter().collect();
         Bytes { values: random.bytes(dtype, shape), scales, zeros: random.bytes(dtype, &zeros) }
     }
@@ -53,7 +54,7 @@ struct Outcome {
 impl Outcome {
     fn random(random: &mut Random) -> Self {
         let dtype = random.byte_type();
-        Outcome { dtype, scale: [1.0, 16.0, 256.0][random.below(3)], zero: random.bytes(dtype, &[]) }
+        Outcome { dtype, scale: [1.0, 16.0, 256.0][random.index(3)], zero: random.bytes(dtype, &[]) }
     }
 
     /// Adds its scale and zero point; their names.
@@ -94,13 +95,13 @@ fn i32s(shape: &[usize], values: Vec<i32>) -> Tensor {
 fn convolutions_with_steps_of_filters() {
     let mut random = Random(4);
     for round in 0..150 {
-        let (channels, filters, side) = (1 + random.below(2), 1 + random.below(3), 2 + random.below(2));
-        let kernel = 1 + random.below(2);
+        let (channels, filters, side) = (1 + random.index(2), 1 + random.index(3), 2 + random.index(2));
+        let kernel = 1 + random.index(2);
         let x = Bytes::random(&mut random, &[1, channels, side, side], None);
         let of_filters = [None, Some(filters), Some(1)][round % 3];
         let w = Bytes::random(&mut random, &[filters, channels, kernel, kernel], of_filters);
-        let biases: Vec<i32> = (0..filters).map(|_| random.below(4001) as i32 - 2000).collect();
-        let (result, has_bias) = (Outcome::random(&mut random), random.below(2) == 1);
+        let biases: Vec<i32> = (0..filters).map(|_| random.index(4001) as i32 - 2000).collect();
+        let (result, has_bias) = (Outcome::random(&mut random), random.index(2) == 1);
         let mut model = ModelWriter::new("g", 13);
         let names = x.add(&mut model, "x", true).into_iter().chain(w.add(&mut model, "w", false)).chain(result.add(&mut model));
         let names: Vec<String> = names.chain(has_bias.then(|| "b".to_owned())).collect();
@@ -132,12 +133,12 @@ fn products_with_steps_of_columns_and_an_addend_of_columns() {
     let mut random = Random(5);
     for round in 0..200 {
         let [m, k, n] = [[2, 3, 2], [1, 2, 3], [3, 1, 3], [2, 2, 1]][round % 4];
-        let [trans_a, trans_b] = [(); 2].map(|()| random.below(2) == 1);
+        let [trans_a, trans_b] = [(); 2].map(|()| random.index(2) == 1);
         let a = Bytes::random(&mut random, &if trans_a { [k, m] } else { [m, k] }, None);
-        let of_columns = [None, Some(n)][random.below(2)];
+        let of_columns = [None, Some(n)][random.index(2)];
         let b = Bytes::random(&mut random, &if trans_b { [n, k] } else { [k, n] }, of_columns);
         let c_shape = [None, Some(vec![n]), Some(vec![1, n]), Some(vec![m, n])][round / 4 % 4].clone();
-        let c: Vec<i32> = (0..m * n).map(|_| random.below(4001) as i32 - 2000).collect();
+        let c: Vec<i32> = (0..m * n).map(|_| random.index(4001) as i32 - 2000).collect();
         let result = Outcome::random(&mut random);
         let mut model = ModelWriter::new("g", 13);
         let mut names: Vec<String> = a.add(&mut model, "a", true).into_iter().chain(b.add(&mut model, "b", false)).collect();
@@ -164,8 +165,8 @@ fn products_with_steps_of_columns_and_an_addend_of_columns() {
 fn products_of_matrices_with_steps_of_rows_and_columns() {
     let mut random = Random(6);
     for _ in 0..100 {
-        let [m, k, n] = [(); 3].map(|()| 1 + random.below(3));
-        let (rows, columns) = ([None, Some(m)][random.below(2)], [None, Some(n)][random.below(2)]);
+        let [m, k, n] = [(); 3].map(|()| 1 + random.index(3));
+        let (rows, columns) = ([None, Some(m)][random.index(2)], [None, Some(n)][random.index(2)]);
         let (a, b) = (Bytes::random(&mut random, &[m, k], rows), Bytes::random(&mut random, &[k, n], columns));
         let result = Outcome::random(&mut random);
         let mut model = ModelWriter::new("g", 13);

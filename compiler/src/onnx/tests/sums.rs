@@ -1,31 +1,10 @@
 //! Sums of bytes at random against integers: convolutions, products of matrices, and what quantises while the network runs.
 
 use super::read;
+use crate::ir::build::Random;
 use crate::ir::{DType, Data, Graph, Shape, Tensor, TensorType};
 use crate::onnx::node::Attribute;
 use crate::onnx::write::ModelWriter;
-
-/// Random numbers, the same in every run.
-pub(super) struct Random(pub(super) u32);
-
-impl Random {
-    pub(super) fn below(&mut self, n: usize) -> usize {
-        self.0 = self.0.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        (self.0 >> 8) as usize % n
-    }
-
-    /// Bytes of a type, with extremes among them.
-    pub(super) fn bytes(&mut self, dtype: DType, shape: &[usize]) -> Tensor {
-        let byte = |random: &mut Random| [0, 127, 128, 255, random.below(256), random.below(256)][random.below(6)] as u8;
-        let ty = TensorType::new(dtype, shape.to_vec());
-        let values: Vec<u8> = (0..ty.shape.elements()).map(|_| byte(self)).collect();
-        Tensor::from_low_bytes(&ty, |index| values[index])
-    }
-
-    pub(super) fn byte_type(&mut self) -> DType {
-        [DType::I8, DType::U8][self.below(2)]
-    }
-}
 
 pub(super) fn imported(model: &ModelWriter) -> Graph {
     let (graph, _) = read(model.finish()).unwrap();
@@ -58,15 +37,15 @@ struct Convolution {
 
 impl Convolution {
     fn random(random: &mut Random) -> Option<Self> {
-        let (group, depth, filters) = (1 + random.below(2), 1 + random.below(2), 1 + random.below(2));
-        let [height, width, kernel_height, kernel_width] = [2, 2, 1, 1].map(|least| least + random.below(3));
+        let (group, depth, filters) = (1 + random.index(2), 1 + random.index(2), 1 + random.index(2));
+        let [height, width, kernel_height, kernel_width] = [2, 2, 1, 1].map(|least| least + random.index(3));
         let [x_type, w_type] = [random.byte_type(), random.byte_type()];
         let x = random.bytes(x_type, &[1, group * depth, height, width]);
         let w = random.bytes(w_type, &[group * filters, depth, kernel_height, kernel_width]);
-        let x_zero = [None, Some(random.bytes(x_type, &[])), Some(random.bytes(x_type, &[1]))][random.below(3)].take();
-        let w_zero = [None, Some(random.bytes(w_type, &[])), Some(random.bytes(w_type, &[group * filters]))][random.below(3)].take();
-        let [strides, dilations] = [(); 2].map(|()| [1 + random.below(2), 1 + random.below(2)]);
-        let pads = [(); 4].map(|()| random.below(2));
+        let x_zero = [None, Some(random.bytes(x_type, &[])), Some(random.bytes(x_type, &[1]))][random.index(3)].take();
+        let w_zero = [None, Some(random.bytes(w_type, &[])), Some(random.bytes(w_type, &[group * filters]))][random.index(3)].take();
+        let [strides, dilations] = [(); 2].map(|()| [1 + random.index(2), 1 + random.index(2)]);
+        let pads = [(); 4].map(|()| random.index(2));
         let conv = Convolution { x, w, x_zero, w_zero, group, strides, dilations, pads };
         conv.outputs().iter().all(|&extent| extent > 0).then_some(conv)
     }
@@ -172,7 +151,7 @@ fn products([a, b]: [&Tensor; 2], [a_zero, b_zero]: [Option<&Tensor>; 2]) -> Vec
 fn products_of_integers() {
     let mut random = Random(2);
     for round in 0..300 {
-        let [m, k, n] = [(); 3].map(|()| 1 + random.below(3));
+        let [m, k, n] = [(); 3].map(|()| 1 + random.index(3));
         let batches = [[None, None], [Some(2), None], [Some(2), Some(2)], [Some(1), Some(3)], [Some(2), Some(1)]][round % 5];
         let [a_type, b_type] = [random.byte_type(), random.byte_type()];
         let of = |batch: Option<usize>, rest: [usize; 2]| batch.into_iter().chain(rest).collect::<Vec<_>>();
@@ -180,8 +159,8 @@ fn products_of_integers() {
         // A vector of several zero points is of rows where they can be told from columns.
         let rows = if batches[0].is_some() { of(batches[0], [m, 1]) } else { vec![m] };
         let columns = if batches[1].is_some() { of(batches[1], [1, n]) } else { vec![n] };
-        let a_zero = [None, Some(random.bytes(a_type, &[])), Some(random.bytes(a_type, &rows))][random.below(3)].take();
-        let b_zero = [None, Some(random.bytes(b_type, &[1])), Some(random.bytes(b_type, &columns))][random.below(3)].take();
+        let a_zero = [None, Some(random.bytes(a_type, &[])), Some(random.bytes(a_type, &rows))][random.index(3)].take();
+        let b_zero = [None, Some(random.bytes(b_type, &[1])), Some(random.bytes(b_type, &columns))][random.index(3)].take();
         let mut model = ModelWriter::new("g", 10);
         model.input("a", &a.ty()).initializer("b", &b).output("y", &TensorType::new(DType::I32, [1]));
         for (name, zero) in [("a_zero", &a_zero), ("b_zero", &b_zero)] {
@@ -204,7 +183,7 @@ fn what_is_quantised_while_the_network_runs() {
         let spread = [1.0, 1e-3, 1e20, 255.0, 1e-30][round / 5 % 5];
         let shift = [0.0, 1.0, -1.0, 0.5][round % 4];
         let values: Vec<f32> =
-            (0..Shape(shape.clone()).elements()).map(|_| (random.below(2001) as f32 / 1000.0 - 1.0 + shift) * spread).collect();
+            (0..Shape(shape.clone()).elements()).map(|_| (random.index(2001) as f32 / 1000.0 - 1.0 + shift) * spread).collect();
         let x = Tensor::f32(shape.clone(), values.clone()).unwrap();
         let mut model = ModelWriter::new("g", 11);
         model.input("x", &x.ty()).node("DynamicQuantizeLinear", "n", &["x"], &["q", "s", "z"], &[]);

@@ -4,6 +4,6 @@
 fn wrong_plans_do_not_compile() {
     let cases = trybuild::TestCases::new();
     // One case that compiles makes trybuild build rather than check: regions are proven when code is made.
-    cases.pass("tests/plan_types/right/*.rs");
-    cases.compile_fail("tests/plan_types/*.rs");
+    cases.pass("cases/right/*.rs");
+    cases.compile_fail("cases/*.rs");
 }

@@ -110,41 +110,63 @@ fn nothing_but_convolutions_pools_and_a_softmax_is_left() {
     }
 }
 
+// A test a target, as each takes half a minute.
+
 #[test]
 fn no_choice_about_memory_changes_the_bits() {
+    no_choice_about_memory_changes_the_bits_for(Target::Generic);
+}
+
+#[test]
+fn no_choice_about_memory_changes_the_bits_of_wide_vectors() {
+    no_choice_about_memory_changes_the_bits_for(Target::X86_64V4);
+}
+
+#[test]
+fn no_choice_about_memory_changes_the_bits_on_a_cortex_m4f() {
+    no_choice_about_memory_changes_the_bits_for(Target::CortexM4F);
+}
+
+#[test]
+fn no_choice_about_memory_changes_the_bits_on_a_cortex_m55() {
+    no_choice_about_memory_changes_the_bits_for(Target::CortexM55);
+}
+
+fn no_choice_about_memory_changes_the_bits_for(target: Target) {
     for model in models::networks() {
-        let file = ModelFile::read(&model.path).expect("a stored model is there");
-        let (inputs, _) = vectors::read(&model.data_sets[0]);
-        for target in [Target::Generic, Target::X86_64V4, Target::CortexM4F, Target::CortexM55] {
-            let run = |ram_budget, outputs, input, pin_weights| {
-                let options = Options { ram_budget, outputs, input, pin_weights, ..options(target, None) };
-                let compilation = compile(&file, &options).map_err(|error| error.to_string()).expect("a stored network compiles");
-                (compilation.report(), compilation.execute(&inputs).expect("a plan runs"))
-            };
-            let (whole, expected) = run(RamBudget::Bytes(usize::MAX), Placement::Arena, InputForm::Whole, 0);
-            let arena = |budget, outputs, input, pin_weights| {
-                let (report, found) = run(budget, outputs, input, pin_weights);
-                let choice = format!("{} for {target}, {budget:?}, {outputs:?}, {input:?}", model.name);
-                assert_eq!(compare(&found, &expected, Closeness::Bits), Ok(()), "{choice}");
-                assert_eq!(report.macs, whole.macs, "{choice}");
-                report.arena_bytes
-            };
-            for outputs in [Placement::Arena, Placement::Caller] {
-                assert!(arena(RamBudget::Thrifty, outputs, InputForm::Whole, 0) <= whole.arena_bytes);
-                let least = arena(RamBudget::Least, outputs, InputForm::Whole, 0);
-                assert!(least < whole.arena_bytes, "{} for {target}: {least}", model.name);
-                // A few rows in the place of the whole picture.
-                let picture = 4 * inputs[0].shape().iter().product::<usize>();
-                let by_rows = arena(RamBudget::Least, outputs, InputForm::Rows, 8 << 10);
-                assert!(by_rows < least + picture / 4, "{} for {target}: {by_rows}, {least}", model.name);
-            }
-            if target != Target::Generic {
-                continue;
-            }
-            for cost in compile(&file, &options(target, None)).expect("a stored network compiles").budgets() {
-                let found = arena(RamBudget::Bytes(cost.arena_bytes), Placement::Arena, InputForm::Whole, 0);
-                assert!(found <= cost.arena_bytes, "{} for {target}: {found}", model.name);
-            }
+        no_choice_about_memory_changes_the_bits_of(&model, target);
+    }
+}
+
+fn no_choice_about_memory_changes_the_bits_of(model: &StoredModel, target: Target) {
+    let file = ModelFile::read(&model.path).expect("a stored model is there");
+    let (inputs, _) = vectors::read(&model.data_sets[0]);
+    let run = |ram_budget, outputs, input, pin_weights| {
+        let options = Options { ram_budget, outputs, input, pin_weights, ..options(target, None) };
+        let compilation = compile(&file, &options).map_err(|error| error.to_string()).expect("a stored network compiles");
+        (compilation.report(), compilation.execute(&inputs).expect("a plan runs"))
+    };
+    let (whole, expected) = run(RamBudget::Bytes(usize::MAX), Placement::Arena, InputForm::Whole, 0);
+    let arena = |budget, outputs, input, pin_weights| {
+        let (report, found) = run(budget, outputs, input, pin_weights);
+        let choice = format!("{} for {target}, {budget:?}, {outputs:?}, {input:?}", model.name);
+        assert_eq!(compare(&found, &expected, Closeness::Bits), Ok(()), "{choice}");
+        assert_eq!(report.macs, whole.macs, "{choice}");
+        report.arena_bytes
+    };
+    for outputs in [Placement::Arena, Placement::Caller] {
+        assert!(arena(RamBudget::Thrifty, outputs, InputForm::Whole, 0) <= whole.arena_bytes);
+        let least = arena(RamBudget::Least, outputs, InputForm::Whole, 0);
+        assert!(least < whole.arena_bytes, "{} for {target}: {least}", model.name);
+        // A few rows in the place of the whole picture.
+        let picture = 4 * inputs[0].shape().iter().product::<usize>();
+        let by_rows = arena(RamBudget::Least, outputs, InputForm::Rows, 8 << 10);
+        assert!(by_rows < least + picture / 4, "{} for {target}: {by_rows}, {least}", model.name);
+    }
+    if target == Target::Generic {
+        for cost in compile(&file, &options(target, None)).expect("a stored network compiles").budgets() {
+            let found = arena(RamBudget::Bytes(cost.arena_bytes), Placement::Arena, InputForm::Whole, 0);
+            assert!(found <= cost.arena_bytes, "{} for {target}: {found}", model.name);
         }
     }
 }

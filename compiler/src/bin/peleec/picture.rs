@@ -1,5 +1,6 @@
 //! Picture files: found, read, drawn on, written.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
@@ -32,8 +33,10 @@ pub(crate) fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
         }
         let io = |source| Error::Io { path: path.display().to_string(), source };
         let entries = fs::read_dir(path).map_err(io)?.collect::<Result<Vec<_>, _>>().map_err(io)?;
-        let is_picture =
-            |path: &PathBuf| path.extension().is_some_and(|ending| ENDINGS.iter().any(|known| ending.eq_ignore_ascii_case(known)));
+        let is_picture = |path: &PathBuf| {
+            let is_known = |ending: &OsStr| ENDINGS.iter().any(|known| ending.eq_ignore_ascii_case(known));
+            path.extension().is_some_and(is_known) && !path.is_dir()
+        };
         let mut found: Vec<PathBuf> = entries.into_iter().map(|entry| entry.path()).filter(is_picture).collect();
         if found.is_empty() {
             return Err(Error::Data(format!("{} holds no picture: {}", path.display(), ENDINGS.join(", "))).into());
@@ -176,6 +179,7 @@ mod tests {
         for name in ["b.PNG", "a.jpeg", "c.txt", "d.ppm.gz", "png", "e.Jpg"] {
             fs::write(folder.path().join(name), b"").unwrap();
         }
+        fs::create_dir(folder.path().join("a.png")).unwrap();
         let found = files(&[folder.path().join("c.txt"), folder.path().to_owned(), folder.path().join("gone")]).ok().unwrap();
         let wanted = ["c.txt", "a.jpeg", "b.PNG", "e.Jpg", "gone"].map(|name| folder.path().join(name));
         assert_eq!(found, wanted);

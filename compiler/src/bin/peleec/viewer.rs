@@ -96,13 +96,29 @@ impl Viewer {
             _ => first.and_then(Tensor::as_f32).map(<[f32]>::to_vec),
         };
         let scores = scores.ok_or_else(|| data("the model gives no scores that are floats or stand for some".to_owned()))?;
-        let mut classes: Vec<_> = scores.into_iter().enumerate().collect();
-        classes.sort_by(|a, b| b.1.total_cmp(&a.1));
-        Ok(Seen::Classes(classes))
+        Ok(Seen::Classes(ranked(scores)))
     }
+}
+
+/// Classes with their scores, the best first; those whose score is no number come last.
+fn ranked(scores: Vec<f32>) -> Vec<(usize, f32)> {
+    let mut classes: Vec<_> = scores.into_iter().enumerate().collect();
+    classes.sort_by(|(_, a), (_, b)| a.is_nan().cmp(&b.is_nan()).then(b.total_cmp(a)));
+    classes
 }
 
 /// The name of a class, or its number.
 pub(crate) fn label(description: &Description, class: usize) -> String {
     description.labels.get(class).cloned().unwrap_or_else(|| format!("class {class}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_best_class_comes_first_and_what_is_no_number_last() {
+        let classes = |scores: &[f32]| ranked(scores.to_vec()).into_iter().map(|(class, _)| class).collect::<Vec<_>>();
+        assert_eq!(classes(&[0.25, f32::NAN, 0.5, -f32::NAN, f32::NEG_INFINITY, 0.5]), [2, 5, 0, 4, 1, 3]);
+    }
 }

@@ -247,7 +247,7 @@ pub trait Products: Copy + Sync + Send + PartialEq + core::fmt::Debug + 'static 
         n_pixels: usize,
         count: usize,
     ) {
-        // Of few instructions a pixel the loop is written out, which takes that the array is gone through by value.
+        // Elsewhere a pixel takes few instructions, and the loop is written out, as it is over values and not places.
         #[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
         let y = y.iter().copied();
         if Self::is_by_filters::<Q, N>() {
@@ -278,7 +278,8 @@ pub trait Products: Copy + Sync + Send + PartialEq + core::fmt::Debug + 'static 
         count: usize,
     ) {
         let [right, down, filter] = steps;
-        // SAFETY: the caller's contract; bytes of either kind have the same bits. Where sums do not stand by filters, those of a pixel are adjacent.
+        // SAFETY: the caller's contract; bytes of either kind have the same bits. Sums of a pixel are adjacent where they do not stand by
+        // filters.
         unsafe {
             if let Some(signed) = const { signs::<T>() }
                 && Self::write_average_bytes(rule, averaged, (sums, steps), multipliers, y.cast(), count, signed)

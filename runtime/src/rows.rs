@@ -27,6 +27,14 @@ impl<X, W, Y, R> Pointers<X, W, Y, R> {
     pub(crate) fn new(x: *const X, r: *const R, w: *const W, y: *mut Y) -> Self {
         Pointers { x, r, w, y, wraps: [Wrap::NEVER; 2] }
     }
+
+    /// Those by which a leaf finds output row `row` and its window.
+    #[inline(always)]
+    pub(crate) fn moved(self, row: usize, window: &RowWindow, input: &Pixels, output: &Pixels) -> Self {
+        let (shift, wrap) = window.place(input, row);
+        let y = self.y.wrapping_add(output.shift(row));
+        Pointers { x: self.x.wrapping_add(shift), y, wraps: [wrap, self.wraps[1]], ..self }
+    }
 }
 
 /// Where the rows of a window wrap round the end of a ring.
@@ -68,6 +76,9 @@ impl RowWindow {
     /// The same row alone.
     pub(crate) const SAME: RowWindow = RowWindow { kernel: 1, stride: 1, divisor: 1, dilation: 1, pad: 0 };
 
+    /// Two rows, as those of a pool 2x2 with a stride of two.
+    pub(crate) const TWO: RowWindow = RowWindow { kernel: 2, stride: 2, divisor: 1, dilation: 1, pad: 0 };
+
     /// Where the window of output row `row` begins, counted from the start of the padding.
     #[inline(always)]
     pub(crate) const fn origin(&self, row: usize) -> usize {
@@ -92,6 +103,15 @@ impl RowWindow {
     pub(crate) const fn held_by(&self, map: &Pixels) -> bool {
         let reach = (self.kernel as u64).saturating_sub(1) * self.dilation as u64 + 1;
         reach <= map.ring as u64 || map.height <= map.ring
+    }
+
+    /// Whether the rings of a map and of the rest of its channels do, where there is one.
+    pub(crate) const fn held_by_both(&self, map: &Pixels, rest: &Option<Pixels>) -> bool {
+        let rest = match rest {
+            None => true,
+            Some(rest) => self.held_by(rest),
+        };
+        rest && self.held_by(map)
     }
 
     /// Whether the rows of some window may wrap in the map's ring: not where a ring holds whole strides, and a window lies in one.
@@ -174,6 +194,29 @@ impl Area {
     }
 }
 
+/// Which areas of its output a kernel can be asked for, and whether a row of the output may lie near the rows of its input.
+macro_rules! areas {
+    () => {
+        /// Whether the span of output row `row` shares no element with that of any input row that it is made of, where the input begins
+        /// at `x` and the output at `y` of one buffer.
+        pub(crate) const fn row_apart(&self, row: usize, x: usize, y: usize) -> bool {
+            self.row_window().apart(row, x, &self.input, y, &self.output)
+        }
+
+        /// Into how many parts the output, or its row `row`, can be cut, up to `most`.
+        pub(crate) fn parts(&self, row: Option<usize>, most: usize) -> usize {
+            crate::rows::Area::parts(&self.output, row, most)
+        }
+
+        /// Part `part` of `parts`.
+        #[inline(always)]
+        pub(crate) fn piece(&self, row: Option<usize>, part: usize, parts: usize) -> crate::rows::Area {
+            crate::rows::Area::part(&self.output, row, part, parts)
+        }
+    };
+}
+pub(crate) use areas;
+
 /// What a kernel with an input map and an output map asks of rings, and how rows are computed.
 macro_rules! map_rows {
     ($input:ty, $weight:ty => $output:ty) => {
@@ -187,18 +230,10 @@ macro_rules! map_rows {
             self.row_window().held_by(&self.input)
         }
 
-        /// Whether the span of output row `row` shares no element with that of any input row that it is made of, where the input begins
-        /// at `x` and the output at `y` of one buffer.
-        pub(crate) const fn row_apart(&self, row: usize, x: usize, y: usize) -> bool {
-            self.row_window().apart(row, x, &self.input, y, &self.output)
-        }
-
         /// The pointers by which a leaf finds output row `row` and its window.
         #[inline(always)]
         pub(crate) fn at_row(&self, row: usize, at: Pointers<$input, $weight, $output>) -> Pointers<$input, $weight, $output> {
-            let (shift, wrap) = self.row_window().place(&self.input, row);
-            let y = at.y.wrapping_add(self.output.shift(row));
-            Pointers { x: at.x.wrapping_add(shift), y, wraps: [wrap, at.wraps[1]], ..at }
+            at.moved(row, &self.row_window(), &self.input, &self.output)
         }
 
         /// Computes a piece of the output by this geometry's leaf.
@@ -211,16 +246,7 @@ macro_rules! map_rows {
             unsafe { leaf(self, area.rows, area.columns, at.x, at.w, at.y, at.wraps[0]) }
         }
 
-        /// Into how many parts the output, or its row `row`, can be cut, up to `most`.
-        pub(crate) fn parts(&self, row: Option<usize>, most: usize) -> usize {
-            Area::parts(&self.output, row, most)
-        }
-
-        /// Part `part` of `parts`.
-        #[inline(always)]
-        pub(crate) fn piece(&self, row: Option<usize>, part: usize, parts: usize) -> Area {
-            Area::part(&self.output, row, part, parts)
-        }
+        crate::rows::areas!();
     };
 }
 pub(crate) use map_rows;

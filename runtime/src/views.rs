@@ -78,6 +78,16 @@ impl Pixels {
         true
     }
 
+    /// Whether this has as many rows, and as many pixels in a row, as that.
+    pub(crate) const fn covers(&self, other: &Pixels) -> bool {
+        self.height == other.height && self.width == other.width
+    }
+
+    /// Whether all three extents are those of the other map.
+    pub(crate) const fn has_extents_of(&self, other: &Pixels) -> bool {
+        self.covers(other) && self.channels == other.channels
+    }
+
     /// Whether not all rows are stored.
     pub(crate) const fn is_ring(&self) -> bool {
         self.ring < self.height
@@ -91,6 +101,12 @@ impl Pixels {
     /// What leads from where row `row` would lie in a map that is stored whole to where it does; it wraps.
     pub(crate) const fn shift(&self, row: usize) -> usize {
         self.slot(row).wrapping_sub(row).wrapping_mul(self.row as usize)
+    }
+
+    /// Where a pixel begins, if the map is stored whole; it wraps.
+    #[inline(always)]
+    pub(crate) const fn place(&self, row: usize, column: usize) -> usize {
+        row.wrapping_mul(self.row as usize).wrapping_add(column.wrapping_mul(self.pixel as usize))
     }
 
     /// The first element of row `row`, and one past its last.

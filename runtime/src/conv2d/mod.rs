@@ -137,11 +137,7 @@ impl<A: Arithmetic, const T: usize, const N: usize> Conv2d<A, T, N> {
     }
 
     const fn grouped(mut self) -> Self {
-        let rest = match &self.rest {
-            None => 0,
-            Some(map) => map.channels,
-        };
-        let channels = self.input.channels.saturating_add(rest);
+        let channels = self.input.channels.saturating_add(channels_of(&self.rest));
         (self.depth, self.filters) = match self.group {
             0 => (0, 0),
             group => (channels / group, self.output.channels / group),
@@ -189,10 +185,7 @@ impl<A: Arithmetic, const T: usize, const N: usize> Conv2d<A, T, N> {
 
     /// Whether all groups together have the channels of both maps.
     const fn groups_fit(&self) -> bool {
-        let rest = match &self.rest {
-            None => 0,
-            Some(map) => map.channels as u64,
-        };
+        let rest = channels_of(&self.rest) as u64;
         self.group as u64 * self.depth as u64 == self.input.channels as u64 + rest
             && self.group as u64 * self.filters as u64 == self.output.channels as u64
     }
@@ -205,11 +198,10 @@ impl<A: Arithmetic, const T: usize, const N: usize> Conv2d<A, T, N> {
 
     /// The length of the second input, or none where its map does not fit.
     const fn second_extent(&self) -> Option<usize> {
-        let Pixels { height, width, channels, .. } = self.output;
         match (&self.residual, &self.rest) {
             (None, None) => Some(0),
-            (Some(map), None) if map.height == height && map.width == width && map.channels == channels => map.extent(),
-            (None, Some(map)) if map.height == self.input.height && map.width == self.input.width => map.extent(),
+            (Some(map), None) if map.has_extents_of(&self.output) => map.extent(),
+            (None, Some(map)) if map.covers(&self.input) => map.extent(),
             _ => None,
         }
     }
@@ -244,18 +236,14 @@ impl<A: Arithmetic, const T: usize, const N: usize> Conv2d<A, T, N> {
     /// What a row of the output is made of: a pool's window, or the kernel's.
     pub const fn row_window(&self) -> RowWindow {
         if self.pool.is_some() {
-            return RowWindow { kernel: 2, stride: 2, divisor: 1, dilation: 1, pad: 0 };
+            return RowWindow::TWO;
         }
         RowWindow { kernel: self.kernel[0], stride: self.strides[0], divisor: 1, dilation: self.dilations[0], pad: self.pads[0] }
     }
 
     /// Whether the rings of the input and of its rest hold all rows of one window.
     pub(crate) const fn holds_windows(&self) -> bool {
-        let rest = match &self.rest {
-            None => true,
-            Some(map) => self.row_window().held_by(map),
-        };
-        rest && self.row_window().held_by(&self.input)
+        self.row_window().held_by_both(&self.input, &self.rest)
     }
 
     /// Whether the span of output row `row` shares no element with that of any input row that it is made of, where the input begins at
@@ -397,7 +385,16 @@ pub(crate) struct Piece {
     blocks: Range<usize>,
 }
 
-const fn is_ring(map: &Option<Pixels>) -> bool {
+/// Channels of a map that may not be there.
+const fn channels_of(map: &Option<Pixels>) -> u32 {
+    match map {
+        None => 0,
+        Some(map) => map.channels,
+    }
+}
+
+/// Whether there is a map of which not all rows are stored.
+pub(crate) const fn is_ring(map: &Option<Pixels>) -> bool {
     match map {
         None => false,
         Some(map) => map.is_ring(),

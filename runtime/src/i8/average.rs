@@ -92,7 +92,7 @@ impl<F: Element, T: Element> AveragePool2d<F, T> {
                     let along = column.first.wrapping_add(kx.wrapping_mul(self.dilations[1] as usize)).wrapping_mul(input.pixel as usize);
                     x.wrapping_add(down.wrapping_add(along).wrapping_sub(wrap.back_at(row.begin + ky)))
                 };
-                let y = y.wrapping_add(oy.wrapping_mul(output.row as usize).wrapping_add(ox.wrapping_mul(output.pixel as usize)));
+                let y = y.wrapping_add(output.place(oy, ox));
                 let (taps, count) = ([row.taps, column.taps], row.count.saturating_mul(column.count) as f32);
                 let (channels, mut c) = (output.channels as usize, 0);
                 // SAFETY: the taps lie inside the input; the pixel and the channels exist.

@@ -57,17 +57,13 @@ macro_rules! pair_rows {
     ($input:ty => $output:ty) => {
         /// The operands' lengths, or none where the geometry contradicts itself.
         pub const fn extent(&self) -> Option<Extent> {
-            if !self.goes_with(&self.input) || !self.goes_with(&self.second) || !self.output.is_exclusive() {
+            if !self.input.has_extents_of(&self.output) || !self.second.has_extents_of(&self.output) || !self.output.is_exclusive() {
                 return None;
             }
             match (self.input.extent(), self.second.extent(), self.output.extent()) {
                 (Some(x), Some(r), Some(y)) => Some(Extent { x, r, w: 0, y }),
                 _ => None,
             }
-        }
-
-        const fn goes_with(&self, operand: &Pixels) -> bool {
-            operand.height == self.output.height && operand.width == self.output.width && operand.channels == self.output.channels
         }
 
         /// What a row of the output is made of.
@@ -85,12 +81,6 @@ macro_rules! pair_rows {
             RowWindow::SAME.held_by(&self.input) && RowWindow::SAME.held_by(&self.second)
         }
 
-        /// Whether the span of output row `row` shares no element with that of the first operand's row, where this one begins at `x` and
-        /// the output at `y` of one buffer.
-        pub(crate) const fn row_apart(&self, row: usize, x: usize, y: usize) -> bool {
-            RowWindow::SAME.apart(row, x, &self.input, y, &self.output)
-        }
-
         /// The pointers by which a leaf finds output row `row` and those of the operands.
         #[inline(always)]
         pub(crate) fn at_row(&self, row: usize, at: Pointers<$input, $input, $output>) -> Pointers<$input, $input, $output> {
@@ -98,16 +88,7 @@ macro_rules! pair_rows {
             Pointers { x, r, y: at.y.wrapping_add(self.output.shift(row)), ..at }
         }
 
-        /// Into how many parts the output, or its row `row`, can be cut, up to `most`.
-        pub(crate) fn parts(&self, row: Option<usize>, most: usize) -> usize {
-            Area::parts(&self.output, row, most)
-        }
-
-        /// Part `part` of `parts`.
-        #[inline(always)]
-        pub(crate) fn piece(&self, row: Option<usize>, part: usize, parts: usize) -> Area {
-            Area::part(&self.output, row, part, parts)
-        }
+        crate::rows::areas!();
 
         /// What computes an area of the output.
         #[inline(always)]
@@ -138,15 +119,12 @@ impl<F: Element, T: Element> QuantizedBinary<F, T> {
         let ([left, right], [left_zero, right_zero]) = (self.from_scales, self.from_zeros);
         let (left, right) = (dequantizer::<F>(left, left_zero), dequantizer::<F>(right, right_zero));
         let quantized = quantizer::<T>(self.scale, self.zero, [self.low, self.high]);
-        let at = |map: &Pixels, row: usize, column: usize| {
-            row.wrapping_mul(map.row as usize).wrapping_add(column.wrapping_mul(map.pixel as usize))
-        };
         let [x_step, r_step, y_step] = [&self.input, &self.second, &self.output].map(|map| map.channel as usize);
         for row in rows {
             for column in columns.clone() {
-                let x = x.wrapping_add(at(&self.input, row, column));
-                let r = r.wrapping_add(at(&self.second, row, column));
-                let y = y.wrapping_add(at(&self.output, row, column));
+                let x = x.wrapping_add(self.input.place(row, column));
+                let r = r.wrapping_add(self.second.place(row, column));
+                let y = y.wrapping_add(self.output.place(row, column));
                 for c in 0..self.output.channels as usize {
                     // SAFETY: the pixel and the channel exist.
                     unsafe {

@@ -70,7 +70,7 @@ impl<T: Element> MaxPool2d<T> {
             let ky = taps(0, input.height, oy);
             for ox in columns.clone() {
                 let kx = taps(1, input.width, ox);
-                let y = y.wrapping_add(oy.wrapping_mul(output.row as usize).wrapping_add(ox.wrapping_mul(output.pixel as usize)));
+                let y = y.wrapping_add(output.place(oy, ox));
                 let tap = |ky: usize, kx: usize| {
                     let iy = (oy * self.strides[0] as usize + ky * self.dilations[0] as usize) - self.pads[0] as usize;
                     let ix = (ox * self.strides[1] as usize + kx * self.dilations[1] as usize) - self.pads[1] as usize;

@@ -180,6 +180,7 @@ fn upper_half(a: i32, b: i32) -> i32 {
 }
 
 /// A rule, with what units read of it.
+#[derive(Clone, Copy)]
 #[repr(C)]
 pub struct Prepared<'a> {
     /// Distances that a shift can have.

@@ -49,20 +49,10 @@ impl<F: ByteElement, T: ByteElement> QuantizedSum<F, T> {
     /// As [`PairLeaf`].
     #[inline(never)]
     unsafe fn area(&self, rows: Range<usize>, columns: Range<usize>, x: *const F, r: *const F, y: *mut T) {
-        let (maps, channels) = ([&self.input, &self.second, &self.output], self.output.channels as usize);
-        let joins = joins(maps[0]) && joins(maps[1]) && joins(maps[2]);
-        for row in rows {
-            let mut column = columns.start;
-            while column < columns.end {
-                let width = if joins { columns.end.wrapping_sub(column) } else { 1 };
-                let x = x.wrapping_add(at(maps[0], row, column));
-                let r = r.wrapping_add(at(maps[1], row, column));
-                let y = y.wrapping_add(at(maps[2], row, column));
-                // SAFETY: the pixels exist, and so do their channels, one `step` after the other.
-                unsafe { self.line(width.wrapping_mul(channels), x, r, y) };
-                column = column.wrapping_add(width);
-            }
-        }
+        for_each_line([&self.input, &self.second, &self.output], [rows, columns], self.output.channels, |[of_x, of_r, of_y], count| {
+            // SAFETY: the pixels exist, and so do their channels, one `step` after the other.
+            unsafe { self.line(count, x.wrapping_add(of_x), r.wrapping_add(of_r), y.wrapping_add(of_y)) };
+        });
     }
 
     /// Computes `count` elements that follow each other.
@@ -136,10 +126,24 @@ pub(super) fn shifted<F: ByteElement>([left, right]: [i32; 2], offset: i32, shif
     sum.wrapping_add(b.cast::<i32>().wrapping_mul(right)).wrapping_shr(shift)
 }
 
-/// Where a pixel begins.
+/// Calls `line` with where elements that follow each other begin in each map, and with how many those are: those of a row where the pixels of
+/// all maps follow each other, or else those of a pixel.
 #[inline(always)]
-pub(super) fn at(map: &Pixels, row: usize, column: usize) -> usize {
-    row.wrapping_mul(map.row as usize).wrapping_add(column.wrapping_mul(map.pixel as usize))
+pub(super) fn for_each_line<const M: usize>(
+    maps: [&Pixels; M],
+    [rows, columns]: [Range<usize>; 2],
+    channels: u32,
+    mut line: impl FnMut([usize; M], usize),
+) {
+    let joins = maps.iter().all(|map| joins(map));
+    for row in rows {
+        let mut column = columns.start;
+        while column < columns.end {
+            let width = if joins { columns.end.wrapping_sub(column) } else { 1 };
+            line(maps.map(|map| map.place(row, column)), width.wrapping_mul(channels as usize));
+            column = column.wrapping_add(width);
+        }
+    }
 }
 
 /// How far apart the elements of a pixel lie; of one channel, pixels.
@@ -150,7 +154,7 @@ pub(super) fn step(map: &Pixels) -> usize {
 
 /// Whether the pixels of a row follow each other as their channels do.
 #[inline(always)]
-pub(super) fn joins(map: &Pixels) -> bool {
+fn joins(map: &Pixels) -> bool {
     map.pixel as usize == step(map).wrapping_mul(map.channels as usize)
 }
 

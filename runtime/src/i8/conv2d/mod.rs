@@ -12,10 +12,11 @@ pub use residual::QuantizedConv2dSum;
 
 use super::products::{Block, ByteArithmetic, WeightOrder};
 use super::requantize::{Prepared, Requantize};
+use crate::conv2d::is_ring;
 use crate::element::Element;
 use crate::geometry::geometry;
 use crate::kernel::map_kernel;
-use crate::rows::{Area, Pointers, RowWindow, Wrap};
+use crate::rows::{Area, Pointers, RowWindow, Wrap, areas};
 use crate::views::{Extent, Pixels, small, window_fits};
 
 geometry! {
@@ -69,6 +70,24 @@ geometry! {
 /// `at_row` says where one row is computed, as `wrap` is; the area lies in the output; no element that is written is one that is read.
 type Leaf<G, F, T> = unsafe fn(geometry: &G, area: [Range<usize>; 2], inputs: [*const F; 2], w: *const i32, y: *mut T, wrap: Wrap);
 
+/// What a convolution, with a sum behind it or without, asks of rings beside its own, and how pieces of its output are computed.
+macro_rules! conv_rows {
+    ($input:ty => $output:ty) => {
+        areas!();
+
+        /// Computes a piece of the output by this geometry's leaf.
+        ///
+        /// # Safety
+        /// As [`Leaf`].
+        #[inline(always)]
+        pub(crate) unsafe fn run(&self, leaf: Leaf<Self, $input, $output>, area: Area, at: Pointers<$input, i32, $output>) {
+            // SAFETY: the caller's contract.
+            unsafe { leaf(self, [area.rows, area.columns], [at.x, at.r], at.w, at.y, at.wraps[0]) }
+        }
+    };
+}
+use conv_rows;
+
 impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> QuantizedConv2d<F, T, U, P, N> {
     /// The operands' lengths, or none where the geometry contradicts itself.
     pub const fn extent(&self) -> Option<Extent> {
@@ -109,10 +128,9 @@ impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> 
     const fn rest_extent(&self) -> Option<usize> {
         let Some(rest) = &self.rest else { return Some(0) };
         let QuantizedConv2d { input, output, .. } = self;
-        let same = rest.height == input.height && rest.width == input.width;
         // Every pixel of the output is one of the input.
         let inside = output.height <= input.height && output.width <= input.width;
-        if self.is_pointwise() && same && inside { rest.extent() } else { None }
+        if self.is_pointwise() && rest.covers(input) && inside { rest.extent() } else { None }
     }
 
     /// Whether every pixel has a window of its own, which is that pixel of the input with all its channels.
@@ -162,65 +180,30 @@ impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> 
     /// What a row of the output is made of: a pool's window, or the kernel's.
     pub const fn row_window(&self) -> RowWindow {
         if self.averages() {
-            return RowWindow { kernel: 2, stride: 2, divisor: 1, dilation: 1, pad: 0 };
+            return RowWindow::TWO;
         }
         RowWindow { kernel: self.kernel[0], stride: self.strides[0], divisor: 1, dilation: self.dilations[0], pad: self.pads[0] }
     }
 
     /// Whether every row of every map is stored.
     pub(crate) const fn is_whole(&self) -> bool {
-        let rest = match &self.rest {
-            None => false,
-            Some(rest) => rest.is_ring(),
-        };
-        !self.input.is_ring() && !self.output.is_ring() && !rest
+        !self.input.is_ring() && !self.output.is_ring() && !is_ring(&self.rest)
     }
 
     /// Whether the rings of the input and of its rest hold all rows of one window.
     pub(crate) const fn holds_windows(&self) -> bool {
-        let rest = match &self.rest {
-            None => true,
-            Some(rest) => self.row_window().held_by(rest),
-        };
-        rest && self.row_window().held_by(&self.input)
-    }
-
-    /// Whether the span of output row `row` shares no element with that of any input row that it is made of, where the input begins
-    /// at `x` and the output at `y` of one buffer.
-    pub(crate) const fn row_apart(&self, row: usize, x: usize, y: usize) -> bool {
-        self.row_window().apart(row, x, &self.input, y, &self.output)
+        self.row_window().held_by_both(&self.input, &self.rest)
     }
 
     /// The pointers by which a leaf finds output row `row`, its window, and the first row of the rest.
     #[inline(always)]
     pub(crate) fn at_row(&self, row: usize, at: Pointers<F, i32, T>) -> Pointers<F, i32, T> {
-        let (shift, wrap) = self.row_window().place(&self.input, row);
         let first = if self.averages() { 2 * row } else { row };
         let r = self.rest.as_ref().map_or(0, |rest| rest.shift(first));
-        let y = at.y.wrapping_add(self.output.shift(row));
-        Pointers { x: at.x.wrapping_add(shift), r: at.r.wrapping_add(r), y, wraps: [wrap, at.wraps[1]], ..at }
+        Pointers { r: at.r.wrapping_add(r), ..at.moved(row, &self.row_window(), &self.input, &self.output) }
     }
 
-    /// Computes a piece of the output by this geometry's leaf.
-    ///
-    /// # Safety
-    /// As [`Leaf`].
-    #[inline(always)]
-    pub(crate) unsafe fn run(&self, leaf: Leaf<Self, F, T>, area: Area, at: Pointers<F, i32, T>) {
-        // SAFETY: the caller's contract.
-        unsafe { leaf(self, [area.rows, area.columns], [at.x, at.r], at.w, at.y, at.wraps[0]) }
-    }
-
-    /// Into how many parts the output, or its row `row`, can be cut, up to `most`.
-    pub(crate) fn parts(&self, row: Option<usize>, most: usize) -> usize {
-        Area::parts(&self.output, row, most)
-    }
-
-    /// Part `part` of `parts`.
-    #[inline(always)]
-    pub(crate) fn piece(&self, row: Option<usize>, part: usize, parts: usize) -> Area {
-        Area::part(&self.output, row, part, parts)
-    }
+    conv_rows!(F => T);
 
     /// What computes an area of the output.
     #[inline(always)]
@@ -399,7 +382,7 @@ impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> 
             }
             let mut y = [maps.y.wrapping_add(strip.filter); P];
             for (y, &[oy, ox]) in y.iter_mut().zip(places) {
-                *y = y.wrapping_add(oy.wrapping_mul(self.output.row as usize).wrapping_add(ox.wrapping_mul(self.output.pixel as usize)));
+                *y = y.wrapping_add(self.output.place(oy, ox));
             }
             // A number that is known is for vectors; of a loop that is not written out smaller cores have more.
             let count = if cfg!(not(target_arch = "arm")) && strip.valid == N { N } else { strip.valid };
@@ -415,10 +398,10 @@ impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> 
     #[cfg_attr(target_arch = "arm", inline(never))]
     unsafe fn finish_apart(&self, strip: &Strip, maps: &Maps<'_, F, T>, places: &[[usize; 2]; P], n_pixels: usize, sums: &[[i32; N]; P]) {
         let step = U::place::<P, N>(0, 1);
-        let [row, pixel, channel] = [self.output.row, self.output.pixel, self.output.channel].map(|step| step as usize);
+        let channel = self.output.channel as usize;
         for (q, &[oy, ox]) in places.iter().take(n_pixels).enumerate() {
             let sums = (sums.as_ptr().cast::<i32>().wrapping_add(U::place::<P, N>(q, 0)), step);
-            let at = oy.wrapping_mul(row).wrapping_add(ox.wrapping_mul(pixel)).wrapping_add(strip.filter.wrapping_mul(channel));
+            let at = self.output.place(oy, ox).wrapping_add(strip.filter.wrapping_mul(channel));
             // SAFETY: the channels that exist, up to `N`, lie in the output.
             unsafe { self.requantize.write_apart(sums, strip.w.wrapping_add(N), (maps.y.wrapping_add(at), channel), strip.valid) };
         }

@@ -39,15 +39,9 @@ impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> 
         let has_lower = 2 * rows.start + 1 < self.input.height as usize;
         let of_rest = self.rest.as_ref().map_or(Wrap::NEVER, |rest| self.row_window().place(rest, rows.start).1);
         let [back, back_in_rest] = [wrap, of_rest].map(|wrap| if has_lower { wrap.back_at(1) } else { 0 });
-        let maps = |x: *const F, r: *const F| Maps {
-            x,
-            r,
-            y,
-            wrap: Wrap::NEVER,
-            padding: [F::from_i32(self.input_zero); RUN],
-            rule: Prepared::new(&self.requantize),
-        };
-        let [upper, lower] = [maps(x, r), maps(x.wrapping_sub(back), r.wrapping_sub(back_in_rest))];
+        let (padding, rule) = ([F::from_i32(self.input_zero); RUN], Prepared::new(&self.requantize));
+        let upper = Maps { x, r, y, wrap: Wrap::NEVER, padding, rule };
+        let lower = Maps { x: x.wrapping_sub(back), r: r.wrapping_sub(back_in_rest), ..upper };
         for strip in strips.each::<N>() {
             self.tiles(&rows, &columns, &[0..0, 0..0], |places, n_pixels, _| {
                 // SAFETY: the pixels lie on the input, the block's header exists, and the places lie in the output.
@@ -103,15 +97,14 @@ impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> 
             let (left, right) = (place(2 * window), place(2 * window + 1));
             let sums = of_tiles.wrapping_add(left);
             let steps = [right.wrapping_sub(left), 2 * P * N, filter];
-            let at = oy.wrapping_mul(output.row as usize).wrapping_add(ox.wrapping_mul(output.pixel as usize));
-            let y = y.wrapping_add(at.wrapping_add(strip.filter.wrapping_mul(channel)));
+            let y = y.wrapping_add(output.place(oy, ox).wrapping_add(strip.filter.wrapping_mul(channel)));
             // A number that is known is for vectors.
             let known = cfg!(not(target_arch = "arm")) && strip.valid == N;
             let write = |n: usize, count: usize| {
                 let (sums, multipliers) = (sums.wrapping_add(n.wrapping_mul(filter)), multipliers.wrapping_add(n));
                 let y = y.wrapping_add(n.wrapping_mul(channel));
                 // SAFETY: the channels that exist, up to `N`, lie in the output, and a row of windows has two tiles.
-                unsafe { U::write_averages(&self.requantize, self.averaged, (sums, steps), multipliers, y, count) }
+                unsafe { U::write_averages::<T, P, N>(&self.requantize, self.averaged, (sums, steps), multipliers, y, count) }
             };
             if channel == 1 {
                 write(0, if known { N } else { strip.valid });

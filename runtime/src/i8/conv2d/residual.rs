@@ -3,14 +3,14 @@
 use core::marker::PhantomData;
 use core::ops::Range;
 
-use super::{Leaf, QuantizedConv2d};
+use super::{Leaf, QuantizedConv2d, conv_rows};
 use crate::element::ByteElement;
 use crate::geometry::geometry;
 use crate::i8::products::{ByteArithmetic, WeightOrder};
 use crate::i8::requantize::{Requantize, limited};
-use crate::i8::sum::{at, joins, shifted, step};
+use crate::i8::sum::{for_each_line, shifted, step};
 use crate::kernel::map_kernel;
-use crate::rows::{Area, Pointers, RowWindow, Wrap};
+use crate::rows::{Area, Pointers, RowWindow, Wrap, areas};
 use crate::views::{Extent, Pixels};
 
 geometry! {
@@ -71,9 +71,8 @@ impl<F: ByteElement, T: ByteElement, U: ByteArithmetic, const P: usize, const N:
     /// The operands' lengths, or none where the geometry contradicts itself.
     pub const fn extent(&self) -> Option<Extent> {
         let QuantizedConv2dSum { second, output, .. } = self;
-        let same = second.height == output.height && second.width == output.width && second.channels == output.channels;
         match (self.conv().extent(), second.extent()) {
-            (Some(extent), Some(r)) if same => Some(Extent { r, ..extent }),
+            (Some(extent), Some(r)) if second.has_extents_of(output) => Some(Extent { r, ..extent }),
             _ => None,
         }
     }
@@ -99,40 +98,13 @@ impl<F: ByteElement, T: ByteElement, U: ByteArithmetic, const P: usize, const N:
         self.conv().holds_windows() && RowWindow::SAME.held_by(&self.second)
     }
 
-    /// Whether the span of output row `row` shares no element with that of any input row that it is made of, where the input begins
-    /// at `x` and the output at `y` of one buffer.
-    pub(crate) const fn row_apart(&self, row: usize, x: usize, y: usize) -> bool {
-        self.row_window().apart(row, x, &self.input, y, &self.output)
-    }
-
     /// The pointers by which a leaf finds output row `row`, its window, and that row of what is added.
     #[inline(always)]
     pub(crate) fn at_row(&self, row: usize, at: Pointers<F, i32, T>) -> Pointers<F, i32, T> {
-        let (shift, wrap) = self.row_window().place(&self.input, row);
-        let (r, y) = (at.r.wrapping_add(self.second.shift(row)), at.y.wrapping_add(self.output.shift(row)));
-        Pointers { x: at.x.wrapping_add(shift), r, y, wraps: [wrap, at.wraps[1]], ..at }
+        Pointers { r: at.r.wrapping_add(self.second.shift(row)), ..at.moved(row, &self.row_window(), &self.input, &self.output) }
     }
 
-    /// Computes a piece of the output by this geometry's leaf.
-    ///
-    /// # Safety
-    /// As [`Leaf`].
-    #[inline(always)]
-    pub(crate) unsafe fn run(&self, leaf: Leaf<Self, F, T>, area: Area, at: Pointers<F, i32, T>) {
-        // SAFETY: the caller's contract.
-        unsafe { leaf(self, [area.rows, area.columns], [at.x, at.r], at.w, at.y, at.wraps[0]) }
-    }
-
-    /// Into how many parts the output, or its row `row`, can be cut, up to `most`.
-    pub(crate) fn parts(&self, row: Option<usize>, most: usize) -> usize {
-        Area::parts(&self.output, row, most)
-    }
-
-    /// Part `part` of `parts`.
-    #[inline(always)]
-    pub(crate) fn piece(&self, row: Option<usize>, part: usize, parts: usize) -> Area {
-        Area::part(&self.output, row, part, parts)
-    }
+    conv_rows!(F => T);
 
     /// What computes an area of the output.
     #[inline(always)]
@@ -177,20 +149,11 @@ impl<F: ByteElement, T: ByteElement, U: ByteArithmetic, const P: usize, const N:
     /// The area lies in the output, where the convolution's results are, and in what is added; `r` is readable and `y` writable there, and
     /// they share no element.
     #[inline(always)]
-    unsafe fn add(&self, [rows, columns]: [Range<usize>; 2], r: *const F, y: *mut T) {
-        let (maps, channels) = ([&self.second, &self.output], self.output.channels as usize);
-        let joins = joins(maps[0]) && joins(maps[1]);
-        for row in rows {
-            let mut column = columns.start;
-            while column < columns.end {
-                let width = if joins { columns.end.wrapping_sub(column) } else { 1 };
-                let r = r.wrapping_add(at(maps[0], row, column));
-                let y = y.wrapping_add(at(maps[1], row, column));
-                // SAFETY: the pixels exist, and so do their channels, one `step` after the other.
-                unsafe { self.line(width.wrapping_mul(channels), r, y) };
-                column = column.wrapping_add(width);
-            }
-        }
+    unsafe fn add(&self, area: [Range<usize>; 2], r: *const F, y: *mut T) {
+        for_each_line([&self.second, &self.output], area, self.output.channels, |[of_r, of_y], count| {
+            // SAFETY: the pixels exist, and so do their channels, one `step` after the other.
+            unsafe { self.line(count, r.wrapping_add(of_r), y.wrapping_add(of_y)) };
+        });
     }
 
     /// Adds to `count` elements that follow each other.

@@ -3,7 +3,6 @@
 use super::{Maps, QuantizedConv2d, RUN, Strip};
 use crate::element::Element;
 use crate::i8::products::{ByteArithmetic, Runs};
-use crate::views::Pixels;
 
 impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> QuantizedConv2d<F, T, U, P, N> {
     /// Where the windows of pixels begin, which may be before the input.
@@ -269,10 +268,8 @@ impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> 
         let (input, rest) = (&self.input, self.rest.as_ref().unwrap_or(&self.input));
         let (first, depth) = (input.channels as usize, self.depth() as usize);
         let word = <U as ByteArithmetic>::ORDER.word() as usize;
-        let place = |from: *const F, map: &Pixels, [oy, ox]: [usize; 2]| {
-            from.wrapping_add(oy.wrapping_mul(map.row as usize).wrapping_add(ox.wrapping_mul(map.pixel as usize)))
-        };
-        let (x, r) = (places.map(|at| place(maps.x, input, at)), places.map(|at| place(maps.r, rest, at)));
+        let x = places.map(|[oy, ox]| maps.x.wrapping_add(input.place(oy, ox)));
+        let r = places.map(|[oy, ox]| maps.r.wrapping_add(rest.place(oy, ox)));
         let mut at = 0;
         while at < depth {
             let is_first = at < first;

@@ -4,8 +4,10 @@
 
 use core::arch::aarch64::*;
 use core::arch::asm;
+use core::ops::Range;
 
-use super::{add_products, signs};
+use super::plain::add_products;
+use super::signs;
 use crate::element::Element;
 use crate::i8::requantize::{Prepared, Requantize};
 use crate::lanes::arithmetic::ChannelTaps;
@@ -68,164 +70,154 @@ pub(super) unsafe fn add_run<F: Element, const Q: usize, const N: usize>(
 macro_rules! results {
     () => {
         #[inline(always)]
-        unsafe fn write<T: Element>(rule: &Prepared<'_>, sums: *const i32, multipliers: *const i32, y: *mut T, count: usize) {
+        unsafe fn write_bytes(
+            rule: &crate::i8::requantize::Prepared<'_>,
+            sums: *const i32,
+            multipliers: *const i32,
+            y: *mut u8,
+            count: usize,
+            signed: bool,
+        ) -> Option<usize> {
             // SAFETY: the caller's contract.
-            unsafe { neon::write(rule, sums, multipliers, y, count) }
+            unsafe { crate::i8::products::neon::write(rule, sums, multipliers, y, count, signed) }
         }
 
         #[inline(always)]
-        unsafe fn write_tile<T: Element, const Q: usize, const N: usize>(
-            rule: &Prepared<'_>,
+        unsafe fn write_tile_bytes<const Q: usize, const N: usize>(
+            rule: &crate::i8::requantize::Prepared<'_>,
             sums: &[[i32; N]; Q],
             multipliers: *const i32,
-            y: [*mut T; Q],
-            n_pixels: usize,
+            y: &[*mut u8; Q],
             count: usize,
-        ) {
+            signed: bool,
+        ) -> bool {
             // SAFETY: the caller's contract.
-            unsafe { neon::write_tile(rule, sums, multipliers, y, n_pixels, count) }
+            unsafe { crate::i8::products::neon::write_tile(rule, sums, multipliers, y, count, signed) }
         }
 
         #[inline(always)]
-        unsafe fn write_averages<T: Element>(
+        unsafe fn write_average_bytes(
             rule: &crate::Requantize,
             averaged: [i32; 2],
             (sums, [right, down, _]): (*const i32, [usize; 3]),
             multipliers: *const i32,
-            y: *mut T,
+            y: *mut u8,
             count: usize,
-        ) {
+            signed: bool,
+        ) -> bool {
             // SAFETY: the caller's contract, sums of a pixel being adjacent; a geometry's limits are in their order.
-            unsafe { neon::write_averages(rule, averaged, (sums, [right, down]), multipliers, y, count) }
+            unsafe { crate::i8::products::neon::write_averages(rule, averaged, (sums, [right, down]), multipliers, y, count, signed) }
         }
     };
 }
 pub(super) use results;
 
-/// [`Products::write`](super::sealed::Products::write).
+/// [`Products::write_bytes`](super::sealed::Products::write_bytes), for limits that are bytes: whole vectors, and halves.
 ///
 /// # Safety
 /// As there.
 #[inline(always)]
-pub(super) unsafe fn write<T: Element>(rule: &Prepared<'_>, sums: *const i32, multipliers: *const i32, y: *mut T, count: usize) {
-    let mut done = 0;
-    // SAFETY: the caller's contract: so many sums are left each time.
-    unsafe {
-        if let Some(signed) = const { signs::<T>() }
-            && rule.is_within(signed)
-        {
-            while done + RESULTS <= count {
-                let multipliers = load_values::<RESULTS>(multipliers.wrapping_add(done));
-                write_vector::<RESULTS>(rule, sums.wrapping_add(done), multipliers, signed, y.wrapping_add(done).cast());
-                done += RESULTS;
-            }
-            while done + HALF <= count {
-                let multipliers = load_values::<HALF>(multipliers.wrapping_add(done));
-                write_vector::<HALF>(rule, sums.wrapping_add(done), multipliers, signed, y.wrapping_add(done).cast());
-                done += HALF;
-            }
-        }
-        if done < count {
-            write_each(rule, sums.wrapping_add(done), multipliers.wrapping_add(done), y.wrapping_add(done), count - done);
-        }
-    }
-}
-
-/// [`Products::write_tile`](super::sealed::Products::write_tile). Where a pixel's results fill a vector or half of one, what multiplies
-/// sums is read once, and pixels behind the last are written again.
-///
-/// # Safety
-/// As there.
-#[inline(always)]
-pub(super) unsafe fn write_tile<T: Element, const Q: usize, const N: usize>(
+pub(super) unsafe fn write(
     rule: &Prepared<'_>,
-    sums: &[[i32; N]; Q],
+    sums: *const i32,
     multipliers: *const i32,
-    y: [*mut T; Q],
-    n_pixels: usize,
+    y: *mut u8,
     count: usize,
-) {
-    // SAFETY: the caller's contract: so many sums of each pixel.
-    unsafe {
-        if let Some(signed) = const { signs::<T>() }
-            && (N == RESULTS || N == HALF)
-            && count == N
-            && rule.is_within(signed)
-        {
-            let multipliers = load_values::<N>(multipliers);
-            for (sums, y) in sums.iter().zip(y) {
-                write_vector::<N>(rule, sums.as_ptr(), multipliers, signed, y.cast());
-            }
-        } else {
-            write_pixels(rule, sums, multipliers, &y, n_pixels, count);
-        }
+    signed: bool,
+) -> Option<usize> {
+    if !rule.is_within(signed) {
+        return None;
     }
-}
-
-/// [`write_tile`] for other blocks of filters. Out of line, for the sake of what calls [`write_tile`].
-///
-/// # Safety
-/// As there.
-#[inline(never)]
-unsafe fn write_pixels<T: Element, const Q: usize, const N: usize>(
-    rule: &Prepared<'_>,
-    sums: &[[i32; N]; Q],
-    multipliers: *const i32,
-    y: &[*mut T; Q],
-    n_pixels: usize,
-    count: usize,
-) {
-    for (sums, &y) in sums.iter().zip(y).take(n_pixels) {
-        // SAFETY: the caller's contract.
-        unsafe { write(rule, sums.as_ptr(), multipliers, y, count) };
-    }
-}
-
-/// [`write`] for what is less than a vector, or for limits that are no bytes. Out of line, for the sake of what calls [`write`].
-///
-/// # Safety
-/// As there.
-#[inline(never)]
-unsafe fn write_each<T: Element>(rule: &Prepared<'_>, sums: *const i32, multipliers: *const i32, y: *mut T, count: usize) {
     // SAFETY: the caller's contract.
-    unsafe { rule.rule.write_all::<T, true>(sums, multipliers, y, count) }
+    unsafe {
+        let done = write_vectors::<1, RESULTS>(rule, [sums], multipliers, [y], 0..count, signed);
+        Some(write_vectors::<1, HALF>(rule, [sums], multipliers, [y], done..count, signed))
+    }
 }
 
-/// [`Products::write_averages`](super::sealed::Products::write_averages).
+/// [`Products::write_tile_bytes`](super::sealed::Products::write_tile_bytes), where a pixel's results fill a vector or half of one: what
+/// multiplies sums is read once, and pixels behind the last are written again.
+///
+/// # Safety
+/// As there.
+#[inline(always)]
+pub(super) unsafe fn write_tile<const Q: usize, const N: usize>(
+    rule: &Prepared<'_>,
+    sums: &[[i32; N]; Q],
+    multipliers: *const i32,
+    y: &[*mut u8; Q],
+    count: usize,
+    signed: bool,
+) -> bool {
+    let fits = (N == RESULTS || N == HALF) && count == N && rule.is_within(signed);
+    if fits {
+        // SAFETY: the caller's contract: so many sums of each pixel.
+        unsafe { write_vectors::<Q, N>(rule, sums.each_ref().map(|sums| sums.as_ptr()), multipliers, *y, 0..N, signed) };
+    }
+    fits
+}
+
+/// Writes the results of as many vectors, or halves of one, as go into `of` those of each of some pixels; gives where they end.
+///
+/// # Safety
+/// `N` is `RESULTS` or `HALF`; each of `sums`, and `multipliers`, are readable for so many values, and each of `y` is writable; the rule's
+/// limits are bytes of that kind.
+#[inline(always)]
+unsafe fn write_vectors<const Q: usize, const N: usize>(
+    rule: &Prepared<'_>,
+    sums: [*const i32; Q],
+    multipliers: *const i32,
+    y: [*mut u8; Q],
+    of: Range<usize>,
+    signed: bool,
+) -> usize {
+    let mut done = of.start;
+    while done + N <= of.end {
+        // SAFETY: the caller's contract: so many sums are left.
+        unsafe {
+            let multipliers = load_values::<N>(multipliers.wrapping_add(done));
+            for (sums, y) in sums.into_iter().zip(y) {
+                write_vector::<N>(rule, sums.wrapping_add(done), multipliers, signed, y.wrapping_add(done));
+            }
+        }
+        done += N;
+    }
+    done
+}
+
+/// [`Products::write_average_bytes`](super::sealed::Products::write_average_bytes), of a vector, for limits that are bytes.
 ///
 /// # Safety
 /// As there; the limits of what is added are in their order.
 #[inline(always)]
-pub(super) unsafe fn write_averages<T: Element>(
+pub(super) unsafe fn write_averages(
     rule: &Requantize,
     averaged: [i32; 2],
     (sums, [right, down]): (*const i32, [usize; 2]),
     multipliers: *const i32,
-    y: *mut T,
+    y: *mut u8,
     count: usize,
-) {
+    signed: bool,
+) -> bool {
     let quarter = rule.quarter();
     let of_four = Prepared::new(&quarter);
+    if count != RESULTS || !of_four.is_within(signed) {
+        return false;
+    }
     // SAFETY: the caller's contract: so many sums of each pixel.
     unsafe {
-        match const { signs::<T>() } {
-            Some(signed) if count == RESULTS && of_four.is_within(signed) => {
-                let ([least, most], multipliers) = (averaged.map(|limit| vdupq_n_s32(limit)), load_values::<RESULTS>(multipliers));
-                let mut added = [vdupq_n_s32(of_four.offset); 4];
-                for step in [0, right, down, down.wrapping_add(right)] {
-                    for ((added, sums), multipliers) in
-                        added.iter_mut().zip(load_values::<RESULTS>(sums.wrapping_add(step))).zip(multipliers)
-                    {
-                        let products = products(&of_four, sums, multipliers);
-                        *added = vaddq_s32(*added, vminq_s32(vmaxq_s32(products, least), most));
-                    }
-                }
-                let results = added.map(|added| vshlq_s32(added, vdupq_n_s32(-of_four.right.cast_signed())));
-                store_results(&of_four, results, signed, y.cast(), RESULTS);
+        let ([least, most], multipliers) = (averaged.map(|limit| vdupq_n_s32(limit)), load_values::<RESULTS>(multipliers));
+        let mut added = [vdupq_n_s32(of_four.offset); 4];
+        for step in [0, right, down, down.wrapping_add(right)] {
+            for ((added, sums), multipliers) in added.iter_mut().zip(load_values::<RESULTS>(sums.wrapping_add(step))).zip(multipliers) {
+                let products = products(&of_four, sums, multipliers);
+                *added = vaddq_s32(*added, vminq_s32(vmaxq_s32(products, least), most));
             }
-            _ => rule.write_averages::<T, true>(averaged, (sums, [right, down]), multipliers, y, count),
         }
+        let results = added.map(|added| vshlq_s32(added, vdupq_n_s32(-of_four.right.cast_signed())));
+        store_results(&of_four, results, signed, y, RESULTS);
     }
+    true
 }
 
 /// Writes a vector of results, or half of one.

@@ -7,7 +7,7 @@ use crate::element::Element;
 use crate::i8::requantize::Prepared;
 
 /// The most taps of a list: those of seven rows and columns.
-pub(super) const TAPS: usize = 49;
+const TAPS: usize = 49;
 
 /// Channels that are computed together, whose sums stand in a core's registers.
 pub(super) const CHANNELS: usize = 4;
@@ -103,6 +103,65 @@ impl ChannelWindow {
         }
     }
 }
+
+/// Leaves of a unit for windows of bytes, and the function that takes one of them: its macro `$window` gives the instructions, of those by
+/// which signed and unsigned bytes are read, and written.
+#[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
+macro_rules! leaves {
+    ($window:ident: $read_signed:tt $read_unsigned:tt, $write_signed:tt $write_unsigned:tt) => {
+        /// [`Products::write_window_bytes`](crate::i8::products::sealed::Products::write_window_bytes), of limits that are bytes.
+        ///
+        /// # Safety
+        /// As there.
+        #[inline(always)]
+        pub(super) unsafe fn write(
+            window: &crate::i8::products::window::ChannelWindow,
+            rule: &crate::i8::requantize::Prepared<'_>,
+            x: *const u8,
+            w: *const i8,
+            y: *mut u8,
+            signed: [bool; 2],
+        ) {
+            let leaf = match signed {
+                [true, true] => signed_to_signed::<0>,
+                [true, false] => signed_to_unsigned::<0>,
+                [false, true] => unsigned_to_signed::<0>,
+                [false, false] => unsigned_to_unsigned::<0>,
+            };
+            // SAFETY: the caller's contract.
+            unsafe { leaf(window, x, w, y, rule) };
+        }
+
+        leaves!(fn signed_to_signed: $window $read_signed $write_signed);
+        leaves!(fn signed_to_unsigned: $window $read_signed $write_unsigned);
+        leaves!(fn unsigned_to_signed: $window $read_unsigned $write_signed);
+        leaves!(fn unsigned_to_unsigned: $window $read_unsigned $write_unsigned);
+    };
+    (fn $name:ident: $window:ident $read:tt $write:tt) => {
+        /// # Safety
+        /// As [`write`].
+        #[unsafe(naked)]
+        unsafe extern "C" fn $name<const UNUSED: usize>(
+            window: *const crate::i8::products::window::ChannelWindow,
+            x: *const u8,
+            w: *const i8,
+            y: *mut u8,
+            rule: *const crate::i8::requantize::Prepared<'_>,
+        ) {
+            core::arch::naked_asm!(
+                $window!($read $write),
+                sums = const core::mem::offset_of!(crate::i8::products::window::ChannelWindow, sums),
+                channels = const core::mem::offset_of!(crate::i8::products::window::ChannelWindow, channels),
+                zero = const core::mem::offset_of!(crate::i8::products::window::ChannelWindow, zero),
+                inside = const core::mem::offset_of!(crate::i8::products::window::ChannelWindow, inside),
+                taps = const core::mem::offset_of!(crate::i8::products::window::ChannelWindow, taps),
+                taps_end = const size_of::<crate::i8::products::window::ChannelWindow>(),
+            )
+        }
+    };
+}
+#[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
+pub(super) use leaves;
 
 /// Adds the products of taps on the input.
 ///

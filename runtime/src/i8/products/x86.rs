@@ -209,28 +209,26 @@ add_taps!(
         _mm512_set1_epi32 _mm512_and_si512 _mm512_madd_epi16 _mm512_add_epi32
 );
 
-/// [`Products::write`](super::sealed::Products::write).
+/// [`Products::write_bytes`](super::sealed::Products::write_bytes): whole vectors; gives how many results those have.
 ///
 /// # Safety
 /// As there.
 #[inline(always)]
-pub(super) unsafe fn write<T: Element>(rule: &Requantize, sums: *const i32, multipliers: *const i32, y: *mut T, count: usize) {
+pub(super) unsafe fn write(rule: &Requantize, sums: *const i32, multipliers: *const i32, y: *mut u8, count: usize) -> usize {
     let mut done = 0;
     // SAFETY: the caller's contract: a vector of values is left each time.
     unsafe {
-        if const { signs::<T>().is_some() } {
-            #[cfg(target_feature = "avx512bw")]
-            while done + 16 <= count {
-                write_512(rule, sums.wrapping_add(done), multipliers.wrapping_add(done), y.wrapping_add(done).cast());
-                done += 16;
-            }
-            while done + 8 <= count {
-                write_256(rule, sums.wrapping_add(done), multipliers.wrapping_add(done), y.wrapping_add(done).cast());
-                done += 8;
-            }
+        #[cfg(target_feature = "avx512bw")]
+        while done + 16 <= count {
+            write_512(rule, sums.wrapping_add(done), multipliers.wrapping_add(done), y.wrapping_add(done).cast());
+            done += 16;
         }
-        rule.write_all::<T, true>(sums.wrapping_add(done), multipliers.wrapping_add(done), y.wrapping_add(done), count - done);
+        while done + 8 <= count {
+            write_256(rule, sums.wrapping_add(done), multipliers.wrapping_add(done), y.wrapping_add(done).cast());
+            done += 8;
+        }
     }
+    done
 }
 
 macro_rules! write {

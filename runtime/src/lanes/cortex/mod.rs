@@ -20,6 +20,16 @@ macro_rules! requires {
 #[cfg(target_arch = "arm")]
 pub(crate) use requires;
 
+/// What a leaf for the vector unit begins with.
+#[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
+macro_rules! cortex_m55 {
+    () => {
+        concat!(crate::lanes::cortex::requires!("tt r0, r0", "thumbv8m.main-none-eabihf"), "\n.cpu cortex-m55")
+    };
+}
+#[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
+pub(crate) use cortex_m55;
+
 #[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
 mod channelwise;
 #[cfg(all(target_arch = "arm", target_abi = "eabihf"))]

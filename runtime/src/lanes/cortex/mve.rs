@@ -141,8 +141,7 @@ macro_rules! leaf {
         $($channels:expr),+ $(,)?
     ) => {
         naked_asm!(
-            requires!("tt r0, r0", "thumbv8m.main-none-eabihf"),
-            ".cpu cortex-m55",
+            cortex_m55!(),
             "push {{r1, r2, r4-r11, lr}}",
             "vpush {{d8-d15}}",
             "mov r12, r0",

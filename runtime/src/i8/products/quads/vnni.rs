@@ -5,13 +5,13 @@
 
 use core::arch::x86_64::*;
 
-use super::{QUAD, signs};
 use crate::element::Element;
+use crate::i8::products::{QUAD, signs};
 
 /// Filters of a vector.
 pub(super) const LANES: usize = 16;
 
-/// [`Products::add_run`](super::sealed::Products::add_run) for bytes and whole vectors of filters.
+/// [`Products::add_run`](crate::i8::products::sealed::Products::add_run) for bytes and whole vectors of filters.
 ///
 /// # Safety
 /// As there; `N` is a multiple of 16, and not zero.

@@ -3,7 +3,7 @@
 
 use core::arch::naked_asm;
 
-/// [`Products::add_run`](super::sealed::Products::add_run) for signed bytes and tiles of two by two.
+/// [`Products::add_run`](crate::i8::products::sealed::Products::add_run) for signed bytes and tiles of two by two.
 ///
 /// # Safety
 /// As there.

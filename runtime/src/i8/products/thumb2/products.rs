@@ -3,14 +3,14 @@
 
 use core::arch::naked_asm;
 
-use super::Block;
+use crate::i8::products::Block;
 use crate::lanes::cortex::requires;
 
 pub(super) const PIXELS: usize = 3;
 /// The most filters of a block.
 pub(super) const MOST_FILTERS: usize = 16;
 
-/// [`Products::add_run`](super::sealed::Products::add_run) for signed bytes.
+/// [`Products::add_run`](crate::i8::products::sealed::Products::add_run) for signed bytes.
 ///
 /// # Safety
 /// As there, of a tile of `PIXELS` by `N`, an even number up to `MOST_FILTERS`, whose sums and pixels lie at `sums` and `x`.

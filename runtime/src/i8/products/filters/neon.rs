@@ -3,9 +3,9 @@
 use core::arch::aarch64::*;
 use core::arch::asm;
 
-use super::neon::{load_sums, load_vector, store_sums, turns, zero};
-use super::{Block, Runs};
 use crate::element::Element;
+use crate::i8::products::neon::{load_sums, load_vector, store_sums, turns, zero};
+use crate::i8::products::{Block, Runs};
 
 pub(super) const PIXELS: usize = 4;
 /// How many filters are worked on together.
@@ -14,7 +14,7 @@ pub(super) const FILTERS: usize = 4;
 /// Channels of a vector.
 const CHANNELS: usize = 16;
 
-/// [`Products::add_runs`](super::sealed::Products::add_runs) for bytes, filter by filter.
+/// [`Products::add_runs`](crate::i8::products::sealed::Products::add_runs) for bytes, filter by filter.
 ///
 /// # Safety
 /// As there, of a tile of `PIXELS`, whose sums lie at `sums`, `N` a pixel, a multiple of `FILTERS`.

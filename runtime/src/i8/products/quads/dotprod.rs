@@ -7,12 +7,12 @@
 use core::arch::aarch64::*;
 use core::arch::asm;
 
-use super::neon::{load_sums, load_vector, store_sums, turns};
-use super::{QUAD, Runs};
 use crate::element::Element;
+use crate::i8::products::neon::{load_sums, load_vector, store_sums, turns};
+use crate::i8::products::{QUAD, Runs, signs};
 
-pub(super) const PIXELS: usize = 4;
-pub(super) const FILTERS: usize = 16;
+const PIXELS: usize = 4;
+const FILTERS: usize = 16;
 
 /// Channels of a vector.
 const CHANNELS: usize = 4 * QUAD;
@@ -20,7 +20,12 @@ const CHANNELS: usize = 4 * QUAD;
 /// Vectors of four filters.
 const VECTORS: usize = FILTERS / 4;
 
-/// [`Products::add_runs`](super::sealed::Products::add_runs) for bytes.
+/// Whether there are leaves for tiles of `Q` pixels by `N` filters.
+pub(super) const fn fits<F: Element, const Q: usize, const N: usize>() -> bool {
+    Q == PIXELS && N == FILTERS && signs::<F>().is_some()
+}
+
+/// [`Products::add_runs`](crate::i8::products::sealed::Products::add_runs) for bytes.
 ///
 /// # Safety
 /// As there, of a tile of `PIXELS` by `FILTERS`, whose sums lie at `sums`.

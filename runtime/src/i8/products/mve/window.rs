@@ -1,0 +1,111 @@
+//! Windows of depthwise convolutions by the vector unit: the sums of eight channels stand in two registers, by turns.
+
+use crate::i8::products::window::leaves;
+use crate::lanes::cortex::cortex_m55;
+
+/// Channels that are computed together.
+pub(super) const CHANNELS: usize = 8;
+
+/// What a leaf does, of `CHANNELS` channels or more; its limits are bytes. Sums of the last eight that are there already are made again.
+macro_rules! window {
+    (($widen:literal) ($limit:literal)) => {
+        // r5: channels behind these eight; r8-r10: distances of the shifts, and what is added between; r11: biases. q0, q1: sums; q5, q6:
+        // limits.
+        concat!(
+            cortex_m55!(),
+            "\n",
+            "push {{r4-r11, lr}}\n",
+            "vpush {{d8-d15}}\n",
+            "ldr r12, [sp, #100]\n",
+            "ldrd r8, r9, [r12]\n",
+            "ldr r10, [r12, #8]\n",
+            "rsb r10, r10, #0\n",
+            $limit,
+            " r4, [r12, #12]\n",
+            "vdup.16 q5, r4\n",
+            $limit,
+            " r4, [r12, #16]\n",
+            "vdup.16 q6, r4\n",
+            "ldrd r11, r5, [r0, #{sums}]\n",
+            "sub r5, #8\n",
+            "1:\n",
+            "vld20.32 {{q0, q1}}, [r11]\n",
+            "vld21.32 {{q0, q1}}, [r11]\n",
+            "add r6, r0, #{taps}\n",
+            "ldr r12, [r0, #{inside}]\n",
+            "wls lr, r12, 3f\n",
+            "2:\n",
+            "ldrd r7, r4, [r6], #8\n",
+            "add r7, r1\n",
+            "add r4, r2\n",
+            $widen,
+            " q2, [r7]\n",
+            "vldrb.s16 q3, [r4]\n",
+            "vmullb.s16 q4, q2, q3\n",
+            "vmullt.s16 q2, q2, q3\n",
+            "vadd.i32 q0, q0, q4\n",
+            "vadd.i32 q1, q1, q2\n",
+            "le lr, 2b\n",
+            "3:\n",
+            // Weights of taps on padding are added before they are multiplied.
+            "ldr r12, [r0, #{inside} + 4]\n",
+            "cmp r12, #0\n",
+            "beq 5f\n",
+            "add r6, r0, #{taps_end}\n",
+            "sub r6, r6, r12, lsl #3\n",
+            "vmov.i32 q4, #0\n",
+            "dls lr, r12\n",
+            "4:\n",
+            "ldr r7, [r6, #4]\n",
+            "add r6, #8\n",
+            "add r7, r2\n",
+            "vldrb.s16 q3, [r7]\n",
+            "vadd.i16 q4, q4, q3\n",
+            "le lr, 4b\n",
+            "ldr r12, [r0, #{zero}]\n",
+            "vdup.16 q3, r12\n",
+            "vmullb.s16 q2, q4, q3\n",
+            "vadd.i32 q0, q0, q2\n",
+            "vmullt.s16 q2, q4, q3\n",
+            "vadd.i32 q1, q1, q2\n",
+            "5:\n",
+            "ldr r12, [r0, #{channels}]\n",
+            "add r12, r11, r12, lsl #2\n",
+            "vld20.32 {{q2, q3}}, [r12]\n",
+            "vld21.32 {{q2, q3}}, [r12]\n",
+            "vshl.s32 q0, r8\n",
+            "vmulh.s32 q0, q0, q2\n",
+            "vshl.s32 q1, r8\n",
+            "vmulh.s32 q1, q1, q3\n",
+            "vadd.i32 q0, q0, r9\n",
+            "vshl.s32 q0, r10\n",
+            "vadd.i32 q1, q1, r9\n",
+            "vshl.s32 q1, r10\n",
+            "vqmovnb.s32 q4, q0\n",
+            "vqmovnt.s32 q4, q1\n",
+            "vmax.s16 q4, q4, q5\n",
+            "vmin.s16 q4, q4, q6\n",
+            "vstrb.16 q4, [r3]\n",
+            "add r1, #8\n",
+            "add r2, #8\n",
+            "add r3, #8\n",
+            "add r11, #32\n",
+            "subs r5, #8\n",
+            "bhs 1b\n",
+            "cmn r5, #8\n",
+            "beq 9f\n",
+            // Back to the last eight.
+            "add r1, r5\n",
+            "add r2, r5\n",
+            "add r3, r5\n",
+            "add r11, r11, r5, lsl #2\n",
+            "mov r5, #0\n",
+            "b 1b\n",
+            "9:\n",
+            "vpop {{d8-d15}}\n",
+            "pop {{r4-r11, pc}}\n",
+        )
+    };
+}
+
+leaves!(window: ("vldrb.s16") ("vldrb.u16"), ("ldrsb") ("ldrb"));

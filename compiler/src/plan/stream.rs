@@ -56,6 +56,23 @@ impl Streamed {
         needed.max().unwrap_or(0).max(reach)
     }
 
+    /// The first and the last of the group's steps that are called while a row of `root` is kept.
+    pub(super) fn steps_meanwhile(&self, root: TensorId) -> (usize, usize) {
+        let (mut first, mut last, mut seen) = (usize::MAX, 0, 0);
+        let end = self.calls.iter().max().map_or(0, |&call| usize::from(call));
+        // Rows are written in order.
+        for row in self.rows(root).iter().filter(|row| row.written != NEVER) {
+            for &call in self.calls.get(row.written.max(seen)..=row.last).unwrap_or_default() {
+                (first, last) = (first.min(call.into()), last.max(call.into()));
+            }
+            seen = seen.max(row.last + 1);
+            if (first, last) == (0, end) {
+                break;
+            }
+        }
+        (first.min(last), last)
+    }
+
     /// Of a single step: `rows` rows at a time.
     pub(super) fn coarser(&self, rows: usize) -> Streamed {
         let part = |call: usize| if call == NEVER { NEVER } else { call / rows };

@@ -91,6 +91,11 @@ macro_rules! pair_rows {
             RowWindow::SAME.apart(row, x, &self.input, y, &self.output)
         }
 
+        /// As `row_apart`, for the second operand.
+        pub(crate) const fn second_row_apart(&self, row: usize, r: usize, y: usize) -> bool {
+            RowWindow::SAME.apart(row, r, &self.second, y, &self.output)
+        }
+
         /// The pointers by which a leaf finds output row `row` and those of the operands.
         #[inline(always)]
         pub(crate) fn at_row(&self, row: usize, at: Pointers<$input, $input, $output>) -> Pointers<$input, $input, $output> {

@@ -347,8 +347,41 @@ mod tests {
     }
 
     #[test]
-    fn a_ring_over_a_map_that_is_no_first_operand_is_none() {
-        let text = THREE.replace("c@1 <- b@1", "c@1 <- b@1, a@1");
-        asked(&text, |buffers, rowwise| assert_eq!(buffers.streamed(1, 3, stream(rowwise, 1, 3).unwrap()).0.over, None));
+    fn a_sum_grows_over_what_is_added_a_row_behind_it() {
+        let over = |operands: &str| {
+            let text = THREE.replace("c@1 <- b@1", &format!("c@1 <- {operands}"));
+            asked(&text, |buffers, rowwise| buffers.streamed(1, 3, stream(rowwise, 1, 3).unwrap()).0.over)
+        };
+        assert_eq!(over("b@1, a@1"), Some((Over { input: 1, output: 3, lead: 64 }, 960)), "row y is read as row y is written");
+        assert_eq!(over("a@1, b@1"), Some((Over { input: 1, output: 3, lead: 64 }, 960)));
+        assert_eq!([over("a@1, a@1"), over("b@1, b@1, a@1")], [None, None], "kernels share memory with one operand, of two");
+        let rest = THREE.replace("c@1 <- b@1; rows y..+1", "c@1 <- b@1, a@1; rows y..+1; split");
+        asked(&rest, |buffers, rowwise| assert_eq!(buffers.streamed(1, 3, stream(rowwise, 1, 3).unwrap()).0.over, None));
+    }
+
+    #[test]
+    fn rings_that_are_empty_on_the_way_take_turns() {
+        let text = "
+            x: f32[1,1,16,16] input 0
+            a: f32[1,1,16,16]
+            b: f32[1,1,16,16]
+            c: f32[1,1,16,16]
+            d: f32[1,1,8,16]
+            e: f32[1,1,8,16]
+            y: f32[128] output 0
+            a@1 <- x@1; rows y..+1; weights 4
+            b@1 <- a@1; rows y..+1; weights 4
+            c@1 <- b@1; rows y..+1; weights 4
+            d@1 <- c@1; rows 2y-1..+3; weights 36
+            e@1 <- d@1; rows y..+1; weights 4
+            y <- e";
+        asked(text, |buffers, rowwise| {
+            let (candidate, most) = buffers.streamed(0, 5, stream(rowwise, 0, 5).unwrap());
+            let rings = candidate.stream.unwrap().rings;
+            let held: Vec<_> = rings.iter().map(|ring| (ring.root, ring.rows, ring.first, ring.last)).collect();
+            assert_eq!(held, [(1, 1, 0, 1), (2, 1, 1, 2), (3, 3, 0, 4), (4, 1, 3, 4)]);
+            assert_eq!((most, candidate.live), (5 * 64, 5 * 64 + 512), "`d` and `b`, or `a`, lie in one place");
+            assert_eq!(buffers.least(0, 5), (4 * 64 + 512, 4 * 64));
+        });
     }
 }

@@ -191,7 +191,7 @@ impl<'a> Buffers<'a> {
         let (mut whole, mut rings) = (0, Vec::new());
         for (index, pitch) in self.inside(begin, end) {
             let Lifetime { root, size, .. } = self.lives[index];
-            let (rows, (first, last)) = (streamed.ring(root), streamed.steps_meanwhile(root));
+            let (rows, (first, last)) = (streamed.ring(root), streamed.steps_meanwhile(root, end - begin));
             whole += size;
             rings.push(Ring { root, rows, size: aligned(pitch * rows), first: begin + first, last: begin + last });
         }

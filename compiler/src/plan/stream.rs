@@ -56,17 +56,16 @@ impl Streamed {
         needed.max().unwrap_or(0).max(reach)
     }
 
-    /// The first and the last of the group's steps that are called while a row of `root` is kept.
-    pub(super) fn steps_meanwhile(&self, root: TensorId) -> (usize, usize) {
+    /// The first and the last of the group's `steps` steps that are called while a row of `root` is kept.
+    pub(super) fn steps_meanwhile(&self, root: TensorId, steps: usize) -> (usize, usize) {
         let (mut first, mut last, mut seen) = (usize::MAX, 0, 0);
-        let end = self.calls.iter().max().map_or(0, |&call| usize::from(call));
         // Rows are written in order.
         for row in self.rows(root).iter().filter(|row| row.written != NEVER) {
             for &call in self.calls.get(row.written.max(seen)..=row.last).unwrap_or_default() {
                 (first, last) = (first.min(call.into()), last.max(call.into()));
             }
             seen = seen.max(row.last + 1);
-            if (first, last) == (0, end) {
+            if (first, last + 1) == (0, steps) {
                 break;
             }
         }
@@ -233,7 +232,7 @@ mod tests {
             let problem = problem(text);
             let (hosting, order) = (host(&problem), (0..4).collect::<Vec<_>>());
             let streamed = stream(&Rowwise::new(&problem, &hosting.layouts, &order), 0, 4).unwrap();
-            [1, 2, 3].map(|root| streamed.steps_meanwhile(root))
+            [1, 2, 3].map(|root| streamed.steps_meanwhile(root, 4))
         };
         assert_eq!(meanwhile(text), [(0, 1), (0, 2), (2, 3)], "two rows of `b` are read at once, and none is kept");
         let window = text.replace("rows 2y..+2", "rows 2y-1..+3");

@@ -438,9 +438,10 @@ fn a_sum_that_grows_over_rows_of_what_is_added() {
     }
     assert_eq!(z[..168], wanted);
     assert_eq!(arena, z);
-    let operands = |arena, at| Operands { r: Place::Arena(4 * at), ..operands([&x, &[], &w], arena) };
-    assert_eq!(run_row_checked(&CONV, 1, operands(&mut arena, 23)), Err(RegionError::Overlap));
-    assert_eq!(run_checked(&CONV, operands(&mut arena, 24)), Err(RegionError::Overlap), "a whole map has no rows");
+    let nearer = Operands { r: Place::Arena(4 * 23), ..operands([&x, &[], &w], &mut arena) };
+    assert_eq!(run_row_checked(&CONV, 1, nearer), Err(RegionError::Overlap));
+    let by_maps = Operands { r: Place::Arena(4 * 24), ..operands([&x, &[], &w], &mut arena) };
+    assert_eq!(run_checked(&CONV, by_maps), Err(RegionError::Overlap), "only rows lie apart");
 }
 
 #[test]

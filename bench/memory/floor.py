@@ -113,9 +113,8 @@ def floor(maps, outputs):
     # One node says that a row has been computed, one that all its readers have been too.
     edges = [(at[row], at[needed], UNBOUNDED) for row in rows for needed in needs[row]]
     for row in (row for row in rows if size[row]):
-        sums = [later for reader in readers[row] if reader[0].adds is row[0] for later in readers[reader]]
         edges.append((at[row], count + at[row], size[row]))
-        edges += [(count + at[row], at[reader], UNBOUNDED) for reader in readers[row].union(sums)]
+        edges += [(count + at[row], at[reader], UNBOUNDED) for reader in all_readers(row, readers)]
     best = 0
     source, sink = 2 * count, 2 * count + 1
     for row in rows:
@@ -126,6 +125,16 @@ def floor(maps, outputs):
         network = csr_matrix((numpy.array(capacities, numpy.int32), (begins, ends)), shape=(sink + 1, sink + 1))
         best = max(best, int(maximum_flow(network, source, sink).flow_value) + size[row])
     return best
+
+
+def all_readers(row, readers):
+    """What reads a row, or a sum that lies in its place, as what is added to that does in turn."""
+    found, places = set(), [row]
+    while places:
+        place = places.pop()
+        found |= readers[place]
+        places += [reader for reader in readers[place] if reader[0].adds is place[0]]
+    return found
 
 
 if __name__ == "__main__":

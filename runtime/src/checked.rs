@@ -60,21 +60,22 @@ pub fn run_checked<K: Kernel>(kernel: &K, operands: Operands<'_>) -> Result<(), 
     if !kernel.is_whole() {
         return Err(RegionError::Geometry);
     }
-    let pointers = pointers(kernel, operands, |x, y| kernel.apart(x, y))?;
+    let pointers = pointers(kernel, operands, [&|x, y| kernel.apart(x, y), &|_, _| false])?;
     // SAFETY: the lengths were compared, and the output shares no element with an input.
     unsafe { kernel.compute(&OneCore, pointers) };
     Ok(())
 }
 
 /// Computes row `row` of the output of `kernel`, a convolution or a pool; nothing where the output has no such row. The output may begin
-/// in the input's memory where the row shares no element with what is read for it.
+/// in the memory of an input where the row shares no element with what is read for it.
 ///
 /// # Errors
 /// [`RegionError`] where the operands do not serve the geometry; nothing is written then.
 pub fn run_row_checked<K: Kernel>(kernel: &K, row: usize, operands: Operands<'_>) -> Result<(), RegionError> {
     let rows = kernel.rows().filter(|_| kernel.holds_windows()).ok_or(RegionError::Geometry)?;
     let apart = |x, y| row >= rows || kernel.apart(x, y) || kernel.row_apart(row, x, y);
-    let pointers = pointers(kernel, operands, apart)?;
+    let second_apart = |r, y| row >= rows || kernel.second_row_apart(row, r, y);
+    let pointers = pointers(kernel, operands, [&apart, &second_apart])?;
     if row < rows {
         // SAFETY: the lengths and the rings were compared, and the row, which is one of the output, shares no element with what is read for
         // it.
@@ -123,12 +124,14 @@ impl Span {
     }
 }
 
-/// Where the operands begin, once they are known to serve; `apart` says of an input and an output whose extents overlap in one memory
-/// whether they may, by their first elements.
-fn pointers<K: Kernel>(kernel: &K, operands: Operands<'_>, apart: impl Fn(usize, usize) -> bool) -> Result<PointersOf<K>, RegionError> {
+/// Says of an input and an output whose extents overlap in one memory whether they may, by their first elements.
+type Apart<'a> = &'a dyn Fn(usize, usize) -> bool;
+
+/// Where the operands begin, once they are known to serve, as far as `apart` has it for the input and for the second one.
+fn pointers<K: Kernel>(kernel: &K, operands: Operands<'_>, apart: [Apart<'_>; 2]) -> Result<PointersOf<K>, RegionError> {
     let Extent { x, r, w, y } = kernel.lengths().ok_or(RegionError::Geometry)?;
     let inputs = [Elements::of::<K::Input>(x), Elements::of::<K::Second>(r), Elements::of::<K::Weight>(w)];
-    let ([x, r, w], y) = begins(operands, inputs, Elements::of::<K::Output>(y), &apart)?;
+    let ([x, r, w], y) = begins(operands, inputs, Elements::of::<K::Output>(y), apart)?;
     Ok(Pointers::new(x.cast(), r.cast(), w.cast(), y.cast()))
 }
 
@@ -137,7 +140,7 @@ fn begins(
     operands: Operands<'_>,
     [x_elements, r_elements, w_elements]: [Elements; 3],
     y_elements: Elements,
-    apart: &dyn Fn(usize, usize) -> bool,
+    apart: [Apart<'_>; 2],
 ) -> Result<([*const u8; 3], *mut u8), RegionError> {
     let Operands { arena, x, r, w, y } = operands;
     let (arena, len) = (arena.as_mut_ptr(), arena.len());
@@ -161,9 +164,12 @@ fn begins(
     let overlaps = |span: Span, bytes: usize| y_inside && span.at < y.at + y_elements.bytes() && y.at < span.at + bytes;
     // What lies in one memory is counted in elements of one size, or not at all.
     let place = |at: usize| at.checked_div(y_elements.size);
-    let may_overlap = || x_elements.size == y_elements.size && place(x.at).zip(place(y.at)).is_some_and(|(x, y)| apart(x, y));
-    let x_overlaps = x_inside && overlaps(x, x_elements.bytes()) && !may_overlap();
-    if x_overlaps || r_inside && r_elements.count > 0 && overlaps(r, r_elements.bytes()) {
+    let may_overlap = |apart: Apart<'_>, span: Span, elements: Elements| {
+        elements.size == y_elements.size && place(span.at).zip(place(y.at)).is_some_and(|(input, y)| apart(input, y))
+    };
+    let x_overlaps = x_inside && overlaps(x, x_elements.bytes()) && !may_overlap(apart[0], x, x_elements);
+    let r_overlaps = r_inside && r_elements.count > 0 && overlaps(r, r_elements.bytes()) && !may_overlap(apart[1], r, r_elements);
+    if x_overlaps || r_overlaps {
         return Err(RegionError::Overlap);
     }
     y.begin(y_elements)?;

@@ -50,6 +50,9 @@ pub(crate) mod sealed {
         /// As `apart`, for what is read and written for one of the rows.
         fn row_apart(&self, row: usize, x: usize, y: usize) -> bool;
 
+        /// As `row_apart`, for a second input, of which the same row is read, that begins at element `r`.
+        fn second_row_apart(&self, row: usize, r: usize, y: usize) -> bool;
+
         /// Computes the whole output.
         ///
         /// # Safety
@@ -67,7 +70,7 @@ pub(crate) mod sealed {
 }
 
 /// The doors of a kernel over maps, which shares its work among cores and can compute rows one at a time. Its geometry has `input` and
-/// `output`, `extent`, `is_whole`, `holds_windows`, `row_apart`, `leaf`, `parts`, `piece`, `run`, and `at_row`, which finds a row.
+/// `output`, `extent`, `is_whole`, `holds_windows`, `row_apart`, `second_row_apart`, `leaf`, `parts`, `piece`, `run`, and `at_row`, which finds a row.
 macro_rules! map_kernel {
     ([$($generics:tt)*] $geometry:ty, $input:ty, $weight:ty => $output:ty) => {
         impl<$($generics)*> $crate::kernel::sealed::Leaf for $geometry {
@@ -103,6 +106,10 @@ macro_rules! map_kernel {
 
             fn row_apart(&self, row: usize, x: usize, y: usize) -> bool {
                 self.row_apart(row, x, y)
+            }
+
+            fn second_row_apart(&self, row: usize, r: usize, y: usize) -> bool {
+                self.second_row_apart(row, r, y)
             }
 
             #[inline(always)]
@@ -158,6 +165,20 @@ macro_rules! map_kernel {
                 let mut row = if interleaved { geometry.output.height as usize } else { 0 };
                 while row < geometry.output.height as usize {
                     assert!(geometry.row_apart(row, x, y), "a row is written over one that is read for it");
+                    row += 1;
+                }
+                layer
+            }
+        }
+
+        impl<$($generics)* const X: usize, const W: usize, const Z: usize> $crate::SecondWithinRows<$geometry, X, W, Z> {
+            /// Asserts that all views stay inside their operands, that the input's ring holds all rows of one window, and that no element of
+            /// a row that is written is one of the second input's row that is read for it.
+            pub const fn new(geometry: $geometry, r: usize, y: usize) -> Self {
+                let layer = Self::of(geometry, geometry.extent(), geometry.holds_windows(), [r, y]);
+                let mut row = 0;
+                while row < geometry.output.height as usize {
+                    assert!(geometry.second_row_apart(row, r, y), "a row is written over one that is read for it");
                     row += 1;
                 }
                 layer
@@ -237,6 +258,10 @@ macro_rules! strided_kernel {
             }
 
             fn row_apart(&self, _row: usize, _x: usize, _y: usize) -> bool {
+                false
+            }
+
+            fn second_row_apart(&self, _row: usize, _r: usize, _y: usize) -> bool {
                 false
             }
 

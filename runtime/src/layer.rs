@@ -65,6 +65,18 @@ pub struct WithinRows<G, const Z: usize, const W: usize, const R: usize = 0> {
     y: usize,
 }
 
+/// As [`RowLayer`], with the second input and the output in one region of `Z` elements.
+///
+/// The second input begins at element `r` of the region, the output at element `y`. `new` asserts that the memory of every row that is
+/// written lies apart from that of the second input's row that is read for it: so the sum of a map and another may grow over rows of
+/// this other that nothing needs any more. The input lies outside the region.
+#[derive(Clone, Copy, Debug)]
+pub struct SecondWithinRows<G, const X: usize, const W: usize, const Z: usize> {
+    geometry: G,
+    r: usize,
+    y: usize,
+}
+
 /// A kernel with geometry `G` that writes the elements of a region of `Z` where it reads them.
 ///
 /// `new` fails to compile where an element of the output would lie where another of the input does.
@@ -201,6 +213,36 @@ impl<G: Kernel<Output = <G as crate::kernel::sealed::Leaf>::Input>, const Z: usi
             // element with what is read for it.
             unsafe {
                 let at = Pointers::new(z.add(self.x).cast_const(), r.as_ptr(), w.as_ptr(), z.add(self.y));
+                self.geometry.compute_row(executor, row, at);
+            }
+        }
+    }
+}
+
+impl<G: Copy, const X: usize, const W: usize, const Z: usize> SecondWithinRows<G, X, W, Z> {
+    /// Does not ask whether rows lie apart.
+    pub(crate) const fn of(geometry: G, extent: Option<Extent>, holds_windows: bool, [r, y]: [usize; 2]) -> Self {
+        assert!(r <= Z && y <= Z, "a view leaves its region");
+        admit(extent, [X, Z - r, W, Z - y]);
+        assert!(holds_windows, "the input's ring is shorter than a window");
+        SecondWithinRows { geometry, r, y }
+    }
+}
+
+impl<G, const X: usize, const W: usize, const Z: usize> SecondWithinRows<G, X, W, Z>
+where
+    G: Kernel<Output = <G as crate::kernel::sealed::Leaf>::Second>,
+{
+    /// Computes row `row` of the output from the input `x`, the second input, which is in `z` as the output is, and the weights `w`;
+    /// nothing where the output has no such row.
+    #[inline(always)]
+    pub fn run_row<E: Executor + ?Sized>(&self, executor: &E, row: usize, x: &[G::Input; X], w: &[G::Weight; W], z: &mut [G::Second; Z]) {
+        let z = z.as_mut_ptr();
+        if self.geometry.rows().is_some_and(|rows| row < rows) {
+            // SAFETY: `new` proved that all views lie inside their operands, and that the row, which is one of the output, shares no
+            // element with that of the second input; `x` is apart from `z`, which is exclusive.
+            unsafe {
+                let at = Pointers::new(x.as_ptr(), z.add(self.r).cast_const(), w.as_ptr(), z.add(self.y));
                 self.geometry.compute_row(executor, row, at);
             }
         }

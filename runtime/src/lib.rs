@@ -98,7 +98,7 @@ pub use integer::Integer;
 pub use kernel::Kernel;
 pub use lanes::arithmetic::{Arithmetic, FloatArithmetic, Fused, Plain};
 pub use lanes::cortex::{Mve, Vfp};
-pub use layer::{InPlace, Layer, RowLayer, Within, WithinRows};
+pub use layer::{InPlace, Layer, RowLayer, SecondWithinRows, Within, WithinRows};
 pub use memory::{Arena, Placed, Region, Weights, part, part_mut};
 pub use model::{Model, TensorInfo, ValuesError};
 pub use moves::{Mirror, Move};

@@ -230,6 +230,11 @@ macro_rules! map_rows {
             self.row_window().held_by(&self.input)
         }
 
+        /// There is no second map.
+        pub(crate) const fn second_row_apart(&self, _row: usize, _r: usize, _y: usize) -> bool {
+            false
+        }
+
         /// The pointers by which a leaf finds output row `row` and its window.
         #[inline(always)]
         pub(crate) fn at_row(&self, row: usize, at: Pointers<$input, $weight, $output>) -> Pointers<$input, $weight, $output> {

@@ -3,7 +3,8 @@
 
 use peleec_runtime::{
     Activation, Conv2d, ConvTranspose2d, DepthwiseConv2d, Destination, Executor, FloatArithmetic, Fused, Kernel, Mve, Operands, Pixels,
-    Place, Plain, Pool2d, PoolKind, RegionError, Resample, RowLayer, RowWindow, Vfp, WithinRows, run_checked, run_row_checked,
+    Place, Plain, Pool2d, PoolKind, RegionError, Resample, RowLayer, RowWindow, SecondWithinRows, Vfp, WithinRows, run_checked,
+    run_row_checked,
 };
 
 mod maps;
@@ -415,6 +416,32 @@ fn an_output_that_grows_over_rows_that_are_no_longer_needed() {
     assert_eq!(arena, z);
     let operands = Operands { x: Place::Arena(4 * 24), ..operands([&[], &r, &w], &mut arena) };
     assert_eq!(run_row_checked(&CONV, 1, operands), Err(RegionError::Overlap));
+}
+
+#[test]
+fn a_sum_that_grows_over_rows_of_what_is_added() {
+    const CONV: Conv2d<Plain, 4, 4> =
+        Conv2d::<Plain, 4, 4>::new(dense(7, 6, 4), dense(7, 6, 4)).residual(Some(dense(7, 6, 4))).kernel([3, 3]).pads([1, 1]).band([1, 6]);
+    // Row y is written where row y - 1 of the residual was.
+    const LAYER: SecondWithinRows<Conv2d<Plain, 4, 4>, 168, 148, 192> =
+        SecondWithinRows::<Conv2d<Plain, 4, 4>, 168, 148, 192>::new(CONV, 24, 0);
+    let mut random = Random(6);
+    let [x, r, w] = [168, 168, 148].map(|len| random.values(len));
+    let wanted = whole(&CONV, [&x, &r, &w], 168);
+    let (mut z, mut arena) = ([0.0; 192], [0.0; 192]);
+    z[24..].copy_from_slice(&r);
+    arena[24..].copy_from_slice(&r);
+    for row in 0..8 {
+        LAYER.run_row(&Three, row, array(&x), array(&w), &mut z);
+        let operands = Operands { r: Place::Arena(4 * 24), ..operands([&x, &[], &w], &mut arena) };
+        run_row_checked(&CONV, row, operands).expect("the row is apart");
+    }
+    assert_eq!(z[..168], wanted);
+    assert_eq!(arena, z);
+    let nearer = Operands { r: Place::Arena(4 * 23), ..operands([&x, &[], &w], &mut arena) };
+    assert_eq!(run_row_checked(&CONV, 1, nearer), Err(RegionError::Overlap));
+    let by_maps = Operands { r: Place::Arena(4 * 24), ..operands([&x, &[], &w], &mut arena) };
+    assert_eq!(run_checked(&CONV, by_maps), Err(RegionError::Overlap), "only rows lie apart");
 }
 
 #[test]

@@ -61,7 +61,7 @@ pub(crate) struct Uses {
 impl Uses {
     /// What a layer reads and writes.
     pub(super) fn of(layer: &Layer) -> Self {
-        let host = if let Door::Within(host) = &layer.door { Some(host) } else { None };
+        let host = if let Door::Within(host) | Door::SecondWithin(host) = &layer.door { Some(host) } else { None };
         let operands = [Some(&layer.x), layer.r.as_ref(), Some(&layer.y), host];
         let arena = operands.into_iter().flatten().any(|region| region.memory == Memory::Arena);
         Uses { arena, pinned: layer.pinned.is_some(), lists: false }
@@ -100,6 +100,7 @@ pub(super) fn method(layer: &Layer, name: &Ident, arguments: &Arguments) -> Resu
             let call = match layer.door {
                 Door::Apart => apart(layer, arguments),
                 Door::Within(host) => within(layer, host, arguments),
+                Door::SecondWithin(host) => second_within(layer, host, arguments),
                 Door::InPlace => in_place(layer, arguments),
             };
             quote!(#kernel #call)
@@ -179,6 +180,31 @@ fn within(layer: &Layer, host: Region, arguments: &Arguments) -> TokenStream {
         const HOST: #place = peleec_runtime::Region::new();
         #bind
         LAYER.#run(executor, #(#row,)* #with, #weights, host);
+    }
+}
+
+/// Second input and output in one region, row by row.
+fn second_within(layer: &Layer, host: Region, arguments: &Arguments) -> TokenStream {
+    let Layer { x, r, w, y, .. } = layer;
+    let [r_at, y_at] = [r.as_ref().unwrap_or(y), y].map(|region| int(region.element() - host.element()));
+    let lengths = [x.len, w.len, host.len].map(int);
+    let (from, weights, place) = (operand(x, quote!(from), arguments), weights(layer), region_of(&host));
+    let bind = match x.memory {
+        Memory::Arena => {
+            let from = region_of(x);
+            quote! {
+                const FROM: #from = peleec_runtime::Region::new();
+                let (from, host) = arena.read_write(FROM, HOST);
+            }
+        }
+        _ => quote!(let host = arena.write(HOST);),
+    };
+    quote! {
+        type This = peleec_runtime::SecondWithinRows<Kernel, #(#lengths),*>;
+        const LAYER: This = This::new(KERNEL, #r_at, #y_at);
+        const HOST: #place = peleec_runtime::Region::new();
+        #bind
+        LAYER.run_row(executor, row, #from, #weights, host);
     }
 }
 

@@ -63,6 +63,8 @@ pub(crate) enum Door {
     Apart,
     /// Input and output share this region: as interleaved slices of one host, or as an output over dead rows of its input.
     Within(Region),
+    /// Second input and output share this region: an output over dead rows of what is added to it.
+    SecondWithin(Region),
     /// The output lies over the input.
     InPlace,
 }
@@ -172,7 +174,7 @@ impl Binder<'_> {
             Work::Source(asked) => Region { memory: Memory::Input(asked.index), dtype: self.dtype(&planned.write), at: 0, len: extent.x },
             Work::Kernel(_) => self.region(&planned.reads[0], extent.x),
         };
-        let y = self.region(&planned.write, extent.y);
+        let (r, y) = (planned.reads.get(1).map(|access| self.region(access, extent.r)), self.region(&planned.write, extent.y));
         let (part, whole) = (elements(planned), self.wholes[planned.work]);
         // Of something of the whole step what the part takes.
         let share = |all: u64| (u128::from(all) * u128::from(part) / u128::from(whole)) as u64;
@@ -180,9 +182,9 @@ impl Binder<'_> {
         Ok(Layer {
             name: step.name.clone(),
             label: step.label.clone(),
-            door: door(&x, &y),
+            door: door(&x, r.as_ref(), &y),
             x,
-            r: planned.reads.get(1).map(|access| self.region(access, extent.r)),
+            r,
             w,
             y,
             dims: planned.write.dims.clone(),
@@ -233,11 +235,15 @@ fn extent(work: &Work, planned: &PlanStep) -> Option<Extent> {
     }
 }
 
-fn door(x: &Region, y: &Region) -> Door {
-    let at = x.at.min(y.at);
-    match x {
-        x if x == y => Door::InPlace,
-        x if x.overlaps(y) => Door::Within(Region { at, len: (x.end().max(y.end()) - at) / y.dtype.bytes(), ..*y }),
+fn door(x: &Region, r: Option<&Region>, y: &Region) -> Door {
+    let both = |input: &Region| {
+        let at = input.at.min(y.at);
+        Region { at, len: (input.end().max(y.end()) - at) / y.dtype.bytes(), ..*y }
+    };
+    match r {
+        _ if x == y => Door::InPlace,
+        _ if x.overlaps(y) => Door::Within(both(x)),
+        Some(r) if r.overlaps(y) => Door::SecondWithin(both(r)),
         _ => Door::Apart,
     }
 }
@@ -254,7 +260,7 @@ mod tests {
 
     #[test]
     fn doors_are_those_of_regions_that_share_bytes() {
-        let (arena, of) = (|at, len| region(Memory::Arena, at, len), |x: Region, y: Region| door(&x, &y));
+        let (arena, of) = (|at, len| region(Memory::Arena, at, len), |x: Region, y: Region| door(&x, None, &y));
         assert_eq!(of(arena(64, 10), arena(64, 10)), Door::InPlace);
         // One begins where the other ends, on either side.
         assert_eq!([of(arena(0, 16), arena(64, 10)), of(arena(64, 10), arena(0, 16))], [Door::Apart; 2]);
@@ -275,6 +281,9 @@ mod tests {
             assert_eq!(of(region(x, 0, 10), y), Door::Apart, "{x:?}");
         }
         assert_eq!([of(output(0), output(1)), of(output(1), output(1))], [Door::Apart, Door::InPlace]);
+        // What is added begins behind the output, which ends in it.
+        let second = |at| door(&arena(512, 4), Some(&arena(at, 10)), &arena(64, 10));
+        assert_eq!([second(103), second(104)], [Door::SecondWithin(arena(64, 19)), Door::Apart]);
     }
 
     /// Whatever the plan: parts and rows of steps are as much work together, and nothing leaves its memory.
@@ -299,7 +308,7 @@ mod tests {
             };
             let layers = &compilation.layers;
             for layer in layers {
-                let host = if let Door::Within(host) = layer.door { Some(host) } else { None };
+                let host = if let Door::Within(host) | Door::SecondWithin(host) = layer.door { Some(host) } else { None };
                 for region in [Some(layer.x), layer.r, Some(layer.w), Some(layer.y), host].into_iter().flatten() {
                     assert!(region.end() <= sizes(region.memory), "{}: {region:?}", layer.name);
                 }

@@ -1,12 +1,12 @@
 //! Memory against weight reads: which plan is chosen, and what others there are.
 
-use super::buffer::{Lifetime, Over, aligned, lifetimes};
-use super::candidate::{Buffers, Candidate};
+use super::buffer::{Lifetime, Over, lifetimes};
+use super::candidate::{Buffers, Candidate, Ring};
 use super::groups::Candidates;
 use super::host::{Hosting, host};
 use super::order::order;
 use super::place::place;
-use super::problem::{Problem, ROWS};
+use super::problem::Problem;
 use super::rowwise::Rowwise;
 use super::split::{Split, split};
 
@@ -144,7 +144,7 @@ impl Variant {
         Chosen { groups, buffers, offsets, bound, peak, cost }
     }
 
-    /// The buffers as the groups need them: rings where they are, alive as long as any group that touches them runs.
+    /// The buffers as the groups need them: rings while they hold rows, others alive as long as any group that touches them runs.
     fn buffers(&self, groups: &[&Candidate]) -> Vec<Lifetime> {
         let mut buffers = self.lives.clone();
         let mut group = vec![(0, 0); self.order.len()];
@@ -152,11 +152,11 @@ impl Variant {
         for life in &mut buffers {
             (life.first, life.last) = (group[life.first].0, group[life.last].1);
         }
-        for (root, rows) in groups.iter().filter_map(|group| group.stream.as_ref()).flat_map(|stream| &stream.rings) {
-            if let Ok(index) = buffers.binary_search_by_key(root, |life| life.root) {
-                let elements = self.hosting.layouts[*root].strides[ROWS] * rows;
-                let size = aligned(self.problem.tensors[*root].bytes_of(elements));
-                (buffers[index].size, buffers[index].ring) = (size, Some(*rows));
+        for &Ring { root, rows, size, first, last } in
+            groups.iter().filter_map(|group| group.stream.as_ref()).flat_map(|stream| &stream.rings)
+        {
+            if let Ok(index) = buffers.binary_search_by_key(&root, |life| life.root) {
+                buffers[index] = Lifetime { root, size, first, last, ring: Some(rows) };
             }
         }
         buffers

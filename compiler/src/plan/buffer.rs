@@ -14,7 +14,8 @@ pub(crate) struct Lifetime {
     pub(crate) root: TensorId,
     /// Bytes, rounded up to the alignment.
     pub(crate) size: usize,
-    /// Positions in the order of the first and the last step that touches it; of a streamed group its whole span counts.
+    /// Positions in the order of the first and the last step that touches it; of a streamed group its whole span counts, but of a ring the
+    /// steps that are called while it holds rows.
     pub(crate) first: usize,
     pub(crate) last: usize,
     /// The rows that it holds at a time, if it is a ring.

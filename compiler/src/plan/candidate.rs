@@ -31,8 +31,28 @@ pub(super) struct Candidate {
 #[derive(Clone, Debug)]
 pub(super) struct Stream {
     pub(super) calls: Vec<u8>,
-    /// Buffers that are rings, and their rows.
-    pub(super) rings: Vec<(TensorId, usize)>,
+    pub(super) rings: Vec<Ring>,
+}
+
+/// A buffer of which a group keeps only some rows at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Ring {
+    pub(super) root: TensorId,
+    pub(super) rows: usize,
+    /// Bytes of these rows.
+    pub(super) size: usize,
+    /// Places in the order of the first and the last step that is called while any row is kept: rings with no such step in common take
+    /// turns.
+    pub(super) first: usize,
+    pub(super) last: usize,
+}
+
+impl Ring {
+    /// The most bytes of rings that hold rows while one of the steps from `begin` to before `end` is called.
+    fn most(rings: &[Ring], begin: usize, end: usize) -> usize {
+        let held = |at: usize| rings.iter().filter(|ring| (ring.first..=ring.last).contains(&at)).map(|ring| ring.size).sum();
+        (begin..end).map(held).max().unwrap_or(0)
+    }
 }
 
 impl Candidate {
@@ -58,6 +78,8 @@ pub(super) struct Buffers<'a> {
     pitches: Vec<Option<usize>>,
     /// For every buffer the rows that a ring of it has at least.
     least_rows: Vec<usize>,
+    /// For every buffer whether a row of it is read more than once, so that a ring of it is never empty on the way.
+    is_kept: Vec<bool>,
     begins: Edges,
     ends: Edges,
 }
@@ -91,13 +113,14 @@ impl<'a> Buffers<'a> {
     pub(super) fn new(problem: &'a Problem, hosting: &'a Hosting, lives: &'a [Lifetime], order: &[usize]) -> Self {
         let mut writers = vec![Vec::new(); problem.tensors.len()];
         let mut members = writers.clone();
-        let mut reach = vec![1; problem.tensors.len()];
+        let (mut reach, mut is_kept) = (vec![1; problem.tensors.len()], vec![false; problem.tensors.len()]);
         for &index in order {
             let step = &problem.steps[index];
             for (operand, access) in step.accesses().enumerate() {
                 let root = hosting.layouts[access.tensor].root;
                 members[root].push(access.tensor);
                 reach[root] = reach[root].max(step.reach(operand));
+                is_kept[root] |= step.rows.is_some_and(|rows| step.reach(operand) * rows.divisor > rows.stride);
             }
             writers[hosting.layouts[step.write.tensor].root].push(index);
         }
@@ -112,6 +135,7 @@ impl<'a> Buffers<'a> {
             writers,
             pitches: lives.iter().map(pitch).collect(),
             least_rows: lives.iter().map(|life| reach[life.root]).collect(),
+            is_kept: lives.iter().map(|life| is_kept[life.root]).collect(),
             begins: Edges::new(lives, order.len(), |life| life.first),
             ends: Edges::new(lives, order.len(), |life| life.last),
         }
@@ -144,27 +168,34 @@ impl<'a> Buffers<'a> {
         across
     }
 
-    /// Bytes that the steps from `begin` to before `end` need row by row in any case, and those of the rings among them.
+    /// Bytes that the steps from `begin` to before `end` hardly need less than row by row, and those of the rings among them: all that are
+    /// kept, and one of those that take turns.
     pub(super) fn least(&self, begin: usize, end: usize) -> (usize, usize) {
-        let (mut whole, mut rings) = (0, 0);
+        let (mut whole, mut kept, mut turns) = (0, 0, 0);
         for (index, pitch) in self.inside(begin, end) {
             whole += self.lives[index].size;
-            rings += aligned(pitch * self.least_rows[index]);
+            let ring = aligned(pitch * self.least_rows[index]);
+            if self.is_kept[index] {
+                kept += ring;
+            } else {
+                turns = turns.max(ring);
+            }
         }
+        let rings = kept + turns;
         let [read, made] = self.across(begin, end).map(|buffers| buffers.iter().map(|&index| self.lives[index].size).max().unwrap_or(0));
         ((self.live(begin, end) - whole + rings).saturating_sub(read.min(made)), rings)
     }
 
     /// The group as a candidate, and the bytes of its rings.
     pub(super) fn streamed(&self, begin: usize, end: usize, streamed: Streamed) -> (Candidate, usize) {
-        let (mut whole, mut inner, mut rings) = (0, 0, Vec::new());
+        let (mut whole, mut rings) = (0, Vec::new());
         for (index, pitch) in self.inside(begin, end) {
-            let life = &self.lives[index];
-            let rows = streamed.ring(life.root);
-            whole += life.size;
-            inner += aligned(pitch * rows);
-            rings.push((life.root, rows));
+            let Lifetime { root, size, .. } = self.lives[index];
+            let (rows, (first, last)) = (streamed.ring(root), streamed.steps_meanwhile(root, end - begin));
+            whole += size;
+            rings.push(Ring { root, rows, size: aligned(pitch * rows), first: begin + first, last: begin + last });
         }
+        let inner = Ring::most(&rings, begin, end);
         let over = self.over(begin, end, &streamed, true);
         let live = self.live(begin, end) - whole + inner - over.map_or(0, |(_, saved)| saved);
         let stream = Some(Stream { calls: streamed.calls, rings });
@@ -200,17 +231,22 @@ impl<'a> Buffers<'a> {
     fn over(&self, begin: usize, end: usize, streamed: &Streamed, by_rows: bool) -> Option<(Over, usize)> {
         let [inputs, outputs] = self.across(begin, end);
         let pairs = inputs.iter().flat_map(|&input| {
-            let may = move |output: &&usize| !by_rows || self.meet_first(self.lives[input].root, self.lives[**output].root);
+            let may = move |output: &&usize| !by_rows || self.meet_once(self.lives[input].root, self.lives[**output].root);
             outputs.iter().filter(may).filter_map(move |&output| self.overlap(input, output, streamed))
         });
         pairs.max_by_key(|(_, saved)| *saved)
     }
 
-    /// Whether a step that writes `output` reads `input` as its first operand only, as row kernels ask for.
-    fn meet_first(&self, input: TensorId, output: TensorId) -> bool {
-        let root = |access: &Access| self.hosting.layouts[access.tensor].root;
+    /// Whether a step that writes `output` reads `input` as its first operand only, or only as a second of which it reads the row that it
+    /// writes: row kernels share memory with one operand.
+    fn meet_once(&self, input: TensorId, output: TensorId) -> bool {
+        let is_input = |access: &Access| self.hosting.layouts[access.tensor].root == input;
         let mut writers = self.writers[output].iter().map(|&step| &self.problem.steps[step]);
-        writers.all(|step| step.reads.iter().skip(1).all(|read| root(read) != input))
+        writers.all(|step| match step.reads.iter().rposition(is_input) {
+            None | Some(0) => true,
+            Some(1) => !step.split && !is_input(&step.reads[0]),
+            Some(_) => false,
+        })
     }
 
     fn overlap(&self, input: usize, output: usize, streamed: &Streamed) -> Option<(Over, usize)> {
@@ -311,8 +347,41 @@ mod tests {
     }
 
     #[test]
-    fn a_ring_over_a_map_that_is_no_first_operand_is_none() {
-        let text = THREE.replace("c@1 <- b@1", "c@1 <- b@1, a@1");
-        asked(&text, |buffers, rowwise| assert_eq!(buffers.streamed(1, 3, stream(rowwise, 1, 3).unwrap()).0.over, None));
+    fn a_sum_grows_over_what_is_added_a_row_behind_it() {
+        let over = |operands: &str| {
+            let text = THREE.replace("c@1 <- b@1", &format!("c@1 <- {operands}"));
+            asked(&text, |buffers, rowwise| buffers.streamed(1, 3, stream(rowwise, 1, 3).unwrap()).0.over)
+        };
+        assert_eq!(over("b@1, a@1"), Some((Over { input: 1, output: 3, lead: 64 }, 960)), "row y is read as row y is written");
+        assert_eq!(over("a@1, b@1"), Some((Over { input: 1, output: 3, lead: 64 }, 960)));
+        assert_eq!([over("a@1, a@1"), over("b@1, b@1, a@1")], [None, None], "kernels share memory with one operand, of two");
+        let rest = THREE.replace("c@1 <- b@1; rows y..+1", "c@1 <- b@1, a@1; rows y..+1; split");
+        asked(&rest, |buffers, rowwise| assert_eq!(buffers.streamed(1, 3, stream(rowwise, 1, 3).unwrap()).0.over, None));
+    }
+
+    #[test]
+    fn rings_that_are_empty_on_the_way_take_turns() {
+        let text = "
+            x: f32[1,1,16,16] input 0
+            a: f32[1,1,16,16]
+            b: f32[1,1,16,16]
+            c: f32[1,1,16,16]
+            d: f32[1,1,8,16]
+            e: f32[1,1,8,16]
+            y: f32[128] output 0
+            a@1 <- x@1; rows y..+1; weights 4
+            b@1 <- a@1; rows y..+1; weights 4
+            c@1 <- b@1; rows y..+1; weights 4
+            d@1 <- c@1; rows 2y-1..+3; weights 36
+            e@1 <- d@1; rows y..+1; weights 4
+            y <- e";
+        asked(text, |buffers, rowwise| {
+            let (candidate, most) = buffers.streamed(0, 5, stream(rowwise, 0, 5).unwrap());
+            let rings = candidate.stream.unwrap().rings;
+            let held: Vec<_> = rings.iter().map(|ring| (ring.root, ring.rows, ring.first, ring.last)).collect();
+            assert_eq!(held, [(1, 1, 0, 1), (2, 1, 1, 2), (3, 3, 0, 4), (4, 1, 3, 4)]);
+            assert_eq!((most, candidate.live), (5 * 64, 5 * 64 + 512), "`d` and `b`, or `a`, lie in one place");
+            assert_eq!(buffers.least(0, 5), (4 * 64 + 512, 4 * 64));
+        });
     }
 }

@@ -56,6 +56,22 @@ impl Streamed {
         needed.max().unwrap_or(0).max(reach)
     }
 
+    /// The first and the last of the group's `steps` steps that are called while a row of `root` is kept.
+    pub(super) fn steps_meanwhile(&self, root: TensorId, steps: usize) -> (usize, usize) {
+        let (mut first, mut last, mut seen) = (usize::MAX, 0, 0);
+        // Rows are written in order.
+        for row in self.rows(root).iter().filter(|row| row.written != NEVER) {
+            for &call in self.calls.get(row.written.max(seen)..=row.last).unwrap_or_default() {
+                (first, last) = (first.min(call.into()), last.max(call.into()));
+            }
+            seen = seen.max(row.last + 1);
+            if (first, last + 1) == (0, steps) {
+                break;
+            }
+        }
+        (first.min(last), last)
+    }
+
     /// Of a single step: `rows` rows at a time.
     pub(super) fn coarser(&self, rows: usize) -> Streamed {
         let part = |call: usize| if call == NEVER { NEVER } else { call / rows };
@@ -198,6 +214,30 @@ mod tests {
             a@1 <- x@1; rows y-1..+3
             y@1 <- a@1; rows y-1..+3";
         assert_eq!(streamed(text, &["a"]), (vec![0, 0, 1, 0, 1, 0, 1, 0, 1, 1], vec![3]));
+    }
+
+    #[test]
+    fn steps_that_are_called_while_a_row_is_kept() {
+        let text = "
+            x: f32[1,1,6,4] input 0
+            a: f32[1,1,6,4]
+            b: f32[1,1,6,4]
+            c: f32[1,1,3,4]
+            y: f32[1,1,3,4]
+            a@1 <- x@1; rows y..+1
+            b@1 <- a@1; rows y..+1
+            c@1 <- b@1; rows 2y..+2
+            y@1 <- c@1; rows y..+1";
+        let meanwhile = |text: &str| {
+            let problem = problem(text);
+            let (hosting, order) = (host(&problem), (0..4).collect::<Vec<_>>());
+            let streamed = stream(&Rowwise::new(&problem, &hosting.layouts, &order), 0, 4).unwrap();
+            [1, 2, 3].map(|root| streamed.steps_meanwhile(root, 4))
+        };
+        assert_eq!(meanwhile(text), [(0, 1), (0, 2), (2, 3)], "two rows of `b` are read at once, and none is kept");
+        let window = text.replace("rows 2y..+2", "rows 2y-1..+3");
+        assert_eq!(meanwhile(&window), [(0, 1), (0, 3), (2, 3)], "a row of `b` is kept for the next window");
+        assert_eq!(meanwhile(&window.replace("y@1 <- c@1", "y@1 <- c@1, c@1, a@1"))[0], (0, 3), "and of `a` for the result");
     }
 
     #[test]

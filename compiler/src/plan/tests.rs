@@ -2,6 +2,7 @@
 
 use super::problem::{Access, CHANNELS, PlanStep, PlanTensor, Problem, ROWS, Relation, Role, Rows};
 use super::{Budget, Lifetime, Pins, Plan, plan, replay};
+use crate::ir::build::Random;
 use crate::ir::{DType, Shape};
 use crate::lower::lower;
 use crate::zoo::ZooOptions;
@@ -276,6 +277,62 @@ fn a_stage_of_pointwise_layers_is_copied_once() {
     let is_move = |step: &usize| problem.steps[planned.problem.steps[*step].work].relation.is_some();
     let copies = planned.order.iter().filter(|step| is_move(step)).count();
     assert_eq!((kib(planned.cost.arena), copies), (66.0, 2));
+}
+
+/// Blocks that widen a map, look at a window of it and narrow it again, some of them added to what they read.
+fn inverted_residuals(random: &mut Random) -> Problem {
+    let (mut tensors, mut steps) = ("x: f32[1,2,24,8] input 0\n".to_owned(), String::new());
+    let (mut from, mut channels, mut height) = ("x".to_owned(), 2, 24);
+    for block in 0..2 + random.index(4) {
+        let [wide, seen, made] = ["wide", "seen", "made"].map(|name| format!("{name}{block}"));
+        let (expanded, pad, stride) = (channels * (1 + random.index(4)), 1 + random.index(3), 1 + random.index(2));
+        let is_added = stride == 1 && block > 0 && random.index(3) > 0;
+        let narrow = if is_added { channels } else { 2 * (1 + random.index(3)) };
+        let low = height / stride;
+        tensors += &format!("{wide}: f32[1,{expanded},{height},8]\n{seen}: f32[1,{expanded},{low},8]\n{made}: f32[1,{narrow},{low},8]\n");
+        let second = if is_added { format!(", {from}@1") } else { String::new() };
+        steps += &format!("{wide}@1 <- {from}@1; rows y..+1; weights 8; interleaves; splits\n");
+        steps += &format!("{seen}@1 <- {wide}@1; rows {stride}y-{pad}..+{}; weights 8\n", 2 * pad + 1);
+        steps += &format!("{made}@1 <- {seen}@1{second}; rows y..+1; weights 8; interleaves\n");
+        (from, channels, height) = (made, narrow, low);
+    }
+    super::text::problem(&format!("{tensors}y: f32[5] output 0\n{steps}y <- {from}").replace("rows 1y", "rows y"))
+}
+
+/// The buffers of these tensors, where both have one and some bytes of the arena are both's.
+fn lie_over(plan: &Plan, tensors: [usize; 2]) -> Option<[usize; 2]> {
+    let roots = tensors.map(|tensor| plan.layouts[tensor].root);
+    let [a, b] = roots.map(|root| plan.buffers.iter().position(|buffer| buffer.root == root));
+    let begins_in = |a: usize, b: usize| (plan.offsets[b]..plan.offsets[b] + plan.buffers[b].size).contains(&plan.offsets[a]);
+    Some([a?, b?]).filter(|[a, b]| a != b && (begins_in(*a, *b) || begins_in(*b, *a)))
+}
+
+#[test]
+fn sums_grow_over_what_is_added_and_rings_take_turns() {
+    let (mut random, mut over, mut turns) = (Random(4), 0, 0);
+    for _ in 0..60 {
+        let problem = inverted_residuals(&mut random);
+        for cost in super::curve(&problem) {
+            let planned = plan(&problem, Budget::Bytes(cost.arena)).expect("it was said to fit");
+            assert_eq!(replay(&problem, &planned), Ok(()), "{problem}{planned}");
+            for group in planned.groups.iter().filter(|group| group.schedule.is_some()) {
+                let steps = || planned.order[group.begin..group.end].iter().map(|&step| &planned.problem.steps[step]);
+                let of = |step: &PlanStep| Some([step.write.tensor, step.reads.get(1)?.tensor]);
+                for [output, _] in steps().filter_map(of).filter_map(|tensors| lie_over(&planned, tensors)) {
+                    let mut wrong = planned.clone();
+                    let row = 4 * planned.layouts[planned.buffers[output].root].strides[ROWS];
+                    (wrong.offsets[output], wrong.cost.arena) = (wrong.offsets[output] + row, wrong.cost.arena + row);
+                    assert!(replay(&problem, &wrong).is_err(), "a row nearer to what is added: {planned}");
+                    over += 1;
+                }
+                let written: Vec<usize> = steps().map(|step| step.write.tensor).collect();
+                let is_ring = |buffers: &[usize; 2]| buffers.iter().all(|&buffer| planned.buffers[buffer].ring.is_some());
+                let pairs = written.iter().flat_map(|&a| written.iter().map(move |&b| [a, b]));
+                turns += pairs.filter_map(|tensors| lie_over(&planned, tensors)).filter(is_ring).count();
+            }
+        }
+    }
+    assert!(over > 15 && turns > 15, "{over} sums over what is added, {turns} rings in another's place");
 }
 
 /// Every row of a result is computed, whatever the group that computes it reads of it itself.

@@ -55,7 +55,8 @@ impl Report {
 }
 
 impl BufferReport {
-    /// Bytes of the arena that are under these buffers; where one lies over dead rows of another, these count once.
+    /// Bytes of the arena that are under these buffers; what several have, as one lies over dead rows of another, or rings take turns,
+    /// counts once.
     pub fn covered(buffers: &[&BufferReport]) -> usize {
         let mut ranges: Vec<_> = buffers.iter().map(|buffer| (buffer.offset, buffer.offset + buffer.bytes)).collect();
         ranges.sort_unstable();

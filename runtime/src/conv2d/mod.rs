@@ -252,6 +252,14 @@ impl<A: Arithmetic, const T: usize, const N: usize> Conv2d<A, T, N> {
         self.row_window().apart(row, x, &self.input, y, &self.output)
     }
 
+    /// As `row_apart`, for the row of a residual; not where the second input is the rest of the first.
+    pub(crate) const fn second_row_apart(&self, row: usize, r: usize, y: usize) -> bool {
+        match &self.residual {
+            Some(map) => RowWindow::SAME.apart(row, r, map, y, &self.output),
+            None => false,
+        }
+    }
+
     /// The pointers by which a leaf finds output row `row`, its window and its residual. One copy for all layers, as it is called once a
     /// row.
     #[inline(never)]

@@ -81,6 +81,11 @@ macro_rules! pair_rows {
             RowWindow::SAME.held_by(&self.input) && RowWindow::SAME.held_by(&self.second)
         }
 
+        /// As `row_apart`, for the second operand.
+        pub(crate) const fn second_row_apart(&self, row: usize, r: usize, y: usize) -> bool {
+            RowWindow::SAME.apart(row, r, &self.second, y, &self.output)
+        }
+
         /// The pointers by which a leaf finds output row `row` and those of the operands.
         #[inline(always)]
         pub(crate) fn at_row(&self, row: usize, at: Pointers<$input, $input, $output>) -> Pointers<$input, $input, $output> {

@@ -167,7 +167,7 @@ fn peak(report: &Report, group: &GroupReport, output: &Output) {
     }
     let shared = alive.iter().map(|buffer| buffer.bytes).sum::<usize>() - covered;
     if shared > 0 {
-        table.row([format!("-{shared}"), String::new(), "where a buffer lies over dead rows of another".to_owned()]);
+        table.row([format!("-{shared}"), String::new(), "where buffers lie over dead rows of others, or take turns".to_owned()]);
     }
     let layers = match (group.first_layer, group.last_layer) {
         (first, last) if first == last => format!("at layer {first}"),

@@ -195,6 +195,11 @@ impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> 
         self.row_window().held_by_both(&self.input, &self.rest)
     }
 
+    /// A second input is the rest of the first.
+    pub(crate) const fn second_row_apart(&self, _row: usize, _r: usize, _y: usize) -> bool {
+        false
+    }
+
     /// The pointers by which a leaf finds output row `row`, its window, and the first row of the rest.
     #[inline(always)]
     pub(crate) fn at_row(&self, row: usize, at: Pointers<F, i32, T>) -> Pointers<F, i32, T> {

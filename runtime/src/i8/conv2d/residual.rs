@@ -98,6 +98,11 @@ impl<F: ByteElement, T: ByteElement, U: ByteArithmetic, const P: usize, const N:
         self.conv().holds_windows() && RowWindow::SAME.held_by(&self.second)
     }
 
+    /// As `row_apart`, for the row of what is added.
+    pub(crate) const fn second_row_apart(&self, row: usize, r: usize, y: usize) -> bool {
+        RowWindow::SAME.apart(row, r, &self.second, y, &self.output)
+    }
+
     /// The pointers by which a leaf finds output row `row`, its window, and that row of what is added.
     #[inline(always)]
     pub(crate) fn at_row(&self, row: usize, at: Pointers<F, i32, T>) -> Pointers<F, i32, T> {

@@ -93,6 +93,27 @@ fn compile_by(
 ) -> Result<Compilation, Error> {
     let profile = options.profile()?;
     options.no_idle_words()?;
+    let mut passed = unfused(model, options, profile, calibration, &mut after)?;
+    let graph = &mut passed.graph;
+    passed.rewrites = passes::run(graph, after);
+    if options.io == IoForm::Int8 {
+        if passed.border.move_inwards(graph) == 0 {
+            let why = "no input and no output of the model stands for bytes: leave --io out, or quantise the model by --quant";
+            return Err(Error::Data(why.to_owned()));
+        }
+        passes::run(graph, |_, _| {});
+    }
+    plan_and_bind(model, options, profile, passed)
+}
+
+/// The graph of a model, over bytes where a calibration says how, before the passes that fuse.
+fn unfused(
+    model: &ModelFile,
+    options: &Options,
+    profile: target::Profile,
+    calibration: Option<(&Calibration, &Path)>,
+    after: impl FnMut(&'static str, &Graph),
+) -> Result<Passed, Error> {
     let mut passed = Passed::new(read(model, options).map_err(|refused| all_problems(refused, profile))?);
     let (in_bytes, graph) = (options.io == IoForm::Int8, &mut passed.graph);
     passed.detector = take_detector(model, options, graph)?;
@@ -101,7 +122,7 @@ fn compile_by(
         calibration.goes_with(name, &model.hash(), model.data_hash(&data_files(model, options))?.as_deref())?;
         let files = options.quant.iter().flat_map(|path| [Some(path.clone()), calibration.weights_path(path)]);
         passed.calibrated = files.flatten().collect();
-        passes::run_before_quantization(graph, &mut after);
+        passes::run_before_quantization(graph, after);
         if quantization::quantize(graph, calibration, in_bytes)? == 0 {
             return Err(Error::Data("nothing of the model becomes a sum of bytes: leave --quant out".to_owned()));
         }
@@ -109,15 +130,14 @@ fn compile_by(
     if in_bytes {
         quantization::quantize_outputs(graph, calibration.map(|(calibration, _)| calibration));
     }
-    passed.rewrites = passes::run(graph, after);
-    if in_bytes {
-        if passed.border.move_inwards(graph) == 0 {
-            let why = "no input and no output of the model stands for bytes: leave --io out, or quantise the model by --quant";
-            return Err(Error::Data(why.to_owned()));
-        }
-        passes::run(graph, |_, _| {});
-    }
-    plan_and_bind(model, options, profile, passed)
+    Ok(passed)
+}
+
+/// What a compilation computes, as a graph to be evaluated: that of the file, or the one over bytes that `quant` makes of it, before the
+/// passes that fuse. Inputs and outputs have the file's types, whatever `io` says.
+pub fn meaning(model: &ModelFile, options: &Options) -> Result<Graph, Error> {
+    let calibration = options.quant.as_deref().map(Calibration::read).transpose()?;
+    Ok(unfused(model, options, options.profile()?, calibration.as_ref().zip(options.quant.as_deref()), |_, _| {})?.graph)
 }
 
 /// Observes the values of a model, which it computes in floats, on this computer.

@@ -271,10 +271,16 @@ fn parts_of_a_concat_share_a_scale_where_that_is_asked_for() {
         let name = format!("{scales}.json");
         let output = calibrate(&beside.path().join(&name), &["--scales", scales]);
         assert_eq!(output.status.code(), Some(0), "{}", text(&output.stdout));
-        for command in [&["compile", model, "-o", scales][..], &["verify", model, "--in-process", "--tolerance", "0.5"]] {
+        // It is what bytes mean that they are compared with; of what is stored beside the model they take the inputs.
+        let verify = ["verify", model, "--in-process"];
+        for command in [&["compile", model, "-o", scales][..], &verify, &[&verify[..], &["--io", "int8"]].concat()] {
             let output = peleec(beside.path(), &[command, &["--quant", &name]].concat());
             assert_eq!(output.status.code(), Some(0), "{}", text(&output.stdout));
         }
+        // Data that is named counts as it is.
+        let stored = Path::new(model).with_file_name("test_data_set_0");
+        let output = peleec(beside.path(), &[&verify[..], &["--quant", &name, stored.to_str().expect("a path of text")]].concat());
+        assert_eq!(output.status.code(), Some(1), "{}", text(&output.stdout));
         json(&std::fs::read(beside.path().join(name)).unwrap())["tensors"].as_object().expect("ranges").clone()
     });
     let distinct = |ranges: &serde_json::Map<String, serde_json::Value>| {

@@ -45,7 +45,7 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<Answer, Failure> {
     let options = args.model.options_here(if args.in_process { harness::own_target() } else { harness::best_target() }, output);
     let machine = if args.in_process { None } else { Some(harness::machine(options.target)?) };
     let compilation = peleec::compile(&model, &options)?;
-    let graph = peleec::import(&model, &options).map_err(peleec::Error::from)?.graph;
+    let graph = peleec::meaning(&model, &options)?;
     output.advice(compilation.notes(), output.verbose);
     let is_replayed = replay(&compilation, output)?;
     let sets = sets(args, &graph)?;
@@ -78,8 +78,8 @@ fn replay(compilation: &Compilation, output: &Output) -> Result<bool, Failure> {
     Ok(is_replayed)
 }
 
-/// The data sets that are named, or those beside the model, unless its border is another than the file's; where there are none, one without
-/// any tensor.
+/// The data sets that are named, or those beside the model, unless its border is another than the file's, of which a network of bytes takes
+/// the inputs; where there are none, one without any tensor.
 fn sets(args: &Args, graph: &Graph) -> Result<Vec<DataSet>, Failure> {
     let mut folders = Vec::new();
     for folder in &args.data {
@@ -95,7 +95,11 @@ fn sets(args: &Args, graph: &Graph) -> Result<Vec<DataSet>, Failure> {
         folders = harness::data_sets(&folder)?;
     }
     let (inputs, outputs) = (graph.input_types(), graph.output_types());
-    let sets = folders.iter().map(|folder| DataSet::read(folder, &inputs, &outputs)).collect::<Result<Vec<_>, _>>()?;
+    let mut sets = folders.iter().map(|folder| DataSet::read(folder, &inputs, &outputs)).collect::<Result<Vec<_>, _>>()?;
+    if args.data.is_empty() && args.model.options().quant.is_some() {
+        // What lies beside the model is of its floats.
+        sets.iter_mut().for_each(|set| set.outputs = None);
+    }
     let none = DataSet { folder: PathBuf::new(), inputs: None, outputs: None };
     Ok(if sets.is_empty() { vec![none] } else { sets })
 }

@@ -133,8 +133,9 @@ fn unfused(
     Ok(passed)
 }
 
-/// What a compilation computes, as a graph to be evaluated: that of the file, or the one over bytes that `quant` makes of it, before the
-/// passes that fuse. Inputs and outputs have the file's types, whatever `io` says.
+/// What a compilation computes, as a graph to be evaluated: that of the file, or the one over bytes that `quant` makes of it, before its
+/// operators are fused. Inputs and outputs have the file's types, whatever `io` says; where `detect` takes a decoder off the graph's end, it
+/// ends in what this reads.
 pub fn meaning(model: &ModelFile, options: &Options) -> Result<Graph, Error> {
     let calibration = options.quant.as_deref().map(Calibration::read).transpose()?;
     Ok(unfused(model, options, options.profile()?, calibration.as_ref().zip(options.quant.as_deref()), |_, _| {})?.graph)

@@ -66,7 +66,7 @@ pub fn run_checked<K: Kernel>(kernel: &K, operands: Operands<'_>) -> Result<(), 
     Ok(())
 }
 
-/// Computes row `row` of the output of `kernel`, a convolution or a pool; nothing where the output has no such row. The output may begin
+/// Computes row `row` of the output of `kernel`, a convolution, a pool or a sum of maps; nothing where the output has no such row. The output may begin
 /// in the memory of an input where the row shares no element with what is read for it.
 ///
 /// # Errors

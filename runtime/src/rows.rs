@@ -194,7 +194,7 @@ impl Area {
     }
 }
 
-/// Which areas of its output a kernel can be asked for, and whether a row of the output may lie near the rows of its input.
+/// Which areas of its output a kernel can be asked for, and whether a row of the output lies apart from the rows of its input.
 macro_rules! areas {
     () => {
         /// Whether the span of output row `row` shares no element with that of any input row that it is made of, where the input begins

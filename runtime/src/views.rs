@@ -98,12 +98,12 @@ impl Pixels {
         if self.ring == 0 { 0 } else { row % self.ring as usize }
     }
 
-    /// What leads from where row `row` would lie in a map that is stored whole to where it does; it wraps.
+    /// What leads from where row `row` would lie in a map that is stored whole to where it does; the arithmetic wraps.
     pub(crate) const fn shift(&self, row: usize) -> usize {
         self.slot(row).wrapping_sub(row).wrapping_mul(self.row as usize)
     }
 
-    /// Where a pixel begins, if the map is stored whole; it wraps.
+    /// Where a pixel begins, if the map is stored whole; the arithmetic wraps.
     #[inline(always)]
     pub(crate) const fn place(&self, row: usize, column: usize) -> usize {
         row.wrapping_mul(self.row as usize).wrapping_add(column.wrapping_mul(self.pixel as usize))

@@ -50,8 +50,18 @@ pub(super) struct Ring {
 impl Ring {
     /// The most bytes of rings that hold rows while one of the steps from `begin` to before `end` is called.
     fn most(rings: &[Ring], begin: usize, end: usize) -> usize {
-        let held = |at: usize| rings.iter().filter(|ring| (ring.first..=ring.last).contains(&at)).map(|ring| ring.size).sum();
-        (begin..end).map(held).max().unwrap_or(0)
+        let (mut begun, mut ended) = (vec![0; end - begin], vec![0; end - begin]);
+        for ring in rings {
+            begun[ring.first - begin] += ring.size;
+            ended[ring.last - begin] += ring.size;
+        }
+        let (mut held, mut most) = (0, 0);
+        for (begun, ended) in begun.into_iter().zip(ended) {
+            held += begun;
+            most = most.max(held);
+            held -= ended;
+        }
+        most
     }
 }
 
@@ -78,7 +88,7 @@ pub(super) struct Buffers<'a> {
     pitches: Vec<Option<usize>>,
     /// For every buffer the rows that a ring of it has at least.
     least_rows: Vec<usize>,
-    /// For every buffer whether a row of it is read more than once, so that a ring of it is never empty on the way.
+    /// For every buffer whether windows of one step overlap in its rows, so that a ring of it is never empty on the way.
     is_kept: Vec<bool>,
     begins: Edges,
     ends: Edges,
@@ -120,7 +130,8 @@ impl<'a> Buffers<'a> {
                 let root = hosting.layouts[access.tensor].root;
                 members[root].push(access.tensor);
                 reach[root] = reach[root].max(step.reach(operand));
-                is_kept[root] |= step.rows.is_some_and(|rows| step.reach(operand) * rows.divisor > rows.stride);
+                let is_window = operand < step.reads.len() && step.by_rows(operand);
+                is_kept[root] |= is_window && step.rows.is_some_and(|rows| step.reach(operand) * rows.divisor > rows.stride);
             }
             writers[hosting.layouts[step.write.tensor].root].push(index);
         }
@@ -168,8 +179,8 @@ impl<'a> Buffers<'a> {
         across
     }
 
-    /// Bytes that the steps from `begin` to before `end` hardly need less than row by row, and those of the rings among them: all that are
-    /// kept, and one of those that take turns.
+    /// An estimate, by which groups are cut, of the bytes that the steps from `begin` to before `end` need row by row, and of those of the
+    /// rings among them: all that are kept, and one of those that take turns.
     pub(super) fn least(&self, begin: usize, end: usize) -> (usize, usize) {
         let (mut whole, mut kept, mut turns) = (0, 0, 0);
         for (index, pitch) in self.inside(begin, end) {

@@ -206,9 +206,9 @@ pub struct BufferReport {
     pub bytes: usize,
     /// The rows that it holds at a time, if it is a ring.
     pub ring_rows: Option<usize>,
-    /// Index of the first layer that touches it.
+    /// Index of the first layer that touches it; of a ring, that runs while it holds rows.
     pub first_layer: usize,
-    /// Index of the last layer that needs it.
+    /// Index of the last layer that needs it; of a ring, that runs while it holds rows.
     pub last_layer: usize,
 }
 

@@ -24,7 +24,8 @@ use table::{OutputResult, SetResult};
 pub(crate) struct Args {
     #[command(flatten)]
     model: ModelArgs,
-    /// Folders with {input,output}_J.pb or .npy, or with test_data_set_* folders [default: those beside the model]
+    /// Folders with {input,output}_J.pb or .npy, or with test_data_set_* folders [default: those beside the model, with --quant for their
+    /// inputs alone]
     #[arg(value_name = "DATA_DIR")]
     data: Vec<PathBuf>,
     /// Run the plan in this process, without a build
@@ -48,7 +49,8 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<Answer, Failure> {
     let graph = peleec::meaning(&model, &options)?;
     output.advice(compilation.notes(), output.verbose);
     let is_replayed = replay(&compilation, output)?;
-    let sets = sets(args, &graph)?;
+    let is_of_file = options.quant.is_none() && peleec::own_detector(&model, &options)?.is_none();
+    let sets = sets(args, &graph, is_of_file)?;
     let built = machine.map(|machine| build(args, &compilation, &machine, output)).transpose()?;
     let results =
         sets.iter().map(|set| examine(args, (&compilation, &graph), built.as_ref(), set, output)).collect::<Result<Vec<_>, _>>()?;
@@ -78,9 +80,10 @@ fn replay(compilation: &Compilation, output: &Output) -> Result<bool, Failure> {
     Ok(is_replayed)
 }
 
-/// The data sets that are named, or those beside the model, unless its border is another than the file's, of which a network of bytes takes
-/// the inputs; where there are none, one without any tensor.
-fn sets(args: &Args, graph: &Graph) -> Result<Vec<DataSet>, Failure> {
+/// The data sets that are named, or those beside the model, unless its border is another than the file's; where there are none, one without
+/// any tensor. Of those beside the model outputs count where the graph's are the file's: not where they are of bytes, or end before a
+/// detector.
+fn sets(args: &Args, graph: &Graph, is_of_file: bool) -> Result<Vec<DataSet>, Failure> {
     let mut folders = Vec::new();
     for folder in &args.data {
         let found = harness::data_sets(folder)?;
@@ -94,12 +97,13 @@ fn sets(args: &Args, graph: &Graph) -> Result<Vec<DataSet>, Failure> {
     if let (true, Some(folder)) = (args.data.is_empty() && is_as_stored, args.model.folder()) {
         folders = harness::data_sets(&folder)?;
     }
-    let (inputs, outputs) = (graph.input_types(), graph.output_types());
-    let mut sets = folders.iter().map(|folder| DataSet::read(folder, &inputs, &outputs)).collect::<Result<Vec<_>, _>>()?;
-    if args.data.is_empty() && args.model.options().quant.is_some() {
-        // What lies beside the model is of its floats.
-        sets.iter_mut().for_each(|set| set.outputs = None);
-    }
+    let is_expected = !args.data.is_empty() || is_of_file;
+    let (inputs, outputs) = (graph.input_types(), if is_expected { graph.output_types() } else { Vec::new() });
+    let read = |folder: &PathBuf| {
+        let set = DataSet::read(folder, &inputs, &outputs)?;
+        Ok(DataSet { outputs: set.outputs.filter(|_| is_expected), ..set })
+    };
+    let sets = folders.iter().map(read).collect::<Result<Vec<_>, HarnessError>>()?;
     let none = DataSet { folder: PathBuf::new(), inputs: None, outputs: None };
     Ok(if sets.is_empty() { vec![none] } else { sets })
 }
@@ -168,7 +172,7 @@ fn taken(compilation: &Compilation, given: &[Tensor]) -> Vec<Tensor> {
     given.iter().zip(compilation.inputs()).zip(scales).map(taken).collect()
 }
 
-/// The outputs as the graph of the file has them: as floats, where the module has bytes in their place.
+/// The outputs as the graph that is evaluated has them: as floats, where the module has bytes in their place.
 fn meant(compilation: &Compilation, graph: &Graph, found: Vec<Tensor>) -> Vec<Tensor> {
     let scales = compilation.output_scales().iter().copied().chain(std::iter::repeat(None));
     let meant = |((found, (_, ty)), scale): ((Tensor, (String, TensorType)), Option<ByteScale>)| {
@@ -178,7 +182,7 @@ fn meant(compilation: &Compilation, graph: &Graph, found: Vec<Tensor>) -> Vec<Te
     found.into_iter().zip(graph.output_types()).zip(scales).map(meant).collect()
 }
 
-/// What the graph of the file means, evaluated operator by operator.
+/// What the graph means, evaluated operator by operator.
 fn naive(graph: &Graph, inputs: &[Tensor], output: &Output) -> Option<Vec<Tensor>> {
     let _progress = Progress::start(output, "evaluating the graph naively".to_owned());
     graph.evaluate(inputs).map_err(|error| output.warn(&format!("the graph is not evaluated naively: {error}"))).ok()

@@ -70,7 +70,7 @@ geometry! {
 /// `at_row` says where one row is computed, as `wrap` is; the area lies in the output; no element that is written is one that is read.
 type Leaf<G, F, T> = unsafe fn(geometry: &G, area: [Range<usize>; 2], inputs: [*const F; 2], w: *const i32, y: *mut T, wrap: Wrap);
 
-/// What a convolution, with a sum behind it or without, asks of rings beside its own, and how pieces of its output are computed.
+/// The rows that a convolution, with a sum behind it or without, reads for one of its output, and how pieces of its output are computed.
 macro_rules! conv_rows {
     ($input:ty => $output:ty) => {
         areas!();

@@ -76,10 +76,10 @@ fn there_and_back<T: Element + Pod + Into<i64> + Default>(all: &[T], [low, high]
         let x: Vec<T> = (0..x).map(|_| random.of(all)).collect();
         let floats = written(&dequantize, &x, &x[..0], vec![0.5_f32; y]);
         let quantize = Quantize::<T>::new(between, output, scale, zero).low(low).high(high);
-        let again = written(&quantize, &floats, &floats[..0], vec![T::default(); output.extent().unwrap()]);
+        let again = written(&quantize, &floats, &floats[..0], vec![T::default(); output.extent().expect("the map has elements")]);
         // By a coarser scale most lie between.
         let coarse = Quantize::<T>::new(between, output, scale * 8.0, 1).low(low + 1).high(high / 2);
-        let few = written(&coarse, &floats, &floats[..0], vec![T::default(); output.extent().unwrap()]);
+        let few = written(&coarse, &floats, &floats[..0], vec![T::default(); output.extent().expect("the map has elements")]);
         for [row, column, c] in indices([height, width, channels]) {
             let (value, to) = (x[at(&input, row, column, c)].into(), at(&output, row, column, c));
             let steps = (value - i64::from(zero)) as f64;

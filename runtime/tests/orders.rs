@@ -113,7 +113,7 @@ fn extremes<T: Some>(seed: u32) {
             let order = order(&row, least);
             let best = row[order[0]];
             let alike = order.iter().take_while(|&&place| row[place].partial_cmp(&best) == Some(Ordering::Equal));
-            wanted[offset(&to, index)] = if last { *alike.last().unwrap() } else { order[0] } as i64;
+            wanted[offset(&to, index)] = if last { *alike.last().expect("the best is like itself") } else { order[0] } as i64;
         }
         assert_eq!(written(&arg, &x, &x[..0], vec![-1_i64; y]), wanted, "{arg:?}");
     }

@@ -13,7 +13,7 @@ use peleec_runtime::{
 mod bytes;
 mod maps;
 
-use maps::{Random, at, dense, operands, outputs, resampled, transposed};
+use maps::{Random, at, dense, indices, offset, operands, outputs, resampled, transposed};
 
 /// How many geometries of each kind there are; Miri is a thousand times slower.
 const ROUNDS: u32 = if cfg!(miri) { 80 } else { 40_000 };
@@ -312,22 +312,6 @@ fn view(random: &mut Random, dims: [u32; MAX_RANK]) -> [u32; MAX_RANK] {
         step *= dims[axis];
     }
     fields(random, strides)
-}
-
-fn indices(dims: [u32; MAX_RANK]) -> impl Iterator<Item = [u32; MAX_RANK]> {
-    let count: usize = dims.iter().map(|&dim| dim as usize).product();
-    (0..count).map(move |mut rest| {
-        let mut index = [0; MAX_RANK];
-        for axis in (0..MAX_RANK).rev() {
-            index[axis] = (rest % dims[axis] as usize) as u32;
-            rest /= dims[axis] as usize;
-        }
-        index
-    })
-}
-
-fn offset<const N: usize>(strides: &[u32; N], index: [u32; N]) -> usize {
-    strides.iter().zip(index).map(|(&stride, i)| u64::from(stride) * u64::from(i)).sum::<u64>() as usize
 }
 
 #[test]

@@ -2,13 +2,48 @@
 
 #![allow(dead_code, reason = "each test takes what it needs of these")]
 
-use bytemuck::cast_slice;
-use peleec_runtime::{ConvTranspose2d, Destination, Operands, Pixels, Place, Resample};
+use bytemuck::{NoUninit, Pod, cast_slice, cast_slice_mut};
+use peleec_runtime::{ConvTranspose2d, Destination, Kernel, MAX_RANK, Operands, Pixels, Place, Resample, run_checked};
 
 /// Operands that all lie outside the arena but for the output at its beginning.
 pub(crate) fn operands<'a>([x, r, w]: [&'a [f32]; 3], arena: &'a mut [f32]) -> Operands<'a> {
-    let arena = bytemuck::cast_slice_mut(arena);
+    let arena = cast_slice_mut(arena);
     Operands { arena, x: Place::Outside(cast_slice(x)), r: Place::Outside(cast_slice(r)), w: cast_slice(w), y: Destination::Arena(0) }
+}
+
+/// Operands of any elements that all lie outside the arena.
+pub(crate) fn outside<'a, F: NoUninit, S: NoUninit, W: NoUninit, T: Pod>(
+    x: &'a [F],
+    r: &'a [S],
+    w: &'a [W],
+    y: &'a mut [T],
+) -> Operands<'a> {
+    let [x, r] = [Place::Outside(cast_slice(x)), Place::Outside(cast_slice(r))];
+    Operands { arena: &mut [], x, r, w: cast_slice(w), y: Destination::Outside(cast_slice_mut(y)) }
+}
+
+/// What `kernel` writes over `y`, of an input and a second one.
+pub(crate) fn written<F: NoUninit, S: NoUninit, T: Pod>(kernel: &impl Kernel, x: &[F], r: &[S], mut y: Vec<T>) -> Vec<T> {
+    run_checked(kernel, outside(x, r, &[0_i32; 0], &mut y)).expect("the operands serve");
+    y
+}
+
+/// Every index of these extents, the last dimension fastest.
+pub(crate) fn indices<const N: usize>(dims: [u32; N]) -> impl Iterator<Item = [u32; N]> {
+    let count: usize = dims.iter().map(|&dim| dim as usize).product();
+    (0..count).map(move |mut rest| {
+        let mut index = [0; N];
+        for axis in (0..N).rev() {
+            index[axis] = (rest % dims[axis] as usize) as u32;
+            rest /= dims[axis] as usize;
+        }
+        index
+    })
+}
+
+/// Where the element of an index lies.
+pub(crate) fn offset<const N: usize>(strides: &[u32; N], index: [u32; N]) -> usize {
+    strides.iter().zip(index).map(|(&stride, i)| u64::from(stride) * u64::from(i)).sum::<u64>() as usize
 }
 
 /// Random numbers, the same in every run.
@@ -22,6 +57,32 @@ impl Random {
 
     pub(crate) fn values(&mut self, n: usize) -> Vec<f32> {
         (0..n).map(|_| self.below(2001) as f32 * 1e-3 - 1.0).collect()
+    }
+
+    /// One of some.
+    pub(crate) fn of<T: Copy>(&mut self, some: &[T]) -> T {
+        some[self.below(some.len() as u32) as usize]
+    }
+
+    /// Whole numbers as floats, whose sums and products are exact.
+    pub(crate) fn whole(&mut self, n: usize) -> Vec<f32> {
+        (0..n).map(|_| self.below(19) as f32 - 9.0).collect()
+    }
+
+    /// Extents up to `most`.
+    pub(crate) fn dims(&mut self, most: u32) -> [u32; MAX_RANK] {
+        [(); MAX_RANK].map(|()| 1 + self.below(most))
+    }
+
+    /// Distances of a view of these extents whose elements share no place: its axes in any order, with gaps.
+    pub(crate) fn view<const N: usize>(&mut self, dims: [u32; N]) -> [u32; N] {
+        let (mut strides, mut axes, mut step) = ([0; N], (0..N).collect::<Vec<_>>(), 1 + self.below(2));
+        while !axes.is_empty() {
+            let axis = axes.swap_remove(self.below(axes.len() as u32) as usize);
+            strides[axis] = step;
+            step = step * dims[axis] + self.below(2);
+        }
+        strides
     }
 
     /// A map of the given size, channels-last with a wider pixel, or planar.

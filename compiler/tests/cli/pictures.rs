@@ -58,6 +58,22 @@ fn run_shows_the_boxes_that_a_graph_ends_in() {
     assert!(module.contains("pub const DETECTOR: ") && !module.contains("NonMaxSuppression"), "{module:.500}");
 }
 
+/// What is stored beside such a graph are its boxes, which the module does not give.
+#[test]
+fn verify_of_such_a_graph_compares_what_the_detector_reads() {
+    let (model, folder) = (models().join("endings/non-max-suppression"), folder());
+    for name in ["model.onnx", "model.toml"] {
+        std::fs::copy(model.join(name), folder.path().join(name)).unwrap();
+    }
+    std::fs::create_dir(folder.path().join("test_data_set_0")).unwrap();
+    std::fs::write(folder.path().join("test_data_set_0/output_0.npy"), "boxes").unwrap();
+    let verify = ["verify", "model.onnx", "--in-process", "--strict"];
+    let output = peleec(folder.path(), &[&verify[..], &["--detect"]].concat());
+    assert!(output.status.success(), "{}{}", text(&output.stdout), text(&output.stderr));
+    assert!(text(&output.stdout).contains("conf"), "{}", text(&output.stdout));
+    assert_eq!(peleec(folder.path(), &verify).status.code(), Some(3), "without, they are the graph's outputs");
+}
+
 #[test]
 fn run_takes_a_folder_and_a_classifiers_labels() {
     let folder = folder();

@@ -13,6 +13,9 @@ use maps::{Random, at, dense, indices, outside};
 /// The most layers of a stream, the first of which gives the rows of the input.
 const MOST: usize = 6;
 
+/// A layer's output, of its input.
+type Run = dyn Fn(&[f32]) -> Vec<f32>;
+
 /// A row of a layer's output: its number, both rings, the ring that is read, and the one that is written.
 type RunRow = dyn Fn(u32, [Pixels; 2], &[f32], &mut [f32]);
 
@@ -21,7 +24,7 @@ struct Stage {
     input: Pixels,
     output: Pixels,
     window: RowWindow,
-    whole: Box<dyn Fn(&[f32]) -> Vec<f32>>,
+    whole: Box<Run>,
     row: Box<RunRow>,
 }
 

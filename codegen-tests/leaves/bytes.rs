@@ -1,4 +1,4 @@
-//! Convolutions of bytes by the leaves of a unit, into an output whose gaps are left alone: depthwise ones against loops over taps, and others
+//! Convolutions of bytes by the leaves of a unit, into an output of any layout whose gaps are left alone: depthwise ones against loops over taps, and others
 //! against a unit in plain Rust.
 
 use core::fmt::Write;
@@ -82,7 +82,7 @@ impl<W: Write> Check<'_, W> {
         let pads = kernel.map(|kernel| random.below(kernel));
         let size = [0, 1].map(|i| (kernel[i] - 1) * dilations[i] + 1 + random.below([3, 9][i]));
         let out = [0, 1].map(|i| (size[i] + pads[i] - (kernel[i] - 1) * dilations[i] - 1) / strides[i] + 1);
-        let (input, output) = (layout.map(size, channels), random.one_of([Layout::Tight, Layout::Wide]).map(out, channels));
+        let (input, output) = (layout.map(size, channels), random.one_of(Layout::ALL).map(out, channels));
         let [least, greatest] = T::LIMITS;
         let [low, high] = random.one_of([[least, greatest], [least + 28, greatest - 37]]);
         let requantize = Requantize { left: 2, right: 3 + random.below(6), zero: random.below(20) as i32, low, high };
@@ -165,21 +165,23 @@ impl<W: Write> Check<'_, W> {
         let (depth, filters) = (1 + random.below([130, 40][usize::from(kernel == [3, 3])]), 1 + random.below(N as u32 + 8));
         let strides = [0, 1].map(|_| 1 + random.below(2));
         let pads = kernel.map(|kernel| random.below(kernel));
-        let size = kernel.map(|kernel| kernel + random.below(5));
+        let dilations = [0, 1].map(|_| 1 + random.below(2));
+        let reach = [0, 1].map(|i| (kernel[i] - 1) * dilations[i] + 1);
+        let size = reach.map(|reach| reach + random.below(5));
         let is_pooled = kernel == [1, 1] && strides == [1, 1] && random.below(2) == 0;
         let halves = |extent: u32| if extent > 1 { (extent + random.below(2)) / 2 } else { 1 };
-        let out = [0, 1].map(|i| (size[i] + pads[i] - kernel[i]) / strides[i] + 1);
+        let out = [0, 1].map(|i| (size[i] + pads[i] - reach[i]) / strides[i] + 1);
         let out = if is_pooled { out.map(halves) } else { out };
-        let (input, output) = (layout.map(size, depth), random.one_of([Layout::Tight, Layout::Wide]).map(out, filters));
+        let (input, output) = (layout.map(size, depth), random.one_of(Layout::ALL).map(out, filters));
         let averaged = if is_pooled { random.one_of([[0, i32::MAX], [-900, 1200]]) } else { [0, -1] };
         let [least, greatest] = F::LIMITS;
         let [low, high] = random.one_of([[least, greatest], [least + 28, greatest - 37]]);
         let requantize = Requantize { left: random.below(3), right: 3 + random.below(6), zero: random.below(20) as i32, low, high };
         let input_zero = random.one_of([0, least, greatest, 7]);
         let own = QuantizedConv2d::<F, F, U, P, N>::new(input, output).kernel(kernel).strides(strides).pads(pads);
-        let own = own.input_zero(input_zero).requantize(requantize).averaged(averaged);
+        let own = own.dilations(dilations).input_zero(input_zero).requantize(requantize).averaged(averaged);
         let twin = QuantizedConv2d::<F, F, V, P, N>::new(input, output).kernel(kernel).strides(strides).pads(pads);
-        let twin = twin.input_zero(input_zero).requantize(requantize).averaged(averaged);
+        let twin = twin.dilations(dilations).input_zero(input_zero).requantize(requantize).averaged(averaged);
         let Some(extent) = own.extent().filter(|_| own.extent() == twin.extent()) else {
             return self.fail(format_args!("no extent: {own:?}"));
         };

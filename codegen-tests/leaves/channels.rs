@@ -43,7 +43,7 @@ impl<W: Write> Check<'_, W> {
         let pads = kernel.map(|kernel| random.below(kernel));
         let size = [0, 1].map(|i| (kernel[i] - 1) * dilations[i] + 1 + random.below([5, 12][i]));
         let out = [0, 1].map(|i| (size[i] + pads[i] - (kernel[i] - 1) * dilations[i] - 1) / strides[i] + 1);
-        let (input, output) = (layout.map(size, channels), random.one_of([Layout::Tight, Layout::Wide]).map(out, channels));
+        let (input, output) = (layout.map(size, channels), random.one_of(Layout::ALL).map(out, channels));
         let apart = Layout::Planar.map(out, channels);
         let by_leaf = |input| {
             let conv = DepthwiseConv2d::<U>::new(input, output).kernel(kernel).strides(strides).dilations(dilations);

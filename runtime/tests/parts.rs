@@ -213,3 +213,34 @@ fn convolutions_of_bytes_in_parts() {
         check!(random, quads: QuantizedConv2d<u8, i8, Quads, 12, 16>, height);
     }
 }
+
+/// One pool for several threads, each of which runs layers of its own: who finds it busy works alone.
+#[cfg(feature = "threads")]
+#[test]
+fn layers_of_several_threads_share_a_pool() {
+    let pool = peleec_runtime::Threads::new(3).expect("threads can be started");
+    std::thread::scope(|scope| {
+        for seed in 0..4 {
+            let pool = &pool;
+            scope.spawn(move || {
+                let mut random = Random(seed);
+                for [height, width, channels] in SIZES {
+                    let map = random.map(height, width, channels);
+                    let layer = Layer::<DepthwiseConv2d<Plain>, LEN, LEN, LEN, LEN>::new(
+                        DepthwiseConv2d::new(map, map).kernel([3, 3]).pads([1, 1]),
+                    );
+                    let [x, w, before] = [0; 3].map(|_| f32::elements(&mut random));
+                    let run = |executor: &dyn Executor| {
+                        let mut y = before.clone();
+                        layer.run(executor, &x, &w, &w, &mut y);
+                        y
+                    };
+                    let wanted = run(&OneCore);
+                    for _ in 0..10 {
+                        assert!(bytes_of(&*run(pool)) == bytes_of(&*wanted), "{map:?}");
+                    }
+                }
+            });
+        }
+    });
+}

@@ -54,10 +54,7 @@ impl Activation {
             Activation::Clip(low, high) => x.clip(low, high),
             Activation::Sigmoid => sigmoid(x),
             Activation::HardSwish => x * Activation::Clip(0.0, 1.0).apply(x * (1.0 / 6.0) + 0.5),
-            Activation::Swish(alpha) => {
-                let gate = sigmoid(alpha * x);
-                if gate == 0.0 { with_sign(0.0, x) } else { x * gate }
-            }
+            Activation::Swish(alpha) => swish(alpha, x),
         }
     }
 
@@ -97,25 +94,37 @@ impl Activation {
                     *vector = vector.multiply(gate);
                 }
             }
-            other => {
-                for vector in vectors {
-                    let mut lanes = [0.0; MOST_LANES];
-                    // SAFETY: no vector has more lanes.
-                    unsafe { vector.store(lanes.as_mut_ptr()) };
-                    for x in &mut lanes[..V::LANES] {
-                        *x = other.apply(*x);
-                    }
-                    // SAFETY: as above.
-                    *vector = unsafe { V::load(lanes.as_ptr()) };
-                }
-            }
+            Activation::Sigmoid => lane_by_lane(vectors, sigmoid),
+            Activation::Swish(alpha) => lane_by_lane(vectors, |x| swish(alpha, x)),
+            Activation::LeakyRelu(_) => lane_by_lane(vectors, |x| self.apply(x)),
         }
+    }
+}
+
+/// Applies a function that has no branch: the loop becomes vectors, where the core has them.
+#[inline(always)]
+fn lane_by_lane<V: Vector>(vectors: &mut [V], function: impl Fn(f32) -> f32) {
+    for vector in vectors {
+        let mut lanes = [0.0; MOST_LANES];
+        // SAFETY: no vector has more lanes.
+        unsafe { vector.store(lanes.as_mut_ptr()) };
+        for x in &mut lanes[..V::LANES] {
+            *x = function(*x);
+        }
+        // SAFETY: as above.
+        *vector = unsafe { V::load(lanes.as_ptr()) };
     }
 }
 
 #[inline(always)]
 pub(crate) fn sigmoid(x: f32) -> f32 {
     1.0 / (1.0 + exp(-x))
+}
+
+#[inline(always)]
+fn swish(alpha: f32, x: f32) -> f32 {
+    let gate = sigmoid(alpha * x);
+    if gate == 0.0 { with_sign(0.0, x) } else { x * gate }
 }
 
 #[cfg(test)]

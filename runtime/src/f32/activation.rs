@@ -94,14 +94,17 @@ impl Activation {
                     *vector = vector.multiply(gate);
                 }
             }
-            Activation::Sigmoid => lane_by_lane(vectors, sigmoid),
-            Activation::Swish(alpha) => lane_by_lane(vectors, |x| swish(alpha, x)),
-            Activation::LeakyRelu(_) => lane_by_lane(vectors, |x| self.apply(x)),
+            Activation::Sigmoid if HAS_VECTORS => lane_by_lane(vectors, sigmoid),
+            Activation::Swish(alpha) if HAS_VECTORS => lane_by_lane(vectors, |x| swish(alpha, x)),
+            other => lane_by_lane(vectors, |x| other.apply(x)),
         }
     }
 }
 
-/// Applies a function that has no branch: the loop becomes vectors, where the core has them.
+/// Whether rustc makes vectors of a loop over floats; Cortex-M is left the one copy of `apply`.
+const HAS_VECTORS: bool = cfg!(not(target_arch = "arm"));
+
+/// Applies a function to each lane. Where it has no branch, the loop becomes vectors.
 #[inline(always)]
 fn lane_by_lane<V: Vector>(vectors: &mut [V], function: impl Fn(f32) -> f32) {
     for vector in vectors {

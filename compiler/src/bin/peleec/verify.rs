@@ -24,8 +24,9 @@ use table::{OutputResult, SetResult};
 pub(crate) struct Args {
     #[command(flatten)]
     model: ModelArgs,
-    /// Folders with {input,output}_J.pb or .npy, or with test_data_set_* folders [default: those beside the model, with --quant for their
-    /// inputs alone]
+    /// Folders with {input,output}_J.pb or .npy, or with test_data_set_* folders [default: those beside the model]
+    ///
+    /// With --quant those beside the model are there for their inputs: their outputs are of floats.
     #[arg(value_name = "DATA_DIR")]
     data: Vec<PathBuf>,
     /// Run the plan in this process, without a build

@@ -112,8 +112,8 @@ fn diagnostic(mut diagnostic: Diagnostic) -> Diagnostic {
 mod tests {
     use super::*;
     use crate::RamBudget;
-    use crate::ir::TensorType;
     use crate::onnx::write::ModelWriter;
+    use crate::tensor::TensorType;
 
     /// A file of one operator that is not supported, or of one that is.
     fn file(folder: &Path, op_type: &str) -> PathBuf {

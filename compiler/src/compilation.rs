@@ -6,7 +6,7 @@ use crate::emit::files::File;
 use crate::emit::{ModuleSource, Output, module};
 use crate::error::Error;
 use crate::execute::{FILLS, Run};
-use crate::ir::{Graph, Tensor, TensorType};
+use crate::ir::Graph;
 use crate::lower::bind::{Layer, Memory, Region};
 use crate::lower::kernels::Work;
 use crate::lower::{Steps, micro};
@@ -20,6 +20,7 @@ use crate::report::{
     BufferReport, CostReport, GroupReport, InputReport, LayerReport, OutputReport, PassReport, PinReport, RangeReport, Report, WeightReads,
 };
 use crate::target::NumericClass;
+use crate::tensor::{Tensor, TensorType};
 
 /// Everything that is known of a compiled model.
 pub struct Compilation {
@@ -298,9 +299,9 @@ fn range_report(region: &Region) -> RangeReport {
 
 #[cfg(test)]
 mod tests {
-    use crate::ir::{DType, Tensor, TensorType};
     use crate::onnx::node::Attribute;
     use crate::onnx::write::ModelWriter;
+    use crate::tensor::{DType, Tensor, TensorType};
     use crate::{Compilation, ModelFile, Options, Placement, RamBudget, compile};
 
     /// Three convolutions of a map, whose second input is added to the result.

@@ -12,8 +12,9 @@ use peleec_runtime::Activation;
 
 use crate::description::{Centres, DetectorSettings, ScoreActivation};
 use crate::diagnostics::{Code, Diagnostic, Problems};
-use crate::ir::{Graph, NodeId, Shape, Source, Tensor, TensorType};
+use crate::ir::{Graph, NodeId, Source};
 use crate::ops::{Gather, Op, Softmax, Transpose, Unary};
+use crate::tensor::{Shape, Tensor, TensorType};
 
 /// Candidates of a class and detections, where the graph has room for more: as many as SSDs are published with.
 const CANDIDATES: usize = 400;

@@ -37,6 +37,7 @@ mod plan;
 pub mod quantization;
 mod report;
 mod target;
+mod tensor;
 mod written;
 pub mod zoo;
 
@@ -50,7 +51,7 @@ pub use diagnostics::{Diagnostic, EXPLANATIONS, Explanation, InputRef, Kind, Nod
 pub use emit::files::{self, File};
 pub use emit::head::Head;
 pub use error::Error;
-pub use ir::{DType, Graph, Shape, Tensor, TensorType};
+pub use ir::Graph;
 pub use model_file::ModelFile;
 pub use onnx::{OPSETS, TensorError, read_tensor, write_tensor};
 pub use ops::{AttributeKind, AttributeState, Family, KnownAttribute, Member, OperatorDetails, families, operators};
@@ -62,6 +63,7 @@ pub use report::{
     WeightReads, layer_gains, memory_map,
 };
 pub use target::{NumericClass, Target, UnknownTarget};
+pub use tensor::{DType, Shape, Tensor, TensorType};
 
 use description::{Camera, attach_camera, attach_detector, no_camera};
 use plan::Pins;

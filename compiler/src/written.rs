@@ -83,8 +83,8 @@ mod tests {
     use std::time::{Duration, SystemTime};
 
     use super::*;
-    use crate::ir::TensorType;
     use crate::onnx::write::ModelWriter;
+    use crate::tensor::TensorType;
     use crate::{ModelFile, Options, compile};
 
     /// A network of one operator, as a file of this name or as bytes.

@@ -7,8 +7,8 @@ use serde::Deserialize;
 
 use super::{Centres, Description, FrameSettings, words};
 use crate::diagnostics::{Code, Diagnostic, Problems};
-use crate::ir::{DType, Tensor, TensorType};
 use crate::quantization::ByteScale;
+use crate::tensor::{DType, Tensor, TensorType};
 
 /// Most priors of a detector: ten times those of networks for pictures of a million pixels.
 const MOST_PRIORS: usize = 1 << 20;

@@ -5,8 +5,8 @@ use serde::Deserialize;
 
 use super::words::{self, Named};
 use crate::diagnostics::{Code, Diagnostic, Problems};
-use crate::ir::{DType, Tensor, TensorType};
 use crate::quantization::ByteScale;
+use crate::tensor::{DType, Tensor, TensorType};
 
 /// What bytes stand for of which nothing else is known: the numbers that they are.
 const THEMSELVES: ByteScale = ByteScale { scale: 1.0, zero_point: 0 };

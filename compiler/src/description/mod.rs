@@ -23,8 +23,8 @@ pub(crate) use words::{Named, channels};
 
 use crate::diagnostics::{Code, Diagnostic, Problems};
 use crate::error::Error;
-use crate::ir::Tensor;
 use crate::quantization::ByteScale;
+use crate::tensor::Tensor;
 
 /// The largest file that is read.
 const MAX_BYTES: u64 = 1 << 20;

@@ -105,7 +105,7 @@ mod tests {
 
     use super::*;
     use crate::description::{Centres, Description, attach_detector};
-    use crate::ir::TensorType;
+    use crate::tensor::TensorType;
 
     const TEXT: &str = r#"
         labels = ["none", "a \"cat\"\n\u202e\u0000図"]

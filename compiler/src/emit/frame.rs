@@ -8,7 +8,7 @@ use super::border::Named;
 use super::layer::element_type;
 use super::{float, int};
 use crate::description::{Camera, FrameSettings};
-use crate::ir::DType;
+use crate::tensor::DType;
 
 /// How a picture becomes the input.
 pub(super) fn preparation(settings: &FrameSettings) -> TokenStream {

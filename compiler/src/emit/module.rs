@@ -14,13 +14,13 @@ use super::names::{Names, identifier};
 use super::run::{CALLS, Call, Methods, methods, run, run_names, stream};
 use super::{formatted, int, long};
 use crate::description::{Attached, Camera};
-use crate::ir::{DType, TensorType};
 use crate::lower::bind::Layer;
 use crate::lower::kernels::Work;
 use crate::model_memory::ModelMemory;
 use crate::plan::Group;
 use crate::quantization::ByteScale;
 use crate::target::Target;
+use crate::tensor::{DType, TensorType};
 
 /// What is printed.
 pub(crate) struct ModuleSource<'a> {

@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use super::{float, int, long};
-use crate::ir::{DType, Tensor, TensorType};
 use crate::lower::bind::Region;
 use crate::onnx::node::Attribute;
 use crate::onnx::write::ModelWriter;
+use crate::tensor::{DType, Tensor, TensorType};
 use crate::{Compilation, InputForm, ModelFile, Options, Placement, RamBudget, compile};
 
 const MAP: [usize; 4] = [1, 2, 6, 5];

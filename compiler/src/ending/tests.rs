@@ -4,10 +4,10 @@ use peleec_runtime::{ColourOrder, Fit, Resize};
 
 use super::*;
 use crate::description::{Description, FrameSettings};
-use crate::ir::DType;
 use crate::onnx::node::Attribute;
 use crate::onnx::write::ModelWriter;
 use crate::onnx::{ImportOptions, import};
+use crate::tensor::DType;
 use crate::{ModelFile, Options, compile, own_detector};
 
 /// The network's input.

@@ -1,6 +1,6 @@
 //! NumPy's array files, versions 1.0 to 3.0: a header of Python text, and the elements. Little-endian numbers and booleans are read.
 
-use crate::ir::Data;
+use crate::tensor::Data;
 use crate::{Shape, Tensor};
 
 const MAGIC: &[u8] = b"\x93NUMPY";

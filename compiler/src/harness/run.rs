@@ -11,7 +11,7 @@ use super::error::HarnessError;
 use super::machine::Seat;
 use super::process;
 use super::project::Project;
-use crate::ir::Data;
+use crate::tensor::Data;
 use crate::{Tensor, TensorType};
 
 /// What a program computed.

@@ -1,7 +1,8 @@
 //! Builds small graphs in tests, every type of which is inferred, and draws numbers for them.
 
-use super::{DType, Graph, Shape, Source, Tensor, TensorType, Value};
+use super::{Graph, Source, Value};
 use crate::ops::Op;
+use crate::tensor::{DType, Shape, Tensor, TensorType};
 
 /// A graph under construction.
 pub(crate) struct Build {

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::graph::{Content, Graph, Source};
-use super::tensor::Tensor;
 use crate::diagnostics::OpError;
+use crate::tensor::Tensor;
 
 impl Graph {
     /// Computes every graph output from `inputs`, given in the graph's order. Slow, straightforward, in ONNX's layout.

@@ -10,8 +10,8 @@ use petgraph::Direction;
 use petgraph::stable_graph::{EdgeReference, NodeIndex, StableDiGraph};
 use petgraph::visit::{EdgeRef, NodeIndexable};
 
-use super::tensor::{Tensor, TensorType};
 use crate::ops::Op;
+use crate::tensor::{Tensor, TensorType};
 
 pub(crate) type NodeId = NodeIndex<u32>;
 

@@ -1,8 +1,8 @@
 //! The types of an operator's outputs, by asking the operator.
 
 use super::graph::{Content, Graph, NodeId, Source};
-use super::tensor::TensorType;
 use crate::diagnostics::OpError;
+use crate::tensor::TensorType;
 
 impl Graph {
     /// The types that node `id` gives its outputs from those of its inputs.

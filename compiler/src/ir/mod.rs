@@ -7,12 +7,8 @@ pub(crate) mod build;
 pub(crate) mod evaluate;
 pub(crate) mod graph;
 pub(crate) mod infer;
-pub(crate) mod tensor;
 pub(crate) mod text;
 pub(crate) mod verify;
-pub(crate) mod window;
 
 pub use graph::Graph;
 pub(crate) use graph::{Content, MAX_CONSTANT_BYTES, NodeId, Source, Value};
-pub use tensor::{DType, Shape, Tensor, TensorType};
-pub(crate) use tensor::{Data, elements};

@@ -9,9 +9,9 @@ use super::micro::Unit;
 use super::step::Steps;
 use super::views::View;
 use crate::diagnostics::OpError;
-use crate::ir::DType;
 use crate::plan::problem::{Access, CHANNELS, PlanStep, ROWS, Role, Rows};
 use crate::plan::{Pins, Plan};
+use crate::tensor::DType;
 
 /// Where an operand lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -5,8 +5,8 @@ use peleec_runtime::{Conv2d, Pixels, Plain, PoolKind};
 
 use super::words::words;
 use crate::diagnostics::OpError;
-use crate::ir::window::Window;
 use crate::target::{NumericClass, Profile, Target};
+use crate::tensor::window::Window;
 
 /// What makes a convolution's sums.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

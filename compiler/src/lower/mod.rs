@@ -17,9 +17,10 @@ use std::sync::Arc;
 use bytemuck::NoUninit;
 
 use crate::diagnostics::{Code, Diagnostic, OpError, Problems};
-use crate::ir::{Content, DType, Graph, NodeId, Shape, Source, Tensor, TensorType};
+use crate::ir::{Content, Graph, NodeId, Source};
 use crate::plan::problem::{Access, PlanStep, PlanTensor, Relation, Role, TensorId};
 use crate::target::Profile;
+use crate::tensor::{DType, Shape, Tensor, TensorType};
 use agreement::{Agreements, shared_constants};
 use kernels::{Kernel, Places};
 use micro::Choice;

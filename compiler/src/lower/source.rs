@@ -6,8 +6,8 @@ use super::Steps;
 use super::kernels::{Kernel, Move, Source};
 use super::step::Step;
 use crate::diagnostics::{Code, Diagnostic, Problems};
-use crate::ir::Shape;
 use crate::plan::problem::{CHANNELS, PlanStep, Problem, Relation, Role, TensorId};
+use crate::tensor::Shape;
 
 /// From `[n, height, width, channels]` to `[n, channels, height, width]`.
 const CHANNELS_FIRST: [usize; 4] = [0, 3, 1, 2];
@@ -106,7 +106,7 @@ fn renumber(problem: &mut Problem) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ir::DType;
+    use crate::tensor::DType;
 
     /// A move of an input to a result.
     fn moved(from: &[usize], to: &[usize], relation: Relation) -> Steps {

@@ -10,9 +10,9 @@ use bytemuck::NoUninit;
 use super::kernels::{Kernel, Move};
 use crate::aligned::AlignedBytes;
 use crate::diagnostics::OpError;
-use crate::ir::{DType, Shape, Tensor, TensorType, elements};
 use crate::plan::Plan;
 use crate::plan::problem::{Access, PlanStep, PlanTensor, Problem, Relation, Role, TensorId};
+use crate::tensor::{DType, Shape, Tensor, TensorType, elements};
 
 /// Weight ranges begin at multiples of this many bytes.
 const ALIGNMENT: usize = 64;

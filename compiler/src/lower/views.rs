@@ -4,7 +4,7 @@ use peleec_runtime::{MAX_RANK, Pixels};
 
 use super::words::words;
 use crate::diagnostics::OpError;
-use crate::ir::DType;
+use crate::tensor::DType;
 
 /// Elements' type, and extents and strides in ONNX's order.
 #[derive(Clone, Debug)]

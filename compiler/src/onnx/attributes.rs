@@ -6,7 +6,7 @@ use super::importer::check_name;
 use super::node::Attribute;
 use super::wire::{AttributeProto, NodeProto, TensorProto, kind};
 use crate::diagnostics::{Code, Diagnostic};
-use crate::ir::Tensor;
+use crate::tensor::Tensor;
 
 /// Reads all attributes of `node`; `stored` reads a tensor.
 pub(crate) fn read(

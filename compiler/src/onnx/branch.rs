@@ -3,7 +3,7 @@
 use super::importer::{Definition, Importer, Refusal};
 use super::scope::Scope;
 use crate::diagnostics::{Code, Diagnostic};
-use crate::ir::Data;
+use crate::tensor::Data;
 
 impl<'a> Importer<'a> {
     /// Imports the chosen branch of the `If` at `index`, and gives its results the names of the node's outputs.

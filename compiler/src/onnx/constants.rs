@@ -6,7 +6,7 @@ use super::external::{self, ExternalError};
 use super::tensor::{self, TensorError};
 use super::wire::TensorProto;
 use crate::diagnostics::{Code, Diagnostic};
-use crate::ir::{Tensor, TensorType};
+use crate::tensor::{Tensor, TensorType};
 
 /// Where elements may come from besides the model file.
 #[derive(Clone, Copy, Debug)]

@@ -33,10 +33,10 @@ fn location(tensor: &TensorProto) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ir::Tensor;
     use crate::onnx::node::Attribute;
     use crate::onnx::wire::{AttributeProto, StringStringEntryProto, kind};
     use crate::onnx::write::ModelWriter;
+    use crate::tensor::Tensor;
 
     /// A value that is kept where the last of these says.
     fn stored(locations: &[&str]) -> TensorProto {

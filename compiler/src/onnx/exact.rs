@@ -1,8 +1,8 @@
 //! Weights of sums of bytes as floats, where these hold every such sum exactly.
 
 use crate::diagnostics::OpError;
-use crate::ir::{DType, Shape, Tensor};
 use crate::ops::broadcast::{broadcast, source_index};
+use crate::tensor::{DType, Shape, Tensor};
 
 /// The greatest magnitude up to which a float holds every integer.
 const MOST: u64 = 1 << 24;
@@ -85,7 +85,7 @@ pub(super) fn exact_weights(weights: &Tensor, zero: Option<&Tensor>, sums: Sums,
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ir::Data;
+    use crate::tensor::Data;
 
     fn bytes(shape: &[usize], values: &[u8]) -> Tensor {
         Tensor::new(Shape(shape.to_vec()), Data::U8(values.into())).unwrap()

@@ -9,7 +9,8 @@ use super::node::Operand;
 use super::scope::Scope;
 use super::wire::{NodeProto, TensorProto};
 use crate::diagnostics::{Code, Diagnostic, NodeRef};
-use crate::ir::{Graph, MAX_CONSTANT_BYTES, Source, Tensor, TensorType};
+use crate::ir::{Graph, MAX_CONSTANT_BYTES, Source};
+use crate::tensor::{Tensor, TensorType};
 
 /// Multiply-accumulates and elements that computing values may cost while importing: a second or two, naively.
 const FOLD_BUDGET: u64 = 1 << 27;

@@ -8,7 +8,7 @@ use super::scope::name_of;
 use super::tensor::{Element, MAX_DIM, MAX_ELEMENTS, code, element};
 use super::wire::{Dimension, GraphProto, TensorShapeProto, ValueInfoProto};
 use crate::diagnostics::{Code, Diagnostic};
-use crate::ir::{DType, Shape, TensorType};
+use crate::tensor::{DType, Shape, TensorType};
 
 const MAX_RANK: usize = 16;
 

@@ -16,9 +16,10 @@ use super::quantized::beginning;
 use super::scope::inputs;
 use super::wire::NodeProto;
 use crate::diagnostics::OpError;
-use crate::ir::{DType, Shape, Source, Tensor, TensorType, Value};
+use crate::ir::{Source, Value};
 use crate::ops::broadcast::broadcast;
 use crate::ops::{Binary, Cast, Op, Reshape, Unary};
+use crate::tensor::{DType, Shape, Tensor, TensorType};
 
 const OPERATORS: [&str; 3] = ["ConvInteger", "DynamicQuantizeLinear", "MatMulInteger"];
 

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use super::tensor::element;
 use crate::diagnostics::OpError;
-use crate::ir::{DType, Tensor, TensorType};
 use crate::ops::known::{self, KnownAttribute};
+use crate::tensor::{DType, Tensor, TensorType};
 
 /// The value of an attribute, by ONNX's kinds; kinds that no operator reads carry only their name.
 #[derive(Clone, Debug)]

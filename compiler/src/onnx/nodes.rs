@@ -11,8 +11,9 @@ use super::tensor::{MAX_DIM, MAX_ELEMENTS};
 use super::wire::{NodeProto, TensorProto};
 use super::{attributes, constants};
 use crate::diagnostics::{Code, Diagnostic, OpError};
-use crate::ir::{Shape, Source, Tensor, TensorType, Value};
+use crate::ir::{Source, Value};
 use crate::ops::Op;
+use crate::tensor::{Shape, Tensor, TensorType};
 
 /// Values of more elements stay operators, for the passes to fold.
 const FOLD_ELEMENTS: usize = 65_536;

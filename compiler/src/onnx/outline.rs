@@ -91,10 +91,10 @@ fn attribute_text(attribute: &AttributeProto) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ir::{DType, Tensor, TensorType};
     use crate::onnx::node::Attribute;
     use crate::onnx::wire::Dimension;
     use crate::onnx::write::ModelWriter;
+    use crate::tensor::{DType, Tensor, TensorType};
 
     /// The checksums are those of the FNV's authors, for no bytes and for `a`.
     #[test]

@@ -8,8 +8,8 @@ use super::node::Operand;
 use super::scope::{inputs, is_if};
 use super::wire::NodeProto;
 use crate::diagnostics::{Code, Diagnostic, InputRef};
-use crate::ir::{DType, Tensor, TensorType, elements};
 use crate::ops::{OPERATORS, Op};
+use crate::tensor::{DType, Tensor, TensorType, elements};
 
 /// Operators of which the forms before an operator set are not read. All others mean before set 6 what they mean in it, as far as is not read
 /// with the operator itself; `consumed_inputs`, a hint that memory may be shared, says nothing of the result.

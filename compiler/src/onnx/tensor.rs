@@ -11,7 +11,7 @@ use thiserror::Error;
 
 use super::prescan::{ScanError, scan_tensor};
 use super::wire::TensorProto;
-use crate::ir::{DType, Data, Shape, Tensor, TensorType};
+use crate::tensor::{DType, Data, Shape, Tensor, TensorType};
 
 /// Most elements that a tensor may have.
 pub(crate) const MAX_ELEMENTS: usize = 1 << 28;

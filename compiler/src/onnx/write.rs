@@ -8,7 +8,7 @@ use super::wire::{
     AttributeProto, Dimension, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorShapeProto, TensorTypeProto, TypeProto,
     ValueInfoProto, kind,
 };
-use crate::ir::{DType, Tensor, TensorType};
+use crate::tensor::{DType, Tensor, TensorType};
 
 /// The version of the file format that is written; it goes with operator sets up to 18.
 const IR_VERSION: i64 = 8;

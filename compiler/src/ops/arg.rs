@@ -6,10 +6,10 @@
 use super::known::{self, KnownAttribute};
 use super::operands::{axis, evaluated, output, output_shape, product, tensor, typed};
 use super::{OpError, Operator};
-use crate::ir::{DType, Shape, Tensor, TensorType, elements};
 use crate::lower::Lowering;
 use crate::lower::kernels::Arg as Kernel;
 use crate::onnx::node::NodeView;
+use crate::tensor::{DType, Shape, Tensor, TensorType, elements};
 
 /// One input of numbers.
 #[derive(Clone, Debug, PartialEq)]
@@ -99,8 +99,8 @@ impl Arg {
 
 #[cfg(test)]
 mod tests {
-    use crate::ir::{DType, Tensor, TensorType};
     use crate::ops::case::Case;
+    use crate::tensor::{DType, Tensor, TensorType};
 
     /// The example of ONNX's documentation.
     fn case(op_type: &'static str) -> Case {

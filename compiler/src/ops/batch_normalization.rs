@@ -5,9 +5,9 @@
 use super::known::{self, KnownAttribute};
 use super::operands::{float_type, floats, output_shape, product};
 use super::{OpError, Operator};
-use crate::ir::{Tensor, TensorType};
 use crate::lower::Lowering;
 use crate::onnx::node::NodeView;
+use crate::tensor::{Tensor, TensorType};
 
 /// Inputs: `X` [N,C,..] or [N] of one channel, `scale`, `B`, `mean` and `var`, each [C].
 #[derive(Clone, Debug, PartialEq)]

@@ -10,10 +10,10 @@ use super::broadcast::{aligned_at_the_end, broadcast, source_index};
 use super::known::{self, KnownAttribute};
 use super::operands::{evaluated, output, output_shape, tensor, typed};
 use super::{OpError, Operator};
-use crate::ir::{DType, Data, Shape, Tensor, TensorType};
 use crate::lower::Lowering;
 use crate::lower::kernels::{Binary as Kernel, Function, Pairwise};
 use crate::onnx::node::NodeView;
+use crate::tensor::{DType, Data, Shape, Tensor, TensorType};
 
 /// Inputs: `A` and `B` of one element type.
 #[derive(Clone, Debug, PartialEq)]
@@ -123,8 +123,8 @@ fn combine<T: Copy>([output, a_shape, b_shape]: [&Shape; 3], a: &[T], b: &[T], f
 
 #[cfg(test)]
 mod tests {
-    use crate::ir::{DType, Tensor, TensorType};
     use crate::ops::case::Case;
+    use crate::tensor::{DType, Tensor, TensorType};
 
     #[test]
     fn floats_broadcast() {

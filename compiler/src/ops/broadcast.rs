@@ -1,8 +1,8 @@
 //! NumPy's broadcasting: shapes are aligned at their last axis, and an extent of one is repeated.
 
 use super::OpError;
-use crate::ir::Shape;
 use crate::onnx::node::NodeView;
+use crate::tensor::Shape;
 
 /// An error where the second input is not aligned as NumPy would: before opset 7 it was at `axis`.
 pub(crate) fn aligned_at_the_end(node: &NodeView<'_>) -> Result<(), OpError> {

@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 
 use super::{Op, OpError};
 use crate::execute::{FILLS, Run};
-use crate::ir::{Data, Graph, Shape, Source, Tensor, TensorType, Value};
+use crate::ir::{Graph, Source, Value};
 use crate::lower::{bind::bind, lower};
 use crate::onnx::node::{Attribute, NodeView, Operand};
 use crate::plan::problem::Role;
 use crate::plan::{Budget, Pins, plan};
 use crate::target::{NumericClass, Profile, Target};
+use crate::tensor::{Data, Shape, Tensor, TensorType};
 
 /// A node under test: its attributes, and its inputs with or without a value.
 pub(crate) struct Case {

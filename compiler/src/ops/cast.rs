@@ -3,9 +3,9 @@
 use super::known::{self, KnownAttribute};
 use super::operands::{evaluated, is_true, output, tensor, typed};
 use super::{OpError, Operator, pairwise};
-use crate::ir::{DType, Data, Tensor, TensorType, elements};
 use crate::lower::{Lowering, Packed, kernels};
 use crate::onnx::node::NodeView;
+use crate::tensor::{DType, Data, Tensor, TensorType, elements};
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Cast {
@@ -80,8 +80,8 @@ use each;
 
 #[cfg(test)]
 mod tests {
-    use crate::ir::{Data, Shape, Tensor};
     use crate::ops::case::Case;
+    use crate::tensor::{Data, Shape, Tensor};
 
     fn cast(data: Data, to: i64) -> Data {
         let input = Tensor::new(Shape(vec![2]), data).unwrap();
@@ -116,7 +116,7 @@ mod tests {
         let case = Case::new("CastLike", 15).floats(&[2], &[1.5, -2.0]).i64s(&[7]);
         assert_eq!(case.evaluate(), Ok(Tensor::i64s([1, -2])));
         let same = Case::new("CastLike", 19).input(&[2]).floats(&[], &[1.0]);
-        assert!(same.parse().unwrap().runs(&[Some(&crate::ir::TensorType::f32([2]))]));
+        assert!(same.parse().unwrap().runs(&[Some(&crate::tensor::TensorType::f32([2]))]));
     }
 
     #[test]

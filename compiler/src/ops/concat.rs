@@ -5,10 +5,10 @@ use std::sync::Arc;
 use super::known::{self, KnownAttribute};
 use super::operands::{axis, evaluated, output, output_shape, product, tensor, typed};
 use super::{OpError, Operator};
-use crate::ir::{Data, Tensor, TensorType};
 use crate::lower::Lowering;
 use crate::onnx::node::NodeView;
 use crate::plan::problem::{Access, Relation};
+use crate::tensor::{Data, Tensor, TensorType};
 
 /// Inputs: one or more, equal in all extents but `axis`.
 #[derive(Clone, Debug, PartialEq)]
@@ -88,10 +88,10 @@ fn join<T: Copy>(tensors: &[&Tensor], n_runs: usize, elements: impl Fn(&Data) ->
 
 #[cfg(test)]
 mod tests {
-    use crate::ir::Tensor;
     use crate::ir::build::Random;
-    use crate::ir::tensor::unravel;
     use crate::ops::case::Case;
+    use crate::tensor::Tensor;
+    use crate::tensor::unravel;
 
     #[test]
     fn on_either_axis() {

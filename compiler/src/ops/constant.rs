@@ -3,8 +3,8 @@
 use super::known::{self, KnownAttribute};
 use super::operands::{is_true, output};
 use super::{OpError, Operator};
-use crate::ir::{Tensor, TensorType, elements};
 use crate::onnx::node::{GROWTH_COST, NodeView};
+use crate::tensor::{Tensor, TensorType, elements};
 
 /// No inputs: what the value follows from is read when the node is parsed.
 #[derive(Clone, Debug, PartialEq)]
@@ -93,9 +93,9 @@ fn positions<T>(values: &[T], is_there: impl Fn(&T) -> bool) -> Vec<usize> {
 
 #[cfg(test)]
 mod tests {
-    use crate::ir::Tensor;
     use crate::onnx::node::Attribute;
     use crate::ops::case::{Case, floats};
+    use crate::tensor::Tensor;
 
     #[test]
     fn every_form_of_the_value() {

@@ -5,8 +5,8 @@
 use super::known::{self, KnownAttribute};
 use super::operands::{evaluated, output};
 use super::{OpError, Operator};
-use crate::ir::{Shape, Tensor, TensorType};
 use crate::onnx::node::NodeView;
+use crate::tensor::{Shape, Tensor, TensorType};
 
 /// The most elements that one node may ask for.
 const MOST_ELEMENTS: usize = 1 << 28;
@@ -51,9 +51,9 @@ impl Operator for ConstantOfShape {
 
 #[cfg(test)]
 mod tests {
-    use crate::ir::Tensor;
     use crate::onnx::node::Attribute;
     use crate::ops::case::{Case, floats};
+    use crate::tensor::Tensor;
 
     #[test]
     fn of_shape() {

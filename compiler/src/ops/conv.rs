@@ -16,12 +16,12 @@ use peleec_runtime::Activation;
 use super::known::{self, KnownAttribute};
 use super::operands::{Sum, evaluated, float_type, floats, output, output_shape, product};
 use super::{OpError, Operator, Pool, unary, volume, window};
-use crate::ir::window::{Axis, Window, dhw, spatial_rank, with_spatial};
-use crate::ir::{DType, Shape, Tensor, TensorType};
 use crate::lower::kernels::{Convolution, DepthwiseConv2d, PackedConvolution};
 use crate::lower::{Lowering, micro};
 use crate::onnx::node::NodeView;
 use crate::plan::problem::{Access, TensorId};
+use crate::tensor::window::{Axis, Window, dhw, spatial_rank, with_spatial};
+use crate::tensor::{DType, Shape, Tensor, TensorType};
 
 /// Inputs: `X` [N,C,H,W], `W` [M,C/group,kH,kW], or with a depth before the height, optional `B` [M], optional residual of the
 /// convolution's shape.
@@ -272,9 +272,9 @@ fn x_and_w<'a>(inputs: &[Option<&'a TensorType>]) -> Result<(&'a TensorType, &'a
 mod tests {
     use super::*;
     use crate::ir::build::Random;
-    use crate::ir::tensor::{ravel, unravel};
     use crate::ops::Op;
     use crate::ops::case::{Case, executed};
+    use crate::tensor::{ravel, unravel};
 
     fn ones(opset: i64) -> Case {
         let x: Vec<f32> = (1..=9u8).map(f32::from).collect();

@@ -17,12 +17,12 @@ use super::known::{self, KnownAttribute};
 use super::operands::{evaluated, float_type, floats, output, output_shape, product};
 use super::window::{AUTO_PAD, explicit_pads, extents};
 use super::{OpError, Operator, volume};
-use crate::ir::window::{dhw, spatial_rank, with_spatial};
-use crate::ir::{DType, Shape, Tensor, TensorType};
 use crate::lower::kernels::{Binary, ConvTranspose2d, pack_transposed};
 use crate::lower::{Lowering, Packed};
 use crate::onnx::node::NodeView;
 use crate::plan::problem::{Access, CHANNELS};
+use crate::tensor::window::{dhw, spatial_rank, with_spatial};
+use crate::tensor::{DType, Shape, Tensor, TensorType};
 
 /// Inputs: `X` [N,C,H,W], `W` [C,M/group,kH,kW], or with a depth before the height, optional `B` [M]. Axes that are not there have one tap.
 #[derive(Clone, Debug, PartialEq)]
@@ -289,9 +289,9 @@ fn shared(whole: [usize; 3], size: [usize; 3], upper: bool) -> [usize; 6] {
 #[cfg(test)]
 mod tests {
     use crate::ir::build::Random;
-    use crate::ir::tensor::{ravel, unravel};
-    use crate::ir::{Shape, Tensor};
     use crate::ops::case::Case;
+    use crate::tensor::{Shape, Tensor};
+    use crate::tensor::{ravel, unravel};
 
     /// A square of 1 to 4 by a kernel of 1 to 9, with the values that onnxruntime 1.23 gives.
     fn square() -> Case {

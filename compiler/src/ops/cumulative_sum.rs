@@ -5,10 +5,10 @@ use std::sync::Arc;
 use super::known::{self, KnownAttribute};
 use super::operands::{axis, evaluated, output, output_shape, product, tensor, typed};
 use super::{OpError, Operator};
-use crate::ir::{DType, Data, Shape, Tensor, TensorType};
 use crate::lower::Lowering;
 use crate::lower::kernels::CumulativeSum as Kernel;
 use crate::onnx::node::NodeView;
+use crate::tensor::{DType, Data, Shape, Tensor, TensorType};
 
 /// One input; the axis is read when the node is parsed.
 #[derive(Clone, Debug, PartialEq)]
@@ -95,8 +95,8 @@ impl CumulativeSum {
 
 #[cfg(test)]
 mod tests {
-    use crate::ir::{Data, Shape, Tensor};
     use crate::ops::case::Case;
+    use crate::tensor::{Data, Shape, Tensor};
 
     fn case(axis: i64) -> Case {
         let axis = Tensor::i64([], [axis]).unwrap();

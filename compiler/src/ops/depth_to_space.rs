@@ -3,10 +3,10 @@
 use super::known::{self, KnownAttribute};
 use super::operands::{output, output_shape, product, tensor, typed};
 use super::{OpError, Operator};
-use crate::ir::tensor::{ravel, unravel};
-use crate::ir::{Shape, Tensor, TensorType};
 use crate::lower::Lowering;
 use crate::onnx::node::NodeView;
+use crate::tensor::{Shape, Tensor, TensorType};
+use crate::tensor::{ravel, unravel};
 
 /// Which channels are the pixels of a block.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -106,8 +106,8 @@ impl DepthToSpace {
 
 #[cfg(test)]
 mod tests {
-    use crate::ir::{DType, TensorType};
     use crate::ops::case::Case;
+    use crate::tensor::{DType, TensorType};
 
     fn count(n: u8) -> Vec<f32> {
         (0..n).map(f32::from).collect()

@@ -12,11 +12,11 @@ use super::matmul::{MatMul, rows_by_weights};
 use super::operands::{evaluated, float_type, floats, output, output_shape, product, tensor};
 use super::transpose::Transpose;
 use super::{OpError, Operator};
-use crate::ir::{DType, Shape, Tensor, TensorType};
 use crate::lower::kernels::MatMul as Kernel;
 use crate::lower::{Lowering, Packed};
 use crate::onnx::node::NodeView;
 use crate::plan::problem::{Relation, TensorId};
+use crate::tensor::{DType, Shape, Tensor, TensorType};
 
 /// Two inputs. An index is a letter, or a digit for an axis that `...` stands for, counted from the last of these.
 #[derive(Clone, Debug, PartialEq)]
@@ -268,9 +268,9 @@ mod tests {
     use std::collections::BTreeSet;
 
     use crate::ir::build::Random;
-    use crate::ir::tensor::{ravel, unravel};
-    use crate::ir::{Tensor, TensorType};
     use crate::ops::case::{Case, floats};
+    use crate::tensor::{Tensor, TensorType};
+    use crate::tensor::{ravel, unravel};
 
     fn counted(dims: &[usize], from: i16) -> Tensor {
         let values: Vec<f32> = (from..).take(dims.iter().product()).map(f32::from).collect();
@@ -392,7 +392,7 @@ mod tests {
                 let at = unravel(flat, &extents);
                 let place = |indices: &str, dims: &[usize]| {
                     let own: Vec<usize> = indices.bytes().map(|index| at[all.iter().position(|&other| other == index).unwrap()]).collect();
-                    ravel(&own, &crate::ir::Shape(dims.to_vec()).strides())
+                    ravel(&own, &crate::tensor::Shape(dims.to_vec()).strides())
                 };
                 wanted[place(result, &to)] += x.as_f32().unwrap()[place(a, x.shape())] * r.as_f32().unwrap()[place(b, r.shape())];
             }

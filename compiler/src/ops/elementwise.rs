@@ -10,9 +10,9 @@ use super::broadcast::{aligned_at_the_end, broadcast, source_index};
 use super::known::{self, KnownAttribute};
 use super::operands::{FUNCTION_WORK, evaluated, output, output_shape, tensor, typed};
 use super::{OpError, Operator, pairwise};
-use crate::ir::{DType, Data, Shape, Tensor, TensorType};
 use crate::lower::Lowering;
 use crate::onnx::node::NodeView;
+use crate::tensor::{DType, Data, Shape, Tensor, TensorType};
 
 /// One element.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -313,9 +313,9 @@ fn collected(dtype: DType, values: &[Value]) -> Data {
 #[cfg(test)]
 mod tests {
     use super::ROWS;
-    use crate::ir::{DType, Data, Shape, Tensor, TensorType};
     use crate::ops::Operator as _;
     use crate::ops::case::{Case, floats};
+    use crate::tensor::{DType, Data, Shape, Tensor, TensorType};
 
     fn bools(values: &[bool]) -> Tensor {
         Tensor::new(Shape(vec![values.len()]), Data::Bool(values.into())).unwrap()

@@ -8,9 +8,9 @@ use peleec_runtime::f32::function;
 use super::known::{self, KnownAttribute};
 use super::operands::{evaluated, function_work, integers, output, output_shape, tensor, typed};
 use super::{OpError, Operator, pairwise};
-use crate::ir::{DType, Data, Tensor, TensorType};
 use crate::lower::{Lowering, Packed, kernels};
 use crate::onnx::node::NodeView;
+use crate::tensor::{DType, Data, Tensor, TensorType};
 
 /// Makes the kinds of a table, whose names are those of the runtime's functions: each with its attributes and their defaults, and with its
 /// naive meaning.
@@ -218,10 +218,10 @@ impl Operator for Function {
 #[cfg(test)]
 mod tests {
     use super::Function;
-    use crate::ir::{Data, Shape, Tensor, TensorType};
     use crate::onnx::node::Attribute;
     use crate::ops::case::Case;
     use crate::ops::{OPERATORS, Op};
+    use crate::tensor::{Data, Shape, Tensor, TensorType};
 
     /// An operator, its attributes and the results.
     type Row = (&'static str, &'static [(&'static str, f32)], [f32; 5]);

@@ -7,11 +7,11 @@ use std::sync::Arc;
 use super::known::{self, KnownAttribute};
 use super::operands::{axis, output, output_shape, product, tensor, typed};
 use super::{OpError, Operator};
-use crate::ir::{DType, Tensor, TensorType};
 use crate::lower::kernels::{Gather as Kernel, Strided};
 use crate::lower::{Lowering, Packed};
 use crate::onnx::node::NodeView;
 use crate::plan::problem::{Relation, TensorId};
+use crate::tensor::{DType, Tensor, TensorType};
 
 /// Inputs: `data` and `indices`; an index may count from the end.
 #[derive(Clone, Debug, PartialEq)]
@@ -147,11 +147,11 @@ fn in_range(index: i64, extent: usize) -> Result<usize, OpError> {
 
 #[cfg(test)]
 mod tests {
-    use crate::ir::Shape;
     use crate::ir::build::Random;
-    use crate::ir::tensor::{ravel, unravel};
-    use crate::ir::{DType, Tensor, TensorType};
     use crate::ops::case::{Case, floats};
+    use crate::tensor::Shape;
+    use crate::tensor::{DType, Tensor, TensorType};
+    use crate::tensor::{ravel, unravel};
 
     #[test]
     fn a_dimension_of_a_shape() {

@@ -3,10 +3,10 @@
 use super::known::{self, KnownAttribute};
 use super::operands::{tensor, typed};
 use super::{OpError, Operator};
-use crate::ir::{Data, Tensor, TensorType};
 use crate::lower::Lowering;
 use crate::onnx::node::NodeView;
 use crate::plan::problem::Relation;
+use crate::tensor::{Data, Tensor, TensorType};
 
 /// One input; `Dropout`'s mask is not computed.
 #[derive(Clone, Debug, PartialEq)]
@@ -63,8 +63,8 @@ impl Operator for Identity {
 
 #[cfg(test)]
 mod tests {
-    use crate::ir::{Data, Shape, Tensor};
     use crate::ops::case::{Case, floats};
+    use crate::tensor::{Data, Shape, Tensor};
 
     fn training(flag: bool) -> Case {
         let flag = Tensor::new(Shape(vec![]), Data::Bool([flag].into())).unwrap();

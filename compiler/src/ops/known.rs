@@ -216,11 +216,11 @@ pub(super) const fn refused(name: &'static str) -> KnownAttribute {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ir::{DType, TensorType};
     use crate::onnx::node::Attribute;
     use crate::onnx::quantized_operators;
     use crate::onnx::tensor::element;
     use crate::ops::case::{Case, floats};
+    use crate::tensor::{DType, TensorType};
 
     /// Inputs, by which one or another operator comes to read its attributes.
     const INPUTS: [fn(Case) -> Case; 12] = [

@@ -4,9 +4,9 @@
 use super::known::KnownAttribute;
 use super::operands::{Sum, evaluated, floats, function_work, output_shape};
 use super::{OpError, Operator, Softmax};
-use crate::ir::{Tensor, TensorType};
 use crate::lower::{Lowering, kernels};
 use crate::onnx::node::NodeView;
+use crate::tensor::{Tensor, TensorType};
 
 /// One input; its axes are those of a `Softmax`.
 #[derive(Clone, Debug, PartialEq)]

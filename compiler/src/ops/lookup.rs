@@ -2,8 +2,8 @@
 
 use super::operands::{evaluated, output, tensor, typed};
 use super::{OpError, Operator};
-use crate::ir::{DType, Data, Tensor, TensorType};
 use crate::lower::{Lowering, kernels};
+use crate::tensor::{DType, Data, Tensor, TensorType};
 
 /// `y = table[x]`, for bytes of either kind.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,7 +23,7 @@ impl Lookup {
             DType::U8 => Data::U8(bytes.collect()),
             _ => return None,
         };
-        Tensor::new(crate::ir::Shape(vec![256]), data)
+        Tensor::new(crate::tensor::Shape(vec![256]), data)
     }
 }
 
@@ -64,9 +64,9 @@ impl Operator for Lookup {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ir::Shape;
     use crate::ops::Op;
     use crate::ops::case::executed;
+    use crate::tensor::Shape;
 
     fn lookup(dtype: DType) -> Lookup {
         Lookup { table: Box::new(std::array::from_fn(|bits| (bits as u8).wrapping_mul(29).wrapping_add(100))), dtype }

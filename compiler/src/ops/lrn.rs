@@ -4,10 +4,10 @@ use super::known::{self, KnownAttribute};
 use super::operands::{evaluated, float_type, floats, output_shape, product};
 use super::pixels::each_pixel;
 use super::{OpError, Operator};
-use crate::ir::{Tensor, TensorType};
 use crate::lower::kernels::Lrn as Kernel;
 use crate::lower::{Lowering, Packed};
 use crate::onnx::node::NodeView;
+use crate::tensor::{Tensor, TensorType};
 
 /// One input, [N,C,..]: `x / (bias + alpha / size * (sum of squares over size channels))^beta`.
 #[derive(Clone, Debug, PartialEq)]

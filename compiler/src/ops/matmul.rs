@@ -13,13 +13,13 @@ use peleec_runtime::{Activation, BinaryKind};
 use super::known::{self, KnownAttribute};
 use super::operands::{Sum, evaluated, float_type, floats, output, output_shape, product, tensor};
 use super::{OpError, Operator};
-use crate::ir::window::Window;
-use crate::ir::{DType, Shape, Tensor, TensorType};
 use crate::lower::Lowering;
 use crate::lower::Packed;
 use crate::lower::kernels::{Binary, Convolution, MatMul as Kernel};
 use crate::onnx::node::NodeView;
 use crate::plan::problem::{Access, TensorId};
+use crate::tensor::window::Window;
+use crate::tensor::{DType, Shape, Tensor, TensorType};
 
 /// Inputs: `A` [..,M,K], `B` [..,K,N], optional `C` that broadcasts to [M,N].
 #[derive(Clone, Debug, PartialEq)]
@@ -266,10 +266,10 @@ fn leading(shape: &Shape) -> &[usize] {
 #[cfg(test)]
 mod tests {
     use crate::ir::build::Random;
-    use crate::ir::tensor::{ravel, unravel};
-    use crate::ir::{Shape, Tensor};
     use crate::onnx::node::Attribute;
     use crate::ops::case::Case;
+    use crate::tensor::{Shape, Tensor};
+    use crate::tensor::{ravel, unravel};
 
     const A: [f32; 6] = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0];
 
@@ -330,7 +330,7 @@ mod tests {
     #[test]
     fn macs_count_the_products() {
         let op = Case::new("Gemm", 13).input(&[1, 704]).input(&[704, 1000]).parse().unwrap();
-        let (a, b) = (crate::ir::TensorType::f32([1, 704]), crate::ir::TensorType::f32([704, 1000]));
+        let (a, b) = (crate::tensor::TensorType::f32([1, 704]), crate::tensor::TensorType::f32([704, 1000]));
         assert_eq!(op.macs(&[Some(&a), Some(&b)]), 704_000);
     }
 

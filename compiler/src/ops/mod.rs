@@ -33,10 +33,10 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::ir::{DType, Tensor, TensorType};
 use crate::lower::Lowering;
 use crate::onnx::node::NodeView;
 use crate::onnx::{integer_operators, quantized_operators};
+use crate::tensor::{DType, Tensor, TensorType};
 
 /// What the drivers ask of an operator.
 pub(crate) trait Operator: Sized {

@@ -15,10 +15,10 @@ use std::cmp::Ordering;
 use super::known::{self, KnownAttribute};
 use super::operands::{evaluated, float_type, floats, output, output_shape, tensor};
 use super::{OpError, Operator};
-use crate::ir::{DType, Tensor, TensorType};
 use crate::lower::Lowering;
 use crate::lower::kernels::NonMaxSuppression as Kernel;
 use crate::onnx::node::NodeView;
+use crate::tensor::{DType, Tensor, TensorType};
 
 /// Inputs: boxes `[images, boxes, 4]` and scores `[images, classes, boxes]`; the others are read when the node is parsed.
 #[derive(Clone, Debug, PartialEq)]
@@ -166,8 +166,8 @@ fn threshold(node: &NodeView<'_>, slot: usize, name: &str) -> Result<Option<f32>
 
 #[cfg(test)]
 mod tests {
-    use crate::ir::Tensor;
     use crate::ops::case::{Case, floats};
+    use crate::tensor::Tensor;
 
     /// Boxes and scores of two images, two classes and twelve boxes, which follow from a seed: small whole numbers, so that many scores are
     /// equal, and many boxes have a side or no area in common.

@@ -12,10 +12,10 @@ use super::broadcast::{broadcast, source_index};
 use super::known::{self, KnownAttribute};
 use super::operands::{Sum, axis, distinct_axes, evaluated, float_type, floats, output_shape, product};
 use super::{OpError, Operator};
-use crate::ir::{Shape, Tensor, TensorType};
 use crate::lower::kernels::Normalize as Kernel;
 use crate::lower::{Lowering, Packed};
 use crate::onnx::node::NodeView;
+use crate::tensor::{Shape, Tensor, TensorType};
 
 /// What forms a group, and which of its elements have a scale and a bias in common.
 #[derive(Clone, Debug, PartialEq)]
@@ -267,9 +267,9 @@ impl Normalization {
 
 #[cfg(test)]
 mod tests {
-    use crate::ir::tensor::unravel;
     use crate::onnx::node::Attribute;
     use crate::ops::case::Case;
+    use crate::tensor::unravel;
 
     /// Values of onnxruntime, and of ONNX's reference where it has none, are rounded so.
     fn rounded(case: &Case) -> Vec<f32> {

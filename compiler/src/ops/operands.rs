@@ -1,8 +1,8 @@
 //! What the operators ask of their inputs and attributes (types, elements, axes), and the doors through which they give outputs.
 
 use super::{OpError, Operator};
-use crate::ir::{DType, Data, Shape, Tensor, TensorType};
 use crate::onnx::node::NodeView;
+use crate::tensor::{DType, Data, Shape, Tensor, TensorType};
 
 /// Naive evaluation refuses to make a larger tensor; no activation of a model that fits a device comes near.
 const MOST_ELEMENTS: usize = 1 << 28;

@@ -9,11 +9,11 @@ use super::gather::{copy_parts, evenly_spaced};
 use super::known::{self, KnownAttribute};
 use super::operands::{distinct_axes, evaluated, floats, integers, ints, is_true, output, output_shape, tensor, typed};
 use super::{OpError, Operator};
-use crate::ir::tensor::{ravel, unravel};
-use crate::ir::{DType, Data, Tensor, TensorType};
 use crate::lower::Lowering;
 use crate::lower::kernels::{Pad as Kernel, PadValue};
 use crate::onnx::node::NodeView;
+use crate::tensor::{DType, Data, Tensor, TensorType};
+use crate::tensor::{ravel, unravel};
 
 /// One input; the pads, the mode, the value and the axes are read when the node is parsed.
 #[derive(Clone, Debug, PartialEq)]
@@ -219,10 +219,10 @@ fn over_all_axes(found: &[i64], padded: &[usize], rank: usize) -> Result<Vec<usi
 #[cfg(test)]
 mod tests {
     use crate::ir::build::Random;
-    use crate::ir::tensor::{ravel, unravel};
-    use crate::ir::{DType, Data, Shape, Tensor, TensorType};
     use crate::onnx::node::Attribute;
     use crate::ops::case::{Case, floats};
+    use crate::tensor::{DType, Data, Shape, Tensor, TensorType};
+    use crate::tensor::{ravel, unravel};
 
     fn row() -> Case {
         Case::new("Pad", 18).floats(&[1, 2], &[1.0, 2.0])

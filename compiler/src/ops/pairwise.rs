@@ -7,10 +7,10 @@ use peleec_runtime::BinaryKind;
 use super::broadcast::broadcast;
 use super::operands::integers;
 use super::{Cast, OpError, Operator};
-use crate::ir::{DType, Data, Shape, Tensor, TensorType};
 use crate::lower::kernels::{Binary, Function, Kernel, Pairwise};
 use crate::lower::{Lowering, Packed, kernels};
 use crate::plan::problem::TensorId;
+use crate::tensor::{DType, Data, Shape, Tensor, TensorType};
 
 #[cfg(test)]
 mod tests;

@@ -8,12 +8,12 @@ use super::broadcast::broadcast;
 use super::known::{self, KnownAttribute};
 use super::operands::{axis, distinct_axes, ints, output, tensor, typed};
 use super::{OpError, Operator};
-use crate::ir::tensor::{ravel, unravel};
-use crate::ir::{Shape, Tensor, TensorType};
 use crate::lower::kernels::Strided;
 use crate::lower::{Lowering, Packed};
 use crate::onnx::node::NodeView;
 use crate::plan::problem::Relation;
+use crate::tensor::{Shape, Tensor, TensorType};
+use crate::tensor::{ravel, unravel};
 
 /// Which elements of an axis an output has: `len` of them from `start`, `step` apart, counted round where they reach the end.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -297,10 +297,10 @@ fn extents(node: &NodeView<'_>, name: &str) -> Result<Vec<usize>, OpError> {
 
 #[cfg(test)]
 mod tests {
-    use crate::ir::Tensor;
     use crate::ir::build::Random;
-    use crate::ir::tensor::{ravel, unravel};
     use crate::ops::case::{Case, floats};
+    use crate::tensor::Tensor;
+    use crate::tensor::{ravel, unravel};
 
     fn slice(bounds: &[&[i64]]) -> Case {
         bounds.iter().fold(Case::new("Slice", 13).i64s(&[0, 1, 2, 3, 4]), |case, bound| case.i64s(bound))
@@ -437,7 +437,7 @@ mod tests {
             let values: Vec<f32> = (0..dims.iter().product()).map(|at: usize| at as f32).collect();
             let case = Case::new("Slice", 13).floats(&dims, &values).i64s(&starts).i64s(&ends).i64s(&named).i64s(&steps);
             let to: Vec<usize> = places.iter().map(Vec::len).collect();
-            let strides = crate::ir::Shape(dims.clone()).strides();
+            let strides = crate::tensor::Shape(dims.clone()).strides();
             let value = |flat: usize| {
                 let index = unravel(flat, &to);
                 values[ravel(&index.iter().zip(&places).map(|(&at, places)| places[at]).collect::<Vec<_>>(), &strides)]
@@ -454,7 +454,7 @@ mod tests {
 
     #[test]
     fn repetitions_and_parts_at_run_time() {
-        let (mut random, strides) = (Random(2), |dims: &[usize]| crate::ir::Shape(dims.to_vec()).strides());
+        let (mut random, strides) = (Random(2), |dims: &[usize]| crate::tensor::Shape(dims.to_vec()).strides());
         for _ in 0..60 {
             let dims: Vec<usize> = (0..random.index(4)).map(|_| 1 + random.index(3)).collect();
             let values: Vec<f32> = (0..dims.iter().product()).map(|at: usize| at as f32).collect();

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use super::OpError;
 use super::operands::product;
-use crate::ir::Shape;
 use crate::lower::kernels::Kernel;
 use crate::lower::{Lowering, Packed};
+use crate::tensor::Shape;
 
 /// Emits a step an image of the first input, whose channels are its second axis: of [N,C,H,W] as it is, so that its rows can be computed
 /// one by one; of other shapes with the axes behind the channels as one row.
@@ -33,8 +33,8 @@ pub(super) fn each_pixel(ctx: &mut Lowering<'_>, kernel: impl Kernel + 'static, 
 
 #[cfg(test)]
 mod tests {
-    use crate::ir::Tensor;
     use crate::ops::case::Case;
+    use crate::tensor::Tensor;
 
     /// Of each number of axes, of one image and of some: a slope a channel, as many channels as there are.
     #[test]

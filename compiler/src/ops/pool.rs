@@ -13,12 +13,12 @@ use super::known::{self, KnownAttribute};
 use super::operands::{Sum, evaluated, floats, output, output_shape, product, tensor, typed};
 use super::window;
 use super::{Cast, OpError, Operator, volume};
-use crate::ir::window::{Axis, Window, dhw, with_spatial};
-use crate::ir::{DType, Shape, Tensor, TensorType};
 use crate::lower::kernels::{Kernel, MaxPool2d, Pool2d};
 use crate::lower::{Lowering, Packed};
 use crate::onnx::node::NodeView;
 use crate::plan::problem::TensorId;
+use crate::tensor::window::{Axis, Window, dhw, with_spatial};
+use crate::tensor::{DType, Shape, Tensor, TensorType};
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum PoolKind {

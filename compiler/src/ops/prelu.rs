@@ -11,10 +11,10 @@ use super::broadcast::{broadcast, source_index};
 use super::operands::{evaluated, float_type, floats, output_shape, tensor};
 use super::pixels::each_pixel;
 use super::{OpError, Operator};
-use crate::ir::{Shape, Tensor, TensorType};
 use crate::lower::kernels::{self, Binary, Map};
 use crate::lower::{Lowering, Packed};
 use crate::onnx::node::NodeView;
+use crate::tensor::{Shape, Tensor, TensorType};
 
 /// Inputs: `X` and `slope`.
 #[derive(Clone, Debug, PartialEq)]
@@ -130,7 +130,7 @@ mod tests {
 
     #[test]
     fn which_slopes_are_a_channel_each() {
-        let is = |slopes: &[usize]| super::is_a_channel_each(&[1, 2, 2, 2], &crate::ir::Shape(slopes.to_vec()));
+        let is = |slopes: &[usize]| super::is_a_channel_each(&[1, 2, 2, 2], &crate::tensor::Shape(slopes.to_vec()));
         assert!(is(&[2, 1, 1]) && is(&[1, 2, 1, 1]));
         assert!(!is(&[2]) && !is(&[2, 1]) && !is(&[2, 2, 1]) && !is(&[1]));
     }

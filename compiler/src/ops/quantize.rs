@@ -13,10 +13,10 @@ use super::known::{self, KnownAttribute};
 use super::operands::{axis, evaluated, floats, output, tensor, typed};
 use super::quantized_conv::limits;
 use super::{OpError, Operator, pairwise};
-use crate::ir::{DType, Data, Shape, Tensor, TensorType};
 use crate::lower::{Lowering, Packed, kernels};
 use crate::onnx::node::NodeView;
 use crate::plan::problem::TensorId;
+use crate::tensor::{DType, Data, Shape, Tensor, TensorType};
 
 /// Which way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -319,9 +319,9 @@ mod tests {
     use std::sync::Arc;
 
     use super::{Direction, Quantize};
-    use crate::ir::{DType, Data, Shape, Tensor, TensorType};
     use crate::ops::Op;
     use crate::ops::case::Case;
+    use crate::tensor::{DType, Data, Shape, Tensor, TensorType};
 
     fn bytes(shape: &[usize], values: &[i8]) -> Tensor {
         Tensor::new(Shape(shape.to_vec()), Data::I8(values.into())).unwrap()

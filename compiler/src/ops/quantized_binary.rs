@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use super::operands::{output, tensor, typed};
 use super::{Binary, OpError, Operator, Quantize};
-use crate::ir::{DType, Shape, Tensor, TensorType};
 use crate::lower::{FEW_IMAGES, Lowering, Packed, kernels};
 use crate::plan::problem::{ROWS, TensorId};
+use crate::tensor::{DType, Shape, Tensor, TensorType};
 
 /// What a function of floats makes of both dequantised inputs, quantised and limited.
 #[derive(Clone, Debug, PartialEq)]

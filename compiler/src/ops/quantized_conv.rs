@@ -8,12 +8,12 @@ use std::sync::Arc;
 use super::known::KnownAttribute;
 use super::operands::{evaluated, output, output_shape, product, tensor, typed};
 use super::{Conv, OpError, Operator, QuantizedBinary};
-use crate::ir::window::{Window, hw, with_spatial};
-use crate::ir::{DType, Data, Shape, Tensor, TensorType};
 use crate::lower::kernels::{Kernel, Parts, QuantizedConv2d, QuantizedDepthwiseConv2d, Tile};
 use crate::lower::{Lowering, Packed};
 use crate::onnx::node::NodeView;
 use crate::plan::problem::Access;
+use crate::tensor::window::{Window, hw, with_spatial};
+use crate::tensor::{DType, Data, Shape, Tensor, TensorType};
 
 /// `y = limited(round(factor * (B + sum of (X - input_zero) * W)) + zero)`. Inputs: `X` [N,C,H,W] of 8 bits, `W` [M,C/group,kH,kW] of
 /// signed 8 bits and `B` [M] of 32, both known. Vectors [N,C] go with `W` [M,C]. Where maps are added to, the fourth is a map of the

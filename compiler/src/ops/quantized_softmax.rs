@@ -2,8 +2,8 @@
 
 use super::operands::{output, tensor, typed};
 use super::{OpError, Operator, Quantize, Softmax};
-use crate::ir::{DType, Tensor, TensorType};
 use crate::lower::{Lowering, kernels};
+use crate::tensor::{DType, Tensor, TensorType};
 
 /// What a softmax of floats makes of the dequantised input, quantised.
 #[derive(Clone, Debug, PartialEq)]
@@ -68,7 +68,7 @@ mod tests {
             // Before operator set 13 the axes from this one on are one.
             let first = if axis < 0 { dims.len() - 1 } else { axis as usize };
             let is_along = |other: usize| if opset < 13 { other >= first } else { other == first };
-            let index = |at: usize| crate::ir::tensor::unravel(at, &dims);
+            let index = |at: usize| crate::tensor::unravel(at, &dims);
             for at in 0..bytes.len() {
                 let own = index(at);
                 let group = (0..bytes.len()).filter(|&other| (0..dims.len()).all(|axis| is_along(axis) || index(other)[axis] == own[axis]));

@@ -5,8 +5,8 @@
 use super::known::{self, KnownAttribute};
 use super::operands::{evaluated, output};
 use super::{OpError, Operator};
-use crate::ir::{DType, Data, Shape, Tensor, TensorType};
 use crate::onnx::node::NodeView;
+use crate::tensor::{DType, Data, Shape, Tensor, TensorType};
 
 /// The most numbers that one node may ask for.
 const MOST_ELEMENTS: usize = 1 << 22;
@@ -104,8 +104,8 @@ impl Operator for Range {
 
 #[cfg(test)]
 mod tests {
-    use crate::ir::{Data, Shape, Tensor};
     use crate::ops::case::Case;
+    use crate::tensor::{Data, Shape, Tensor};
 
     #[test]
     fn ranges_of_every_number() {

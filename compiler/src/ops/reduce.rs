@@ -8,10 +8,10 @@ use super::broadcast::source_index;
 use super::known::KnownAttribute;
 use super::operands::{Sum, evaluated, output, output_shape, tensor, typed};
 use super::{OpError, Operator, ReduceMean, pairwise};
-use crate::ir::{DType, Data, Shape, Tensor, TensorType};
 use crate::lower::kernels::{Reduce as Kernel, ReduceKind};
 use crate::lower::{Lowering, Packed};
 use crate::onnx::node::NodeView;
+use crate::tensor::{DType, Data, Shape, Tensor, TensorType};
 
 /// One input; its axes are read as `ReduceMean`'s are.
 #[derive(Clone, Debug, PartialEq)]
@@ -172,8 +172,8 @@ fn sums(values: &[f32], [shape, kept]: [&Shape; 2], term: impl Fn(f32, usize) ->
 
 #[cfg(test)]
 mod tests {
-    use crate::ir::{DType, Data, Shape, Tensor, TensorType};
     use crate::ops::case::{Case, floats};
+    use crate::tensor::{DType, Data, Shape, Tensor, TensorType};
 
     #[test]
     fn integers_and_floats() {

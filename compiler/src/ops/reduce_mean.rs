@@ -6,12 +6,12 @@ use super::broadcast::source_index;
 use super::known::{self, KnownAttribute};
 use super::operands::{Sum, distinct_axes, evaluated, float_type, floats, ints, output, output_shape, product};
 use super::{OpError, Operator};
-use crate::ir::window::Window;
-use crate::ir::{DType, Shape, Tensor, TensorType};
 use crate::lower::Lowering;
 use crate::lower::Packed;
 use crate::lower::kernels::Pool2d;
 use crate::onnx::node::NodeView;
+use crate::tensor::window::Window;
+use crate::tensor::{DType, Shape, Tensor, TensorType};
 
 /// One input; the axes are read when the node is parsed.
 #[derive(Clone, Debug, PartialEq)]
@@ -153,7 +153,7 @@ mod tests {
             let kept = |axis: usize| if is_over(axis) { keepdims.then_some(1) } else { Some(dims[axis]) };
             assert_eq!(found.shape()[..], (0..4).filter_map(kept).collect::<Vec<_>>());
             let group = |at: usize| {
-                let index = crate::ir::tensor::unravel(at, &dims);
+                let index = crate::tensor::unravel(at, &dims);
                 (0..4).filter(|&axis| !is_over(axis)).fold(0, |group, axis| group * dims[axis] + index[axis])
             };
             for (place, &found) in found.as_f32().unwrap().iter().enumerate() {

@@ -3,9 +3,9 @@
 use super::known::{self, KnownAttribute};
 use super::operands::{axis, distinct_axes, evaluated, ints, output, product, tensor, typed};
 use super::{OpError, Operator};
-use crate::ir::{Shape, Tensor, TensorType};
 use crate::lower::Lowering;
 use crate::onnx::node::NodeView;
+use crate::tensor::{Shape, Tensor, TensorType};
 
 /// One input; the shape follows from the attributes and the inputs that are read when the node is parsed.
 #[derive(Clone, Debug, PartialEq)]
@@ -114,8 +114,8 @@ fn unsqueezed(input: &Shape, found: &[i64]) -> Result<Vec<usize>, OpError> {
 
 #[cfg(test)]
 mod tests {
-    use crate::ir::Tensor;
     use crate::ops::case::Case;
+    use crate::tensor::Tensor;
 
     fn reshape(input: &[usize], shape: &[i64]) -> Case {
         Case::new("Reshape", 14).input(input).i64s(shape)

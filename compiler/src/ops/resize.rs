@@ -18,11 +18,11 @@ use table::Table;
 use super::known::{self, KnownAttribute};
 use super::operands::{distinct_axes, evaluated, float_type, floats, output, output_shape, product};
 use super::{OpError, Operator};
-use crate::ir::tensor::unravel;
-use crate::ir::{DType, Shape, Tensor, TensorType};
 use crate::lower::{Lowering, kernels};
 use crate::onnx::node::NodeView;
 use crate::plan::problem::Relation;
+use crate::tensor::unravel;
+use crate::tensor::{DType, Shape, Tensor, TensorType};
 
 /// The most elements that an axis is resized from or to.
 const LONGEST: usize = 1 << 17;

@@ -3,8 +3,8 @@
 use super::known::{self, KnownAttribute};
 use super::operands::{output, output_shape, tensor, typed};
 use super::{OpError, Operator};
-use crate::ir::{DType, Tensor, TensorType};
 use crate::onnx::node::NodeView;
+use crate::tensor::{DType, Tensor, TensorType};
 
 /// One input of any type; the output holds its extents from axis `start` to before `end`, or the number of its elements.
 #[derive(Clone, Debug, PartialEq)]
@@ -66,8 +66,8 @@ impl Operator for ShapeOf {
 
 #[cfg(test)]
 mod tests {
-    use crate::ir::{Tensor, TensorType};
     use crate::ops::case::Case;
+    use crate::tensor::{Tensor, TensorType};
 
     fn value(case: Case) -> Option<Tensor> {
         let (op, ty) = (case.parse().unwrap(), TensorType::f32([1, 3, 8, 6]));

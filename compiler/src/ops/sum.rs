@@ -4,8 +4,8 @@ use peleec_runtime::BinaryKind;
 
 use super::operands::typed;
 use super::{Binary, OpError, Operator};
-use crate::ir::{Tensor, TensorType};
 use crate::onnx::node::NodeView;
+use crate::tensor::{Tensor, TensorType};
 
 /// Inputs: one or more.
 #[derive(Clone, Debug, PartialEq)]

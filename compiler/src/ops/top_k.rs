@@ -10,10 +10,10 @@ use std::sync::Arc;
 use super::known::{self, KnownAttribute};
 use super::operands::{axis, evaluated, output, output_shape, product, tensor, typed};
 use super::{OpError, Operator};
-use crate::ir::{DType, Shape, Tensor, TensorType, elements};
 use crate::lower::kernels::TopK as Kernel;
 use crate::lower::{Lowering, Packed};
 use crate::onnx::node::NodeView;
+use crate::tensor::{DType, Shape, Tensor, TensorType, elements};
 
 /// One input of numbers; how many are found is read when the node is parsed. Outputs: values and indices.
 #[derive(Clone, Debug, PartialEq)]
@@ -134,8 +134,8 @@ impl TopK {
 
 #[cfg(test)]
 mod tests {
-    use crate::ir::{DType, Tensor, TensorType};
     use crate::ops::case::{Case, floats};
+    use crate::tensor::{DType, Tensor, TensorType};
 
     fn both(case: &Case, x: &Tensor) -> Vec<Tensor> {
         case.parse().unwrap().evaluate(&[Some(x)]).unwrap()

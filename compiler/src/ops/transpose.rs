@@ -3,11 +3,11 @@
 use super::known::{self, KnownAttribute};
 use super::operands::{output, output_shape, tensor, typed};
 use super::{OpError, Operator};
-use crate::ir::tensor::{ravel, unravel};
-use crate::ir::{Tensor, TensorType};
 use crate::lower::Lowering;
 use crate::onnx::node::NodeView;
 use crate::plan::problem::Relation;
+use crate::tensor::{Tensor, TensorType};
+use crate::tensor::{ravel, unravel};
 
 /// One input; axis `i` of the output is axis `perm[i]` of the input.
 #[derive(Clone, Debug, PartialEq)]
@@ -70,11 +70,11 @@ impl Operator for Transpose {
 
 #[cfg(test)]
 mod tests {
-    use crate::ir::Shape;
-    use crate::ir::Tensor;
     use crate::ir::build::Random;
-    use crate::ir::tensor::{ravel, unravel};
     use crate::ops::case::{Case, floats};
+    use crate::tensor::Shape;
+    use crate::tensor::Tensor;
+    use crate::tensor::{ravel, unravel};
 
     fn matrix() -> Case {
         Case::new("Transpose", 13).floats(&[2, 3], &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0])

@@ -6,10 +6,10 @@ use peleec_runtime::Activation;
 use super::known::{self, KnownAttribute};
 use super::operands::{evaluated, float_type, floats, function_work, integers, output_shape, tensor, typed};
 use super::{OpError, Operator, pairwise};
-use crate::ir::{DType, Data, Tensor, TensorType};
 use crate::lower::Lowering;
 use crate::lower::kernels::Map;
 use crate::onnx::node::NodeView;
+use crate::tensor::{DType, Data, Tensor, TensorType};
 
 /// One input; `Clip`'s bounds are read when the node is parsed.
 #[derive(Clone, Debug, PartialEq)]
@@ -171,9 +171,9 @@ fn one(tensor: &Tensor, name: &str, dtype: DType) -> Result<f32, OpError> {
 
 #[cfg(test)]
 mod tests {
-    use crate::ir::{Data, Shape, Tensor};
     use crate::onnx::node::Attribute;
     use crate::ops::case::Case;
+    use crate::tensor::{Data, Shape, Tensor};
 
     const X: [f32; 3] = [-2.0, 0.5, 3.0];
 

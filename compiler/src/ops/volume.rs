@@ -7,10 +7,10 @@ use std::sync::Arc;
 use peleec_runtime::{Activation, BinaryKind};
 
 use super::OpError;
-use crate::ir::{Shape, Tensor};
 use crate::lower::kernels::{Binary, Map, Strided};
 use crate::lower::{Lowering, Packed};
 use crate::plan::problem::{Access, CHANNELS, Relation, TensorId};
+use crate::tensor::{Shape, Tensor};
 
 /// The most depths of an output, as each is computed by code of its own.
 const MOST_DEPTHS: usize = 64;
@@ -186,11 +186,11 @@ pub(super) fn depths(ctx: &Lowering<'_>, tensor: TensorId, n: usize, depths: Ran
 mod tests {
     use super::*;
     use crate::ir::build::Build;
-    use crate::ir::window::Axis;
     use crate::lower::lower;
     use crate::onnx::node::Attribute;
     use crate::onnx::write::ModelWriter;
     use crate::ops::case::Case;
+    use crate::tensor::window::Axis;
     use crate::{ModelFile, Options, compile};
 
     #[test]

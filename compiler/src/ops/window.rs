@@ -2,9 +2,9 @@
 
 use super::OpError;
 use super::known::{self, KnownAttribute};
-use crate::ir::Shape;
-use crate::ir::window::{Axis, Window, spatial_rank};
 use crate::onnx::node::NodeView;
+use crate::tensor::Shape;
+use crate::tensor::window::{Axis, Window, spatial_rank};
 
 /// How the window pads by itself.
 pub(super) const AUTO_PAD: KnownAttribute = known::string("auto_pad").one_of(&["NOTSET", "VALID", "SAME_UPPER", "SAME_LOWER"]);

@@ -8,8 +8,8 @@ use super::{FLAGS, Flag, OptionError, Options};
 use crate::description::{Description, FrameSettings, Named, channels, is_of_pixels, map_of_pixels, no_camera};
 use crate::diagnostics::{Code, Diagnostic, Problems};
 use crate::error::Error;
-use crate::ir::TensorType;
 use crate::model_file::ModelFile;
+use crate::tensor::TensorType;
 
 /// Reads `FORMAT:WIDTHxHEIGHT`.
 pub(super) fn layout(text: &str) -> Result<FrameLayout, String> {

@@ -3,9 +3,10 @@
 
 use peleec_runtime::Activation;
 
-use crate::ir::{Content, Graph, NodeId, Shape, Source, Tensor};
+use crate::ir::{Content, Graph, NodeId, Source};
 use crate::ops::broadcast::{broadcast, source_index};
 use crate::ops::{BatchNormalization, Conv, MatMul, Op};
+use crate::tensor::{Shape, Tensor};
 
 /// `y = scale * x + shift`, one entry a channel.
 pub(crate) struct PerChannel {

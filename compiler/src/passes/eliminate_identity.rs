@@ -5,8 +5,9 @@
 
 use peleec_runtime::{Activation, BinaryKind};
 
-use crate::ir::{Content, Data, Graph, NodeId, Source, Tensor};
+use crate::ir::{Content, Graph, NodeId, Source};
 use crate::ops::{Binary, Identity, Op};
+use crate::tensor::{Data, Tensor};
 
 pub(crate) fn eliminate_identity(graph: &mut Graph) -> usize {
     let mut removed = 0;
@@ -96,10 +97,11 @@ mod tests {
     use peleec_runtime::{Activation, BinaryKind};
 
     use super::eliminate_identity;
+    use crate::ir::Source;
     use crate::ir::build::Build;
-    use crate::ir::{DType, Shape, Source};
     use crate::ops::{Binary, Cast, Concat, Identity, Op, Pad, Pool, Reshape, Sum, Transpose, Unary, pad::PadMode, pool::PoolKind};
     use crate::passes::equivalence::{check, square};
+    use crate::tensor::{DType, Shape};
 
     const SHAPE: [usize; 4] = [1, 2, 3, 3];
 

@@ -19,11 +19,11 @@ pub(crate) fn eliminate_requantize(graph: &mut Graph) -> usize {
 #[cfg(test)]
 mod tests {
     use super::eliminate_requantize;
-    use crate::ir::DType;
     use crate::ir::build::Build;
     use crate::ops::quantize::Direction;
     use crate::ops::{Op, Quantize};
     use crate::passes::equivalence::check;
+    use crate::tensor::DType;
 
     #[test]
     fn only_what_changes_nothing() {

@@ -4,9 +4,10 @@ use peleec_runtime::Activation;
 
 use super::Pass;
 use crate::ir::build::{Build, seeded};
-use crate::ir::window::Window;
-use crate::ir::{DType, Graph, Source, Tensor, TensorType};
+use crate::ir::{Graph, Source};
 use crate::ops::{Conv, Op};
+use crate::tensor::window::Window;
+use crate::tensor::{DType, Tensor, TensorType};
 
 /// Runs `pass` twice: the first run keeps the meaning, the second finds nothing. Gives its rewrites, the graph and the outline.
 pub(crate) fn check(build: Build, pass: Pass) -> (usize, Graph, Vec<String>) {

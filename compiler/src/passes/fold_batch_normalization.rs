@@ -5,9 +5,10 @@
 use peleec_runtime::{Activation, BinaryKind};
 
 use super::channels::{PerChannel, of_batch_normalization, set_parameter};
-use crate::ir::window::Window;
-use crate::ir::{Content, Graph, NodeId, Shape, Source, Tensor, Value};
+use crate::ir::{Content, Graph, NodeId, Source, Value};
 use crate::ops::{BatchNormalization, Binary, Conv, Op};
+use crate::tensor::window::Window;
+use crate::tensor::{Shape, Tensor};
 
 pub(crate) fn fold_batch_normalization(graph: &mut Graph) -> usize {
     let mut folded = 0;

@@ -2,9 +2,10 @@
 //!
 //! Large results, and work that would take long, are left to the firmware.
 
-use crate::ir::{Graph, NodeId, Source, Tensor, TensorType};
+use crate::ir::{Graph, NodeId, Source};
 use crate::onnx::node::USUAL_RANK;
 use crate::ops::Op;
+use crate::tensor::{Tensor, TensorType};
 
 /// The largest constant that folding makes of others, in bytes. Import has counted what is made of nothing.
 const MOST_BYTES: usize = 64 << 20;
@@ -107,11 +108,12 @@ mod tests {
     use peleec_runtime::BinaryKind;
 
     use super::{LEAST_WORK, MOST_WORK, fold_constants};
+    use crate::ir::MAX_CONSTANT_BYTES;
     use crate::ir::build::Build;
-    use crate::ir::window::Window;
-    use crate::ir::{MAX_CONSTANT_BYTES, Tensor};
     use crate::ops::{Binary, Concat, Constant, Gather, Op, Pool, ShapeOf, pool::PoolKind};
     use crate::passes::equivalence::check;
+    use crate::tensor::Tensor;
+    use crate::tensor::window::Window;
 
     /// `Concat(Gather(Shape(x), 0), -1)`, as exporters write the target of a reshape.
     #[test]
@@ -134,7 +136,7 @@ mod tests {
         let mut model = crate::onnx::write::ModelWriter::new("g", 13);
         let values: Vec<f32> = (0..1u32 << 17).map(|i| i as f32).collect();
         model.initializer("k", &Tensor::f32([1 << 17], values).unwrap()).node("Split", "split", &["k"], &["a", "b"], &[]);
-        model.output("a", &crate::ir::TensorType::f32([1])).output("b", &crate::ir::TensorType::f32([1]));
+        model.output("a", &crate::tensor::TensorType::f32([1])).output("b", &crate::tensor::TensorType::f32([1]));
         let (mut graph, _) = crate::onnx::import(model.finish().into(), &Default::default(), None).unwrap();
         assert_eq!((fold_constants(&mut graph), graph.verify()), (1, vec![]));
         let first =

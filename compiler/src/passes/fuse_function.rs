@@ -188,12 +188,13 @@ mod tests {
     use peleec_runtime::{Activation, BinaryKind};
 
     use super::fuse_function;
+    use crate::ir::Source;
     use crate::ir::build::Build;
-    use crate::ir::{Source, Tensor};
     use crate::ops::function::Kind;
     use crate::ops::{Binary, Function, Op, Unary};
     use crate::passes::equivalence::{check, conv};
     use crate::passes::fuse_activation::fuse_activation;
+    use crate::tensor::Tensor;
 
     const SHAPE: [usize; 4] = [1, 2, 3, 3];
 

@@ -2,8 +2,9 @@
 //! lookup in a table. Bit-exact: the table holds what the floats would give.
 
 use super::quantized::{bytes_of, quantizes};
-use crate::ir::{Content, Graph, NodeId, Source, Tensor};
+use crate::ir::{Content, Graph, NodeId, Source};
 use crate::ops::{Lookup, Op, Operator, Quantize};
+use crate::tensor::Tensor;
 
 pub(crate) fn fuse_lookup(graph: &mut Graph) -> usize {
     let mut fused = 0;
@@ -58,12 +59,12 @@ mod tests {
     use peleec_runtime::Activation;
 
     use super::fuse_lookup;
-    use crate::ir::DType;
     use crate::ir::build::Build;
     use crate::ops::function::Kind;
     use crate::ops::quantize::Direction;
     use crate::ops::{Function, Op, Quantize, Unary};
     use crate::passes::equivalence::check;
+    use crate::tensor::DType;
 
     fn op(direction: Direction, scale: f32, zero: i32) -> Op {
         Op::Quantize(Quantize { direction, scale: [scale].into(), zero: vec![zero], axis: 1, block: None })

@@ -6,13 +6,14 @@
 //!   activation leaves it. Every window keeps a cell of the map. Bit-exact for maps without NaN, but for the sign of zero.
 //! - `QuantizedConv` and `QuantizedPool`: pads of the byte that stands for zero, as above. Bit-exact.
 
-use crate::ir::window::Window;
-use crate::ir::{Content, DType, Graph, NodeId, Source};
+use crate::ir::{Content, Graph, NodeId, Source};
 use crate::ops::operands::Sum;
 use crate::ops::pad::PadMode;
 use crate::ops::pool::PoolKind;
 use crate::ops::quantized_conv::limits;
 use crate::ops::{Op, Pad, Pool, unary};
+use crate::tensor::DType;
+use crate::tensor::window::Window;
 
 pub(crate) fn fuse_pad_into_window(graph: &mut Graph) -> usize {
     let mut fused = 0;
@@ -120,15 +121,16 @@ mod tests {
     use peleec_runtime::Activation;
 
     use super::fuse_pad_into_window;
+    use crate::ir::Source;
     use crate::ir::build::Build;
-    use crate::ir::window::{Axis, Window};
-    use crate::ir::{DType, Data, Shape, Source, Tensor};
     use crate::ops::pad::PadMode;
     use crate::ops::pool::PoolKind;
     use crate::ops::quantize::Direction;
     use crate::ops::quantized_conv::Requantization;
     use crate::ops::{Op, Pad, Pool, Quantize, QuantizedConv, QuantizedPool, Unary};
     use crate::passes::equivalence::{check, conv, square};
+    use crate::tensor::window::{Axis, Window};
+    use crate::tensor::{DType, Data, Shape, Tensor};
 
     const COUNTED: PoolKind = PoolKind::Average { count_include_pad: true };
     const INSIDE: PoolKind = PoolKind::Average { count_include_pad: false };

@@ -44,11 +44,11 @@ mod tests {
     use super::fuse_pool;
     use crate::ir::Source;
     use crate::ir::build::Build;
-    use crate::ir::window::Window;
     use crate::ops::pool::PoolKind;
     use crate::ops::{Op, Pool, Unary};
     use crate::passes::equivalence::{check, conv, square};
     use crate::passes::fuse_activation::fuse_activation;
+    use crate::tensor::window::Window;
 
     const KINDS: [PoolKind; 3] =
         [PoolKind::Max, PoolKind::Average { count_include_pad: false }, PoolKind::Average { count_include_pad: true }];

@@ -9,10 +9,11 @@ use peleec_runtime::{Activation, BinaryKind};
 
 use super::channels::is_bare_conv;
 use super::quantized::{bytes_of, dequantizes, limited, quantizes};
-use crate::ir::window::Window;
-use crate::ir::{Content, Data, Graph, NodeId, Shape, Source, Tensor};
+use crate::ir::{Content, Graph, NodeId, Source};
 use crate::ops::quantized_conv::{QuantizedConv, Requantization, limits};
 use crate::ops::{Conv, MatMul, Op};
+use crate::tensor::window::Window;
+use crate::tensor::{Data, Shape, Tensor};
 
 pub(crate) fn fuse_quantized_conv(graph: &mut Graph) -> usize {
     let mut fused = 0;
@@ -180,12 +181,13 @@ mod tests {
 
     use super::fuse_quantized_conv;
     use crate::ir::build::Build;
-    use crate::ir::{DType, Data, Graph, Shape, Source, Tensor};
+    use crate::ir::{Graph, Source};
     use crate::ops::quantize::Direction;
     use crate::ops::{Binary, MatMul, Op, Quantize, Unary};
     use crate::passes::equivalence::{check, conv_op};
     use crate::passes::quantized::in_floats;
     use crate::passes::run;
+    use crate::tensor::{DType, Data, Shape, Tensor};
 
     fn op(direction: Direction, scale: &[f32], zero: i32) -> Op {
         Op::Quantize(Quantize { direction, scale: scale.into(), zero: vec![zero; scale.len()], axis: 0, block: None })

@@ -58,13 +58,14 @@ mod tests {
     use peleec_runtime::BinaryKind;
 
     use super::fuse_quantized_residual;
+    use crate::ir::Source;
     use crate::ir::build::Build;
-    use crate::ir::{DType, Data, Shape, Source, Tensor};
     use crate::ops::quantize::Direction;
     use crate::ops::quantized_conv::{QuantizedConv, Requantization, limits};
     use crate::ops::{Binary, Op, Quantize, QuantizedBinary};
     use crate::passes::equivalence::{check, square};
     use crate::passes::unsign_bytes;
+    use crate::tensor::{DType, Data, Shape, Tensor};
 
     fn steps(direction: Direction, scale: f32, zero: i32) -> Quantize {
         Quantize { direction, scale: [scale].into(), zero: vec![zero], axis: 1, block: None }

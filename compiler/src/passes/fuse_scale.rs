@@ -5,8 +5,9 @@
 use peleec_runtime::BinaryKind;
 
 use super::channels::{PerChannel, is_bare_conv, rescale_conv};
-use crate::ir::{Graph, NodeId, Source, Tensor};
+use crate::ir::{Graph, NodeId, Source};
 use crate::ops::Op;
+use crate::tensor::Tensor;
 
 pub(crate) fn fuse_scale(graph: &mut Graph) -> usize {
     let mut fused = 0;

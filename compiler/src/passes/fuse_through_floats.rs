@@ -4,10 +4,11 @@
 use peleec_runtime::Activation;
 
 use super::quantized::{bytes_of, limited, quantizes};
-use crate::ir::{Content, Graph, NodeId, Source, TensorType};
+use crate::ir::{Content, Graph, NodeId, Source};
 use crate::ops::pool::PoolKind;
 use crate::ops::quantized_conv::limits;
 use crate::ops::{Op, Quantize, QuantizedBinary, QuantizedPool, QuantizedSoftmax};
+use crate::tensor::TensorType;
 
 pub(crate) fn fuse_through_floats(graph: &mut Graph) -> usize {
     let mut fused = 0;
@@ -73,12 +74,13 @@ mod tests {
     use peleec_runtime::{Activation, BinaryKind};
 
     use super::fuse_through_floats;
+    use crate::ir::Source;
     use crate::ir::build::Build;
-    use crate::ir::{DType, Source};
     use crate::ops::pool::PoolKind;
     use crate::ops::quantize::Direction;
     use crate::ops::{Binary, Op, Pool, Quantize, Softmax, Unary};
     use crate::passes::equivalence::{check, square};
+    use crate::tensor::DType;
 
     fn op(direction: Direction, scale: f32, zero: i32) -> Op {
         Op::Quantize(Quantize { direction, scale: [scale].into(), zero: vec![zero], axis: 1, block: None })

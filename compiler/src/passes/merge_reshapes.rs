@@ -26,10 +26,10 @@ pub(crate) fn merge_reshapes(graph: &mut Graph) -> usize {
 #[cfg(test)]
 mod tests {
     use super::merge_reshapes;
-    use crate::ir::Shape;
     use crate::ir::build::Build;
     use crate::ops::{Op, Reshape, Transpose};
     use crate::passes::equivalence::check;
+    use crate::tensor::Shape;
 
     fn reshape(shape: &[usize]) -> Op {
         Op::Reshape(Reshape { shape: Shape(shape.to_vec()) })

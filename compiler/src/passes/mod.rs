@@ -129,11 +129,12 @@ mod tests {
 
     use super::equivalence::{assert_same_meaning, conv, conv_op, outline};
     use super::run;
+    use crate::ir::Source;
     use crate::ir::build::Build;
-    use crate::ir::{DType, Data, Shape, Source, Tensor};
     use crate::ops::pad::PadMode;
     use crate::ops::quantize::Direction;
     use crate::ops::{BatchNormalization, Binary, Identity, Op, Pad, Quantize, Unary};
+    use crate::tensor::{DType, Data, Shape, Tensor};
 
     fn parameters(build: &mut Build, name: &str) -> [Source; 4] {
         let variance = build.constant(&format!("{name}.var"), &[4], &[0.5, 1.0, 1.5, 2.0]);

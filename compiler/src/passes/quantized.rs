@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use peleec_runtime::Activation;
 
-use crate::ir::{DType, Graph, NodeId, Source, Value};
+use crate::ir::{Graph, NodeId, Source, Value};
 use crate::ops::quantize::Direction;
 use crate::ops::{Op, Quantize};
+use crate::tensor::DType;
 
 /// What a node dequantises, by scales of channels at most.
 pub(super) fn dequantizes(graph: &Graph, id: NodeId) -> Option<(Source, &Quantize)> {
@@ -74,8 +75,8 @@ pub(super) fn dequantize_behind(graph: &mut Graph, id: NodeId, dtype: DType, op:
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ir::{Shape, Tensor, TensorType};
     use crate::ops::{Function, Unary};
+    use crate::tensor::{Shape, Tensor, TensorType};
 
     #[test]
     fn an_activation_limits_bytes_as_it_does_what_they_stand_for() {

@@ -2,9 +2,10 @@
 //! gives. Bit-exact.
 
 use super::quantized::{bytes_of, quantizes};
-use crate::ir::{Content, Graph, NodeId, Tensor, TensorType, Value};
+use crate::ir::{Content, Graph, NodeId, Value};
 use crate::ops::pad::PadMode;
 use crate::ops::{Op, Operator, Pad, Quantize};
+use crate::tensor::{Tensor, TensorType};
 
 pub(crate) fn raise_quantize(graph: &mut Graph) -> usize {
     let mut raised = 0;
@@ -48,12 +49,12 @@ fn of_bytes(graph: &Graph, id: NodeId, op: &Quantize) -> Option<Op> {
 #[cfg(test)]
 mod tests {
     use super::raise_quantize;
-    use crate::ir::DType;
     use crate::ir::build::Build;
     use crate::ops::pad::PadMode;
     use crate::ops::quantize::Direction;
     use crate::ops::{Concat, Op, Pad, Quantize};
     use crate::passes::equivalence::check;
+    use crate::tensor::DType;
 
     #[test]
     fn parts_of_other_scales_are_quantised_each() {

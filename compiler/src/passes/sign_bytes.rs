@@ -4,12 +4,13 @@
 
 use std::collections::BTreeSet;
 
-use crate::ir::{Content, DType, Graph, NodeId, Source};
+use crate::ir::{Content, Graph, NodeId, Source};
 use crate::ops::pad::PadMode;
 use crate::ops::pool::PoolKind;
 use crate::ops::quantize::Direction;
 use crate::ops::quantized_conv::QuantizedConv;
 use crate::ops::{Op, Pad, Quantize};
+use crate::tensor::DType;
 
 pub(crate) fn sign_bytes(graph: &mut Graph) -> usize {
     turn(graph, Turn { from: DType::U8, to: DType::I8, less: 128 })
@@ -178,13 +179,14 @@ mod tests {
     use peleec_runtime::{Activation, BinaryKind};
 
     use super::sign_bytes;
+    use crate::ir::Source;
     use crate::ir::build::Build;
-    use crate::ir::{DType, Data, Shape, Source, Tensor};
     use crate::ops::pool::PoolKind;
     use crate::ops::quantize::Direction;
     use crate::ops::{Binary, Concat, Op, Pool, Quantize, Unary};
     use crate::passes::equivalence::{assert_same_meaning, check, conv_op, square};
     use crate::passes::{PASSES, run};
+    use crate::tensor::{DType, Data, Shape, Tensor};
 
     fn op(direction: Direction, scale: f32, zero: i32) -> Op {
         Op::Quantize(Quantize { direction, scale: [scale].into(), zero: vec![zero], axis: 1, block: None })

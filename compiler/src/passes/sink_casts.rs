@@ -2,8 +2,9 @@
 //!
 //! So a picture of bytes whose channels come last becomes a view, and its cast a map whose rows can be computed one by one.
 
-use crate::ir::{Graph, NodeId, Source, TensorType, Value};
+use crate::ir::{Graph, NodeId, Source, Value};
 use crate::ops::Op;
+use crate::tensor::TensorType;
 
 pub(crate) fn sink_casts(graph: &mut Graph) -> usize {
     let mut sunk = 0;
@@ -41,10 +42,11 @@ fn exchange(graph: &mut Graph, cast: NodeId, given: Source, mover: NodeId) {
 #[cfg(test)]
 mod tests {
     use super::sink_casts;
+    use crate::ir::Source;
     use crate::ir::build::Build;
-    use crate::ir::{DType, Shape, Source, TensorType};
     use crate::ops::{Cast, Op, Reshape, Transpose};
     use crate::passes::equivalence::check;
+    use crate::tensor::{DType, Shape, TensorType};
 
     fn cast(to: DType) -> Op {
         Op::Cast(Cast { to })

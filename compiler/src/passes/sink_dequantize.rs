@@ -2,9 +2,10 @@
 //! that they read, and dequantising keeps their order.
 
 use super::quantized::{bytes_of, dequantize_behind};
-use crate::ir::{DType, Graph, NodeId, Source};
+use crate::ir::{Graph, NodeId, Source};
 use crate::ops::pool::PoolKind;
 use crate::ops::{Op, Quantize};
+use crate::tensor::DType;
 
 pub(crate) fn sink_dequantize(graph: &mut Graph) -> usize {
     let mut sunk = 0;
@@ -37,12 +38,13 @@ fn all_bytes(graph: &Graph, id: NodeId) -> Option<(Vec<Source>, DType, Quantize)
 #[cfg(test)]
 mod tests {
     use super::sink_dequantize;
+    use crate::ir::Source;
     use crate::ir::build::Build;
-    use crate::ir::{DType, Shape, Source};
     use crate::ops::pool::PoolKind;
     use crate::ops::quantize::Direction;
     use crate::ops::{Concat, Op, Pool, Quantize, Reshape, Transpose};
     use crate::passes::equivalence::{check, square};
+    use crate::tensor::{DType, Shape};
 
     /// A value that went through bytes.
     fn through(build: &mut Build, name: &str, x: Source, scale: f32) -> Source {

@@ -1,7 +1,7 @@
 //! Strided layouts: where the elements of a tensor lie inside the buffer of its root, and how a layout passes through a move.
 
 use super::problem::{Access, Relation, TensorId};
-use crate::ir::Shape;
+use crate::tensor::Shape;
 
 /// Where a tensor lies: element `index` is at `offset + sum(index * strides)` of `root`'s buffer.
 #[derive(Clone, Debug, PartialEq)]
@@ -136,7 +136,7 @@ pub(crate) fn refined(dims: &[usize], strides: &[usize], fine: &[usize]) -> Vec<
 mod tests {
     use super::*;
     use crate::ir::build::Random;
-    use crate::ir::tensor::{ravel, unravel};
+    use crate::tensor::{ravel, unravel};
 
     #[test]
     fn a_channels_last_map_transposes_and_flattens_without_a_copy() {

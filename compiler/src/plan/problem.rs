@@ -1,6 +1,6 @@
 //! What the planner sees: tensors, and steps that read and write boxes of them. No operator, no kernel.
 
-use crate::ir::{DType, Shape};
+use crate::tensor::{DType, Shape};
 
 pub(crate) type TensorId = usize;
 

@@ -249,9 +249,9 @@ fn part(given: &PlanStep, planned: &PlanStep) -> Option<PlanStep> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ir::{DType, Shape};
     use crate::plan::problem::{PlanTensor, Relation};
     use crate::plan::{Budget, Cost, Schedule, plan, text};
+    use crate::tensor::{DType, Shape};
 
     /// Random numbers, the same in every run.
     struct Random(u32);

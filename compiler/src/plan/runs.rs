@@ -172,7 +172,7 @@ mod tests {
                     index.iter().zip(&access.start).zip(strides).map(|((at, start), stride)| (at + start) * stride).sum()
                 };
                 let element = |flat: usize| {
-                    let index = crate::ir::tensor::unravel(flat, &access.dims);
+                    let index = crate::tensor::unravel(flat, &access.dims);
                     (
                         place(runs.tags.strides(id), &index),
                         plan.base(layout.root) + (layout.offset + place(&layout.strides, &index)) * units,

@@ -3,8 +3,8 @@
 use super::problem::{Access, CHANNELS, PlanStep, PlanTensor, Problem, ROWS, Relation, Role, Rows};
 use super::{Budget, Lifetime, Pins, Plan, plan, replay};
 use crate::ir::build::Random;
-use crate::ir::{DType, Shape};
 use crate::lower::lower;
+use crate::tensor::{DType, Shape};
 use crate::zoo::ZooOptions;
 use crate::{ModelFile, Options, import, passes};
 

@@ -15,7 +15,7 @@ use std::fmt::{Display, Formatter, Result};
 
 use super::Plan;
 use super::problem::{Access, PlanStep, PlanTensor, Problem, Relation, Role, Rows};
-use crate::ir::{DType, Shape};
+use crate::tensor::{DType, Shape};
 
 impl Display for Problem {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {

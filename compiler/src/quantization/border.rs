@@ -3,10 +3,11 @@
 use serde::Serialize;
 
 use super::{Calibration, Range, steps};
-use crate::ir::{Content, DType, Data, Graph, NodeId, Source, Tensor, TensorType, Value};
+use crate::ir::{Content, Graph, NodeId, Source, Value};
 use crate::ops::quantize::Direction;
 use crate::ops::{Op, Operator, Quantize};
 use crate::passes::quantized::{bytes_of, quantizes};
+use crate::tensor::{DType, Data, Tensor, TensorType};
 
 /// What a byte stands for: `scale * (byte - zero_point)`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]

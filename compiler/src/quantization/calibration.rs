@@ -209,7 +209,7 @@ fn read_weights(path: &Path, sha256: &str) -> Result<BTreeMap<String, Rounded>, 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ir::window::Window;
+    use crate::tensor::window::Window;
 
     fn read(name: &str, text: &str) -> Result<Calibration, Error> {
         let path = std::env::temp_dir().join(format!("peleec-{}-{name}.json", std::process::id()));

@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Calibration, Observer, quantize};
 use crate::compilation::Compilation;
 use crate::error::Error;
-use crate::ir::{Graph, NodeId, Source, Tensor};
+use crate::ir::{Graph, NodeId, Source};
 use crate::ops::Op;
 use crate::ops::quantize::Direction;
+use crate::tensor::Tensor;
 
 /// A convolution or a product that became a sum of bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]

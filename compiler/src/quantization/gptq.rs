@@ -9,8 +9,8 @@ use std::sync::{Mutex, PoisonError};
 
 use super::rounded::Rounded;
 use super::terms::{Terms, byte};
-use crate::ir::Tensor;
-use crate::ir::window::hw;
+use crate::tensor::Tensor;
+use crate::tensor::window::hw;
 
 /// The most moments of a product that is rounded so: those of sums of 4608 terms.
 const MOST_MOMENTS: usize = 4608 * 4608;
@@ -252,11 +252,11 @@ fn dot(left: &[f64], right: &[f64]) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ir::Shape;
     use crate::ir::build::{Build, seeded};
-    use crate::ir::window::Window;
     use crate::ops::{Conv, Op};
     use crate::passes::equivalence::{conv_op, square};
+    use crate::tensor::Shape;
+    use crate::tensor::window::Window;
 
     const SIZE: usize = 40;
 

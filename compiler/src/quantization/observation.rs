@@ -10,8 +10,9 @@ use super::shared::share;
 use super::{Calibration, Range};
 use crate::compilation::Compilation;
 use crate::error::Error;
-use crate::ir::{DType, Graph, Source, Tensor};
+use crate::ir::{Graph, Source};
 use crate::ops::Op;
+use crate::tensor::{DType, Tensor};
 
 /// Observes the values of a network, example by example.
 pub struct Observer {
@@ -103,10 +104,10 @@ pub(crate) fn return_all(graph: &mut Graph) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ir::TensorType;
     use crate::ir::build::Build;
     use crate::onnx::write::ModelWriter;
     use crate::ops::case::Case;
+    use crate::tensor::TensorType;
     use crate::{ModelFile, Options, observe};
 
     /// Two inputs that have nothing to do with each other, each through two operators.

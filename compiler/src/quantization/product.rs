@@ -3,9 +3,10 @@
 use peleec_runtime::Activation;
 
 use super::terms::MOST_WEIGHT;
-use crate::ir::window::Window;
-use crate::ir::{Graph, NodeId, Shape, Tensor};
+use crate::ir::{Graph, NodeId};
 use crate::ops::{Conv, MatMul, Op};
+use crate::tensor::window::Window;
+use crate::tensor::{Shape, Tensor};
 
 /// The greatest magnitude of a bias, in steps of the sums.
 const MOST_BIAS: f64 = (1 << 29) as f64;

@@ -12,14 +12,15 @@ use super::terms::Terms;
 use super::{Calibration, Range};
 use crate::diagnostics::clean::clean;
 use crate::error::Error;
-use crate::ir::window::Window;
-use crate::ir::{DType, Data, Graph, NodeId, Shape, Source, Tensor, TensorType, Value};
+use crate::ir::{Graph, NodeId, Source, Value};
 use crate::ops::pool::PoolKind;
 use crate::ops::quantize::Direction;
 use crate::ops::quantized_conv::{AverageOfSums, QuantizedConv, Requantization, limits};
 use crate::ops::{Op, Quantize, QuantizedBinary};
 use crate::passes::fuse_pool::is_halving;
 use crate::passes::quantized::limited;
+use crate::tensor::window::Window;
+use crate::tensor::{DType, Data, Shape, Tensor, TensorType};
 
 /// Quantises what it can and says how many convolutions that were; an error where a range is missing. Outputs are given as bytes if
 /// `returns_bytes`: all that goes into one has its scale.

@@ -73,7 +73,7 @@ fn part<'a>(file: &mut &'a [u8], length: usize) -> Option<&'a [u8]> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ir::window::Window;
+    use crate::tensor::window::Window;
 
     #[test]
     fn a_length_is_known_before_the_bytes_are() {

@@ -60,9 +60,9 @@ mod tests {
     use super::super::rewrite::quantize;
     use super::*;
     use crate::ir::build::Build;
-    use crate::ir::window::Window;
     use crate::ops::{Concat, Pool};
     use crate::passes::equivalence::{conv, square};
+    use crate::tensor::window::Window;
 
     /// A dense block of two layers behind a maximum; beside it a concat along rows.
     fn block() -> (Graph, Calibration) {

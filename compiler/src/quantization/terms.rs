@@ -1,6 +1,6 @@
 //! The weights of a product on their way to bytes.
 
-use crate::ir::window::Window;
+use crate::tensor::window::Window;
 
 /// The greatest magnitude of a weight.
 pub(super) const MOST_WEIGHT: f64 = 127.0;

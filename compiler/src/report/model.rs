@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::ir::{DType, TensorType};
 use crate::model_memory::ModelMemory;
 use crate::quantization::ByteScale;
+use crate::tensor::{DType, TensorType};
 
 /// A compilation in figures; every size and offset is in bytes and equals the generated module's.
 #[derive(Clone, Debug, Serialize)]
@@ -250,9 +250,9 @@ pub struct LayerReport {
 mod tests {
     use std::collections::BTreeSet;
 
-    use crate::ir::{Tensor, TensorType};
     use crate::onnx::node::Attribute;
     use crate::onnx::write::ModelWriter;
+    use crate::tensor::{Tensor, TensorType};
     use crate::{Compilation, ModelFile, Options, RamBudget, compile};
 
     /// Convolutions of a map of 16x16 pixels in a row, their names those of the layers; with `is_deep` many channels towards the end.

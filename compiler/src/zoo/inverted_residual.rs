@@ -4,7 +4,7 @@
 
 use super::Config;
 use super::layers::{Map, Network, Window};
-use crate::ir::{Shape, Tensor};
+use crate::tensor::{Shape, Tensor};
 
 /// The bounds of ReLU6, which all nodes of a network have in common.
 const LIMITS: [(&str, f32); 2] = [("relu6.min", 0.0), ("relu6.max", 6.0)];

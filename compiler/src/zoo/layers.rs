@@ -1,9 +1,9 @@
 //! The layers that the networks of the zoo are made of, written as ONNX nodes named for their place in the network.
 
 use super::weights::{fitted, seeded};
-use crate::ir::{Shape, TensorType};
 use crate::onnx::node::Attribute;
 use crate::onnx::write::ModelWriter;
+use crate::tensor::{Shape, TensorType};
 
 /// A square feature map: its tensor's name and its extents.
 #[derive(Clone, Debug)]

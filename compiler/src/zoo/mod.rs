@@ -14,7 +14,7 @@ mod weights;
 use thiserror::Error;
 
 use crate::description::Description;
-use crate::ir::{DType, Tensor, TensorType};
+use crate::tensor::{DType, Tensor, TensorType};
 
 /// The names that [`build`] takes, each with a line for people.
 pub const NETWORKS: &[(&str, &str)] = &[

@@ -6,8 +6,8 @@ use super::peleenet::body;
 use peleec_runtime::{ColourOrder, Fit, Resize};
 
 use crate::description::{Description, DetectorSettings, FrameSettings, Priors, ScoreActivation};
-use crate::ir::Tensor;
 use crate::onnx::node::Attribute;
+use crate::tensor::Tensor;
 
 /// Prior boxes of each cell of a map.
 const PRIORS: usize = 6;

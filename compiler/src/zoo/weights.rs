@@ -1,7 +1,7 @@
 //! Seeded numbers for weights and inputs: integer arithmetic, exact divisions and square roots only, so that every machine makes
 //! the same bits.
 
-use crate::ir::{DType, Shape, Tensor, TensorType};
+use crate::tensor::{DType, Shape, Tensor, TensorType};
 
 /// SplitMix64 (Steele, Lea, Flood 2014): a counter through a mixing function; every seed has the full period.
 struct SplitMix64(u64);

@@ -79,7 +79,7 @@ impl Kernel for Hardmax {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ir::DType;
+    use crate::tensor::DType;
 
     /// The geometry along the first axis of a matrix of three columns.
     fn value(arg: &Arg, dims: &[usize], strides: &[usize]) -> String {

@@ -4,8 +4,8 @@ use super::bound::{Plainly, of_byte};
 use super::quantize::Steps;
 use super::{Cost, Kernel, Places, Views, Work, rows_of};
 use crate::diagnostics::OpError;
-use crate::ir::window::Window;
 use crate::lower::words::words;
+use crate::tensor::window::Window;
 
 /// A pool of any window.
 #[derive(Clone, Debug)]

@@ -8,7 +8,7 @@ use peleec_runtime::{
 };
 
 use super::LeafKind;
-use crate::ir::DType;
+use crate::tensor::DType;
 
 /// Gives a value for a type of elements, which goes by a name; for floats another where there is one. Truth is a byte.
 macro_rules! of_element {
@@ -20,20 +20,20 @@ macro_rules! of_element {
     };
     ($dtype:expr, $element:ident => $value:expr; floats: $floats:expr) => {
         match $dtype {
-            $crate::ir::DType::F32 => $floats,
-            $crate::ir::DType::I8 => {
+            $crate::tensor::DType::F32 => $floats,
+            $crate::tensor::DType::I8 => {
                 type $element = i8;
                 $value
             }
-            $crate::ir::DType::U8 | $crate::ir::DType::Bool => {
+            $crate::tensor::DType::U8 | $crate::tensor::DType::Bool => {
                 type $element = u8;
                 $value
             }
-            $crate::ir::DType::I32 => {
+            $crate::tensor::DType::I32 => {
                 type $element = i32;
                 $value
             }
-            $crate::ir::DType::I64 => {
+            $crate::tensor::DType::I64 => {
                 type $element = i64;
                 $value
             }
@@ -58,11 +58,11 @@ pub(super) use of_integer;
 macro_rules! of_byte {
     ($dtype:expr, $element:ident => $value:expr) => {
         match $dtype {
-            $crate::ir::DType::I8 => {
+            $crate::tensor::DType::I8 => {
                 type $element = i8;
                 $value
             }
-            $crate::ir::DType::U8 => {
+            $crate::tensor::DType::U8 => {
                 type $element = u8;
                 $value
             }

@@ -9,11 +9,11 @@ use peleec_runtime::{Activation, Extent, Fused, Operands, Pixels, Plain, PoolKin
 use super::bound::{expression, run};
 use super::{Bound, Cost, Kernel, LeafKind, Places, Views, Work, rows_of};
 use crate::diagnostics::OpError;
-use crate::ir::window::Window;
 use crate::lower::micro::{self, Choice, MicroKernel, band};
 use crate::lower::words::words;
 use crate::lower::{Lowering, Packed};
 use crate::plan::problem::{Access, CHANNELS, Rows};
+use crate::tensor::window::Window;
 
 /// A convolution of `group` groups.
 #[derive(Clone, Debug)]

@@ -7,11 +7,11 @@ use peleec_runtime::{Activation, Extent, Fused, Operands, Plain, RegionError, Ro
 use super::bound::{expression, run};
 use super::{Bound, Convolution, Cost, Kernel, PackedConvolution, Places, Views, Work, rows_of};
 use crate::diagnostics::OpError;
-use crate::ir::window::Window;
 use crate::lower::Lowering;
 use crate::lower::micro::{self, Unit};
 use crate::lower::words::words;
 use crate::plan::problem::Access;
+use crate::tensor::window::Window;
 
 /// As many output as input channels, each of its own.
 #[derive(Clone, Debug)]

@@ -5,9 +5,9 @@ use peleec_runtime::{Element, Integer};
 use super::bound::{Plainly, of_element};
 use super::{Cost, Kernel, Places, Views, Work};
 use crate::diagnostics::OpError;
-use crate::ir::DType;
 use crate::lower::views::Common;
 use crate::lower::words::words;
+use crate::tensor::DType;
 
 /// Of a tensor and of indices, whose dimensions stand in the output for the axis.
 #[derive(Clone, Debug)]

@@ -81,8 +81,8 @@ pub(crate) use top_k::TopK;
 use super::micro::MicroKernel;
 use super::views::View;
 use crate::diagnostics::OpError;
-use crate::ir::window::Window;
 use crate::plan::problem::{Relation, Rows};
+use crate::tensor::window::Window;
 
 /// What computes a step. Every kernel answers every question.
 pub(crate) trait Kernel: Debug + Send + Sync {

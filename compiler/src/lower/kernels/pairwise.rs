@@ -5,8 +5,8 @@ use peleec_runtime::PairFunction;
 use super::bound::{Plainly, of_element, of_integer};
 use super::{Cost, Kernel, Places, Views, Work};
 use crate::diagnostics::OpError;
-use crate::ir::DType;
 use crate::lower::views::Common;
+use crate::tensor::DType;
 
 /// Which function, of the runtime's of one name. Those from `Add` on are of integers.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -5,8 +5,8 @@ use peleec_runtime::PoolKind;
 use super::bound::Plainly;
 use super::{Cost, Kernel, Places, Views, Work, rows_of};
 use crate::diagnostics::OpError;
-use crate::ir::window::Window;
 use crate::lower::words::words;
+use crate::tensor::window::Window;
 
 /// A pool of any window.
 #[derive(Clone, Debug)]

@@ -12,12 +12,12 @@ use super::bound::{Plainly, of_byte};
 use super::conv2d::Maps;
 use super::{Bound, Cost, Kernel, Places, QuantizedSum, Views, Work, rows_of};
 use crate::diagnostics::OpError;
-use crate::ir::DType;
-use crate::ir::window::Window;
 use crate::lower::views::View;
 use crate::lower::words::words;
 use crate::plan::problem::Rows;
 use crate::target::Target;
+use crate::tensor::DType;
+use crate::tensor::window::Window;
 
 /// A convolution of `group` groups.
 #[derive(Clone, Debug)]

@@ -5,9 +5,9 @@ use peleec_runtime::{ByteArithmetic, Dsp, Element, Mve, Requantize, Single, Thum
 use super::bound::{Plainly, of_byte};
 use super::{Cost, Kernel, Parts, Places, Views, Work, rows_of};
 use crate::diagnostics::OpError;
-use crate::ir::window::Window;
 use crate::lower::words::words;
 use crate::target::Target;
+use crate::tensor::window::Window;
 
 /// As many output as input channels, each of its own.
 #[derive(Clone, Debug)]

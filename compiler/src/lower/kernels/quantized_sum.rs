@@ -9,8 +9,8 @@ use super::bound::{Plainly, of_byte};
 use super::quantized_binary::operands;
 use super::{Cost, Kernel, Places, QuantizedBinary, Views, Work};
 use crate::diagnostics::OpError;
-use crate::ir::DType;
 use crate::lower::views::View;
+use crate::tensor::DType;
 
 /// How many bytes there are.
 const BYTES: usize = 256;
@@ -150,8 +150,8 @@ mod tests {
     use peleec_runtime::BinaryKind;
 
     use super::{BYTES, QuantizedSum, ends, table, value};
-    use crate::ir::DType;
     use crate::lower::kernels::{QuantizedBinary, Steps};
+    use crate::tensor::DType;
 
     fn binary(kind: BinaryKind, scales: [f32; 3], zeros: [i32; 3], limits: [i32; 2]) -> QuantizedBinary {
         let [left, right, to] = [0, 1, 2].map(|index| Steps { scale: scales[index], zero: zeros[index] });

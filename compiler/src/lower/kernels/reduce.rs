@@ -109,8 +109,8 @@ pub(super) fn parted(values: &[usize], axes: &[usize]) -> [Vec<usize>; 2] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ir::DType;
     use crate::lower::kernels::View;
+    use crate::tensor::DType;
 
     #[test]
     fn axes_are_parted_in_their_order() {

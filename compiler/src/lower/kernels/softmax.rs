@@ -45,8 +45,8 @@ impl Kernel for Softmax {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ir::DType;
     use crate::lower::kernels::View;
+    use crate::tensor::DType;
 
     #[test]
     fn the_axis_comes_last_and_the_others_are_joined() {

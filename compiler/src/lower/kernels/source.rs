@@ -7,9 +7,9 @@ use peleec_runtime::{Extent, Pixels};
 use super::bound::copied;
 use super::{Bound, Cost, Kernel, Places, Views, Work};
 use crate::diagnostics::OpError;
-use crate::ir::DType;
 use crate::lower::words::words;
 use crate::plan::problem::Rows;
+use crate::tensor::DType;
 
 /// Of graph input `input`.
 #[derive(Clone, Debug)]

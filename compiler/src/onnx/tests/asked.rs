@@ -5,10 +5,11 @@ use prost::Message;
 use super::branches::{add_if, branch, shaped as shaped_by_six};
 use super::{codes, conv_relu, extent, import_with, named};
 use crate::diagnostics::{Diagnostic, Problems};
-use crate::ir::{DType, Graph, Tensor, TensorType};
+use crate::ir::Graph;
 use crate::onnx::ImportOptions;
 use crate::onnx::wire::{TensorTypeProto, TypeProto, ValueInfoProto};
 use crate::onnx::write::ModelWriter;
+use crate::tensor::{DType, Tensor, TensorType};
 
 type Imported = Result<(Graph, Vec<Diagnostic>), Problems>;
 

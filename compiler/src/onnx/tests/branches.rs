@@ -3,9 +3,10 @@
 use prost::Message;
 
 use super::{codes, read};
-use crate::ir::{DType, Data, Graph, Shape, Tensor, TensorType};
+use crate::ir::Graph;
 use crate::onnx::wire::{AttributeProto, GraphProto, kind};
 use crate::onnx::write::ModelWriter;
+use crate::tensor::{DType, Data, Shape, Tensor, TensorType};
 
 /// A branch of one node whose result is called `result`.
 pub(super) fn branch(op_type: &str, inputs: &[&str], result: &str) -> GraphProto {

@@ -1,9 +1,10 @@
 //! Exporters' arithmetic on shapes becomes numbers while a file is imported, and what is left of it is refused in words that help.
 
 use super::read;
-use crate::ir::{DType, Data, Graph, Shape, Tensor, TensorType};
+use crate::ir::Graph;
 use crate::onnx::node::Attribute;
 use crate::onnx::write::ModelWriter;
+use crate::tensor::{DType, Data, Shape, Tensor, TensorType};
 
 /// `x` f32[1,6,4,4] and its shape `s`; results are added by the caller.
 fn shaped() -> ModelWriter {

@@ -2,10 +2,10 @@
 
 use super::{codes, conv_relu, extent, import_with, named, read};
 use crate::diagnostics::{Diagnostic, Severity};
-use crate::ir::{DType, Tensor, TensorType};
 use crate::onnx::ImportOptions;
 use crate::onnx::wire::{Dimension, TensorShapeProto, TensorTypeProto, TypeProto, ValueInfoProto};
 use crate::onnx::write::ModelWriter;
+use crate::tensor::{DType, Tensor, TensorType};
 
 /// A graph that gives its one input, `x`, of ONNX's element type of this number.
 fn given(element: Option<i32>, dims: &[Dimension]) -> ModelWriter {

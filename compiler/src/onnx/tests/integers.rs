@@ -1,9 +1,10 @@
 //! Bytes that are quantised while the network runs: what onnxruntime gives, bit for bit.
 
 use super::read;
-use crate::ir::{DType, Data, Graph, Shape, Tensor, TensorType};
+use crate::ir::Graph;
 use crate::onnx::node::Attribute;
 use crate::onnx::write::ModelWriter;
+use crate::tensor::{DType, Data, Shape, Tensor, TensorType};
 
 fn bytes(shape: &[usize], values: &[u8]) -> Tensor {
     Tensor::new(Shape(shape.to_vec()), Data::U8(values.into())).unwrap()

@@ -2,9 +2,9 @@
 
 use super::read;
 use crate::ir::graph::visits;
-use crate::ir::{Tensor, TensorType};
 use crate::onnx::node::Attribute;
 use crate::onnx::write::ModelWriter;
+use crate::tensor::{Tensor, TensorType};
 
 /// Edges that are looked at from the file to the steps.
 fn visited(model: &ModelWriter) -> u64 {

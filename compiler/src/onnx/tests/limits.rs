@@ -3,11 +3,11 @@
 use std::time::{Duration, Instant};
 
 use super::{conv_relu, read};
-use crate::ir::{Tensor, TensorType};
 use crate::onnx::node::Attribute;
 use crate::onnx::wire::{StringStringEntryProto, TensorProto};
 use crate::onnx::write::ModelWriter;
 use crate::onnx::{ImportOptions, import};
+use crate::tensor::{Tensor, TensorType};
 
 fn external(name: &str, file: &str, elements: i64) -> TensorProto {
     let entry = StringStringEntryProto { key: Some("location".to_owned()), value: Some(file.to_owned()) };

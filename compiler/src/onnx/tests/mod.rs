@@ -22,7 +22,8 @@ use super::wire::{AttributeProto, Dimension, GraphProto, ModelProto, NodeProto, 
 use super::write::ModelWriter;
 use super::{ImportOptions, import, read_tensor};
 use crate::diagnostics::{Diagnostic, Problems, Severity};
-use crate::ir::{DType, Graph, Tensor, TensorType};
+use crate::ir::Graph;
+use crate::tensor::{DType, Tensor, TensorType};
 
 fn named(name: &str) -> Dimension {
     Dimension { dim_value: None, dim_param: Some(name.to_owned()) }

@@ -1,9 +1,10 @@
 //! Quantised operators are imported as what they mean.
 
 use super::read;
-use crate::ir::{DType, Data, Graph, Shape, Tensor, TensorType};
+use crate::ir::Graph;
 use crate::onnx::node::Attribute;
 use crate::onnx::write::ModelWriter;
+use crate::tensor::{DType, Data, Shape, Tensor, TensorType};
 
 fn bytes(shape: &[usize], values: &[i8]) -> Tensor {
     Tensor::new(Shape(shape.to_vec()), Data::I8(values.into())).unwrap()

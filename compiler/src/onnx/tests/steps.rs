@@ -3,9 +3,9 @@
 
 use super::sums::imported;
 use crate::ir::build::Random;
-use crate::ir::{DType, Data, Shape, Tensor, TensorType};
 use crate::onnx::node::Attribute;
 use crate::onnx::write::ModelWriter;
+use crate::tensor::{DType, Data, Shape, Tensor, TensorType};
 
 /// Bytes, their steps and what stands for zero, one or one a channel.
 struct Bytes {

@@ -1,10 +1,11 @@
 //! Sums of bytes at random against integers: convolutions, products of matrices, and what quantises while the network runs.
 
 use super::read;
+use crate::ir::Graph;
 use crate::ir::build::Random;
-use crate::ir::{DType, Data, Graph, Shape, Tensor, TensorType};
 use crate::onnx::node::Attribute;
 use crate::onnx::write::ModelWriter;
+use crate::tensor::{DType, Data, Shape, Tensor, TensorType};
 
 pub(super) fn imported(model: &ModelWriter) -> Graph {
     let (graph, _) = read(model.finish()).unwrap();

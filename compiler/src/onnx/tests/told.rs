@@ -1,8 +1,8 @@
 //! What is told of names, cycles and inputs that an operator refuses.
 
 use super::{conv_relu, read};
-use crate::ir::{Tensor, TensorType};
 use crate::onnx::write::ModelWriter;
+use crate::tensor::{Tensor, TensorType};
 
 #[test]
 fn a_long_cycle_is_told_by_its_first_nodes() {

@@ -3,9 +3,9 @@
 use prost::Message;
 
 use super::{codes, conv_relu, read};
-use crate::ir::{Data, Shape, Tensor, TensorType};
 use crate::onnx::wire::{SparseTensorProto, SparseValuesProto, TensorProto, TypeProto, ValueInfoProto};
 use crate::onnx::write::ModelWriter;
+use crate::tensor::{Data, Shape, Tensor, TensorType};
 
 fn is_taken(model: &ModelWriter) {
     let (graph, notes) = read(model.finish()).unwrap();

@@ -1,7 +1,7 @@
 //! Element-wise functions of two tensors and more as a plan computes them, against what they should give.
 
-use crate::ir::{DType, Data, Shape, Tensor, TensorType};
 use crate::ops::case::{Case, are_same, floats};
+use crate::tensor::{DType, Data, Shape, Tensor, TensorType};
 
 fn truth(shape: &[usize], values: &[bool]) -> Tensor {
     Tensor::new(Shape(shape.to_vec()), Data::Bool(values.into())).unwrap()

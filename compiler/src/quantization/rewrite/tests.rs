@@ -7,12 +7,13 @@ use peleec_runtime::{Activation, BinaryKind};
 use super::super::{Rounded, return_all};
 use super::{Calibration, Range, quantize, steps, terms};
 use crate::ir::build::{Build, seeded};
-use crate::ir::window::Window;
-use crate::ir::{Graph, Shape, Source, Tensor};
+use crate::ir::{Graph, Source};
 use crate::ops::pool::PoolKind;
 use crate::ops::{Binary, Concat, Conv, MatMul, Op, Pool, Reshape, Unary};
 use crate::passes::equivalence::{conv, conv_op, square};
 use crate::passes::run;
+use crate::tensor::window::Window;
+use crate::tensor::{Shape, Tensor};
 
 /// The ranges of every value, by naive evaluation.
 fn calibration(graph: &Graph, inputs: &[Tensor]) -> Calibration {

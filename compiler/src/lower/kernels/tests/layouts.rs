@@ -8,7 +8,7 @@ mod windows;
 
 use super::super::*;
 use super::{AlignedBytes, DType, Destination, Operands, Place, Random, STRANGE, bound};
-use crate::ir::{Data, Shape, Tensor, TensorType};
+use crate::tensor::{Data, Shape, Tensor, TensorType};
 
 /// Where a tensor lies that has its axes in any order in memory, some of them further apart than they must be.
 fn laid(ty: &TensorType, random: &mut Random) -> View {
@@ -105,7 +105,7 @@ fn extents(random: &mut Random, least: u32) -> Vec<usize> {
 /// The index of each element, in row-major order.
 fn indices(dims: &[usize]) -> Vec<Vec<usize>> {
     let shape = Shape(dims.to_vec());
-    (0..shape.elements()).map(|flat| crate::ir::tensor::unravel(flat, dims)).collect()
+    (0..shape.elements()).map(|flat| crate::tensor::unravel(flat, dims)).collect()
 }
 
 /// The row-major place of an index; zero counts along axes of which there is one element.

@@ -9,10 +9,10 @@ use peleec_runtime::{Activation, BinaryKind, Destination, NormKind, Operands, Pl
 use super::conv2d::{Conv2d, pack};
 use super::*;
 use crate::aligned::AlignedBytes;
-use crate::ir::DType;
 use crate::ir::build::Random;
 use crate::lower::micro;
 use crate::target::{NumericClass, Profile, Target};
+use crate::tensor::DType;
 
 /// Integers as elements of a type; from 0 on where it has no sign.
 fn elements(dtype: DType, integers: &[i32]) -> AlignedBytes {

@@ -4,7 +4,7 @@ use peleec_runtime::{Destination, Operands, Place};
 
 use super::super::*;
 use crate::aligned::AlignedBytes;
-use crate::ir::DType;
+use crate::tensor::DType;
 
 /// A tensor whose axes lie in memory in this order, the last one innermost.
 fn view(dims: &[usize], order: &[usize]) -> View {

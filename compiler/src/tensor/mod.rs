@@ -1,5 +1,7 @@
 //! Element types, shapes, and tensors of known value.
 
+pub(crate) mod window;
+
 use std::fmt;
 use std::sync::Arc;
 
@@ -171,12 +173,12 @@ impl Data {
 macro_rules! elements {
     ($data:expr, $elements:ident => $value:expr) => {
         match $data {
-            $crate::ir::Data::F32($elements) => $value,
-            $crate::ir::Data::I8($elements) => $value,
-            $crate::ir::Data::U8($elements) => $value,
-            $crate::ir::Data::I32($elements) => $value,
-            $crate::ir::Data::I64($elements) => $value,
-            $crate::ir::Data::Bool($elements) => $value,
+            $crate::tensor::Data::F32($elements) => $value,
+            $crate::tensor::Data::I8($elements) => $value,
+            $crate::tensor::Data::U8($elements) => $value,
+            $crate::tensor::Data::I32($elements) => $value,
+            $crate::tensor::Data::I64($elements) => $value,
+            $crate::tensor::Data::Bool($elements) => $value,
         }
     };
 }
@@ -186,12 +188,12 @@ pub(crate) use elements;
 macro_rules! map_elements {
     ($data:expr, $elements:ident => $value:expr) => {
         match $data {
-            $crate::ir::Data::F32($elements) => $crate::ir::Data::F32($value),
-            $crate::ir::Data::I8($elements) => $crate::ir::Data::I8($value),
-            $crate::ir::Data::U8($elements) => $crate::ir::Data::U8($value),
-            $crate::ir::Data::I32($elements) => $crate::ir::Data::I32($value),
-            $crate::ir::Data::I64($elements) => $crate::ir::Data::I64($value),
-            $crate::ir::Data::Bool($elements) => $crate::ir::Data::Bool($value),
+            $crate::tensor::Data::F32($elements) => $crate::tensor::Data::F32($value),
+            $crate::tensor::Data::I8($elements) => $crate::tensor::Data::I8($value),
+            $crate::tensor::Data::U8($elements) => $crate::tensor::Data::U8($value),
+            $crate::tensor::Data::I32($elements) => $crate::tensor::Data::I32($value),
+            $crate::tensor::Data::I64($elements) => $crate::tensor::Data::I64($value),
+            $crate::tensor::Data::Bool($elements) => $crate::tensor::Data::Bool($value),
         }
     };
 }

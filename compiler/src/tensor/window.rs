@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use super::tensor::Shape;
+use super::Shape;
 use crate::diagnostics::OpError;
 
 /// Kernel, strides, dilations and pads of a window over (height, width); `auto_pad` is resolved into `pads`.

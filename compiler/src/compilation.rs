@@ -7,9 +7,6 @@ use crate::emit::{ModuleSource, Output, module};
 use crate::error::Error;
 use crate::execute::{FILLS, Run};
 use crate::ir::Graph;
-use crate::lower::bind::{Layer, Memory, Region};
-use crate::lower::kernels::Work;
-use crate::lower::{Steps, micro};
 use crate::model_file::Origin;
 use crate::options::Options;
 use crate::passes::quantized::in_floats;
@@ -19,6 +16,9 @@ use crate::quantization::{Border, ByteScale};
 use crate::report::{
     BufferReport, CostReport, GroupReport, InputReport, LayerReport, OutputReport, PassReport, PinReport, RangeReport, Report, WeightReads,
 };
+use crate::steps::bind::{Layer, Memory, Region};
+use crate::steps::kernels::Work;
+use crate::steps::{Steps, micro};
 use crate::target::NumericClass;
 use crate::tensor::{Tensor, TensorType};
 

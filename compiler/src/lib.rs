@@ -36,6 +36,7 @@ mod passes;
 mod plan;
 pub mod quantization;
 mod report;
+mod steps;
 mod target;
 mod tensor;
 mod written;
@@ -217,7 +218,7 @@ fn plan_and_bind(model: &ModelFile, options: &Options, profile: target::Profile,
         detect.map(|described| attach_detector(&described.description, &steps.outputs(), &border.outputs, picture)).transpose()?;
     let is_replayed = plan::is_replayable(&plan) && plan::is_soon_replayed(&plan);
     let pins = Pins::new(&plan, &steps.packed(&plan), options.pin_weights);
-    let layers = lower::bind::bind(&steps, &plan, &pins).map_err(lower::unplaceable)?;
+    let layers = steps::bind::bind(&steps, &plan, &pins).map_err(steps::unplaceable)?;
     let compilation = Compilation {
         name: options.name.clone().unwrap_or_else(|| model.module_name()),
         model_hash: model.hash(),

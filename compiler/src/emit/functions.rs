@@ -12,8 +12,8 @@ use super::layer::{Arguments, method};
 use super::module::{ModuleSource, arguments, ident};
 use super::names::in_doc;
 use super::run::{Call, statement};
-use crate::lower::bind::{Door, Layer, Memory, Region};
-use crate::lower::kernels::Work;
+use crate::steps::bind::{Door, Layer, Memory, Region};
+use crate::steps::kernels::Work;
 use crate::tensor::TensorType;
 
 /// The fewest functions for which a thread is worth starting.

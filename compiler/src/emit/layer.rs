@@ -4,8 +4,8 @@ use proc_macro2::{Ident, Literal, TokenStream};
 use quote::{format_ident, quote};
 
 use super::int;
-use crate::lower::bind::{Door, Layer, Memory, Region};
-use crate::lower::kernels::{Asked, Bound, Work};
+use crate::steps::bind::{Door, Layer, Memory, Region};
+use crate::steps::kernels::{Asked, Bound, Work};
 use crate::tensor::{DType, TensorType};
 
 /// An argument of the generated `run`.

@@ -14,11 +14,11 @@ use super::names::{Names, identifier};
 use super::run::{CALLS, Call, Methods, methods, run, run_names, stream};
 use super::{formatted, int, long};
 use crate::description::{Attached, Camera};
-use crate::lower::bind::Layer;
-use crate::lower::kernels::Work;
 use crate::model_memory::ModelMemory;
 use crate::plan::Group;
 use crate::quantization::ByteScale;
+use crate::steps::bind::Layer;
+use crate::steps::kernels::Work;
 use crate::target::Target;
 use crate::tensor::{DType, TensorType};
 

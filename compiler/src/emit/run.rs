@@ -11,8 +11,8 @@ use super::layer::{Argument, Arguments, Uses, layer_inputs, layer_output, pin, r
 use super::memory;
 use super::module::{ModuleSource, Output, ident, in_words, output_idents};
 use super::names::Names;
-use crate::lower::bind::Layer;
 use crate::plan::{Group, Schedule};
+use crate::steps::bind::Layer;
 use crate::tensor::DType;
 
 /// How `run` calls a layer that runs whole, or a group of layers that run row by row: the function, and the arguments that it passes.

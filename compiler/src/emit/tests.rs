@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::{float, int, long};
-use crate::lower::bind::Region;
 use crate::onnx::node::Attribute;
 use crate::onnx::write::ModelWriter;
+use crate::steps::bind::Region;
 use crate::tensor::{DType, Tensor, TensorType};
 use crate::{Compilation, InputForm, ModelFile, Options, Placement, RamBudget, compile};
 

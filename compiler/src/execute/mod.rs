@@ -6,10 +6,10 @@
 use peleec_runtime::{Destination, Operands, Place, RegionError};
 
 use crate::aligned::AlignedBytes;
-use crate::lower::bind::{Layer, Memory, Region};
-use crate::lower::kernels::Work;
 use crate::plan::Group;
 use crate::plan::buffer::ALIGNMENT;
+use crate::steps::bind::{Layer, Memory, Region};
+use crate::steps::kernels::Work;
 
 /// What memory is filled with before the two runs that are compared: floats of the first are not numbers.
 pub(crate) const FILLS: [u8; 2] = [0xff, 0x2a];

@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use super::Steps;
-use super::kernels::{Kernel, Move, Source};
-use super::step::Step;
 use crate::diagnostics::{Code, Diagnostic, Problems};
 use crate::plan::problem::{CHANNELS, PlanStep, Problem, Relation, Role, TensorId};
+use crate::steps::kernels::{Kernel, Move, Source};
+use crate::steps::{Step, Steps};
 use crate::tensor::Shape;
 
 /// From `[n, height, width, channels]` to `[n, channels, height, width]`.

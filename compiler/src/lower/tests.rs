@@ -75,16 +75,3 @@ fn images_have_steps_of_their_own_and_weights_in_common() {
         assert_eq!((planned.rows, step.weights.clone(), step.macs), (None, 0..steps.weights.len(), 3 * 2 * 16));
     }
 }
-
-/// More steps than that would be more code than anyone wants.
-#[test]
-fn images_are_counted() {
-    let (mut steps, ty) = (Steps::default(), TensorType::f32([1]));
-    let outlets = vec![Outlet { name: "y", ty: &ty, is_read: true, tensor: None }];
-    let (label, operands) = (Vec::new(), Vec::new());
-    let mut ctx =
-        Lowering { name: "y".to_owned(), label, operands, outlets, images: 0, profile: PROFILE, agreements: None, steps: &mut steps };
-    let mut images = |count| ctx.images(count).map(|()| ctx.images);
-    assert_eq!([0, 1, 2, MOST_IMAGES].map(|count| images(count).ok()), [Some(0), Some(0), Some(2), Some(MOST_IMAGES)]);
-    assert!(images(MOST_IMAGES + 1).is_err());
-}

@@ -6,9 +6,9 @@
 use super::known::{self, KnownAttribute};
 use super::operands::{axis, evaluated, output, output_shape, product, tensor, typed};
 use super::{OpError, Operator};
-use crate::lower::Lowering;
-use crate::lower::kernels::Arg as Kernel;
 use crate::onnx::node::NodeView;
+use crate::steps::Lowering;
+use crate::steps::kernels::Arg as Kernel;
 use crate::tensor::{DType, Shape, Tensor, TensorType, elements};
 
 /// One input of numbers.

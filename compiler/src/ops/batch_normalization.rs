@@ -5,8 +5,8 @@
 use super::known::{self, KnownAttribute};
 use super::operands::{float_type, floats, output_shape, product};
 use super::{OpError, Operator};
-use crate::lower::Lowering;
 use crate::onnx::node::NodeView;
+use crate::steps::Lowering;
 use crate::tensor::{Tensor, TensorType};
 
 /// Inputs: `X` [N,C,..] or [N] of one channel, `scale`, `B`, `mean` and `var`, each [C].

@@ -10,9 +10,9 @@ use super::broadcast::{aligned_at_the_end, broadcast, source_index};
 use super::known::{self, KnownAttribute};
 use super::operands::{evaluated, output, output_shape, tensor, typed};
 use super::{OpError, Operator};
-use crate::lower::Lowering;
-use crate::lower::kernels::{Binary as Kernel, Function, Pairwise};
 use crate::onnx::node::NodeView;
+use crate::steps::Lowering;
+use crate::steps::kernels::{Binary as Kernel, Function, Pairwise};
 use crate::tensor::{DType, Data, Shape, Tensor, TensorType};
 
 /// Inputs: `A` and `B` of one element type.

@@ -6,10 +6,11 @@ use std::collections::BTreeMap;
 use super::{Op, OpError};
 use crate::execute::{FILLS, Run};
 use crate::ir::{Graph, Source, Value};
-use crate::lower::{bind::bind, lower};
+use crate::lower::lower;
 use crate::onnx::node::{Attribute, NodeView, Operand};
 use crate::plan::problem::Role;
 use crate::plan::{Budget, Pins, plan};
+use crate::steps::bind::bind;
 use crate::target::{NumericClass, Profile, Target};
 use crate::tensor::{Data, Shape, Tensor, TensorType};
 

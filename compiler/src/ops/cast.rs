@@ -3,8 +3,8 @@
 use super::known::{self, KnownAttribute};
 use super::operands::{evaluated, is_true, output, tensor, typed};
 use super::{OpError, Operator, pairwise};
-use crate::lower::{Lowering, Packed, kernels};
 use crate::onnx::node::NodeView;
+use crate::steps::{Lowering, Packed, kernels};
 use crate::tensor::{DType, Data, Tensor, TensorType, elements};
 
 #[derive(Clone, Debug, PartialEq)]

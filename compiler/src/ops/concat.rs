@@ -5,9 +5,9 @@ use std::sync::Arc;
 use super::known::{self, KnownAttribute};
 use super::operands::{axis, evaluated, output, output_shape, product, tensor, typed};
 use super::{OpError, Operator};
-use crate::lower::Lowering;
 use crate::onnx::node::NodeView;
 use crate::plan::problem::{Access, Relation};
+use crate::steps::Lowering;
 use crate::tensor::{Data, Tensor, TensorType};
 
 /// Inputs: one or more, equal in all extents but `axis`.

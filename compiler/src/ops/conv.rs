@@ -16,10 +16,10 @@ use peleec_runtime::Activation;
 use super::known::{self, KnownAttribute};
 use super::operands::{Sum, evaluated, float_type, floats, output, output_shape, product};
 use super::{OpError, Operator, Pool, unary, volume, window};
-use crate::lower::kernels::{Convolution, DepthwiseConv2d, PackedConvolution};
-use crate::lower::{Lowering, micro};
 use crate::onnx::node::NodeView;
 use crate::plan::problem::{Access, TensorId};
+use crate::steps::kernels::{Convolution, DepthwiseConv2d, PackedConvolution};
+use crate::steps::{Lowering, micro};
 use crate::tensor::window::{Axis, Window, dhw, spatial_rank, with_spatial};
 use crate::tensor::{DType, Shape, Tensor, TensorType};
 

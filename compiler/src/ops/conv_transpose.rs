@@ -17,10 +17,10 @@ use super::known::{self, KnownAttribute};
 use super::operands::{evaluated, float_type, floats, output, output_shape, product};
 use super::window::{AUTO_PAD, explicit_pads, extents};
 use super::{OpError, Operator, volume};
-use crate::lower::kernels::{Binary, ConvTranspose2d, pack_transposed};
-use crate::lower::{Lowering, Packed};
 use crate::onnx::node::NodeView;
 use crate::plan::problem::{Access, CHANNELS};
+use crate::steps::kernels::{Binary, ConvTranspose2d, pack_transposed};
+use crate::steps::{Lowering, Packed};
 use crate::tensor::window::{dhw, spatial_rank, with_spatial};
 use crate::tensor::{DType, Shape, Tensor, TensorType};
 

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use super::known::{self, KnownAttribute};
 use super::operands::{axis, evaluated, output, output_shape, product, tensor, typed};
 use super::{OpError, Operator};
-use crate::lower::Lowering;
-use crate::lower::kernels::CumulativeSum as Kernel;
 use crate::onnx::node::NodeView;
+use crate::steps::Lowering;
+use crate::steps::kernels::CumulativeSum as Kernel;
 use crate::tensor::{DType, Data, Shape, Tensor, TensorType};
 
 /// One input; the axis is read when the node is parsed.

@@ -3,8 +3,8 @@
 use super::known::{self, KnownAttribute};
 use super::operands::{output, output_shape, product, tensor, typed};
 use super::{OpError, Operator};
-use crate::lower::Lowering;
 use crate::onnx::node::NodeView;
+use crate::steps::Lowering;
 use crate::tensor::{Shape, Tensor, TensorType};
 use crate::tensor::{ravel, unravel};
 

@@ -12,10 +12,10 @@ use super::matmul::{MatMul, rows_by_weights};
 use super::operands::{evaluated, float_type, floats, output, output_shape, product, tensor};
 use super::transpose::Transpose;
 use super::{OpError, Operator};
-use crate::lower::kernels::MatMul as Kernel;
-use crate::lower::{Lowering, Packed};
 use crate::onnx::node::NodeView;
 use crate::plan::problem::{Relation, TensorId};
+use crate::steps::kernels::MatMul as Kernel;
+use crate::steps::{Lowering, Packed};
 use crate::tensor::{DType, Shape, Tensor, TensorType};
 
 /// Two inputs. An index is a letter, or a digit for an axis that `...` stands for, counted from the last of these.

@@ -10,8 +10,8 @@ use super::broadcast::{aligned_at_the_end, broadcast, source_index};
 use super::known::{self, KnownAttribute};
 use super::operands::{FUNCTION_WORK, evaluated, output, output_shape, tensor, typed};
 use super::{OpError, Operator, pairwise};
-use crate::lower::Lowering;
 use crate::onnx::node::NodeView;
+use crate::steps::Lowering;
 use crate::tensor::{DType, Data, Shape, Tensor, TensorType};
 
 /// One element.

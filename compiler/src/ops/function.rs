@@ -8,8 +8,8 @@ use peleec_runtime::f32::function;
 use super::known::{self, KnownAttribute};
 use super::operands::{evaluated, function_work, integers, output, output_shape, tensor, typed};
 use super::{OpError, Operator, pairwise};
-use crate::lower::{Lowering, Packed, kernels};
 use crate::onnx::node::NodeView;
+use crate::steps::{Lowering, Packed, kernels};
 use crate::tensor::{DType, Data, Tensor, TensorType};
 
 /// Makes the kinds of a table, whose names are those of the runtime's functions: each with its attributes and their defaults, and with its

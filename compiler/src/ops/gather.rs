@@ -7,10 +7,10 @@ use std::sync::Arc;
 use super::known::{self, KnownAttribute};
 use super::operands::{axis, output, output_shape, product, tensor, typed};
 use super::{OpError, Operator};
-use crate::lower::kernels::{Gather as Kernel, Strided};
-use crate::lower::{Lowering, Packed};
 use crate::onnx::node::NodeView;
 use crate::plan::problem::{Relation, TensorId};
+use crate::steps::kernels::{Gather as Kernel, Strided};
+use crate::steps::{Lowering, Packed};
 use crate::tensor::{DType, Tensor, TensorType};
 
 /// Inputs: `data` and `indices`; an index may count from the end.

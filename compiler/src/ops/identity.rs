@@ -3,9 +3,9 @@
 use super::known::{self, KnownAttribute};
 use super::operands::{tensor, typed};
 use super::{OpError, Operator};
-use crate::lower::Lowering;
 use crate::onnx::node::NodeView;
 use crate::plan::problem::Relation;
+use crate::steps::Lowering;
 use crate::tensor::{Data, Tensor, TensorType};
 
 /// One input; `Dropout`'s mask is not computed.

@@ -4,8 +4,8 @@
 use super::known::KnownAttribute;
 use super::operands::{Sum, evaluated, floats, function_work, output_shape};
 use super::{OpError, Operator, Softmax};
-use crate::lower::{Lowering, kernels};
 use crate::onnx::node::NodeView;
+use crate::steps::{Lowering, kernels};
 use crate::tensor::{Tensor, TensorType};
 
 /// One input; its axes are those of a `Softmax`.

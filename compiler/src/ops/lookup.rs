@@ -2,7 +2,7 @@
 
 use super::operands::{evaluated, output, tensor, typed};
 use super::{OpError, Operator};
-use crate::lower::{Lowering, kernels};
+use crate::steps::{Lowering, kernels};
 use crate::tensor::{DType, Data, Tensor, TensorType};
 
 /// `y = table[x]`, for bytes of either kind.

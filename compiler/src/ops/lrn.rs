@@ -4,9 +4,9 @@ use super::known::{self, KnownAttribute};
 use super::operands::{evaluated, float_type, floats, output_shape, product};
 use super::pixels::each_pixel;
 use super::{OpError, Operator};
-use crate::lower::kernels::Lrn as Kernel;
-use crate::lower::{Lowering, Packed};
 use crate::onnx::node::NodeView;
+use crate::steps::kernels::Lrn as Kernel;
+use crate::steps::{Lowering, Packed};
 use crate::tensor::{Tensor, TensorType};
 
 /// One input, [N,C,..]: `x / (bias + alpha / size * (sum of squares over size channels))^beta`.

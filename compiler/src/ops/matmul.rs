@@ -13,11 +13,11 @@ use peleec_runtime::{Activation, BinaryKind};
 use super::known::{self, KnownAttribute};
 use super::operands::{Sum, evaluated, float_type, floats, output, output_shape, product, tensor};
 use super::{OpError, Operator};
-use crate::lower::Lowering;
-use crate::lower::Packed;
-use crate::lower::kernels::{Binary, Convolution, MatMul as Kernel};
 use crate::onnx::node::NodeView;
 use crate::plan::problem::{Access, TensorId};
+use crate::steps::Lowering;
+use crate::steps::Packed;
+use crate::steps::kernels::{Binary, Convolution, MatMul as Kernel};
 use crate::tensor::window::Window;
 use crate::tensor::{DType, Shape, Tensor, TensorType};
 

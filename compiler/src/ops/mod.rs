@@ -4,12 +4,12 @@
 //! 1. write its file (or a row in a family's file) with the list of its attributes, `parse`, `infer`, `evaluate` and `lower`;
 //! 2. add its line to the list below, with the most inputs that it takes;
 //! 3. if no kernel of `peleec-runtime` computes it, add one there (a file that ends in its doors' macro, a `mod` and a `pub use`, a line in
-//!    `source.rs`), and its file in `lower/kernels/` with a `mod` and a `use`;
+//!    `source.rs`), and its file in `steps/kernels/` with a `mod` and a `use`;
 //! 4. add a case to `codegen-tests/cases/` and review the new snapshot.
 //!
 //! So `HardSwish` is a variant in the runtime's `activation.rs`, a row in `unary.rs`, its name below and a case: four files and a new
 //! snapshot. `Split` at run time is `runs` and `lower` in `pick.rs` and a case. `Resize` is three files, of the operator and of both
-//! sides of its kernel, and lines in `lib.rs`, `f32/mod.rs` and `source.rs` of the runtime, in `lower/kernels/mod.rs`, below, and a case.
+//! sides of its kernel, and lines in `lib.rs`, `f32/mod.rs` and `source.rs` of the runtime, in `steps/kernels/mod.rs`, below, and a case.
 //! `Mish` is a type in the runtime's `function.rs`, a row in the `function.rs` here, its name below and a case.
 //!
 //! Invariant: an operator sees its own attributes and its inputs' types and values, never the graph or another node.
@@ -33,9 +33,9 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::lower::Lowering;
 use crate::onnx::node::NodeView;
 use crate::onnx::{integer_operators, quantized_operators};
+use crate::steps::Lowering;
 use crate::tensor::{DType, Tensor, TensorType};
 
 /// What the drivers ask of an operator.

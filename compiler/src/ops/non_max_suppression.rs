@@ -15,9 +15,9 @@ use std::cmp::Ordering;
 use super::known::{self, KnownAttribute};
 use super::operands::{evaluated, float_type, floats, output, output_shape, tensor};
 use super::{OpError, Operator};
-use crate::lower::Lowering;
-use crate::lower::kernels::NonMaxSuppression as Kernel;
 use crate::onnx::node::NodeView;
+use crate::steps::Lowering;
+use crate::steps::kernels::NonMaxSuppression as Kernel;
 use crate::tensor::{DType, Tensor, TensorType};
 
 /// Inputs: boxes `[images, boxes, 4]` and scores `[images, classes, boxes]`; the others are read when the node is parsed.

@@ -12,9 +12,9 @@ use super::broadcast::{broadcast, source_index};
 use super::known::{self, KnownAttribute};
 use super::operands::{Sum, axis, distinct_axes, evaluated, float_type, floats, output_shape, product};
 use super::{OpError, Operator};
-use crate::lower::kernels::Normalize as Kernel;
-use crate::lower::{Lowering, Packed};
 use crate::onnx::node::NodeView;
+use crate::steps::kernels::Normalize as Kernel;
+use crate::steps::{Lowering, Packed};
 use crate::tensor::{Shape, Tensor, TensorType};
 
 /// What forms a group, and which of its elements have a scale and a bias in common.

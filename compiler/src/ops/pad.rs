@@ -9,9 +9,9 @@ use super::gather::{copy_parts, evenly_spaced};
 use super::known::{self, KnownAttribute};
 use super::operands::{distinct_axes, evaluated, floats, integers, ints, is_true, output, output_shape, tensor, typed};
 use super::{OpError, Operator};
-use crate::lower::Lowering;
-use crate::lower::kernels::{Pad as Kernel, PadValue};
 use crate::onnx::node::NodeView;
+use crate::steps::Lowering;
+use crate::steps::kernels::{Pad as Kernel, PadValue};
 use crate::tensor::{DType, Data, Tensor, TensorType};
 use crate::tensor::{ravel, unravel};
 

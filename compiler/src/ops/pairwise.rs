@@ -7,9 +7,9 @@ use peleec_runtime::BinaryKind;
 use super::broadcast::broadcast;
 use super::operands::integers;
 use super::{Cast, OpError, Operator};
-use crate::lower::kernels::{Binary, Function, Kernel, Pairwise};
-use crate::lower::{Lowering, Packed, kernels};
 use crate::plan::problem::TensorId;
+use crate::steps::kernels::{Binary, Function, Kernel, Pairwise};
+use crate::steps::{Lowering, Packed, kernels};
 use crate::tensor::{DType, Data, Shape, Tensor, TensorType};
 
 #[cfg(test)]

@@ -8,10 +8,10 @@ use super::broadcast::broadcast;
 use super::known::{self, KnownAttribute};
 use super::operands::{axis, distinct_axes, ints, output, tensor, typed};
 use super::{OpError, Operator};
-use crate::lower::kernels::Strided;
-use crate::lower::{Lowering, Packed};
 use crate::onnx::node::NodeView;
 use crate::plan::problem::Relation;
+use crate::steps::kernels::Strided;
+use crate::steps::{Lowering, Packed};
 use crate::tensor::{Shape, Tensor, TensorType};
 use crate::tensor::{ravel, unravel};
 

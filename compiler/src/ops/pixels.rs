@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::OpError;
 use super::operands::product;
-use crate::lower::kernels::Kernel;
-use crate::lower::{Lowering, Packed};
+use crate::steps::kernels::Kernel;
+use crate::steps::{Lowering, Packed};
 use crate::tensor::Shape;
 
 /// Emits a step an image of the first input, whose channels are its second axis: of [N,C,H,W] as it is, so that its rows can be computed

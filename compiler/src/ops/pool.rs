@@ -13,10 +13,10 @@ use super::known::{self, KnownAttribute};
 use super::operands::{Sum, evaluated, floats, output, output_shape, product, tensor, typed};
 use super::window;
 use super::{Cast, OpError, Operator, volume};
-use crate::lower::kernels::{Kernel, MaxPool2d, Pool2d};
-use crate::lower::{Lowering, Packed};
 use crate::onnx::node::NodeView;
 use crate::plan::problem::TensorId;
+use crate::steps::kernels::{Kernel, MaxPool2d, Pool2d};
+use crate::steps::{Lowering, Packed};
 use crate::tensor::window::{Axis, Window, dhw, with_spatial};
 use crate::tensor::{DType, Shape, Tensor, TensorType};
 

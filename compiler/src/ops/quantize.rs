@@ -13,9 +13,9 @@ use super::known::{self, KnownAttribute};
 use super::operands::{axis, evaluated, floats, output, tensor, typed};
 use super::quantized_conv::limits;
 use super::{OpError, Operator, pairwise};
-use crate::lower::{Lowering, Packed, kernels};
 use crate::onnx::node::NodeView;
 use crate::plan::problem::TensorId;
+use crate::steps::{Lowering, Packed, kernels};
 use crate::tensor::{DType, Data, Shape, Tensor, TensorType};
 
 /// Which way.

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::operands::{output, tensor, typed};
 use super::{Binary, OpError, Operator, Quantize};
-use crate::lower::{FEW_IMAGES, Lowering, Packed, kernels};
 use crate::plan::problem::{ROWS, TensorId};
+use crate::steps::{FEW_IMAGES, Lowering, Packed, kernels};
 use crate::tensor::{DType, Shape, Tensor, TensorType};
 
 /// What a function of floats makes of both dequantised inputs, quantised and limited.

@@ -8,10 +8,10 @@ use std::sync::Arc;
 use super::known::KnownAttribute;
 use super::operands::{evaluated, output, output_shape, product, tensor, typed};
 use super::{Conv, OpError, Operator, QuantizedBinary};
-use crate::lower::kernels::{Kernel, Parts, QuantizedConv2d, QuantizedDepthwiseConv2d, Tile};
-use crate::lower::{Lowering, Packed};
 use crate::onnx::node::NodeView;
 use crate::plan::problem::Access;
+use crate::steps::kernels::{Kernel, Parts, QuantizedConv2d, QuantizedDepthwiseConv2d, Tile};
+use crate::steps::{Lowering, Packed};
 use crate::tensor::window::{Window, hw, with_spatial};
 use crate::tensor::{DType, Data, Shape, Tensor, TensorType};
 

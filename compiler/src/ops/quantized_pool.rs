@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::operands::{output, tensor, typed};
 use super::{OpError, Operator, Pool, Quantize};
-use crate::lower::kernels::AveragePool2d;
-use crate::lower::{Lowering, Packed};
+use crate::steps::kernels::AveragePool2d;
+use crate::steps::{Lowering, Packed};
 use crate::tensor::{DType, Tensor, TensorType};
 
 /// What a pool of floats makes of the dequantised input, quantised and limited.

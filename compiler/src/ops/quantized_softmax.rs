@@ -2,7 +2,7 @@
 
 use super::operands::{output, tensor, typed};
 use super::{OpError, Operator, Quantize, Softmax};
-use crate::lower::{Lowering, kernels};
+use crate::steps::{Lowering, kernels};
 use crate::tensor::{DType, Tensor, TensorType};
 
 /// What a softmax of floats makes of the dequantised input, quantised.

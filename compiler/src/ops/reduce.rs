@@ -8,9 +8,9 @@ use super::broadcast::source_index;
 use super::known::KnownAttribute;
 use super::operands::{Sum, evaluated, output, output_shape, tensor, typed};
 use super::{OpError, Operator, ReduceMean, pairwise};
-use crate::lower::kernels::{Reduce as Kernel, ReduceKind};
-use crate::lower::{Lowering, Packed};
 use crate::onnx::node::NodeView;
+use crate::steps::kernels::{Reduce as Kernel, ReduceKind};
+use crate::steps::{Lowering, Packed};
 use crate::tensor::{DType, Data, Shape, Tensor, TensorType};
 
 /// One input; its axes are read as `ReduceMean`'s are.

@@ -6,10 +6,10 @@ use super::broadcast::source_index;
 use super::known::{self, KnownAttribute};
 use super::operands::{Sum, distinct_axes, evaluated, float_type, floats, ints, output, output_shape, product};
 use super::{OpError, Operator};
-use crate::lower::Lowering;
-use crate::lower::Packed;
-use crate::lower::kernels::Pool2d;
 use crate::onnx::node::NodeView;
+use crate::steps::Lowering;
+use crate::steps::Packed;
+use crate::steps::kernels::Pool2d;
 use crate::tensor::window::Window;
 use crate::tensor::{DType, Shape, Tensor, TensorType};
 

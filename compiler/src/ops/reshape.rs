@@ -3,8 +3,8 @@
 use super::known::{self, KnownAttribute};
 use super::operands::{axis, distinct_axes, evaluated, ints, output, product, tensor, typed};
 use super::{OpError, Operator};
-use crate::lower::Lowering;
 use crate::onnx::node::NodeView;
+use crate::steps::Lowering;
 use crate::tensor::{Shape, Tensor, TensorType};
 
 /// One input; the shape follows from the attributes and the inputs that are read when the node is parsed.

@@ -18,9 +18,9 @@ use table::Table;
 use super::known::{self, KnownAttribute};
 use super::operands::{distinct_axes, evaluated, float_type, floats, output, output_shape, product};
 use super::{OpError, Operator};
-use crate::lower::{Lowering, kernels};
 use crate::onnx::node::NodeView;
 use crate::plan::problem::Relation;
+use crate::steps::{Lowering, kernels};
 use crate::tensor::unravel;
 use crate::tensor::{DType, Shape, Tensor, TensorType};
 

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use super::known::{self, KnownAttribute};
 use super::operands::{Sum, axis, evaluated, float_type, floats, function_work, output_shape, product};
 use super::{OpError, Operator};
-use crate::lower::kernels::Kernel;
-use crate::lower::{Lowering, Packed, kernels};
 use crate::onnx::node::NodeView;
+use crate::steps::kernels::Kernel;
+use crate::steps::{Lowering, Packed, kernels};
 use crate::tensor::{Shape, Tensor, TensorType};
 
 /// One input.

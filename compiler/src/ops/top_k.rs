@@ -10,9 +10,9 @@ use std::sync::Arc;
 use super::known::{self, KnownAttribute};
 use super::operands::{axis, evaluated, output, output_shape, product, tensor, typed};
 use super::{OpError, Operator};
-use crate::lower::kernels::TopK as Kernel;
-use crate::lower::{Lowering, Packed};
 use crate::onnx::node::NodeView;
+use crate::steps::kernels::TopK as Kernel;
+use crate::steps::{Lowering, Packed};
 use crate::tensor::{DType, Shape, Tensor, TensorType, elements};
 
 /// One input of numbers; how many are found is read when the node is parsed. Outputs: values and indices.

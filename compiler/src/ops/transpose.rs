@@ -3,9 +3,9 @@
 use super::known::{self, KnownAttribute};
 use super::operands::{output, output_shape, tensor, typed};
 use super::{OpError, Operator};
-use crate::lower::Lowering;
 use crate::onnx::node::NodeView;
 use crate::plan::problem::Relation;
+use crate::steps::Lowering;
 use crate::tensor::{Tensor, TensorType};
 use crate::tensor::{ravel, unravel};
 

@@ -6,9 +6,9 @@ use peleec_runtime::Activation;
 use super::known::{self, KnownAttribute};
 use super::operands::{evaluated, float_type, floats, function_work, integers, output_shape, tensor, typed};
 use super::{OpError, Operator, pairwise};
-use crate::lower::Lowering;
-use crate::lower::kernels::Map;
 use crate::onnx::node::NodeView;
+use crate::steps::Lowering;
+use crate::steps::kernels::Map;
 use crate::tensor::{DType, Data, Tensor, TensorType};
 
 /// One input; `Clip`'s bounds are read when the node is parsed.

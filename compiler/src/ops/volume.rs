@@ -7,9 +7,9 @@ use std::sync::Arc;
 use peleec_runtime::{Activation, BinaryKind};
 
 use super::OpError;
-use crate::lower::kernels::{Binary, Map, Strided};
-use crate::lower::{Lowering, Packed};
 use crate::plan::problem::{Access, CHANNELS, Relation, TensorId};
+use crate::steps::kernels::{Binary, Map, Strided};
+use crate::steps::{Lowering, Packed};
 use crate::tensor::{Shape, Tensor};
 
 /// The most depths of an output, as each is computed by code of its own.

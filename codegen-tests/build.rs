@@ -1,5 +1,7 @@
 //! Generates modules as a user's build script does; `tests/modules.rs` and the README's example compile and run them.
 
+use std::fs::{self, File};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use peleec::zoo::{ZooOptions, build};
@@ -47,14 +49,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     peleec::Builder::new().model(model).name("peleenet_parts").ram_budget(peleec::RamBudget::Bytes(15_000)).emit()?;
     let mini = PathBuf::from(std::env::var("OUT_DIR")?).join("pelee_mini.onnx");
     let options = ZooOptions { width: 0.25, input_size: Some(96), classes: Some(4), seed: 0 };
-    std::fs::write(&mini, build("pelee-304", &options)?)?;
+    make(&mini, &build("pelee-304", &options)?)?;
     peleec::Builder::new().model(&mini).emit()?;
-    std::fs::write(mini.with_extension("toml"), DESCRIPTION)?;
+    make(&mini.with_extension("toml"), DESCRIPTION.as_bytes())?;
     peleec::Builder::new().model(&mini).name("pelee_detect").detect("").emit()?;
     // The same network without its softmax, which the detector makes up for.
     let logits = mini.with_file_name("pelee_logits.toml");
     let output = "scores = \"/conf/Reshape_output_0\"\nactivation = \"softmax\"";
-    std::fs::write(&logits, DESCRIPTION.replace("scores = \"conf\"", output))?;
+    make(&logits, DESCRIPTION.replace("scores = \"conf\"", output).as_bytes())?;
     let model = peleec::Builder::new().model(&mini).name("pelee_logits").detect(logits);
     model.output_names(["loc", "/conf/Reshape_output_0"]).emit()?;
     let camera = peleec::FrameLayout { format: peleec::PixelFormat::Rgb565, width: 64, height: 40 };
@@ -78,4 +80,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     pinned.pin_weights(8 << 10).emit()?;
     peleec::Builder::new().model(&mini).name("pelee_rows").input(peleec::InputForm::Rows).emit()?;
     Ok(())
+}
+
+/// Writes what a module is then made from. It gets the age of this script: cargo runs a script again where a file that it reads is newer than
+/// its last run, as what the script itself writes would be each time.
+fn make(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    fs::write(path, bytes)?;
+    let age = fs::metadata(Path::new(env!("CARGO_MANIFEST_DIR")).join("build.rs"))?.modified()?;
+    File::options().write(true).open(path)?.set_modified(age)
 }

@@ -299,7 +299,7 @@ fn range_report(region: &Region) -> RangeReport {
 
 #[cfg(test)]
 mod tests {
-    use crate::onnx::node::Attribute;
+    use crate::node::Attribute;
     use crate::onnx::write::ModelWriter;
     use crate::tensor::{DType, Tensor, TensorType};
     use crate::{Compilation, ModelFile, Options, Placement, RamBudget, compile};

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{float, int, long};
-use crate::onnx::node::Attribute;
+use crate::node::Attribute;
 use crate::onnx::write::ModelWriter;
 use crate::steps::bind::Region;
 use crate::tensor::{DType, Tensor, TensorType};

@@ -4,7 +4,7 @@ use peleec_runtime::{ColourOrder, Fit, Resize};
 
 use super::*;
 use crate::description::{Description, FrameSettings};
-use crate::onnx::node::Attribute;
+use crate::node::Attribute;
 use crate::onnx::write::ModelWriter;
 use crate::onnx::{ImportOptions, import};
 use crate::tensor::DType;

@@ -194,7 +194,7 @@ mod tests {
         model.input("x", &map).input("flags", &TensorType::new(DType::Bool, [3])).input("one", &TensorType::new(DType::I64, []));
         for (name, x, y) in [("a", "x", "u"), ("b", "u", "v"), ("c", "v", "y")] {
             let weights = crate::Tensor::f32([2, 2, 3, 3], vec![0.5; 36]).unwrap();
-            let pads = [("pads", crate::onnx::node::Attribute::Ints(vec![1; 4]))];
+            let pads = [("pads", crate::node::Attribute::Ints(vec![1; 4]))];
             model.initializer(&format!("w.{name}"), &weights).node("Conv", name, &[x, &format!("w.{name}")], &[y], &pads);
         }
         for (name, x) in [("y", None), ("not", Some("flags")), ("more", Some("one"))] {

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::importer::check_name;
-use super::node::Attribute;
 use super::wire::{AttributeProto, NodeProto, TensorProto, kind};
 use crate::diagnostics::{Code, Diagnostic};
+use crate::node::Attribute;
 use crate::tensor::Tensor;
 
 /// Reads all attributes of `node`; `stored` reads a tensor.

@@ -33,7 +33,7 @@ fn location(tensor: &TensorProto) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::onnx::node::Attribute;
+    use crate::node::Attribute;
     use crate::onnx::wire::{AttributeProto, StringStringEntryProto, kind};
     use crate::onnx::write::ModelWriter;
     use crate::tensor::Tensor;

@@ -12,10 +12,10 @@ use super::asked;
 use super::importer::{Definition, ImportOptions, Importer, check_name};
 use super::open::open;
 use super::scope::{Scope, name_of};
-use super::tensor::element;
 use super::wire::{ModelProto, ValueInfoProto};
 use crate::diagnostics::{Code, Diagnostic, Problems, Severity, grouped};
 use crate::ir::Graph;
+use crate::node::element;
 
 /// Versions of the default operator set whose models are taken.
 pub const OPSETS: std::ops::RangeInclusive<i64> = 1..=28;

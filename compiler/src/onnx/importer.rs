@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::constants::{self, External};
-use super::node::Operand;
 use super::scope::Scope;
 use super::wire::{NodeProto, TensorProto};
 use crate::diagnostics::{Code, Diagnostic, NodeRef};
 use crate::ir::{Graph, MAX_CONSTANT_BYTES, Source};
+use crate::node::Operand;
 use crate::tensor::{Tensor, TensorType};
 
 /// Multiply-accumulates and elements that computing values may cost while importing: a second or two, naively.

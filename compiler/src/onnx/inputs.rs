@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use super::flags::typed;
 use super::importer::{Definition, Entry, Importer, check_name};
 use super::scope::name_of;
-use super::tensor::{Element, MAX_DIM, MAX_ELEMENTS, code, element};
+use super::tensor::{MAX_DIM, MAX_ELEMENTS, code};
 use super::wire::{Dimension, GraphProto, TensorShapeProto, ValueInfoProto};
 use crate::diagnostics::{Code, Diagnostic};
+use crate::node::{self, Element, element};
 use crate::tensor::{DType, Shape, TensorType};
 
 const MAX_RANK: usize = 16;
@@ -63,7 +64,7 @@ impl<'a> Importer<'a> {
     }
 
     fn input_dtype(&mut self, name: &str, element: Element) -> Result<DType, Diagnostic> {
-        let exact = super::tensor::element(Some(code(element.dtype))) == Ok(element);
+        let exact = node::element(Some(code(element.dtype))) == Ok(element);
         if !exact && element.dtype != DType::F32 {
             let title = format!("graph input `{name}` has the element type {}", element.name);
             return Err(Diagnostic::unsupported(Code::INPUT_TYPE, title).supported("float, uint8, int8, int32, int64, bool"));

@@ -10,15 +10,15 @@ use peleec_runtime::{Activation, BinaryKind};
 
 use super::exact::{Sums, exact_weights, farthest};
 use super::importer::{Definition, Entry, Importer, Refusal, check_name, display_name};
-use super::node::{Attribute, NodeView, Operand};
 use super::nodes::{check_extents, op_refused};
 use super::quantized::beginning;
 use super::scope::inputs;
 use super::wire::NodeProto;
 use crate::diagnostics::OpError;
 use crate::ir::{Source, Value};
+use crate::node::{Attribute, NodeView, Operand};
 use crate::ops::broadcast::broadcast;
-use crate::ops::{Binary, Cast, Op, Reshape, Unary};
+use crate::ops::{Binary, Cast, Op, Reshape, Unary, attributes_of};
 use crate::tensor::{DType, Shape, Tensor, TensorType};
 
 const OPERATORS: [&str; 3] = ["ConvInteger", "DynamicQuantizeLinear", "MatMulInteger"];
@@ -259,7 +259,15 @@ impl<'a> Parts<'_, 'a> {
 
     fn view<'v>(&'v self, op_type: &'v str, attributes: &'v BTreeMap<String, Attribute>, inputs: Vec<Option<Operand<'v>>>) -> NodeView<'v> {
         let importer = &*self.importer;
-        NodeView { op_type, opset: importer.opset, attributes, inputs, outputs: 1, budget: &importer.fold_budget }
+        NodeView {
+            op_type,
+            opset: importer.opset,
+            attributes,
+            listed: attributes_of(op_type),
+            inputs,
+            outputs: 1,
+            budget: &importer.fold_budget,
+        }
     }
 
     fn told(&self, error: OpError) -> Refusal {

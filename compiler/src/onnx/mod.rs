@@ -7,6 +7,7 @@ mod alternatives;
 mod asked;
 mod attributes;
 mod branch;
+mod catalogue;
 mod constants;
 mod data_files;
 mod exact;
@@ -17,7 +18,6 @@ mod importer;
 mod inputs;
 mod integers;
 mod names;
-pub(crate) mod node;
 mod nodes;
 mod open;
 mod order;
@@ -30,15 +30,13 @@ pub(crate) mod tensor;
 mod wire;
 pub(crate) mod write;
 
+pub use catalogue::{Family, Member, OperatorDetails, families, operators};
 pub(crate) use constants::{first_nan, no_number};
 pub(crate) use data_files::data_files;
 pub use import::OPSETS;
 pub(crate) use import::{Refused, import};
 pub(crate) use importer::ImportOptions;
-pub(crate) use integers::{integer_form, integer_operators};
 pub(crate) use outline::outline;
-pub(crate) use quantized::{quantized_form, quantized_operators};
-pub(crate) use support::first_read;
 pub use tensor::{TensorError, read_tensor, write_tensor};
 
 #[cfg(test)]

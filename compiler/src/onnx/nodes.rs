@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 
 use super::importer::{Definition, Entry, Importer, Refusal, check_name, display_name};
 use super::integers::is_of_integers;
-use super::node::{Attribute, GROWTH_COST, NodeView, Operand, USUAL_RANK};
 use super::scope::{Scope, inputs, is_if};
 use super::tensor::{MAX_DIM, MAX_ELEMENTS};
 use super::wire::{NodeProto, TensorProto};
 use super::{attributes, constants};
 use crate::diagnostics::{Code, Diagnostic, OpError};
 use crate::ir::{Source, Value};
-use crate::ops::Op;
+use crate::node::{Attribute, GROWTH_COST, NodeView, Operand, USUAL_RANK};
+use crate::ops::{Op, attributes_of};
 use crate::tensor::{Shape, Tensor, TensorType};
 
 /// Values of more elements stay operators, for the passes to fold.
@@ -61,7 +61,8 @@ impl<'a> Importer<'a> {
         let inputs = self.operands(&names)?;
         let attributes = self.attributes(node)?;
         let outputs = until_last(&node.output).len();
-        let view = NodeView { op_type, opset: self.opset, attributes: &attributes, inputs, outputs, budget: &self.fold_budget };
+        let listed = attributes_of(op_type);
+        let view = NodeView { op_type, opset: self.opset, attributes: &attributes, listed, inputs, outputs, budget: &self.fold_budget };
         let told = |error| op_refused(op_type, error);
         let op = Op::parse(&view).unwrap_or_else(|| Err(OpError::unsupported("is in no list"))).map_err(told)?;
         let kept = leading(&view.inputs, op.data_inputs());

@@ -91,7 +91,7 @@ fn attribute_text(attribute: &AttributeProto) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::onnx::node::Attribute;
+    use crate::node::Attribute;
     use crate::onnx::wire::Dimension;
     use crate::onnx::write::ModelWriter;
     use crate::tensor::{DType, Tensor, TensorType};

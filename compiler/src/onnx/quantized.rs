@@ -9,7 +9,7 @@
 use std::collections::BTreeSet;
 
 use super::wire::{AttributeProto, NodeProto, kind};
-use crate::ops::known::{self, KnownAttribute};
+use crate::node::known::{self, KnownAttribute};
 
 /// Where an operator's tensors are among its inputs; a tensor is followed by its scale and its zero point.
 struct Form {

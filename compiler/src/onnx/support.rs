@@ -4,10 +4,10 @@ use super::alternatives::{Surroundings, way_out};
 use super::import::OPSETS;
 use super::importer::{Definition, Entry, Importer, check_name};
 use super::integers::is_of_integers;
-use super::node::Operand;
 use super::scope::{inputs, is_if};
 use super::wire::NodeProto;
 use crate::diagnostics::{Code, Diagnostic, InputRef};
+use crate::node::Operand;
 use crate::ops::{OPERATORS, Op};
 use crate::tensor::{DType, Tensor, TensorType, elements};
 

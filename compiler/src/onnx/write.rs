@@ -2,12 +2,12 @@
 
 use prost::Message;
 
-use super::node::Attribute;
 use super::tensor::{code, encode};
 use super::wire::{
     AttributeProto, Dimension, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorShapeProto, TensorTypeProto, TypeProto,
     ValueInfoProto, kind,
 };
+use crate::node::Attribute;
 use crate::tensor::{DType, Tensor, TensorType};
 
 /// The version of the file format that is written; it goes with operator sets up to 18.

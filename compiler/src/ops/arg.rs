@@ -3,10 +3,10 @@
 //!
 //! What is not a number is taken only where it comes first.
 
-use super::known::{self, KnownAttribute};
 use super::operands::{axis, evaluated, output, output_shape, product, tensor, typed};
 use super::{OpError, Operator};
-use crate::onnx::node::NodeView;
+use crate::node::NodeView;
+use crate::node::known::{self, KnownAttribute};
 use crate::steps::Lowering;
 use crate::steps::kernels::Arg as Kernel;
 use crate::tensor::{DType, Shape, Tensor, TensorType, elements};

@@ -2,10 +2,10 @@
 //!
 //! Passes fold it into what is before it, or turn it into a convolution or a product and a sum; what they leave has no kernel.
 
-use super::known::{self, KnownAttribute};
 use super::operands::{float_type, floats, output_shape, product};
 use super::{OpError, Operator};
-use crate::onnx::node::NodeView;
+use crate::node::NodeView;
+use crate::node::known::{self, KnownAttribute};
 use crate::steps::Lowering;
 use crate::tensor::{Tensor, TensorType};
 
@@ -97,7 +97,7 @@ impl Operator for BatchNormalization {
 
 #[cfg(test)]
 mod tests {
-    use crate::onnx::node::Attribute;
+    use crate::node::Attribute;
     use crate::ops::case::Case;
 
     fn case(opset: i64) -> Case {

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use peleec_runtime::BinaryKind;
 
 use super::broadcast::{aligned_at_the_end, broadcast, source_index};
-use super::known::{self, KnownAttribute};
 use super::operands::{evaluated, output, output_shape, tensor, typed};
 use super::{OpError, Operator};
-use crate::onnx::node::NodeView;
+use crate::node::NodeView;
+use crate::node::known::{self, KnownAttribute};
 use crate::steps::Lowering;
 use crate::steps::kernels::{Binary as Kernel, Function, Pairwise};
 use crate::tensor::{DType, Data, Shape, Tensor, TensorType};

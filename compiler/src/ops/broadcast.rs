@@ -1,7 +1,7 @@
 //! NumPy's broadcasting: shapes are aligned at their last axis, and an extent of one is repeated.
 
 use super::OpError;
-use crate::onnx::node::NodeView;
+use crate::node::NodeView;
 use crate::tensor::Shape;
 
 /// An error where the second input is not aligned as NumPy would: before opset 7 it was at `axis`.

@@ -3,11 +3,11 @@
 use std::cell::Cell;
 use std::collections::BTreeMap;
 
-use super::{Op, OpError};
+use super::{Op, OpError, attributes_of};
 use crate::execute::{FILLS, Run};
 use crate::ir::{Graph, Source, Value};
 use crate::lower::lower;
-use crate::onnx::node::{Attribute, NodeView, Operand};
+use crate::node::{Attribute, NodeView, Operand};
 use crate::plan::problem::Role;
 use crate::plan::{Budget, Pins, plan};
 use crate::steps::bind::bind;
@@ -84,7 +84,9 @@ impl Case {
     pub(crate) fn parse(&self) -> Result<Op, OpError> {
         let inputs = self.inputs.iter().map(|input| input.as_ref().map(|(ty, value)| Operand { ty, value: value.as_ref() })).collect();
         let (attributes, budget) = (&self.attributes, Cell::new(self.budget));
-        let view = NodeView { op_type: self.op_type, opset: self.opset, attributes, inputs, outputs: self.outputs, budget: &budget };
+        let listed = attributes_of(self.op_type);
+        let view =
+            NodeView { op_type: self.op_type, opset: self.opset, attributes, listed, inputs, outputs: self.outputs, budget: &budget };
         Op::parse(&view).expect("the operator is in the list")
     }
 

@@ -1,9 +1,9 @@
 //! `Cast` and `CastLike`: between floats, integers of 8, 32 and 64 bits and booleans; half and double floats are held as `f32`.
 
-use super::known::{self, KnownAttribute};
 use super::operands::{evaluated, is_true, output, tensor, typed};
 use super::{OpError, Operator, pairwise};
-use crate::onnx::node::NodeView;
+use crate::node::NodeView;
+use crate::node::known::{self, KnownAttribute};
 use crate::steps::{Lowering, Packed, kernels};
 use crate::tensor::{DType, Data, Tensor, TensorType, elements};
 

@@ -1,9 +1,9 @@
 //! `Constant` and `NonZero`: a tensor that is known when compiling.
 
-use super::known::{self, KnownAttribute};
 use super::operands::{is_true, output};
 use super::{OpError, Operator};
-use crate::onnx::node::{GROWTH_COST, NodeView};
+use crate::node::known::{self, KnownAttribute};
+use crate::node::{GROWTH_COST, NodeView};
 use crate::tensor::{Tensor, TensorType, elements};
 
 /// No inputs: what the value follows from is read when the node is parsed.
@@ -93,7 +93,7 @@ fn positions<T>(values: &[T], is_there: impl Fn(&T) -> bool) -> Vec<usize> {
 
 #[cfg(test)]
 mod tests {
-    use crate::onnx::node::Attribute;
+    use crate::node::Attribute;
     use crate::ops::case::{Case, floats};
     use crate::tensor::Tensor;
 

@@ -2,10 +2,10 @@
 //!
 //! A few bytes of a file ask for as much memory as they please, so the tensor is made once the whole file is known to be within its limits.
 
-use super::known::{self, KnownAttribute};
 use super::operands::{evaluated, output};
 use super::{OpError, Operator};
-use crate::onnx::node::NodeView;
+use crate::node::NodeView;
+use crate::node::known::{self, KnownAttribute};
 use crate::tensor::{Shape, Tensor, TensorType};
 
 /// The most elements that one node may ask for.
@@ -51,7 +51,7 @@ impl Operator for ConstantOfShape {
 
 #[cfg(test)]
 mod tests {
-    use crate::onnx::node::Attribute;
+    use crate::node::Attribute;
     use crate::ops::case::{Case, floats};
     use crate::tensor::Tensor;
 

@@ -13,10 +13,10 @@ use std::collections::btree_map::Entry;
 
 use peleec_runtime::Activation;
 
-use super::known::{self, KnownAttribute};
 use super::operands::{Sum, evaluated, float_type, floats, output, output_shape, product};
 use super::{OpError, Operator, Pool, unary, volume, window};
-use crate::onnx::node::NodeView;
+use crate::node::NodeView;
+use crate::node::known::{self, KnownAttribute};
 use crate::plan::problem::{Access, TensorId};
 use crate::steps::kernels::{Convolution, DepthwiseConv2d, PackedConvolution};
 use crate::steps::{Lowering, micro};

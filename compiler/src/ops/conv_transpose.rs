@@ -13,11 +13,11 @@ use std::sync::Arc;
 
 use peleec_runtime::{Activation, BinaryKind};
 
-use super::known::{self, KnownAttribute};
 use super::operands::{evaluated, float_type, floats, output, output_shape, product};
 use super::window::{AUTO_PAD, explicit_pads, extents};
 use super::{OpError, Operator, volume};
-use crate::onnx::node::NodeView;
+use crate::node::NodeView;
+use crate::node::known::{self, KnownAttribute};
 use crate::plan::problem::{Access, CHANNELS};
 use crate::steps::kernels::{Binary, ConvTranspose2d, pack_transposed};
 use crate::steps::{Lowering, Packed};

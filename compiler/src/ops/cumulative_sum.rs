@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use super::known::{self, KnownAttribute};
 use super::operands::{axis, evaluated, output, output_shape, product, tensor, typed};
 use super::{OpError, Operator};
-use crate::onnx::node::NodeView;
+use crate::node::NodeView;
+use crate::node::known::{self, KnownAttribute};
 use crate::steps::Lowering;
 use crate::steps::kernels::CumulativeSum as Kernel;
 use crate::tensor::{DType, Data, Shape, Tensor, TensorType};

@@ -1,9 +1,9 @@
 //! `DepthToSpace` and `SpaceToDepth`: blocks of pixels from channels and back, in modes `DCR` and `CRD`, of any element type; moves only.
 
-use super::known::{self, KnownAttribute};
 use super::operands::{output, output_shape, product, tensor, typed};
 use super::{OpError, Operator};
-use crate::onnx::node::NodeView;
+use crate::node::NodeView;
+use crate::node::known::{self, KnownAttribute};
 use crate::steps::Lowering;
 use crate::tensor::{Shape, Tensor, TensorType};
 use crate::tensor::{ravel, unravel};

@@ -7,12 +7,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::known::{self, KnownAttribute};
 use super::matmul::{MatMul, rows_by_weights};
 use super::operands::{evaluated, float_type, floats, output, output_shape, product, tensor};
 use super::transpose::Transpose;
 use super::{OpError, Operator};
-use crate::onnx::node::NodeView;
+use crate::node::NodeView;
+use crate::node::known::{self, KnownAttribute};
 use crate::plan::problem::{Relation, TensorId};
 use crate::steps::kernels::MatMul as Kernel;
 use crate::steps::{Lowering, Packed};

@@ -7,10 +7,10 @@
 use peleec_runtime::PowerByFloat;
 
 use super::broadcast::{aligned_at_the_end, broadcast, source_index};
-use super::known::{self, KnownAttribute};
 use super::operands::{FUNCTION_WORK, evaluated, output, output_shape, tensor, typed};
 use super::{OpError, Operator, pairwise};
-use crate::onnx::node::NodeView;
+use crate::node::NodeView;
+use crate::node::known::{self, KnownAttribute};
 use crate::steps::Lowering;
 use crate::tensor::{DType, Data, Shape, Tensor, TensorType};
 

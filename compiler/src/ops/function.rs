@@ -5,10 +5,10 @@
 use peleec_runtime::Function as _;
 use peleec_runtime::f32::function;
 
-use super::known::{self, KnownAttribute};
 use super::operands::{evaluated, function_work, integers, output, output_shape, tensor, typed};
 use super::{OpError, Operator, pairwise};
-use crate::onnx::node::NodeView;
+use crate::node::NodeView;
+use crate::node::known::{self, KnownAttribute};
 use crate::steps::{Lowering, Packed, kernels};
 use crate::tensor::{DType, Data, Tensor, TensorType};
 
@@ -218,7 +218,7 @@ impl Operator for Function {
 #[cfg(test)]
 mod tests {
     use super::Function;
-    use crate::onnx::node::Attribute;
+    use crate::node::Attribute;
     use crate::ops::case::Case;
     use crate::ops::{OPERATORS, Op};
     use crate::tensor::{Data, Shape, Tensor, TensorType};

@@ -4,10 +4,10 @@
 
 use std::sync::Arc;
 
-use super::known::{self, KnownAttribute};
 use super::operands::{axis, output, output_shape, product, tensor, typed};
 use super::{OpError, Operator};
-use crate::onnx::node::NodeView;
+use crate::node::NodeView;
+use crate::node::known::{self, KnownAttribute};
 use crate::plan::problem::{Relation, TensorId};
 use crate::steps::kernels::{Gather as Kernel, Strided};
 use crate::steps::{Lowering, Packed};

@@ -1,9 +1,9 @@
 //! `Identity`, and `Dropout` at inference: the output is the input.
 
-use super::known::{self, KnownAttribute};
 use super::operands::{tensor, typed};
 use super::{OpError, Operator};
-use crate::onnx::node::NodeView;
+use crate::node::NodeView;
+use crate::node::known::{self, KnownAttribute};
 use crate::plan::problem::Relation;
 use crate::steps::Lowering;
 use crate::tensor::{Data, Tensor, TensorType};
@@ -74,7 +74,7 @@ mod tests {
     #[test]
     fn passes_its_input_on() {
         assert_eq!(Case::new("Identity", 13).i64s(&[1, 2]).evaluate(), Ok(Tensor::i64s([1, 2])));
-        let old = Case::new("Dropout", 7).with("ratio", crate::onnx::node::Attribute::Float(0.5)).floats(&[1], &[3.0]);
+        let old = Case::new("Dropout", 7).with("ratio", crate::node::Attribute::Float(0.5)).floats(&[1], &[3.0]);
         assert_eq!(old.values(), [3.0]);
         assert_eq!(training(false).evaluate(), Ok(floats(&[2], &[1.0, 2.0])));
     }

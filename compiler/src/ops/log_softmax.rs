@@ -1,10 +1,10 @@
 //! `LogSoftmax` and `Hardmax`: along one axis, or before opset 13 over all axes from `axis` on; of several greatest elements `Hardmax`
 //! marks the first.
 
-use super::known::KnownAttribute;
 use super::operands::{Sum, evaluated, floats, function_work, output_shape};
 use super::{OpError, Operator, Softmax};
-use crate::onnx::node::NodeView;
+use crate::node::NodeView;
+use crate::node::known::KnownAttribute;
 use crate::steps::{Lowering, kernels};
 use crate::tensor::{Tensor, TensorType};
 

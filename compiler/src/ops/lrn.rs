@@ -1,10 +1,10 @@
 //! `LRN`: each value over a power of the mean square of the channels beside it.
 
-use super::known::{self, KnownAttribute};
 use super::operands::{evaluated, float_type, floats, output_shape, product};
 use super::pixels::each_pixel;
 use super::{OpError, Operator};
-use crate::onnx::node::NodeView;
+use crate::node::NodeView;
+use crate::node::known::{self, KnownAttribute};
 use crate::steps::kernels::Lrn as Kernel;
 use crate::steps::{Lowering, Packed};
 use crate::tensor::{Tensor, TensorType};
@@ -88,7 +88,7 @@ impl Lrn {
 
 #[cfg(test)]
 mod tests {
-    use crate::onnx::node::Attribute;
+    use crate::node::Attribute;
     use crate::ops::case::Case;
 
     fn rounded(case: &Case) -> Vec<f32> {

@@ -32,7 +32,7 @@ macro_rules! operators {
                     let found = format!("`{}` has {} inputs", node.op_type, node.inputs.len());
                     return Some(Err(OpError::new(found).supported(format!("at most {most}"))));
                 }
-                if let Err(refused) = known::check(node) {
+                if let Err(refused) = node.check_attributes() {
                     return Some(Err(refused));
                 }
                 $(

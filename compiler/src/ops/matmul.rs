@@ -10,10 +10,10 @@ use std::sync::Arc;
 use super::broadcast::{broadcast, source_index};
 use peleec_runtime::{Activation, BinaryKind};
 
-use super::known::{self, KnownAttribute};
 use super::operands::{Sum, evaluated, float_type, floats, output, output_shape, product, tensor};
 use super::{OpError, Operator};
-use crate::onnx::node::NodeView;
+use crate::node::NodeView;
+use crate::node::known::{self, KnownAttribute};
 use crate::plan::problem::{Access, TensorId};
 use crate::steps::Lowering;
 use crate::steps::Packed;
@@ -266,7 +266,7 @@ fn leading(shape: &Shape) -> &[usize] {
 #[cfg(test)]
 mod tests {
     use crate::ir::build::Random;
-    use crate::onnx::node::Attribute;
+    use crate::node::Attribute;
     use crate::ops::case::Case;
     use crate::tensor::{Shape, Tensor};
     use crate::tensor::{ravel, unravel};

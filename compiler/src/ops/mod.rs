@@ -18,7 +18,6 @@
 pub(crate) mod broadcast;
 #[cfg(test)]
 pub(crate) mod case;
-pub(crate) mod known;
 mod macros;
 pub(crate) mod operands;
 mod pairwise;
@@ -27,14 +26,9 @@ mod volume;
 mod window;
 
 pub(crate) use crate::diagnostics::OpError;
-pub use known::{AttributeKind, AttributeState, KnownAttribute, OperatorDetails};
 
-use std::collections::BTreeMap;
-
-use serde::Serialize;
-
-use crate::onnx::node::NodeView;
-use crate::onnx::{integer_operators, quantized_operators};
+use crate::node::NodeView;
+use crate::node::known::KnownAttribute;
 use crate::steps::Lowering;
 use crate::tensor::{DType, Tensor, TensorType};
 
@@ -156,76 +150,7 @@ macros::operators! {
     unary::Unary: "Relu" 1, "LeakyRelu" 1, "Clip" 3, "Sigmoid" 1, "HardSwish" 1, "Swish" 1;
 }
 
-/// A supported ONNX operator.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct Member {
-    /// Its `op_type`.
-    pub op_type: &'static str,
-    /// `ai.onnx` for ONNX's own.
-    pub domain: &'static str,
-}
-
-/// Operators of which one text tells.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct Family {
-    /// In alphabetical order.
-    pub operators: Vec<Member>,
-    /// The first sentence of the file that holds them.
-    pub text: String,
-}
-
-/// All supported ONNX operators, each in one family; families in the order of their first operators.
-pub fn families() -> Vec<Family> {
-    let mut by_text: BTreeMap<String, Vec<Member>> = BTreeMap::new();
-    for (file, member) in members() {
-        by_text.entry(first_sentence(file)).or_default().push(member);
-    }
-    let mut families: Vec<_> = by_text.into_iter().map(|(text, operators)| Family { operators, text }).collect();
-    families.iter_mut().for_each(|family| family.operators.sort());
-    families.sort();
-    families
-}
-
-/// The supported operators, each with the text of the file that holds it.
-fn members() -> impl Iterator<Item = (&'static str, Member)> {
-    let own = OPERATORS.iter().map(|&(op_type, _, file, _)| (file, Member { op_type, domain: "ai.onnx" }));
-    let meanings = quantized_operators().filter(|(_, op_type)| OPERATORS.iter().all(|(other, ..)| op_type != other));
-    let meanings = meanings.map(|(domain, op_type)| (include_str!("../onnx/quantized.rs"), Member { op_type, domain }));
-    own.chain(meanings)
-        .chain(integer_operators().map(|(domain, op_type)| (include_str!("../onnx/integers.rs"), Member { op_type, domain })))
-}
-
-/// Every supported ONNX operator in alphabetical order, with the first sentence of the file that holds it.
-pub fn operators() -> Vec<(&'static str, String)> {
-    let of_family = |Family { operators, text }: Family| operators.into_iter().map(move |member| (member.op_type, text.clone()));
-    let mut list: Vec<_> = families().into_iter().flat_map(of_family).collect();
-    list.sort();
-    list
-}
-
-fn first_sentence(file: &str) -> String {
-    let lines: Vec<_> = file.lines().map_while(|line| line.strip_prefix("//! ")).collect();
-    let text = lines.join(" ");
-    text.split_inclusive(". ").next().unwrap_or_default().trim_end().to_owned()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_operator_has_a_sentence() {
-        let list = operators();
-        assert!(list.iter().all(|(_, sentence)| sentence.len() > 20 && sentence.ends_with(['.', ':'])), "{list:?}");
-        assert!(list.is_sorted());
-        let families = families();
-        assert!(families.is_sorted() && families.iter().all(|family| !family.operators.is_empty()));
-        let members: Vec<&Member> = families.iter().flat_map(|family| &family.operators).collect();
-        assert_eq!(members.len(), list.len());
-        let domain = |op_type: &str| members.iter().find(|member| member.op_type == op_type).map(|member| member.domain);
-        assert_eq!(
-            (domain("Conv"), domain("QLinearMatMul"), domain("QLinearAdd")),
-            (Some("ai.onnx"), Some("ai.onnx"), Some("com.microsoft"))
-        );
-    }
+/// What the file that holds an operator says of attributes; nothing of an operator that is in no file.
+pub(crate) fn attributes_of(op_type: &str) -> &'static [KnownAttribute] {
+    OPERATORS.iter().find(|(name, ..)| *name == op_type).map(|&(.., list)| list).unwrap_or_default()
 }

@@ -12,10 +12,10 @@
 
 use std::cmp::Ordering;
 
-use super::known::{self, KnownAttribute};
 use super::operands::{evaluated, float_type, floats, output, output_shape, tensor};
 use super::{OpError, Operator};
-use crate::onnx::node::NodeView;
+use crate::node::NodeView;
+use crate::node::known::{self, KnownAttribute};
 use crate::steps::Lowering;
 use crate::steps::kernels::NonMaxSuppression as Kernel;
 use crate::tensor::{DType, Tensor, TensorType};

@@ -9,10 +9,10 @@ use std::sync::Arc;
 use peleec_runtime::NormKind;
 
 use super::broadcast::{broadcast, source_index};
-use super::known::{self, KnownAttribute};
 use super::operands::{Sum, axis, distinct_axes, evaluated, float_type, floats, output_shape, product};
 use super::{OpError, Operator};
-use crate::onnx::node::NodeView;
+use crate::node::NodeView;
+use crate::node::known::{self, KnownAttribute};
 use crate::steps::kernels::Normalize as Kernel;
 use crate::steps::{Lowering, Packed};
 use crate::tensor::{Shape, Tensor, TensorType};
@@ -267,7 +267,7 @@ impl Normalization {
 
 #[cfg(test)]
 mod tests {
-    use crate::onnx::node::Attribute;
+    use crate::node::Attribute;
     use crate::ops::case::Case;
     use crate::tensor::unravel;
 

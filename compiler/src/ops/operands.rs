@@ -1,7 +1,7 @@
 //! What the operators ask of their inputs and attributes (types, elements, axes), and the doors through which they give outputs.
 
 use super::{OpError, Operator};
-use crate::onnx::node::NodeView;
+use crate::node::NodeView;
 use crate::tensor::{DType, Data, Shape, Tensor, TensorType};
 
 /// Naive evaluation refuses to make a larger tensor; no activation of a model that fits a device comes near.

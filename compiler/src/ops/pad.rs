@@ -6,10 +6,10 @@
 use std::ops::Range;
 
 use super::gather::{copy_parts, evenly_spaced};
-use super::known::{self, KnownAttribute};
 use super::operands::{distinct_axes, evaluated, floats, integers, ints, is_true, output, output_shape, tensor, typed};
 use super::{OpError, Operator};
-use crate::onnx::node::NodeView;
+use crate::node::NodeView;
+use crate::node::known::{self, KnownAttribute};
 use crate::steps::Lowering;
 use crate::steps::kernels::{Pad as Kernel, PadValue};
 use crate::tensor::{DType, Data, Tensor, TensorType};
@@ -219,7 +219,7 @@ fn over_all_axes(found: &[i64], padded: &[usize], rank: usize) -> Result<Vec<usi
 #[cfg(test)]
 mod tests {
     use crate::ir::build::Random;
-    use crate::onnx::node::Attribute;
+    use crate::node::Attribute;
     use crate::ops::case::{Case, floats};
     use crate::tensor::{DType, Data, Shape, Tensor, TensorType};
     use crate::tensor::{ravel, unravel};

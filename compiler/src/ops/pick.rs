@@ -5,10 +5,10 @@
 use std::sync::Arc;
 
 use super::broadcast::broadcast;
-use super::known::{self, KnownAttribute};
 use super::operands::{axis, distinct_axes, ints, output, tensor, typed};
 use super::{OpError, Operator};
-use crate::onnx::node::NodeView;
+use crate::node::NodeView;
+use crate::node::known::{self, KnownAttribute};
 use crate::plan::problem::Relation;
 use crate::steps::kernels::Strided;
 use crate::steps::{Lowering, Packed};

@@ -9,11 +9,11 @@
 
 use std::sync::Arc;
 
-use super::known::{self, KnownAttribute};
 use super::operands::{Sum, evaluated, floats, output, output_shape, product, tensor, typed};
 use super::window;
 use super::{Cast, OpError, Operator, volume};
-use crate::onnx::node::NodeView;
+use crate::node::NodeView;
+use crate::node::known::{self, KnownAttribute};
 use crate::plan::problem::TensorId;
 use crate::steps::kernels::{Kernel, MaxPool2d, Pool2d};
 use crate::steps::{Lowering, Packed};

@@ -11,7 +11,7 @@ use super::broadcast::{broadcast, source_index};
 use super::operands::{evaluated, float_type, floats, output_shape, tensor};
 use super::pixels::each_pixel;
 use super::{OpError, Operator};
-use crate::onnx::node::NodeView;
+use crate::node::NodeView;
 use crate::steps::kernels::{self, Binary, Map};
 use crate::steps::{Lowering, Packed};
 use crate::tensor::{Shape, Tensor, TensorType};

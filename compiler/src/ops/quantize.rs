@@ -9,11 +9,11 @@ use std::sync::Arc;
 use peleec_runtime::BinaryKind;
 use peleec_runtime::f32::function::Round;
 
-use super::known::{self, KnownAttribute};
 use super::operands::{axis, evaluated, floats, output, tensor, typed};
 use super::quantized_conv::limits;
 use super::{OpError, Operator, pairwise};
-use crate::onnx::node::NodeView;
+use crate::node::NodeView;
+use crate::node::known::{self, KnownAttribute};
 use crate::plan::problem::TensorId;
 use crate::steps::{Lowering, Packed, kernels};
 use crate::tensor::{DType, Data, Shape, Tensor, TensorType};

@@ -5,10 +5,10 @@
 
 use std::sync::Arc;
 
-use super::known::KnownAttribute;
 use super::operands::{evaluated, output, output_shape, product, tensor, typed};
 use super::{Conv, OpError, Operator, QuantizedBinary};
-use crate::onnx::node::NodeView;
+use crate::node::NodeView;
+use crate::node::known::KnownAttribute;
 use crate::plan::problem::Access;
 use crate::steps::kernels::{Kernel, Parts, QuantizedConv2d, QuantizedDepthwiseConv2d, Tile};
 use crate::steps::{Lowering, Packed};

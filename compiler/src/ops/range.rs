@@ -2,10 +2,10 @@
 //!
 //! As with `ConstantOfShape`, the tensor is made once the whole file is known to be within its limits.
 
-use super::known::{self, KnownAttribute};
 use super::operands::{evaluated, output};
 use super::{OpError, Operator};
-use crate::onnx::node::NodeView;
+use crate::node::NodeView;
+use crate::node::known::{self, KnownAttribute};
 use crate::tensor::{DType, Data, Shape, Tensor, TensorType};
 
 /// The most numbers that one node may ask for.

@@ -5,10 +5,10 @@
 use std::sync::Arc;
 
 use super::broadcast::source_index;
-use super::known::KnownAttribute;
 use super::operands::{Sum, evaluated, output, output_shape, tensor, typed};
 use super::{OpError, Operator, ReduceMean, pairwise};
-use crate::onnx::node::NodeView;
+use crate::node::NodeView;
+use crate::node::known::KnownAttribute;
 use crate::steps::kernels::{Reduce as Kernel, ReduceKind};
 use crate::steps::{Lowering, Packed};
 use crate::tensor::{DType, Data, Shape, Tensor, TensorType};

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use super::broadcast::source_index;
-use super::known::{self, KnownAttribute};
 use super::operands::{Sum, distinct_axes, evaluated, float_type, floats, ints, output, output_shape, product};
 use super::{OpError, Operator};
-use crate::onnx::node::NodeView;
+use crate::node::NodeView;
+use crate::node::known::{self, KnownAttribute};
 use crate::steps::Lowering;
 use crate::steps::Packed;
 use crate::steps::kernels::Pool2d;

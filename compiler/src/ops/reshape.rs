@@ -1,9 +1,9 @@
 //! `Reshape`, `Flatten`, `Squeeze` and `Unsqueeze`: the same elements under another shape, of any element type.
 
-use super::known::{self, KnownAttribute};
 use super::operands::{axis, distinct_axes, evaluated, ints, output, product, tensor, typed};
 use super::{OpError, Operator};
-use crate::onnx::node::NodeView;
+use crate::node::NodeView;
+use crate::node::known::{self, KnownAttribute};
 use crate::steps::Lowering;
 use crate::tensor::{Shape, Tensor, TensorType};
 

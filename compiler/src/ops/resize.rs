@@ -15,10 +15,10 @@ use std::sync::Arc;
 use method::{Coordinates, Method, Target};
 use table::Table;
 
-use super::known::{self, KnownAttribute};
 use super::operands::{distinct_axes, evaluated, float_type, floats, output, output_shape, product};
 use super::{OpError, Operator};
-use crate::onnx::node::NodeView;
+use crate::node::NodeView;
+use crate::node::known::{self, KnownAttribute};
 use crate::plan::problem::Relation;
 use crate::steps::{Lowering, kernels};
 use crate::tensor::unravel;
@@ -246,7 +246,7 @@ fn roi(node: &NodeView<'_>, n: usize) -> Result<Vec<[f32; 2]>, OpError> {
 
 #[cfg(test)]
 mod tests {
-    use crate::onnx::node::Attribute;
+    use crate::node::Attribute;
     use crate::ops::case::Case;
 
     /// 1, 2 and so on.

@@ -1,9 +1,9 @@
 //! `Shape` and `Size`: known when compiling, since every extent is.
 
-use super::known::{self, KnownAttribute};
 use super::operands::{output, output_shape, tensor, typed};
 use super::{OpError, Operator};
-use crate::onnx::node::NodeView;
+use crate::node::NodeView;
+use crate::node::known::{self, KnownAttribute};
 use crate::tensor::{DType, Tensor, TensorType};
 
 /// One input of any type; the output holds its extents from axis `start` to before `end`, or the number of its elements.

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use super::known::{self, KnownAttribute};
 use super::operands::{Sum, axis, evaluated, float_type, floats, function_work, output_shape, product};
 use super::{OpError, Operator};
-use crate::onnx::node::NodeView;
+use crate::node::NodeView;
+use crate::node::known::{self, KnownAttribute};
 use crate::steps::kernels::Kernel;
 use crate::steps::{Lowering, Packed, kernels};
 use crate::tensor::{Shape, Tensor, TensorType};

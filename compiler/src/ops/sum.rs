@@ -4,7 +4,7 @@ use peleec_runtime::BinaryKind;
 
 use super::operands::typed;
 use super::{Binary, OpError, Operator};
-use crate::onnx::node::NodeView;
+use crate::node::NodeView;
 use crate::tensor::{Tensor, TensorType};
 
 /// Inputs: one or more.

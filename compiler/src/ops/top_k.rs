@@ -7,10 +7,10 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-use super::known::{self, KnownAttribute};
 use super::operands::{axis, evaluated, output, output_shape, product, tensor, typed};
 use super::{OpError, Operator};
-use crate::onnx::node::NodeView;
+use crate::node::NodeView;
+use crate::node::known::{self, KnownAttribute};
 use crate::steps::kernels::TopK as Kernel;
 use crate::steps::{Lowering, Packed};
 use crate::tensor::{DType, Shape, Tensor, TensorType, elements};

@@ -1,9 +1,9 @@
 //! `Transpose`: any permutation of the axes, any element type.
 
-use super::known::{self, KnownAttribute};
 use super::operands::{output, output_shape, tensor, typed};
 use super::{OpError, Operator};
-use crate::onnx::node::NodeView;
+use crate::node::NodeView;
+use crate::node::known::{self, KnownAttribute};
 use crate::plan::problem::Relation;
 use crate::steps::Lowering;
 use crate::tensor::{Tensor, TensorType};

@@ -3,10 +3,10 @@
 
 use peleec_runtime::Activation;
 
-use super::known::{self, KnownAttribute};
 use super::operands::{evaluated, float_type, floats, function_work, integers, output_shape, tensor, typed};
 use super::{OpError, Operator, pairwise};
-use crate::onnx::node::NodeView;
+use crate::node::NodeView;
+use crate::node::known::{self, KnownAttribute};
 use crate::steps::Lowering;
 use crate::steps::kernels::Map;
 use crate::tensor::{DType, Data, Tensor, TensorType};
@@ -171,7 +171,7 @@ fn one(tensor: &Tensor, name: &str, dtype: DType) -> Result<f32, OpError> {
 
 #[cfg(test)]
 mod tests {
-    use crate::onnx::node::Attribute;
+    use crate::node::Attribute;
     use crate::ops::case::Case;
     use crate::tensor::{Data, Shape, Tensor};
 

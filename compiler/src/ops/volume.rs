@@ -187,7 +187,7 @@ mod tests {
     use super::*;
     use crate::ir::build::Build;
     use crate::lower::lower;
-    use crate::onnx::node::Attribute;
+    use crate::node::Attribute;
     use crate::onnx::write::ModelWriter;
     use crate::ops::case::Case;
     use crate::tensor::window::Axis;

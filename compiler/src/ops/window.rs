@@ -1,8 +1,8 @@
 //! The attributes of a sliding window, which convolutions and pools share.
 
 use super::OpError;
-use super::known::{self, KnownAttribute};
-use crate::onnx::node::NodeView;
+use crate::node::NodeView;
+use crate::node::known::{self, KnownAttribute};
 use crate::tensor::Shape;
 use crate::tensor::window::{Axis, Window, spatial_rank};
 

@@ -3,7 +3,7 @@
 //! Large results, and work that would take long, are left to the firmware.
 
 use crate::ir::{Graph, NodeId, Source};
-use crate::onnx::node::USUAL_RANK;
+use crate::node::USUAL_RANK;
 use crate::ops::Op;
 use crate::tensor::{Tensor, TensorType};
 

@@ -250,7 +250,7 @@ pub struct LayerReport {
 mod tests {
     use std::collections::BTreeSet;
 
-    use crate::onnx::node::Attribute;
+    use crate::node::Attribute;
     use crate::onnx::write::ModelWriter;
     use crate::tensor::{Tensor, TensorType};
     use crate::{Compilation, ModelFile, Options, RamBudget, compile};

@@ -1,7 +1,7 @@
 //! The layers that the networks of the zoo are made of, written as ONNX nodes named for their place in the network.
 
 use super::weights::{fitted, seeded};
-use crate::onnx::node::Attribute;
+use crate::node::Attribute;
 use crate::onnx::write::ModelWriter;
 use crate::tensor::{Shape, TensorType};
 

@@ -6,7 +6,7 @@ use super::peleenet::body;
 use peleec_runtime::{ColourOrder, Fit, Resize};
 
 use crate::description::{Description, DetectorSettings, FrameSettings, Priors, ScoreActivation};
-use crate::onnx::node::Attribute;
+use crate::node::Attribute;
 use crate::tensor::Tensor;
 
 /// Prior boxes of each cell of a map.

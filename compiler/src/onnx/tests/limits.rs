@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::{conv_relu, read};
-use crate::onnx::node::Attribute;
+use crate::node::Attribute;
 use crate::onnx::wire::{StringStringEntryProto, TensorProto};
 use crate::onnx::write::ModelWriter;
 use crate::onnx::{ImportOptions, import};

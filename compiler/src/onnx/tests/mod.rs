@@ -17,12 +17,12 @@ use std::time::{Duration, Instant};
 
 use prost::bytes::Bytes;
 
-use super::node::Attribute;
 use super::wire::{AttributeProto, Dimension, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, kind};
 use super::write::ModelWriter;
 use super::{ImportOptions, import, read_tensor};
 use crate::diagnostics::{Diagnostic, Problems, Severity};
 use crate::ir::Graph;
+use crate::node::Attribute;
 use crate::tensor::{DType, Tensor, TensorType};
 
 fn named(name: &str) -> Dimension {

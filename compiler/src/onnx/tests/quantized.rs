@@ -2,7 +2,7 @@
 
 use super::read;
 use crate::ir::Graph;
-use crate::onnx::node::Attribute;
+use crate::node::Attribute;
 use crate::onnx::write::ModelWriter;
 use crate::tensor::{DType, Data, Shape, Tensor, TensorType};
 

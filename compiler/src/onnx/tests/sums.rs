@@ -3,7 +3,7 @@
 use super::read;
 use crate::ir::Graph;
 use crate::ir::build::Random;
-use crate::onnx::node::Attribute;
+use crate::node::Attribute;
 use crate::onnx::write::ModelWriter;
 use crate::tensor::{DType, Data, Shape, Tensor, TensorType};
 

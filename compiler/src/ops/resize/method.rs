@@ -1,7 +1,7 @@
 //! Where elements of the output lie along an axis, and which neighbours they are made of there.
 
 use super::table::Table;
-use crate::onnx::node::NodeView;
+use crate::node::NodeView;
 use crate::ops::OpError;
 
 /// What an axis is resized to.

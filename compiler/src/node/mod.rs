@@ -1,12 +1,15 @@
 //! One node as an operator's `parse` sees it: typed attributes, the opset, the inputs' types and known values.
 
+mod element;
+pub(crate) mod known;
+
 use std::cell::Cell;
 use std::collections::BTreeMap;
 
-use super::tensor::element;
 use crate::diagnostics::OpError;
-use crate::ops::known::{self, KnownAttribute};
 use crate::tensor::{DType, Tensor, TensorType};
+pub(crate) use element::{Element, element};
+use known::{AttributeState, KnownAttribute};
 
 /// The value of an attribute, by ONNX's kinds; kinds that no operator reads carry only their name.
 #[derive(Clone, Debug)]
@@ -39,6 +42,8 @@ pub(crate) struct NodeView<'a> {
     /// Version of the `ai.onnx` operator set that the model imports.
     pub(crate) opset: i64,
     pub(crate) attributes: &'a BTreeMap<String, Attribute>,
+    /// What the operator's file says of its attributes.
+    pub(crate) listed: &'static [KnownAttribute],
     /// One entry an input slot; `None` is an optional input left out.
     pub(crate) inputs: Vec<Option<Operand<'a>>>,
     /// How many output slots the node names (an empty name counts while a later one is named).
@@ -89,8 +94,29 @@ impl<'a> NodeView<'a> {
 
     /// An attribute that is given, and its entry in the operator's list; none of what is not in the list.
     fn attribute(&self, name: &str) -> Option<(&'a Attribute, &'static KnownAttribute)> {
-        debug_assert!(known::is_listed(self.op_type, name), "`{}` reads `{name}`, which is not in its file's list", self.op_type);
-        Some((self.attributes.get(name)?, known::known(self.op_type, name)?))
+        let is_listed = self.listed.iter().any(|known| known.name == name);
+        debug_assert!(is_listed, "`{}` reads `{name}`, which is not in its file's list", self.op_type);
+        Some((self.attributes.get(name)?, self.known(name)?))
+    }
+
+    /// The entries of the operator's attributes: a file may have several operators.
+    fn of_operator(&self) -> impl Iterator<Item = &'static KnownAttribute> {
+        let op_type = self.op_type;
+        self.listed.iter().filter(move |known| known.is_of(op_type))
+    }
+
+    /// The entry of an attribute, if it has one.
+    fn known(&self, name: &str) -> Option<&'static KnownAttribute> {
+        self.of_operator().chain([&known::HINT]).find(|known| known.name == name)
+    }
+
+    /// Refuses a node with attributes that the operator's list has as refused.
+    pub(crate) fn check_attributes(&self) -> Result<(), OpError> {
+        let is_refused = |known: &KnownAttribute| known.state == AttributeState::Refused;
+        let Some(name) = self.attributes.keys().find(|name| self.known(name).is_some_and(is_refused)) else { return Ok(()) };
+        let names: Vec<_> = self.of_operator().filter(|known| !is_refused(known)).map(|known| known.name).collect();
+        let supported = if names.is_empty() { "no attributes".to_owned() } else { names.join(", ") };
+        Err(OpError::unsupported(format!("attribute `{name}`")).supported(supported))
     }
 
     /// Of a value that the operator's list has, and `parse` has not.
@@ -209,12 +235,21 @@ fn wrong_kind(name: &str, wanted: &str, found: &Attribute) -> OpError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ops::attributes_of;
 
     /// What `of` says of a node with these attributes.
     fn read(op_type: &str, attributes: &[(&str, Attribute)], of: impl Fn(&NodeView<'_>) -> String) -> String {
         let attributes = attributes.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
         let budget = Cell::new(0);
-        of(&NodeView { op_type, opset: 17, attributes: &attributes, inputs: Vec::new(), outputs: 1, budget: &budget })
+        of(&NodeView {
+            op_type,
+            opset: 17,
+            attributes: &attributes,
+            listed: attributes_of(op_type),
+            inputs: Vec::new(),
+            outputs: 1,
+            budget: &budget,
+        })
     }
 
     /// A value, or its refusal.
@@ -304,7 +339,7 @@ mod tests {
         let operand = |ty, value| Some(Operand { ty, value });
         let inputs = vec![operand(&ty, None), None, operand(&of_ints, Some(&ints)), operand(&of_floats, Some(&floats))];
         let (attributes, budget) = (BTreeMap::new(), Cell::new(0));
-        let node = NodeView { op_type: "Reshape", opset: 17, attributes: &attributes, inputs, outputs: 1, budget: &budget };
+        let node = NodeView { op_type: "Reshape", opset: 17, attributes: &attributes, listed: &[], inputs, outputs: 1, budget: &budget };
         let found = [0, 1, 2, 3, 4, usize::MAX].map(|slot| node.known_ints(slot, "shape").map_err(|error| error.to_string()));
         assert!(found[0].as_ref().is_err_and(|why| why.starts_with("input `shape` is computed at run time")), "{found:?}");
         assert_eq!([&found[1], &found[4], &found[5]], [&Ok(None); 3]);
@@ -317,7 +352,8 @@ mod tests {
     #[test]
     fn what_is_spent_is_gone_and_no_more_than_there_is() {
         let (attributes, budget) = (BTreeMap::new(), Cell::new(10));
-        let node = NodeView { op_type: "Relu", opset: 17, attributes: &attributes, inputs: Vec::new(), outputs: 1, budget: &budget };
+        let node =
+            NodeView { op_type: "Relu", opset: 17, attributes: &attributes, listed: &[], inputs: Vec::new(), outputs: 1, budget: &budget };
         let spent = [7, 4, u64::MAX, 3, 1, 0].map(|cost| (node.spend(cost).is_ok(), budget.get()));
         assert_eq!(spent, [(true, 3), (false, 3), (false, 3), (true, 0), (false, 0), (true, 0)]);
     }

@@ -1,67 +1,66 @@
-//! What is known of attributes: a list in each operator's file, through which `parse` is given them, and which `peleec ops` prints.
-//!
-//! What is not listed is not read: a value that an entry leaves out is refused, and an attribute that stands in no list changes nothing, as ONNX
-//! adds them.
+//! The operators that a file may have, and what peleec reads of each.
+
+use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{Member, OPERATORS, OpError, members};
-use crate::onnx::node::NodeView;
-use crate::onnx::{OPSETS, first_read, integer_form, quantized_form};
+use super::import::OPSETS;
+use super::integers::{integer_form, integer_operators};
+use super::quantized::{quantized_form, quantized_operators};
+use super::support::first_read;
+use crate::node::known::KnownAttribute;
+use crate::ops::{OPERATORS, attributes_of};
 
-/// What becomes of an attribute.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum AttributeState {
-    /// It is read, with every value that it has in ONNX.
-    Read,
-    /// It is read, with some of the values that it has in ONNX; the others are refused.
-    Limited,
-    /// It changes no result, and may have any value.
-    Ignored,
-    /// ONNX has it, and a node that has it is refused.
-    Refused,
+/// A supported ONNX operator.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Member {
+    /// Its `op_type`.
+    pub op_type: &'static str,
+    /// `ai.onnx` for ONNX's own.
+    pub domain: &'static str,
 }
 
-/// What an attribute's value is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum AttributeKind {
-    /// An integer.
-    Int,
-    /// An integer that is 0 or 1.
-    Flag,
-    /// A list of integers.
-    Ints,
-    /// A float.
-    Float,
-    /// A list of floats.
-    Floats,
-    /// A string.
-    String,
-    /// A tensor.
-    Tensor,
-    /// The number of an element type.
-    DataType,
+/// Operators of which one text tells.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Family {
+    /// In alphabetical order.
+    pub operators: Vec<Member>,
+    /// The first sentence of the file that holds them.
+    pub text: String,
 }
 
-/// An attribute that ONNX has of an operator.
-#[derive(Clone, Copy, Debug, Serialize)]
-pub struct KnownAttribute {
-    /// Its name.
-    pub name: &'static str,
-    /// What becomes of it.
-    pub state: AttributeState,
-    /// What it is, where it is read.
-    pub kind: Option<AttributeKind>,
-    /// The values that are read, where these can be listed.
-    pub values: &'static [&'static str],
-    /// Which of the file's operators have it; none are all.
-    #[serde(skip)]
-    operators: &'static [&'static str],
-    /// A way out where a value is refused.
-    #[serde(skip)]
-    help: Option<&'static str>,
+/// All supported ONNX operators, each in one family; families in the order of their first operators.
+pub fn families() -> Vec<Family> {
+    let mut by_text: BTreeMap<String, Vec<Member>> = BTreeMap::new();
+    for (file, member) in members() {
+        by_text.entry(first_sentence(file)).or_default().push(member);
+    }
+    let mut families: Vec<_> = by_text.into_iter().map(|(text, operators)| Family { operators, text }).collect();
+    families.iter_mut().for_each(|family| family.operators.sort());
+    families.sort();
+    families
+}
+
+/// The supported operators, each with the text of the file that holds it.
+fn members() -> impl Iterator<Item = (&'static str, Member)> {
+    let own = OPERATORS.iter().map(|&(op_type, _, file, _)| (file, Member { op_type, domain: "ai.onnx" }));
+    let meanings = quantized_operators().filter(|(_, op_type)| OPERATORS.iter().all(|(other, ..)| op_type != other));
+    let meanings = meanings.map(|(domain, op_type)| (include_str!("quantized.rs"), Member { op_type, domain }));
+    own.chain(meanings).chain(integer_operators().map(|(domain, op_type)| (include_str!("integers.rs"), Member { op_type, domain })))
+}
+
+/// Every supported ONNX operator in alphabetical order, with the first sentence of the file that holds it.
+pub fn operators() -> Vec<(&'static str, String)> {
+    let of_family = |Family { operators, text }: Family| operators.into_iter().map(move |member| (member.op_type, text.clone()));
+    let mut list: Vec<_> = families().into_iter().flat_map(of_family).collect();
+    list.sort();
+    list
+}
+
+fn first_sentence(file: &str) -> String {
+    let lines: Vec<_> = file.lines().map_while(|line| line.strip_prefix("//! ")).collect();
+    let text = lines.join(" ");
+    text.split_inclusive(". ").next().unwrap_or_default().trim_end().to_owned()
 }
 
 /// What peleec reads of an operator.
@@ -92,133 +91,15 @@ impl OperatorDetails {
     }
 }
 
-/// A hint of operator set 1 that memory may be shared.
-static HINT: KnownAttribute = ignored("consumed_inputs");
-
-/// The entry of an operator's attribute, if it has one.
-pub(crate) fn known(op_type: &str, name: &str) -> Option<&'static KnownAttribute> {
-    of_operator(op_type).chain([&HINT]).find(|known| known.name == name)
-}
-
-/// Whether the operator's file has the attribute, of this operator or of another: `parse` may ask for what only some of a file's have.
-pub(crate) fn is_listed(op_type: &str, name: &str) -> bool {
-    list_of(op_type).iter().any(|known| known.name == name)
-}
-
-/// Refuses a node with attributes that the operator's list has as refused.
-pub(super) fn check(node: &NodeView<'_>) -> Result<(), OpError> {
-    let is_refused = |known: &KnownAttribute| known.state == AttributeState::Refused;
-    let Some(name) = node.attributes.keys().find(|name| known(node.op_type, name).is_some_and(is_refused)) else { return Ok(()) };
-    let names: Vec<_> = of_operator(node.op_type).filter(|known| !is_refused(known)).map(|known| known.name).collect();
-    let supported = if names.is_empty() { "no attributes".to_owned() } else { names.join(", ") };
-    Err(OpError::unsupported(format!("attribute `{name}`")).supported(supported))
-}
-
 fn of_operator(op_type: &str) -> impl Iterator<Item = &'static KnownAttribute> {
-    list_of(op_type).iter().filter(move |known| known.is_of(op_type))
-}
-
-/// The list of the operator's file.
-fn list_of(op_type: &str) -> &'static [KnownAttribute] {
-    OPERATORS.iter().find(|(name, ..)| *name == op_type).map(|&(.., list)| list).unwrap_or_default()
-}
-
-impl KnownAttribute {
-    const fn read(name: &'static str, kind: AttributeKind) -> Self {
-        KnownAttribute { name, state: AttributeState::Read, kind: Some(kind), values: &[], operators: &[], help: None }
-    }
-
-    /// Of some of the file's operators alone.
-    pub(crate) const fn of(self, operators: &'static [&'static str]) -> Self {
-        KnownAttribute { operators, ..self }
-    }
-
-    /// With all values that ONNX has.
-    pub(crate) const fn one_of(self, values: &'static [&'static str]) -> Self {
-        KnownAttribute { values, ..self }
-    }
-
-    /// With fewer values than ONNX has, or with those that `parse` can read, where none are given.
-    pub(crate) const fn only(self, values: &'static [&'static str]) -> Self {
-        KnownAttribute { values, state: AttributeState::Limited, ..self }
-    }
-
-    pub(crate) const fn help(self, help: &'static str) -> Self {
-        KnownAttribute { help: Some(help), ..self }
-    }
-
-    pub(crate) fn is_of(&self, op_type: &str) -> bool {
-        self.operators.is_empty() || self.operators.contains(&op_type)
-    }
-
-    /// Whether the value is among those that are listed, in letters of any case where they name an element type.
-    pub(crate) fn takes(&self, value: &str) -> bool {
-        let is_it = |listed: &&str| match self.kind {
-            Some(AttributeKind::DataType) => listed.eq_ignore_ascii_case(value),
-            _ => *listed == value,
-        };
-        self.values.is_empty() || self.values.iter().any(is_it)
-    }
-
-    /// The refusal of a value, as it is shown.
-    pub(crate) fn refused(&self, found: &str) -> OpError {
-        let found = format!("attribute `{}` is {found}", self.name);
-        let is_limited = self.state == AttributeState::Limited;
-        let error = if is_limited { OpError::unsupported(found) } else { OpError::new(found) };
-        let error = error.supported(self.values.join(", "));
-        match self.help {
-            Some(help) => error.help(help),
-            None => error,
-        }
-    }
-}
-
-pub(crate) const fn int(name: &'static str) -> KnownAttribute {
-    KnownAttribute::read(name, AttributeKind::Int)
-}
-
-pub(crate) const fn flag(name: &'static str) -> KnownAttribute {
-    KnownAttribute::read(name, AttributeKind::Flag)
-}
-
-pub(super) const fn ints(name: &'static str) -> KnownAttribute {
-    KnownAttribute::read(name, AttributeKind::Ints)
-}
-
-pub(crate) const fn float(name: &'static str) -> KnownAttribute {
-    KnownAttribute::read(name, AttributeKind::Float)
-}
-
-pub(super) const fn floats(name: &'static str) -> KnownAttribute {
-    KnownAttribute::read(name, AttributeKind::Floats)
-}
-
-pub(super) const fn string(name: &'static str) -> KnownAttribute {
-    KnownAttribute::read(name, AttributeKind::String)
-}
-
-pub(super) const fn tensor(name: &'static str) -> KnownAttribute {
-    KnownAttribute::read(name, AttributeKind::Tensor)
-}
-
-pub(super) const fn data_type(name: &'static str) -> KnownAttribute {
-    KnownAttribute::read(name, AttributeKind::DataType)
-}
-
-pub(super) const fn ignored(name: &'static str) -> KnownAttribute {
-    KnownAttribute { state: AttributeState::Ignored, kind: None, ..int(name) }
-}
-
-pub(super) const fn refused(name: &'static str) -> KnownAttribute {
-    KnownAttribute { state: AttributeState::Refused, kind: None, ..int(name) }
+    attributes_of(op_type).iter().filter(move |known| known.is_of(op_type))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::onnx::node::Attribute;
-    use crate::onnx::quantized_operators;
-    use crate::onnx::tensor::element;
+    use crate::node::known::AttributeKind;
+    use crate::node::{Attribute, element};
     use crate::ops::case::{Case, floats};
     use crate::tensor::{DType, TensorType};
 
@@ -339,9 +220,9 @@ mod tests {
     #[test]
     fn a_file_lists_what_its_operators_ask_for() {
         let listed = [("MaxPool", "ceil_mode"), ("GlobalMaxPool", "ceil_mode"), ("QLinearConv", "group"), ("ReduceL1", "keepdims")];
-        assert!(listed.iter().all(|(op_type, name)| is_listed(op_type, name)));
+        assert!(listed.iter().all(|(op_type, name)| attributes_of(op_type).iter().any(|known| known.name == *name)));
         let elsewhere = [("Conv", "ceil_mode"), ("Relu", "axis"), ("Unheard", "axis")];
-        assert!(!elsewhere.iter().any(|(op_type, name)| is_listed(op_type, name)));
+        assert!(!elsewhere.iter().any(|(op_type, name)| attributes_of(op_type).iter().any(|known| known.name == *name)));
     }
 
     #[test]
@@ -359,5 +240,21 @@ mod tests {
         assert_eq!((gemm.domain, gemm.meaning), ("com.microsoft", Some("Gemm")));
         assert_eq!(OperatorDetails::of("Pad").map(|pad| pad.opsets), Some([2, 28]));
         assert!(OperatorDetails::of("pad").is_none());
+    }
+
+    #[test]
+    fn every_operator_has_a_sentence() {
+        let list = operators();
+        assert!(list.iter().all(|(_, sentence)| sentence.len() > 20 && sentence.ends_with(['.', ':'])), "{list:?}");
+        assert!(list.is_sorted());
+        let families = families();
+        assert!(families.is_sorted() && families.iter().all(|family| !family.operators.is_empty()));
+        let members: Vec<&Member> = families.iter().flat_map(|family| &family.operators).collect();
+        assert_eq!(members.len(), list.len());
+        let domain = |op_type: &str| members.iter().find(|member| member.op_type == op_type).map(|member| member.domain);
+        assert_eq!(
+            (domain("Conv"), domain("QLinearMatMul"), domain("QLinearAdd")),
+            (Some("ai.onnx"), Some("ai.onnx"), Some("com.microsoft"))
+        );
     }
 }

@@ -2,17 +2,18 @@
 
 use crate::description::{Attached, Camera};
 use crate::diagnostics::Diagnostic;
-use crate::emit::files::File;
 use crate::emit::{ModuleSource, Output, module};
 use crate::error::Error;
 use crate::execute::{FILLS, Run};
+use crate::files::File;
 use crate::ir::Graph;
 use crate::model_file::Origin;
+use crate::ops::ByteScale;
 use crate::options::Options;
 use crate::passes::quantized::in_floats;
 use crate::plan::problem::{PlanTensor, Role};
 use crate::plan::{Group, Pins, Plan, curve, is_replayable, replay};
-use crate::quantization::{Border, ByteScale};
+use crate::quantization::Border;
 use crate::report::{
     BufferReport, CostReport, GroupReport, InputReport, LayerReport, OutputReport, PassReport, PinReport, RangeReport, Report, WeightReads,
 };

@@ -17,19 +17,24 @@ pub mod accuracy;
 mod aligned;
 mod builder;
 mod compilation;
+mod described;
 mod description;
 mod diagnostics;
 mod emit;
 mod ending;
 mod error;
 mod execute;
+pub mod files;
 #[cfg(feature = "cli")]
 pub mod harness;
 mod ir;
 mod lower;
 mod model_file;
 mod model_memory;
+mod named;
+mod names;
 mod node;
+mod observation;
 mod onnx;
 mod ops;
 mod options;
@@ -48,16 +53,19 @@ use std::path::{Path, PathBuf};
 
 pub use builder::Builder;
 pub use compilation::Compilation;
+pub use described::Described;
 pub use description::{Centres, Description, Detected, DetectorSettings, FrameSettings, Priors, ScoreActivation};
 pub use diagnostics::{Diagnostic, EXPLANATIONS, Explanation, InputRef, Kind, NodeRef, OpError, Problems, Severity, clean, near, render};
-pub use emit::files::{self, File};
 pub use emit::head::Head;
 pub use error::Error;
+pub use files::File;
 pub use ir::Graph;
 pub use model_file::ModelFile;
 pub use node::known::{AttributeKind, AttributeState, KnownAttribute};
+pub use observation::{Observer, QuantizedObserver, Sum};
 pub use onnx::{Family, Member, OPSETS, OperatorDetails, TensorError, families, operators, read_tensor, write_tensor};
-pub use options::{Described, FLAGS, Flag, InputForm, IoForm, OptionError, Options, Placement, RamBudget};
+pub use ops::ByteScale;
+pub use options::{FLAGS, Flag, InputForm, IoForm, OptionError, Options, Placement, RamBudget};
 pub use passes::pass_names;
 pub use peleec_runtime::{ColourOrder, Fit, FrameLayout, PixelFormat, Resize};
 pub use report::{
@@ -69,7 +77,7 @@ pub use tensor::{DType, Shape, Tensor, TensorType};
 
 use description::{Camera, attach_camera, attach_detector, no_camera};
 use plan::Pins;
-use quantization::{Border, Calibration, Observer, QuantizedObserver};
+use quantization::{Border, Calibration};
 
 /// Compiles a model.
 pub fn compile(model: &ModelFile, options: &Options) -> Result<Compilation, Error> {
@@ -153,7 +161,7 @@ pub fn observe(model: &ModelFile, options: &Options) -> Result<Observer, Error> 
     let mut passed = Passed::new(imported);
     passes::run_before_quantization(&mut passed.graph, |_, _| {});
     let quantizable = passed.graph.clone();
-    quantization::return_all(&mut passed.graph);
+    observation::return_all(&mut passed.graph);
     Ok(Observer::new(quantizable, plan_and_bind(model, &options, profile, passed)?))
 }
 
@@ -164,7 +172,7 @@ pub fn observe_quantized(model: &ModelFile, options: &Options, calibration: &Cal
     let mut passed = Passed::new(read(model, &options).map_err(|refused| all_problems(refused, profile))?);
     calibration.goes_with(Path::new("the calibration"), &model.hash(), model.data_hash(&data_files(model, &options))?.as_deref())?;
     passes::run_before_quantization(&mut passed.graph, |_, _| {});
-    let sums = quantization::quantize_and_return(&mut passed.graph, calibration)?;
+    let sums = observation::quantize_and_return(&mut passed.graph, calibration)?;
     passed.rewrites = passes::run(&mut passed.graph, |_, _| {});
     Ok(QuantizedObserver::new(plan_and_bind(model, &options, profile, passed)?, sums))
 }

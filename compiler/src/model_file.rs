@@ -13,8 +13,8 @@ use sha2::{Digest, Sha256};
 
 use crate::description::Description;
 use crate::diagnostics::{Code, Diagnostic};
-use crate::emit::names::identifier;
 use crate::error::Error;
+use crate::names::identifier;
 use crate::zoo::{self, ZooOptions};
 
 /// The largest file that is read.

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use peleec_runtime::{ColourOrder, Fit, FrameLayout, Resize};
 
-use crate::description::Named;
-use crate::emit::names::identifier;
+use crate::named::Named;
+use crate::names::identifier;
 use crate::plan::Budget;
 use crate::target::{NumericClass, Profile, Target, UnknownTarget};
 
@@ -14,8 +14,6 @@ mod bytes;
 mod frame;
 mod shape;
 pub(crate) mod words;
-
-pub use frame::Described;
 
 /// A command-line flag that sets an option, and the builder's method that does.
 #[derive(Clone, Copy, Debug)]

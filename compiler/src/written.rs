@@ -7,9 +7,9 @@ use std::sync::{Mutex, PoisonError};
 use sha2::{Digest, Sha256};
 
 use crate::compilation::Compilation;
-use crate::emit::files;
 use crate::emit::head::Head;
 use crate::error::Error;
+use crate::files;
 
 /// The modules that this process has written: what each was made from, and a hash of its text.
 static WRITTEN: Mutex<BTreeMap<PathBuf, (String, [u8; 32])>> = Mutex::new(BTreeMap::new());

@@ -5,9 +5,10 @@ use std::borrow::Cow;
 use peleec_runtime::{Arena, Detection, Detections, Detector, Grid, SigmoidOf, SoftmaxOf};
 use serde::Deserialize;
 
-use super::{Centres, Description, FrameSettings, words};
+use super::{Centres, Description, FrameSettings};
 use crate::diagnostics::{Code, Diagnostic, Problems};
-use crate::quantization::ByteScale;
+use crate::named::{self, Named};
+use crate::ops::ByteScale;
 use crate::tensor::{DType, Tensor, TensorType};
 
 /// Most priors of a detector: ten times those of networks for pictures of a million pixels.
@@ -25,7 +26,7 @@ pub struct DetectorSettings {
     /// The output of class scores, `[1, priors, classes]`.
     pub scores: String,
     /// What makes scores of that output; by default it has them.
-    #[serde(default, deserialize_with = "words::deserialize")]
+    #[serde(default, deserialize_with = "named::deserialize")]
     pub activation: ScoreActivation,
     /// The class that is none.
     pub background: Option<usize>,
@@ -56,6 +57,10 @@ pub enum ScoreActivation {
     Softmax,
     /// A sigmoid of each.
     Sigmoid,
+}
+
+impl Named for ScoreActivation {
+    const NAMES: &'static [(&'static str, Self)] = &[("none", Self::Identity), ("softmax", Self::Softmax), ("sigmoid", Self::Sigmoid)];
 }
 
 /// The prior boxes of one map; sizes are in pixels of the input.

@@ -3,9 +3,9 @@
 use peleec_runtime::{ColourOrder, Fit, Frame, FrameLayout, Preparation, Resize};
 use serde::Deserialize;
 
-use super::words::{self, Named};
 use crate::diagnostics::{Code, Diagnostic, Problems};
-use crate::quantization::ByteScale;
+use crate::named::{self, Named};
+use crate::ops::ByteScale;
 use crate::tensor::{DType, Tensor, TensorType};
 
 /// What bytes stand for of which nothing else is known: the numbers that they are.
@@ -18,19 +18,19 @@ pub struct FrameSettings {
     /// Width and height of the input.
     pub size: [u32; 2],
     /// Which colour comes first, or that there is one channel.
-    #[serde(deserialize_with = "words::deserialize")]
+    #[serde(deserialize_with = "named::deserialize")]
     pub order: ColourOrder,
     /// What is taken from each colour, in the input's order; of gray all are one.
-    #[serde(deserialize_with = "words::deserialize_channels")]
+    #[serde(deserialize_with = "named::deserialize_channels")]
     pub mean: [f32; 3],
     /// What the difference is multiplied by.
-    #[serde(deserialize_with = "words::deserialize_channels")]
+    #[serde(deserialize_with = "named::deserialize_channels")]
     pub scale: [f32; 3],
     /// How a picture of another shape becomes one of the input's.
-    #[serde(deserialize_with = "words::deserialize")]
+    #[serde(deserialize_with = "named::deserialize")]
     pub fit: Fit,
     /// How pixels between pixels are made.
-    #[serde(deserialize_with = "words::deserialize")]
+    #[serde(deserialize_with = "named::deserialize")]
     pub resize: Resize,
 }
 

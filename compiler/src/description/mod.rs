@@ -5,7 +5,6 @@
 mod centres;
 mod detector;
 mod frame;
-mod words;
 
 use std::fs::File;
 use std::io::Read;
@@ -19,11 +18,10 @@ pub(crate) use detector::{Attached, attach_detector};
 pub use detector::{DetectorSettings, Priors, ScoreActivation};
 pub use frame::FrameSettings;
 pub(crate) use frame::{Camera, attach_camera, is_of_pixels, map_of_pixels, no_camera};
-pub(crate) use words::{Named, channels};
 
 use crate::diagnostics::{Code, Diagnostic, Problems};
 use crate::error::Error;
-use crate::quantization::ByteScale;
+use crate::ops::ByteScale;
 use crate::tensor::Tensor;
 
 /// The largest file that is read.

@@ -5,8 +5,8 @@ use quote::{format_ident, quote};
 
 use super::float;
 use super::module::ModuleSource;
-use super::names::Names;
-use crate::quantization::ByteScale;
+use crate::names::Names;
+use crate::ops::ByteScale;
 
 /// What the bytes of an input or output stand for, and the constants that say so.
 pub(super) struct Named {

@@ -4,14 +4,12 @@
 
 mod border;
 mod detector;
-pub mod files;
 mod frame;
 mod functions;
 pub(crate) mod head;
 pub(crate) mod layer;
 pub(crate) mod memory;
 mod module;
-pub(crate) mod names;
 pub(crate) mod run;
 #[cfg(test)]
 mod tests;

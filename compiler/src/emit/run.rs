@@ -10,7 +10,7 @@ use super::int;
 use super::layer::{Argument, Arguments, Uses, layer_inputs, layer_output, pin, region_type, takes_executor};
 use super::memory;
 use super::module::{ModuleSource, Output, ident, in_words, output_idents};
-use super::names::Names;
+use crate::names::Names;
 use crate::plan::{Group, Schedule};
 use crate::steps::bind::Layer;
 use crate::tensor::DType;

@@ -6,7 +6,7 @@ use super::error::HarnessError;
 use super::machine::{Board, Machine, Memory, Seat};
 use super::project::{OptLevel, Project};
 use super::{network, rustc};
-use crate::emit::files;
+use crate::files;
 use crate::report::{InputReport, OutputReport};
 use crate::{Compilation, File, Report};
 

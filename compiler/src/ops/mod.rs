@@ -16,6 +16,7 @@
 //! A match over all operators stands nowhere else; passes name those that they rewrite.
 
 pub(crate) mod broadcast;
+mod byte_scale;
 #[cfg(test)]
 pub(crate) mod case;
 mod macros;
@@ -24,6 +25,8 @@ mod pairwise;
 mod pixels;
 mod volume;
 mod window;
+
+pub use byte_scale::ByteScale;
 
 pub(crate) use crate::diagnostics::OpError;
 

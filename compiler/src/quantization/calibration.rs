@@ -11,8 +11,8 @@ use sha2::{Digest, Sha256};
 use super::rounded::{self, Rounded};
 use super::terms::Terms;
 use crate::diagnostics::clean::clean;
-use crate::emit::files;
 use crate::error::Error;
+use crate::files;
 use crate::model_file::hexadecimal;
 
 /// Version of the file's form.
@@ -169,7 +169,7 @@ impl Calibration {
 }
 
 /// An error where the weights of these products as bytes will be more than a file may have.
-pub(super) fn check_weights(products: &[Terms]) -> Result<(), Error> {
+pub(crate) fn check_weights(products: &[Terms]) -> Result<(), Error> {
     let bytes = products.iter().map(rounded::length).fold(0, u64::saturating_add);
     if bytes <= MOST_MIB_OF_WEIGHTS << 20 { Ok(()) } else { Err(too_many_weights()) }
 }

@@ -9,26 +9,19 @@
 //! error (`least_error`).
 
 mod border;
-mod calibration;
-mod comparison;
-mod gptq;
-mod least_error;
-mod observation;
+pub(crate) mod calibration;
+pub(crate) mod gptq;
+pub(crate) mod least_error;
 mod product;
-mod rewrite;
+pub(crate) mod rewrite;
 mod rounded;
-mod shared;
+pub(crate) mod shared;
 mod terms;
 
-pub use border::ByteScale;
 pub(crate) use border::{Border, quantize_outputs};
 pub use calibration::{Calibration, Range};
-pub(crate) use comparison::quantize_and_return;
-pub use comparison::{QuantizedObserver, Sum};
 pub use gptq::Batch;
 pub use least_error::Errors;
-pub use observation::Observer;
-pub(crate) use observation::return_all;
 pub(crate) use rewrite::quantize;
 use rewrite::steps;
 pub use rounded::Rounded;

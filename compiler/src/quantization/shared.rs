@@ -10,7 +10,7 @@ use crate::ops::pool::PoolKind;
 
 /// Gives all parts of what concats of channels join the range of them all; also what maxima and moves, which keep a scale, lead there or on
 /// from there.
-pub(super) fn share(graph: &Graph, calibration: &mut Calibration) {
+pub(crate) fn share(graph: &Graph, calibration: &mut Calibration) {
     let mut done = BTreeSet::new();
     for id in graph.ids().into_iter().filter(|&id| joins_channels(graph, id)) {
         let host = Source { node: id, slot: 0 };

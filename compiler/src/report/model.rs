@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::model_memory::ModelMemory;
-use crate::quantization::ByteScale;
+use crate::ops::ByteScale;
 use crate::tensor::{DType, TensorType};
 
 /// A compilation in figures; every size and offset is in bytes and equals the generated module's.

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
+use peleec::Observer;
 use peleec::accuracy::Likeness;
 use peleec::harness::{self, DataSet, HarnessError};
-use peleec::quantization::{Calibration, Observer, Range};
+use peleec::quantization::{Calibration, Range};
 use peleec::{Compilation, Error, IoForm, Options, RamBudget, Tensor, compile, files, observe};
 use serde_json::{Value, json};
 

@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
+use peleec::ByteScale;
 use peleec::harness::{self, DataSet, HarnessError, Machine, Project, Tolerance};
-use peleec::quantization::ByteScale;
 use peleec::zoo::seeded_input;
 use peleec::{Compilation, Graph, Options, Tensor, TensorType};
 use serde_json::json;

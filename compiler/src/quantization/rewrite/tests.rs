@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use peleec_runtime::{Activation, BinaryKind};
 
-use super::super::{Rounded, return_all};
+use super::super::Rounded;
 use super::{Calibration, Range, quantize, steps, terms};
 use crate::ir::build::{Build, seeded};
 use crate::ir::{Graph, Source};
+use crate::observation::return_all;
 use crate::ops::pool::PoolKind;
 use crate::ops::{Binary, Concat, Conv, MatMul, Op, Pool, Reshape, Unary};
 use crate::passes::equivalence::{conv, conv_op, square};

@@ -5,8 +5,9 @@
 use std::path::PathBuf;
 
 use peleec::accuracy::Likeness;
-use peleec::quantization::{Calibration, Observer, QuantizedObserver, Sum};
+use peleec::quantization::Calibration;
 use peleec::{Compilation, DType, LayerGain, ModelFile, Options, RamBudget, Tensor, compile_quantized, layer_gains, observe_quantized};
+use peleec::{Observer, QuantizedObserver, Sum};
 use serde_json::{Value, json};
 
 use super::rounds::rounds;

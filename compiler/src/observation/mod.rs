@@ -1,17 +1,22 @@
 //! Runs a network of which every value is a result, and keeps the values' ranges; and what is to be known of the values beside these.
 
+mod comparison;
+
+pub(crate) use comparison::quantize_and_return;
+pub use comparison::{QuantizedObserver, Sum};
+
 use std::collections::BTreeMap;
 
-use super::calibration::check_weights;
-use super::gptq::{self, Batch};
-use super::least_error::{Errors, errors};
-use super::rewrite::terms;
-use super::shared::share;
-use super::{Calibration, Range};
 use crate::compilation::Compilation;
 use crate::error::Error;
 use crate::ir::{Graph, Source};
 use crate::ops::Op;
+use crate::quantization::calibration::check_weights;
+use crate::quantization::gptq::{self, Batch};
+use crate::quantization::least_error::{Errors, errors};
+use crate::quantization::rewrite::terms;
+use crate::quantization::shared::share;
+use crate::quantization::{Calibration, Range};
 use crate::tensor::{DType, Tensor};
 
 /// Observes the values of a network, example by example.

@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Calibration, Observer, quantize};
+use super::Observer;
 use crate::compilation::Compilation;
 use crate::error::Error;
 use crate::ir::{Graph, NodeId, Source};
 use crate::ops::Op;
 use crate::ops::quantize::Direction;
+use crate::quantization::{Calibration, quantize};
 use crate::tensor::Tensor;
 
 /// A convolution or a product that became a sum of bytes.
@@ -87,11 +88,11 @@ fn dequantized(graph: &Graph, id: NodeId) -> Option<Source> {
 mod tests {
     use peleec_runtime::Activation;
 
-    use super::super::Range;
     use super::*;
     use crate::ir::build::Build;
     use crate::ops::Unary;
     use crate::passes::equivalence::conv;
+    use crate::quantization::Range;
 
     #[test]
     fn what_sums_stand_for_is_returned_by_its_name() {

@@ -3,8 +3,6 @@
 use peleec_runtime::{ColourOrder, Fit, PixelFormat, Resize};
 use serde::de::{Deserialize, Deserializer, Error};
 
-use super::ScoreActivation;
-
 /// A value that goes by a name.
 pub(crate) trait Named: Copy + PartialEq + 'static {
     /// Every value with its name.
@@ -37,10 +35,6 @@ impl Named for Resize {
     const NAMES: &'static [(&'static str, Self)] = &[("bilinear", Self::Bilinear), ("nearest", Self::Nearest)];
 }
 
-impl Named for ScoreActivation {
-    const NAMES: &'static [(&'static str, Self)] = &[("none", Self::Identity), ("softmax", Self::Softmax), ("sigmoid", Self::Sigmoid)];
-}
-
 impl Named for PixelFormat {
     const NAMES: &'static [(&'static str, Self)] = &[
         ("rgb888", Self::Rgb888),
@@ -53,13 +47,13 @@ impl Named for PixelFormat {
 }
 
 /// Reads a value by its name.
-pub(super) fn deserialize<'de, T: Named, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
+pub(crate) fn deserialize<'de, T: Named, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
     let name = String::deserialize(deserializer)?;
     T::named(&name).map_err(|why| D::Error::custom(format!("unknown name `{name}`: {why}")))
 }
 
 /// Reads a number for all channels, or one for each of three.
-pub(super) fn deserialize_channels<'de, D: Deserializer<'de>>(deserializer: D) -> Result<[f32; 3], D::Error> {
+pub(crate) fn deserialize_channels<'de, D: Deserializer<'de>>(deserializer: D) -> Result<[f32; 3], D::Error> {
     let numbers = Vec::<f32>::deserialize(deserializer)?;
     channels(&numbers).ok_or_else(|| D::Error::custom(format!("{} numbers: give one, or three for the input's colours", numbers.len())))
 }
@@ -76,6 +70,7 @@ pub(crate) fn channels(numbers: &[f32]) -> Option<[f32; 3]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::description::ScoreActivation;
 
     fn assert_reads_back<T: Named + std::fmt::Debug>() {
         for &(name, value) in T::NAMES {

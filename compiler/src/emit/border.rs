@@ -4,7 +4,7 @@ use proc_macro2::{Ident, Literal, TokenStream};
 use quote::{format_ident, quote};
 
 use super::float;
-use super::module::ModuleSource;
+use super::source::ModuleSource;
 use crate::names::Names;
 use crate::ops::ByteScale;
 

@@ -4,7 +4,7 @@ use peleec_runtime::Detector;
 use proc_macro2::TokenStream;
 use quote::quote;
 
-use super::module::Output;
+use super::source::Output;
 use super::{float, int};
 use crate::description::{Attached, ScoreActivation};
 

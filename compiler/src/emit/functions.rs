@@ -9,8 +9,8 @@ use quote::quote;
 
 use super::formatted;
 use super::layer::{Arguments, method};
-use super::module::{ModuleSource, arguments, ident};
 use super::run::{Call, statement};
+use super::source::{ModuleSource, arguments, ident};
 use crate::names::in_doc;
 use crate::steps::bind::{Door, Layer, Memory, Region};
 use crate::steps::kernels::Work;

@@ -1,6 +1,6 @@
 //! Layers and a plan to the files of the generated module.
 //!
-//! Invariant: decides nothing; it prints what `lower` and `plan` have decided.
+//! Invariant: decides nothing; it prints what `steps` and `plan` have decided.
 
 mod border;
 mod detector;
@@ -11,13 +11,15 @@ pub(crate) mod layer;
 pub(crate) mod memory;
 mod module;
 pub(crate) mod run;
+mod source;
 #[cfg(test)]
 mod tests;
 
 use proc_macro2::{Literal, TokenStream};
 use quote::quote;
 
-pub(crate) use module::{ModuleSource, Output, module};
+pub(crate) use module::module;
+pub(crate) use source::{ModuleSource, Output};
 
 /// Items as text.
 fn formatted(items: TokenStream) -> Result<String, syn::Error> {

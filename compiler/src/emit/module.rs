@@ -1,63 +1,20 @@
 //! The generated module: constants, weights, `Model`, `Outputs`; `run` and `layer` have the functions.
 
 use proc_macro2::{Ident, TokenStream};
-use quote::{format_ident, quote};
+use quote::quote;
 
 use super::border;
 use super::detector;
 use super::frame;
 use super::functions::{layer_functions, statements};
-use super::head::Head;
-use super::layer::{Argument, Arguments, element_type};
+use super::layer::{Arguments, element_type};
 use super::memory;
 use super::run::{CALLS, Call, Methods, methods, run, run_names, stream};
+use super::source::{ModuleSource, Output, arguments, ident, in_words, output_idents};
 use super::{formatted, int, long};
-use crate::description::{Attached, Camera};
-use crate::model_memory::ModelMemory;
-use crate::names::{Names, identifier};
-use crate::ops::ByteScale;
-use crate::plan::Group;
-use crate::steps::bind::Layer;
+use crate::names::identifier;
 use crate::steps::kernels::Work;
-use crate::target::Target;
-use crate::tensor::{DType, TensorType};
-
-/// What is printed.
-pub(crate) struct ModuleSource<'a> {
-    pub(crate) name: &'a str,
-    pub(crate) head: &'a Head,
-    pub(crate) target: Target,
-    pub(crate) layers: &'a [Layer],
-    /// The layers cut into those that run whole, one each, and those that run row by row together.
-    pub(crate) groups: &'a [Group],
-    /// Name and type of every input.
-    pub(crate) inputs: &'a [(String, TensorType)],
-    /// What the bytes of every input stand for, where that is known.
-    pub(crate) input_scales: &'a [Option<ByteScale>],
-    pub(crate) outputs: &'a [Output],
-    /// Whether the caller has the outputs' memory.
-    pub(crate) outputs_outside: bool,
-    pub(crate) memory: ModelMemory,
-    /// What makes the rows of the input.
-    pub(crate) camera: Option<&'a Camera>,
-    /// What makes detections of the outputs.
-    pub(crate) detector: Option<&'a Attached>,
-    /// Bytes.
-    pub(crate) weights: usize,
-    /// Section of the weights, where they are to have one of their own.
-    pub(crate) weights_section: Option<&'a str>,
-}
-
-/// A result of the network.
-pub(crate) struct Output {
-    /// The ONNX name.
-    pub(crate) name: String,
-    pub(crate) ty: TensorType,
-    /// What its bytes stand for, where that is known.
-    pub(crate) scale: Option<ByteScale>,
-    /// First byte in the arena, where it does not lie with the caller.
-    pub(crate) at: usize,
-}
+use crate::tensor::TensorType;
 
 /// The text of `NAME.rs`.
 ///
@@ -77,29 +34,6 @@ pub(crate) fn module(source: &ModuleSource<'_>) -> Result<String, syn::Error> {
         + &runs(source, &arguments, &methods.calls)?
         + &functions(source, &arguments, &methods)?
         + &formatted(after.into_iter().collect())?)
-}
-
-/// The arguments of the generated functions.
-pub(super) fn arguments(source: &ModuleSource<'_>) -> Arguments {
-    let mut names = Names::default();
-    // The frame is an argument, too.
-    source.camera.map(|_| names.unique("frame"));
-    let mut argument = |name: &str, ty: &TensorType| Argument { ident: ident(&names.unique(name)), ty: ty.clone(), source: None };
-    let mut inputs: Vec<Argument> = source.inputs.iter().map(|(name, ty)| argument(name, ty)).collect();
-    let outputs = match source.outputs_outside {
-        true => source.outputs.iter().map(|output| argument(&output.name, &output.ty)).collect(),
-        false => Vec::new(),
-    };
-    for layer in source.layers {
-        if let Work::Source(rows) = &layer.work {
-            inputs[rows.index].source = Some(*rows);
-        }
-    }
-    Arguments { inputs, outputs }
-}
-
-pub(super) fn ident(name: &str) -> Ident {
-    format_ident!("{name}")
 }
 
 fn constants(source: &ModuleSource<'_>) -> TokenStream {
@@ -252,19 +186,6 @@ fn default() -> TokenStream {
             }
         }
     }
-}
-
-/// A type as whoever calls the model reads it.
-pub(super) fn in_words(ty: &TensorType) -> String {
-    let truth = if ty.dtype == DType::Bool { " as bytes, 0 or 1" } else { "" };
-    format!("{ty}{truth}")
-}
-
-pub(super) fn output_idents(source: &ModuleSource<'_>) -> Vec<Ident> {
-    let mut names = Names::default();
-    // The results have a field of the first name, and the module constants of all three.
-    source.detector.map(|_| ["detections", "detector", "candidates"].map(|name| names.unique(name)));
-    source.outputs.iter().map(|output| ident(&names.unique(&output.name))).collect()
 }
 
 fn outputs_struct(source: &ModuleSource<'_>) -> TokenStream {

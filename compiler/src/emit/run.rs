@@ -9,7 +9,7 @@ use super::frame;
 use super::int;
 use super::layer::{Argument, Arguments, Uses, layer_inputs, layer_output, pin, region_type, takes_executor};
 use super::memory;
-use super::module::{ModuleSource, Output, ident, in_words, output_idents};
+use super::source::{ModuleSource, Output, ident, in_words, output_idents};
 use crate::names::Names;
 use crate::plan::{Group, Schedule};
 use crate::steps::bind::Layer;

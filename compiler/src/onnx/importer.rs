@@ -6,11 +6,12 @@ use std::path::Path;
 
 use super::constants::{self, External};
 use super::scope::Scope;
+use super::tensor::{MAX_DIM, MAX_ELEMENTS};
 use super::wire::{NodeProto, TensorProto};
-use crate::diagnostics::{Code, Diagnostic, NodeRef};
+use crate::diagnostics::{Code, Diagnostic, NodeRef, OpError};
 use crate::ir::{Graph, MAX_CONSTANT_BYTES, Source};
 use crate::node::Operand;
-use crate::tensor::{Tensor, TensorType};
+use crate::tensor::{Shape, Tensor, TensorType};
 
 /// Multiply-accumulates and elements that computing values may cost while importing: a second or two, naively.
 const FOLD_BUDGET: u64 = 1 << 27;
@@ -254,6 +255,39 @@ pub(crate) fn shown(name: &str) -> &str {
 pub(crate) fn display_name(node: &NodeProto) -> &str {
     let first_output = || node.output.iter().map(String::as_str).find(|name| !name.is_empty());
     shown(node.name.as_deref().filter(|name| !name.is_empty()).or_else(first_output).unwrap_or("(without a name)"))
+}
+
+const MAX_RANK: usize = 16;
+
+/// Bounds the types of outputs.
+pub(super) fn check_extents(types: &[TensorType]) -> Result<(), Diagnostic> {
+    for ty in types {
+        let count = ty.shape.checked_elements().filter(|&count| count <= MAX_ELEMENTS);
+        let large_dim = ty.shape.iter().any(|&dim| dim > MAX_DIM as usize);
+        if count.is_none() || large_dim || ty.shape.rank() > MAX_RANK {
+            let found = format!("rank {}, extents {}", ty.shape.rank(), short(&ty.shape));
+            let supported = format!("rank {MAX_RANK}, {MAX_ELEMENTS} elements");
+            return Err(Diagnostic::unsupported(Code::SHAPE, "an output of the node is too large").found(found).supported(supported));
+        }
+    }
+    Ok(())
+}
+
+/// What a user is told of a node whose operator refuses it.
+pub(super) fn op_refused(op_type: &str, error: OpError) -> Refusal {
+    let diagnostic = if error.invalid {
+        Diagnostic::invalid(Code::NOT_VALID, format!("operator `{op_type}` is not valid here"))
+    } else {
+        Diagnostic::unsupported(Code::USE, format!("this use of operator `{op_type}` is not supported"))
+    };
+    Diagnostic { found: Some(error.found), supported: error.supported, help: error.help, ..diagnostic }.into()
+}
+
+/// A shape cut off after a few dimensions.
+fn short(shape: &Shape) -> String {
+    const SHOWN: usize = 8;
+    let dims: Vec<_> = shape.iter().take(SHOWN).map(usize::to_string).collect();
+    format!("[{}{}]", dims.join(","), if shape.rank() > SHOWN { ",..." } else { "" })
 }
 
 #[cfg(test)]

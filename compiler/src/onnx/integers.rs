@@ -9,8 +9,7 @@ use std::collections::BTreeMap;
 use peleec_runtime::{Activation, BinaryKind};
 
 use super::exact::{Sums, exact_weights, farthest};
-use super::importer::{Definition, Entry, Importer, Refusal, check_name, display_name};
-use super::nodes::{check_extents, op_refused};
+use super::importer::{Definition, Entry, Importer, Refusal, check_extents, check_name, display_name, op_refused};
 use super::quantized::beginning;
 use super::scope::inputs;
 use super::wire::NodeProto;

@@ -3,21 +3,19 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-use super::importer::{Definition, Entry, Importer, Refusal, check_name, display_name};
+use super::importer::{Definition, Entry, Importer, Refusal, check_extents, check_name, display_name, op_refused};
 use super::integers::is_of_integers;
 use super::scope::{Scope, inputs, is_if};
-use super::tensor::{MAX_DIM, MAX_ELEMENTS};
 use super::wire::{NodeProto, TensorProto};
 use super::{attributes, constants};
 use crate::diagnostics::{Code, Diagnostic, OpError};
 use crate::ir::{Source, Value};
 use crate::node::{Attribute, GROWTH_COST, NodeView, Operand, USUAL_RANK};
 use crate::ops::{Op, attributes_of};
-use crate::tensor::{Shape, Tensor, TensorType};
+use crate::tensor::{Tensor, TensorType};
 
 /// Values of more elements stay operators, for the passes to fold.
 const FOLD_ELEMENTS: usize = 65_536;
-const MAX_RANK: usize = 16;
 
 impl<'a> Importer<'a> {
     /// Imports the node at `index`, whose inputs are defined or poisoned.
@@ -223,20 +221,6 @@ impl<'a> Importer<'a> {
     }
 }
 
-/// Bounds the types of outputs.
-pub(super) fn check_extents(types: &[TensorType]) -> Result<(), Diagnostic> {
-    for ty in types {
-        let count = ty.shape.checked_elements().filter(|&count| count <= MAX_ELEMENTS);
-        let large_dim = ty.shape.iter().any(|&dim| dim > MAX_DIM as usize);
-        if count.is_none() || large_dim || ty.shape.rank() > MAX_RANK {
-            let found = format!("rank {}, extents {}", ty.shape.rank(), short(&ty.shape));
-            let supported = format!("rank {MAX_RANK}, {MAX_ELEMENTS} elements");
-            return Err(Diagnostic::unsupported(Code::SHAPE, "an output of the node is too large").found(found).supported(supported));
-        }
-    }
-    Ok(())
-}
-
 /// What an operator that passes look for makes of known values, where that is one number: others may need to know it, as a `Pad` does its
 /// constant.
 fn number(op: &Op, inputs: &[Option<Operand<'_>>], inferred: &[TensorType]) -> Option<Tensor> {
@@ -260,20 +244,4 @@ fn leading<'i>(inputs: &'i [Option<Operand<'i>>], count: usize) -> &'i [Option<O
 fn until_last(names: &[String]) -> &[String] {
     let used = names.iter().rposition(|name| !name.is_empty()).map_or(0, |last| last + 1);
     names.get(..used).unwrap_or(names)
-}
-
-pub(super) fn op_refused(op_type: &str, error: OpError) -> Refusal {
-    let diagnostic = if error.invalid {
-        Diagnostic::invalid(Code::NOT_VALID, format!("operator `{op_type}` is not valid here"))
-    } else {
-        Diagnostic::unsupported(Code::USE, format!("this use of operator `{op_type}` is not supported"))
-    };
-    Diagnostic { found: Some(error.found), supported: error.supported, help: error.help, ..diagnostic }.into()
-}
-
-/// A shape cut off after a few dimensions.
-fn short(shape: &Shape) -> String {
-    const SHOWN: usize = 8;
-    let dims: Vec<_> = shape.iter().take(SHOWN).map(usize::to_string).collect();
-    format!("[{}{}]", dims.join(","), if shape.rank() > SHOWN { ",..." } else { "" })
 }

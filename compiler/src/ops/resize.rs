@@ -200,7 +200,7 @@ fn targets(node: &NodeView<'_>, input: &Shape, resized: &[usize]) -> Result<Vec<
         }
         return Ok(extents.iter().zip(scales).map(|(&from, scale)| Target { to: (from as f32 * scale) as usize, scale }).collect());
     }
-    let sizes = if is_resize_of_11(node) { node.known_ints(3, "sizes")?.filter(|sizes| !sizes.is_empty()) } else { None };
+    let sizes = if method::is_resize_of_11(node) { node.known_ints(3, "sizes")?.filter(|sizes| !sizes.is_empty()) } else { None };
     let sizes = sizes.ok_or_else(|| OpError::new("neither `scales` nor `sizes` is given"))?;
     if sizes.len() != extents.len() {
         return Err(wrong("sizes", sizes.len()));
@@ -220,14 +220,9 @@ fn targets(node: &NodeView<'_>, input: &Shape, resized: &[usize]) -> Result<Vec<
     Ok(extents.iter().map(|&from| Target { to: (from as f32 * common).round() as usize, scale: common }).collect())
 }
 
-/// Whether the node has the inputs that `Resize` has since opset 11: `roi`, `scales` and `sizes`.
-fn is_resize_of_11(node: &NodeView<'_>) -> bool {
-    node.op_type == "Resize" && node.opset >= 11
-}
-
 /// The scales, where there are any: an input, or an attribute of `Upsample` before opset 9.
 fn scales(node: &NodeView<'_>) -> Result<Option<Vec<f32>>, OpError> {
-    let slot = if is_resize_of_11(node) { 2 } else { 1 };
+    let slot = if method::is_resize_of_11(node) { 2 } else { 1 };
     let Some(tensor) = node.known_input(slot, "scales")? else {
         return Ok(node.floats("scales")?.map(<[f32]>::to_vec));
     };

@@ -67,7 +67,7 @@ pub(super) struct Method {
 
 impl Method {
     pub(super) fn parse(node: &NodeView<'_>) -> Result<Self, OpError> {
-        let is_old = !super::is_resize_of_11(node);
+        let is_old = !is_resize_of_11(node);
         let antialias = node.flag("antialias")?.unwrap_or(false);
         let smooth = |kernel: Kernel, exclude_outside: bool| Mode::Smooth(Filter { kernel, exclude_outside, antialias });
         let mode = match node.string("mode")?.unwrap_or("nearest") {
@@ -262,6 +262,11 @@ fn near(a: f64, t: f64) -> f64 {
 /// From one to two.
 fn far(a: f64, t: f64) -> f64 {
     ((a * t - 5.0 * a) * t + 8.0 * a) * t - 4.0 * a
+}
+
+/// Whether the node has the inputs that `Resize` has since opset 11: `roi`, `scales` and `sizes`.
+pub(super) fn is_resize_of_11(node: &NodeView<'_>) -> bool {
+    node.op_type == "Resize" && node.opset >= 11
 }
 
 #[cfg(test)]

@@ -1,0 +1,61 @@
+//! The rooms of `src/` see each other in one direction: none is seen by what it sees.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+/// Files outside folders of tests that tests alone are built with.
+const OF_TESTS: [&str; 2] = ["ir/build.rs", "ops/case.rs"];
+
+/// By its name, the rooms that a room's files name, but for those of its tests.
+fn rooms() -> BTreeMap<String, BTreeSet<String>> {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut rooms: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let mut open = vec![source.clone()];
+    while let Some(folder) = open.pop() {
+        for entry in fs::read_dir(folder).expect("a folder of the crate") {
+            let path = entry.expect("an entry").path();
+            let name = path.file_name().and_then(|name| name.to_str()).expect("a name of text").to_owned();
+            if path.is_dir() && name != "bin" && name != "tests" {
+                open.push(path);
+                continue;
+            }
+            let inside = path.strip_prefix(&source).expect("it lies in the folder");
+            let is_looked_at = !["lib.rs", "tests.rs"].contains(&name.as_str()) && OF_TESTS.iter().all(|file| inside != Path::new(file));
+            if name.ends_with(".rs") && is_looked_at {
+                let room = inside.iter().next().and_then(|first| first.to_str()).expect("a name of text").trim_end_matches(".rs");
+                rooms.entry(room.to_owned()).or_default().extend(named(&fs::read_to_string(&path).expect("text")));
+            }
+        }
+    }
+    for (room, seen) in &mut rooms {
+        seen.remove(room);
+    }
+    rooms
+}
+
+/// The rooms that a file's text names before its tests, outside comments.
+fn named(text: &str) -> Vec<String> {
+    let text = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
+    let code = text.lines().map(|line| line.split("//").next().unwrap_or_default());
+    let names =
+        code.flat_map(|line| line.split("crate::").skip(1).map(|rest| rest.split(|c: char| c != '_' && !c.is_alphanumeric()).next()));
+    names.flatten().map(str::to_owned).collect()
+}
+
+#[test]
+fn no_room_is_seen_by_what_it_sees() {
+    let mut left = rooms();
+    assert!(left.contains_key("ops") && left["passes"].contains("ops") && left["ops"].contains("steps"), "the files are read");
+    loop {
+        let seen: BTreeSet<String> = left.values().flatten().cloned().collect();
+        let before = left.len();
+        left.retain(|room, _| seen.contains(room));
+        if left.len() == before {
+            break;
+        }
+    }
+    let rest: BTreeSet<String> = left.keys().cloned().collect();
+    left.values_mut().for_each(|seen| seen.retain(|room| rest.contains(room)));
+    assert!(left.is_empty(), "these rooms see each other in a circle: {left:?}");
+}

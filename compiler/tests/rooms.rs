@@ -4,9 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-/// Files outside folders of tests that tests alone are built with.
-const OF_TESTS: [&str; 2] = ["ir/build.rs", "ops/case.rs"];
-
 /// By its name, the rooms that a room's files name, but for those of its tests.
 fn rooms() -> BTreeMap<String, BTreeSet<String>> {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
@@ -21,7 +18,7 @@ fn rooms() -> BTreeMap<String, BTreeSet<String>> {
                 continue;
             }
             let inside = path.strip_prefix(&source).expect("it lies in the folder");
-            let is_looked_at = !["lib.rs", "tests.rs"].contains(&name.as_str()) && OF_TESTS.iter().all(|file| inside != Path::new(file));
+            let is_looked_at = !["lib.rs", "tests.rs"].contains(&name.as_str()) && !name.starts_with("test_");
             if name.ends_with(".rs") && is_looked_at {
                 let room = inside.iter().next().and_then(|first| first.to_str()).expect("a name of text").trim_end_matches(".rs");
                 rooms.entry(room.to_owned()).or_default().extend(named(&fs::read_to_string(&path).expect("text")));

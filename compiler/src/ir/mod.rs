@@ -2,11 +2,11 @@
 //!
 //! Invariant: nothing in this folder names an operator; its drivers (`infer`, `evaluate`, `verify`) ask the operators.
 
-#[cfg(test)]
-pub(crate) mod build;
 pub(crate) mod evaluate;
 pub(crate) mod graph;
 pub(crate) mod infer;
+#[cfg(test)]
+pub(crate) mod test_build;
 pub(crate) mod text;
 pub(crate) mod verify;
 

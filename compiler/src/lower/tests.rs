@@ -1,9 +1,9 @@
 //! What lowering gives of graphs, and what it refuses.
 
 use super::*;
-use crate::ir::build::Build;
+use crate::ir::test_build::Build;
 use crate::ops::Op;
-use crate::ops::case::Case;
+use crate::ops::test_case::Case;
 use crate::target::{NumericClass, Target};
 
 const PROFILE: Profile = Profile { target: Target::Generic, numeric: NumericClass::Plain };

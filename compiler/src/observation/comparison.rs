@@ -89,7 +89,7 @@ mod tests {
     use peleec_runtime::Activation;
 
     use super::*;
-    use crate::ir::build::Build;
+    use crate::ir::test_build::Build;
     use crate::ops::Unary;
     use crate::passes::equivalence::conv;
     use crate::quantization::Range;

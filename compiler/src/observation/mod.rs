@@ -109,9 +109,9 @@ pub(crate) fn return_all(graph: &mut Graph) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ir::build::Build;
+    use crate::ir::test_build::Build;
     use crate::onnx::write::ModelWriter;
-    use crate::ops::case::Case;
+    use crate::ops::test_case::Case;
     use crate::tensor::TensorType;
     use crate::{ModelFile, Options, observe};
 

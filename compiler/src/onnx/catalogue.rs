@@ -100,7 +100,7 @@ mod tests {
     use super::*;
     use crate::node::known::AttributeKind;
     use crate::node::{Attribute, element};
-    use crate::ops::case::{Case, floats};
+    use crate::ops::test_case::{Case, floats};
     use crate::tensor::{DType, TensorType};
 
     /// Inputs, by which one or another operator comes to read its attributes.

@@ -99,7 +99,7 @@ impl Arg {
 
 #[cfg(test)]
 mod tests {
-    use crate::ops::case::Case;
+    use crate::ops::test_case::Case;
     use crate::tensor::{DType, Tensor, TensorType};
 
     /// The example of ONNX's documentation.

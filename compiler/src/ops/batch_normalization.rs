@@ -98,7 +98,7 @@ impl Operator for BatchNormalization {
 #[cfg(test)]
 mod tests {
     use crate::node::Attribute;
-    use crate::ops::case::Case;
+    use crate::ops::test_case::Case;
 
     fn case(opset: i64) -> Case {
         let case = Case::new("BatchNormalization", opset).with("epsilon", Attribute::Float(0.0));

@@ -123,7 +123,7 @@ fn combine<T: Copy>([output, a_shape, b_shape]: [&Shape; 3], a: &[T], b: &[T], f
 
 #[cfg(test)]
 mod tests {
-    use crate::ops::case::Case;
+    use crate::ops::test_case::Case;
     use crate::tensor::{DType, Tensor, TensorType};
 
     #[test]

@@ -80,7 +80,7 @@ use each;
 
 #[cfg(test)]
 mod tests {
-    use crate::ops::case::Case;
+    use crate::ops::test_case::Case;
     use crate::tensor::{Data, Shape, Tensor};
 
     fn cast(data: Data, to: i64) -> Data {

@@ -88,8 +88,8 @@ fn join<T: Copy>(tensors: &[&Tensor], n_runs: usize, elements: impl Fn(&Data) ->
 
 #[cfg(test)]
 mod tests {
-    use crate::ir::build::Random;
-    use crate::ops::case::Case;
+    use crate::ir::test_build::Random;
+    use crate::ops::test_case::Case;
     use crate::tensor::Tensor;
     use crate::tensor::unravel;
 

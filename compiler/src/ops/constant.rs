@@ -94,7 +94,7 @@ fn positions<T>(values: &[T], is_there: impl Fn(&T) -> bool) -> Vec<usize> {
 #[cfg(test)]
 mod tests {
     use crate::node::Attribute;
-    use crate::ops::case::{Case, floats};
+    use crate::ops::test_case::{Case, floats};
     use crate::tensor::Tensor;
 
     #[test]

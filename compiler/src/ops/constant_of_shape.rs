@@ -52,7 +52,7 @@ impl Operator for ConstantOfShape {
 #[cfg(test)]
 mod tests {
     use crate::node::Attribute;
-    use crate::ops::case::{Case, floats};
+    use crate::ops::test_case::{Case, floats};
     use crate::tensor::Tensor;
 
     #[test]

@@ -271,9 +271,9 @@ fn x_and_w<'a>(inputs: &[Option<&'a TensorType>]) -> Result<(&'a TensorType, &'a
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ir::build::Random;
+    use crate::ir::test_build::Random;
     use crate::ops::Op;
-    use crate::ops::case::{Case, executed};
+    use crate::ops::test_case::{Case, executed};
     use crate::tensor::{ravel, unravel};
 
     fn ones(opset: i64) -> Case {

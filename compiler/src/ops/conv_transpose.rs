@@ -288,8 +288,8 @@ fn shared(whole: [usize; 3], size: [usize; 3], upper: bool) -> [usize; 6] {
 
 #[cfg(test)]
 mod tests {
-    use crate::ir::build::Random;
-    use crate::ops::case::Case;
+    use crate::ir::test_build::Random;
+    use crate::ops::test_case::Case;
     use crate::tensor::{Shape, Tensor};
     use crate::tensor::{ravel, unravel};
 

@@ -95,7 +95,7 @@ impl CumulativeSum {
 
 #[cfg(test)]
 mod tests {
-    use crate::ops::case::Case;
+    use crate::ops::test_case::Case;
     use crate::tensor::{Data, Shape, Tensor};
 
     fn case(axis: i64) -> Case {

@@ -106,7 +106,7 @@ impl DepthToSpace {
 
 #[cfg(test)]
 mod tests {
-    use crate::ops::case::Case;
+    use crate::ops::test_case::Case;
     use crate::tensor::{DType, TensorType};
 
     fn count(n: u8) -> Vec<f32> {

@@ -267,8 +267,8 @@ fn arranged(ctx: &mut Lowering<'_>, slot: usize, perm: &[usize], shape: Shape) -
 mod tests {
     use std::collections::BTreeSet;
 
-    use crate::ir::build::Random;
-    use crate::ops::case::{Case, floats};
+    use crate::ir::test_build::Random;
+    use crate::ops::test_case::{Case, floats};
     use crate::tensor::{Tensor, TensorType};
     use crate::tensor::{ravel, unravel};
 

@@ -314,7 +314,7 @@ fn collected(dtype: DType, values: &[Value]) -> Data {
 mod tests {
     use super::ROWS;
     use crate::ops::Operator as _;
-    use crate::ops::case::{Case, floats};
+    use crate::ops::test_case::{Case, floats};
     use crate::tensor::{DType, Data, Shape, Tensor, TensorType};
 
     fn bools(values: &[bool]) -> Tensor {

@@ -219,7 +219,7 @@ impl Operator for Function {
 mod tests {
     use super::Function;
     use crate::node::Attribute;
-    use crate::ops::case::Case;
+    use crate::ops::test_case::Case;
     use crate::ops::{OPERATORS, Op};
     use crate::tensor::{Data, Shape, Tensor, TensorType};
 

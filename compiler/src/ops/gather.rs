@@ -147,8 +147,8 @@ fn in_range(index: i64, extent: usize) -> Result<usize, OpError> {
 
 #[cfg(test)]
 mod tests {
-    use crate::ir::build::Random;
-    use crate::ops::case::{Case, floats};
+    use crate::ir::test_build::Random;
+    use crate::ops::test_case::{Case, floats};
     use crate::tensor::Shape;
     use crate::tensor::{DType, Tensor, TensorType};
     use crate::tensor::{ravel, unravel};

@@ -63,7 +63,7 @@ impl Operator for Identity {
 
 #[cfg(test)]
 mod tests {
-    use crate::ops::case::{Case, floats};
+    use crate::ops::test_case::{Case, floats};
     use crate::tensor::{Data, Shape, Tensor};
 
     fn training(flag: bool) -> Case {

@@ -68,7 +68,7 @@ impl Operator for LogSoftmax {
 
 #[cfg(test)]
 mod tests {
-    use crate::ops::case::Case;
+    use crate::ops::test_case::Case;
 
     fn rounded(case: &Case) -> Vec<f32> {
         case.values().iter().map(|v| (v * 1e4).round() / 1e4).collect()

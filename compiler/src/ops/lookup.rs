@@ -65,7 +65,7 @@ impl Operator for Lookup {
 mod tests {
     use super::*;
     use crate::ops::Op;
-    use crate::ops::case::executed;
+    use crate::ops::test_case::executed;
     use crate::tensor::Shape;
 
     fn lookup(dtype: DType) -> Lookup {

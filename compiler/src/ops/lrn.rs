@@ -89,7 +89,7 @@ impl Lrn {
 #[cfg(test)]
 mod tests {
     use crate::node::Attribute;
-    use crate::ops::case::Case;
+    use crate::ops::test_case::Case;
 
     fn rounded(case: &Case) -> Vec<f32> {
         case.values().iter().map(|v| (v * 1e4).round() / 1e4).collect()

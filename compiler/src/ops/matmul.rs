@@ -265,9 +265,9 @@ fn leading(shape: &Shape) -> &[usize] {
 
 #[cfg(test)]
 mod tests {
-    use crate::ir::build::Random;
+    use crate::ir::test_build::Random;
     use crate::node::Attribute;
-    use crate::ops::case::Case;
+    use crate::ops::test_case::Case;
     use crate::tensor::{Shape, Tensor};
     use crate::tensor::{ravel, unravel};
 

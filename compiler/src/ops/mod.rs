@@ -17,12 +17,12 @@
 
 pub(crate) mod broadcast;
 mod byte_scale;
-#[cfg(test)]
-pub(crate) mod case;
 mod macros;
 pub(crate) mod operands;
 mod pairwise;
 mod pixels;
+#[cfg(test)]
+pub(crate) mod test_case;
 mod volume;
 mod window;
 

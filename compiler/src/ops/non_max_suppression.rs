@@ -166,7 +166,7 @@ fn threshold(node: &NodeView<'_>, slot: usize, name: &str) -> Result<Option<f32>
 
 #[cfg(test)]
 mod tests {
-    use crate::ops::case::{Case, floats};
+    use crate::ops::test_case::{Case, floats};
     use crate::tensor::Tensor;
 
     /// Boxes and scores of two images, two classes and twelve boxes, which follow from a seed: small whole numbers, so that many scores are

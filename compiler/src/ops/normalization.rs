@@ -268,7 +268,7 @@ impl Normalization {
 #[cfg(test)]
 mod tests {
     use crate::node::Attribute;
-    use crate::ops::case::Case;
+    use crate::ops::test_case::Case;
     use crate::tensor::unravel;
 
     /// Values of onnxruntime, and of ONNX's reference where it has none, are rounded so.

@@ -218,9 +218,9 @@ fn over_all_axes(found: &[i64], padded: &[usize], rank: usize) -> Result<Vec<usi
 
 #[cfg(test)]
 mod tests {
-    use crate::ir::build::Random;
+    use crate::ir::test_build::Random;
     use crate::node::Attribute;
-    use crate::ops::case::{Case, floats};
+    use crate::ops::test_case::{Case, floats};
     use crate::tensor::{DType, Data, Shape, Tensor, TensorType};
     use crate::tensor::{ravel, unravel};
 

@@ -297,8 +297,8 @@ fn extents(node: &NodeView<'_>, name: &str) -> Result<Vec<usize>, OpError> {
 
 #[cfg(test)]
 mod tests {
-    use crate::ir::build::Random;
-    use crate::ops::case::{Case, floats};
+    use crate::ir::test_build::Random;
+    use crate::ops::test_case::{Case, floats};
     use crate::tensor::Tensor;
     use crate::tensor::{ravel, unravel};
 

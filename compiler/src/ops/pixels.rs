@@ -33,7 +33,7 @@ pub(super) fn each_pixel(ctx: &mut Lowering<'_>, kernel: impl Kernel + 'static, 
 
 #[cfg(test)]
 mod tests {
-    use crate::ops::case::Case;
+    use crate::ops::test_case::Case;
     use crate::tensor::Tensor;
 
     /// Of each number of axes, of one image and of some: a slope a channel, as many channels as there are.

@@ -100,7 +100,7 @@ fn is_a_channel_each(x: &[usize], slopes: &Shape) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use crate::ops::case::Case;
+    use crate::ops::test_case::Case;
 
     const X: [f32; 8] = [-1.0, 2.0, -3.0, 4.0, -5.0, 6.0, -7.0, 8.0];
 

@@ -320,7 +320,7 @@ mod tests {
 
     use super::{Direction, Quantize};
     use crate::ops::Op;
-    use crate::ops::case::Case;
+    use crate::ops::test_case::Case;
     use crate::tensor::{DType, Data, Shape, Tensor, TensorType};
 
     fn bytes(shape: &[usize], values: &[i8]) -> Tensor {

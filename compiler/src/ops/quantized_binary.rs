@@ -104,8 +104,8 @@ mod tests {
     use super::*;
     use crate::ops::Op;
     use crate::ops::broadcast::source_index;
-    use crate::ops::case::executed;
     use crate::ops::quantize::Direction;
+    use crate::ops::test_case::executed;
 
     fn op(kind: BinaryKind, scales: [f32; 3]) -> QuantizedBinary {
         let steps = |direction, scale, zero| Quantize { direction, scale: [scale].into(), zero: vec![zero], axis: 1, block: None };

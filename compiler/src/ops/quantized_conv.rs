@@ -326,7 +326,7 @@ mod tests {
     use peleec_runtime::BinaryKind;
 
     use super::*;
-    use crate::ir::build::Build;
+    use crate::ir::test_build::Build;
     use crate::lower::lower;
     use crate::ops::quantize::Direction;
     use crate::ops::{Binary, Op, Quantize};

@@ -64,8 +64,8 @@ impl Operator for QuantizedPool {
 mod tests {
     use super::*;
     use crate::ops::Op;
-    use crate::ops::case::{Case, executed};
     use crate::ops::quantize::Direction;
+    use crate::ops::test_case::{Case, executed};
 
     fn steps(direction: Direction, scale: f32, zero: i32) -> Quantize {
         Quantize { direction, scale: [scale].into(), zero: vec![zero], axis: 1, block: None }

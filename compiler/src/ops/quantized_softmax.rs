@@ -47,8 +47,8 @@ impl Operator for QuantizedSoftmax {
 mod tests {
     use super::*;
     use crate::ops::Op;
-    use crate::ops::case::{Case, executed};
     use crate::ops::quantize::Direction;
+    use crate::ops::test_case::{Case, executed};
 
     #[test]
     fn a_softmax_of_bytes_by_its_definition() {

@@ -104,7 +104,7 @@ impl Operator for Range {
 
 #[cfg(test)]
 mod tests {
-    use crate::ops::case::Case;
+    use crate::ops::test_case::Case;
     use crate::tensor::{Data, Shape, Tensor};
 
     #[test]

@@ -172,7 +172,7 @@ fn sums(values: &[f32], [shape, kept]: [&Shape; 2], term: impl Fn(f32, usize) ->
 
 #[cfg(test)]
 mod tests {
-    use crate::ops::case::{Case, floats};
+    use crate::ops::test_case::{Case, floats};
     use crate::tensor::{DType, Data, Shape, Tensor, TensorType};
 
     #[test]

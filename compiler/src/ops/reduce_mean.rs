@@ -104,7 +104,7 @@ impl ReduceMean {
 
 #[cfg(test)]
 mod tests {
-    use crate::ops::case::{Case, floats};
+    use crate::ops::test_case::{Case, floats};
 
     const SIX: [f32; 6] = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0];
 

@@ -114,7 +114,7 @@ fn unsqueezed(input: &Shape, found: &[i64]) -> Result<Vec<usize>, OpError> {
 
 #[cfg(test)]
 mod tests {
-    use crate::ops::case::Case;
+    use crate::ops::test_case::Case;
     use crate::tensor::Tensor;
 
     fn reshape(input: &[usize], shape: &[i64]) -> Case {

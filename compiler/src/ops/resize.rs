@@ -242,7 +242,7 @@ fn roi(node: &NodeView<'_>, n: usize) -> Result<Vec<[f32; 2]>, OpError> {
 #[cfg(test)]
 mod tests {
     use crate::node::Attribute;
-    use crate::ops::case::Case;
+    use crate::ops::test_case::Case;
 
     /// 1, 2 and so on.
     fn count(n: u8) -> Vec<f32> {

@@ -66,7 +66,7 @@ impl Operator for ShapeOf {
 
 #[cfg(test)]
 mod tests {
-    use crate::ops::case::Case;
+    use crate::ops::test_case::Case;
     use crate::tensor::{Tensor, TensorType};
 
     fn value(case: Case) -> Option<Tensor> {

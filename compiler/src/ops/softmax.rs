@@ -89,7 +89,7 @@ impl Softmax {
 
 #[cfg(test)]
 mod tests {
-    use crate::ops::case::Case;
+    use crate::ops::test_case::Case;
 
     // Softmax of (0, ln 3) is (1/4, 3/4).
     const LN_3: f32 = 1.098_612_3;

@@ -39,7 +39,7 @@ impl Operator for Sum {
 
 #[cfg(test)]
 mod tests {
-    use crate::ops::case::{Case, floats};
+    use crate::ops::test_case::{Case, floats};
 
     #[test]
     fn any_number_of_inputs() {

@@ -134,7 +134,7 @@ impl TopK {
 
 #[cfg(test)]
 mod tests {
-    use crate::ops::case::{Case, floats};
+    use crate::ops::test_case::{Case, floats};
     use crate::tensor::{DType, Tensor, TensorType};
 
     fn both(case: &Case, x: &Tensor) -> Vec<Tensor> {
@@ -191,7 +191,7 @@ mod tests {
         ] {
             let case = Case::new("TopK", 11).int("axis", 1).int("largest", largest).known(x.clone()).i64s(&[2]);
             let found = case.executed(&[]).unwrap();
-            assert!(crate::ops::case::are_same(&found[0], &floats(&[2, 2, 2], &wanted)), "{:?}", found[0]);
+            assert!(crate::ops::test_case::are_same(&found[0], &floats(&[2, 2, 2], &wanted)), "{:?}", found[0]);
             assert_eq!(found[1], Tensor::i64([2, 2, 2], places).unwrap());
         }
     }

@@ -70,8 +70,8 @@ impl Operator for Transpose {
 
 #[cfg(test)]
 mod tests {
-    use crate::ir::build::Random;
-    use crate::ops::case::{Case, floats};
+    use crate::ir::test_build::Random;
+    use crate::ops::test_case::{Case, floats};
     use crate::tensor::Shape;
     use crate::tensor::Tensor;
     use crate::tensor::{ravel, unravel};

@@ -172,7 +172,7 @@ fn one(tensor: &Tensor, name: &str, dtype: DType) -> Result<f32, OpError> {
 #[cfg(test)]
 mod tests {
     use crate::node::Attribute;
-    use crate::ops::case::Case;
+    use crate::ops::test_case::Case;
     use crate::tensor::{Data, Shape, Tensor};
 
     const X: [f32; 3] = [-2.0, 0.5, 3.0];

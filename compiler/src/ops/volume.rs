@@ -185,11 +185,11 @@ pub(super) fn depths(ctx: &Lowering<'_>, tensor: TensorId, n: usize, depths: Ran
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ir::build::Build;
+    use crate::ir::test_build::Build;
     use crate::lower::lower;
     use crate::node::Attribute;
     use crate::onnx::write::ModelWriter;
-    use crate::ops::case::Case;
+    use crate::ops::test_case::Case;
     use crate::tensor::window::Axis;
     use crate::{ModelFile, Options, compile};
 

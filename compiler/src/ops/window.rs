@@ -71,7 +71,7 @@ pub(super) fn explicit_pads(node: &NodeView<'_>, spatial: usize) -> Result<[usiz
 mod tests {
     use super::*;
     use crate::ops::Op;
-    use crate::ops::case::Case;
+    use crate::ops::test_case::Case;
 
     fn read(case: &Case) -> Result<Window, String> {
         match case.parse().map_err(|error| error.to_string())? {

@@ -135,7 +135,7 @@ pub(crate) fn set_parameter(graph: &mut Graph, id: NodeId, slot: usize, name: &s
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ir::build::{Build, seeded};
+    use crate::ir::test_build::{Build, seeded};
     use crate::passes::equivalence::conv_op;
 
     /// What `per_channel` makes of a value with so many elements behind each channel.

@@ -23,7 +23,7 @@ pub(crate) fn eliminate_dead_code(graph: &mut Graph) -> usize {
 #[cfg(test)]
 mod tests {
     use super::eliminate_dead_code;
-    use crate::ir::build::Build;
+    use crate::ir::test_build::Build;
     use crate::ops::{Identity, Op};
     use crate::passes::equivalence::{check, conv};
 

@@ -22,7 +22,7 @@ pub(crate) fn eliminate_empty(graph: &mut Graph) -> usize {
 #[cfg(test)]
 mod tests {
     use super::eliminate_empty;
-    use crate::ir::build::Build;
+    use crate::ir::test_build::Build;
     use crate::ops::{Concat, Op};
     use crate::passes::equivalence::check;
 

@@ -98,7 +98,7 @@ mod tests {
 
     use super::eliminate_identity;
     use crate::ir::Source;
-    use crate::ir::build::Build;
+    use crate::ir::test_build::Build;
     use crate::ops::{Binary, Cast, Concat, Identity, Op, Pad, Pool, Reshape, Sum, Transpose, Unary, pad::PadMode, pool::PoolKind};
     use crate::passes::equivalence::{check, square};
     use crate::tensor::{DType, Shape};

@@ -19,7 +19,7 @@ pub(crate) fn eliminate_requantize(graph: &mut Graph) -> usize {
 #[cfg(test)]
 mod tests {
     use super::eliminate_requantize;
-    use crate::ir::build::Build;
+    use crate::ir::test_build::Build;
     use crate::ops::quantize::Direction;
     use crate::ops::{Op, Quantize};
     use crate::passes::equivalence::check;

@@ -37,7 +37,7 @@ fn add(graph: &mut Graph, id: NodeId, at: usize, operands: [Source; 2]) -> Optio
 #[cfg(test)]
 mod tests {
     use super::eliminate_sum;
-    use crate::ir::build::Build;
+    use crate::ir::test_build::Build;
     use crate::ops::{Op, Sum};
     use crate::passes::equivalence::check;
 

@@ -3,7 +3,7 @@
 use peleec_runtime::Activation;
 
 use super::Pass;
-use crate::ir::build::{Build, seeded};
+use crate::ir::test_build::{Build, seeded};
 use crate::ir::{Graph, Source};
 use crate::ops::{Conv, Op};
 use crate::tensor::window::Window;

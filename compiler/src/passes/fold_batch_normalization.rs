@@ -67,7 +67,7 @@ fn become_scale(graph: &mut Graph, id: NodeId, PerChannel { scale, shift }: &Per
 #[cfg(test)]
 mod tests {
     use super::fold_batch_normalization;
-    use crate::ir::build::Build;
+    use crate::ir::test_build::Build;
     use crate::ops::{BatchNormalization, Op};
     use crate::passes::equivalence::check;
 

@@ -109,7 +109,7 @@ mod tests {
 
     use super::{LEAST_WORK, MOST_WORK, fold_constants};
     use crate::ir::MAX_CONSTANT_BYTES;
-    use crate::ir::build::Build;
+    use crate::ir::test_build::Build;
     use crate::ops::{Binary, Concat, Constant, Gather, Op, Pool, ShapeOf, pool::PoolKind};
     use crate::passes::equivalence::check;
     use crate::tensor::Tensor;

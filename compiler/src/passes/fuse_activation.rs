@@ -29,7 +29,7 @@ mod tests {
 
     use super::fuse_activation;
     use crate::ir::Source;
-    use crate::ir::build::Build;
+    use crate::ir::test_build::Build;
     use crate::ops::{Binary, Op, Unary};
     use crate::passes::equivalence::{check, conv};
 

@@ -39,7 +39,7 @@ mod tests {
 
     use super::fuse_batch_normalization;
     use crate::ir::Source;
-    use crate::ir::build::Build;
+    use crate::ir::test_build::Build;
     use crate::ops::{BatchNormalization, MatMul, Op, Unary};
     use crate::passes::equivalence::{check, conv, conv_op};
 

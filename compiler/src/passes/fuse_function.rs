@@ -189,7 +189,7 @@ mod tests {
 
     use super::fuse_function;
     use crate::ir::Source;
-    use crate::ir::build::Build;
+    use crate::ir::test_build::Build;
     use crate::ops::function::Kind;
     use crate::ops::{Binary, Function, Op, Unary};
     use crate::passes::equivalence::{check, conv};

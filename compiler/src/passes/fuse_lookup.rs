@@ -59,7 +59,7 @@ mod tests {
     use peleec_runtime::Activation;
 
     use super::fuse_lookup;
-    use crate::ir::build::Build;
+    use crate::ir::test_build::Build;
     use crate::ops::function::Kind;
     use crate::ops::quantize::Direction;
     use crate::ops::{Function, Op, Quantize, Unary};

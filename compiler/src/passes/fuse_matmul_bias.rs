@@ -41,7 +41,7 @@ mod tests {
     use peleec_runtime::BinaryKind;
 
     use super::fuse_matmul_bias;
-    use crate::ir::build::Build;
+    use crate::ir::test_build::Build;
     use crate::ops::{Binary, MatMul, Op};
     use crate::passes::equivalence::check;
 

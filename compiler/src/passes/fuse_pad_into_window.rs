@@ -122,7 +122,7 @@ mod tests {
 
     use super::fuse_pad_into_window;
     use crate::ir::Source;
-    use crate::ir::build::Build;
+    use crate::ir::test_build::Build;
     use crate::ops::pad::PadMode;
     use crate::ops::pool::PoolKind;
     use crate::ops::quantize::Direction;

@@ -43,7 +43,7 @@ mod tests {
 
     use super::fuse_pool;
     use crate::ir::Source;
-    use crate::ir::build::Build;
+    use crate::ir::test_build::Build;
     use crate::ops::pool::PoolKind;
     use crate::ops::{Op, Pool, Unary};
     use crate::passes::equivalence::{check, conv, square};

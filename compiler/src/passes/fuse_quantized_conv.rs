@@ -180,7 +180,7 @@ mod tests {
     use peleec_runtime::{Activation, BinaryKind};
 
     use super::fuse_quantized_conv;
-    use crate::ir::build::Build;
+    use crate::ir::test_build::Build;
     use crate::ir::{Graph, Source};
     use crate::ops::quantize::Direction;
     use crate::ops::{Binary, MatMul, Op, Quantize, Unary};

@@ -59,7 +59,7 @@ mod tests {
 
     use super::fuse_quantized_residual;
     use crate::ir::Source;
-    use crate::ir::build::Build;
+    use crate::ir::test_build::Build;
     use crate::ops::quantize::Direction;
     use crate::ops::quantized_conv::{QuantizedConv, Requantization, limits};
     use crate::ops::{Binary, Op, Quantize, QuantizedBinary};

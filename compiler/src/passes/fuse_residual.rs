@@ -43,7 +43,7 @@ mod tests {
 
     use super::fuse_residual;
     use crate::ir::Source;
-    use crate::ir::build::Build;
+    use crate::ir::test_build::Build;
     use crate::ops::{Binary, Op, Unary};
     use crate::passes::equivalence::{check, conv};
     use crate::passes::fuse_activation::fuse_activation;

@@ -60,7 +60,7 @@ mod tests {
 
     use super::fuse_scale;
     use crate::ir::Source;
-    use crate::ir::build::Build;
+    use crate::ir::test_build::Build;
     use crate::ops::{Binary, Op};
     use crate::passes::equivalence::{check, conv};
 

@@ -75,7 +75,7 @@ mod tests {
 
     use super::fuse_through_floats;
     use crate::ir::Source;
-    use crate::ir::build::Build;
+    use crate::ir::test_build::Build;
     use crate::ops::pool::PoolKind;
     use crate::ops::quantize::Direction;
     use crate::ops::{Binary, Op, Pool, Quantize, Softmax, Unary};

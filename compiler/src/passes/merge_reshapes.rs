@@ -26,7 +26,7 @@ pub(crate) fn merge_reshapes(graph: &mut Graph) -> usize {
 #[cfg(test)]
 mod tests {
     use super::merge_reshapes;
-    use crate::ir::build::Build;
+    use crate::ir::test_build::Build;
     use crate::ops::{Op, Reshape, Transpose};
     use crate::passes::equivalence::check;
     use crate::tensor::Shape;

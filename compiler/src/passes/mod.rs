@@ -130,7 +130,7 @@ mod tests {
     use super::equivalence::{assert_same_meaning, conv, conv_op, outline};
     use super::run;
     use crate::ir::Source;
-    use crate::ir::build::Build;
+    use crate::ir::test_build::Build;
     use crate::ops::pad::PadMode;
     use crate::ops::quantize::Direction;
     use crate::ops::{BatchNormalization, Binary, Identity, Op, Pad, Quantize, Unary};

@@ -89,7 +89,7 @@ fn nest(graph: &mut Graph, backwards: bool) -> usize {
 mod tests {
     use super::nest_concats;
     use crate::ir::Source;
-    use crate::ir::build::Build;
+    use crate::ir::test_build::Build;
     use crate::ops::{Concat, Op};
     use crate::passes::equivalence::check;
 

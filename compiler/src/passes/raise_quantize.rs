@@ -49,7 +49,7 @@ fn of_bytes(graph: &Graph, id: NodeId, op: &Quantize) -> Option<Op> {
 #[cfg(test)]
 mod tests {
     use super::raise_quantize;
-    use crate::ir::build::Build;
+    use crate::ir::test_build::Build;
     use crate::ops::pad::PadMode;
     use crate::ops::quantize::Direction;
     use crate::ops::{Concat, Op, Pad, Quantize};

@@ -180,7 +180,7 @@ mod tests {
 
     use super::sign_bytes;
     use crate::ir::Source;
-    use crate::ir::build::Build;
+    use crate::ir::test_build::Build;
     use crate::ops::pool::PoolKind;
     use crate::ops::quantize::Direction;
     use crate::ops::{Binary, Concat, Op, Pool, Quantize, Unary};

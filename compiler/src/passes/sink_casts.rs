@@ -43,7 +43,7 @@ fn exchange(graph: &mut Graph, cast: NodeId, given: Source, mover: NodeId) {
 mod tests {
     use super::sink_casts;
     use crate::ir::Source;
-    use crate::ir::build::Build;
+    use crate::ir::test_build::Build;
     use crate::ops::{Cast, Op, Reshape, Transpose};
     use crate::passes::equivalence::check;
     use crate::tensor::{DType, Shape, TensorType};

@@ -39,7 +39,7 @@ fn all_bytes(graph: &Graph, id: NodeId) -> Option<(Vec<Source>, DType, Quantize)
 mod tests {
     use super::sink_dequantize;
     use crate::ir::Source;
-    use crate::ir::build::Build;
+    use crate::ir::test_build::Build;
     use crate::ops::pool::PoolKind;
     use crate::ops::quantize::Direction;
     use crate::ops::{Concat, Op, Pool, Quantize, Reshape, Transpose};

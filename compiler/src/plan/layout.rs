@@ -135,7 +135,7 @@ pub(crate) fn refined(dims: &[usize], strides: &[usize], fine: &[usize]) -> Vec<
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ir::build::Random;
+    use crate::ir::test_build::Random;
     use crate::tensor::{ravel, unravel};
 
     #[test]

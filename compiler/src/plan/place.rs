@@ -118,7 +118,7 @@ fn greedy<'a>(lifetimes: &[Lifetime], steps: usize, items: impl Iterator<Item = 
 mod tests {
     use super::super::buffer::live_bound;
     use super::*;
-    use crate::ir::build::Random;
+    use crate::ir::test_build::Random;
 
     fn life(size: usize, first: usize, last: usize) -> Lifetime {
         Lifetime { root: 0, size, first, last, ring: None }

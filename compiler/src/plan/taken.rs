@@ -98,7 +98,7 @@ impl Bytes {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ir::build::Random;
+    use crate::ir::test_build::Random;
 
     #[test]
     fn bytes_are_free_outside_of_their_time() {

@@ -2,7 +2,7 @@
 
 use super::problem::{Access, CHANNELS, PlanStep, PlanTensor, Problem, ROWS, Relation, Role, Rows};
 use super::{Budget, Lifetime, Pins, Plan, plan, replay};
-use crate::ir::build::Random;
+use crate::ir::test_build::Random;
 use crate::lower::lower;
 use crate::tensor::{DType, Shape};
 use crate::zoo::ZooOptions;

@@ -113,7 +113,7 @@ mod tests {
     use peleec_runtime::Activation;
 
     use super::*;
-    use crate::ir::build::Build;
+    use crate::ir::test_build::Build;
     use crate::ops::{Softmax, Unary};
     use crate::passes::equivalence::conv;
     use crate::passes::run;

@@ -252,7 +252,7 @@ fn dot(left: &[f64], right: &[f64]) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ir::build::{Build, seeded};
+    use crate::ir::test_build::{Build, seeded};
     use crate::ops::{Conv, Op};
     use crate::passes::equivalence::{conv_op, square};
     use crate::tensor::Shape;

@@ -88,7 +88,7 @@ pub(super) fn quantized(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ir::build::Build;
+    use crate::ir::test_build::Build;
     use crate::passes::equivalence::conv_op;
 
     /// The shape and the weights of what is multiplied.

@@ -59,7 +59,7 @@ mod tests {
 
     use super::super::rewrite::quantize;
     use super::*;
-    use crate::ir::build::Build;
+    use crate::ir::test_build::Build;
     use crate::ops::{Concat, Pool};
     use crate::passes::equivalence::{conv, square};
     use crate::tensor::window::Window;

@@ -55,9 +55,9 @@ fn agreed(readers: &[Vec<Choice>]) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ir::build::Build;
+    use crate::ir::test_build::Build;
     use crate::lower::lower;
-    use crate::ops::case::Case;
+    use crate::ops::test_case::Case;
     use crate::steps::micro::{MicroKernel, Unit};
     use crate::target::{NumericClass, Profile, Target};
 

@@ -3,7 +3,7 @@
 use peleec_runtime::{Activation, BinaryKind};
 
 use super::*;
-use crate::ir::build::Build;
+use crate::ir::test_build::Build;
 use crate::ops::{Binary, Unary};
 
 fn relu() -> Op {

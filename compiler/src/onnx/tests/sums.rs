@@ -2,7 +2,7 @@
 
 use super::read;
 use crate::ir::Graph;
-use crate::ir::build::Random;
+use crate::ir::test_build::Random;
 use crate::node::Attribute;
 use crate::onnx::write::ModelWriter;
 use crate::tensor::{DType, Data, Shape, Tensor, TensorType};

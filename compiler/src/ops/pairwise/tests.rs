@@ -1,6 +1,6 @@
 //! Element-wise functions of two tensors and more as a plan computes them, against what they should give.
 
-use crate::ops::case::{Case, are_same, floats};
+use crate::ops::test_case::{Case, are_same, floats};
 use crate::tensor::{DType, Data, Shape, Tensor, TensorType};
 
 fn truth(shape: &[usize], values: &[bool]) -> Tensor {

@@ -6,7 +6,7 @@ use peleec_runtime::{Activation, BinaryKind};
 
 use super::super::Rounded;
 use super::{Calibration, Range, quantize, steps, terms};
-use crate::ir::build::{Build, seeded};
+use crate::ir::test_build::{Build, seeded};
 use crate::ir::{Graph, Source};
 use crate::observation::return_all;
 use crate::ops::pool::PoolKind;

@@ -9,7 +9,7 @@ use peleec_runtime::{Activation, BinaryKind, Destination, NormKind, Operands, Pl
 use super::conv2d::{Conv2d, pack};
 use super::*;
 use crate::aligned::AlignedBytes;
-use crate::ir::build::Random;
+use crate::ir::test_build::Random;
 use crate::steps::micro;
 use crate::target::{NumericClass, Profile, Target};
 use crate::tensor::DType;

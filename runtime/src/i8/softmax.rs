@@ -53,41 +53,27 @@ impl<F: Element, T: Element> QuantizedSoftmax<F, T> {
             let value = |i: usize| float(unsafe { *x.add(i * steps[0]) });
             // SAFETY: as above.
             let write = |i: usize, result: f32| unsafe { *y.add(i * steps[1]) = quantized(result) };
-            let mut max = value(0);
-            for i in 1..count {
-                let value = value(i);
-                max = if value > max { value } else { max };
-            }
-            if is_kept {
-                let mut powers = [0.0_f32; MOST_KEPT];
-                for (i, power) in powers.iter_mut().enumerate().take(count) {
-                    *power = value(i) - max;
+            if is_kept && HAS_VECTORS {
+                // SAFETY: as above.
+                let mut inputs = [unsafe { *x }; MOST_KEPT];
+                for (i, input) in inputs.iter_mut().enumerate().take(count) {
+                    // SAFETY: as above.
+                    *input = unsafe { *x.add(i * steps[0]) };
                 }
-                // All of them, of which vectors are made, where there are any.
-                let n_powers = if cfg!(target_arch = "arm") { count } else { MOST_KEPT };
-                for power in powers.iter_mut().take(n_powers) {
-                    *power = exp(*power);
+                let (mut values, mut results) = ([0.0; MOST_KEPT], [T::from_i32(0); MOST_KEPT]);
+                for (value, &input) in values.iter_mut().zip(&inputs) {
+                    *value = float(input);
                 }
-                let sum = powers.iter().take(count).fold(0.0, |sum, power| sum + power);
-                for power in powers.iter_mut().take(n_powers) {
-                    *power /= sum;
+                share_out(&mut values, count);
+                for (result, &share) in results.iter_mut().zip(&values) {
+                    *result = quantized(share);
                 }
-                for (i, power) in powers.iter().enumerate().take(count) {
-                    write(i, *power);
+                for (i, &result) in results.iter().enumerate().take(count) {
+                    // SAFETY: as above.
+                    unsafe { *y.add(i * steps[1]) = result };
                 }
             } else {
-                let (mut sum, mut i) = (0.0, 0);
-                while i < count {
-                    let (mut part, end) = (0.0, count.min(i + LONGEST_SUM));
-                    while i < end {
-                        part += exp(value(i) - max);
-                        i += 1;
-                    }
-                    sum += part;
-                }
-                for i in 0..count {
-                    write(i, exp(value(i) - max) / sum);
-                }
+                one_by_one(count, value, write);
             }
             if !index.advance() {
                 return;
@@ -95,6 +81,68 @@ impl<F: Element, T: Element> QuantizedSoftmax<F, T> {
         }
     }
 }
+
+/// The softmax of `count` values, each written once.
+#[inline(always)]
+fn one_by_one(count: usize, value: impl Fn(usize) -> f32, write: impl Fn(usize, f32)) {
+    let mut max = value(0);
+    for i in 1..count {
+        let value = value(i);
+        max = if value > max { value } else { max };
+    }
+    if count <= MOST_KEPT {
+        let mut powers = [0.0_f32; MOST_KEPT];
+        for (i, power) in powers.iter_mut().enumerate().take(count) {
+            *power = value(i) - max;
+        }
+        for power in powers.iter_mut().take(count) {
+            *power = exp(*power);
+        }
+        let sum = powers.iter().take(count).fold(0.0, |sum, power| sum + power);
+        for power in powers.iter_mut().take(count) {
+            *power /= sum;
+        }
+        for (i, power) in powers.iter().enumerate().take(count) {
+            write(i, *power);
+        }
+    } else {
+        let (mut sum, mut i) = (0.0, 0);
+        while i < count {
+            let (mut part, end) = (0.0, count.min(i + LONGEST_SUM));
+            while i < end {
+                part += exp(value(i) - max);
+                i += 1;
+            }
+            sum += part;
+        }
+        for i in 0..count {
+            write(i, exp(value(i) - max) / sum);
+        }
+    }
+}
+
+/// The same of a row that ends in copies of its first value, all of it in vectors but the sum, whose order is that of the row.
+#[inline(always)]
+fn share_out(values: &mut [f32; MOST_KEPT], count: usize) {
+    let (mut greatest, mut half) = (*values, MOST_KEPT / 2);
+    while half > 0 {
+        for i in 0..half {
+            let (one, other) = (greatest[i], greatest[i + half]);
+            greatest[i] = if other > one { other } else { one };
+        }
+        half /= 2;
+    }
+    for value in values.iter_mut() {
+        *value = exp(*value - greatest[0]);
+    }
+    let sum = values.iter().take(count).fold(0.0, |sum, power| sum + power);
+    for value in values.iter_mut() {
+        *value /= sum;
+    }
+}
+
+/// Rows in vectors, where rustc knows some: one by one takes fewer instructions elsewhere.
+const HAS_VECTORS: bool = cfg!(not(target_arch = "arm"));
 
 /// The longest row whose powers are kept, as on the stack there is always room for so many.
 const MOST_KEPT: usize = 32;

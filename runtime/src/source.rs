@@ -22,6 +22,7 @@ pub const FILES: &[(&str, &str)] = &[
     ("src/f32/cumulative.rs", include_str!("f32/cumulative.rs")),
     ("src/f32/conv_transpose.rs", include_str!("f32/conv_transpose.rs")),
     ("src/f32/depthwise.rs", include_str!("f32/depthwise.rs")),
+    ("src/f32/depthwise/windows.rs", include_str!("f32/depthwise/windows.rs")),
     ("src/f32/elementary.rs", include_str!("f32/elementary.rs")),
     ("src/f32/elementwise.rs", include_str!("f32/elementwise.rs")),
     ("src/f32/epilogue.rs", include_str!("f32/epilogue.rs")),

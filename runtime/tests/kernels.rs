@@ -7,7 +7,7 @@ use peleec_runtime::{
 
 mod maps;
 
-use maps::{Random, at, dense, operands, outputs, resampled, transposed};
+use maps::{Random, at, dense, indices, operands, outputs, resampled, transposed};
 
 /// Runs `kernel` with its output in an arena of NaN and everything else outside.
 fn run(kernel: &impl Kernel, [x, r, w]: [&[f32]; 3], y_len: usize) -> Result<Vec<f32>, RegionError> {
@@ -146,6 +146,49 @@ fn depthwise<A: FloatArithmetic>(_: A, multiply_add: fn(f32, f32, f32) -> f32) {
             assert_eq!(y[at(&output, oy, ox, c)].to_bits(), Activation::Relu.apply(sum).to_bits());
         }
     }
+}
+
+/// Tiles of every width, with windows that are cut off on either side, or on both, and values whose sums are not those of other taps.
+#[test]
+fn depthwise_windows_of_every_width_give_the_bits_of_their_definition() {
+    fn check<A: FloatArithmetic>(_: A, multiply_add: fn(f32, f32, f32) -> f32) {
+        let mut random = Random(17);
+        for (kernel, stride, ow) in
+            [3, 5, 7].into_iter().flat_map(|k| [1, 2].into_iter().flat_map(move |s| (1..23).map(move |w| (k, s, w))))
+        {
+            let [left, right] = [0, 1].map(|_| random.below(kernel / 2 + 1));
+            let Some(width) = ((ow - 1) * stride + kernel).checked_sub(left + right).filter(|&width| width > 0) else { continue };
+            let (oh, channels) = (1 + random.below(2), 3 + random.below(34));
+            let (input, output) = (random.map(2, width, channels), random.map(oh, ow, channels));
+            let activation = random.of(&[Activation::Identity, Activation::Relu, Activation::Clip(0.0, 6.0), Activation::LeakyRelu(0.1)]);
+            let conv = DepthwiseConv2d::<A>::new(input, output).kernel([3, kernel]).strides([1, stride]);
+            let conv = conv.pads([1, left]).activation(activation);
+            let extent = conv.extent().expect("the geometry is consistent");
+            let (mut x, mut weights) = (random.values(extent.x), random.values(extent.w));
+            for values in [&mut x, &mut weights] {
+                for _ in 0..values.len() / 8 {
+                    let at = random.below(values.len() as u32) as usize;
+                    values[at] = random.of(&[0.0, -0.0, -0.0, f32::NAN, f32::INFINITY]);
+                }
+            }
+            let y = run(&conv, [&x, &[], &weights], extent.y).expect("the operands serve");
+            for [oy, ox, c] in indices([oh, ow, channels]) {
+                let mut sum = weights[c as usize];
+                for [ky, kx] in indices([3, kernel]) {
+                    let (iy, ix) = (tap(oy, 1, ky, 1, 1, 2), tap(ox, stride, kx, 1, left, width));
+                    if let (Some(iy), Some(ix)) = (iy, ix) {
+                        let weight = weights[((1 + ky * kernel + kx) * channels + c) as usize];
+                        sum = multiply_add(sum, x[at(&input, iy, ix, c)], weight);
+                    }
+                }
+                let (found, wanted) = (y[at(&output, oy, ox, c)], activation.apply(sum));
+                let same = found.to_bits() == wanted.to_bits() || found.is_nan() && wanted.is_nan();
+                assert!(same, "{found} for {wanted} at {oy},{ox},{c}: {kernel}, {stride}, {input:?} to {output:?}");
+            }
+        }
+    }
+    check(Plain, plain);
+    check(Fused, fused);
 }
 
 #[test]

@@ -1,5 +1,8 @@
 //! Depthwise convolution: every channel has one kernel of its own.
 
+#[cfg(any(target_arch = "x86_64", all(target_arch = "aarch64", target_feature = "neon")))]
+mod windows;
+
 use core::marker::PhantomData;
 use core::ops::Range;
 
@@ -70,6 +73,9 @@ impl<A: FloatArithmetic> DepthwiseConv2d<A> {
     /// What computes an area of the output.
     #[inline(always)]
     pub(crate) fn leaf(&self) -> MapLeaf<Self> {
+        #[cfg(any(target_arch = "x86_64", all(target_arch = "aarch64", target_feature = "neon")))]
+        return self.windows().unwrap_or(Self::area);
+        #[cfg(not(any(target_arch = "x86_64", all(target_arch = "aarch64", target_feature = "neon"))))]
         Self::area
     }
 
@@ -183,13 +189,19 @@ impl<A: FloatArithmetic> DepthwiseConv2d<A> {
                 let x = core::array::from_fn(|t| x.wrapping_add(next.wrapping_mul(t)));
                 A::add_taps(&segment.taps, x, segment.w.wrapping_add(c), &mut sums);
             }
-            match self.activation {
-                Activation::Clip(low, high) => A::clip_in_line(&mut sums, low, high),
-                activation => activate::<A, V, T, 1>(activation, &mut sums),
-            }
+            self.activate(&mut sums);
             for (t, sums) in sums.iter().enumerate() {
                 sums[0].store(at.y.wrapping_add((output.pixel as usize).wrapping_mul(t).wrapping_add(c * output.channel as usize)));
             }
+        }
+    }
+
+    /// Applies the activation to the sums of a tile.
+    #[inline(always)]
+    fn activate<V: Vector, const T: usize>(&self, sums: &mut [[V; 1]; T]) {
+        match self.activation {
+            Activation::Clip(low, high) => A::clip_in_line(sums, low, high),
+            activation => activate::<A, V, T, 1>(activation, sums),
         }
     }
 }

@@ -41,9 +41,40 @@ pub trait Vector: Copy {
         core::array::from_fn(|b| unsafe { Self::load(from.add(b * Self::LANES)) })
     }
 
+    /// A vector; the pointer moves by so many bytes.
+    ///
+    /// # Safety
+    /// `LANES` values are readable.
+    #[inline(always)]
+    #[cfg_attr(
+        not(any(target_arch = "x86_64", all(target_arch = "aarch64", target_feature = "neon"))),
+        allow(dead_code, reason = "for kernels of machines that have vectors")
+    )]
+    unsafe fn load_next(from: &mut *const f32, bytes: usize) -> Self {
+        // SAFETY: the caller's contract.
+        let vector = unsafe { Self::load(*from) };
+        *from = from.wrapping_byte_add(bytes);
+        vector
+    }
+
     /// # Safety
     /// `LANES` values are writable.
     unsafe fn store(self, to: *mut f32);
+
+    /// As [`store`](Self::store); the pointer moves by so many bytes.
+    ///
+    /// # Safety
+    /// `LANES` values are writable.
+    #[inline(always)]
+    #[cfg_attr(
+        not(any(target_arch = "x86_64", all(target_arch = "aarch64", target_feature = "neon"))),
+        allow(dead_code, reason = "for kernels of machines that have vectors")
+    )]
+    unsafe fn store_next(self, to: &mut *mut f32, bytes: usize) {
+        // SAFETY: the caller's contract.
+        unsafe { self.store(*to) };
+        *to = to.wrapping_byte_add(bytes);
+    }
 
     /// Says that a vector will soon be stored there, where a machine has an instruction that fetches such lines.
     #[inline(always)]
@@ -191,6 +222,8 @@ mod tests {
             same_bits(va.min(vb), |n| Vector::min(a[n], b[n]));
             same_bits(va.multiply(vb), |n| a[n] * b[n]);
             same_bits(va.relu(), |n| Vector::relu(a[n]));
+            same_bits(va.clip(b[0], c[0]), |n| Vector::clip(a[n], b[0], c[0]));
+            same_bits(va.clip(-0.0, 0.0), |n| Vector::clip(a[n], -0.0, 0.0));
             same_bits(va.multiply_add::<false>(vb, vc), |n| a[n] + b[n] * c[n]);
             same_bits(va.multiply_add::<true>(vb, vc), |n| fused(a[n], b[n], c[n]));
             // SAFETY: no group has more values.
@@ -202,6 +235,31 @@ mod tests {
                 same_bits(va.multiply_add_nth::<true, 2>(group, vc), |n| fused(a[n], b[2], c[n]));
             }
         }
+    }
+
+    /// Three vectors, five values apart, are read and written one behind the other.
+    fn walks<V: Vector>() {
+        let from: [f32; 40] = core::array::from_fn(|n| value(n as u32));
+        let mut to = [0.5; 40];
+        let (mut x, mut y) = (from.as_ptr(), to.as_mut_ptr());
+        for n in 0..3 {
+            // SAFETY: no vector has more than 16 lanes.
+            unsafe { V::load_next(&mut x, 20).store_next(&mut y, 20) };
+            assert!(x == from.as_ptr().wrapping_add(5 * (n + 1)) && y == to.as_mut_ptr().wrapping_add(5 * (n + 1)));
+        }
+        for (n, (found, wanted)) in to.iter().zip(&from).enumerate() {
+            let is_written = (0..3).any(|vector| (5 * vector..5 * vector + V::LANES).contains(&n));
+            assert_eq!(found.to_bits(), if is_written { *wanted } else { 0.5 }.to_bits(), "value {n}");
+        }
+    }
+
+    #[test]
+    fn vectors_walk_over_memory() {
+        walks::<f32>();
+        walks::<Quad>();
+        walks::<Four>();
+        walks::<Eight>();
+        walks::<Sixteen>();
     }
 
     #[test]

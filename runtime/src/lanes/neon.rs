@@ -4,7 +4,7 @@
 //! intrinsic's load or store. There they are by assembly, with instructions that ask for the alignment of one lane, as `f32` has it.
 
 use core::arch::aarch64::{
-    float32x4_t, vaddq_f32, vbslq_f32, vcgtq_f32, vcltzq_f32, vdivq_f32, vdupq_n_f32, vfmaq_f32, vfmaq_laneq_f32, vmulq_f32,
+    float32x4_t, vaddq_f32, vbslq_f32, vcgtq_f32, vcltzq_f32, vdivq_f32, vdupq_n_f32, vfmaq_f32, vfmaq_laneq_f32, vminq_f32, vmulq_f32,
     vmulq_laneq_f32,
 };
 #[cfg(not(target_os = "none"))]
@@ -70,6 +70,27 @@ impl Vector for Neon {
     }
 
     #[inline(always)]
+    unsafe fn load_next(from: &mut *const f32, bytes: usize) -> Self {
+        let vector: float32x4_t;
+        // SAFETY: the caller's contract. By assembly, as in `next_group`.
+        unsafe {
+            asm!(
+                "ld1 {{{0:v}.4s}}, [{1}], {2}", out(vreg) vector, inout(reg) *from, in(reg) bytes,
+                options(readonly, nostack, preserves_flags)
+            );
+        }
+        Neon(vector)
+    }
+
+    #[inline(always)]
+    unsafe fn store_next(self, to: &mut *mut f32, bytes: usize) {
+        // SAFETY: as in `load_next`.
+        unsafe {
+            asm!("st1 {{{0:v}.4s}}, [{1}], {2}", in(vreg) self.0, inout(reg) *to, in(reg) bytes, options(nostack, preserves_flags));
+        }
+    }
+
+    #[inline(always)]
     unsafe fn next_group(from: &mut *const f32) -> Self {
         let group: float32x4_t;
         // SAFETY: the caller's contract. By assembly, since the compiler moves the pointers of many pixels by an addition each.
@@ -110,6 +131,18 @@ impl Vector for Neon {
     fn multiply(self, other: Self) -> Self {
         // SAFETY: as in `splat`.
         Neon(unsafe { vmulq_f32(self.0, other.0) })
+    }
+
+    /// The instruction for the lesser value prefers -0.0 and NaN: of a limit that is neither it gives what `min` does.
+    #[inline(always)]
+    #[allow(clippy::double_comparisons, reason = "NaN is neither less nor greater")]
+    fn clip(self, low: f32, high: f32) -> Self {
+        let raised = self.max(Self::splat(low));
+        if high < 0.0 || high > 0.0 {
+            // SAFETY: as in `splat`.
+            return Neon(unsafe { vminq_f32(raised.0, vdupq_n_f32(high)) });
+        }
+        raised.min(Self::splat(high))
     }
 
     #[inline(always)]

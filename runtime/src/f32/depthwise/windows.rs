@@ -21,7 +21,7 @@ impl<A: FloatArithmetic> DepthwiseConv2d<A> {
     pub(super) fn windows(&self) -> Option<MapLeaf<Self>> {
         let [kernel, pad, stride, width] = [self.kernel[1], self.pads[1], self.strides[1], self.input.width].map(|extent| extent as usize);
         let adjacent = self.input.channel == 1 && self.output.channel == 1 && self.output.channels as usize >= Widest::LANES;
-        let behind = ((self.output.width as usize - 1) * stride + kernel).saturating_sub(width + pad);
+        let behind = ((self.output.width as usize).saturating_sub(1) * stride + kernel).saturating_sub(width + pad);
         if !adjacent || self.dilations[1] != 1 || pad.max(behind) > kernel / 2 {
             return None;
         }

@@ -2,9 +2,6 @@
 
 mod comparison;
 
-pub(crate) use comparison::quantize_and_return;
-pub use comparison::{QuantizedObserver, Sum};
-
 use std::collections::BTreeMap;
 
 use crate::compilation::Compilation;
@@ -18,6 +15,8 @@ use crate::quantization::rewrite::terms;
 use crate::quantization::shared::share;
 use crate::quantization::{Calibration, Range};
 use crate::tensor::{DType, Tensor};
+pub(crate) use comparison::quantize_and_return;
+pub use comparison::{QuantizedObserver, Sum};
 
 /// Observes the values of a network, example by example.
 pub struct Observer {

@@ -1,4 +1,4 @@
-//! Writing the files: all of them or none.
+//! Writing generated files: all of them or none.
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};

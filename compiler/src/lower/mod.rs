@@ -1,6 +1,6 @@
-//! Graph and target to steps: which kernel computes what, with weights packed for it.
+//! Graph and target to steps: every operator of the graph is asked for its own, and those that have none are named.
 //!
-//! Invariant: places nothing. A step names tensors and boxes; the planner decides where they lie, and `bind` fills that in.
+//! Invariant: places nothing. A step names tensors and boxes; the planner decides where they lie, and `steps::bind` fills that in.
 
 mod source;
 

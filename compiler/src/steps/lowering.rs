@@ -280,7 +280,7 @@ impl<'a> Lowering<'a> {
         self.push(Arc::new(kernel), reads, write, &Packed::default(), 0);
     }
 
-    /// Emits the steps of a kernel that makes each element of the one in its place in the first input: a map a time, as its rows can be
+    /// Emits the steps of a kernel that makes each element of the one in its place in the first input: a map at a time, as its rows can be
     /// computed one by one; other tensors as one row of one pixel.
     pub(crate) fn each_element(&mut self, kernel: impl Kernel + 'static, weights: &Packed) -> Result<(), OpError> {
         let (x, kernel): (_, Arc<dyn Kernel>) = (self.tensor(0)?, Arc::new(kernel));

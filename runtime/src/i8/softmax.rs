@@ -142,7 +142,7 @@ fn share_out(values: &mut [f32; MOST_KEPT], count: usize) {
 }
 
 /// Rows in vectors, where rustc knows some: one by one takes fewer instructions elsewhere.
-const HAS_VECTORS: bool = cfg!(not(target_arch = "arm"));
+const HAS_VECTORS: bool = cfg!(any(target_arch = "x86_64", all(target_arch = "aarch64", target_feature = "neon")));
 
 /// The longest row whose powers are kept, as on the stack there is always room for so many.
 const MOST_KEPT: usize = 32;

@@ -148,3 +148,33 @@ const HAS_VECTORS: bool = cfg!(any(target_arch = "x86_64", all(target_arch = "aa
 const MOST_KEPT: usize = 32;
 
 strided_kernel!([F: Element, T: Element,] QuantizedSoftmax<F, T>, F => T, |self, at| self.run(at.x, at.y));
+
+#[cfg(test)]
+mod tests {
+    use core::cell::Cell;
+
+    use super::*;
+
+    /// A core has one of the two: both give the same bits, whatever lies in the row.
+    #[test]
+    fn vectors_give_the_bits_of_one_by_one() {
+        let mut state = 1_u32;
+        for round in 0..400 {
+            let count = 1 + round % MOST_KEPT;
+            let scale = [0.02, 0.4, 3.0, 0.0, -0.1][round % 5];
+            let mut values = [0.0; MOST_KEPT];
+            for value in &mut values[..count] {
+                state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                *value = (state >> 24) as f32 * scale;
+            }
+            let first = values[0];
+            values[count..].fill(first);
+            let wanted = [const { Cell::new(0.0) }; MOST_KEPT];
+            one_by_one(count, |i| values[i], |i, share| wanted[i].set(share));
+            share_out(&mut values, count);
+            for (i, (found, wanted)) in values.iter().zip(&wanted).enumerate().take(count) {
+                assert_eq!(found.to_bits(), wanted.get().to_bits(), "{i} of {count}");
+            }
+        }
+    }
+}

@@ -8,6 +8,7 @@ pinned Pillow and numpy). Places and sizes are shares of the picture, so that a 
 
 import argparse
 import io
+import os
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -62,7 +63,10 @@ def small(picture, folder):
     copy = folder / "small" / f"{picture.path}.png"
     if not copy.is_file():
         copy.parent.mkdir(parents=True, exist_ok=True)
-        shrink(picture, folder).save(copy)
+        # Several workers make the first copies at once: none is to read what another has half written.
+        new = copy.with_name(f"{copy.name}.{os.getpid()}")
+        shrink(picture, folder).save(new, "PNG")
+        new.replace(copy)
     image = Image.open(copy)
     image.load()
     return image

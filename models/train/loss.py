@@ -1,10 +1,17 @@
-"""The loss of SSD (Liu et al., ECCV 2016): cross-entropy with hard negatives, and smooth L1 of the offsets."""
+"""The loss of SSD (Liu et al., ECCV 2016): cross-entropy with hard negatives, and smooth L1 of the offsets.
+
+In place of choosing negatives, all can count by how wrong they are: the focal loss (Lin et al., ICCV 2017), of a softmax and without weights
+of classes.
+"""
 
 import torch
 from torch.nn import functional
 
 NEGATIVES = 3
 """Negatives for each positive."""
+
+FOCUS = 2
+"""By which power of its error a prior counts in the focal loss."""
 
 
 def corners(boxes):
@@ -44,7 +51,7 @@ def offsets(boxes, priors, variances):
     return torch.cat([centre, size], -1) / variances
 
 
-def losses(loc, logits, truth, priors, variances):
+def losses(loc, logits, truth, priors, variances, focal=False):
     """The losses of scores and of offsets, for each positive; `truth` [N, M, 5] is in shares of the picture."""
     labels, owner = match(truth, priors)
     positive = labels > 0
@@ -52,7 +59,8 @@ def losses(loc, logits, truth, priors, variances):
     entropy = functional.cross_entropy(logits.transpose(1, 2), labels, reduction="none")
     wanted = truth[..., 1:].gather(1, owner[..., None].expand(-1, -1, 4))
     error = functional.smooth_l1_loss(loc[positive], offsets(wanted, priors, variances)[positive], reduction="sum")
-    return (entropy * (positive | hardest(entropy.detach(), positive))).sum() / count, error / count
+    weight = (1 - torch.exp(-entropy)) ** FOCUS if focal else positive | hardest(entropy.detach(), positive)
+    return (entropy * weight).sum() / count, error / count
 
 
 def hardest(entropy, positive):

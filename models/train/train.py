@@ -109,7 +109,7 @@ def area(boxes):
     return (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
 
 
-def epoch(number, network, ring, detector, kept, optimizer, rate_at):
+def epoch(number, network, ring, detector, kept, optimizer, rate_at, focal):
     """One epoch; gives the mean losses of scores and offsets."""
     rng = np.random.default_rng(number)
     steps, size = network.steps, network.batch
@@ -125,7 +125,7 @@ def epoch(number, network, ring, detector, kept, optimizer, rate_at):
         images, truth = batch(rng, network, ring, slots[index * size : (index + 1) * size])
         with torch.autocast("cpu", torch.bfloat16, network.bfloat16):
             loc, logits = detector.logits(images)
-        both = losses(loc.float(), logits.float(), truth, priors, variances)
+        both = losses(loc.float(), logits.float(), truth, priors, variances, focal)
         optimizer.zero_grad()
         sum(both).backward()
         torch.nn.utils.clip_grad_norm_(detector.parameters(), 10)
@@ -135,7 +135,7 @@ def epoch(number, network, ring, detector, kept, optimizer, rate_at):
     return sums / steps
 
 
-def train(network, epochs, resume, model, smaller, part, most, scenes):
+def train(network, epochs, resume, model, smaller, part, most, scenes, focal):
     """`model` is an ONNX file to take weights from; what was seen before counts on in the log, not in the schedule.
 
     `smaller` is one of the small detector, which the weights then start from.
@@ -164,7 +164,7 @@ def train(network, epochs, resume, model, smaller, part, most, scenes):
             begin = time.time()
             numbers = range(number * fresh + scenes, (number + 1) * fresh + scenes)
             coming = pool.map(ring.scene, numbers, chunksize=16)
-            told = epoch(number, network, ring, detector, kept, optimizer, rate_at)
+            told = epoch(number, network, ring, detector, kept, optimizer, rate_at, focal)
             for new, found in zip(numbers, coming):
                 ring.store(new, *found)
             score = evaluate(network, kept, validation)[0] if number % 8 == 7 or number == epochs - 1 else ""
@@ -233,7 +233,8 @@ if __name__ == "__main__":
     parser.add_argument("--part", choices=["train", "weighted"], default="train", help="the scenes, see scenes.py")
     parser.add_argument("--rate", type=float, default=2.5e-3, help="the highest learning rate")
     parser.add_argument("--scenes", type=int, default=8000, help="how many lie on disk")
+    parser.add_argument("--focal", action="store_true", help="all negatives count, by how wrong they are, in place of the hardest")
     add_option(parser)
     given = parser.parse_args()
     network = NETWORKS[given.network]
-    train(network, given.epochs, given.resume, given.start, given.grow, given.part, given.rate, given.scenes)
+    train(network, given.epochs, given.resume, given.start, given.grow, given.part, given.rate, given.scenes, given.focal)

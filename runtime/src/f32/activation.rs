@@ -101,7 +101,8 @@ impl Activation {
     }
 }
 
-/// Whether rustc makes vectors of a loop over floats; Cortex-M is left the one copy of `apply`.
+/// Whether rustc makes vectors of a loop over floats. On Cortex-M it makes none, and with a loop of its own for `Sigmoid` leaves on an emulated M55
+/// gave zero of what is not a number, for a reason that was not found: there all goes through the one copy of `apply`.
 const HAS_VECTORS: bool = cfg!(not(target_arch = "arm"));
 
 /// Applies a function to each lane. Where it has no branch, the loop becomes vectors.

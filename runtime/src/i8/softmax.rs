@@ -141,7 +141,7 @@ fn share_out(values: &mut [f32; MOST_KEPT], count: usize) {
     }
 }
 
-/// Rows in vectors, where rustc knows some: one by one takes fewer instructions elsewhere.
+/// Whether rustc has vectors for a row: elsewhere each value takes instructions of its own, and the values that fill a row up as many.
 const HAS_VECTORS: bool = cfg!(any(target_arch = "x86_64", all(target_arch = "aarch64", target_feature = "neon")));
 
 /// The longest row whose powers are kept, as on the stack there is always room for so many.

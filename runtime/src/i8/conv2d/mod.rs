@@ -251,7 +251,7 @@ impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> 
                 if reading == Reading::Gathered && window <= RUN {
                     let distances = self.distances(&maps);
                     // What has been gathered serves all filters.
-                    self.tiles(&rows, &columns, &inner, |places, n_pixels, is_inside| {
+                    let gathered = |places: &[[usize; 2]; P], n_pixels, is_inside| {
                         let mut gathered = [maps.padding; P];
                         self.gather_windows(&maps, channel, places, is_inside, &distances, &mut gathered);
                         for strip in strips.each::<N>() {
@@ -263,21 +263,36 @@ impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> 
                             U::add_run(sums, runs, strip.weights::<N>(), window, self.block(&strip));
                             self.finish(&strip, &maps, places, n_pixels, sums);
                         }
-                    });
+                    };
+                    self.tiles(&rows, &columns, &inner, |places| gathered(places, P, true), gathered);
                 } else {
                     for strip in strips.each::<N>() {
-                        self.tiles(&rows, &columns, &inner, |places, n_pixels, is_inside| {
+                        let adjacent = |places: &[[usize; 2]; P]| {
                             let mut sums = MaybeUninit::uninit();
                             U::begin(&mut sums, strip.w);
                             let sums = sums.assume_init_mut();
                             match reading {
-                                Reading::Runs { per_row, len } if is_inside => self.add_runs(&strip, &maps, places, [per_row, len], sums),
+                                Reading::Runs { per_row, len } => self.add_runs(&strip, &maps, places, [per_row, len], sums),
+                                Reading::Both => self.add_both::<DENSE>(&strip, &maps, places, sums),
+                                Reading::Gathered => self.add_gathered(&strip, &maps, places, sums),
+                            }
+                            self.finish(&strip, &maps, places, P, sums);
+                        };
+                        let others = |places: &[[usize; 2]; P], n_pixels, is_inside| {
+                            let mut sums = MaybeUninit::uninit();
+                            U::begin(&mut sums, strip.w);
+                            let sums = sums.assume_init_mut();
+                            match reading {
+                                Reading::Runs { per_row, len } if is_inside => {
+                                    self.add_runs_apart(&strip, &maps, places, [per_row, len], sums);
+                                }
                                 Reading::Runs { .. } => self.add_taps(&strip, &maps, places, sums),
                                 Reading::Both => self.add_both::<DENSE>(&strip, &maps, places, sums),
                                 Reading::Gathered => self.add_gathered(&strip, &maps, places, sums),
                             }
                             self.finish(&strip, &maps, places, n_pixels, sums);
-                        });
+                        };
+                        self.tiles(&rows, &columns, &inner, adjacent, others);
                     }
                 }
             }
@@ -306,36 +321,47 @@ impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> 
         }
     }
 
-    /// Calls `each` with the pixels of every tile of an area, how many those are, and whether they all are inside: `P` adjacent ones, where
-    /// that is so. Other tiles, as borders are narrow, go on in the next row; what they have behind their last pixel is the first again.
+    /// Calls a function with the pixels of every tile of an area: `adjacent` with those that follow each other in a row and are inside, as
+    /// `inner` says, and `others` with those of the other tiles, how many those are, and whether they are inside. First come the pixels that
+    /// are, then those of the border, both row by row, and a tile that a row does not fill goes on in the next one. What a tile has behind
+    /// its last pixel is its first again.
     #[inline(always)]
     fn tiles(
         &self,
         rows: &Range<usize>,
         columns: &Range<usize>,
         inner: &[Range<usize>; 2],
-        mut each: impl FnMut(&[[usize; 2]; P], usize, bool),
+        mut adjacent: impl FnMut(&[[usize; 2]; P]),
+        mut others: impl FnMut(&[[usize; 2]; P], usize, bool),
     ) {
-        let end = inner[1].end.min(columns.end);
-        let is_inside = |[oy, ox]: [usize; 2]| inner[0].contains(&oy) && inner[1].start <= ox && ox + P <= end;
-        let after = |[oy, ox]: [usize; 2], n: usize| if ox + n == columns.end { [oy + 1, columns.start] } else { [oy, ox + n] };
-        let mut next = [rows.start, columns.start];
-        while next[0] < rows.end {
-            if is_inside(next) {
-                let [oy, ox] = next;
-                next = after(next, P);
-                each(&core::array::from_fn(|p| [oy, ox + p]), P, true);
+        let middle = inner[1].start.max(columns.start)..inner[1].end.min(columns.end);
+        let area = Parts { rows: rows.clone(), columns: columns.clone(), inner: [inner[0].clone(), middle] };
+        let mut are_inside = true;
+        let mut next = area.seek(are_inside, [rows.start, columns.start]);
+        while next[0] < rows.end || are_inside {
+            if next[0] >= rows.end {
+                are_inside = false;
+                next = area.seek(are_inside, [rows.start, columns.start]);
+                continue;
+            }
+            if are_inside && next[1] + P <= area.inner[1].end {
+                let [oy, mut ox] = next;
+                while ox + P <= area.inner[1].end {
+                    adjacent(&core::array::from_fn(|p| [oy, ox + p]));
+                    ox += P;
+                }
+                next = area.seek(are_inside, [oy, ox]);
                 continue;
             }
             let (mut places, mut n_pixels) = ([next; P], 0);
             for place in &mut places {
-                if next[0] < rows.end && (n_pixels == 0 || !is_inside(next)) {
+                if next[0] < rows.end {
                     *place = next;
                     n_pixels += 1;
-                    next = after(next, 1);
+                    next = area.seek(are_inside, [next[0], next[1] + 1]);
                 }
             }
-            each(&places, n_pixels, false);
+            others(&places, n_pixels, are_inside);
         }
     }
 
@@ -421,6 +447,40 @@ const RUN: usize = 64;
 
 /// Fewer channels of a tap are copied, as what each run costs beside its products is more.
 const SHORT: usize = 8;
+
+/// An area whose pixels are inside or not.
+struct Parts {
+    rows: Range<usize>,
+    columns: Range<usize>,
+    /// Those rows and columns, of the area and beyond, whose pixels are inside.
+    inner: [Range<usize>; 2],
+}
+
+impl Parts {
+    /// The first pixel that is inside, or that is not, from a place on, row by row; the area's last row is before it where there is none.
+    #[cfg_attr(not(target_arch = "arm"), inline(always))]
+    #[cfg_attr(target_arch = "arm", inline(never))]
+    fn seek(&self, is_inside: bool, [mut oy, mut ox]: [usize; 2]) -> [usize; 2] {
+        let [rows, Range { start, end }] = &self.inner;
+        while oy < self.rows.end {
+            let has_inner = rows.contains(&oy) && start < end;
+            if is_inside {
+                if has_inner && ox < *end {
+                    return [oy, ox.max(*start)];
+                }
+            } else {
+                if has_inner && *start <= ox && ox < *end {
+                    ox = *end;
+                }
+                if ox < self.columns.end {
+                    return [oy, ox];
+                }
+            }
+            (oy, ox) = (oy + 1, self.columns.start);
+        }
+        [oy, ox]
+    }
+}
 
 /// How windows are read.
 #[derive(Clone, Copy, PartialEq)]

@@ -43,7 +43,7 @@ impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> 
         let upper = Maps { x, r, y, wrap: Wrap::NEVER, padding, rule };
         let lower = Maps { x: x.wrapping_sub(back), r: r.wrapping_sub(back_in_rest), ..upper };
         for strip in strips.each::<N>() {
-            self.tiles(&rows, &columns, &[0..0, 0..0], |places, n_pixels, _| {
+            let tile = |places: &[[usize; 2]; P], n_pixels, _| {
                 // SAFETY: the pixels lie on the input, the block's header exists, and the places lie in the output.
                 unsafe {
                     let mut sums = [const { MaybeUninit::<[[i32; N]; P]>::uninit() }; 4];
@@ -63,7 +63,8 @@ impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> 
                     }
                     self.finish_pooled(&strip, y, places, n_pixels, sums);
                 }
-            });
+            };
+            self.tiles(&rows, &columns, &[0..0, 0..0], |_| {}, tile);
         }
     }
 

@@ -73,6 +73,23 @@ impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> 
         }
     }
 
+    /// As [`add_runs`](Self::add_runs), for the few tiles whose pixels are not adjacent: out of line.
+    ///
+    /// # Safety
+    /// As there.
+    #[inline(never)]
+    pub(super) unsafe fn add_runs_apart(
+        &self,
+        strip: &Strip,
+        maps: &Maps<'_, F, T>,
+        places: &[[usize; 2]; P],
+        runs: [usize; 2],
+        sums: &mut [[i32; N]; P],
+    ) {
+        // SAFETY: the caller's contract.
+        unsafe { self.add_runs(strip, maps, places, runs, sums) }
+    }
+
     /// Adds the products of windows tap by tap: some lie on padding.
     ///
     /// # Safety

@@ -6,37 +6,28 @@
 use core::arch::x86_64::*;
 
 use crate::element::Element;
-use crate::i8::products::{QUAD, signs};
+use crate::i8::products::{QUAD, Runs, signs};
 
 /// Filters of a vector.
 pub(super) const LANES: usize = 16;
 
-/// [`Products::add_run`](crate::i8::products::sealed::Products::add_run) for bytes and whole vectors of filters.
+/// [`Products::add_runs`](crate::i8::products::sealed::Products::add_runs) for bytes and whole vectors of filters.
 ///
 /// # Safety
 /// As there; `N` is a multiple of 16, and not zero.
-#[inline(always)]
-pub(super) unsafe fn add_run<F: Element, const Q: usize, const N: usize>(
+#[inline(never)]
+pub(super) unsafe fn add_runs<F: Element, const Q: usize, const N: usize>(
     sums: &mut [[i32; N]; Q],
-    x: [*const F; Q],
+    x: &[*const F; Q],
     w: *const i8,
-    len: usize,
+    runs: Runs,
 ) {
-    let whole = len / QUAD;
-    // What is left of the channels is read from copies; its weights are filled up with zeros.
-    let mut last = [[0u8; QUAD]; Q];
-    for (last, x) in last.iter_mut().zip(x) {
-        for (at, value) in last.iter_mut().enumerate().take(len % QUAD) {
-            // SAFETY: the caller's contract.
-            *value = unsafe { *x.wrapping_add(QUAD * whole + at).cast::<u8>() };
-        }
-    }
     // SAFETY: the caller's contract.
     unsafe {
         if const { N.is_multiple_of(2 * LANES) } {
-            add_vectors::<F, Q, N, 2>(sums, x, &last, w, len);
+            add_vectors::<F, Q, N, 2>(sums, *x, w, runs);
         } else {
-            add_vectors::<F, Q, N, 1>(sums, x, &last, w, len);
+            add_vectors::<F, Q, N, 1>(sums, *x, w, runs);
         }
     }
 }
@@ -44,28 +35,35 @@ pub(super) unsafe fn add_run<F: Element, const Q: usize, const N: usize>(
 /// Adds the products, those of `B` vectors of filters at a time.
 ///
 /// # Safety
-/// As [`add_run`]; `N` is a multiple of as many lanes, and `last` holds the channels behind the last whole word.
+/// As [`add_runs`]; `N` is a multiple of as many lanes.
 #[inline(always)]
 unsafe fn add_vectors<F: Element, const Q: usize, const N: usize, const B: usize>(
     sums: &mut [[i32; N]; Q],
     x: [*const F; Q],
-    last: &[[u8; QUAD]; Q],
     w: *const i8,
-    len: usize,
+    Runs { count, len, step }: Runs,
 ) {
-    let whole = len / QUAD;
+    let (whole, rest) = (len / QUAD * QUAD, len % QUAD);
     let mut first = 0;
     while first < N {
-        let w = w.wrapping_add(QUAD * first);
+        let mut w = w.wrapping_add(QUAD * first);
         // SAFETY: the caller's contract: words of `N` filters; the build enables the instructions, as the `cfg` of this file says.
         unsafe {
             let load = |sums: &[i32; N]| core::array::from_fn(|b| _mm512_loadu_si512(sums.as_ptr().add(first + b * LANES).cast()));
             let mut tile = Tile { sums: sums.each_ref().map(load), of_weights: [_mm512_setzero_si512(); B] };
-            for quad in 0..whole {
-                tile.add::<F>(x.map(|x| x.wrapping_add(QUAD * quad).cast()), w.add(QUAD * N * quad));
-            }
-            if !len.is_multiple_of(QUAD) {
-                tile.add::<F>(last.each_ref().map(|last| last.as_ptr()), w.add(QUAD * N * whole));
+            for run in 0..count {
+                let mut at = run.wrapping_mul(step);
+                let end = at.wrapping_add(whole);
+                while at != end {
+                    tile.add::<F>(x.map(|x| x.wrapping_add(at).cast()), w);
+                    w = w.wrapping_add(QUAD * N);
+                    at = at.wrapping_add(QUAD);
+                }
+                if rest > 0 {
+                    let last = x.map(|x| last_word(x.wrapping_add(at), rest));
+                    tile.add::<F>(last.each_ref().map(|last| last.as_ptr()), w);
+                    w = w.wrapping_add(QUAD * N);
+                }
             }
             for (sums, here) in sums.iter_mut().zip(tile.sums) {
                 for (b, (here, of_weights)) in here.into_iter().zip(tile.of_weights).enumerate() {
@@ -76,6 +74,20 @@ unsafe fn add_vectors<F: Element, const Q: usize, const N: usize, const B: usize
         }
         first += B * LANES;
     }
+}
+
+/// The channels behind a run's last whole word; the weights of the others are zeros.
+///
+/// # Safety
+/// `x` is readable for `len` of them, fewer than a word's.
+#[inline(always)]
+unsafe fn last_word<F: Element>(x: *const F, len: usize) -> [u8; QUAD] {
+    let mut last = [0; QUAD];
+    for (at, value) in last.iter_mut().enumerate().take(len) {
+        // SAFETY: the caller's contract.
+        *value = unsafe { *x.wrapping_add(at).cast::<u8>() };
+    }
+    last
 }
 
 /// Whether the upper bits of a pixel's bytes are turned.

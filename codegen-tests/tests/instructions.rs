@@ -73,10 +73,11 @@ fn cortex_m55() {
 #[test]
 fn what_little_memory_costs_is_near_what_the_report_says() {
     for target in [Target::CortexM4F, Target::CortexM7, Target::CortexM33, Target::CortexM55, Target::Aarch64] {
+        // So that the runtime is built once.
+        let folder = tempfile::tempdir().expect("a temporary folder");
         let counted = |ram_budget| {
             let options = Options { target, ram_budget, ..Options::default() };
             let compilation = compile(&model("pelee-tiny-160"), &options).expect("a stored network compiles");
-            let folder = tempfile::tempdir().expect("a temporary folder");
             let project = Project::write_measured(&compilation, &harness::machine(target)?, OptLevel::Three, folder.path())?;
             let (program, _) = harness::build(&project)?;
             let inputs: Vec<_> = compilation.inputs().iter().map(|(_, ty)| seeded_input(ty, 0)).collect();

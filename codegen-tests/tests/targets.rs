@@ -25,6 +25,8 @@ const ENGINES: Closeness = Closeness::Within { relative: 2e-4, absolute: 2e-4 };
 const LIMIT: Duration = Duration::from_secs(300);
 const BOARDS: [Target; 6] =
     [Target::CortexM0Plus, Target::CortexM3, Target::CortexM4F, Target::CortexM7, Target::CortexM33, Target::CortexM55];
+/// Cores whose modules are those of a Cortex-M4F; what is built for each at every level is not built again for these.
+const LIKE_M4F: [Target; 2] = [Target::CortexM7, Target::CortexM33];
 
 fn stored(name: &str) -> StoredModel {
     models::networks().into_iter().find(|model| model.name == name).expect("a stored network")
@@ -89,6 +91,27 @@ fn built_and_run(
     }
     let run = harness::run(&project, &program, inputs, LIMIT)?;
     Ok((run.outputs, run.checksum))
+}
+
+#[test]
+fn cortex_m7_and_m33_run_the_modules_of_cortex_m4f() {
+    let kernels = ModelFile::from_bytes(blocks::KERNELS.name, (blocks::KERNELS.build)());
+    let quantised = models::quantized().into_iter().find(|model| model.name == "peleenet-tiny-64-qdq-u8s8").expect("a stored network");
+    let files = [stored("pelee-dynamo-18").path, quantised.path].map(|path| ModelFile::read(&path).expect("a stored model is there"));
+    for file in files.iter().chain([&kernels]) {
+        for ram_budget in [RamBudget::Bytes(usize::MAX), RamBudget::Least] {
+            let module = |target| -> Vec<String> {
+                let compilation = compile(file, &Options { target, ram_budget, ..Options::default() }).expect("it compiles");
+                let triple = harness::machine(target).expect("a board's machine").triple.expect("a board has a platform");
+                let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).replace(triple, "TRIPLE").replace(&target.to_string(), "CORE");
+                let files = compilation.files().expect("the module is emitted").into_iter();
+                files.filter(|file| !file.name.ends_with(".json")).map(|file| text(&file.bytes)).collect()
+            };
+            for target in LIKE_M4F {
+                assert!(module(target) == module(Target::CortexM4F), "{target}");
+            }
+        }
+    }
 }
 
 /// Runs the model on the target's machine, in its own class: the stored outputs, and the very bits of a run in this process.
@@ -307,10 +330,13 @@ fn every_flavour_runs_on_aarch64() {
 #[test]
 fn small_networks_run_on_every_board() {
     for target in BOARDS {
+        check(&stored("pelee-dynamo-18"), target, OptLevel::Three);
+        if LIKE_M4F.contains(&target) {
+            continue;
+        }
         for &numeric in target.classes() {
             check_class(&stored("peleenet-folded-13"), target, Some(numeric), OptLevel::Three);
         }
-        check(&stored("pelee-dynamo-18"), target, OptLevel::Three);
         check_least(&stored("pelee-dynamo-18"), target, InputForm::Rows);
     }
 }
@@ -377,6 +403,10 @@ fn no_panic_path_is_left_in_any_kernel() {
         assert!(has(kind), "no {kind} among {:?}", named.layers.iter().map(|layer| &layer.kernel).collect::<Vec<_>>());
     }
     for target in BOARDS.into_iter().chain([Target::Aarch64]) {
+        if LIKE_M4F.contains(&target) {
+            check_kernels(&kernels, &Options { target, ..Options::default() }, OptLevel::Three);
+            continue;
+        }
         for level in [OptLevel::Three, OptLevel::Z, OptLevel::Dev] {
             check_kernels(&kernels, &Options { target, ..Options::default() }, level);
         }
@@ -397,7 +427,8 @@ fn check_kernels(model: &ModelFile, options: &Options, level: OptLevel) {
 /// Arithmetic that wraps says so: with overflow checks and debug assertions nothing panics, and the bits are those of a release.
 #[test]
 fn checks_find_nothing_on_any_machine() {
-    for target in BOARDS.into_iter().chain([Target::Aarch64, Target::Generic, Target::X86_64V4]) {
+    let boards = BOARDS.into_iter().filter(|target| !LIKE_M4F.contains(target));
+    for target in boards.chain([Target::Aarch64, Target::Generic, Target::X86_64V4]) {
         for &numeric in target.classes() {
             check_class(&stored("peleenet-folded-13"), target, Some(numeric), OptLevel::Dev);
         }

@@ -25,8 +25,9 @@ const ENGINES: Closeness = Closeness::Within { relative: 2e-4, absolute: 2e-4 };
 const LIMIT: Duration = Duration::from_secs(300);
 const BOARDS: [Target; 6] =
     [Target::CortexM0Plus, Target::CortexM3, Target::CortexM4F, Target::CortexM7, Target::CortexM33, Target::CortexM55];
-/// Cores whose modules are those of a Cortex-M4F; what is built for each at every level is not built again for these.
-const LIKE_M4F: [Target; 2] = [Target::CortexM7, Target::CortexM33];
+/// A Cortex-M7 has the modules of a Cortex-M4F, and its platform, of which rustc but orders instructions otherwise: what is built for each
+/// core at every level is built once for both.
+const OWN_MODULES: [Target; 5] = [Target::CortexM0Plus, Target::CortexM3, Target::CortexM4F, Target::CortexM33, Target::CortexM55];
 
 fn stored(name: &str) -> StoredModel {
     models::networks().into_iter().find(|model| model.name == name).expect("a stored network")
@@ -93,22 +94,28 @@ fn built_and_run(
     Ok((run.outputs, run.checksum))
 }
 
+/// What [`OWN_MODULES`] leaves out.
 #[test]
-fn cortex_m7_and_m33_run_the_modules_of_cortex_m4f() {
+fn a_cortex_m7_has_the_modules_of_a_cortex_m4f() {
     let kernels = ModelFile::from_bytes(blocks::KERNELS.name, (blocks::KERNELS.build)());
     let quantised = models::quantized().into_iter().find(|model| model.name == "peleenet-tiny-64-qdq-u8s8").expect("a stored network");
-    let files = [stored("pelee-dynamo-18").path, quantised.path].map(|path| ModelFile::read(&path).expect("a stored model is there"));
-    for file in files.iter().chain([&kernels]) {
-        for ram_budget in [RamBudget::Bytes(usize::MAX), RamBudget::Least] {
-            let module = |target| -> Vec<String> {
-                let compilation = compile(file, &Options { target, ram_budget, ..Options::default() }).expect("it compiles");
-                let triple = harness::machine(target).expect("a board's machine").triple.expect("a board has a platform");
-                let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).replace(triple, "TRIPLE").replace(&target.to_string(), "CORE");
-                let files = compilation.files().expect("the module is emitted").into_iter();
-                files.filter(|file| !file.name.ends_with(".json")).map(|file| text(&file.bytes)).collect()
-            };
-            for target in LIKE_M4F {
-                assert!(module(target) == module(Target::CortexM4F), "{target}");
+    let files = ["peleenet-folded-13", "pelee-dynamo-18"].map(|name| stored(name).path).into_iter().chain([quantised.path]);
+    let files = files.map(|path| ModelFile::read(&path).expect("a stored model is there")).chain([kernels]);
+    let least = Options { ram_budget: RamBudget::Least, outputs: Placement::Caller, pin_weights: 4 << 10, ..Options::default() };
+    for file in files {
+        for &numeric in Target::CortexM4F.classes() {
+            for options in [&Options::default(), &least] {
+                let module = |target: Target| {
+                    let options = Options { target, numeric: Some(numeric), ..options.clone() };
+                    let files = compile(&file, &options).and_then(|compilation| compilation.files()).expect("it compiles");
+                    files.into_iter().filter(|file| !file.name.ends_with(".json")).map(move |file| match String::from_utf8(file.bytes) {
+                        Ok(text) => (file.name, text.replace(&target.to_string(), "CORE").into_bytes()),
+                        Err(error) => (file.name, error.into_bytes()),
+                    })
+                };
+                for (one, other) in module(Target::CortexM4F).zip(module(Target::CortexM7)) {
+                    assert!(one == other, "{} and {} differ, {numeric:?}", one.0, other.0);
+                }
             }
         }
     }
@@ -331,9 +338,8 @@ fn every_flavour_runs_on_aarch64() {
 fn small_networks_run_on_every_board() {
     for target in BOARDS {
         check(&stored("pelee-dynamo-18"), target, OptLevel::Three);
-        if LIKE_M4F.contains(&target) {
-            continue;
-        }
+    }
+    for target in OWN_MODULES {
         for &numeric in target.classes() {
             check_class(&stored("peleenet-folded-13"), target, Some(numeric), OptLevel::Three);
         }
@@ -402,11 +408,8 @@ fn no_panic_path_is_left_in_any_kernel() {
     for kind in ["conv2d", "depthwise", "pool", "matmul", "softmax", "pad", "binary", "map"] {
         assert!(has(kind), "no {kind} among {:?}", named.layers.iter().map(|layer| &layer.kernel).collect::<Vec<_>>());
     }
-    for target in BOARDS.into_iter().chain([Target::Aarch64]) {
-        if LIKE_M4F.contains(&target) {
-            check_kernels(&kernels, &Options { target, ..Options::default() }, OptLevel::Three);
-            continue;
-        }
+    check_kernels(&kernels, &Options { target: Target::CortexM7, ..Options::default() }, OptLevel::Three);
+    for target in OWN_MODULES.into_iter().chain([Target::Aarch64]) {
         for level in [OptLevel::Three, OptLevel::Z, OptLevel::Dev] {
             check_kernels(&kernels, &Options { target, ..Options::default() }, level);
         }
@@ -427,8 +430,7 @@ fn check_kernels(model: &ModelFile, options: &Options, level: OptLevel) {
 /// Arithmetic that wraps says so: with overflow checks and debug assertions nothing panics, and the bits are those of a release.
 #[test]
 fn checks_find_nothing_on_any_machine() {
-    let boards = BOARDS.into_iter().filter(|target| !LIKE_M4F.contains(target));
-    for target in boards.chain([Target::Aarch64, Target::Generic, Target::X86_64V4]) {
+    for target in OWN_MODULES.into_iter().chain([Target::Aarch64, Target::Generic, Target::X86_64V4]) {
         for &numeric in target.classes() {
             check_class(&stored("peleenet-folded-13"), target, Some(numeric), OptLevel::Dev);
         }

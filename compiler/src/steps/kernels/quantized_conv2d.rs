@@ -43,7 +43,7 @@ pub(crate) enum Tile {
     TwoByTwo,
     /// For the thirteen registers of a Cortex-M3.
     ThreeByEight,
-    /// For vectors that have no other.
+    /// For vectors of any machine.
     FourByEight,
     /// For groups of fewer filters than a block.
     TwoByOne,
@@ -51,7 +51,7 @@ pub(crate) enum Tile {
     FiltersByEight,
     /// For NEON, but not for weights of -128.
     FiltersBySixteen,
-    /// For vectors of any machine, SSE2 among them, and for AVX2 with few filters.
+    /// For AVX2, with few filters.
     PairsFourByEight,
     /// For AVX2.
     PairsSixBySixteen,
@@ -105,8 +105,7 @@ impl Tile {
             Target::Aarch64 if filters.div_ceil(8).is_multiple_of(2) => Tile::FiltersBySixteen,
             Target::Aarch64 => Tile::FiltersByEight,
             Target::Aarch64Dotprod => Tile::QuadsFourBySixteen,
-            Target::Generic => Tile::PairsFourByEight,
-            Target::CortexM55 => Tile::FourByEight,
+            Target::Generic | Target::CortexM55 => Tile::FourByEight,
         }
     }
 
@@ -226,7 +225,7 @@ impl QuantizedConv2d {
         let rest = views.inputs.get(1).map(View::pixels);
         let maps = Maps { input: input.pixels(), output: output.pixels(), rest, residual: None };
         let maps = if window.is_pointwise() && self.pool.is_none() && !views.by_rows { maps.flattened() } else { maps };
-        let conv = peleec_runtime::QuantizedConv2d::<F, T, Pairs, 4, HERE>::new(maps.input, maps.output);
+        let conv = peleec_runtime::QuantizedConv2d::<F, T, Single, 4, HERE>::new(maps.input, maps.output);
         let conv = conv.kernel(words(window.kernel)).strides(words(window.strides)).dilations(words(window.dilations));
         let conv = conv.pads(words([window.pads[0], window.pads[1]])).group(words([self.group])[0]).rest(maps.rest);
         let conv = conv.input_zero(self.input_zero).requantize(self.requantize);
@@ -241,7 +240,7 @@ impl QuantizedConv2d {
         let maps = Maps { input: input.pixels(), output: output.pixels(), rest: None, residual: Some(second.pixels()) };
         let maps = if window.is_pointwise() && !views.by_rows { maps.flattened() } else { maps };
         let residual = maps.residual.unwrap_or(maps.output);
-        let conv = peleec_runtime::QuantizedConv2dSum::<F, T, Pairs, 4, HERE>::new(maps.input, residual, maps.output);
+        let conv = peleec_runtime::QuantizedConv2dSum::<F, T, Single, 4, HERE>::new(maps.input, residual, maps.output);
         let conv = conv.kernel(words(window.kernel)).strides(words(window.strides)).dilations(words(window.dilations));
         let conv = conv.pads(words([window.pads[0], window.pads[1]])).group(words([self.group])[0]);
         let conv = conv.input_zero(self.input_zero).requantize(self.requantize);
@@ -314,7 +313,7 @@ impl<G: peleec_runtime::Kernel + Expression + Debug + Send + Sync> Bound for Til
     }
 
     fn weights_here<'a>(&self, packed: &'a [u8]) -> Cow<'a, [u8]> {
-        let (block, here) = (self.tile.block(), Tile::PairsFourByEight.block());
+        let (block, here) = (self.tile.block(), Tile::FourByEight.block());
         if (block.filters, block.order) == (here.filters, here.order) {
             return Cow::Borrowed(packed);
         }

@@ -2,6 +2,7 @@
 
 mod pooled;
 mod residual;
+mod tiles;
 mod windows;
 
 use core::marker::PhantomData;
@@ -10,6 +11,7 @@ use core::ops::Range;
 
 pub use residual::QuantizedConv2dSum;
 
+use self::tiles::tiles;
 use super::products::{Block, ByteArithmetic, WeightOrder};
 use super::requantize::{Prepared, Requantize};
 use crate::conv2d::is_ring;
@@ -251,7 +253,7 @@ impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> 
                 if reading == Reading::Gathered && window <= RUN {
                     let distances = self.distances(&maps);
                     // What has been gathered serves all filters.
-                    let gathered = |places: &[[usize; 2]; P], n_pixels, is_inside| {
+                    let tile = |places: &[[usize; 2]; P], n_pixels, is_inside| {
                         let mut gathered = [maps.padding; P];
                         self.gather_windows(&maps, channel, places, is_inside, &distances, &mut gathered);
                         for strip in strips.each::<N>() {
@@ -264,9 +266,10 @@ impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> 
                             self.finish(&strip, &maps, places, n_pixels, sums);
                         }
                     };
-                    self.tiles(&rows, &columns, &inner, |places| gathered(places, P, true), gathered);
+                    tiles(&rows, &columns, &inner, |places| tile(places, P, true), tile);
                 } else {
                     for strip in strips.each::<N>() {
+                        // Two functions, so that each is part of the loop that calls it, and this one knows of its pixels that they are adjacent.
                         let adjacent = |places: &[[usize; 2]; P]| {
                             let mut sums = MaybeUninit::uninit();
                             U::begin(&mut sums, strip.w);
@@ -292,7 +295,7 @@ impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> 
                             }
                             self.finish(&strip, &maps, places, n_pixels, sums);
                         };
-                        self.tiles(&rows, &columns, &inner, adjacent, others);
+                        tiles(&rows, &columns, &inner, adjacent, others);
                     }
                 }
             }
@@ -318,50 +321,6 @@ impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> 
         match self.input.pixel as usize == depth && self.dilations[1] == 1 {
             true => Reading::Runs { per_row: 1, len: width.wrapping_mul(depth) },
             false => Reading::Runs { per_row: width, len: depth },
-        }
-    }
-
-    /// Calls a function with the pixels of every tile of an area: `adjacent` with those that follow each other in a row and are inside, as
-    /// `inner` says, and `others` with those of the other tiles, how many those are, and whether they are inside. First come the pixels that
-    /// are, then those of the border, both row by row, and a tile that a row does not fill goes on in the next one. What a tile has behind
-    /// its last pixel is its first again.
-    #[inline(always)]
-    fn tiles(
-        &self,
-        rows: &Range<usize>,
-        columns: &Range<usize>,
-        inner: &[Range<usize>; 2],
-        mut adjacent: impl FnMut(&[[usize; 2]; P]),
-        mut others: impl FnMut(&[[usize; 2]; P], usize, bool),
-    ) {
-        let middle = inner[1].start.max(columns.start)..inner[1].end.min(columns.end);
-        let area = Parts { rows: rows.clone(), columns: columns.clone(), inner: [inner[0].clone(), middle] };
-        let mut are_inside = true;
-        let mut next = area.seek(are_inside, [rows.start, columns.start]);
-        while next[0] < rows.end || are_inside {
-            if next[0] >= rows.end {
-                are_inside = false;
-                next = area.seek(are_inside, [rows.start, columns.start]);
-                continue;
-            }
-            if are_inside && next[1] + P <= area.inner[1].end {
-                let [oy, mut ox] = next;
-                while ox + P <= area.inner[1].end {
-                    adjacent(&core::array::from_fn(|p| [oy, ox + p]));
-                    ox += P;
-                }
-                next = area.seek(are_inside, [oy, ox]);
-                continue;
-            }
-            let (mut places, mut n_pixels) = ([next; P], 0);
-            for place in &mut places {
-                if next[0] < rows.end {
-                    *place = next;
-                    n_pixels += 1;
-                    next = area.seek(are_inside, [next[0], next[1] + 1]);
-                }
-            }
-            others(&places, n_pixels, are_inside);
         }
     }
 
@@ -447,40 +406,6 @@ const RUN: usize = 64;
 
 /// Fewer channels of a tap are copied, as what each run costs beside its products is more.
 const SHORT: usize = 8;
-
-/// An area whose pixels are inside or not.
-struct Parts {
-    rows: Range<usize>,
-    columns: Range<usize>,
-    /// Those rows and columns, of the area and beyond, whose pixels are inside.
-    inner: [Range<usize>; 2],
-}
-
-impl Parts {
-    /// The first pixel that is inside, or that is not, from a place on, row by row; the area's last row is before it where there is none.
-    #[cfg_attr(not(target_arch = "arm"), inline(always))]
-    #[cfg_attr(target_arch = "arm", inline(never))]
-    fn seek(&self, is_inside: bool, [mut oy, mut ox]: [usize; 2]) -> [usize; 2] {
-        let [rows, Range { start, end }] = &self.inner;
-        while oy < self.rows.end {
-            let has_inner = rows.contains(&oy) && start < end;
-            if is_inside {
-                if has_inner && ox < *end {
-                    return [oy, ox.max(*start)];
-                }
-            } else {
-                if has_inner && *start <= ox && ox < *end {
-                    ox = *end;
-                }
-                if ox < self.columns.end {
-                    return [oy, ox];
-                }
-            }
-            (oy, ox) = (oy + 1, self.columns.start);
-        }
-        [oy, ox]
-    }
-}
 
 /// How windows are read.
 #[derive(Clone, Copy, PartialEq)]

@@ -4,6 +4,7 @@
 use core::mem::MaybeUninit;
 use core::ops::Range;
 
+use super::tiles::tiles;
 use super::{Maps, QuantizedConv2d, RUN, Reading, Strip, Strips};
 use crate::conv2d::halves;
 use crate::element::Element;
@@ -64,7 +65,8 @@ impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> 
                     self.finish_pooled(&strip, y, places, n_pixels, sums);
                 }
             };
-            self.tiles(&rows, &columns, &[0..0, 0..0], |_| {}, tile);
+            // Windows are read by their pixels, so that none of a tile need be adjacent.
+            tiles(&rows, &columns, &[0..0, 0..0], |places| tile(places, P, false), tile);
         }
     }
 

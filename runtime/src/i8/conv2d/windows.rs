@@ -73,7 +73,7 @@ impl<F: Element, T: Element, U: ByteArithmetic, const P: usize, const N: usize> 
         }
     }
 
-    /// As [`add_runs`](Self::add_runs), for the few tiles whose pixels are not adjacent: out of line.
+    /// As [`add_runs`](Self::add_runs), for tiles that no one row fills: out of line, so that what reads adjacent pixels is short.
     ///
     /// # Safety
     /// As there.

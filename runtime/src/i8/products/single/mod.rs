@@ -1,11 +1,14 @@
 //! A byte of each filter at a time, for any machine.
 
+#[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+mod sse2;
+
 #[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
 use super::neon;
 use super::{Block, WeightOrder, plain, sealed};
 use crate::element::Element;
 
-/// In plain Rust, and by NEON where the build has it: a byte of each filter at a time.
+/// In plain Rust, and by NEON or SSE2 where the build has them: a byte of each filter at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Single;
 
@@ -25,6 +28,11 @@ impl sealed::Products for Single {
         if const { N == 8 && super::signs::<F>().is_some() } {
             // SAFETY: the caller's contract; vectors of 8 sums.
             return unsafe { neon::add_run(sums, x, w, len) };
+        }
+        #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+        if const { N == sse2::FILTERS && super::signs::<F>().is_some() } {
+            // SAFETY: the caller's contract; tiles of that many filters.
+            return unsafe { sse2::add_run(sums, x, w, len) };
         }
         let mut here = *sums;
         let (mut w, end) = (w.cast::<[i8; N]>(), w.cast::<[i8; N]>().wrapping_add(len));

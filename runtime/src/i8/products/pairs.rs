@@ -1,12 +1,11 @@
-//! Two bytes of each filter at a time, for SSE2, AVX2 and AVX-512.
+//! Two bytes of each filter at a time, for AVX2 and AVX-512.
 
-#[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
-mod x86;
-
+#[cfg(all(target_arch = "x86_64", target_feature = "avx2"))]
+use super::x86;
 use super::{Block, WeightOrder, plain, sealed};
 use crate::element::Element;
 
-/// Two bytes of each filter at a time: on x86-64 by the widest vectors that the build has, and by plain Rust elsewhere.
+/// Two bytes of each filter at a time: by AVX2 or AVX-512 where the build has them, and by plain Rust elsewhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pairs;
 
@@ -21,7 +20,7 @@ impl sealed::Products for Pairs {
         len: usize,
         _: Block,
     ) {
-        #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+        #[cfg(all(target_arch = "x86_64", target_feature = "avx2"))]
         if const { N.is_multiple_of(8) && N > 0 && super::signs::<F>().is_some() } {
             // SAFETY: the caller's contract; a whole number of vectors.
             return unsafe { x86::add_run(sums, x, w, len) };
@@ -31,5 +30,5 @@ impl sealed::Products for Pairs {
     }
 
     #[cfg(all(target_arch = "x86_64", target_feature = "avx2"))]
-    super::x86::results!();
+    x86::results!();
 }

@@ -63,6 +63,11 @@ class Network:
         return self.cache / "checkpoint.pt"
 
     @property
+    def body(self):
+        """Where the weights of a body lie that `pretrain.py` trained."""
+        return self.cache / "body.pt"
+
+    @property
     def log(self):
         return self.cache / "log.csv"
 
@@ -86,7 +91,7 @@ NETWORKS = {
         batch=32,
         steps=100,
         fresh=250,
-        bfloat16=False,
+        bfloat16=True,
         float16=False,
         taken=20,
     ),

@@ -4,6 +4,7 @@
     train.py --epochs 64 --resume    from the last checkpoint
     train.py --epochs 34 --start ../detector-small/model.onnx --part weighted --rate 0.0012
                                      from the weights of a model, whose log goes on
+    train.py --epochs 64 --body      from the body that pretrain.py has trained
     train.py --network large --epochs 6 --grow ../detector-small/model.onnx --part weighted --rate 0.0016 --scenes 2000
                                      from the weights of the small detector, with a log of its own
 
@@ -56,11 +57,16 @@ def start(network):
         bias = torch.zeros(head.out_channels // detector.classes, detector.classes)
         bias[:, network.setting["detector"]["background"]] = math.log(9 * (detector.classes - 1))
         head.bias.data = bias.flatten()
+    return detector, deepcopy(detector).eval(), optimizer_of(detector)
+
+
+def optimizer_of(module):
+    """AdamW, under which weights decay, and neither biases nor what normalises."""
     decayed, free = [], []
-    for weights in detector.parameters():
+    for weights in module.parameters():
         (decayed if weights.ndim > 1 else free).append(weights)
     groups = [{"params": decayed, "weight_decay": DECAY}, {"params": free, "weight_decay": 0}]
-    return detector, deepcopy(detector).eval(), torch.optim.AdamW(groups)
+    return torch.optim.AdamW(groups, fused=True)
 
 
 def average(kept, detector, step):
@@ -135,10 +141,10 @@ def epoch(number, network, ring, detector, kept, optimizer, rate_at, focal):
     return sums / steps
 
 
-def train(network, epochs, resume, model, smaller, part, most, scenes, focal):
+def train(network, epochs, resume, model, smaller, body, part, most, scenes, focal):
     """`model` is an ONNX file to take weights from; what was seen before counts on in the log, not in the schedule.
 
-    `smaller` is one of the small detector, which the weights then start from.
+    `smaller` is one of the small detector, which the weights then start from. With `body` those of `pretrain.py` do.
     """
     torch.set_num_threads(1)
     network.cache.mkdir(parents=True, exist_ok=True)
@@ -153,6 +159,9 @@ def train(network, epochs, resume, model, smaller, part, most, scenes, focal):
         old = NETWORKS["small"].detector()
         read_weights(old, smaller)
         grow(detector, network.config, old, NETWORKS["small"].config)
+        kept.load_state_dict(detector.state_dict())
+    if body and not resume:
+        detector.body.load_state_dict(torch.load(network.body))
         kept.load_state_dict(detector.state_dict())
     ring = Ring(network, part, scenes)
     fresh, seen_in_epoch = network.fresh, network.steps * network.batch
@@ -208,14 +217,15 @@ def draw(network):
     from matplotlib import pyplot
 
     rows = list(csv.DictReader(network.log.open()))
-    changes = [int(old["images"]) / 1000 for old, new in zip(rows, rows[1:]) if old["part"] != new["part"]]
+    # A schedule ends at a hundredth of its rate, and the next one leaps; on its way up the rate no more than doubles in an epoch.
+    changes = [int(old["images"]) / 1000 for old, new in zip(rows, rows[1:]) if float(new["rate"]) > 3 * float(old["rate"])]
     figure, (left, right) = pyplot.subplots(1, 2, figsize=(10, 4))
     for axes, columns in [(left, ["scores_loss", "offsets_loss"]), (right, ["validation_map50"])]:
         for column in columns:
             points = [(int(row["images"]) / 1000, float(row[column])) for row in rows if row[column]]
             axes.plot(*zip(*points), marker=".", label=column.replace("_", " "))
         for place in changes:
-            axes.axvline(place, color="grey", linestyle="--", label="new schedule, weighted scenes")
+            axes.axvline(place, color="grey", linestyle="--", label="new schedule" if place == changes[0] else None)
         axes.set_xlabel("thousand images")
         axes.grid(alpha=0.3)
         axes.legend()
@@ -230,6 +240,7 @@ if __name__ == "__main__":
     weights = parser.add_mutually_exclusive_group()
     weights.add_argument("--start", type=Path, metavar="MODEL.onnx")
     weights.add_argument("--grow", type=Path, metavar="SMALL.onnx")
+    weights.add_argument("--body", action="store_true", help="from the body that pretrain.py left")
     parser.add_argument("--part", choices=["train", "weighted"], default="train", help="the scenes, see scenes.py")
     parser.add_argument("--rate", type=float, default=2.5e-3, help="the highest learning rate")
     parser.add_argument("--scenes", type=int, default=8000, help="how many lie on disk")
@@ -237,4 +248,15 @@ if __name__ == "__main__":
     add_option(parser)
     given = parser.parse_args()
     network = NETWORKS[given.network]
-    train(network, given.epochs, given.resume, given.start, given.grow, given.part, given.rate, given.scenes, given.focal)
+    train(
+        network,
+        given.epochs,
+        given.resume,
+        model=given.start,
+        smaller=given.grow,
+        body=given.body,
+        part=given.part,
+        most=given.rate,
+        scenes=given.scenes,
+        focal=given.focal,
+    )
